@@ -1,0 +1,193 @@
+//! Conditions in the Kubernetes form, and how a new one replaces an old one.
+//!
+//! Only a change of `status` moves `lastTransitionTime`, so status written twice is the same bytes.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The condition types; the order is the order in which people read them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ConditionType {
+    Ready,
+    Progressing,
+    Degraded,
+    Stalled,
+    Paused,
+    PendingRestart,
+    ResourcesInSync,
+    ContinuousArchiving,
+}
+
+impl ConditionType {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ConditionType::Ready => "Ready",
+            ConditionType::Progressing => "Progressing",
+            ConditionType::Degraded => "Degraded",
+            ConditionType::Stalled => "Stalled",
+            ConditionType::Paused => "Paused",
+            ConditionType::PendingRestart => "PendingRestart",
+            ConditionType::ResourcesInSync => "ResourcesInSync",
+            ConditionType::ContinuousArchiving => "ContinuousArchiving",
+        }
+    }
+}
+
+impl fmt::Display for ConditionType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Three values: what could not be read is `Unknown`, never `False`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Truth {
+    True,
+    False,
+    Unknown,
+}
+
+impl Truth {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Truth::True => "True",
+            Truth::False => "False",
+            Truth::Unknown => "Unknown",
+        }
+    }
+}
+
+impl fmt::Display for Truth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<bool> for Truth {
+    fn from(b: bool) -> Self {
+        if b { Truth::True } else { Truth::False }
+    }
+}
+
+/// One condition of an object's status.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    #[serde(rename = "type")]
+    pub kind: ConditionType,
+    pub status: Truth,
+    /// One CamelCase word, from a closed set.
+    pub reason: String,
+    pub message: String,
+    /// RFC 3339, UTC, whole seconds.
+    pub last_transition_time: String,
+    pub observed_generation: u64,
+}
+
+/// A condition before it has a time: what a pure function can say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub kind: ConditionType,
+    pub status: Truth,
+    pub reason: &'static str,
+    pub message: String,
+}
+
+impl Finding {
+    #[must_use]
+    pub fn new(kind: ConditionType, status: Truth, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { kind, status, reason, message: message.into() }
+    }
+}
+
+/// The conditions that follow from `findings`, keeping the time of those whose status did not change.
+/// The result is ordered by type; a type that is not in `findings` is gone.
+#[must_use]
+pub fn merge(old: &[Condition], findings: &[Finding], now: &str, generation: u64) -> Vec<Condition> {
+    let mut new: Vec<Condition> = findings
+        .iter()
+        .map(|finding| {
+            let since = old
+                .iter()
+                .find(|c| c.kind == finding.kind && c.status == finding.status)
+                .map_or_else(|| now.to_owned(), |c| c.last_transition_time.clone());
+            Condition {
+                kind: finding.kind,
+                status: finding.status,
+                reason: finding.reason.to_owned(),
+                message: finding.message.clone(),
+                last_transition_time: since,
+                observed_generation: generation,
+            }
+        })
+        .collect();
+    new.sort_by_key(|c| c.kind);
+    new
+}
+
+/// The condition of a type, when there is one.
+#[must_use]
+pub fn find(conditions: &[Condition], kind: ConditionType) -> Option<&Condition> {
+    conditions.iter().find(|c| c.kind == kind)
+}
+
+/// The one word for tables. Derived, never stored.
+#[must_use]
+pub fn phase(conditions: &[Condition]) -> String {
+    let is = |kind| find(conditions, kind).is_some_and(|c| c.status == Truth::True);
+    let Some(ready) = find(conditions, ConditionType::Ready) else { return "Pending".to_owned() };
+    match (ready.status, ready.reason.as_str()) {
+        (_, "Stopped" | "Retained" | "Blocked" | "NameConflict" | "Invalid" | "Deleting") => {
+            ready.reason.clone()
+        }
+        (Truth::Unknown, _) => "Unknown".to_owned(),
+        _ if is(ConditionType::Paused) => "Paused".to_owned(),
+        _ if is(ConditionType::Stalled) => "Stalled".to_owned(),
+        (Truth::True, _) if is(ConditionType::Degraded) => "Degraded".to_owned(),
+        (Truth::True, _) => "Ready".to_owned(),
+        (Truth::False, _) if is(ConditionType::Progressing) => "Progressing".to_owned(),
+        (Truth::False, _) => "NotReady".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(status: Truth) -> Finding {
+        Finding::new(ConditionType::Ready, status, "Reason", "m")
+    }
+
+    #[test]
+    fn only_a_change_of_status_moves_the_time() {
+        let first = merge(&[], &[finding(Truth::False)], "t1", 1);
+        let same = merge(&first, &[finding(Truth::False)], "t2", 2);
+        assert_eq!(same[0].last_transition_time, "t1");
+        assert_eq!(same[0].observed_generation, 2);
+        let changed = merge(&same, &[finding(Truth::True)], "t3", 2);
+        assert_eq!(changed[0].last_transition_time, "t3");
+    }
+
+    #[test]
+    fn phase_is_one_word() {
+        let c = |kind, status, reason: &'static str| Finding::new(kind, status, reason, "");
+        use ConditionType::{Degraded, Paused, Progressing, Ready, Stalled};
+        use Truth::{False, True, Unknown};
+        for (findings, want) in [
+            (vec![], "Pending"),
+            (vec![c(Ready, True, "LoginSucceeded")], "Ready"),
+            (vec![c(Ready, True, "LoginSucceeded"), c(Degraded, True, "X")], "Degraded"),
+            (vec![c(Ready, False, "Starting"), c(Progressing, True, "X")], "Progressing"),
+            (vec![c(Ready, False, "LoginFailed")], "NotReady"),
+            (vec![c(Ready, False, "Stopped")], "Stopped"),
+            (vec![c(Ready, False, "Blocked"), c(Stalled, True, "X")], "Blocked"),
+            (vec![c(Ready, False, "LoginFailed"), c(Stalled, True, "X")], "Stalled"),
+            (vec![c(Ready, Unknown, "EngineUnavailable"), c(Paused, True, "X")], "Unknown"),
+            (vec![c(Ready, True, "LoginSucceeded"), c(Paused, True, "X")], "Paused"),
+        ] {
+            assert_eq!(phase(&merge(&[], &findings, "t", 1)), want, "{findings:?}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Floor 0: the vocabulary and the decisions of Seawall, as plain values.
+//!
+//! Nothing in here does I/O, reads a clock, draws a random number or knows tokio: what such code
+//! needs is passed in. Everything above may import from here; this imports nothing of the crate.
+
+pub mod backoff;
+pub mod condition;
+pub mod desired;
+pub mod event;
+pub mod names;
+pub mod plan;
+pub mod problem;
+pub mod quantity;
+pub mod queue;
+pub mod resource;
+pub mod seen;

@@ -1,0 +1,310 @@
+//! Names: kinds, object references, what an installation calls its Docker objects, label keys.
+//!
+//! A name is parsed once, at the edge, into a type that cannot hold an illegal value. This module
+//! is the only one that knows how a Docker object of Seawall is called.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// The only API version there is.
+pub const API_VERSION: &str = "seawall.dev/v1";
+
+/// Longest object name; leaves room for `<installation>-postgres-…-data` in Docker's 63-byte DNS labels.
+pub const MAX_NAME: usize = 40;
+
+/// Longest installation name.
+pub const MAX_INSTALLATION: usize = 12;
+
+/// Label keys on every Docker object that Seawall made.
+pub mod label {
+    pub const INSTALLATION: &str = "seawall.dev/installation";
+    pub const STORE: &str = "seawall.dev/store";
+    pub const KIND: &str = "seawall.dev/kind";
+    pub const NAME: &str = "seawall.dev/name";
+    pub const UID: &str = "seawall.dev/uid";
+    pub const GENERATION: &str = "seawall.dev/generation";
+    /// Prefix of the hash of one field group: `seawall.dev/hash.ports`.
+    pub const HASH_PREFIX: &str = "seawall.dev/hash.";
+    /// On throw-away containers that only look into an image: they may be removed at any time.
+    pub const PROBE: &str = "seawall.dev/image-probe";
+    /// On images: `true` when made for Seawall.
+    pub const MANAGED: &str = "seawall.dev/managed";
+    /// On images: comma-separated tools inside.
+    pub const CAPABILITIES: &str = "seawall.dev/capabilities";
+}
+
+/// Annotation keys that Seawall reads.
+pub mod annotation {
+    /// `"true"`: no writes for this object.
+    pub const PAUSED: &str = "seawall.dev/paused";
+    /// The object's name: consent to delete its data when the manifest goes away.
+    pub const CONFIRM_DELETE: &str = "seawall.dev/confirm-delete";
+}
+
+/// The kinds of objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Kind {
+    ImageCatalog,
+    Postgres,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 2] = [Kind::ImageCatalog, Kind::Postgres];
+
+    /// As written in a manifest: `Postgres`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::ImageCatalog => "ImageCatalog",
+            Kind::Postgres => "Postgres",
+        }
+    }
+
+    /// As written on the command line and in keys: `postgres`.
+    #[must_use]
+    pub fn lower(self) -> &'static str {
+        match self {
+            Kind::ImageCatalog => "imagecatalog",
+            Kind::Postgres => "postgres",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a string is no kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown kind {0:?}; kinds are Postgres and ImageCatalog")]
+pub struct UnknownKind(pub String);
+
+impl FromStr for Kind {
+    type Err = UnknownKind;
+    /// Case does not matter; plurals and the usual short forms are accepted, as kubectl does.
+    fn from_str(s: &str) -> Result<Self, UnknownKind> {
+        match s.to_ascii_lowercase().as_str() {
+            "postgres" | "postgreses" | "postgresql" | "pg" => Ok(Kind::Postgres),
+            "imagecatalog" | "imagecatalogs" => Ok(Kind::ImageCatalog),
+            _ => Err(UnknownKind(s.to_owned())),
+        }
+    }
+}
+
+/// Why a string is no name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    #[error("a name is needed")]
+    Empty,
+    #[error("{0:?} has {1} characters; at most {2} are allowed")]
+    TooLong(String, usize, usize),
+    #[error(
+        "{0:?} is not a DNS label: only lower-case letters, digits and '-' are allowed, and it starts and ends with a letter or digit"
+    )]
+    NotDnsLabel(String),
+}
+
+fn check_label(s: &str, max: usize) -> Result<(), NameError> {
+    if s.is_empty() {
+        return Err(NameError::Empty);
+    }
+    let chars = s.chars().count();
+    if chars > max {
+        return Err(NameError::TooLong(s.chars().take(max + 8).collect(), chars, max));
+    }
+    let edge = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let bytes = s.as_bytes();
+    let ok = bytes.iter().all(|&c| edge(c) || c == b'-')
+        && bytes.first().copied().is_some_and(edge)
+        && bytes.last().copied().is_some_and(edge);
+    if ok { Ok(()) } else { Err(NameError::NotDnsLabel(s.to_owned())) }
+}
+
+/// The name of an object: a DNS label of at most [`MAX_NAME`] characters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Name(String);
+
+impl Name {
+    /// # Errors
+    /// When `s` is not a DNS label (RFC 1123) of at most 40 characters.
+    pub fn parse(s: &str) -> Result<Self, NameError> {
+        check_label(s, MAX_NAME)?;
+        Ok(Self(s.to_owned()))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl TryFrom<String> for Name {
+    type Error = NameError;
+    fn try_from(s: String) -> Result<Self, NameError> {
+        Self::parse(&s)
+    }
+}
+impl From<Name> for String {
+    fn from(n: Name) -> String {
+        n.0
+    }
+}
+
+/// The name of an installation; `default` leaves Docker names without a prefix.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Installation(String);
+
+impl Installation {
+    /// # Errors
+    /// When `s` is not a DNS label of at most 12 characters.
+    pub fn parse(s: &str) -> Result<Self, NameError> {
+        check_label(s, MAX_INSTALLATION)?;
+        Ok(Self(s.to_owned()))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn prefixed(&self, base: String) -> String {
+        if self.0 == "default" { base } else { format!("{}-{base}", self.0) }
+    }
+
+    /// The container of an object: `postgres-main`.
+    #[must_use]
+    pub fn container(&self, object: &ObjectRef) -> String {
+        self.prefixed(format!("{}-{}", object.kind.lower(), object.name))
+    }
+
+    /// The data volume of an object: `postgres-main-data`.
+    #[must_use]
+    pub fn volume(&self, object: &ObjectRef) -> String {
+        format!("{}-data", self.container(object))
+    }
+
+    /// The one bridge network of the installation.
+    #[must_use]
+    pub fn network(&self) -> String {
+        self.prefixed("seawall".to_owned())
+    }
+}
+
+impl Default for Installation {
+    fn default() -> Self {
+        Self("default".to_owned())
+    }
+}
+impl fmt::Display for Installation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl TryFrom<String> for Installation {
+    type Error = NameError;
+    fn try_from(s: String) -> Result<Self, NameError> {
+        Self::parse(&s)
+    }
+}
+impl From<Installation> for String {
+    fn from(n: Installation) -> String {
+        n.0
+    }
+}
+
+/// One object: `postgres/main`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ObjectRef {
+    pub kind: Kind,
+    pub name: Name,
+}
+
+impl ObjectRef {
+    #[must_use]
+    pub fn new(kind: Kind, name: Name) -> Self {
+        Self { kind, name }
+    }
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind.lower(), self.name)
+    }
+}
+
+/// Why a string is no `kind/name`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RefError {
+    #[error("expected KIND/NAME, for example postgres/main, got {0:?}")]
+    NoSlash(String),
+    #[error(transparent)]
+    Kind(#[from] UnknownKind),
+    #[error(transparent)]
+    Name(#[from] NameError),
+}
+
+impl FromStr for ObjectRef {
+    type Err = RefError;
+    fn from_str(s: &str) -> Result<Self, RefError> {
+        let (kind, name) = s.split_once('/').ok_or_else(|| RefError::NoSlash(s.to_owned()))?;
+        Ok(Self { kind: kind.parse()?, name: Name::parse(name)? })
+    }
+}
+impl TryFrom<String> for ObjectRef {
+    type Error = RefError;
+    fn try_from(s: String) -> Result<Self, RefError> {
+        s.parse()
+    }
+}
+impl From<ObjectRef> for String {
+    fn from(r: ObjectRef) -> String {
+        r.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_dns_labels() {
+        for good in ["a", "main", "a-b", "9a", &"x".repeat(40)] {
+            assert!(Name::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "-a", "a-", "A", "a_b", "a.b", "ä", &"x".repeat(41)] {
+            assert!(Name::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_the_default_installation_has_no_prefix() {
+        let object: ObjectRef = "postgres/main".parse().unwrap();
+        let default = Installation::default();
+        assert_eq!(default.container(&object), "postgres-main");
+        assert_eq!(default.volume(&object), "postgres-main-data");
+        assert_eq!(default.network(), "seawall");
+        let other = Installation::parse("blue").unwrap();
+        assert_eq!(other.container(&object), "blue-postgres-main");
+        assert_eq!(other.volume(&object), "blue-postgres-main-data");
+        assert_eq!(other.network(), "blue-seawall");
+    }
+
+    #[test]
+    fn references_read_and_print() {
+        assert_eq!("Postgres/main".parse::<ObjectRef>().unwrap().to_string(), "postgres/main");
+        assert!(matches!("main".parse::<ObjectRef>(), Err(RefError::NoSlash(_))));
+        assert!(matches!("redis/main".parse::<ObjectRef>(), Err(RefError::Kind(_))));
+        assert!(matches!("postgres/Main".parse::<ObjectRef>(), Err(RefError::Name(_))));
+    }
+}

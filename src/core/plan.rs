@@ -1,0 +1,157 @@
+//! A plan: the steps that can run now, what has to wait, and what needs the user's consent.
+//!
+//! A plan is a value. It is made by pure functions, shown by `seawall plan` and run by `apply`;
+//! the same values give the same bytes.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What a step does to the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sign {
+    #[serde(rename = "+")]
+    Create,
+    #[serde(rename = "~")]
+    Change,
+    #[serde(rename = "-/+")]
+    Replace,
+    #[serde(rename = "-")]
+    Delete,
+    #[serde(rename = "!")]
+    Data,
+}
+
+impl Sign {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Sign::Create => "+",
+            Sign::Change => "~",
+            Sign::Replace => "-/+",
+            Sign::Delete => "-",
+            Sign::Data => "!",
+        }
+    }
+}
+
+/// One step: what to do, and why in one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step<A> {
+    pub sign: Sign,
+    pub action: A,
+    pub cause: String,
+}
+
+/// What cannot go on yet, and is not an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// What is waited for, one CamelCase word: `ServerStarting`.
+    pub on: &'static str,
+    pub why: String,
+    /// Look again after this many milliseconds; `None`: something will wake us.
+    pub retry_ms: Option<u64>,
+}
+
+/// What must not be done without the user: the reason and the words to type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// One CamelCase word: `MajorVersionChange`, `NameConflict`.
+    pub reason: &'static str,
+    pub why: String,
+    pub unblock: String,
+}
+
+/// What one pass would do for one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan<A> {
+    pub steps: Vec<Step<A>>,
+    pub waiting: Vec<Waiting>,
+    pub blocked: Vec<Blocked>,
+}
+
+impl<A> Default for Plan<A> {
+    fn default() -> Self {
+        Self { steps: Vec::new(), waiting: Vec::new(), blocked: Vec::new() }
+    }
+}
+
+impl<A> Plan<A> {
+    pub fn step(&mut self, sign: Sign, action: A, cause: impl Into<String>) {
+        self.steps.push(Step { sign, action, cause: cause.into() });
+    }
+    pub fn wait(&mut self, on: &'static str, why: impl Into<String>, retry_ms: Option<u64>) {
+        self.waiting.push(Waiting { on, why: why.into(), retry_ms });
+    }
+    pub fn block(&mut self, reason: &'static str, why: impl Into<String>, unblock: impl Into<String>) {
+        self.blocked.push(Blocked { reason, why: why.into(), unblock: unblock.into() });
+    }
+    /// Nothing to do, nothing to wait for, nothing blocked.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.steps.is_empty() && self.waiting.is_empty() && self.blocked.is_empty()
+    }
+}
+
+/// A plan in words, as `seawall plan -o json` and the API give it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanView {
+    /// `postgres/main`
+    pub object: String,
+    pub steps: Vec<StepView>,
+    pub waiting: Vec<WaitView>,
+    pub blocked: Vec<BlockView>,
+    /// True while `seawall.dev/paused` holds the steps back.
+    #[serde(default)]
+    pub paused: bool,
+    /// Why there is no plan (engine down, image not readable); then the lists are empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepView {
+    pub sign: Sign,
+    pub action: String,
+    pub cause: String,
+}
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitView {
+    pub on: String,
+    pub why: String,
+}
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockView {
+    pub reason: String,
+    pub why: String,
+    pub unblock: String,
+}
+
+impl<A: fmt::Display> Plan<A> {
+    #[must_use]
+    pub fn view(&self, object: &str, paused: bool) -> PlanView {
+        PlanView {
+            object: object.to_owned(),
+            steps: self
+                .steps
+                .iter()
+                .map(|s| StepView { sign: s.sign, action: s.action.to_string(), cause: s.cause.clone() })
+                .collect(),
+            waiting: self
+                .waiting
+                .iter()
+                .map(|w| WaitView { on: w.on.to_owned(), why: w.why.clone() })
+                .collect(),
+            blocked: self
+                .blocked
+                .iter()
+                .map(|b| BlockView {
+                    reason: b.reason.to_owned(),
+                    why: b.why.clone(),
+                    unblock: b.unblock.clone(),
+                })
+                .collect(),
+            paused,
+            unknown: None,
+        }
+    }
+}

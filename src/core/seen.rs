@@ -1,0 +1,213 @@
+//! What was seen on the engine, normalised: the sentinels of the API are already turned into words.
+
+use crate::core::desired::PortMap;
+use crate::core::quantity::{Bytes, NanoCpus};
+use crate::core::resource::Caps;
+use std::collections::BTreeMap;
+
+/// The engine and its host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EngineInfo {
+    pub version: String,
+    pub api_version: String,
+    /// 1 or 2.
+    pub cgroup_version: u8,
+    pub cpus: u64,
+    pub memory: u64,
+    /// As images name it: `amd64`, `arm64`.
+    pub architecture: String,
+    /// Whether the kernel can cap swap.
+    pub swap_limit: bool,
+    /// `/var/lib/docker` or wherever the engine keeps its data.
+    pub root_dir: String,
+    /// Grows with every start of the engine process, as far as it can be told; "" when it cannot.
+    pub id: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContainerState {
+    Created,
+    Running,
+    Paused,
+    /// In the engine's own restart back-off.
+    Restarting,
+    Removing,
+    Exited,
+    Dead,
+}
+
+impl ContainerState {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ContainerState::Created => "created",
+            ContainerState::Running => "running",
+            ContainerState::Paused => "paused",
+            ContainerState::Restarting => "restarting",
+            ContainerState::Removing => "removing",
+            ContainerState::Exited => "exited",
+            ContainerState::Dead => "dead",
+        }
+    }
+
+    /// `None` for a word no engine we know uses.
+    #[must_use]
+    pub fn parse(s: &str) -> Option<Self> {
+        Some(match s {
+            "created" => ContainerState::Created,
+            "running" => ContainerState::Running,
+            "paused" => ContainerState::Paused,
+            "restarting" => ContainerState::Restarting,
+            "removing" => ContainerState::Removing,
+            "exited" => ContainerState::Exited,
+            "dead" => ContainerState::Dead,
+            _ => return None,
+        })
+    }
+}
+
+/// One row of the list call: enough to notice that something changed, no limits in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerSummary {
+    pub id: String,
+    /// Without the leading slash.
+    pub name: String,
+    pub image_id: String,
+    pub labels: BTreeMap<String, String>,
+    pub state: ContainerState,
+    /// Names of attached networks.
+    pub networks: Vec<String>,
+    /// Host ports published right now.
+    pub host_ports: Vec<u16>,
+}
+
+/// One network a container is attached to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenEndpoint {
+    pub network_id: String,
+    /// Empty while the container is not running.
+    pub ip: String,
+    pub aliases: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenMount {
+    /// `volume`, `bind` or `tmpfs`.
+    pub kind: String,
+    /// The volume's name; empty for other mounts.
+    pub volume: String,
+    pub path: String,
+}
+
+/// One inspected container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenContainer {
+    pub id: String,
+    pub name: String,
+    pub image_id: String,
+    /// The reference it was created with.
+    pub image_ref: String,
+    pub labels: BTreeMap<String, String>,
+    pub state: ContainerState,
+    pub exit_code: Option<i64>,
+    /// Unreliable alone on Docker 20.10 (docker-facts §5).
+    pub oom_killed: bool,
+    /// Why the engine could not start it; empty when it could.
+    pub error: String,
+    /// RFC 3339 as the engine gave it; empty when never started.
+    pub started_at: String,
+    pub finished_at: String,
+    pub restart_count: u64,
+    /// What inspect says; `None` is no limit. `swap` is extra above memory.
+    pub caps: Caps,
+    /// The memory limit that the kernel enforces, where the engine's stats tell it.
+    pub restart_policy: String,
+    pub networks: BTreeMap<String, SeenEndpoint>,
+    pub mounts: Vec<SeenMount>,
+    /// As asked for at create (`HostConfig.PortBindings`).
+    pub port_bindings: Vec<PortMap>,
+    /// As published right now (`NetworkSettings.Ports`).
+    pub published: Vec<PortMap>,
+    pub shm_size: Option<Bytes>,
+    pub pids_limit: Option<i64>,
+    pub init: bool,
+    /// Capabilities added; `cap_drop` holds `ALL` on hardened ones.
+    pub cap_add: Vec<String>,
+    pub cap_drop: Vec<String>,
+    pub no_new_privileges: bool,
+}
+
+/// Memory and CPU use right now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Working set: usage without inactive file pages.
+    pub memory: Bytes,
+    /// What the kernel would not give back under pressure: usage minus file cache (page cache).
+    pub unreclaimable: Bytes,
+    /// The limit the kernel enforces; `None` when there is none or the engine does not tell.
+    pub memory_limit: Option<Bytes>,
+}
+
+/// A change to a running (or stopped) container, without a re-create.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LiveUpdate {
+    /// `Some`: set exactly these caps, lifting those that are `None` inside.
+    pub caps: Option<Caps>,
+    pub restart: Option<crate::core::desired::RestartPolicy>,
+}
+
+/// One local image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenImage {
+    /// `sha256:…`
+    pub id: String,
+    pub tags: Vec<String>,
+    /// `repo@sha256:…`; empty for locally built images.
+    pub digests: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    pub labels: BTreeMap<String, String>,
+    /// Declared by VOLUME.
+    pub volumes: Vec<String>,
+    pub architecture: String,
+    pub user: String,
+    pub stop_signal: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenVolume {
+    pub name: String,
+    pub labels: BTreeMap<String, String>,
+    pub mountpoint: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenNetwork {
+    pub id: String,
+    pub name: String,
+    pub labels: BTreeMap<String, String>,
+    pub driver: String,
+    pub internal: bool,
+}
+
+/// A hint from the engine's event stream: look at this again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineEvent {
+    /// `container`, `volume`, `network`, `image`.
+    pub kind: String,
+    /// `die`, `start`, `update`, `oom`, …
+    pub action: String,
+    /// Container id, volume name or network id.
+    pub actor: String,
+    /// Container labels; empty for volumes and networks (the engine gives none).
+    pub labels: BTreeMap<String, String>,
+    /// Further attributes (`exitCode`, `name`, `container`, …).
+    pub attributes: BTreeMap<String, String>,
+    /// Nanoseconds since the epoch, to go on from after a reconnect.
+    pub time_nano: i64,
+}
+
+/// Nothing but a short form for tests and the planner: all CPUs of a host as a cap.
+#[must_use]
+pub fn all_cpus(engine: &EngineInfo) -> NanoCpus {
+    NanoCpus(engine.cpus * 1_000_000_000)
+}

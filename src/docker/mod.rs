@@ -1,0 +1,153 @@
+//! Docker, as Seawall needs it: one trait in our own types, an adapter for the real engine and a fake.
+//!
+//! Nothing above this floor names bollard or an API field. The adapters decide nothing: they
+//! translate, and give every call a timeout. Facts about the engine behind the rules in here were
+//! measured on 20.10, 26.1 and 28.5.
+
+use crate::core::desired::DesiredContainer;
+use crate::core::seen::{
+    ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, SeenContainer, SeenImage, SeenNetwork, SeenVolume,
+    Usage,
+};
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// What went wrong with a call. Matched on status and a stable substring, never on whole texts.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DockerError {
+    /// No connection, connection cut, or the engine is shutting down.
+    #[error("the Docker engine does not answer ({doing}): {detail}")]
+    Unavailable { doing: &'static str, detail: String },
+    #[error("the Docker engine took longer than {after:?} ({doing})")]
+    Timeout { doing: &'static str, after: Duration },
+    /// 404 for the thing itself.
+    #[error("{what} does not exist")]
+    NotFound { what: String },
+    #[error("no local image {reference:?}")]
+    ImageMissing { reference: String },
+    /// 409 on create: a container (volume, network) of this name exists.
+    #[error("the name {name:?} is taken: {detail}")]
+    NameTaken { name: String, detail: String },
+    /// Start failed because a host port is held by somebody else.
+    #[error("host port taken: {detail}")]
+    PortTaken { detail: String },
+    /// A lowered memory limit that the kernel refused (cgroup v1).
+    #[error("the memory limit is below what is in use: {detail}")]
+    MemoryInUse { detail: String },
+    /// The container is not in a state for this call (not running, restarting, removal in progress).
+    #[error("{what} is not in a state for this: {detail}")]
+    WrongState { what: String, detail: String },
+    /// Any other 4xx/5xx, with the engine's own words.
+    #[error("the Docker engine refused ({doing}, status {status}): {detail}")]
+    Refused { doing: &'static str, status: u16, detail: String },
+}
+
+impl DockerError {
+    /// Whether the engine itself could not be asked: then nothing is known, and nothing was decided.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, DockerError::Unavailable { .. } | DockerError::Timeout { .. })
+    }
+}
+
+pub type Result<T, E = DockerError> = std::result::Result<T, E>;
+
+/// A file to lay into a container. Parent directories are made, owned by root, 0755.
+#[derive(Clone)]
+pub struct FileToPut {
+    /// Absolute path inside the container.
+    pub path: String,
+    pub mode: u32,
+    pub uid: u64,
+    pub gid: u64,
+    /// Wiped from memory when dropped: it may be a password.
+    pub content: Zeroizing<Vec<u8>>,
+}
+
+impl std::fmt::Debug for FileToPut {
+    /// Never shows the content.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FileToPut({}, {:o}, {} bytes)", self.path, self.mode, self.content.len())
+    }
+}
+
+/// A command inside a container. Never put a secret into `argv` (it shows in events and in exec
+/// inspect); `env` shows in neither.
+#[derive(Clone, Debug, Default)]
+pub struct ExecRequest {
+    pub argv: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    /// Empty: the image's user.
+    pub user: String,
+    /// Fed to standard input, then closed.
+    pub stdin: Option<Zeroizing<Vec<u8>>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecResult {
+    pub exit_code: i64,
+    /// Cut at 64 KiB each.
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// The engine. All methods are one API call or a fixed few, with a timeout each; none retries.
+#[async_trait]
+pub trait Docker: Send + Sync + 'static {
+    async fn info(&self) -> Result<EngineInfo>;
+
+    /// All containers (any state) that carry all these labels, ordered by name.
+    async fn list(&self, labels: &[(&str, &str)]) -> Result<Vec<ContainerSummary>>;
+    /// By exact name or id; `None` when there is none.
+    async fn inspect(&self, name_or_id: &str) -> Result<Option<SeenContainer>>;
+    /// Creates and returns the id; starts nothing. The image must be local.
+    async fn create(&self, desired: &DesiredContainer) -> Result<String>;
+    /// Already running is success.
+    async fn start(&self, id: &str) -> Result<()>;
+    /// Sends the container's stop signal; KILL after `timeout`. Already stopped is success.
+    async fn stop(&self, id: &str, timeout: Duration) -> Result<()>;
+    /// Removes a container, running or not. Its named volumes stay. Gone already is success.
+    async fn remove(&self, id: &str) -> Result<()>;
+    /// Changes caps and restart policy in place, lifting caps that are `None`.
+    async fn update(&self, id: &str, change: &LiveUpdate) -> Result<()>;
+    async fn rename(&self, id: &str, name: &str) -> Result<()>;
+    /// `None` when it does not run.
+    async fn usage(&self, id: &str) -> Result<Option<Usage>>;
+    async fn put_files(&self, id: &str, files: &[FileToPut]) -> Result<()>;
+    /// At most `max` bytes of a file, also of a container that was never started; `None` when there
+    /// is no such file. Symbolic links are followed inside the container.
+    async fn get_file(&self, id: &str, path: &str, max: usize) -> Result<Option<Vec<u8>>>;
+    async fn exec(&self, id: &str, request: &ExecRequest, timeout: Duration) -> Result<ExecResult>;
+    /// The last `lines` lines, stdout and stderr together, without timestamps.
+    async fn logs(&self, id: &str, lines: usize) -> Result<Vec<String>>;
+    /// Lines as they come, starting with the last `lines`; ends when the container stops.
+    fn follow_logs(&self, id: &str, lines: usize) -> BoxStream<'static, Result<String>>;
+    /// Waits for a started container to end and gives its exit code.
+    async fn wait(&self, id: &str, timeout: Duration) -> Result<i64>;
+
+    /// A local image by reference or id; `None` when there is none.
+    async fn image(&self, reference: &str) -> Result<Option<SeenImage>>;
+    async fn pull(&self, reference: &str) -> Result<()>;
+
+    async fn volume(&self, name: &str) -> Result<Option<SeenVolume>>;
+    async fn volumes(&self, labels: &[(&str, &str)]) -> Result<Vec<SeenVolume>>;
+    /// The engine answers 201 with the OLD labels when the volume exists: they come back for comparison.
+    async fn create_volume(&self, name: &str, labels: &BTreeMap<String, String>) -> Result<SeenVolume>;
+    /// Gone already is success.
+    async fn remove_volume(&self, name: &str) -> Result<()>;
+
+    /// All networks of exactly this name (Docker 20.10 allows several), ordered by id.
+    async fn networks(&self, name: &str) -> Result<Vec<SeenNetwork>>;
+    /// A user-defined bridge.
+    async fn create_network(&self, name: &str, labels: &BTreeMap<String, String>) -> Result<SeenNetwork>;
+    async fn remove_network(&self, id: &str) -> Result<()>;
+    async fn connect(&self, network_id: &str, container: &str, aliases: &[String]) -> Result<()>;
+    async fn disconnect(&self, network_id: &str, container: &str) -> Result<()>;
+
+    /// Events from `since_nano` (0: from now) until the engine goes away. Hints only: some are lost.
+    /// Not filtered by label, as volume and network events carry none.
+    fn events(&self, since_nano: i64) -> BoxStream<'static, Result<EngineEvent>>;
+}

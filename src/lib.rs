@@ -1,0 +1,13 @@
+//! Seawall: a reconciling operator for managed databases on plain Docker.
+//!
+//! ARCHITECTURE.md walks through one pass. Imports go down the floors only; `tests/it/architecture.rs`
+//! holds them to it.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo))]
+
+pub mod core;
+pub mod docker;
+pub mod manifest;
+pub mod secrets;
+pub mod store;

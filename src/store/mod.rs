@@ -1,0 +1,65 @@
+//! The store: durable records under keys, one writer, versioned JSON.
+//!
+//! It keeps what cannot be seen elsewhere (sealed credentials, ports, identities) and what people
+//! want to read later (status, events). It decides nothing and knows no object's meaning.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The version of the record layout; a store with a newer one is refused in words.
+pub const STORE_VERSION: u32 = 1;
+
+/// What went wrong with the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error(
+        "the store {path} is in use by process {pid}; stop it first, or let it answer: this command talks to it when --data is the same"
+    )]
+    Locked { path: PathBuf, pid: String },
+    #[error(
+        "the store {path} is damaged: {detail}. Nothing was changed; keep the directory and run `seawall recover`"
+    )]
+    Damaged { path: PathBuf, detail: String },
+    #[error(
+        "the store {path} was written by a newer Seawall (layout {found}, this one knows {STORE_VERSION}); use that version"
+    )]
+    Newer { path: PathBuf, found: u32 },
+    /// Disk full, permissions, I/O: the write did not happen.
+    #[error("could not write to the store {path}: {detail}")]
+    Write { path: PathBuf, detail: String },
+    #[error("could not read {key} from the store: {detail}")]
+    Read { key: String, detail: String },
+}
+
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// One change of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    Put { key: String, body: Value },
+    Delete { key: String },
+}
+
+impl Change {
+    #[must_use]
+    pub fn put(key: impl Into<String>, body: Value) -> Self {
+        Change::Put { key: key.into(), body }
+    }
+    #[must_use]
+    pub fn delete(key: impl Into<String>) -> Self {
+        Change::Delete { key: key.into() }
+    }
+}
+
+/// Records by key. Bodies are JSON; the envelope (version, time) is the store's own business.
+#[async_trait::async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// All changes or none; durable (fsync) when it returns `Ok`.
+    async fn commit(&self, changes: Vec<Change>) -> Result<()>;
+    fn get(&self, key: &str) -> Result<Option<Value>>;
+    /// All records whose key starts with `prefix`, in key order.
+    fn scan(&self, prefix: &str) -> Result<BTreeMap<String, Value>>;
+    /// The random id made when the store was made; labels carry it.
+    fn id(&self) -> String;
+}
