@@ -157,7 +157,8 @@ else
     say "a dockerd is already running (pid $(cat "$PIDFILE")): waiting for it to answer"
     if wait_for_engine; then started=yes; fi
   else
-    log_start=$(wc -l <"$LOG" 2>/dev/null || echo 0)
+    touch "$LOG"
+    log_start=$(wc -l <"$LOG")
     start_dockerd
     if wait_for_engine "$dockerd_pid"; then
       started=yes

@@ -1,0 +1,211 @@
+//! What the operator can be asked, as one trait in wire types. The HTTP server and the CLI stand on
+//! it; the running operator and the offline reader of a store implement it.
+
+use crate::core::event::Event;
+use crate::core::names::ObjectRef;
+use crate::core::plan::PlanView;
+use crate::core::problem::Problem;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// An answer that says what, where, why and what to do next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{what}")]
+#[serde(rename_all = "camelCase")]
+pub struct ApiError {
+    pub code: ErrorCode,
+    /// What went wrong, where, and why.
+    pub what: String,
+    /// What to do next; empty when there is nothing to say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub next: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ErrorCode {
+    /// 404
+    NotFound,
+    /// 400
+    Invalid,
+    /// 409: not in a state for this, or consent is missing.
+    Conflict,
+    /// 503: needs a running operator or a Docker engine.
+    Unavailable,
+    /// 500
+    Internal,
+}
+
+impl ApiError {
+    #[must_use]
+    pub fn new(code: ErrorCode, what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { code, what: what.into(), next: next.into() }
+    }
+}
+
+pub type Result<T, E = ApiError> = std::result::Result<T, E>;
+
+/// One object with its status, in the Kubernetes form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectView {
+    pub api_version: String,
+    pub kind: String,
+    pub metadata: MetadataView,
+    /// As committed (last good version).
+    pub spec: Value,
+    /// Engine specific; always has `observedGeneration` and `conditions`.
+    #[serde(default)]
+    pub status: Value,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MetadataView {
+    pub name: String,
+    pub uid: String,
+    pub generation: u64,
+    /// RFC 3339
+    pub creation_timestamp: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    /// `shop.yaml:3`, empty when no manifest holds it (Retained).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source: String,
+}
+
+/// Everything at once, with what concerns no single object.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectList {
+    pub items: Vec<ObjectView>,
+    /// Problems of the manifests in force; their objects keep their last good version.
+    pub problems: Vec<Problem>,
+    /// Set while the prune guard holds removals back: what was seen and what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<String>,
+    /// Set while the Docker engine does not answer: since when and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine_down: Option<String>,
+    /// Grows with every change that `watch` would tell.
+    pub revision: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanList {
+    /// Ordered by object; objects with nothing to do have empty lists.
+    pub plans: Vec<PlanView>,
+    pub problems: Vec<Problem>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<String>,
+}
+
+/// How to connect. `password` only when it was asked for.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionView {
+    pub object: String,
+    pub username: String,
+    pub database: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// From this machine; `None` when the port is not published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostPort>,
+    /// From containers on the installation's network.
+    pub network: HostPort,
+    pub network_name: String,
+    pub container: String,
+    /// Whether it accepted the last login.
+    pub ready: bool,
+}
+
+impl std::fmt::Debug for ConnectionView {
+    /// Without the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConnectionView").field("object", &self.object).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostPort {
+    pub host: String,
+    pub port: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperatorView {
+    pub version: String,
+    pub installation: String,
+    pub store: String,
+    /// 0 when no operator runs and the store was opened directly.
+    pub pid: u32,
+    pub started_at: String,
+    pub manifests: String,
+    /// Engine version, or why it is not known.
+    pub engine: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Operation {
+    Stop,
+    Start,
+    Restart,
+}
+
+/// What an operation did or set in motion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    pub message: String,
+    /// The line to commit to keep it so; empty when there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub commit: String,
+}
+
+/// What the prune guard holds back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PruneView {
+    /// Objects whose manifests are gone, `postgres/main`, with what would happen to each.
+    pub would_remove: Vec<PruneItem>,
+    /// Why they are held back; `None` when nothing is.
+    pub guard: Option<String>,
+    /// The words to confirm with; change with the set of objects.
+    pub confirm: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PruneItem {
+    pub object: String,
+    pub what: String,
+}
+
+/// The operator, as surfaces see it.
+#[async_trait]
+pub trait Api: Send + Sync + 'static {
+    async fn operator(&self) -> Result<OperatorView>;
+    async fn objects(&self) -> Result<ObjectList>;
+    async fn object(&self, object: &ObjectRef) -> Result<ObjectView>;
+    /// Events with a sequence above `after`, oldest first, of one object or of all.
+    async fn events(&self, object: Option<&ObjectRef>, after: u64) -> Result<Vec<Event>>;
+    /// Returns when the revision is above `after`, or after `wait_ms` (at most 30 000), with the
+    /// revision then.
+    async fn watch(&self, after: u64, wait_ms: u64) -> Result<u64>;
+    /// The plan for the manifests in force, or for these files (path → text) instead.
+    async fn plan(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList>;
+    async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done>;
+    /// Removes a retained or file-less object with its data. `confirm` must be the object's name.
+    async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done>;
+    /// `reveal` gives the password and leaves an event.
+    async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView>;
+    async fn prune(&self) -> Result<PruneView>;
+    /// Lets the held-back removals go, once; `confirm` as [`PruneView::confirm`] gave it.
+    async fn confirm_prune(&self, confirm: &str) -> Result<Done>;
+    /// The store as JSON lines, secrets sealed.
+    async fn export(&self) -> Result<Vec<String>>;
+}

@@ -1,0 +1,3 @@
+//! The controller: watches, queues, drives passes, keeps records, reports.
+
+pub mod api;
