@@ -9,6 +9,7 @@
 pub mod control;
 pub mod core;
 pub mod docker;
+pub mod engines;
 pub mod manifest;
 pub mod secrets;
 pub mod store;

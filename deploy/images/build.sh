@@ -48,8 +48,13 @@ work_dir() { [ -n "$WORK" ] || WORK=$(mktemp -d); }
 
 label_of() { docker image inspect --format "{{index .Config.Labels \"$HASH_LABEL\"}}" "$1" 2>/dev/null || true; }
 
-# What makes an image: the files here, the target, and whatever else the caller names.
-hash_of() { { printf '%s\n' "$@"; cat "$HERE/Dockerfile" "$HERE/docker-entrypoint.sh" "$HERE/build.sh"; } | sha256sum | cut -d' ' -f1; }
+# What makes an image: the functions below that build it, its files, and the base it is made on. Not all of this script, so that
+# a better message here does not cost everybody a new build.
+sha() { sha256sum | cut -d' ' -f1; }
+base_hash() { { printf '%s\n' "$1" "$MIRROR"; declare -f build_base; } | sha; }
+postgres_hash() { # $1: major
+  { declare -f build_base build_on "build_$1" volume_for pgdata_for; cat "$HERE/Dockerfile" "$HERE/docker-entrypoint.sh"; } | sha
+}
 
 is_current() { # $1: tag, $2: hash
   [ "$(label_of "$1")" = "$2" ] || return 1
@@ -126,7 +131,7 @@ check_signature() {
 
 build_base() {
   local suite=$1 tag=seawall/base:$1 hash root sources security
-  hash=$(hash_of base "$suite" "$MIRROR")
+  hash=$(base_hash "$suite")
   # Stale only by its recipe: the images on top do their own apt-get update.
   if [ "$(label_of "$tag")" = "$hash" ]; then return 0; fi
   if pull "debian:$suite-slim"; then
@@ -211,11 +216,11 @@ build_on() {
 
 build_18() {
   local tag=seawall/postgres:18 hash labels
-  hash=$(hash_of 18)
+  hash=$(postgres_hash 18)
   if is_current "$tag" "$hash"; then return 0; fi
-  labels=(--label "$HASH_LABEL=$hash" --label org.opencontainers.image.title="Seawall PostgreSQL 18"
+  labels=(--label "$HASH_LABEL=$hash" --label "org.opencontainers.image.title=Seawall PostgreSQL 18"
     --label seawall.dev/managed=true --label seawall.dev/engine=postgres
-    --label seawall.dev/capabilities=pgbackrest,pg_auto_failover)
+    --label "seawall.dev/capabilities=pgbackrest,pg_auto_failover")
   # The official image brings the apt repository that has the two extra packages for its server.
   if pull postgres:18-bookworm; then
     build_on 18 postgres:18-bookworm "postgresql-18 pgbackrest postgresql-18-auto-failover ca-certificates" "" "${labels[@]}" && return 0
@@ -231,20 +236,20 @@ build_18() {
 
 build_17() {
   local tag=seawall/postgres:17 hash
-  hash=$(hash_of 17)
+  hash=$(postgres_hash 17)
   if is_current "$tag" "$hash"; then return 0; fi
   if pull postgres:17; then
     printf 'FROM postgres:17\n' | build --label "$HASH_LABEL=$hash" -t "$tag" - && return 0
   fi
   build_base trixie
   build_on 17 seawall/base:trixie "postgresql-17 systemd-standalone-sysusers systemd-standalone-tmpfiles" "" \
-    --label "$HASH_LABEL=$hash" --label org.opencontainers.image.title="PostgreSQL 17" || fail "$tag could not be built"
+    --label "$HASH_LABEL=$hash" --label "org.opencontainers.image.title=PostgreSQL 17" || fail "$tag could not be built"
 }
 
 build_18b() {
   local tag=seawall/postgres:18b hash
   build_18
-  hash=$(hash_of 18b "$(docker image inspect --format '{{.Id}}' seawall/postgres:18)")
+  hash=$({ docker image inspect --format '{{.Id}}' seawall/postgres:18; declare -f build_18b; } | sha)
   if is_current "$tag" "$hash"; then return 0; fi
   printf 'FROM seawall/postgres:18\nLABEL org.opencontainers.image.revision=b\n' \
     | build --label "$HASH_LABEL=$hash" -t "$tag" - || fail "$tag could not be built"
@@ -253,7 +258,7 @@ build_18b() {
 
 build_not_postgres() {
   local tag=seawall/not-postgres:test hash
-  hash=$(hash_of not-postgres)
+  hash=$(declare -f build_base build_not_postgres | sha)
   if is_current "$tag" "$hash"; then return 0; fi
   build_base trixie
   printf 'FROM seawall/base:trixie\nCMD ["sleep", "infinity"]\n' \
@@ -272,6 +277,8 @@ for target in "$@"; do
 done
 docker version --format '{{.Server.Version}}' >/dev/null 2>&1 || fail "no Docker Engine answers: run deploy/setup.sh first"
 find_proxy
+# Two test runs that start together: the second waits and then finds everything built.
+if command -v flock >/dev/null 2>&1 && { exec 9>>"${TMPDIR:-/tmp}/seawall-images.lock"; } 2>/dev/null; then flock 9; fi
 for target in "$@"; do
   case "$target" in
     18) build_18 ;;

@@ -200,13 +200,16 @@ initialise() {
     -o "-c listen_addresses='' -c unix_socket_directories='$INIT_SOCKET_DIR' -c port=5432" start
   (
     # Not for the final server: all of this is of the temporary one.
+    # shellcheck disable=SC2030,SC2031
     export PGHOST=$INIT_SOCKET_DIR PGPORT=5432 PGUSER=$POSTGRES_USER PGDATABASE=$POSTGRES_DB PGPASSWORD=$password PGDATA=$staging
     unset PGHOSTADDR
     psql -v ON_ERROR_STOP=1 -v db="$POSTGRES_DB" --no-psqlrc --no-password --quiet --dbname postgres <<-'SQL'
 	SELECT format('CREATE DATABASE %I', :'db') WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'db') \gexec
 	SQL
     run_hooks
-  )
+  ) &
+  # In the background, as the shell runs its signal handlers only between commands: a stop need not wait for a long hook.
+  wait $!
   stop_temporary_server fast
   rm -rf -- "$INIT_SOCKET_DIR"
 
@@ -227,7 +230,9 @@ for argument in "$@"; do
   esac
 done
 
+# shellcheck disable=SC2031
 : "${PGDATA:?is not set}"
+# shellcheck disable=SC2031
 export PGDATA=${PGDATA%/}
 
 if [ "$(id -u)" = 0 ]; then

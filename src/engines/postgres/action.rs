@@ -1,0 +1,133 @@
+//! The steps that a Postgres plan is made of. Values; `act.rs` runs them.
+
+use crate::core::desired::DesiredContainer;
+use crate::core::resource::Caps;
+use std::fmt;
+
+/// One write to the world (or a fixed few that belong together and can be repeated).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Into the store, sealed, before any container exists.
+    GeneratePassword,
+    /// Into the store: the port is ours for good.
+    ReservePort(u16),
+    PullImage(String),
+    /// Into the store: containers are made from this image until the reference changes.
+    PinImage {
+        reference: String,
+        id: String,
+    },
+    CreateNetwork(String),
+    CreateVolume(String),
+    CreateContainer(Box<DesiredContainer>),
+    /// The parameter file, and the password file: the password when `initialise`, else empty.
+    UploadFiles {
+        container: String,
+        parameters: String,
+        initialise: bool,
+        major: u32,
+    },
+    StartContainer(String),
+    /// Restart policy `no` first, then the fast shutdown.
+    StopContainer(String),
+    RemoveContainer {
+        name: String,
+        id: String,
+    },
+    RenameContainer {
+        id: String,
+        from: String,
+        to: String,
+    },
+    UpdateCaps {
+        container: String,
+        caps: Caps,
+    },
+    UpdateRestartPolicy {
+        container: String,
+    },
+    ConnectNetwork {
+        container: String,
+        network: String,
+    },
+    EmptyPasswordFile {
+        container: String,
+    },
+    /// Checked by the server's own binary first, then written, then a reload.
+    WriteParameters {
+        container: String,
+        text: String,
+        changed: String,
+    },
+    RestartServer {
+        container: String,
+        why: String,
+    },
+    CreateDatabase(String),
+    /// Through the container's local socket; only a SCRAM verifier travels.
+    ResetPassword {
+        container: String,
+    },
+    /// Into the store: give up one step of hardening.
+    RelaxHardening(u8),
+    RemoveVolume(String),
+    /// Out of the store: nothing of the object is left.
+    Forget,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::GeneratePassword => write!(f, "generate and seal the password"),
+            Action::ReservePort(port) => write!(f, "reserve host port {port}"),
+            Action::PullImage(image) => write!(f, "pull image {image}"),
+            Action::PinImage { reference, id } => write!(f, "use image {reference} ({})", short(id)),
+            Action::CreateNetwork(name) => write!(f, "create network {name}"),
+            Action::CreateVolume(name) => write!(f, "create volume {name}"),
+            Action::CreateContainer(desired) => write!(f, "create container {}", desired.name),
+            Action::UploadFiles { container, initialise: true, .. } => {
+                write!(f, "upload parameters and password file to {container}")
+            }
+            Action::UploadFiles { container, .. } => write!(f, "upload parameters to {container}"),
+            Action::StartContainer(name) => write!(f, "start container {name}"),
+            Action::StopContainer(name) => write!(f, "stop container {name} (fast shutdown)"),
+            Action::RemoveContainer { name, id } => write!(f, "remove container {name} ({})", short(id)),
+            Action::RenameContainer { from, to, .. } => write!(f, "rename container {from} to {to}"),
+            Action::UpdateCaps { container, caps } => {
+                write!(f, "set caps of {container}: {}", caps_in_words(caps))
+            }
+            Action::UpdateRestartPolicy { container } => {
+                write!(f, "set restart policy of {container} to always")
+            }
+            Action::ConnectNetwork { container, network } => {
+                write!(f, "connect {container} to network {network}")
+            }
+            Action::EmptyPasswordFile { container } => write!(f, "empty the password file in {container}"),
+            Action::WriteParameters { changed, .. } => write!(f, "write parameters and reload: {changed}"),
+            Action::RestartServer { container, .. } => write!(f, "restart {container}"),
+            Action::CreateDatabase(name) => write!(f, "create database {name}"),
+            Action::ResetPassword { .. } => write!(f, "set the managed user's password again"),
+            Action::RelaxHardening(level) => write!(f, "relax hardening to level {level}"),
+            Action::RemoveVolume(name) => write!(f, "remove volume {name} with all its data"),
+            Action::Forget => write!(f, "forget credentials, port and record"),
+        }
+    }
+}
+
+/// The first 12 hex digits of an id.
+#[must_use]
+pub fn short(id: &str) -> &str {
+    let hex = id.strip_prefix("sha256:").unwrap_or(id);
+    hex.get(..12).unwrap_or(hex)
+}
+
+/// `memory 512Mi, swap 256Mi, cpus 1.5`; an absent cap is `unlimited`.
+#[must_use]
+pub fn caps_in_words(caps: &Caps) -> String {
+    let memory = caps.memory.map_or("unlimited".to_owned(), |m| m.to_string());
+    let cpus = caps.cpus.map_or("unlimited".to_owned(), |c| c.to_string());
+    match caps.swap {
+        Some(swap) => format!("memory {memory}, swap {swap}, cpus {cpus}"),
+        None => format!("memory {memory}, cpus {cpus}"),
+    }
+}

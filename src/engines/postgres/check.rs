@@ -1,0 +1,219 @@
+//! From the user's words to a spec with no illegal value. Pure; reports all problems at once.
+
+use super::parameters;
+use super::spec::{DeletionPolicySpec, PortSpec, PortWord, PostgresSpec, RestartPolicySpec, Scalar, Size};
+use crate::core::names::annotation;
+use crate::core::problem::Problem;
+use crate::core::quantity::{Bytes, NanoCpus};
+use crate::core::resource::{Caps, DeletionPolicy, Document, PortRequest};
+use crate::engines::catalog::{Catalog, is_image_reference};
+use std::collections::BTreeMap;
+
+/// The least that Docker accepts (6 MiB) is far below what PostgreSQL needs to start.
+pub const MIN_MEMORY: u64 = 64 * Bytes::MI;
+
+/// A Postgres whose every field is legal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    pub image: String,
+    pub database: String,
+    pub username: String,
+    pub caps: Caps,
+    pub force_caps: bool,
+    pub port: PortRequest,
+    pub parameters: BTreeMap<String, String>,
+    pub stopped: bool,
+    pub deletion: DeletionPolicy,
+    pub restart_automatically: bool,
+    pub paused: bool,
+    pub delete_confirmed: bool,
+}
+
+/// What a spec is checked against.
+pub struct Against<'a> {
+    pub catalog: &'a Catalog,
+    /// CPUs of the engine's host, when it is known.
+    pub host_cpus: Option<u64>,
+}
+
+/// Checks one document whose shape already follows the schema.
+///
+/// # Errors
+/// With every problem found, each at its own place.
+pub fn check(document: &Document, against: &Against<'_>) -> Result<Checked, Vec<Problem>> {
+    let spec: PostgresSpec = serde_json::from_value(document.spec.clone())
+        .map_err(|e| vec![Problem::new(document.place_of("spec"), "spec", e.to_string())])?;
+    let mut found = Found { document, problems: Vec::new() };
+    let image = image(&spec, against.catalog, &mut found);
+    identifier("spec.database", &spec.database, &["template0", "template1"], &mut found);
+    identifier("spec.username", &spec.username, &["public", "none"], &mut found);
+    if spec.username.starts_with("pg_") {
+        found.add("spec.username", "names that start with pg_ are reserved by PostgreSQL");
+    }
+    let caps = caps(&spec, against.host_cpus, &mut found);
+    let port = match spec.port {
+        PortSpec::Word(PortWord::Auto) => PortRequest::Auto,
+        PortSpec::Word(PortWord::None) => PortRequest::None,
+        PortSpec::Number(n) => match u16::try_from(n) {
+            Ok(n) if n > 0 => PortRequest::Fixed(n),
+            _ => {
+                found.add(
+                    "spec.port",
+                    format!("{n} is no port; write auto, none or a number from 1 to 65535"),
+                );
+                PortRequest::Auto
+            }
+        },
+    };
+    let mut parameters = BTreeMap::new();
+    for (name, Scalar(value)) in &spec.parameters {
+        let lower = name.to_ascii_lowercase();
+        if let Some(why) = parameters::refusal(&lower, value) {
+            found.add(&format!("spec.parameters.{name}"), why);
+        } else if parameters.insert(lower, value.clone()).is_some() {
+            found.add(&format!("spec.parameters.{name}"), "set twice (names are case-insensitive)");
+        }
+    }
+    let annotations = &document.metadata.annotations;
+    let checked = Checked {
+        image,
+        database: spec.database,
+        username: spec.username,
+        caps,
+        force_caps: spec.resources.force,
+        port,
+        parameters,
+        stopped: spec.stopped,
+        deletion: match spec.deletion_policy {
+            DeletionPolicySpec::Retain => DeletionPolicy::Retain,
+            DeletionPolicySpec::Delete => DeletionPolicy::Delete,
+        },
+        restart_automatically: spec.restart_policy == RestartPolicySpec::Auto,
+        paused: annotations.get(annotation::PAUSED).is_some_and(|v| v == "true"),
+        delete_confirmed: annotations
+            .get(annotation::CONFIRM_DELETE)
+            .is_some_and(|v| v == document.metadata.name.as_str()),
+    };
+    if found.problems.is_empty() { Ok(checked) } else { Err(found.problems) }
+}
+
+struct Found<'a> {
+    document: &'a Document,
+    problems: Vec<Problem>,
+}
+
+impl Found<'_> {
+    fn add(&mut self, path: &str, what: impl Into<String>) {
+        self.problems.push(Problem::new(self.document.place_of(path), path, what));
+    }
+}
+
+fn image(spec: &PostgresSpec, catalog: &Catalog, found: &mut Found<'_>) -> String {
+    match (&spec.version, &spec.image) {
+        (Some(_), Some(_)) => {
+            found.add("spec.image", "give version or image, not both");
+            String::new()
+        }
+        (None, None) => {
+            found.add("spec", "version is missing: give version (looked up in the ImageCatalog) or image");
+            String::new()
+        }
+        (None, Some(image)) if is_image_reference(image) => image.clone(),
+        (None, Some(image)) => {
+            found.add(
+                "spec.image",
+                format!("{image:?} is not an image reference; for example postgres:17-alpine"),
+            );
+            String::new()
+        }
+        (Some(version), None) => match catalog.image(&version.0) {
+            Some(image) => image.to_owned(),
+            None => {
+                let known = catalog.versions().join(", ");
+                found.add("spec.version", format!("{:?} is not in the catalog; it has {known}", version.0));
+                String::new()
+            }
+        },
+    }
+}
+
+fn identifier(path: &str, value: &str, reserved: &[&str], found: &mut Found<'_>) {
+    if value.is_empty() {
+        found.add(path, "must not be empty");
+    } else if value.len() > 63 {
+        found.add(path, format!("has {} bytes; PostgreSQL identifiers have at most 63", value.len()));
+    } else if value.chars().any(|c| c.is_control() || c == '/') {
+        found.add(path, "contains a control character or a slash");
+    } else if reserved.contains(&value) {
+        found.add(path, format!("{value:?} is reserved by PostgreSQL"));
+    }
+}
+
+fn preset(size: Option<Size>) -> Caps {
+    let caps = |gib: u64, cpus: u64| Caps {
+        memory: Some(Bytes(gib * Bytes::GI)),
+        swap: None,
+        cpus: Some(NanoCpus(cpus * 1_000_000_000)),
+    };
+    match size {
+        None => Caps::default(),
+        Some(Size::Small) => caps(1, 1),
+        Some(Size::Medium) => caps(2, 2),
+        Some(Size::Large) => caps(4, 4),
+    }
+}
+
+fn caps(spec: &PostgresSpec, host_cpus: Option<u64>, found: &mut Found<'_>) -> Caps {
+    let mut caps = preset(spec.size);
+    let bytes = |path: &str, value: &Option<Scalar>, found: &mut Found<'_>| match value {
+        None => None,
+        Some(Scalar(text)) => match Bytes::parse(text) {
+            Ok(bytes) => Some(bytes),
+            Err(e) => {
+                found.add(path, e.to_string());
+                None
+            }
+        },
+    };
+    if let Some(memory) = bytes("spec.resources.memory", &spec.resources.memory, found) {
+        if memory.0 < MIN_MEMORY {
+            found.add(
+                "spec.resources.memory",
+                format!("{memory} is too little for PostgreSQL to start; at least {}", Bytes(MIN_MEMORY)),
+            );
+        }
+        caps.memory = Some(memory);
+    }
+    if let Some(swap) = bytes("spec.resources.swap", &spec.resources.swap, found) {
+        if caps.memory.is_none() && spec.resources.memory.is_none() {
+            found.add("spec.resources.swap", "swap is extra above memory: give resources.memory too");
+        }
+        caps.swap = Some(swap).filter(|s| s.0 > 0);
+    }
+    let mut cpus_path = "spec.resources.cpus";
+    match &spec.resources.cpus {
+        None => cpus_path = "spec.size",
+        Some(Scalar(text)) => match NanoCpus::parse(text) {
+            Ok(cpus) if cpus.0 < 10_000_000 => {
+                found.add("spec.resources.cpus", format!("{cpus} is too few; at least 0.01"));
+            }
+            Ok(cpus) => caps.cpus = Some(cpus),
+            Err(e) => found.add("spec.resources.cpus", e.to_string()),
+        },
+    }
+    if let (Some(cpus), Some(host)) = (caps.cpus, host_cpus)
+        && cpus.0 > host * 1_000_000_000
+    {
+        if cpus_path == "spec.size" {
+            // A preset asks for "up to": all there are is what it can get.
+            caps.cpus = None;
+        } else {
+            found.add(cpus_path, format!("{cpus} CPUs are more than the {host} this host has"));
+        }
+    }
+    caps
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

@@ -1,0 +1,264 @@
+//! From what was seen and what is still to do to conditions. Pure, and honest: what could not be
+//! read is `Unknown`, and Ready is only ever said of a login that worked.
+
+use super::action::caps_in_words;
+use super::desired::hardening_in_words;
+use super::plan::{Plan, Subject, Wanted, caps_in_sync, inside};
+use super::world::{ImageSeen, Server, Slot, World};
+use crate::core::condition::{ConditionType as C, Finding, Truth};
+use crate::core::seen::{ContainerState, SeenContainer};
+
+/// What made a pass end early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// One CamelCase word from a closed set.
+    pub reason: &'static str,
+    pub message: String,
+    /// The engine itself could not be asked: nothing is known.
+    pub unknown: bool,
+}
+
+/// Beside world and plan: what the controller knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    pub failure: Option<Failure>,
+    /// Passes in a row that failed or got nowhere.
+    pub stalled: bool,
+    /// The manifest's newest text is broken; its last good version is in force.
+    pub manifest_broken: Option<String>,
+    pub guard: Option<String>,
+}
+
+/// Conditions when nothing at all could be seen.
+#[must_use]
+pub fn unknown(failure: &Failure, subject: &Subject<'_>) -> Vec<Finding> {
+    let mut list = vec![Finding::new(C::Ready, Truth::Unknown, failure.reason, &failure.message)];
+    if subject.spec.paused {
+        list.push(paused(None));
+    }
+    list
+}
+
+/// All conditions of an object after a pass.
+#[must_use]
+pub fn findings(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook) -> Vec<Finding> {
+    if let Some(failure) = outlook.failure.as_ref().filter(|f| f.unknown) {
+        return unknown(failure, subject);
+    }
+    let mut list = vec![ready(subject, world, plan, outlook)];
+    list.push(progressing(subject, world, plan, outlook));
+    if let Some(degraded) = degraded(subject, world, plan, outlook) {
+        list.push(degraded);
+    }
+    if outlook.stalled {
+        let why = outlook.failure.as_ref().map_or_else(
+            || plan.waiting.first().map_or_else(|| "no progress".to_owned(), |w| w.why.clone()),
+            |f| f.message.clone(),
+        );
+        list.push(Finding::new(
+            C::Stalled,
+            Truth::True,
+            "NoProgress",
+            format!("10 passes without progress: {why}"),
+        ));
+    }
+    if subject.spec.paused {
+        list.push(paused(Some(plan)));
+    }
+    if let Slot::Ours(c) = &world.container {
+        list.push(in_sync(subject, world, plan, c));
+    }
+    if let Server::Up(facts) = &world.server {
+        list.push(if facts.pending_restart.is_empty() {
+            Finding::new(C::PendingRestart, Truth::False, "NoneWaiting", "no parameter waits for a restart")
+        } else {
+            let how = if subject.spec.restart_automatically {
+                "Seawall restarts the server".to_owned()
+            } else {
+                format!("restartPolicy is Manual: seawall restart {}", subject.identity.object)
+            };
+            let names = facts.pending_restart.join(", ");
+            Finding::new(
+                C::PendingRestart,
+                Truth::True,
+                "ParametersChanged",
+                format!("{names} wait for a restart; {how}"),
+            )
+        });
+    }
+    if matches!(subject.wanted(), Wanted::Running | Wanted::Stopped) {
+        list.push(archiving(world));
+    }
+    list
+}
+
+fn paused(plan: Option<&Plan>) -> Finding {
+    let would = match plan {
+        Some(plan) if !plan.steps.is_empty() => {
+            format!("; {} steps are held back (seawall plan)", plan.steps.len())
+        }
+        _ => String::new(),
+    };
+    Finding::new(
+        C::Paused,
+        Truth::True,
+        "Annotation",
+        format!("seawall.dev/paused is true: nothing is written{would}"),
+    )
+}
+
+fn archiving(world: &World) -> Finding {
+    let managed = matches!(&world.image, ImageSeen::Fit(facts) if facts.managed);
+    let more = if managed {
+        "nothing is archived: archive_mode is on with a command that does nothing, so that a target can be added without a restart"
+    } else {
+        "nothing is archived; the image is custom: it has no tool for archiving"
+    };
+    Finding::new(C::ContinuousArchiving, Truth::False, "NotConfigured", more)
+}
+
+fn ready(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook) -> Finding {
+    let no = |reason, message: String| Finding::new(C::Ready, Truth::False, reason, message);
+    let container = world.container.ours();
+    match subject.wanted() {
+        Wanted::Deleted => return no("Deleting", "deletion was confirmed".to_owned()),
+        Wanted::Retained if container.is_none() => {
+            return no(
+                "Retained",
+                "the manifest is gone; volume, credentials, port and record are kept".to_owned(),
+            );
+        }
+        Wanted::Retained => {
+            return no("Retained", "the manifest is gone; the container is being removed".to_owned());
+        }
+        Wanted::Stopped if container.is_none_or(|c| !runs(c)) => return stopped(subject, container),
+        Wanted::Stopped => return no("Stopping", "the server is being stopped".to_owned()),
+        Wanted::Running => {}
+    }
+    // A server that serves stays Ready while a change is blocked; the block shows in Degraded.
+    if let Some(good) = proven(subject, world) {
+        return good;
+    }
+    if let Some(block) = plan.blocked.first() {
+        let reason = if block.reason == "NameConflict" { "NameConflict" } else { "Blocked" };
+        return no(reason, format!("{}: {}", block.why, block.unblock));
+    }
+    if let Some(failure) = &outlook.failure {
+        return no(failure.reason, failure.message.clone());
+    }
+    if let Some(waiting) = plan.waiting.first() {
+        let mut why = waiting.why.clone();
+        if waiting.on == "CrashLoop" && world.log_tail.len() > 1 {
+            why = format!("{why}; last lines: {}", world.log_tail.join(" | "));
+        }
+        return no(waiting.on, why);
+    }
+    let step = plan
+        .steps
+        .first()
+        .map_or_else(|| "nothing seen yet".to_owned(), |s| format!("{}: {}", s.action, s.cause));
+    no("Reconciling", step)
+}
+
+fn runs(c: &SeenContainer) -> bool {
+    matches!(c.state, ContainerState::Running | ContainerState::Restarting | ContainerState::Paused)
+}
+
+/// A stop is clean by exit code; anything else is said.
+fn stopped(subject: &Subject<'_>, container: Option<&SeenContainer>) -> Finding {
+    let by = if subject.spec.stopped { "spec.stopped is true" } else { "by `seawall stop`" };
+    let how = match container.map(|c| (c.exit_code, c.state)) {
+        None => "there is no container".to_owned(),
+        Some((_, ContainerState::Created)) => "never started".to_owned(),
+        Some((Some(0), _)) => "clean shutdown (exit code 0)".to_owned(),
+        Some((Some(code), _)) => {
+            format!("NOT a clean shutdown: exit code {code}; recovery runs at the next start")
+        }
+        Some((None, _)) => "exit code unknown".to_owned(),
+    };
+    Finding::new(C::Ready, Truth::False, "Stopped", format!("stopped ({by}): {how}"))
+}
+
+/// Ready, when a login proved it.
+fn proven(subject: &Subject<'_>, world: &World) -> Option<Finding> {
+    let (Server::Up(facts), ImageSeen::Fit(image)) = (&world.server, &world.image) else { return None };
+    let c = world.container.ours()?;
+    if !facts.database_exists || facts.in_recovery || !inside(&facts.data_directory, &image.mount_path) {
+        return None;
+    }
+    let volume = subject.identity.volume();
+    if !c.mounts.iter().any(|m| m.volume == volume && inside(&facts.data_directory, &m.path)) {
+        return None;
+    }
+    let message = format!(
+        "logged in as {} over the network to PostgreSQL {}; data_directory {} lies in volume {volume}",
+        subject.spec.username, facts.version, facts.data_directory
+    );
+    Some(Finding::new(C::Ready, Truth::True, "LoginSucceeded", message))
+}
+
+fn progressing(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook) -> Finding {
+    let starting = match &world.server {
+        Server::Starting(words) | Server::Refused(words) => Some(words.clone()),
+        _ => None,
+    };
+    if let (Wanted::Running, Some(words)) = (subject.wanted(), starting) {
+        return Finding::new(C::Progressing, Truth::True, "ServerStarting", words);
+    }
+    if let Some(waiting) = plan.waiting.first() {
+        return Finding::new(C::Progressing, Truth::True, waiting.on, &waiting.why);
+    }
+    if let Some(step) = plan.steps.first().filter(|_| !subject.spec.paused) {
+        let more = outlook.failure.as_ref().map(|f| format!(" (failed: {})", f.message)).unwrap_or_default();
+        return Finding::new(
+            C::Progressing,
+            Truth::True,
+            "Reconciling",
+            format!("{}: {}{more}", step.action, step.cause),
+        );
+    }
+    Finding::new(C::Progressing, Truth::False, "Settled", "nothing to do")
+}
+
+fn degraded(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook) -> Option<Finding> {
+    let yes = |reason, message: String| Some(Finding::new(C::Degraded, Truth::True, reason, message));
+    if let Some(block) = plan.blocked.first() {
+        return yes(block.reason, format!("{}. To go on: {}", block.why, block.unblock));
+    }
+    if let Some(failure) = &outlook.failure {
+        return yes(failure.reason, failure.message.clone());
+    }
+    if let Some(problem) = &outlook.manifest_broken {
+        return yes("ManifestBroken", format!("the last good version stays in force: {problem}"));
+    }
+    if let Some(guard) = &outlook.guard {
+        return yes("PruneGuard", guard.clone());
+    }
+    if let Server::Up(facts) = &world.server
+        && !facts.overridden.is_empty()
+    {
+        let names = facts.overridden.join(", ");
+        return yes(
+            "ParametersOverridden",
+            format!(
+                "{names} in the manifest lose against ALTER SYSTEM or ALTER ROLE/DATABASE settings; reset them with ALTER SYSTEM RESET"
+            ),
+        );
+    }
+    if subject.memory.hardening_level > 0 {
+        return yes("HardeningReduced", hardening_in_words(subject.memory.hardening_level).to_owned());
+    }
+    None
+}
+
+fn in_sync(subject: &Subject<'_>, world: &World, plan: &Plan, c: &SeenContainer) -> Finding {
+    let desired = &subject.spec.caps;
+    if caps_in_sync(desired, &c.caps, &world.engine) {
+        return Finding::new(C::ResourcesInSync, Truth::True, "Applied", caps_in_words(&c.caps));
+    }
+    let words = format!("wanted {}; the engine has {}", caps_in_words(desired), caps_in_words(&c.caps));
+    match plan.blocked.iter().find(|b| b.reason == "LimitBelowUse") {
+        Some(block) => Finding::new(C::ResourcesInSync, Truth::False, "LimitBelowUse", &block.why),
+        None => Finding::new(C::ResourcesInSync, Truth::False, "Different", words),
+    }
+}

@@ -1,0 +1,158 @@
+//! What the container of a Postgres should be. Pure and infallible: `check` and `facts` have already
+//! turned everything into legal values.
+
+use super::check::Checked;
+use super::facts::ImageFacts;
+use super::parameters;
+use super::record::Memory;
+use crate::core::desired::{DesiredContainer, Hardening, PortMap, RestartPolicy, VolumeMount};
+use crate::core::names::{Installation, ObjectRef, label};
+use crate::core::quantity::Bytes;
+use crate::core::resource::Caps;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// PostgreSQL's port inside every container.
+pub const PORT: u16 = 5432;
+/// The official image's contract: read at start, before initdb.
+pub const PASSWORD_FILE: &str = "/etc/seawall/password";
+/// Seconds for a fast shutdown: a checkpoint of a busy server takes its time.
+pub const STOP_TIMEOUT: u32 = 120;
+
+/// Who the object is, beyond its spec.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub installation: Installation,
+    pub store: String,
+    pub object: ObjectRef,
+    pub uid: String,
+    pub generation: u64,
+}
+
+impl Identity {
+    #[must_use]
+    pub fn container(&self) -> String {
+        self.installation.container(&self.object)
+    }
+    #[must_use]
+    pub fn volume(&self) -> String {
+        self.installation.volume(&self.object)
+    }
+    #[must_use]
+    pub fn network(&self) -> String {
+        self.installation.network()
+    }
+
+    /// Labels of the installation's shared objects (the network).
+    #[must_use]
+    pub fn installation_labels(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([
+            (label::INSTALLATION.to_owned(), self.installation.to_string()),
+            (label::STORE.to_owned(), self.store.clone()),
+        ])
+    }
+
+    /// Labels of the object's own container and volume.
+    #[must_use]
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        let mut labels = self.installation_labels();
+        labels.insert(label::KIND.to_owned(), self.object.kind.as_str().to_owned());
+        labels.insert(label::NAME.to_owned(), self.object.name.to_string());
+        labels.insert(label::UID.to_owned(), self.uid.clone());
+        labels.insert(label::GENERATION.to_owned(), self.generation.to_string());
+        labels
+    }
+}
+
+/// `/dev/shm` from the memory cap: a quarter, between 64 MiB and 1 GiB; 256 MiB without a cap. It is
+/// fixed at create and therefore not part of what forces a re-create.
+#[must_use]
+pub fn shm_size(caps: &Caps) -> Bytes {
+    match caps.memory {
+        None => Bytes(256 * Bytes::MI),
+        Some(memory) => Bytes((memory.0 / 4).clamp(64 * Bytes::MI, Bytes::GI)),
+    }
+}
+
+/// The deepest hardening first; each level gives up one thing that some images need.
+pub const HARDENING_LEVELS: u8 = 2;
+
+/// What a level means, in words for status.
+#[must_use]
+pub fn hardening_in_words(level: u8) -> &'static str {
+    match level {
+        0 => "full: no-new-privileges, all capabilities dropped but those that the entrypoint needs",
+        1 => "reduced: as full, with DAC_OVERRIDE, because the image did not start without",
+        _ => {
+            "reduced: no-new-privileges, the engine's default capabilities, because the image did not start with fewer"
+        }
+    }
+}
+
+fn hardening(level: u8) -> Hardening {
+    // What an entrypoint that starts as root needs to prepare the data directory and to become
+    // postgres, and KILL so that init may forward the stop signal (docker-facts §8, §11).
+    let mut list = vec!["CHOWN", "FOWNER", "KILL", "SETGID", "SETUID"];
+    if level >= 1 {
+        list.push("DAC_OVERRIDE");
+        list.sort_unstable();
+    }
+    let list: Vec<String> = list.into_iter().map(str::to_owned).collect();
+    Hardening {
+        no_new_privileges: true,
+        only_capabilities: (level < 2).then_some(list),
+        pids_limit: 4096,
+        init: true,
+    }
+}
+
+/// The container that should exist. `port` is the reserved host port, `None` when unpublished.
+#[must_use]
+pub fn container(
+    identity: &Identity,
+    spec: &Checked,
+    image: &ImageFacts,
+    memory: &Memory,
+    port: Option<u16>,
+) -> DesiredContainer {
+    let username = memory.init_username.as_ref().unwrap_or(&spec.username);
+    let database = memory.init_database.as_ref().unwrap_or(&spec.database);
+    DesiredContainer {
+        name: identity.container(),
+        image: image.id.clone(),
+        env: BTreeMap::from([
+            ("POSTGRES_USER".to_owned(), username.clone()),
+            ("POSTGRES_DB".to_owned(), database.clone()),
+            ("POSTGRES_PASSWORD_FILE".to_owned(), PASSWORD_FILE.to_owned()),
+            ("PGDATA".to_owned(), image.pgdata.clone()),
+        ]),
+        command: vec!["postgres".to_owned(), "-c".to_owned(), format!("config_file={}", parameters::PATH)],
+        entrypoint: Vec::new(),
+        labels: identity.labels(),
+        mounts: vec![VolumeMount { volume: identity.volume(), path: image.mount_path.clone() }],
+        network: Some(identity.network()),
+        aliases: Vec::new(),
+        ports: port
+            .map(|host| PortMap { container: PORT, host_ip: IpAddr::V4(Ipv4Addr::LOCALHOST), host })
+            .into_iter()
+            .collect(),
+        caps: spec.caps,
+        restart: RestartPolicy::Always,
+        stop_signal: Some("SIGINT".to_owned()),
+        stop_timeout: Some(STOP_TIMEOUT),
+        hardening: hardening(memory.hardening_level),
+        shm_size: Some(shm_size(&spec.caps)),
+    }
+}
+
+/// The text of the parameter file for this spec on this image.
+#[must_use]
+pub fn parameter_file(identity: &Identity, spec: &Checked, image: &ImageFacts) -> String {
+    parameters::file(&parameters::FileInput {
+        object: &identity.object.to_string(),
+        pgdata: &image.pgdata,
+        major: image.major,
+        managed: image.managed,
+        parameters: &spec.parameters,
+    })
+}

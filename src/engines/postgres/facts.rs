@@ -1,0 +1,236 @@
+//! What an image is: found out from the image itself, never from its name. Pure.
+
+use crate::core::names::label;
+use crate::core::seen::SeenImage;
+use serde::{Deserialize, Serialize};
+
+/// Tools that make continuous archiving possible, by where images keep them.
+pub const TOOLS: [(&str, &[&str]); 3] = [
+    ("wal-g", &["/usr/local/bin/wal-g", "/usr/bin/wal-g"]),
+    ("pgbackrest", &["/usr/bin/pgbackrest", "/usr/local/bin/pgbackrest"]),
+    ("pg_auto_failover", &["/usr/bin/pg_autoctl", "/usr/local/bin/pg_autoctl"]),
+];
+
+/// What was read from inside the image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// `/etc/passwd`, empty when it has none.
+    pub passwd: String,
+    /// Names out of [`TOOLS`] that were found.
+    pub tools: Vec<String>,
+    /// What `postgres --version` printed; only asked when the environment has no PG_MAJOR.
+    pub version_output: Option<String>,
+}
+
+/// An image that can run a Postgres object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageFacts {
+    pub id: String,
+    pub digest: Option<String>,
+    pub major: u32,
+    pub managed: bool,
+    pub capabilities: Vec<String>,
+    /// Where the data volume goes.
+    pub mount_path: String,
+    pub pgdata: String,
+    /// The postgres user inside.
+    pub uid: u64,
+    pub gid: u64,
+}
+
+/// Why an image cannot run a Postgres object.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    #[error("it is for {image}, this host is {host}; use an image for {host}")]
+    Architecture { image: String, host: String },
+    #[error(
+        "it contains no PostgreSQL server ({detail}); use an image that keeps the official image's contract"
+    )]
+    NoPostgres { detail: String },
+    #[error("it holds PostgreSQL {0}; Seawall needs 13 or newer")]
+    TooOld(u32),
+}
+
+/// Whether the environment already says the major version.
+#[must_use]
+pub fn major_of_env(image: &SeenImage) -> Option<u32> {
+    let text = image.env.get("PG_MAJOR").or_else(|| image.env.get("PG_VERSION"))?;
+    leading_number(text)
+}
+
+fn leading_number(text: &str) -> Option<u32> {
+    let digits: String = text.trim().chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok().filter(|n| *n > 0)
+}
+
+/// `postgres (PostgreSQL) 17.6 (Debian 17.6-1)` → 17
+#[must_use]
+pub fn major_of_output(output: &str) -> Option<u32> {
+    let (_, rest) = output.split_once("(PostgreSQL)")?;
+    leading_number(rest)
+}
+
+/// # Errors
+/// When the image cannot run PostgreSQL on this host.
+pub fn facts(image: &SeenImage, contents: &Contents, host_architecture: &str) -> Result<ImageFacts, Unfit> {
+    if !image.architecture.is_empty()
+        && !host_architecture.is_empty()
+        && image.architecture != host_architecture
+    {
+        return Err(Unfit::Architecture {
+            image: image.architecture.clone(),
+            host: host_architecture.to_owned(),
+        });
+    }
+    let major = major_of_env(image)
+        .or_else(|| contents.version_output.as_deref().and_then(major_of_output))
+        .ok_or_else(|| Unfit::NoPostgres {
+            detail: "no PG_MAJOR in its environment and no postgres program that tells its version"
+                .to_owned(),
+        })?;
+    if major < 13 {
+        return Err(Unfit::TooOld(major));
+    }
+    let (uid, gid) = user_ids(&contents.passwd)
+        .ok_or_else(|| Unfit::NoPostgres { detail: "no user postgres in /etc/passwd".to_owned() })?;
+    // Since 18 the official image keeps data in a directory per major, with the volume above it.
+    let default_pgdata = if major >= 18 {
+        format!("/var/lib/postgresql/{major}/docker")
+    } else {
+        "/var/lib/postgresql/data".to_owned()
+    };
+    let pgdata = image.env.get("PGDATA").filter(|p| p.starts_with('/')).cloned().unwrap_or(default_pgdata);
+    let inside = |volume: &&String| pgdata == **volume || pgdata.starts_with(&format!("{volume}/"));
+    let mount_path =
+        image.volumes.iter().filter(inside).max_by_key(|v| v.len()).cloned().unwrap_or_else(|| {
+            if major >= 18 && pgdata.starts_with("/var/lib/postgresql/") {
+                "/var/lib/postgresql".to_owned()
+            } else {
+                pgdata.clone()
+            }
+        });
+    let mut capabilities: Vec<String> = match image.labels.get(label::CAPABILITIES) {
+        Some(list) => list.split(',').map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()).collect(),
+        None => contents.tools.clone(),
+    };
+    capabilities.sort();
+    capabilities.dedup();
+    let archives = |c: &String| c == "wal-g" || c == "pgbackrest";
+    let managed = match image.labels.get(label::MANAGED).map(String::as_str) {
+        Some("true") => true,
+        Some(_) => false,
+        None => capabilities.iter().any(archives),
+    };
+    Ok(ImageFacts {
+        id: image.id.clone(),
+        digest: image.digests.first().cloned(),
+        major,
+        managed,
+        capabilities,
+        mount_path,
+        pgdata,
+        uid,
+        gid,
+    })
+}
+
+fn user_ids(passwd: &str) -> Option<(u64, u64)> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        if fields.next() != Some("postgres") {
+            return None;
+        }
+        Some((fields.nth(1)?.parse().ok()?, fields.next()?.parse().ok()?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\npostgres:x:999:998::/var/lib/postgresql:/bin/sh\n";
+
+    fn image(env: &[(&str, &str)], labels: &[(&str, &str)], volumes: &[&str]) -> SeenImage {
+        let map = |list: &[(&str, &str)]| -> BTreeMap<String, String> {
+            list.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+        };
+        SeenImage {
+            id: "sha256:1".into(),
+            tags: vec![],
+            digests: vec![],
+            env: map(env),
+            labels: map(labels),
+            volumes: volumes.iter().map(|v| (*v).to_owned()).collect(),
+            architecture: "amd64".into(),
+            user: String::new(),
+            stop_signal: String::new(),
+        }
+    }
+    fn contents(tools: &[&str], version: Option<&str>) -> Contents {
+        Contents {
+            passwd: PASSWD.into(),
+            tools: tools.iter().map(|t| (*t).to_owned()).collect(),
+            version_output: version.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn volume_follows_the_image() {
+        for (env, volumes, want_mount, want_pgdata) in [
+            (
+                vec![("PG_MAJOR", "18"), ("PGDATA", "/var/lib/postgresql/18/docker")],
+                vec!["/var/lib/postgresql"],
+                "/var/lib/postgresql",
+                "/var/lib/postgresql/18/docker",
+            ),
+            (
+                vec![("PG_MAJOR", "17"), ("PGDATA", "/var/lib/postgresql/data")],
+                vec!["/var/lib/postgresql/data"],
+                "/var/lib/postgresql/data",
+                "/var/lib/postgresql/data",
+            ),
+            (vec![("PG_MAJOR", "18")], vec![], "/var/lib/postgresql", "/var/lib/postgresql/18/docker"),
+            (vec![("PG_MAJOR", "16"), ("PGDATA", "/data/pg")], vec!["/other"], "/data/pg", "/data/pg"),
+        ] {
+            let got = facts(&image(&env, &[], &volumes), &contents(&[], None), "amd64").unwrap();
+            assert_eq!((got.mount_path.as_str(), got.pgdata.as_str()), (want_mount, want_pgdata));
+            assert_eq!((got.uid, got.gid), (999, 998));
+        }
+    }
+
+    #[test]
+    fn managed_is_found_out() {
+        let env = [("PG_MAJOR", "18")];
+        for (labels, tools, managed, capabilities) in [
+            (vec![], vec![], false, vec![]),
+            (vec![], vec!["wal-g"], true, vec!["wal-g"]),
+            (vec![], vec!["pg_auto_failover"], false, vec!["pg_auto_failover"]),
+            (
+                vec![(label::MANAGED, "true"), (label::CAPABILITIES, "pgbackrest, pg_auto_failover")],
+                vec![],
+                true,
+                vec!["pg_auto_failover", "pgbackrest"],
+            ),
+            (vec![(label::MANAGED, "false")], vec!["pgbackrest"], false, vec!["pgbackrest"]),
+        ] {
+            let got = facts(&image(&env, &labels, &[]), &contents(&tools, None), "amd64").unwrap();
+            assert_eq!(got.managed, managed, "{labels:?} {tools:?}");
+            assert_eq!(got.capabilities, capabilities);
+        }
+    }
+
+    #[test]
+    fn what_cannot_run_is_said() {
+        let no_env = image(&[], &[], &[]);
+        let by_binary = contents(&[], Some("postgres (PostgreSQL) 17.6 (Debian 17.6-1)"));
+        assert_eq!(facts(&no_env, &by_binary, "amd64").unwrap().major, 17);
+        assert!(matches!(facts(&no_env, &contents(&[], None), "amd64"), Err(Unfit::NoPostgres { .. })));
+        let pg = image(&[("PG_MAJOR", "18")], &[], &[]);
+        assert!(matches!(facts(&pg, &contents(&[], None), "arm64"), Err(Unfit::Architecture { .. })));
+        assert!(matches!(facts(&pg, &Contents::default(), "amd64"), Err(Unfit::NoPostgres { .. })));
+        let old = image(&[("PG_MAJOR", "9.6")], &[], &[]);
+        assert_eq!(facts(&old, &contents(&[], None), "amd64"), Err(Unfit::TooOld(9)));
+    }
+}

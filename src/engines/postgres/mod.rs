@@ -1,0 +1,14 @@
+//! The PostgreSQL engine.
+
+pub mod action;
+pub mod check;
+pub mod client;
+pub mod conditions;
+pub mod desired;
+pub mod facts;
+pub mod parameters;
+pub mod plan;
+pub mod record;
+pub mod spec;
+pub mod status;
+pub mod world;

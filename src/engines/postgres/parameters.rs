@@ -1,0 +1,177 @@
+//! Server parameters: which ones a manifest may set, and the file they are written to.
+//!
+//! Pure. The file holds no secret: it is readable by everybody in the container.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Where the file lies inside the container.
+pub const PATH: &str = "/etc/seawall/postgresql.conf";
+
+/// Parameters that a manifest must not set, with the reason people are told.
+const REFUSED: [(&str, &str); 22] = [
+    (
+        "listen_addresses",
+        "Seawall proves readiness over the network; reachability is set by `port` and the network",
+    ),
+    ("port", "inside the container it is always 5432; the host port is `spec.port`"),
+    ("data_directory", "the data lies in the volume that Seawall manages"),
+    ("config_file", "Seawall writes this file"),
+    ("hba_file", "the image's pg_hba.conf keeps the login that Seawall proves"),
+    ("ident_file", "the image's pg_hba.conf keeps the login that Seawall proves"),
+    ("external_pid_file", "it would write outside the volume"),
+    ("unix_socket_directories", "the image and repairs rely on the default socket"),
+    ("unix_socket_permissions", "the image and repairs rely on the default socket"),
+    ("archive_mode", "Seawall manages archiving"),
+    ("archive_command", "Seawall manages archiving"),
+    ("archive_library", "Seawall manages archiving"),
+    ("allow_alter_system", "parameters come from the manifest alone"),
+    ("fsync", "off means that a crash can destroy the database"),
+    ("full_page_writes", "off means that a crash can destroy the database"),
+    ("zero_damaged_pages", "it destroys data that could be repaired"),
+    ("ignore_system_indexes", "it is for repairs by hand"),
+    ("restore_command", "Seawall manages restores"),
+    ("primary_conninfo", "Seawall manages replication"),
+    ("primary_slot_name", "Seawall manages replication"),
+    ("recovery_target_action", "Seawall manages restores"),
+    ("password_encryption", "managed passwords are scram-sha-256"),
+];
+
+/// Why a parameter cannot be set, when that can be told without the server.
+#[must_use]
+pub fn refusal(name: &str, value: &str) -> Option<String> {
+    if let Some((_, why)) = REFUSED.iter().find(|(n, _)| *n == name) {
+        return Some(format!("{name} cannot be set: {why}"));
+    }
+    if name.starts_with("recovery_target") {
+        return Some(format!("{name} cannot be set: Seawall manages restores"));
+    }
+    let legal = |part: &str| {
+        !part.is_empty()
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$')
+            && !part.starts_with(|c: char| c.is_ascii_digit())
+    };
+    if name.len() > 63 * 2 || !name.split('.').all(legal) || name.split('.').count() > 2 {
+        return Some(format!("{name:?} is not a parameter name"));
+    }
+    if value.len() > 1000 {
+        return Some(format!("the value has {} characters; at most 1000 are allowed", value.len()));
+    }
+    if value.chars().any(char::is_control) {
+        return Some("the value contains a control character".to_owned());
+    }
+    None
+}
+
+/// What the file depends on.
+pub struct FileInput<'a> {
+    pub object: &'a str,
+    pub pgdata: &'a str,
+    pub major: u32,
+    pub managed: bool,
+    pub parameters: &'a BTreeMap<String, String>,
+}
+
+/// The text of the parameter file. The same input gives the same bytes.
+///
+/// `archive_mode=on` with a command that does nothing keeps the door open for archiving by a reload
+/// alone, where a change of `archive_mode` needs a restart (PostgreSQL docs, "archive_mode").
+#[must_use]
+pub fn file(input: &FileInput<'_>) -> String {
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "# Written by Seawall from the manifest of {}. Changes made here are undone.",
+        input.object
+    );
+    let _ = writeln!(text, "include_if_exists {}", quoted(&format!("{}/postgresql.conf", input.pgdata)));
+    let _ = writeln!(text, "listen_addresses = '*'");
+    let _ = writeln!(text, "port = 5432");
+    let _ = writeln!(text, "password_encryption = 'scram-sha-256'");
+    if input.managed {
+        let _ = writeln!(text, "archive_mode = on");
+        let _ = writeln!(text, "archive_command = '/bin/true'");
+    }
+    if input.major >= 17 {
+        let _ = writeln!(text, "allow_alter_system = off");
+    }
+    for (name, value) in input.parameters {
+        let _ = writeln!(text, "{name} = {}", quoted(value));
+    }
+    text
+}
+
+/// SHA-256 of a text, hex: the same as `encode(sha256(…), 'hex')` in PostgreSQL.
+#[must_use]
+pub fn sha256(text: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(text).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// A value as postgresql.conf wants it: single quotes doubled, backslashes doubled.
+fn quoted(value: &str) -> String {
+    format!("'{}'", value.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_hurt_is_refused_with_the_reason() {
+        for (name, value, needle) in [
+            ("listen_addresses", "*", "over the network"),
+            ("data_directory", "/x", "volume"),
+            ("port", "1", "spec.port"),
+            ("fsync", "off", "destroy"),
+            ("recovery_target_time", "x", "restores"),
+            ("a b", "1", "not a parameter name"),
+            ("a.b.c", "1", "not a parameter name"),
+            ("work_mem", "1\n2", "control character"),
+        ] {
+            let why = refusal(name, value).unwrap_or_default();
+            assert!(why.contains(needle), "{name}: {why}");
+        }
+        for (name, value) in
+            [("work_mem", "16MB"), ("pg_stat_statements.track", "all"), ("search_path", "\"$user\", public")]
+        {
+            assert_eq!(refusal(name, value), None);
+        }
+    }
+
+    #[test]
+    fn the_file_quotes_values_and_is_stable() {
+        let parameters = BTreeMap::from([
+            ("work_mem".to_owned(), "16MB".to_owned()),
+            ("log_line_prefix".to_owned(), "it's \\n".to_owned()),
+        ]);
+        let text = file(&FileInput {
+            object: "postgres/main",
+            pgdata: "/var/lib/postgresql/18/docker",
+            major: 18,
+            managed: true,
+            parameters: &parameters,
+        });
+        assert_eq!(
+            text,
+            "# Written by Seawall from the manifest of postgres/main. Changes made here are undone.\n\
+             include_if_exists '/var/lib/postgresql/18/docker/postgresql.conf'\n\
+             listen_addresses = '*'\n\
+             port = 5432\n\
+             password_encryption = 'scram-sha-256'\n\
+             archive_mode = on\n\
+             archive_command = '/bin/true'\n\
+             allow_alter_system = off\n\
+             log_line_prefix = 'it''s \\\\n'\n\
+             work_mem = '16MB'\n"
+        );
+        let custom = file(&FileInput {
+            object: "x",
+            pgdata: "/d",
+            major: 16,
+            managed: false,
+            parameters: &BTreeMap::new(),
+        });
+        assert!(!custom.contains("archive") && !custom.contains("alter_system"), "{custom}");
+    }
+}

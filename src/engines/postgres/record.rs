@@ -1,0 +1,68 @@
+//! What Seawall must remember about one Postgres because it can be seen nowhere else.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Kept in the store, in the object's record. Every field may be missing in an older record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Memory {
+    /// The host port; kept for good once chosen.
+    pub port: Option<u16>,
+    /// The image that containers are made from until the manifest names another reference.
+    pub image: Option<PinnedImage>,
+    /// PostgreSQL major of the data on the volume, once a server ran on it.
+    pub data_major: Option<u32>,
+    /// The volume was made by us and no server ran on it yet: there is no need to look what lies there.
+    pub volume_fresh: bool,
+    /// Fixed by initdb: who the data belongs to and which database came first.
+    pub init_username: Option<String>,
+    pub init_database: Option<String>,
+    /// Databases that were seen in a Ready server: never made again, empty, behind the user's back.
+    pub seen_databases: BTreeSet<String>,
+    /// A login worked at least once: the volume holds somebody's data.
+    pub ever_ready: bool,
+    /// Container whose password file was emptied after initdb.
+    pub password_emptied_in: Option<String>,
+    /// Which password is in force; grows with each reset.
+    pub password_generation: u64,
+    /// RFC 3339
+    pub password_rotated_at: String,
+    /// How many steps of hardening this image made us give up (0, 1, 2).
+    pub hardening_level: u8,
+    /// Ports that were free when chosen and taken when the container started.
+    pub refused_ports: BTreeSet<u16>,
+    /// `seawall stop` was said and not yet `seawall start`.
+    pub stopped_by_operation: bool,
+    /// `seawall restart` was said at this time and not yet done.
+    pub restart_requested: Option<String>,
+    /// `seawall delete --confirm` was said.
+    pub delete_confirmed: bool,
+    /// SHA-256 of the parameter file that was last written: another one in the container was edited
+    /// there, an outdated one means that the manifest changed.
+    pub written_parameters: Option<String>,
+    /// SHA-256 of the parameter file that the server refused, with its words: not tried again.
+    pub refused_parameters: Option<RefusedParameters>,
+}
+
+impl Memory {
+    /// Whether nobody knows what lies on the volume.
+    #[must_use]
+    pub fn must_look_at_volume(&self) -> bool {
+        self.data_major.is_none() && !self.volume_fresh
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PinnedImage {
+    pub reference: String,
+    pub id: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusedParameters {
+    pub sha256: String,
+    pub message: String,
+}

@@ -1,0 +1,191 @@
+//! `spec` of a Postgres as people write it. Doc comments are the hover text of the JSON Schema.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// A managed PostgreSQL server.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PostgresSpec {
+    /// PostgreSQL version, looked up in the ImageCatalog. Give this or `image`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"18")]
+    pub version: Option<Text>,
+    /// Any image that keeps the official image's contract. Give this or `version`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"postgres:17-alpine")]
+    pub image: Option<String>,
+    /// Database to create. Changing it creates another one; the old one stays.
+    #[serde(default = "default_database")]
+    #[schemars(example = &"appdb")]
+    pub database: String,
+    /// The managed superuser. Fixed once the data exists.
+    #[serde(default = "default_username")]
+    #[schemars(example = &"appuser")]
+    pub username: String,
+    /// A preset for `resources`: small = 1Gi and 1 CPU, medium = 2Gi and 2 CPUs, large = 4Gi and 4 CPUs.
+    /// Explicit `resources` win, field by field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<Size>,
+    /// Caps of the container. An absent field is no limit.
+    #[serde(default)]
+    pub resources: ResourcesSpec,
+    /// Port on 127.0.0.1: `auto` (from 5432 upward, the first free, then kept for good), a number, or `none`.
+    #[serde(default)]
+    pub port: PortSpec,
+    /// Server parameters, as in postgresql.conf. They reach a running server by a reload; what needs a
+    /// restart follows `restartPolicy`.
+    #[serde(default)]
+    #[schemars(example = example_parameters())]
+    pub parameters: BTreeMap<String, Scalar>,
+    /// `true`: the container is stopped; data and everything else are kept.
+    #[serde(default)]
+    pub stopped: bool,
+    /// What happens when the manifest goes away. `Retain` keeps volume, credentials and port. `Delete`
+    /// removes them too, but only with the annotation `seawall.dev/confirm-delete: <name>` or after
+    /// `seawall delete`.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicySpec,
+    /// Whether Seawall restarts the server for parameters that need it.
+    #[serde(default)]
+    pub restart_policy: RestartPolicySpec,
+}
+
+fn default_database() -> String {
+    "app".to_owned()
+}
+fn default_username() -> String {
+    "postgres".to_owned()
+}
+fn example_parameters() -> serde_json::Value {
+    serde_json::json!({"work_mem": "16MB", "max_connections": 200})
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Size {
+    Small,
+    Medium,
+    Large,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DeletionPolicySpec {
+    #[default]
+    Retain,
+    Delete,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum RestartPolicySpec {
+    /// Restart as soon as a parameter needs it.
+    #[default]
+    Auto,
+    /// Say so in the condition PendingRestart and wait for `seawall restart`.
+    Manual,
+}
+
+/// Caps of the container.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ResourcesSpec {
+    /// Hard memory limit: `512Mi`, `2Gi`, or bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"512Mi")]
+    pub memory: Option<Scalar>,
+    /// Swap in addition to `memory`; absent is no extra swap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"256Mi")]
+    pub swap: Option<Scalar>,
+    /// CPUs, fractions allowed: `1.5` or `1500m`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 1.5)]
+    pub cpus: Option<Scalar>,
+    /// Lower the memory limit even below what is in use. The kernel may then kill the server.
+    #[serde(default)]
+    pub force: bool,
+}
+
+/// A word or a number where either may stand, kept as text: `18`, `"18"`, `16MB`, `on`, `0.5`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scalar(pub String);
+
+impl Serialize for Scalar {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        match serde_json::Value::deserialize(d)? {
+            serde_json::Value::String(s) => Ok(Scalar(s)),
+            serde_json::Value::Number(n) => Ok(Scalar(n.to_string())),
+            serde_json::Value::Bool(b) => Ok(Scalar(if b { "on" } else { "off" }.to_owned())),
+            other => Err(D::Error::custom(format!("expected a string, a number or a boolean, got {other}"))),
+        }
+    }
+}
+
+impl JsonSchema for Scalar {
+    fn schema_name() -> Cow<'static, str> {
+        "Scalar".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": ["string", "number", "boolean"]})
+    }
+}
+
+/// Text that may look like a number: `"18"` or `18`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text(pub String);
+
+impl Serialize for Text {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        match serde_json::Value::deserialize(d)? {
+            serde_json::Value::String(s) => Ok(Text(s)),
+            serde_json::Value::Number(n) => Ok(Text(n.to_string())),
+            other => Err(D::Error::custom(format!("expected a string, got {other}"))),
+        }
+    }
+}
+
+impl JsonSchema for Text {
+    fn schema_name() -> Cow<'static, str> {
+        "Text".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": ["string", "number"]})
+    }
+}
+
+/// `auto`, `none` or a port number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum PortSpec {
+    Number(i64),
+    Word(PortWord),
+}
+
+impl Default for PortSpec {
+    fn default() -> Self {
+        PortSpec::Word(PortWord::Auto)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PortWord {
+    Auto,
+    None,
+}

@@ -1,0 +1,179 @@
+//! `status` of a Postgres: what was seen, in the form people and scripts read.
+
+use super::desired::{Identity, PORT, hardening_in_words};
+use super::plan::{Subject, Wanted, caps_in_sync};
+use super::world::{ImageSeen, Server, World};
+use crate::core::condition::Condition;
+use crate::core::resource::Caps;
+use serde::{Deserialize, Serialize};
+
+/// Later issues add fields; none is ever renamed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Status {
+    pub observed_generation: u64,
+    pub conditions: Vec<Condition>,
+    pub container: Option<ContainerStatus>,
+    pub image: Option<ImageStatus>,
+    pub endpoint: Option<Endpoint>,
+    pub server: Option<ServerStatus>,
+    pub volume: Option<VolumeStatus>,
+    pub resources: Option<ResourcesStatus>,
+    pub credentials: Option<CredentialsStatus>,
+    pub hardening: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerStatus {
+    pub name: String,
+    pub id: String,
+    pub state: String,
+    pub started_at: Option<String>,
+    pub restart_count: u64,
+    pub oom_killed: bool,
+    pub exit_code: Option<i64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageStatus {
+    pub reference: String,
+    pub id: String,
+    pub digest: Option<String>,
+    pub major: u32,
+    pub managed: bool,
+    pub capabilities: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Endpoint {
+    /// The name on the installation's network.
+    pub host: String,
+    pub port: u16,
+    #[serde(rename = "hostIP")]
+    pub host_ip: Option<String>,
+    pub host_port: Option<u16>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerStatus {
+    pub version: String,
+    pub system_identifier: String,
+    pub data_directory: String,
+    pub started_at: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VolumeStatus {
+    pub name: String,
+    pub mount_path: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourcesStatus {
+    pub desired: CapsStatus,
+    pub applied: Option<CapsStatus>,
+    pub in_sync: bool,
+}
+
+/// `null` is no limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapsStatus {
+    pub memory: Option<String>,
+    pub swap: Option<String>,
+    pub cpus: Option<String>,
+}
+
+impl From<&Caps> for CapsStatus {
+    fn from(caps: &Caps) -> Self {
+        Self {
+            memory: caps.memory.map(|m| m.to_string()),
+            swap: caps.swap.map(|s| s.to_string()),
+            cpus: caps.cpus.map(|c| c.to_string()),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialsStatus {
+    pub username: String,
+    pub generation: u64,
+    pub rotated_at: String,
+}
+
+/// The status after a pass. What could not be seen this time is absent, not stale.
+#[must_use]
+pub fn status(subject: &Subject<'_>, world: &World, conditions: Vec<Condition>) -> Status {
+    let (id, memory) = (subject.identity, subject.memory);
+    let container = world.container.ours();
+    let published = container.and_then(|c| c.published.first());
+    Status {
+        observed_generation: id.generation,
+        conditions,
+        container: container.map(|c| ContainerStatus {
+            name: c.name.clone(),
+            id: c.id.clone(),
+            state: c.state.as_str().to_owned(),
+            started_at: Some(c.started_at.clone()).filter(|t| !t.is_empty()),
+            restart_count: c.restart_count,
+            oom_killed: c.oom_killed,
+            exit_code: c.exit_code,
+        }),
+        image: match &world.image {
+            ImageSeen::Fit(facts) => Some(ImageStatus {
+                reference: subject.spec.image.clone(),
+                id: facts.id.clone(),
+                digest: facts.digest.clone(),
+                major: facts.major,
+                managed: facts.managed,
+                capabilities: facts.capabilities.clone(),
+            }),
+            _ => None,
+        },
+        endpoint: (subject.wanted() != Wanted::Deleted).then(|| Endpoint {
+            host: id.container(),
+            port: PORT,
+            host_ip: published.map(|p| p.host_ip.to_string()),
+            host_port: published.map(|p| p.host),
+        }),
+        server: match &world.server {
+            Server::Up(facts) => Some(ServerStatus {
+                version: facts.version.clone(),
+                system_identifier: facts.system_identifier.clone(),
+                data_directory: facts.data_directory.clone(),
+                started_at: facts.started_at.clone(),
+            }),
+            _ => None,
+        },
+        volume: world.volume.ours().map(|()| VolumeStatus {
+            name: id.volume(),
+            mount_path: match &world.image {
+                ImageSeen::Fit(facts) => Some(facts.mount_path.clone()),
+                _ => None,
+            },
+        }),
+        resources: Some(ResourcesStatus {
+            desired: (&subject.spec.caps).into(),
+            applied: container.map(|c| (&c.caps).into()),
+            in_sync: container.is_some_and(|c| caps_in_sync(&subject.spec.caps, &c.caps, &world.engine)),
+        }),
+        credentials: (memory.password_generation > 0).then(|| CredentialsStatus {
+            username: memory.init_username.clone().unwrap_or_else(|| subject.spec.username.clone()),
+            generation: memory.password_generation,
+            rotated_at: memory.password_rotated_at.clone(),
+        }),
+        hardening: container.map(|_| hardening_in_words(memory.hardening_level).to_owned()),
+    }
+}
+
+/// The status when nothing could be seen: the last one, with the new conditions.
+#[must_use]
+pub fn keep(old: Status, identity: &Identity, conditions: Vec<Condition>) -> Status {
+    Status { observed_generation: identity.generation, conditions, ..old }
+}

@@ -1,0 +1,105 @@
+//! What one pass saw of one Postgres: the values that `plan` and `conditions` decide on.
+
+use super::facts::{ImageFacts, Unfit};
+use crate::core::seen::{EngineInfo, SeenContainer, Usage};
+
+/// A Docker object under our name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Slot<T> {
+    Missing,
+    Ours(T),
+    /// Without our labels, or with those of another installation's or object's.
+    Foreign(String),
+}
+
+impl<T> Slot<T> {
+    #[must_use]
+    pub fn ours(&self) -> Option<&T> {
+        match self {
+            Slot::Ours(t) => Some(t),
+            _ => None,
+        }
+    }
+}
+
+/// The image a container would be made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageSeen {
+    /// Not local; the reference to pull.
+    Missing,
+    Fit(ImageFacts),
+    Unfit(Unfit),
+}
+
+/// What lies on the volume, as far as it was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataSeen {
+    /// There was no need to look.
+    NotLooked,
+    Empty,
+    Major(u32),
+}
+
+/// The server, seen by a login over the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// The container does not run.
+    NotRunning,
+    /// Start-up or recovery, with PostgreSQL's own words.
+    Starting(String),
+    /// Nobody listens (yet).
+    Refused(String),
+    /// The managed credentials were refused.
+    LoginRefused(String),
+    /// No answer in time.
+    Hung(String),
+    /// Some other failure, in words.
+    Failed(String),
+    Up(Box<ServerFacts>),
+}
+
+/// What a logged-in session told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerFacts {
+    /// `18.1`
+    pub version: String,
+    pub system_identifier: String,
+    pub data_directory: String,
+    /// As PostgreSQL printed it.
+    pub started_at: String,
+    pub in_recovery: bool,
+    pub database_exists: bool,
+    /// SHA-256 of the parameter file, hex; empty when it is gone.
+    pub parameters_sha256: String,
+    /// Names of parameters that wait for a restart, sorted.
+    pub pending_restart: Vec<String>,
+    /// Manifest parameters that something else overrides (ALTER SYSTEM), sorted.
+    pub overridden: Vec<String>,
+}
+
+/// Everything seen in one pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct World {
+    pub engine: EngineInfo,
+    pub container: Slot<SeenContainer>,
+    /// Containers with our labels under another name: (id, name).
+    pub misnamed: Vec<(String, String)>,
+    pub volume: Slot<()>,
+    /// The id of our network.
+    pub network: Slot<String>,
+    pub image: ImageSeen,
+    pub data: DataSeen,
+    pub server: Server,
+    /// Read only when memory would be lowered.
+    pub usage: Option<Usage>,
+    /// Read only when a container that should run does not, and after it died.
+    pub log_tail: Vec<String>,
+    /// SHA-256 of the parameter file in a container that does not run; `None`: not looked or gone.
+    pub file_sha256: Option<String>,
+    /// A port that nobody held when asked, for a service that still needs one.
+    pub free_port: Option<u16>,
+    /// Another object of this installation that has the wanted port.
+    pub port_holder: Option<String>,
+    /// Whether the password is in the store.
+    pub password_sealed: bool,
+}
