@@ -1,4 +1,13 @@
 //! Secrets: a type that cannot be printed, sealed envelopes, the key file, the generator.
 //!
 //! A secret is opened only where it is used. Nothing in here logs.
-pub use secrecy::SecretString as Secret;
+
+mod envelope;
+mod generator;
+mod hex;
+mod key;
+
+pub use envelope::{Algorithm, SealError, Sealed, Sealer};
+pub use generator::{PASSWORD_LENGTH, password, random_id};
+pub use key::{Key, KeyError};
+pub use secrecy::{ExposeSecret, SecretString as Secret};

@@ -3,6 +3,19 @@
 //! It keeps what cannot be seen elsewhere (sealed credentials, ports, identities) and what people
 //! want to read later (status, events). It decides nothing and knows no object's meaning.
 
+mod durable;
+mod export;
+mod lock;
+mod memory;
+mod note;
+pub mod record;
+mod sled;
+
+pub use durable::SledStore;
+pub use export::export;
+pub use memory::MemoryStore;
+pub use record::Record;
+
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -28,11 +41,17 @@ pub enum StoreError {
     /// Disk full, permissions, I/O: the write did not happen.
     #[error("could not write to the store {path}: {detail}")]
     Write { path: PathBuf, detail: String },
+    /// A command that only reads found nothing to read.
+    #[error("no store at {path}; run `seawall run` first or give --data")]
+    Missing { path: PathBuf },
     #[error("could not read {key} from the store: {detail}")]
     Read { key: String, detail: String },
 }
 
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// The store's own record: `{version, id, createdAt, commits}`. Others read it, only the store writes it.
+pub const META_KEY: &str = "meta/store";
 
 /// One change of a batch.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,11 +74,27 @@ impl Change {
 /// Records by key. Bodies are JSON; the envelope (version, time) is the store's own business.
 #[async_trait::async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// All changes or none; durable (fsync) when it returns `Ok`.
+    /// All changes or none; durable (fsync) when it returns `Ok`. After an error they are not seen by
+    /// readers, but may turn up after a crash: repeat them. A dropped future may still be committed.
     async fn commit(&self, changes: Vec<Change>) -> Result<()>;
     fn get(&self, key: &str) -> Result<Option<Value>>;
-    /// All records whose key starts with `prefix`, in key order.
-    fn scan(&self, prefix: &str) -> Result<BTreeMap<String, Value>>;
+    /// All records whose key starts with `prefix`, with version and time, in key order.
+    fn records(&self, prefix: &str) -> Result<BTreeMap<String, Record>>;
+    /// The bodies of all records whose key starts with `prefix`, in key order.
+    fn scan(&self, prefix: &str) -> Result<BTreeMap<String, Value>> {
+        Ok(self.records(prefix)?.into_iter().map(|(key, record)| (key, record.body)).collect())
+    }
     /// The random id made when the store was made; labels carry it.
     fn id(&self) -> String;
+}
+
+/// Refuses keys no caller may write.
+fn check_keys(changes: &[Change]) -> Result<(), String> {
+    for change in changes {
+        let (Change::Put { key, .. } | Change::Delete { key }) = change;
+        if key.is_empty() || key == META_KEY {
+            return Err(format!("the key {key:?} is reserved"));
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,101 @@
+//! A store in memory, for tests and benches. It must behave as the durable one does, apart from the disk.
+
+use super::{Change, META_KEY, Record, Result, Store, StoreError, check_keys, record};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+const ID: &str = "0000000000000000";
+
+/// Forgets everything when dropped.
+#[derive(Debug)]
+pub struct MemoryStore {
+    records: Mutex<BTreeMap<String, Record>>,
+    failing: AtomicBool,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryStore {
+    #[must_use]
+    pub fn new() -> Self {
+        let meta = Record::new(json!({ "version": super::STORE_VERSION, "id": ID }), record::now);
+        MemoryStore {
+            records: Mutex::new(BTreeMap::from([(META_KEY.to_owned(), meta)])),
+            failing: AtomicBool::new(false),
+        }
+    }
+
+    /// While `true`, every commit fails as on a full disk and changes nothing.
+    pub fn fail_writes(&self, failing: bool) {
+        self.failing.store(failing, Ordering::SeqCst);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Record>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for MemoryStore {
+    async fn commit(&self, changes: Vec<Change>) -> Result<()> {
+        let refuse =
+            |detail: &str| StoreError::Write { path: PathBuf::from("memory"), detail: detail.into() };
+        check_keys(&changes).map_err(|detail| refuse(&detail))?;
+        if self.failing.load(Ordering::SeqCst) {
+            return Err(refuse("no space left on device (told to fail)"));
+        }
+        let mut records = self.lock();
+        for change in changes {
+            match change {
+                Change::Put { key, body } => {
+                    records.insert(key, Record::new(body, record::now));
+                }
+                Change::Delete { key } => {
+                    records.remove(&key);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn get(&self, key: &str) -> Result<Option<serde_json::Value>> {
+        Ok(self.lock().get(key).map(|record| record.body.clone()))
+    }
+
+    fn records(&self, prefix: &str) -> Result<BTreeMap<String, Record>> {
+        let from = (Bound::Included(prefix), Bound::Unbounded);
+        let records = self.lock();
+        let found = records.range::<str, _>(from).take_while(|(key, _)| key.starts_with(prefix));
+        Ok(found.map(|(key, record)| (key.clone(), record.clone())).collect())
+    }
+
+    fn id(&self) -> String {
+        ID.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn failing_writes_change_nothing_until_told_otherwise() {
+        let store = MemoryStore::new();
+        store.commit(vec![Change::put("a/1", json!(1)), Change::put("a/2", json!(2))]).await.unwrap();
+        store.fail_writes(true);
+        let both = || vec![Change::put("a/1", json!(9)), Change::delete("a/2")];
+        assert!(matches!(store.commit(both()).await, Err(StoreError::Write { .. })));
+        assert_eq!(store.scan("a/").unwrap().into_values().collect::<Vec<_>>(), [json!(1), json!(2)]);
+        store.fail_writes(false);
+        store.commit(both()).await.unwrap();
+        assert_eq!(store.scan("a/").unwrap().into_values().collect::<Vec<_>>(), [json!(9)]);
+    }
+}
