@@ -2,4 +2,5 @@
 //! plan, action, conditions` are pure; only `client, probe, act` touch adapters.
 
 pub mod catalog;
+pub mod ports;
 pub mod postgres;

@@ -7,8 +7,11 @@ use std::fmt;
 /// One write to the world (or a fixed few that belong together and can be repeated).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Into the store, sealed, before any container exists.
-    GeneratePassword,
+    /// Into the store, sealed, before any container exists; with it, who the data will belong to.
+    GeneratePassword {
+        username: String,
+        database: String,
+    },
     /// Into the store: the port is ours for good.
     ReservePort(u16),
     PullImage(String),
@@ -75,10 +78,42 @@ pub enum Action {
     Forget,
 }
 
+impl Action {
+    /// The event reason: one CamelCase word from a closed set.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Action::GeneratePassword { .. } => "PasswordGenerated",
+            Action::ReservePort(_) => "PortReserved",
+            Action::PullImage(_) => "ImagePulled",
+            Action::PinImage { .. } => "ImageChosen",
+            Action::CreateNetwork(_) => "NetworkCreated",
+            Action::CreateVolume(_) => "VolumeCreated",
+            Action::CreateContainer(_) => "ContainerCreated",
+            Action::UploadFiles { .. } => "FilesUploaded",
+            Action::StartContainer(_) => "ContainerStarted",
+            Action::StopContainer(_) => "ContainerStopped",
+            Action::RemoveContainer { .. } => "ContainerRemoved",
+            Action::RenameContainer { .. } => "ContainerRenamed",
+            Action::UpdateCaps { .. } => "ResourcesUpdated",
+            Action::UpdateRestartPolicy { .. } => "RestartPolicyUpdated",
+            Action::ConnectNetwork { .. } => "NetworkConnected",
+            Action::EmptyPasswordFile { .. } => "PasswordFileEmptied",
+            Action::WriteParameters { .. } => "ParametersReloaded",
+            Action::RestartServer { .. } => "ServerRestarted",
+            Action::CreateDatabase(_) => "DatabaseCreated",
+            Action::ResetPassword { .. } => "PasswordReset",
+            Action::RelaxHardening(_) => "HardeningRelaxed",
+            Action::RemoveVolume(_) => "VolumeRemoved",
+            Action::Forget => "Deleted",
+        }
+    }
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Action::GeneratePassword => write!(f, "generate and seal the password"),
+            Action::GeneratePassword { .. } => write!(f, "generate and seal the password"),
             Action::ReservePort(port) => write!(f, "reserve host port {port}"),
             Action::PullImage(image) => write!(f, "pull image {image}"),
             Action::PinImage { reference, id } => write!(f, "use image {reference} ({})", short(id)),

@@ -1,5 +1,6 @@
 //! The PostgreSQL engine.
 
+pub mod act;
 pub mod action;
 pub mod check;
 pub mod client;
@@ -8,7 +9,9 @@ pub mod desired;
 pub mod facts;
 pub mod parameters;
 pub mod plan;
+pub mod probe;
 pub mod record;
 pub mod spec;
 pub mod status;
+pub mod tools;
 pub mod world;

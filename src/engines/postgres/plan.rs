@@ -170,7 +170,9 @@ fn running(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
     let Some(port) = port(subject, world, plan) else { return };
     let desired = desired::container(id, spec, image, memory, port);
     if !world.password_sealed {
-        plan.step(Sign::Create, Action::GeneratePassword, "no password yet");
+        let action =
+            Action::GeneratePassword { username: spec.username.clone(), database: spec.database.clone() };
+        plan.step(Sign::Create, action, "no password yet");
     }
     let pinned = PinnedImage { reference: spec.image.clone(), id: image.id.clone() };
     if memory.image.as_ref() != Some(&pinned) {

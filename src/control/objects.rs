@@ -1,0 +1,88 @@
+//! The record of an object: what is in force, and what the engine must remember about it.
+
+use crate::core::names::ObjectRef;
+use crate::core::problem::Place;
+use crate::core::resource::{Document, Metadata};
+use crate::engines::postgres::record::Memory;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Prefix of record keys.
+pub const PREFIX: &str = "obj/";
+
+/// One object as the store keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    pub object: ObjectRef,
+    pub uid: String,
+    /// RFC 3339
+    pub created_at: String,
+    /// Grows by one with every change of `spec`.
+    pub generation: u64,
+    pub metadata: Metadata,
+    /// The last good version.
+    pub spec: Value,
+    /// Where the manifest is; `None` once it is gone.
+    pub source: Option<Place>,
+    #[serde(default)]
+    pub memory: Memory,
+}
+
+impl Record {
+    #[must_use]
+    pub fn new(document: &Document, uid: String, now: String) -> Self {
+        Self {
+            object: document.object.clone(),
+            uid,
+            created_at: now,
+            generation: 1,
+            metadata: document.metadata.clone(),
+            spec: document.spec.clone(),
+            source: Some(document.place.clone()),
+            memory: Memory::default(),
+        }
+    }
+
+    /// Takes over a newer version of the manifest. True when anything changed.
+    pub fn update(&mut self, document: &Document) -> bool {
+        let before = self.clone();
+        if self.spec != document.spec {
+            self.generation += 1;
+            self.spec = document.spec.clone();
+        }
+        self.metadata = document.metadata.clone();
+        self.source = Some(document.place.clone());
+        // A manifest that came back takes back the consent to delete its data.
+        self.memory.delete_confirmed = false;
+        *self != before
+    }
+
+    #[must_use]
+    pub fn key(&self) -> String {
+        key(&self.object)
+    }
+
+    /// The record as a document, to be checked like a fresh one.
+    #[must_use]
+    pub fn document(&self) -> Document {
+        Document {
+            object: self.object.clone(),
+            metadata: self.metadata.clone(),
+            spec: self.spec.clone(),
+            place: self.source.clone().unwrap_or_default(),
+            places: BTreeMap::new(),
+        }
+    }
+}
+
+#[must_use]
+pub fn key(object: &ObjectRef) -> String {
+    format!("{PREFIX}{object}")
+}
+
+#[must_use]
+pub fn status_key(object: &ObjectRef) -> String {
+    format!("status/{object}")
+}

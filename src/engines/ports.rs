@@ -1,0 +1,91 @@
+//! Host ports of one installation: who has which, and which is free.
+//!
+//! The book is filled from the store at start; the store's record is what counts after a crash. A
+//! bind test is a hint only: the truth is the engine's answer at start.
+
+use crate::core::names::ObjectRef;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Port → object, never two objects for one port.
+#[derive(Debug, Default)]
+pub struct PortBook {
+    taken: Mutex<BTreeMap<u16, ObjectRef>>,
+}
+
+impl PortBook {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u16, ObjectRef>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Another object that has `port`.
+    #[must_use]
+    pub fn holder(&self, port: u16, object: &ObjectRef) -> Option<ObjectRef> {
+        self.lock().get(&port).filter(|o| *o != object).cloned()
+    }
+
+    /// The first port from `from` upward that no object has, that is not in `refused` and that can be
+    /// bound on 127.0.0.1 right now.
+    #[must_use]
+    pub fn free(&self, from: u16, refused: &BTreeSet<u16>) -> Option<u16> {
+        let taken: BTreeSet<u16> = self.lock().keys().copied().collect();
+        (from..=u16::MAX).find(|p| !taken.contains(p) && !refused.contains(p) && can_bind(*p))
+    }
+
+    /// As [`PortBook::free`], and already given to `object`: two services made at once never get one
+    /// port. The reservation lives in memory until a step makes it durable.
+    pub fn lease(&self, from: u16, refused: &BTreeSet<u16>, object: &ObjectRef) -> Option<u16> {
+        let mut from = from;
+        loop {
+            let port = self.free(from, refused)?;
+            if self.reserve(port, object) {
+                return Some(port);
+            }
+            from = port.checked_add(1)?;
+        }
+    }
+
+    /// Gives `port` to `object`; false when another one has it. The object's earlier port is freed.
+    pub fn reserve(&self, port: u16, object: &ObjectRef) -> bool {
+        let mut taken = self.lock();
+        if taken.get(&port).is_some_and(|o| o != object) {
+            return false;
+        }
+        taken.retain(|_, o| o != object);
+        taken.insert(port, object.clone());
+        true
+    }
+
+    pub fn release(&self, object: &ObjectRef) {
+        self.lock().retain(|_, o| o != object);
+    }
+}
+
+/// Rust sets SO_REUSEADDR on listeners, so that a port in TIME_WAIT counts as free, as for Docker.
+fn can_bind(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_has_one_owner() {
+        let book = PortBook::default();
+        let a: ObjectRef = "postgres/a".parse().unwrap();
+        let b: ObjectRef = "postgres/b".parse().unwrap();
+        let held = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let first = held.local_addr().unwrap().port();
+        let free = book.free(first, &BTreeSet::new()).unwrap();
+        assert!(free > first, "a bound port is skipped");
+        assert!(book.reserve(free, &a));
+        assert!(!book.reserve(free, &b));
+        assert_eq!(book.holder(free, &b), Some(a.clone()));
+        assert_eq!(book.holder(free, &a), None);
+        assert!(book.free(free, &BTreeSet::new()).unwrap() > free);
+        book.release(&a);
+        assert!(book.reserve(free, &b));
+    }
+}

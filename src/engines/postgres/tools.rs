@@ -1,0 +1,133 @@
+//! What the adapters' side of the engine works with: the engine, the store, the key, and what is
+//! worth keeping between passes.
+
+use super::client::Session;
+use super::facts::{ImageFacts, Unfit};
+use crate::core::names::{Installation, ObjectRef};
+use crate::docker::Docker;
+use crate::engines::ports::PortBook;
+use crate::secrets::{SealError, Sealed, Sealer, Secret};
+use crate::store::{Store, StoreError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How the operator reaches a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// From the host: the published port, or the container's address when none is published.
+    Host,
+    /// From a container on the installation's network: by name.
+    Network,
+}
+
+pub struct Tools {
+    pub docker: Arc<dyn Docker>,
+    pub store: Arc<dyn Store>,
+    pub sealer: Arc<Sealer>,
+    pub installation: Installation,
+    pub ports: PortBook,
+    pub reach: Reach,
+    sessions: Mutex<BTreeMap<ObjectRef, Session>>,
+    images: Mutex<BTreeMap<String, Result<ImageFacts, Unfit>>>,
+    network: Mutex<Option<String>>,
+    /// Opened passwords, so that a probe does not read and open the record each time.
+    passwords: Mutex<BTreeMap<ObjectRef, Secret>>,
+}
+
+/// Why a password is not there.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordError {
+    #[error("the sealed password could not be read")]
+    Store(#[from] StoreError),
+    #[error("the sealed password could not be opened")]
+    Seal(#[from] SealError),
+    #[error("the sealed password is not in a known form: {0}")]
+    Form(String),
+}
+
+/// The store key of an object's password.
+#[must_use]
+pub fn secret_key(object: &ObjectRef) -> String {
+    format!("secret/{object}")
+}
+
+impl Tools {
+    pub fn new(
+        docker: Arc<dyn Docker>,
+        store: Arc<dyn Store>,
+        sealer: Arc<Sealer>,
+        installation: Installation,
+        reach: Reach,
+    ) -> Self {
+        Self {
+            docker,
+            store,
+            sealer,
+            installation,
+            ports: PortBook::default(),
+            reach,
+            sessions: Mutex::default(),
+            images: Mutex::default(),
+            network: Mutex::default(),
+            passwords: Mutex::default(),
+        }
+    }
+
+    /// The managed password; `None` when there is none yet.
+    ///
+    /// # Errors
+    /// When the record is there and cannot be opened.
+    pub fn password(&self, object: &ObjectRef) -> Result<Option<Secret>, PasswordError> {
+        if let Some(known) = lock(&self.passwords).get(object) {
+            return Ok(Some(known.clone()));
+        }
+        let key = secret_key(object);
+        let Some(body) = self.store.get(&key)? else { return Ok(None) };
+        let sealed: Sealed = serde_json::from_value(body).map_err(|e| PasswordError::Form(e.to_string()))?;
+        let secret = self.sealer.open(&key, &sealed)?;
+        lock(&self.passwords).insert(object.clone(), secret.clone());
+        Ok(Some(secret))
+    }
+
+    /// Takes the kept session out, if it is for this target; whoever takes it puts it back.
+    pub(super) fn take_session(&self, object: &ObjectRef) -> Option<Session> {
+        lock(&self.sessions).remove(object)
+    }
+
+    pub(super) fn keep_session(&self, object: &ObjectRef, session: Session) {
+        lock(&self.sessions).insert(object.clone(), session);
+    }
+
+    /// Ends the kept session: before a stop, so that it does not look like a user's.
+    pub fn drop_session(&self, object: &ObjectRef) {
+        lock(&self.sessions).remove(object);
+    }
+
+    /// Nothing of a deleted object stays in memory.
+    pub fn forget(&self, object: &ObjectRef) {
+        self.drop_session(object);
+        lock(&self.passwords).remove(object);
+        self.ports.release(object);
+    }
+
+    pub(super) fn image_facts(&self, id: &str) -> Option<Result<ImageFacts, Unfit>> {
+        lock(&self.images).get(id).cloned()
+    }
+
+    pub(super) fn remember_image(&self, id: &str, facts: Result<ImageFacts, Unfit>) {
+        lock(&self.images).insert(id.to_owned(), facts);
+    }
+
+    /// The id of our network, when it was seen and nothing said since that it changed.
+    pub(super) fn known_network(&self) -> Option<String> {
+        lock(&self.network).clone()
+    }
+
+    pub fn remember_network(&self, id: Option<String>) {
+        *lock(&self.network) = id;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
