@@ -6,6 +6,7 @@
 
 mod archive;
 mod bollard;
+pub mod fake;
 mod from_api;
 mod lines;
 mod map;
