@@ -4,6 +4,16 @@
 //! translate, and give every call a timeout. Facts about the engine behind the rules in here were
 //! measured on 20.10, 26.1 and 28.5.
 
+mod archive;
+mod bollard;
+pub mod fake;
+mod from_api;
+mod lines;
+mod map;
+mod to_api;
+
+pub use self::bollard::BollardDocker;
+
 use crate::core::desired::DesiredContainer;
 use crate::core::seen::{
     ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, SeenContainer, SeenImage, SeenNetwork, SeenVolume,

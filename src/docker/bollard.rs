@@ -1,0 +1,601 @@
+//! The real engine, over its socket.
+//!
+//! Translates and gives every call a limit; decides nothing and retries nothing. The connection is
+//! made by the first call, so that Seawall starts while the engine is down. What bollard itself logs
+//! at `debug` holds whole request bodies: its log target must stay above that level.
+
+use crate::core::desired::DesiredContainer;
+use crate::core::quantity::NanoCpus;
+use crate::core::seen::{
+    ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, SeenContainer, SeenImage, SeenNetwork, SeenVolume,
+    Usage,
+};
+use crate::docker::archive::{self, Entry};
+use crate::docker::from_api::{self, Host};
+use crate::docker::lines::Lines;
+use crate::docker::map::{self, Call};
+use crate::docker::{Docker, DockerError, ExecRequest, ExecResult, FileToPut, Result, to_api};
+use async_trait::async_trait;
+use bollard::container::LogOutput;
+use bollard::errors::Error as ApiError;
+use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
+use bollard::models;
+use bollard::query_parameters as query;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{Stream, StreamExt};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+/// Reads and small writes.
+const SHORT: Duration = Duration::from_secs(10);
+/// Create, start, update, copy: the engine works on disk, network and cgroups.
+const LONG: Duration = Duration::from_secs(60);
+/// A pull may take hours, but never says nothing for this long.
+const PULL_IDLE: Duration = Duration::from_secs(60);
+/// Past a stop's own timeout: the engine kills and then tidies up.
+const AFTER_STOP: Duration = Duration::from_secs(15);
+/// Past an exec's own timeout: its `timeout` command kills first.
+const AFTER_EXEC: Duration = Duration::from_secs(5);
+/// bollard's own limit must never be the one that fires.
+const NO_OWN_LIMIT: u64 = 7 * 24 * 3600;
+/// Kept of each output of an exec.
+const MAX_OUTPUT: usize = 64 * 1024;
+/// As in the kernel's spirit, only smaller.
+const MAX_LINKS: usize = 8;
+/// Room for tar headers before a file's content.
+const TAR_HEADERS: usize = 16 * 1024;
+
+/// Docker Engine over a unix socket or plain TCP.
+pub struct BollardDocker {
+    address: String,
+    client: OnceLock<bollard::Docker>,
+    /// Refreshed by every `info`.
+    host: Mutex<Option<Host>>,
+}
+
+impl BollardDocker {
+    /// `docker_host` as in `DOCKER_HOST` (`unix:///run/docker.sock`, `tcp://127.0.0.1:2375`); `None`
+    /// takes that variable or the default socket. Nothing is contacted yet.
+    ///
+    /// # Errors
+    /// [`DockerError::Unavailable`] for an address that is neither.
+    pub fn connect(docker_host: Option<&str>) -> Result<Self> {
+        let address = docker_host
+            .map(str::to_owned)
+            .or_else(|| std::env::var("DOCKER_HOST").ok())
+            .filter(|a| !a.is_empty())
+            .unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned());
+        let address = if address.starts_with('/') { format!("unix://{address}") } else { address };
+        if !["unix://", "tcp://", "http://"].iter().any(|s| address.starts_with(s)) {
+            return Err(DockerError::Unavailable {
+                doing: "connect",
+                detail: format!("{address:?} is neither unix:///PATH nor tcp://HOST:PORT"),
+            });
+        }
+        Ok(Self { address, client: OnceLock::new(), host: Mutex::new(None) })
+    }
+
+    fn client(&self) -> Result<&bollard::Docker> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let version = bollard::API_DEFAULT_VERSION;
+        let made = if self.address.starts_with("unix://") {
+            bollard::Docker::connect_with_unix(&self.address, NO_OWN_LIMIT, version)
+        } else {
+            bollard::Docker::connect_with_http(&self.address, NO_OWN_LIMIT, version)
+        };
+        let made = made.map_err(|e| map::error(call("connect", "engine", ""), e))?;
+        Ok(self.client.get_or_init(|| made))
+    }
+
+    /// What is known of the host, asked for once.
+    async fn host(&self) -> Result<Host> {
+        let known = *self.host.lock().unwrap_or_else(PoisonError::into_inner);
+        match known {
+            Some(host) => Ok(host),
+            None => self.info().await.map(|i| host_of(&i)),
+        }
+    }
+
+    /// A file or link by its path, not followed; `None` when there is none.
+    async fn entry(&self, id: &str, path: &str, max: usize) -> Result<Option<Entry>> {
+        let call = call("read a file of a container", "container", id);
+        let options = query::DownloadFromContainerOptionsBuilder::default().path(path).build();
+        let mut parts = self.client()?.download_from_container(id, Some(options));
+        let mut tar = Vec::new();
+        while let Some(part) =
+            within(LONG, call, async { parts.next().await.transpose() }).await.or_else(absent)?
+        {
+            tar.extend_from_slice(&part);
+            if tar.len() >= max.saturating_add(TAR_HEADERS) {
+                break;
+            }
+        }
+        if tar.is_empty() {
+            return Ok(None);
+        }
+        let entry = archive::first(&tar, max);
+        entry.map(Some).map_err(|e| unreadable(call, &e))
+    }
+
+    async fn exec_code(&self, exec: &str, call: Call<'_>) -> Result<i64> {
+        // The output can end a moment before the engine has noted the code.
+        for _ in 0..50 {
+            let seen = within(SHORT, call, self.client()?.inspect_exec(exec)).await?;
+            if let Some(code) = seen.exit_code.filter(|_| seen.running != Some(true)) {
+                return Ok(code);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Err(DockerError::Refused { doing: call.doing, status: 200, detail: "no exit code".to_owned() })
+    }
+}
+
+fn call<'a>(doing: &'static str, kind: &'static str, name: &'a str) -> Call<'a> {
+    Call { doing, kind, name }
+}
+
+fn host_of(info: &EngineInfo) -> Host {
+    Host { cpus: info.cpus, memory: info.memory, swap_limit: info.swap_limit }
+}
+
+/// A call with its limit.
+async fn within<T>(
+    limit: Duration,
+    call: Call<'_>,
+    work: impl Future<Output = Result<T, ApiError>>,
+) -> Result<T> {
+    match timeout(limit, work).await {
+        Ok(done) => done.map_err(|e| map::error(call, e)),
+        Err(_) => Err(DockerError::Timeout { doing: call.doing, after: limit }),
+    }
+}
+
+/// A missing path inside a container that is there.
+fn absent<T>(error: DockerError) -> Result<Option<T>> {
+    match error {
+        DockerError::Refused { status: 404, .. } => Ok(None),
+        other => Err(other),
+    }
+}
+
+/// `None` for what is not there.
+fn optional<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(DockerError::NotFound { .. } | DockerError::ImageMissing { .. }) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
+/// Success for what is gone already.
+fn gone(result: Result<()>) -> Result<()> {
+    optional(result).map(|_| ())
+}
+
+fn unreadable(call: Call<'_>, error: &std::io::Error) -> DockerError {
+    DockerError::Refused { doing: call.doing, status: 200, detail: error.to_string() }
+}
+
+fn label_filter(labels: &[(&str, &str)]) -> HashMap<String, Vec<String>> {
+    HashMap::from([("label".to_owned(), labels.iter().map(|(k, v)| format!("{k}={v}")).collect())])
+}
+
+#[async_trait]
+impl Docker for BollardDocker {
+    async fn info(&self) -> Result<EngineInfo> {
+        let call = call("ask the engine about itself", "engine", "");
+        let client = self.client()?;
+        let version = within(SHORT, call, client.version()).await?;
+        let info = from_api::info(version, within(SHORT, call, client.info()).await?);
+        *self.host.lock().unwrap_or_else(PoisonError::into_inner) = Some(host_of(&info));
+        Ok(info)
+    }
+
+    async fn list(&self, labels: &[(&str, &str)]) -> Result<Vec<ContainerSummary>> {
+        let options =
+            query::ListContainersOptionsBuilder::default().all(true).filters(&label_filter(labels)).build();
+        let call = call("list containers", "engine", "");
+        let found = within(SHORT, call, self.client()?.list_containers(Some(options))).await?;
+        let mut all: Vec<ContainerSummary> = found.into_iter().map(from_api::summary).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| a.id.cmp(&b.id)));
+        Ok(all)
+    }
+
+    async fn inspect(&self, name_or_id: &str) -> Result<Option<SeenContainer>> {
+        let host = self.host().await?;
+        let call = call("inspect a container", "container", name_or_id);
+        let found = optional(within(SHORT, call, self.client()?.inspect_container(name_or_id, None)).await)?;
+        // The engine also answers for the start of an id.
+        Ok(found.map(|c| from_api::container(c, host)).filter(|c| c.id == name_or_id || c.name == name_or_id))
+    }
+
+    async fn create(&self, desired: &DesiredContainer) -> Result<String> {
+        let call = call("create a container", "container", &desired.name);
+        let options = query::CreateContainerOptionsBuilder::default().name(&desired.name).build();
+        let body = to_api::create(desired);
+        let made = within(LONG, call, self.client()?.create_container(Some(options), body)).await;
+        made.map(|c| c.id).map_err(|e| match e {
+            DockerError::ImageMissing { .. } => {
+                DockerError::ImageMissing { reference: desired.image.clone() }
+            }
+            other => other,
+        })
+    }
+
+    async fn start(&self, id: &str) -> Result<()> {
+        let call = call("start a container", "container", id);
+        within(LONG, call, self.client()?.start_container(id, None)).await
+    }
+
+    async fn stop(&self, id: &str, grace: Duration) -> Result<()> {
+        let call = call("stop a container", "container", id);
+        let seconds = i32::try_from(grace.as_secs()).unwrap_or(i32::MAX);
+        let options = query::StopContainerOptionsBuilder::default().t(seconds).build();
+        let limit = grace.saturating_add(AFTER_STOP);
+        within(limit, call, self.client()?.stop_container(id, Some(options))).await
+    }
+
+    async fn remove(&self, id: &str) -> Result<()> {
+        let call = call("remove a container", "container", id);
+        let options = query::RemoveContainerOptionsBuilder::default().force(true).v(false).build();
+        gone(within(LONG, call, self.client()?.remove_container(id, Some(options))).await)
+    }
+
+    async fn update(&self, id: &str, change: &LiveUpdate) -> Result<()> {
+        let all_cpus = NanoCpus(self.host().await?.cpus.saturating_mul(1_000_000_000));
+        let call = call("update a container", "container", id);
+        within(LONG, call, self.client()?.update_container(id, to_api::update(change, all_cpus))).await
+    }
+
+    async fn rename(&self, id: &str, name: &str) -> Result<()> {
+        let options = query::RenameContainerOptionsBuilder::default().name(name).build();
+        let call = call("rename a container", "container", name);
+        within(SHORT, call, self.client()?.rename_container(id, options)).await
+    }
+
+    async fn usage(&self, id: &str) -> Result<Option<Usage>> {
+        let host = self.host().await?;
+        let call = call("read the use of a container", "container", id);
+        let options = query::StatsOptionsBuilder::default().stream(false).one_shot(true).build();
+        let mut stats = Box::pin(self.client()?.stats(id, Some(options)));
+        let first = within(SHORT, call, async { stats.next().await.transpose() }).await?;
+        Ok(first.and_then(|s| from_api::usage(s, host)))
+    }
+
+    async fn put_files(&self, id: &str, files: &[FileToPut]) -> Result<()> {
+        let call = call("write files into a container", "container", id);
+        let tar = archive::pack(files).map_err(|e| unreadable(call, &e))?;
+        let body = bollard::body_full(bytes::Bytes::from_owner(tar));
+        let options = query::UploadToContainerOptionsBuilder::default().path("/").build();
+        within(LONG, call, self.client()?.upload_to_container(id, Some(options), body)).await
+    }
+
+    async fn get_file(&self, id: &str, path: &str, max: usize) -> Result<Option<Vec<u8>>> {
+        let mut path = path.to_owned();
+        for _ in 0..=MAX_LINKS {
+            match self.entry(id, &path, max).await? {
+                None => return Ok(None),
+                Some(Entry::File(content)) => return Ok(Some(content)),
+                Some(Entry::Link(to)) => path = archive::resolve(&path, &to),
+                Some(Entry::Other) => break,
+            }
+        }
+        Err(DockerError::Refused {
+            doing: "read a file of a container",
+            status: 200,
+            detail: format!("{path} leads to no regular file"),
+        })
+    }
+
+    async fn exec(&self, id: &str, request: &ExecRequest, limit: Duration) -> Result<ExecResult> {
+        let call = call("run a command in a container", "container", id);
+        let client = self.client()?;
+        // A command goes on when its client goes away: it gets its own end.
+        let seconds = limit.as_secs() + u64::from(limit.subsec_nanos() > 0);
+        let mut argv: Vec<String> = ["timeout", "-k", "2"].map(str::to_owned).to_vec();
+        argv.push(seconds.max(1).to_string());
+        argv.extend(request.argv.iter().cloned());
+        let options = CreateExecOptions {
+            attach_stdin: Some(request.stdin.is_some()),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            env: Some(request.env.iter().map(|(k, v)| format!("{k}={v}")).collect()),
+            cmd: Some(argv),
+            user: (!request.user.is_empty()).then(|| request.user.clone()),
+            ..Default::default()
+        };
+        let exec = within(SHORT, call, client.create_exec(id, options)).await?.id;
+        let begun = Instant::now();
+        let whole = limit.saturating_add(AFTER_EXEC);
+        let started = within(whole, call, client.start_exec(&exec, None::<StartExecOptions>)).await?;
+        let StartExecResults::Attached { output, input } = started else {
+            return Err(DockerError::Refused {
+                doing: call.doing,
+                status: 200,
+                detail: "detached".to_owned(),
+            });
+        };
+        let late = || DockerError::Timeout { doing: call.doing, after: limit };
+        let both = async { tokio::join!(feed(input, request.stdin.as_ref()), collect(output)).1 };
+        let (stdout, stderr) = timeout(whole.saturating_sub(begun.elapsed()), both)
+            .await
+            .map_err(|_| late())?
+            .map_err(|e| map::error(call, e))?;
+        let exit_code = self.exec_code(&exec, call).await?;
+        // 124 (GNU), 143 (busybox), 137 (it ignored TERM): ended by `timeout`, unless it was quicker.
+        if begun.elapsed() >= limit && [124, 137, 143].contains(&exit_code) {
+            return Err(late());
+        }
+        Ok(ExecResult { exit_code, stdout: text(&stdout), stderr: text(&stderr) })
+    }
+
+    async fn logs(&self, id: &str, lines: usize) -> Result<Vec<String>> {
+        let call = call("read logs", "container", id);
+        let mut frames = Box::pin(self.client()?.logs(id, Some(log_options(lines, false))));
+        let read = async {
+            let (mut out, mut err) = (Lines::default(), Lines::default());
+            let mut all = Vec::new();
+            while let Some(frame) = frames.next().await {
+                split(frame?, &mut out, &mut err, &mut all);
+            }
+            all.extend(out.finish());
+            all.extend(err.finish());
+            Ok(all)
+        };
+        within(SHORT, call, read).await
+    }
+
+    fn follow_logs(&self, id: &str, lines: usize) -> BoxStream<'static, Result<String>> {
+        let client = match self.client() {
+            Ok(client) => client.clone(),
+            Err(e) => return stream::once(async { Err(e) }).boxed(),
+        };
+        let frames = client.logs(id, Some(log_options(lines, true))).boxed();
+        let follow = Follow {
+            id: id.to_owned(),
+            frames: Some(frames),
+            out: Lines::default(),
+            err: Lines::default(),
+            ready: VecDeque::new(),
+        };
+        stream::unfold(follow, |mut f| async move { f.next().await.map(|line| (line, f)) }).boxed()
+    }
+
+    async fn wait(&self, id: &str, limit: Duration) -> Result<i64> {
+        let call = call("wait for a container", "container", id);
+        let mut answers = Box::pin(self.client()?.wait_container(id, None::<query::WaitContainerOptions>));
+        let end = within(limit, call, async {
+            match answers.next().await {
+                Some(Ok(end)) => Ok(Some(end.status_code)),
+                // How bollard reports an exit code that is not zero.
+                Some(Err(ApiError::DockerContainerWaitError { code, .. })) => Ok(Some(code)),
+                Some(Err(e)) => Err(e),
+                None => Ok(None),
+            }
+        });
+        end.await?
+            .ok_or(DockerError::Unavailable { doing: call.doing, detail: "the answer was cut".to_owned() })
+    }
+
+    async fn image(&self, reference: &str) -> Result<Option<SeenImage>> {
+        if !to_api::is_reference(reference) {
+            return Ok(None);
+        }
+        let call = call("inspect an image", "image", reference);
+        let found = optional(within(SHORT, call, self.client()?.inspect_image(reference)).await)?;
+        Ok(found.map(from_api::image))
+    }
+
+    async fn pull(&self, reference: &str) -> Result<()> {
+        let call = call("pull an image", "image", reference);
+        // Without a tag the engine would take every tag there is.
+        let last = reference.rsplit('/').next().unwrap_or_default();
+        let whole =
+            if last.contains([':', '@']) { reference.to_owned() } else { format!("{reference}:latest") };
+        let options = query::CreateImageOptionsBuilder::default().from_image(&whole).build();
+        let mut steps = Box::pin(self.client()?.create_image(Some(options), None, None));
+        while within(PULL_IDLE, call, async { steps.next().await.transpose() }).await?.is_some() {}
+        Ok(())
+    }
+
+    async fn volume(&self, name: &str) -> Result<Option<SeenVolume>> {
+        let call = call("inspect a volume", "volume", name);
+        Ok(optional(within(SHORT, call, self.client()?.inspect_volume(name)).await)?.map(from_api::volume))
+    }
+
+    async fn volumes(&self, labels: &[(&str, &str)]) -> Result<Vec<SeenVolume>> {
+        let options = query::ListVolumesOptionsBuilder::default().filters(&label_filter(labels)).build();
+        let call = call("list volumes", "engine", "");
+        let found = within(SHORT, call, self.client()?.list_volumes(Some(options))).await?;
+        let mut all: Vec<SeenVolume> =
+            found.volumes.unwrap_or_default().into_iter().map(from_api::volume).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(all)
+    }
+
+    async fn create_volume(&self, name: &str, labels: &BTreeMap<String, String>) -> Result<SeenVolume> {
+        let call = call("create a volume", "volume", name);
+        let body = models::VolumeCreateRequest {
+            name: Some(name.to_owned()),
+            labels: Some(labels.clone().into_iter().collect()),
+            ..Default::default()
+        };
+        within(SHORT, call, self.client()?.create_volume(body)).await.map(from_api::volume)
+    }
+
+    async fn remove_volume(&self, name: &str) -> Result<()> {
+        let call = call("remove a volume", "volume", name);
+        // Deleting the files of a big database takes a while.
+        gone(within(LONG, call, self.client()?.remove_volume(name, None::<query::RemoveVolumeOptions>)).await)
+    }
+
+    async fn networks(&self, name: &str) -> Result<Vec<SeenNetwork>> {
+        let filter = HashMap::from([("name".to_owned(), vec![name.to_owned()])]);
+        let options = query::ListNetworksOptionsBuilder::default().filters(&filter).build();
+        let call = call("list networks", "engine", "");
+        let found = within(SHORT, call, self.client()?.list_networks(Some(options))).await?;
+        // The engine's filter also takes parts of names.
+        let mut all: Vec<SeenNetwork> =
+            found.into_iter().map(from_api::network).filter(|n| n.name == name).collect();
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(all)
+    }
+
+    async fn create_network(&self, name: &str, labels: &BTreeMap<String, String>) -> Result<SeenNetwork> {
+        let call = call("create a network", "network", name);
+        // Docker 20.10 makes a second one of the same name, and this client cannot ask it not to.
+        if !self.networks(name).await?.is_empty() {
+            let detail = format!("network with name {name} already exists");
+            return Err(DockerError::NameTaken { name: name.to_owned(), detail });
+        }
+        let body = models::NetworkCreateRequest {
+            name: name.to_owned(),
+            driver: Some("bridge".to_owned()),
+            labels: Some(labels.clone().into_iter().collect()),
+            ..Default::default()
+        };
+        let made = within(LONG, call, self.client()?.create_network(body)).await?;
+        Ok(SeenNetwork {
+            id: made.id,
+            name: name.to_owned(),
+            labels: labels.clone(),
+            driver: "bridge".to_owned(),
+            internal: false,
+        })
+    }
+
+    async fn remove_network(&self, id: &str) -> Result<()> {
+        let call = call("remove a network", "network", id);
+        gone(within(SHORT, call, self.client()?.remove_network(id)).await)
+    }
+
+    async fn connect(&self, network_id: &str, container: &str, aliases: &[String]) -> Result<()> {
+        let call = call("connect a container to a network", "network", network_id);
+        let body = models::NetworkConnectRequest {
+            container: container.to_owned(),
+            endpoint_config: Some(to_api::endpoint(aliases)),
+        };
+        within(LONG, call, self.client()?.connect_network(network_id, body)).await
+    }
+
+    async fn disconnect(&self, network_id: &str, container: &str) -> Result<()> {
+        let call = call("disconnect a container from a network", "network", network_id);
+        let body = models::NetworkDisconnectRequest { container: container.to_owned(), force: Some(false) };
+        within(LONG, call, self.client()?.disconnect_network(network_id, body)).await
+    }
+
+    fn events(&self, since_nano: i64) -> BoxStream<'static, Result<EngineEvent>> {
+        let client = match self.client() {
+            Ok(client) => client.clone(),
+            Err(e) => return stream::once(async { Err(e) }).boxed(),
+        };
+        let options = query::EventsOptions { since: to_api::since(since_nano), ..Default::default() };
+        let call = call("follow events", "engine", "");
+        until_error(client.events(Some(options)).map(move |e| match e {
+            Ok(e) => Ok(from_api::event(e)),
+            Err(e) => Err(map::error(call, e)),
+        }))
+    }
+}
+
+/// Ends after the first error.
+fn until_error<T: Send + 'static>(
+    items: impl Stream<Item = Result<T>> + Send + 'static,
+) -> BoxStream<'static, Result<T>> {
+    items
+        .scan(false, |failed, item| {
+            let over = std::mem::replace(failed, item.is_err());
+            std::future::ready((!over).then_some(item))
+        })
+        .boxed()
+}
+
+fn log_options(lines: usize, follow: bool) -> query::LogsOptions {
+    query::LogsOptionsBuilder::default()
+        .stdout(true)
+        .stderr(true)
+        .follow(follow)
+        .tail(&lines.to_string())
+        .build()
+}
+
+/// Puts the lines that a frame completes behind the others.
+fn split(frame: LogOutput, out: &mut Lines, err: &mut Lines, done: &mut impl Extend<String>) {
+    match frame {
+        LogOutput::StdErr { message } => done.extend(err.push(&message)),
+        LogOutput::StdOut { message } | LogOutput::Console { message } => done.extend(out.push(&message)),
+        LogOutput::StdIn { .. } => {}
+    }
+}
+
+/// The state of a followed log.
+struct Follow {
+    id: String,
+    /// `None` after its end.
+    frames: Option<BoxStream<'static, Result<LogOutput, ApiError>>>,
+    out: Lines,
+    err: Lines,
+    ready: VecDeque<String>,
+}
+
+impl Follow {
+    async fn next(&mut self) -> Option<Result<String>> {
+        loop {
+            if let Some(line) = self.ready.pop_front() {
+                return Some(Ok(line));
+            }
+            match self.frames.as_mut()?.next().await {
+                Some(Ok(frame)) => split(frame, &mut self.out, &mut self.err, &mut self.ready),
+                Some(Err(e)) => {
+                    self.frames = None;
+                    return Some(Err(map::error(call("follow logs", "container", &self.id), e)));
+                }
+                None => {
+                    self.frames = None;
+                    self.ready.extend(self.out.finish());
+                    self.ready.extend(self.err.finish());
+                    return self.ready.pop_front().map(Ok);
+                }
+            }
+        }
+    }
+}
+
+/// Writes standard input and closes it. A command that ends without reading it is not an error.
+async fn feed(mut input: Pin<Box<dyn AsyncWrite + Send>>, stdin: Option<&Zeroizing<Vec<u8>>>) {
+    if let Some(stdin) = stdin
+        && input.write_all(stdin).await.is_ok()
+    {
+        let _ = input.shutdown().await;
+    }
+}
+
+/// Both outputs to their ends, each cut.
+async fn collect(
+    mut output: Pin<Box<dyn Stream<Item = Result<LogOutput, ApiError>> + Send>>,
+) -> Result<(Vec<u8>, Vec<u8>), ApiError> {
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    while let Some(frame) = output.next().await {
+        let (to, message) = match frame? {
+            LogOutput::StdErr { message } => (&mut stderr, message),
+            LogOutput::StdOut { message } | LogOutput::Console { message } | LogOutput::StdIn { message } => {
+                (&mut stdout, message)
+            }
+        };
+        let room = MAX_OUTPUT.saturating_sub(to.len());
+        to.extend_from_slice(&message[..message.len().min(room)]);
+    }
+    Ok((stdout, stderr))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
