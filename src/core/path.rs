@@ -4,8 +4,7 @@
 /// The path of `key` inside the mapping at `parent` (empty: the document).
 #[must_use]
 pub fn field(parent: &str, key: &str) -> String {
-    let plain =
-        !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    let plain = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     match (parent.is_empty(), plain) {
         (true, true) => key.to_owned(),
         (false, true) => format!("{parent}.{key}"),

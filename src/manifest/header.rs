@@ -29,7 +29,11 @@ pub(super) fn read(yaml: YamlDocument) -> Header {
     let mut check = Check { places, place, problems };
     let Value::Object(mut fields) = value else {
         let found = super::shape::found(&value);
-        check.problem("", format!("expected an object with apiVersion, kind, metadata and spec, found {found}"), None);
+        check.problem(
+            "",
+            format!("expected an object with apiVersion, kind, metadata and spec, found {found}"),
+            None,
+        );
         return Header::Unknown(check.problems);
     };
     check.unknown("", &fields, &FIELDS);
@@ -194,7 +198,8 @@ impl Check {
 
 /// The name that was likely meant, where only case and separators are wrong.
 fn legal_name(text: &str) -> Option<String> {
-    let lower: String = text.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let lower: String =
+        text.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let name = Name::parse(lower.trim_matches('-')).ok()?;
     Some(format!("did you mean {:?}?", name.as_str()))
 }

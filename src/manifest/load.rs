@@ -15,12 +15,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-pub use scan::{is_manifest, is_skipped};
+pub use scan::is_skipped;
 
 /// Bytes of one file.
 pub const MAX_FILE: u64 = 1 << 20;
 /// Bytes of all files.
-pub const MAX_TOTAL: u64 = 64 << 20;
+pub const MAX_TOTAL: u64 = 32 << 20;
 /// Files in one directory, at any depth.
 pub const MAX_FILES: usize = 10_000;
 /// Documents in all files.

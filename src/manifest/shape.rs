@@ -41,7 +41,9 @@ impl<'a> Walk<'a> {
             }
             return;
         };
-        if let Some(target) = schema.get("$ref").and_then(Value::as_str).and_then(|name| self.definition(name)) {
+        if let Some(target) =
+            schema.get("$ref").and_then(Value::as_str).and_then(|name| self.definition(name))
+        {
             self.value(target, value, path, depth + 1, out);
         }
         for part in list(schema, "allOf") {
@@ -124,7 +126,8 @@ impl<'a> Walk<'a> {
                     return;
                 }
             }
-        } else if !all_words.is_empty() && (value.is_string() || all_types.iter().all(|kind| kind == &"null")) {
+        } else if !all_words.is_empty() && (value.is_string() || all_types.iter().all(|kind| kind == &"null"))
+        {
             out.push(self.wrong_word(&all_words, value, path));
         } else {
             out.push(self.wrong_type(&all_types, value, path));
@@ -156,7 +159,13 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn fields(&self, schema: &'a Map<String, Value>, fields: &Map<String, Value>, path: &str, out: &mut Vec<Problem>) {
+    fn fields(
+        &self,
+        schema: &'a Map<String, Value>,
+        fields: &Map<String, Value>,
+        path: &str,
+        out: &mut Vec<Problem>,
+    ) {
         let known = schema.get("properties").and_then(Value::as_object);
         let others = schema.get("additionalProperties");
         for (key, value) in fields {
@@ -164,9 +173,13 @@ impl<'a> Walk<'a> {
             match (known.and_then(|known| known.get(key)), others) {
                 (Some(field), _) => self.value(field, value, &inner, 0, out),
                 (None, Some(Value::Bool(false))) => {
-                    let valid: Vec<&str> = known.into_iter().flat_map(Map::keys).map(String::as_str).collect();
-                    let problem =
-                        Problem::new(self.document.key_place_of(&inner), &inner, format!("unknown field {}", quoted(key)));
+                    let valid: Vec<&str> =
+                        known.into_iter().flat_map(Map::keys).map(String::as_str).collect();
+                    let problem = Problem::new(
+                        self.document.key_place_of(&inner),
+                        &inner,
+                        format!("unknown field {}", quoted(key)),
+                    );
                     out.push(problem.nearest(hint(key, &valid)));
                 }
                 (None, Some(each)) => self.value(each, value, &inner, 0, out),
@@ -218,13 +231,15 @@ impl<'a> Walk<'a> {
     }
 
     fn wrong_word(&self, words: &[&Value], value: &Value, path: &str) -> Problem {
-        let valid: Vec<String> = words.iter().filter(|word| !word.is_null()).map(|word| plain(word)).collect();
+        let valid: Vec<String> =
+            words.iter().filter(|word| !word.is_null()).map(|word| plain(word)).collect();
         let valid: Vec<&str> = valid.iter().map(String::as_str).collect();
         let what = match value {
             Value::Null => "a value is missing".to_owned(),
             other => format!("{} is no valid value", found(other)),
         };
-        Problem::new(self.document.place_of(path), path, what).nearest(hint(value.as_str().unwrap_or_default(), &valid))
+        Problem::new(self.document.place_of(path), path, what)
+            .nearest(hint(value.as_str().unwrap_or_default(), &valid))
     }
 }
 

@@ -79,7 +79,8 @@ enum Scalar {
 }
 
 fn problems(spec: &str) -> Vec<String> {
-    let text = format!("apiVersion: seawall.dev/v1\nkind: Postgres\nmetadata: {{name: main}}\nspec:\n{spec}\n");
+    let text =
+        format!("apiVersion: seawall.dev/v1\nkind: Postgres\nmetadata: {{name: main}}\nspec:\n{spec}\n");
     let loaded = load_texts(BTreeMap::from([("a.yaml".to_owned(), FileText::Bytes(text.into_bytes()))]));
     assert_eq!(loaded.problems, vec![], "{spec}");
     let schema = spec_schema::<Spec>().to_value();
@@ -120,18 +121,27 @@ fn wrong_specs_are_told_where_and_what_would_be_right() {
             format!("{d}  stopped: yes"),
             "a.yaml:6:12: spec.stopped: expected true or false, found the string \"yes\": write true",
         ),
-        (
-            format!("{d}  stopped: [1]"),
-            "a.yaml:6:12: spec.stopped: expected true or false, found a list",
-        ),
+        (format!("{d}  stopped: [1]"), "a.yaml:6:12: spec.stopped: expected true or false, found a list"),
         (
             format!("{d}  replicas: \"3\""),
             "a.yaml:6:13: spec.replicas: expected a whole number, found the string \"3\": write 3 without quotes",
         ),
-        (format!("{d}  replicas: 3.0"), "a.yaml:6:13: spec.replicas: expected a whole number, found the number 3.0"),
-        (format!("{d}  replicas: 300"), "a.yaml:6:13: spec.replicas: 300 is too large: at least 0 and at most 255"),
-        (format!("{d}  replicas: -1"), "a.yaml:6:13: spec.replicas: -1 is too small: at least 0 and at most 255"),
-        (format!("{d}  port: 70000"), "a.yaml:6:9: spec.port: 70000 is too large: at least 0 and at most 65535"),
+        (
+            format!("{d}  replicas: 3.0"),
+            "a.yaml:6:13: spec.replicas: expected a whole number, found the number 3.0",
+        ),
+        (
+            format!("{d}  replicas: 300"),
+            "a.yaml:6:13: spec.replicas: 300 is too large: at least 0 and at most 255",
+        ),
+        (
+            format!("{d}  replicas: -1"),
+            "a.yaml:6:13: spec.replicas: -1 is too small: at least 0 and at most 255",
+        ),
+        (
+            format!("{d}  port: 70000"),
+            "a.yaml:6:9: spec.port: 70000 is too large: at least 0 and at most 65535",
+        ),
         (
             format!("{d}  port: atuo"),
             "a.yaml:6:9: spec.port: the string \"atuo\" is no valid value: did you mean \"auto\"? valid: auto, none",
@@ -148,14 +158,8 @@ fn wrong_specs_are_told_where_and_what_would_be_right() {
             format!("{d}  policy: retain"),
             "a.yaml:6:11: spec.policy: the string \"retain\" is no valid value: did you mean \"Retain\"? valid: Retain, Delete",
         ),
-        (
-            format!("{d}  policy:"),
-            "a.yaml:6:9: spec.policy: a value is missing: valid: Retain, Delete",
-        ),
-        (
-            format!("{d}  resources: [a]"),
-            "a.yaml:6:14: spec.resources: expected a mapping, found a list",
-        ),
+        (format!("{d}  policy:"), "a.yaml:6:9: spec.policy: a value is missing: valid: Retain, Delete"),
+        (format!("{d}  resources: [a]"), "a.yaml:6:14: spec.resources: expected a mapping, found a list"),
         (
             format!("{d}  parameters: {{a.b: [1]}}"),
             "a.yaml:6:21: spec.parameters[\"a.b\"]: expected a string or a number, found a list",

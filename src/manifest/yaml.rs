@@ -10,7 +10,6 @@ use crate::core::resource::FieldAt;
 use crate::manifest::suggest::quoted;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use serde_json::{Map, Number, Value};
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Mappings and lists inside each other.
@@ -98,21 +97,19 @@ fn documents(file: &str, text: &str, into: &mut Vec<YamlDocument>) -> Result<(),
 
 type Events<'a> = Parser<'a, StrInput<'a>>;
 
-fn next<'a>(
-    file: &str,
-    text: &str,
-    parser: &mut Events<'a>,
-) -> Result<Option<(Event<'a>, Span)>, Problem> {
+fn next<'a>(file: &str, text: &str, parser: &mut Events<'a>) -> Result<Option<(Event<'a>, Span)>, Problem> {
     parser.next_event().transpose().map_err(|error| broken(file, text, &error))
 }
 
 /// The parser's complaint, with what helps most often.
 fn broken(file: &str, text: &str, error: &ScanError) -> Problem {
     let (line, column) = (error.marker().line(), error.marker().col() + 1);
-    let place = Place { file: file.to_owned(), line, column };
-    let written = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
-    let indent: &str = &written[..written.len() - written.trim_start().len()];
-    if indent.contains('\t') || error.info().contains("tab") {
+    let mut place = Place { file: file.to_owned(), line, column };
+    // The parser points at where the scalar or block began; the tab itself may come later.
+    let tab = |line: &str| line.chars().take_while(|c| c.is_whitespace()).position(|c| c == '\t');
+    let mut lines = text.lines().enumerate().skip(line.saturating_sub(1)).take(2);
+    if let Some((index, column)) = lines.find_map(|(index, line)| Some((index, tab(line)?))) {
+        (place.line, place.column) = (index + 1, column + 1);
         return Problem::new(place, "", "a tab cannot indent YAML").nearest("use spaces");
     }
     if error.info().contains("recursion limit") {
@@ -226,7 +223,7 @@ impl<'a> Reader<'a> {
 
     fn alias(&mut self, anchor: usize, span: Span, path: &str) -> Result<Value, Problem> {
         let Some(value) = self.anchors.get(&anchor) else {
-            self.wrong(span, path, "the alias stands inside of what it refers to");
+            self.wrong(span, path, "the alias refers to an anchor around it or in another document");
             return Ok(Value::Null);
         };
         let (nodes, bytes) = weight(value);
@@ -262,8 +259,7 @@ impl<'a> Reader<'a> {
             if matches!(event, Event::MappingEnd) {
                 break;
             }
-            let merge =
-                matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<");
+            let merge = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<");
             let key = self.key(event, key_span, path, depth)?;
             let (event, span) = self.next()?;
             let Some(key) = key.filter(|_| !merge) else {
@@ -293,7 +289,13 @@ impl<'a> Reader<'a> {
     }
 
     /// A value whose fields get no places.
-    fn discarded(&mut self, event: Event<'a>, span: Span, path: &str, depth: usize) -> Result<Value, Problem> {
+    fn discarded(
+        &mut self,
+        event: Event<'a>,
+        span: Span,
+        path: &str,
+        depth: usize,
+    ) -> Result<Value, Problem> {
         self.muted += 1;
         let value = self.node(event, span, path, depth + 1);
         self.muted -= 1;
@@ -301,7 +303,13 @@ impl<'a> Reader<'a> {
     }
 
     /// The text of a key; `None` after a problem. Keys are text in JSON, so `18` is "18".
-    fn key(&mut self, event: Event<'a>, span: Span, path: &str, depth: usize) -> Result<Option<String>, Problem> {
+    fn key(
+        &mut self,
+        event: Event<'a>,
+        span: Span,
+        path: &str,
+        depth: usize,
+    ) -> Result<Option<String>, Problem> {
         if let Event::Scalar(text, _, 0, None) = &event {
             self.nodes += 1;
             return Ok(Some(text.to_string()));
@@ -355,8 +363,8 @@ fn weight(value: &Value) -> (usize, usize) {
 }
 
 /// A scalar by YAML 1.2's core schema: `yes` and `on` are text.
-fn scalar(text: &Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, String> {
-    let as_text = || Value::String(text.to_string());
+fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, String> {
+    let as_text = || Value::String(text.to_owned());
     let wrong = |tag: &Tag| format!("{} is no value of the tag {}", quoted(text), quoted(&tag.to_string()));
     match tag {
         None if style == ScalarStyle::Plain => Ok(plain(text)),

@@ -35,8 +35,7 @@ pub fn is_skipped(name: &str) -> bool {
 }
 
 /// Whether a file of this name is a manifest.
-#[must_use]
-pub fn is_manifest(name: &str) -> bool {
+fn is_manifest(name: &str) -> bool {
     !is_skipped(name) && (name.ends_with(".yaml") || name.ends_with(".yml"))
 }
 
@@ -130,7 +129,9 @@ impl Walk {
         };
         let text = match result {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound && fs::symlink_metadata(path).is_err() => return None,
+            Err(error) if error.kind() == ErrorKind::NotFound && fs::symlink_metadata(path).is_err() => {
+                return None;
+            }
             Err(error) => FileText::NotRead(unreadable(&error)),
         };
         if let FileText::Bytes(bytes) = &text {
@@ -163,7 +164,8 @@ fn read(path: &Path) -> io::Result<FileText> {
     if !meta.is_file() {
         return Ok(FileText::NotRead("not a regular file".to_owned()));
     }
-    let too_large = |size: u64| FileText::NotRead(format!("{size} bytes; at most {MAX_FILE} are read of one file"));
+    let too_large =
+        |size: u64| FileText::NotRead(format!("{size} bytes; at most {MAX_FILE} are read of one file"));
     if meta.len() > MAX_FILE {
         return Ok(too_large(meta.len()));
     }
