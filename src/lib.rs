@@ -6,10 +6,14 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo))]
 
+pub mod cli;
 pub mod control;
 pub mod core;
 pub mod docker;
 pub mod engines;
+pub mod http;
 pub mod manifest;
 pub mod secrets;
 pub mod store;
+pub mod telemetry;
+pub mod unwired;

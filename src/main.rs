@@ -1,1 +1,8 @@
-fn main() {}
+//! The program: arguments in, exit code out.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+fn main() -> ExitCode {
+    seawall::cli::main(Arc::new(seawall::unwired::Unwired))
+}

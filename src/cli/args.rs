@@ -1,0 +1,291 @@
+//! The arguments, as clap reads them.
+
+use super::age;
+use super::format::Output;
+use crate::core::condition::Truth;
+use crate::core::names::{Kind, ObjectRef};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+const AFTER: &str = "\
+Examples:
+  seawall run --manifests manifests      make it so, and keep it so
+  seawall plan                           what the next pass would do, and why
+  seawall get -w                         watch it happen
+  seawall describe postgres/main         what is wrong, and how to connect
+  seawall psql main -- -c 'select 1'     straight in
+
+Exit codes:
+  0  done, and all is well            plan: nothing to do
+  1  an error, wrong usage, problems, not found, timed out
+  2  plan: something to do
+  3  get: the prune guard holds removals back
+
+Settings may also be keys of seawall.yaml in the working or the data directory:
+data, keyFile, installation, dockerHost, manifests.";
+
+/// Databases on plain Docker, as files in git
+#[derive(Debug, Parser)]
+#[command(name = "seawall", version, after_help = AFTER, max_term_width = 100)]
+pub struct Args {
+    #[command(flatten)]
+    pub flags: Flags,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What can be set for every verb.
+#[derive(Clone, Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Settings")]
+pub struct Flags {
+    /// Store, key and socket; ~/.seawall, as root /var/lib/seawall [env: SEAWALL_DATA]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The key that seals passwords; DATA/encryption_key [env: SEAWALL_KEY_FILE]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Prefix of everything on the engine; "default" has none [env: SEAWALL_INSTALLATION]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub installation: Option<String>,
+    /// The Docker engine [env: SEAWALL_DOCKER_HOST, DOCKER_HOST]
+    #[arg(long, global = true, value_name = "URL")]
+    pub docker_host: Option<String>,
+    /// The manifests; ./manifests when there is one [env: SEAWALL_MANIFESTS]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub manifests: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Run the operator
+    Run(RunArgs),
+    /// Check manifests, all problems at once; exit 1 when there are any
+    Validate(DirArg),
+    /// Show what the next pass would do; exit 0 nothing, 2 something, 1 error
+    Plan(PlanArgs),
+    /// List objects; exit 3 while the prune guard holds
+    Get(GetArgs),
+    /// Everything about one object, the worst first
+    Describe(ObjectArg),
+    /// What happened
+    Events(EventsArgs),
+    /// Wait for a condition; exit 1 when it times out
+    Wait(WaitArgs),
+    /// How to connect to a database
+    Connection(ConnectionArgs),
+    /// Open psql on a database
+    Psql(PsqlArgs),
+    /// The log of an object's container
+    Logs(LogsArgs),
+    /// Stop a database, keeping container and data
+    Stop(ObjectArg),
+    /// Start a stopped database
+    Start(ObjectArg),
+    /// Restart a database
+    Restart(ObjectArg),
+    /// Remove an object that no manifest holds, with its data
+    Delete(DeleteArgs),
+    /// Show what the prune guard holds back, or let it go
+    Prune(ConfirmArg),
+    /// Print the JSON Schema of manifests
+    Schema(SchemaArgs),
+    /// Print the store as JSON lines, secrets sealed
+    Export,
+    /// Rebuild the store from manifests, labels and volumes
+    Recover(ConfirmArg),
+    /// Check engine, permissions, store, key file, disk and clock; exit 1 when one fails
+    Doctor,
+    /// Print completions for a shell
+    Completion(CompletionArgs),
+    /// Versions of this program and of the running operator
+    Version,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct RunArgs {
+    /// One full convergence, then leave: 0 all Ready, 1 something is not, with a table of why
+    #[arg(long)]
+    pub once: bool,
+    /// How logs look; auto: lines on a terminal, otherwise JSON. SEAWALL_LOG sets the level
+    #[arg(long, value_enum, default_value_t = LogForm::Auto, value_name = "FORM")]
+    pub log: LogForm,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogForm {
+    Auto,
+    Lines,
+    Json,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct DirArg {
+    /// A directory of manifests
+    pub dir: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Legend:  + create   ~ change in place   -/+ replace   - delete   ! needs your consent   … waits
+
+  seawall plan                the manifests in force
+  seawall plan ./manifests    these files instead, nothing is committed")]
+pub struct PlanArgs {
+    /// Plan for the manifests in this directory instead
+    pub dir: Option<PathBuf>,
+    #[arg(short, long, value_enum, default_value_t = PlanForm::Text)]
+    pub output: PlanForm,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlanForm {
+    Text,
+    Json,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+  seawall get
+  seawall get postgres -o wide
+  seawall get postgres/main -o jsonpath='{.status.endpoint.hostPort}'")]
+pub struct GetArgs {
+    /// KIND, KIND/NAME or KIND NAME; everything when absent
+    #[arg(num_args = 0..=2, value_name = "KIND[/NAME]")]
+    pub what: Vec<String>,
+    /// wide, yaml, json, name or jsonpath=TEMPLATE
+    #[arg(short, long, value_name = "FORM")]
+    pub output: Option<Output>,
+    /// Keep printing rows that change
+    #[arg(short, long)]
+    pub watch: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ObjectArg {
+    /// For example postgres/main
+    #[arg(value_name = "KIND/NAME")]
+    pub object: ObjectRef,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct EventsArgs {
+    /// Only of this object
+    #[arg(value_name = "KIND/NAME")]
+    pub object: Option<ObjectRef>,
+    /// Keep printing new ones
+    #[arg(short, long)]
+    pub watch: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "  seawall wait postgres/main --for=condition=Ready --timeout=60s")]
+pub struct WaitArgs {
+    #[arg(value_name = "KIND/NAME")]
+    pub object: ObjectRef,
+    /// condition=TYPE[=True|False|Unknown] or delete
+    #[arg(long = "for", value_name = "WHAT", value_parser = goal)]
+    pub goal: Goal,
+    /// 60s, 5m, 1h30m
+    #[arg(long, value_parser = age::duration, default_value = "30s")]
+    pub timeout: Duration,
+}
+
+/// What is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Goal {
+    Condition { kind: String, status: Truth },
+    Delete,
+}
+
+fn goal(text: &str) -> Result<Goal, String> {
+    if text == "delete" {
+        return Ok(Goal::Delete);
+    }
+    let wrong = || format!("{text:?}: write condition=Ready, condition=Degraded=False or delete");
+    let rest = text.strip_prefix("condition=").ok_or_else(wrong)?;
+    let (kind, status) = rest.split_once('=').unwrap_or((rest, "True"));
+    let status = match status.to_ascii_lowercase().as_str() {
+        "true" => Truth::True,
+        "false" => Truth::False,
+        "unknown" => Truth::Unknown,
+        _ => return Err(wrong()),
+    };
+    if kind.is_empty() { Err(wrong()) } else { Ok(Goal::Condition { kind: kind.to_owned(), status }) }
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ConnectionArgs {
+    #[arg(value_name = "KIND/NAME")]
+    pub object: ObjectRef,
+    /// With the password; leaves an event
+    #[arg(long)]
+    pub reveal: bool,
+    #[arg(short, long, value_enum, default_value_t = ConnectionForm::Text)]
+    pub output: ConnectionForm,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ConnectionForm {
+    Text,
+    Url,
+    Env,
+    Json,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct PsqlArgs {
+    /// NAME or postgres/NAME
+    #[arg(value_parser = database)]
+    pub name: ObjectRef,
+    /// Arguments for psql
+    #[arg(last = true)]
+    pub args: Vec<String>,
+}
+
+fn database(text: &str) -> Result<ObjectRef, String> {
+    let full = if text.contains('/') { text.to_owned() } else { format!("postgres/{text}") };
+    full.parse().map_err(|e: crate::core::names::RefError| e.to_string())
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct LogsArgs {
+    #[arg(value_name = "KIND/NAME")]
+    pub object: ObjectRef,
+    /// Keep printing
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only the last lines
+    #[arg(long, value_name = "LINES")]
+    pub tail: Option<u32>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct DeleteArgs {
+    #[arg(value_name = "KIND/NAME")]
+    pub object: ObjectRef,
+    /// The object's name, as consent to delete its data
+    #[arg(long, value_name = "NAME")]
+    pub confirm: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ConfirmArg {
+    /// The words that the command without it prints
+    #[arg(long, value_name = "WORDS")]
+    pub confirm: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct SchemaArgs {
+    /// All kinds in one when absent
+    pub kind: Option<Kind>,
+    /// Write every schema file into this directory instead
+    #[arg(long, value_name = "DIR", conflicts_with = "kind")]
+    pub write: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct CompletionArgs {
+    pub shell: clap_complete::Shell,
+}

@@ -1,0 +1,102 @@
+//! `seawall connection`
+
+use crate::cli::args::{ConnectionArgs, ConnectionForm};
+use crate::cli::connect::connect;
+use crate::cli::format::json_text;
+use crate::cli::{Context, Outcome};
+use crate::control::api::{ConnectionView, HostPort};
+use std::io::Write;
+
+pub async fn run(cx: &mut Context, args: ConnectionArgs) -> Outcome {
+    let view = connect(cx).await?.api.connection(&args.object, args.reveal).await?;
+    let out = &mut cx.out.stdout;
+    // What a script on this machine can use; the network's form where nothing is published.
+    let near = view.host.as_ref().unwrap_or(&view.network);
+    match args.output {
+        ConnectionForm::Json => write!(out, "{}", json_text(&view))?,
+        ConnectionForm::Url => writeln!(out, "{}", url(&view, near, None))?,
+        ConnectionForm::Env => {
+            writeln!(out, "PGHOST={}\nPGPORT={}", quoted(&near.host), near.port)?;
+            writeln!(out, "PGUSER={}\nPGDATABASE={}", quoted(&view.username), quoted(&view.database))?;
+            if let Some(password) = &view.password {
+                writeln!(out, "PGPASSWORD={}", quoted(password))?;
+            }
+            writeln!(out, "DATABASE_URL={}", quoted(&url(&view, near, None)))?;
+        }
+        ConnectionForm::Text => {
+            let words = if view.ready { "accepts logins" } else { "does not accept logins at the moment" };
+            writeln!(out, "{} {words}\n", view.object)?;
+            writeln!(out, "Username:  {}\nDatabase:  {}", view.username, view.database)?;
+            writeln!(out, "Password:  {}\n", view.password.as_deref().unwrap_or("****"))?;
+            writeln!(out, "From this machine:")?;
+            match &view.host {
+                Some(host) => writeln!(out, "  {}", url(&view, host, Some("****")))?,
+                None => writeln!(out, "  no port is published; use psql below, or set spec.port")?,
+            }
+            writeln!(out, "From containers on network {}:", view.network_name)?;
+            writeln!(out, "  {}", url(&view, &view.network, Some("****")))?;
+            if view.password.is_none() {
+                writeln!(out, "\nWith the password: seawall connection {} --reveal", view.object)?;
+            }
+            let name = view.object.rsplit('/').next().unwrap_or(&view.object);
+            writeln!(out, "Straight in:       seawall psql {name}")?;
+        }
+    }
+    Ok(0)
+}
+
+/// A URL; without a password it has `mask` in its place, or no such part at all.
+pub fn url(view: &ConnectionView, to: &HostPort, mask: Option<&str>) -> String {
+    let password = match (&view.password, mask) {
+        (Some(password), _) => format!(":{}", escaped(password)),
+        (None, Some(mask)) => format!(":{mask}"),
+        (None, None) => String::new(),
+    };
+    let host = if to.host.contains(':') { format!("[{}]", to.host) } else { to.host.clone() };
+    format!(
+        "postgresql://{}{password}@{host}:{}/{}",
+        escaped(&view.username),
+        to.port,
+        escaped(&view.database)
+    )
+}
+
+/// Percent-encoded but for what RFC 3986 never reserves.
+fn escaped(text: &str) -> String {
+    let keep = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    text.bytes().map(|b| if keep(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+/// For a shell: in single quotes unless it is plain.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._/:@%+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn awkward_names_survive() {
+        let to = HostPort { host: "::1".into(), port: 5432 };
+        let view = ConnectionView {
+            object: "postgres/main".into(),
+            username: "a@b".into(),
+            database: "my db".into(),
+            password: Some("p:/ä".into()),
+            host: None,
+            network: to.clone(),
+            network_name: "seawall".into(),
+            container: "postgres-main".into(),
+            ready: true,
+        };
+        assert_eq!(url(&view, &to, None), "postgresql://a%40b:p%3A%2F%C3%A4@[::1]:5432/my%20db");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+        assert_eq!(quoted("plain-1"), "plain-1");
+        assert_eq!(quoted(""), "''");
+    }
+}

@@ -1,0 +1,149 @@
+//! `seawall describe`: everything about one object, in the order a person needs at night.
+
+use super::connection::url;
+use super::events;
+use crate::cli::age::age;
+use crate::cli::args::ObjectArg;
+use crate::cli::connect::connect;
+use crate::cli::format::{object_name, yaml_text};
+use crate::cli::out::clean;
+use crate::cli::print::{Grid, conditions, paint};
+use crate::cli::{Context, Outcome};
+use crate::control::api::ObjectView;
+use crate::core::condition::{self, Condition, ConditionType, Truth};
+use jiff::Timestamp;
+use serde_json::Value;
+use std::io::{self, Write};
+
+const EVENTS: usize = 10;
+
+/// Sections of a status, in this order; what is new in a status comes behind them.
+const SECTIONS: [&str; 7] =
+    ["container", "image", "server", "resources", "volume", "endpoint", "credentials"];
+
+pub async fn run(cx: &mut Context, args: ObjectArg) -> Outcome {
+    let api = connect(cx).await?.api;
+    let view = api.object(&args.object).await?;
+    let now = Timestamp::now();
+    head(cx, &view, now)?;
+    let conditions = conditions(&view);
+    let (wrong, fine): (Vec<_>, Vec<_>) = conditions.iter().partition(|c| is_wrong(c));
+    section(cx, "Wrong now", &wrong, now)?;
+    // An object without credentials has nothing to connect to.
+    if let Ok(connection) = api.connection(&args.object, false).await {
+        let out = &mut cx.out.stdout;
+        writeln!(out, "\nConnect:")?;
+        if let Some(host) = &connection.host {
+            writeln!(out, "  from this machine   {}", url(&connection, host, Some("****")))?;
+        }
+        let network = url(&connection, &connection.network, Some("****"));
+        writeln!(out, "  from {:<14} {network}", connection.network_name)?;
+        writeln!(out, "  password            seawall connection {} --reveal", args.object)?;
+    }
+    status(cx, &view)?;
+    section(cx, "Conditions", &fine, now)?;
+    writeln!(cx.out.stdout, "\nSpec:")?;
+    indented(cx, &yaml_text(&view.spec))?;
+    let events = api.events(Some(&args.object), 0).await?;
+    writeln!(cx.out.stdout, "\nEvents:{}", if events.is_empty() { "  none" } else { "" })?;
+    let last = events.get(events.len().saturating_sub(EVENTS)..).unwrap_or_default();
+    if !last.is_empty() {
+        let rows: Vec<_> = last.iter().map(|e| events::row(e, now)).collect();
+        let table = Grid::new(&events::HEADER, cx.out.colour).full(&rows);
+        indented(cx, &table)?;
+    }
+    Ok(0)
+}
+
+fn head(cx: &mut Context, view: &ObjectView, now: Timestamp) -> io::Result<()> {
+    let conditions = conditions(view);
+    let phase = paint(&condition::phase(&conditions), cx.out.colour);
+    let out = &mut cx.out.stdout;
+    writeln!(out, "Name:      {}", object_name(view))?;
+    match condition::find(&conditions, ConditionType::Ready) {
+        Some(c) => {
+            let since = age(&c.last_transition_time, now);
+            writeln!(out, "Status:    {phase} for {since}: {}", clean(&c.message))?;
+        }
+        None => writeln!(out, "Status:    {phase}: nothing is known yet")?,
+    }
+    let meta = &view.metadata;
+    let source = if meta.source.is_empty() { "no manifest holds it" } else { &meta.source };
+    let observed = view.status.get("observedGeneration").and_then(Value::as_u64).unwrap_or(0);
+    let behind = if observed < meta.generation { format!(", seen up to {observed}") } else { String::new() };
+    writeln!(out, "Manifest:  {source} (generation {}{behind})", meta.generation)?;
+    writeln!(out, "Created:   {} ({} ago)", meta.creation_timestamp, age(&meta.creation_timestamp, now))?;
+    for (title, pairs) in [("Labels:", &meta.labels), ("Notes:", &meta.annotations)] {
+        if !pairs.is_empty() {
+            let pairs: Vec<String> = pairs.iter().map(|(k, v)| format!("{k}={}", clean(v))).collect();
+            writeln!(out, "{title:<10} {}", pairs.join(" "))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a person has to care. Nothing archived is what was asked for as long as nothing is set up.
+fn is_wrong(c: &Condition) -> bool {
+    use ConditionType as T;
+    match c.kind {
+        T::Ready | T::ResourcesInSync => c.status != Truth::True,
+        T::ContinuousArchiving => c.status != Truth::True && c.reason != "NotConfigured",
+        T::Progressing | T::Degraded | T::Stalled | T::Paused | T::PendingRestart => c.status != Truth::False,
+    }
+}
+
+fn section(cx: &mut Context, title: &str, conditions: &[&Condition], now: Timestamp) -> io::Result<()> {
+    if conditions.is_empty() {
+        return Ok(());
+    }
+    let out = &mut cx.out.stdout;
+    writeln!(out, "\n{title}:")?;
+    for c in conditions {
+        let since = age(&c.last_transition_time, now);
+        writeln!(out, "  {}={} {} for {since}", c.kind, c.status, c.reason)?;
+        if !c.message.is_empty() {
+            writeln!(out, "    {}", clean(&c.message))?;
+        }
+    }
+    Ok(())
+}
+
+fn status(cx: &mut Context, view: &ObjectView) -> io::Result<()> {
+    let Some(status) = view.status.as_object() else { return Ok(()) };
+    let rest = status
+        .keys()
+        .map(String::as_str)
+        .filter(|k| !SECTIONS.contains(k) && !matches!(*k, "conditions" | "observedGeneration"));
+    for key in SECTIONS.into_iter().chain(rest) {
+        let Some(value) = status.get(key).filter(|v| !v.is_null()) else { continue };
+        let mut letters = key.chars();
+        let title: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+        match value.as_object() {
+            Some(fields) => {
+                writeln!(cx.out.stdout, "\n{title}:")?;
+                let width = fields.keys().map(|k| k.chars().count()).max().unwrap_or(0);
+                for (name, value) in fields {
+                    writeln!(cx.out.stdout, "  {name:width$}  {}", clean(&compact(value)))?;
+                }
+            }
+            None => writeln!(cx.out.stdout, "\n{title}: {}", clean(&compact(value)))?,
+        }
+    }
+    Ok(())
+}
+
+/// A value on one line: `memory 512Mi, cpus 1.5`.
+fn compact(value: &Value) -> String {
+    let list = |parts: Vec<String>| if parts.is_empty() { "none".to_owned() } else { parts.join(", ") };
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => list(items.iter().map(compact).collect()),
+        Value::Object(fields) => list(fields.iter().map(|(k, v)| format!("{k} {}", compact(v))).collect()),
+        other => other.to_string(),
+    }
+}
+
+fn indented(cx: &mut Context, text: &str) -> io::Result<()> {
+    text.lines().try_for_each(|line| writeln!(cx.out.stdout, "  {line}"))
+}

@@ -1,0 +1,50 @@
+//! `seawall events`
+
+use crate::cli::age::age;
+use crate::cli::args::EventsArgs;
+use crate::cli::connect::{connect, live};
+use crate::cli::print::Grid;
+use crate::cli::{Context, Outcome};
+use crate::core::event::Event;
+use jiff::Timestamp;
+use std::io::Write;
+
+/// Also without a change of revision new events show after this.
+const WATCH_MS: u64 = 5_000;
+
+pub const HEADER: [&str; 7] = ["FIRST SEEN", "LAST SEEN", "COUNT", "TYPE", "REASON", "OBJECT", "MESSAGE"];
+
+/// One event's row, in the order of [`HEADER`].
+pub fn row(event: &Event, now: Timestamp) -> Vec<String> {
+    vec![
+        age(&event.first_seen, now),
+        age(&event.last_seen, now),
+        event.count.to_string(),
+        event.kind.as_str().to_owned(),
+        event.reason.clone(),
+        event.object.clone(),
+        event.message.clone(),
+    ]
+}
+
+pub async fn run(cx: &mut Context, args: EventsArgs) -> Outcome {
+    let api = if args.watch { live(cx, "watching").await? } else { connect(cx).await?.api };
+    let mut revision = if args.watch { api.watch(0, 0).await? } else { 0 };
+    let events = api.events(args.object.as_ref(), 0).await?;
+    let rows = |events: &[Event]| -> Vec<_> { events.iter().map(|e| row(e, Timestamp::now())).collect() };
+    let mut grid = Grid::new(&HEADER, cx.out.colour);
+    if events.is_empty() && !args.watch {
+        writeln!(cx.out.stderr, "No events found.")?;
+        return Ok(0);
+    }
+    write!(cx.out.stdout, "{}", grid.full(&rows(&events)))?;
+    let mut last = events.iter().map(|e| e.sequence).max().unwrap_or(0);
+    while args.watch {
+        cx.out.stdout.flush()?;
+        revision = api.watch(revision, WATCH_MS).await?;
+        let events = api.events(args.object.as_ref(), last).await?;
+        write!(cx.out.stdout, "{}", grid.more(&rows(&events)))?;
+        last = events.iter().map(|e| e.sequence).max().unwrap_or(last);
+    }
+    Ok(0)
+}

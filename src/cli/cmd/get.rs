@@ -1,0 +1,179 @@
+//! `seawall get`
+
+use crate::cli::args::GetArgs;
+use crate::cli::connect::{connect, live};
+use crate::cli::format::{Output, document, json_text, object_name, yaml_text};
+use crate::cli::out::{Failure, clean};
+use crate::cli::print::{Grid, header, row};
+use crate::cli::{Context, Outcome};
+use crate::control::api::{ApiError, ErrorCode, ObjectList, ObjectView};
+use crate::core::names::{Kind, Name, ObjectRef};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+/// Exit code while the prune guard holds.
+const GUARDED: u8 = 3;
+/// Problems shown; `validate` shows all.
+const PROBLEMS: usize = 5;
+const WATCH_MS: u64 = 30_000;
+
+enum What {
+    All,
+    Kind(Kind),
+    One(ObjectRef),
+}
+
+impl What {
+    fn parse(words: &[String]) -> Result<Self, Failure> {
+        let wrong = |e: &dyn std::fmt::Display| Failure::usage(e.to_string(), "");
+        match words {
+            [] => Ok(What::All),
+            [one] if one.contains('/') => Ok(What::One(one.parse().map_err(|e| wrong(&e))?)),
+            [one] => Ok(What::Kind(one.parse().map_err(|e| wrong(&e))?)),
+            [kind, name, ..] => Ok(What::One(ObjectRef::new(
+                kind.parse().map_err(|e| wrong(&e))?,
+                Name::parse(name).map_err(|e| wrong(&e))?,
+            ))),
+        }
+    }
+
+    fn select(&self, list: &ObjectList) -> Vec<ObjectView> {
+        let keep = |view: &&ObjectView| match self {
+            What::All => true,
+            What::Kind(kind) => view.kind == kind.as_str(),
+            What::One(object) => object_name(view) == object.to_string(),
+        };
+        list.items.iter().filter(keep).cloned().collect()
+    }
+}
+
+pub async fn run(cx: &mut Context, args: GetArgs) -> Outcome {
+    let what = What::parse(&args.what)?;
+    let api = if args.watch { live(cx, "watching").await? } else { connect(cx).await?.api };
+    let list = api.objects().await?;
+    let mut items = what.select(&list);
+    if let (What::One(object), true) = (&what, items.is_empty()) {
+        warnings(cx, &list)?;
+        let words = format!("{object} not found");
+        return Err(ApiError::new(ErrorCode::NotFound, words, "`seawall get` lists what there is").into());
+    }
+    let single = matches!(what, What::One(_));
+    let mut printer = Printer { output: args.output, single, grids: BTreeMap::new() };
+    printer.print(cx, &items, true)?;
+    if items.is_empty() && !args.watch {
+        writeln!(cx.out.stderr, "No objects found.")?;
+    }
+    warnings(cx, &list)?;
+    let mut revision = list.revision;
+    while args.watch {
+        revision = api.watch(revision, WATCH_MS).await?;
+        let list = api.objects().await?;
+        let now = what.select(&list);
+        let changed: Vec<ObjectView> = now.iter().filter(|v| !items.contains(v)).cloned().collect();
+        printer.print(cx, &changed, false)?;
+        for gone in items.iter().filter(|old| !now.iter().any(|v| v.metadata.uid == old.metadata.uid)) {
+            writeln!(cx.out.stderr, "{} is gone", object_name(gone))?;
+        }
+        cx.out.stdout.flush()?;
+        items = now;
+    }
+    Ok(if list.guard.is_some() { GUARDED } else { 0 })
+}
+
+struct Printer {
+    output: Option<Output>,
+    single: bool,
+    /// Per kind, once its header is printed.
+    grids: BTreeMap<String, Grid>,
+}
+
+impl Printer {
+    /// `whole`: everything there is; otherwise only what changed.
+    fn print(&mut self, cx: &mut Context, items: &[ObjectView], whole: bool) -> io::Result<()> {
+        let single = self.single || !whole;
+        let text = match &self.output {
+            None | Some(Output::Wide) => return self.tables(cx, items),
+            Some(Output::Name) => items.iter().fold(String::new(), |t, v| t + &object_name(v) + "\n"),
+            Some(form) => {
+                let documents = if whole {
+                    vec![document(items, single)]
+                } else {
+                    items.iter().map(|v| document(std::slice::from_ref(v), true)).collect()
+                };
+                let text = |value| match form {
+                    Output::Path(template) => template.render(value) + if whole { "" } else { "\n" },
+                    Output::Yaml if whole => yaml_text(value),
+                    Output::Yaml => format!("---\n{}", yaml_text(value)),
+                    _ => json_text(value),
+                };
+                documents.iter().map(text).collect()
+            }
+        };
+        write!(cx.out.stdout, "{text}")
+    }
+
+    fn tables(&mut self, cx: &mut Context, items: &[ObjectView]) -> io::Result<()> {
+        let wide = self.output.is_some();
+        let now = Timestamp::now();
+        let mut kinds: BTreeMap<&str, Vec<&ObjectView>> = BTreeMap::new();
+        for view in items {
+            kinds.entry(view.kind.as_str()).or_default().push(view);
+        }
+        let several = kinds.len() > 1 || self.grids.len() > 1;
+        // Databases before what only serves them.
+        let catalog_last = |kind: &&str| *kind == Kind::ImageCatalog.as_str();
+        let mut order: Vec<&str> = kinds.keys().copied().collect();
+        order.sort_by_key(catalog_last);
+        for kind in order {
+            let views = kinds.get(kind).map(Vec::as_slice).unwrap_or_default();
+            let catalog = kind == Kind::ImageCatalog.as_str();
+            let rows: Vec<_> = views
+                .iter()
+                .map(|v| {
+                    let mut row = row(v, wide && !catalog, several, now);
+                    if catalog {
+                        // Nothing runs for a catalog: no version, port or memory.
+                        row.drain(3..6);
+                    }
+                    row
+                })
+                .collect();
+            let text = match self.grids.get_mut(kind) {
+                Some(grid) => grid.more(&rows),
+                None => {
+                    if !self.grids.is_empty() {
+                        writeln!(cx.out.stdout)?;
+                    }
+                    let header = if catalog { vec!["NAME", "READY", "STATUS", "AGE"] } else { header(wide) };
+                    let grid = self.grids.entry(kind.to_owned()).or_insert(Grid::new(&header, cx.out.colour));
+                    grid.full(&rows)
+                }
+            };
+            write!(cx.out.stdout, "{text}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What concerns no single object, on standard error.
+pub fn warnings(cx: &mut Context, list: &ObjectList) -> io::Result<()> {
+    let err = &mut cx.out.stderr;
+    if let Some(words) = &list.engine_down {
+        writeln!(err, "warning: the Docker engine does not answer: {}", clean(words))?;
+    }
+    if let Some(words) = &list.guard {
+        writeln!(err, "warning: removals are held back: {}", clean(words))?;
+    }
+    if !list.problems.is_empty() {
+        let (count, s) = (list.problems.len(), if list.problems.len() == 1 { "" } else { "s" });
+        writeln!(err, "warning: {count} problem{s} in the manifests; the last good versions stay in force:")?;
+        for problem in list.problems.iter().take(PROBLEMS) {
+            writeln!(err, "  {}", clean(&problem.to_string()))?;
+        }
+        if count > PROBLEMS {
+            writeln!(err, "  … and {} more: `seawall validate` shows all", count - PROBLEMS)?;
+        }
+    }
+    Ok(())
+}

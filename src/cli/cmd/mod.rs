@@ -1,0 +1,64 @@
+//! One verb per file.
+
+mod completion;
+mod connection;
+mod delete;
+mod describe;
+mod doctor;
+mod events;
+mod export;
+mod get;
+mod logs;
+mod operate;
+mod plan;
+mod prune;
+mod psql;
+mod recover;
+mod run;
+mod schema;
+mod validate;
+mod version;
+mod wait;
+
+use super::args::Verb;
+use super::{Context, Outcome};
+use crate::control::api::{Done, Operation};
+use std::io::{self, Write};
+
+pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
+    match verb {
+        Verb::Run(args) => run::run(cx, args).await,
+        Verb::Validate(args) => validate::run(cx, args),
+        Verb::Plan(args) => plan::run(cx, args).await,
+        Verb::Get(args) => get::run(cx, args).await,
+        Verb::Describe(args) => describe::run(cx, args).await,
+        Verb::Events(args) => events::run(cx, args).await,
+        Verb::Wait(args) => wait::run(cx, args).await,
+        Verb::Connection(args) => connection::run(cx, args).await,
+        Verb::Psql(args) => psql::run(cx, args).await,
+        Verb::Logs(args) => logs::run(cx, args).await,
+        Verb::Stop(args) => operate::run(cx, args, Operation::Stop).await,
+        Verb::Start(args) => operate::run(cx, args, Operation::Start).await,
+        Verb::Restart(args) => operate::run(cx, args, Operation::Restart).await,
+        Verb::Delete(args) => delete::run(cx, args).await,
+        Verb::Prune(args) => prune::run(cx, args).await,
+        Verb::Schema(args) => schema::run(cx, args),
+        Verb::Export => export::run(cx).await,
+        Verb::Recover(args) => recover::run(cx, args).await,
+        Verb::Doctor => doctor::run(cx).await,
+        Verb::Completion(args) => completion::run(cx, args),
+        Verb::Version => version::run(cx).await,
+    }
+}
+
+/// What was done, and the line to commit to keep it so.
+fn done(cx: &mut Context, done: &Done) -> io::Result<()> {
+    writeln!(cx.out.stdout, "{}", done.message)?;
+    if !done.commit.is_empty() {
+        writeln!(cx.out.stdout, "To keep it so, commit:")?;
+        for line in done.commit.lines() {
+            writeln!(cx.out.stdout, "  {line}")?;
+        }
+    }
+    Ok(())
+}

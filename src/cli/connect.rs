@@ -1,0 +1,77 @@
+//! Who answers: the running operator, or the store itself when none runs.
+
+use super::Context;
+use super::backend::OfflineError;
+use super::out::Failure;
+use crate::control::api::{Api, ApiError, ErrorCode};
+use crate::http::client::Client;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// An operator that just starts holds the store a moment before it answers.
+const PATIENCE: Duration = Duration::from_secs(3);
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Somebody to ask.
+pub struct Connected {
+    pub api: Arc<dyn Api>,
+    /// Whether an operator runs.
+    pub live: bool,
+}
+
+/// The operator's socket first, then the store.
+///
+/// # Errors
+/// When nobody answers and the store is held by a process, is damaged, or is not there.
+pub async fn connect(context: &Context) -> Result<Connected, Failure> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(api) = operator(context).await {
+            return Ok(Connected { api, live: true });
+        }
+        match context.backend.offline(&context.settings).await {
+            Ok(api) => return Ok(Connected { api, live: false }),
+            Err(OfflineError::Other(error)) => return Err(error.into()),
+            Err(OfflineError::Locked { .. }) if Instant::now() < until => tokio::time::sleep(AGAIN).await,
+            Err(OfflineError::Locked { pid }) => return Err(locked(context, &pid).into()),
+        }
+    }
+}
+
+/// The running operator, if one answers.
+pub async fn operator(context: &Context) -> Option<Arc<dyn Api>> {
+    let client = Client::new(&context.settings.socket());
+    client.answers().await.then(|| Arc::new(client) as Arc<dyn Api>)
+}
+
+/// For what only a running operator can do, such as watching.
+///
+/// # Errors
+/// When none answers.
+pub async fn live(context: &Context, what: &str) -> Result<Arc<dyn Api>, Failure> {
+    let connected = connect(context).await?;
+    if connected.live { Ok(connected.api) } else { Err(needs_operator(context, what).into()) }
+}
+
+fn needs_operator(context: &Context, what: &str) -> ApiError {
+    let data = context.settings.data.display();
+    ApiError::new(
+        ErrorCode::Unavailable,
+        format!("{what} needs a running operator, and none answers in {data}"),
+        "start one with `seawall run`, or name its directory with --data",
+    )
+}
+
+fn locked(context: &Context, pid: &str) -> ApiError {
+    let settings = &context.settings;
+    ApiError::new(
+        ErrorCode::Unavailable,
+        format!(
+            "process {pid} holds the store in {} but does not answer on {}: it is starting, leaving or hung",
+            settings.data.display(),
+            settings.socket().display()
+        ),
+        format!("try again in a moment; if it stays so, look at the operator's log and at `ps -p {pid}`"),
+    )
+}

@@ -1,0 +1,83 @@
+//! The command line: one verb per file in `cmd/`, over [`Api`](crate::control::api::Api) and
+//! [`Backend`](backend::Backend).
+//!
+//! It asks and prints. It never touches Docker or the store itself, and a closed pipe is not an error.
+
+pub mod age;
+pub mod args;
+pub mod backend;
+mod cmd;
+pub mod connect;
+mod files;
+pub mod format;
+pub mod jsonpath;
+pub mod out;
+pub mod print;
+pub mod settings;
+
+use args::{Args, Verb};
+use backend::Backend;
+use clap::Parser;
+use out::{Failure, Out};
+use settings::{Environment, Settings};
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// What every verb works with.
+pub struct Context {
+    pub backend: Arc<dyn Backend>,
+    pub settings: Settings,
+    pub environment: Environment,
+    pub out: Out,
+}
+
+/// The exit code of a verb, or what kept it from one.
+pub type Outcome = Result<u8, Failure>;
+
+/// The whole program: the arguments of this process, its environment, its terminal.
+pub fn main(backend: Arc<dyn Backend>) -> ExitCode {
+    let args = match parse(std::env::args_os()) {
+        Ok(args) => args,
+        Err(code) => return ExitCode::from(code),
+    };
+    let environment = Environment::of_this_process();
+    let out = Out::of_this_process(&environment);
+    // Only the operator has work for several threads.
+    let mut builder = match args.verb {
+        Verb::Run(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    match builder.enable_all().build() {
+        Ok(runtime) => ExitCode::from(runtime.block_on(execute(args, environment, backend, out))),
+        Err(e) => {
+            eprintln!("error: no runtime: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints help, version or what is wrong with the arguments.
+///
+/// # Errors
+/// The exit code when there is nothing to execute. Wrong usage is 1: 2 is `plan`'s "something to do".
+pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
+    Args::try_parse_from(argv).map_err(|e| {
+        // Nothing can be done about a terminal that is gone.
+        let _ = e.print();
+        u8::from(e.use_stderr())
+    })
+}
+
+/// One command, with everything it needs given; returns its exit code.
+pub async fn execute(args: Args, environment: Environment, backend: Arc<dyn Backend>, mut out: Out) -> u8 {
+    let settings = match settings::resolve(&args.flags, &environment) {
+        Ok(settings) => settings,
+        Err(e) => return out.failure(&Failure::from(e)),
+    };
+    let mut context = Context { backend, settings, environment, out };
+    match cmd::dispatch(&mut context, args.verb).await {
+        Ok(code) => code,
+        Err(failure) => context.out.failure(&failure),
+    }
+}

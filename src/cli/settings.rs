@@ -1,0 +1,216 @@
+//! Settings: a flag wins over a `SEAWALL_…` variable, that over `seawall.yaml` in the working
+//! directory, that over the one in the data directory, that over the default.
+//!
+//! Resolving reads those files and nothing else; the process environment is passed in.
+
+use super::args::Flags;
+use crate::core::names::{Installation, NameError};
+use crate::http::wire::SOCKET;
+use serde_yaml::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The settings file's name.
+pub const FILE: &str = "seawall.yaml";
+
+const KEYS: [&str; 5] = ["data", "keyFile", "installation", "dockerHost", "manifests"];
+
+/// What every command goes by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Store, key, socket, status files.
+    pub data: PathBuf,
+    pub key_file: PathBuf,
+    pub installation: Installation,
+    /// `unix:///…`; `None`: the engine's usual socket.
+    pub docker_host: Option<String>,
+    /// As configured; see [`Settings::manifests_or_default`].
+    pub manifests: Option<PathBuf>,
+    /// Where relative paths start.
+    pub cwd: PathBuf,
+}
+
+/// What `run` goes by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunSettings {
+    pub settings: Settings,
+    pub manifests: PathBuf,
+    /// One full convergence, then leave.
+    pub once: bool,
+}
+
+/// What is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    #[error("{file}: {detail}")]
+    Unreadable { file: PathBuf, detail: String },
+    #[error("{file}: unknown key {key:?}; did you mean {nearest:?}?")]
+    UnknownKey { file: PathBuf, key: String, nearest: &'static str },
+    #[error("{file}: {key} must be a text")]
+    NotText { file: PathBuf, key: String },
+    #[error("installation {value:?}: {source}")]
+    Installation { value: String, source: NameError },
+    #[error("there is no home directory to keep data in")]
+    NoHome,
+    #[error("no directory of manifests is given")]
+    NoManifests,
+}
+
+impl SettingsError {
+    /// What to do about it.
+    #[must_use]
+    pub fn next(&self) -> String {
+        match self {
+            SettingsError::UnknownKey { .. } => format!("keys are {}", KEYS.join(", ")),
+            SettingsError::NoHome => "give --data DIR".to_owned(),
+            SettingsError::NoManifests => {
+                "give --manifests DIR, set SEAWALL_MANIFESTS, or make ./manifests".to_owned()
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+/// What a process has around it.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    pub variables: BTreeMap<String, String>,
+    pub cwd: PathBuf,
+    pub root: bool,
+}
+
+impl Environment {
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        let text = |s: std::ffi::OsString| s.into_string().ok();
+        Self {
+            variables: std::env::vars_os().filter_map(|(k, v)| Some((text(k)?, text(v)?))).collect(),
+            cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+            root: fs::metadata("/proc/self").is_ok_and(|m| m.uid() == 0),
+        }
+    }
+
+    /// A variable that is set and not empty.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|v| !v.is_empty())
+    }
+
+    /// Whether colours may go to a stream; any `NO_COLOR` that is not empty says no.
+    #[must_use]
+    pub fn colour(&self, terminal: bool) -> bool {
+        terminal && self.get("NO_COLOR").is_none() && self.get("TERM") != Some("dumb")
+    }
+}
+
+impl Settings {
+    /// The socket of the operator on this data directory.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.data.join(SOCKET)
+    }
+
+    /// The configured directory, otherwise `./manifests` when there is one.
+    ///
+    /// # Errors
+    /// When there is neither.
+    pub fn manifests_or_default(&self) -> Result<PathBuf, SettingsError> {
+        let here = self.cwd.join("manifests");
+        match &self.manifests {
+            Some(dir) => Ok(dir.clone()),
+            None if here.is_dir() => Ok(here),
+            None => Err(SettingsError::NoManifests),
+        }
+    }
+}
+
+/// # Errors
+/// When a settings file is not understood, or a value is not valid.
+pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, SettingsError> {
+    let cwd = &environment.cwd;
+    let here = read(cwd, cwd)?;
+    let path = |flag: &Option<PathBuf>, variable: &str, key: &str, files: &[&Layer]| {
+        flag.clone()
+            .or_else(|| environment.get(variable).map(PathBuf::from))
+            .map(|p| cwd.join(p))
+            .or_else(|| files.iter().find_map(|f| f.path(key)))
+    };
+    let data = match path(&flags.data, "SEAWALL_DATA", "data", &[&here]) {
+        Some(data) => data,
+        None if environment.root => PathBuf::from("/var/lib/seawall"),
+        None => Path::new(environment.get("HOME").ok_or(SettingsError::NoHome)?).join(".seawall"),
+    };
+    let there = if data == *cwd { Layer::default() } else { read(&data, cwd)? };
+    let files = [&here, &there];
+    let word = |flag: &Option<String>, variable: &str, key: &str| {
+        flag.clone()
+            .or_else(|| environment.get(variable).map(str::to_owned))
+            .or_else(|| files.iter().find_map(|f| f.text(key)))
+    };
+    let installation = match word(&flags.installation, "SEAWALL_INSTALLATION", "installation") {
+        Some(value) => Installation::parse(&value)
+            .map_err(|source| SettingsError::Installation { value: value.clone(), source })?,
+        None => Installation::default(),
+    };
+    Ok(Settings {
+        key_file: path(&flags.key_file, "SEAWALL_KEY_FILE", "keyFile", &files)
+            .unwrap_or_else(|| data.join("encryption_key")),
+        docker_host: word(&flags.docker_host, "SEAWALL_DOCKER_HOST", "dockerHost")
+            .or_else(|| environment.get("DOCKER_HOST").map(str::to_owned)),
+        manifests: path(&flags.manifests, "SEAWALL_MANIFESTS", "manifests", &files),
+        installation,
+        data,
+        cwd: cwd.clone(),
+    })
+}
+
+/// One settings file; relative paths in it start at its own directory.
+#[derive(Default)]
+struct Layer {
+    dir: PathBuf,
+    values: BTreeMap<&'static str, String>,
+}
+
+impl Layer {
+    fn text(&self, key: &str) -> Option<String> {
+        self.values.get(key).cloned()
+    }
+    fn path(&self, key: &str) -> Option<PathBuf> {
+        self.values.get(key).map(|v| self.dir.join(v))
+    }
+}
+
+fn read(dir: &Path, cwd: &Path) -> Result<Layer, SettingsError> {
+    let file = cwd.join(dir).join(FILE);
+    let unreadable = |detail: String| SettingsError::Unreadable { file: file.clone(), detail };
+    let text = match fs::read_to_string(&file) {
+        Ok(text) => text,
+        // A data directory that we may not enter is told by whoever needs it.
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
+            return Ok(Layer::default());
+        }
+        Err(e) => return Err(unreadable(e.to_string())),
+    };
+    let found: Option<BTreeMap<String, Value>> =
+        serde_yaml::from_str(&text).map_err(|e| unreadable(e.to_string()))?;
+    let mut values = BTreeMap::new();
+    for (key, value) in found.unwrap_or_default() {
+        let Some(known) = KEYS.iter().find(|k| **k == key) else {
+            return Err(SettingsError::UnknownKey { file, nearest: nearest(&key), key });
+        };
+        let Value::String(value) = value else { return Err(SettingsError::NotText { file, key }) };
+        values.insert(*known, value);
+    }
+    Ok(Layer { dir: cwd.join(dir), values })
+}
+
+fn nearest(key: &str) -> &'static str {
+    let distance = |known: &&&str| strsim::damerau_levenshtein(&key.to_lowercase(), &known.to_lowercase());
+    KEYS.iter().min_by_key(distance).copied().unwrap_or("data")
+}
+
+#[cfg(test)]
+mod tests;

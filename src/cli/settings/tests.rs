@@ -1,0 +1,90 @@
+use super::*;
+
+fn environment(cwd: &Path, variables: &[(&str, &str)]) -> Environment {
+    let variables = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    Environment { variables, cwd: cwd.to_owned(), root: false }
+}
+
+#[test]
+fn a_flag_wins_over_a_variable_over_the_files_over_the_default() {
+    let cwd = tempfile::tempdir().unwrap();
+    let data = tempfile::tempdir().unwrap();
+    let data_text = data.path().to_str().unwrap();
+    let installation = |flag: Option<&str>, variables: &[(&str, &str)]| {
+        let flags = Flags { installation: flag.map(str::to_owned), ..Flags::default() };
+        let mut all = vec![("SEAWALL_DATA", data_text)];
+        all.extend(variables);
+        resolve(&flags, &environment(cwd.path(), &all)).unwrap().installation.to_string()
+    };
+    assert_eq!(installation(None, &[]), "default");
+    fs::write(data.path().join(FILE), "installation: in-data\n").unwrap();
+    assert_eq!(installation(None, &[]), "in-data");
+    fs::write(cwd.path().join(FILE), "installation: in-cwd\n").unwrap();
+    assert_eq!(installation(None, &[]), "in-cwd");
+    assert_eq!(installation(None, &[("SEAWALL_INSTALLATION", "")]), "in-cwd", "empty is not set");
+    assert_eq!(installation(None, &[("SEAWALL_INSTALLATION", "in-env")]), "in-env");
+    assert_eq!(installation(Some("flag"), &[("SEAWALL_INSTALLATION", "in-env")]), "flag");
+}
+
+#[test]
+fn paths_start_where_they_were_written() {
+    let cwd = tempfile::tempdir().unwrap();
+    fs::write(cwd.path().join(FILE), "data: d\nmanifests: m\n").unwrap();
+    fs::create_dir(cwd.path().join("d")).unwrap();
+    fs::write(cwd.path().join("d").join(FILE), "keyFile: k\n").unwrap();
+    let got = resolve(&Flags::default(), &environment(cwd.path(), &[])).unwrap();
+    assert_eq!(got.data, cwd.path().join("d"));
+    assert_eq!(got.manifests, Some(cwd.path().join("m")));
+    assert_eq!(got.key_file, cwd.path().join("d/k"));
+    assert_eq!(got.socket(), cwd.path().join("d/seawall.sock"));
+}
+
+#[test]
+fn defaults_are_the_documented_ones() {
+    let cwd = tempfile::tempdir().unwrap();
+    let mut around = environment(cwd.path(), &[("HOME", "/h/x"), ("DOCKER_HOST", "unix:///d")]);
+    let got = resolve(&Flags::default(), &around).unwrap();
+    assert_eq!(got.data, Path::new("/h/x/.seawall"));
+    assert_eq!(got.key_file, Path::new("/h/x/.seawall/encryption_key"));
+    assert_eq!(got.docker_host.as_deref(), Some("unix:///d"));
+    assert!(matches!(got.manifests_or_default(), Err(SettingsError::NoManifests)));
+    fs::create_dir(cwd.path().join("manifests")).unwrap();
+    assert_eq!(got.manifests_or_default().unwrap(), cwd.path().join("manifests"));
+    around.variables.insert("SEAWALL_DOCKER_HOST".into(), "unix:///s".into());
+    around.root = true;
+    let got = resolve(&Flags::default(), &around).unwrap();
+    assert_eq!(got.data, Path::new("/var/lib/seawall"));
+    assert_eq!(got.docker_host.as_deref(), Some("unix:///s"));
+    let homeless = environment(cwd.path(), &[]);
+    assert!(matches!(resolve(&Flags::default(), &homeless), Err(SettingsError::NoHome)));
+}
+
+#[test]
+fn wrong_files_say_what_is_wrong() {
+    let cwd = tempfile::tempdir().unwrap();
+    for (text, needle) in [
+        ("key_file: x\n", "did you mean \"keyFile\"?"),
+        ("docker-host: x\n", "did you mean \"dockerHost\"?"),
+        ("manifest: x\n", "did you mean \"manifests\"?"),
+        ("data: 3\n", "data must be a text"),
+        ("installation: Big\n", "not a DNS label"),
+        ("data: [\n", "seawall.yaml: "),
+        ("- a\n", "seawall.yaml: "),
+    ] {
+        fs::write(cwd.path().join(FILE), text).unwrap();
+        let error = resolve(&Flags::default(), &environment(cwd.path(), &[("HOME", "/h")])).unwrap_err();
+        assert!(error.to_string().contains(needle), "{text}: {error}");
+    }
+    fs::write(cwd.path().join(FILE), "# nothing\n").unwrap();
+    assert!(resolve(&Flags::default(), &environment(cwd.path(), &[("HOME", "/h")])).is_ok());
+}
+
+#[test]
+fn colours_only_on_a_terminal_and_not_with_no_color() {
+    let cwd = Path::new("/");
+    assert!(environment(cwd, &[]).colour(true));
+    assert!(environment(cwd, &[("NO_COLOR", "")]).colour(true));
+    assert!(!environment(cwd, &[("NO_COLOR", "1")]).colour(true));
+    assert!(!environment(cwd, &[("TERM", "dumb")]).colour(true));
+    assert!(!environment(cwd, &[]).colour(false));
+}

@@ -1,0 +1,207 @@
+//! The API of a running operator, over its unix socket.
+//!
+//! One connection per call: nothing is kept, so nothing can be stale after the operator restarted.
+//! Every call has a time limit and a limit on the size of its answer.
+
+use super::wire::{
+    ConfirmBody, ConnectionQuery, EventsQuery, MAX_WAIT_MS, OperateBody, PLAN_TIMEOUT, PlanBody, WatchAnswer,
+    WatchQuery,
+};
+use crate::control::api::{
+    Api, ApiError, ConnectionView, Done, ErrorCode, ObjectList, ObjectView, Operation, OperatorView,
+    PlanList, PruneView, Result,
+};
+use crate::core::event::Event;
+use crate::core::names::ObjectRef;
+use async_trait::async_trait;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{Method, Request, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::net::UnixStream;
+
+const CALL: Duration = Duration::from_secs(10);
+/// An export reads the whole store; stop, delete and restart may wait for a fast shutdown.
+const LONG_CALL: Duration = Duration::from_secs(70);
+const PROBE: Duration = Duration::from_secs(2);
+/// Largest answer; an export of 10,000 services stays far below.
+const MAX_ANSWER: usize = 256 << 20;
+
+/// A client of the operator that serves `socket`.
+#[derive(Clone, Debug)]
+pub struct Client {
+    socket: PathBuf,
+}
+
+impl Client {
+    #[must_use]
+    pub fn new(socket: &Path) -> Self {
+        Self { socket: socket.to_owned() }
+    }
+
+    /// Whether an operator answers within 2 s.
+    pub async fn answers(&self) -> bool {
+        self.call(Method::GET, "/v1/healthz", Bytes::new(), PROBE).await.is_ok()
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str, limit: Duration) -> Result<T> {
+        decode(&self.call(Method::GET, path, Bytes::new(), limit).await?)
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        limit: Duration,
+    ) -> Result<T> {
+        let body = serde_json::to_vec(body).map_err(|e| internal(format!("the request: {e}")))?;
+        decode(&self.call(Method::POST, path, body.into(), limit).await?)
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Bytes, limit: Duration) -> Result<Bytes> {
+        tokio::time::timeout(limit, self.exchange(method, path, body)).await.unwrap_or_else(|_| {
+            Err(unavailable(
+                format!(
+                    "the operator on {} had no answer within {} s",
+                    self.socket.display(),
+                    limit.as_secs()
+                ),
+                "look at its log; `seawall doctor` checks what it needs",
+            ))
+        })
+    }
+
+    async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes> {
+        let lost = |what: &str, e: &dyn std::fmt::Display| {
+            unavailable(format!("{what} {}: {e}", self.socket.display()), "is `seawall run` running?")
+        };
+        let stream = UnixStream::connect(&self.socket).await.map_err(|e| lost("no operator on", &e))?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|e| lost("no HTTP on", &e))?;
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "seawall")
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONNECTION, "close")
+            .body(Full::new(body))
+            .map_err(|e| internal(format!("the request: {e}")))?;
+        let answer = async {
+            let response =
+                sender.send_request(request).await.map_err(|e| lost("lost the operator on", &e))?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), MAX_ANSWER)
+                .collect()
+                .await
+                .map_err(|e| lost("could not read the answer from", &e))?
+                .to_bytes();
+            Ok((status, body))
+        };
+        // The connection is driven here rather than in a task of its own, so that nothing outlives
+        // the call.
+        tokio::pin!(connection, answer);
+        let mut closed = false;
+        let (status, body) = loop {
+            tokio::select! {
+                biased;
+                answer = &mut answer => break answer?,
+                _ = &mut connection, if !closed => closed = true,
+            }
+        };
+        if status.is_success() { Ok(body) } else { Err(failure(status, &body)) }
+    }
+}
+
+/// The operator's own words where the body has them.
+fn failure(status: StatusCode, body: &[u8]) -> ApiError {
+    serde_json::from_slice(body).unwrap_or_else(|_| internal(format!("the operator answered {status}")))
+}
+
+fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    serde_json::from_slice(body).map_err(|e| {
+        ApiError::new(
+            ErrorCode::Internal,
+            format!("the operator's answer is not understood: {e}"),
+            "operator and command line may be of different versions: see `seawall version`",
+        )
+    })
+}
+
+fn internal(what: String) -> ApiError {
+    ApiError::new(ErrorCode::Internal, what, "")
+}
+
+fn unavailable(what: String, next: &str) -> ApiError {
+    ApiError::new(ErrorCode::Unavailable, what, next)
+}
+
+/// `path?query`. Values are numbers, booleans and object references: none needs escaping in a query.
+fn with_query(path: &str, query: &impl Serialize) -> Result<String> {
+    let query = serde_json::to_value(query).map_err(|e| internal(format!("the query: {e}")))?;
+    let pairs: Vec<String> = query
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| match value.as_str() {
+            Some(text) => format!("{key}={text}"),
+            None => format!("{key}={value}"),
+        })
+        .collect();
+    Ok(format!("{path}?{}", pairs.join("&")))
+}
+
+fn at(object: &ObjectRef, rest: &str) -> String {
+    format!("/v1/objects/{object}{rest}")
+}
+
+#[async_trait]
+impl Api for Client {
+    async fn operator(&self) -> Result<OperatorView> {
+        self.get("/v1/operator", CALL).await
+    }
+    async fn objects(&self) -> Result<ObjectList> {
+        self.get("/v1/objects", CALL).await
+    }
+    async fn object(&self, object: &ObjectRef) -> Result<ObjectView> {
+        self.get(&at(object, ""), CALL).await
+    }
+    async fn events(&self, object: Option<&ObjectRef>, after: u64) -> Result<Vec<Event>> {
+        let query = EventsQuery { object: object.map(ToString::to_string), after };
+        self.get(&with_query("/v1/events", &query)?, CALL).await
+    }
+    async fn watch(&self, after: u64, wait_ms: u64) -> Result<u64> {
+        let wait_ms = wait_ms.min(MAX_WAIT_MS);
+        let path = with_query("/v1/watch", &WatchQuery { after, wait_ms })?;
+        let answer: WatchAnswer = self.get(&path, CALL + Duration::from_millis(wait_ms)).await?;
+        Ok(answer.revision)
+    }
+    async fn plan(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList> {
+        self.post("/v1/plan", &PlanBody { files }, PLAN_TIMEOUT).await
+    }
+    async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done> {
+        self.post(&at(object, "/operate"), &OperateBody { operation }, LONG_CALL).await
+    }
+    async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {
+        self.post(&at(object, "/delete"), &ConfirmBody { confirm: confirm.to_owned() }, LONG_CALL).await
+    }
+    async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView> {
+        self.get(&with_query(&at(object, "/connection"), &ConnectionQuery { reveal })?, CALL).await
+    }
+    async fn prune(&self) -> Result<PruneView> {
+        self.get("/v1/prune", CALL).await
+    }
+    async fn confirm_prune(&self, confirm: &str) -> Result<Done> {
+        self.post("/v1/prune", &ConfirmBody { confirm: confirm.to_owned() }, LONG_CALL).await
+    }
+    async fn export(&self) -> Result<Vec<String>> {
+        let body = self.call(Method::GET, "/v1/export", Bytes::new(), LONG_CALL).await?;
+        let text = String::from_utf8_lossy(&body);
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+}

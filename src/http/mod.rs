@@ -1,0 +1,11 @@
+//! The operator's API as HTTP over a unix socket: a server around an [`Api`](crate::control::api::Api)
+//! and a client that is one.
+//!
+//! It carries questions and answers and decides nothing. The socket is for its owner only; there is
+//! no TCP listener here.
+
+pub mod client;
+mod error;
+mod routes;
+pub mod server;
+pub mod wire;

@@ -1,0 +1,57 @@
+//! The routes under `/v1`, one file per resource.
+
+mod events;
+mod objects;
+mod operator;
+mod plan;
+mod prune;
+
+use super::error::Failure;
+use super::server::Shared;
+use crate::control::api::{ApiError, ErrorCode};
+use crate::core::names::ObjectRef;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::routing::{get, post};
+use serde::de::DeserializeOwned;
+
+pub type Answer<T> = Result<T, Failure>;
+
+pub fn router(shared: Shared) -> Router {
+    Router::new()
+        .route("/v1/healthz", get(operator::healthz))
+        .route("/v1/operator", get(operator::operator))
+        .route("/v1/export", get(operator::export))
+        .route("/v1/objects", get(objects::list))
+        .route("/v1/objects/{kind}/{name}", get(objects::one))
+        .route("/v1/objects/{kind}/{name}/operate", post(objects::operate))
+        .route("/v1/objects/{kind}/{name}/delete", post(objects::delete))
+        .route("/v1/objects/{kind}/{name}/connection", get(objects::connection))
+        .route("/v1/events", get(events::list))
+        .route("/v1/watch", get(events::watch))
+        .route("/v1/plan", post(plan::plan))
+        .route("/v1/prune", get(prune::show).post(prune::confirm))
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(shared)
+}
+
+async fn unknown(uri: axum::http::Uri) -> Failure {
+    Failure(ApiError::new(ErrorCode::NotFound, format!("there is nothing at {}", uri.path()), ""))
+}
+
+async fn wrong_method(method: axum::http::Method, uri: axum::http::Uri) -> Failure {
+    Failure::invalid(format!("{} does not take {method}", uri.path()))
+}
+
+/// A JSON body; an empty one is `{}`.
+fn body<T: DeserializeOwned>(bytes: Result<Bytes, BytesRejection>) -> Answer<T> {
+    let bytes = bytes?;
+    let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+    serde_json::from_slice(text).map_err(|e| Failure::invalid(format!("the body is not valid: {e}")))
+}
+
+fn reference(kind: &str, name: &str) -> Answer<ObjectRef> {
+    format!("{kind}/{name}").parse().map_err(|e| Failure::invalid(format!("{e}")))
+}

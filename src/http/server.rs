@@ -1,0 +1,137 @@
+//! Serves an [`Api`] on a unix socket that only its owner can open.
+//!
+//! It never takes a socket away from a process that still answers on it, and it never keeps a
+//! leaving operator: requests in flight get a few seconds, then they are cut.
+
+use super::error::Failure;
+use super::wire::{MAX_REQUEST, MAX_SOCKET_PATH, PLAN_TIMEOUT, REQUEST_TIMEOUT};
+use crate::control::api::{Api, ApiError, ErrorCode};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// Requests at once; more are answered with `Unavailable`.
+const MAX_REQUESTS: usize = 256;
+
+/// How long requests in flight may take once the operator leaves.
+const DRAIN: Duration = Duration::from_secs(3);
+
+/// How long a process on an existing socket has to accept a connection.
+const PROBE: Duration = Duration::from_secs(2);
+
+/// Why the API is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(
+        "the socket path {path} has {length} bytes; unix sockets allow {MAX_SOCKET_PATH}: choose a shorter --data"
+    )]
+    TooLong { path: PathBuf, length: usize },
+    #[error("another process answers on {0}; an operator is running already")]
+    InUse(PathBuf),
+    #[error("{0} exists and is not a socket; move it away")]
+    NotASocket(PathBuf),
+    #[error("could not listen on {path}")]
+    Listen { path: PathBuf, source: io::Error },
+    #[error("the API server on {path} ended")]
+    Ended { path: PathBuf, source: io::Error },
+}
+
+/// What the routes see.
+#[derive(Clone)]
+pub struct Shared {
+    pub api: Arc<dyn Api>,
+    pub cancel: CancellationToken,
+    slots: Arc<Semaphore>,
+}
+
+/// Serves until `cancel`; then finishes what is in flight for at most 3 s and removes the socket.
+///
+/// # Errors
+/// When the socket cannot be had, or when the server ends by itself.
+pub async fn serve(api: Arc<dyn Api>, socket: &Path, cancel: CancellationToken) -> Result<(), ServeError> {
+    let listener = bind(socket).await?;
+    let ours = fs::symlink_metadata(socket).map(|m| m.ino()).ok();
+    let shared = Shared { api, cancel: cancel.clone(), slots: Arc::new(Semaphore::new(MAX_REQUESTS)) };
+    let router = super::routes::router(shared.clone())
+        .layer(DefaultBodyLimit::max(MAX_REQUEST))
+        .layer(from_fn_with_state(shared, bounded));
+    let server =
+        axum::serve(listener, router).with_graceful_shutdown(cancel.clone().cancelled_owned()).into_future();
+    let drained = async {
+        cancel.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    let ended = tokio::select! {
+        ended = server => ended,
+        () = drained => Ok(()),
+    };
+    // Somebody may have put another socket there meanwhile; that one is not ours to remove.
+    if ours.is_some() && ours == fs::symlink_metadata(socket).map(|m| m.ino()).ok() {
+        let _ = fs::remove_file(socket);
+    }
+    ended.map_err(|source| ServeError::Ended { path: socket.to_owned(), source })
+}
+
+/// One slot and a time limit for every request.
+async fn bounded(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let unavailable = |what: String| {
+        Failure(ApiError::new(ErrorCode::Unavailable, what, "try again in a moment")).into_response()
+    };
+    let Ok(_slot) = shared.slots.try_acquire() else {
+        return unavailable(format!("{MAX_REQUESTS} requests are being answered already"));
+    };
+    let path = request.uri().path().to_owned();
+    let limit = if path == "/v1/plan" { PLAN_TIMEOUT } else { REQUEST_TIMEOUT };
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => unavailable(format!("{path} had no answer within {} s", limit.as_secs())),
+    }
+}
+
+async fn bind(socket: &Path) -> Result<UnixListener, ServeError> {
+    let length = socket.as_os_str().len();
+    if length > MAX_SOCKET_PATH {
+        return Err(ServeError::TooLong { path: socket.to_owned(), length });
+    }
+    match fs::symlink_metadata(socket) {
+        Ok(found) if !found.file_type().is_socket() => return Err(ServeError::NotASocket(socket.to_owned())),
+        Ok(_) if answers(socket).await => return Err(ServeError::InUse(socket.to_owned())),
+        _ => {}
+    }
+    bind_private(socket).map_err(|source| ServeError::Listen { path: socket.to_owned(), source })
+}
+
+/// Whether a process accepts connections there. One that is too busy to accept counts as alive.
+async fn answers(socket: &Path) -> bool {
+    match tokio::time::timeout(PROBE, UnixStream::connect(socket)).await {
+        Ok(Ok(_)) | Err(_) => true,
+        Ok(Err(e)) => !matches!(e.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound),
+    }
+}
+
+/// Made in a directory that only we can enter and then moved into place, so that there is no moment
+/// at which others could connect; the move also replaces a stale socket in one step.
+fn bind_private(socket: &Path) -> io::Result<UnixListener> {
+    // Shorter than the final name, so that the length limit holds for it too.
+    let nest = socket.with_file_name(".sock");
+    match fs::remove_dir_all(&nest) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    fs::DirBuilder::new().mode(0o700).create(&nest)?;
+    let fresh = nest.join("s");
+    let listener = UnixListener::bind(&fresh)?;
+    fs::set_permissions(&fresh, fs::Permissions::from_mode(0o600))?;
+    fs::rename(&fresh, socket)?;
+    fs::remove_dir(&nest)?;
+    Ok(listener)
+}

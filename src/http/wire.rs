@@ -1,0 +1,77 @@
+//! Queries and bodies that the routes take and the client sends. Answers are the types of
+//! `control::api`, errors are its `ApiError` as JSON.
+
+use crate::control::api::Operation;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The socket's file name in the data directory.
+pub const SOCKET: &str = "seawall.sock";
+
+/// Longest path a unix socket can have: `sun_path` is 108 bytes with its final zero.
+pub const MAX_SOCKET_PATH: usize = 107;
+
+/// Largest request body: the texts of a plan.
+pub const MAX_REQUEST: usize = 16 << 20;
+
+/// A request that takes longer is answered with `Unavailable`.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Planning looks at every object on the engine, so it may take longer than anything else.
+pub const PLAN_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Longest `waitMs` of a watch.
+pub const MAX_WAIT_MS: u64 = 30_000;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EventsQuery {
+    /// `postgres/main`; all objects when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    #[serde(default)]
+    pub after: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WatchQuery {
+    #[serde(default)]
+    pub after: u64,
+    #[serde(default)]
+    pub wait_ms: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WatchAnswer {
+    pub revision: u64,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PlanBody {
+    /// Path → text; the manifests in force when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OperateBody {
+    pub operation: Operation,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ConfirmBody {
+    pub confirm: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ConnectionQuery {
+    #[serde(default)]
+    pub reveal: bool,
+}

@@ -1,0 +1,98 @@
+//! Logs: readable lines for a person, JSON for a machine. Always on standard error, so that standard
+//! output stays what a command prints.
+//!
+//! It formats what it is given; keeping secrets out is the duty of who logs.
+
+use std::fmt;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormattedFields};
+use tracing_subscriber::registry::LookupSpan;
+
+/// The variable that sets the level: `debug`, or `info,seawall::control=trace`.
+pub const LEVEL_VARIABLE: &str = "SEAWALL_LOG";
+
+/// What is logged when nothing is set: our own lines, and of libraries only what is wrong.
+const DEFAULT_LEVEL: &str = "warn,seawall=info";
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `12:04:05 INFO  container started object=postgres/main`
+    Lines { colour: bool },
+    /// One JSON object per line.
+    Json,
+}
+
+/// Why logging could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    #[error(
+        "{LEVEL_VARIABLE}={value:?} is not a log level: {detail}; write error, warn, info, debug or trace"
+    )]
+    Level { value: String, detail: String },
+    #[error("logging is set up already")]
+    Twice,
+}
+
+/// Sets up logging for the whole process. `level` is what [`LEVEL_VARIABLE`] holds, if anything.
+///
+/// # Errors
+/// When `level` is not understood, or on a second call.
+pub fn init(form: Form, level: Option<&str>) -> Result<(), TelemetryError> {
+    let value = level.filter(|l| !l.trim().is_empty()).unwrap_or(DEFAULT_LEVEL);
+    let filter = EnvFilter::try_new(value)
+        .map_err(|e| TelemetryError::Level { value: value.to_owned(), detail: e.to_string() })?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match form {
+        Form::Json => builder.json().flatten_event(true).with_current_span(true).try_init(),
+        Form::Lines { colour } => builder.with_ansi(colour).event_format(Lines).try_init(),
+    }
+    .map_err(|_| TelemetryError::Twice)
+}
+
+/// Time, level, message, fields; the target only where it helps to find a bug.
+struct Lines;
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let meta = event.metadata();
+        let time = jiff::Zoned::now().strftime("%H:%M:%S");
+        let (name, colour) = match *meta.level() {
+            Level::ERROR => ("ERROR", "\x1b[31m"),
+            Level::WARN => ("WARN ", "\x1b[33m"),
+            Level::INFO => ("INFO ", "\x1b[32m"),
+            Level::DEBUG => ("DEBUG", "\x1b[2m"),
+            Level::TRACE => ("TRACE", "\x1b[2m"),
+        };
+        if writer.has_ansi_escapes() {
+            write!(writer, "\x1b[2m{time}\x1b[0m {colour}{name}\x1b[0m ")?;
+        } else {
+            write!(writer, "{time} {name} ")?;
+        }
+        if *meta.level() >= Level::DEBUG {
+            write!(writer, "{}: ", meta.target())?;
+        }
+        context.format_fields(writer.by_ref(), event)?;
+        if let Some(scope) = context.event_scope() {
+            for span in scope {
+                if let Some(fields) = span.extensions().get::<FormattedFields<N>>()
+                    && !fields.is_empty()
+                {
+                    write!(writer, " {fields}")?;
+                }
+            }
+        }
+        writeln!(writer)
+    }
+}
