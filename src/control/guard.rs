@@ -2,16 +2,8 @@
 
 use crate::core::desired::stable_hash;
 use crate::core::names::ObjectRef;
+use crate::manifest::load::Directory as Scan;
 use std::collections::BTreeSet;
-
-/// What a scan says about the directory as a whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scan {
-    Present,
-    Empty,
-    Missing,
-    Unreadable(String),
-}
 
 /// Why removals are held back, with the words that let them go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +36,12 @@ impl Guard {
 
 /// Whether the removal of `gone` out of `known` objects is held back.
 #[must_use]
-pub fn judge(scan: &Scan, known: usize, gone: &BTreeSet<ObjectRef>, confirmed: Option<&str>) -> Option<Guard> {
+pub fn judge(
+    scan: &Scan,
+    known: usize,
+    gone: &BTreeSet<ObjectRef>,
+    confirmed: Option<&str>,
+) -> Option<Guard> {
     if gone.is_empty() {
         return None;
     }

@@ -1,6 +1,44 @@
 //! Engines: one folder each, of the same file names. Inside a folder `spec, check, facts, desired,
-//! plan, action, conditions` are pure; only `client, probe, act` touch adapters.
+//! plan, action, conditions` are pure; only `client, probe, act, tools` touch adapters.
 
 pub mod catalog;
 pub mod ports;
 pub mod postgres;
+
+use crate::core::names::Kind;
+use crate::manifest::schema::{KindSchema, all, for_kind, render, spec_schema};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Every kind with its schema: the one list that validation, editors and docs go by.
+#[must_use]
+pub fn kinds() -> Vec<KindSchema> {
+    vec![
+        KindSchema {
+            kind: Kind::ImageCatalog,
+            description: "Names the images of one engine by version. Overrides the built-in catalog.",
+            spec: spec_schema::<catalog::ImageCatalogSpec>(),
+        },
+        KindSchema {
+            kind: Kind::Postgres,
+            description: "A managed PostgreSQL server: one container, one data volume, proven by logins.",
+            spec: spec_schema::<postgres::spec::PostgresSpec>(),
+        },
+    ]
+}
+
+/// The schema that a document's `spec` is checked by.
+#[must_use]
+pub fn spec_schemas() -> BTreeMap<Kind, Value> {
+    kinds().into_iter().map(|k| (k.kind, k.spec.to_value())).collect()
+}
+
+/// File name → text of everything in `schemas/`.
+#[must_use]
+pub fn schema_files() -> BTreeMap<String, String> {
+    let kinds = kinds();
+    let mut files: BTreeMap<String, String> =
+        kinds.iter().map(|k| (format!("{}.schema.json", k.kind.lower()), render(&for_kind(k)))).collect();
+    files.insert("all.schema.json".to_owned(), render(&all(&kinds)));
+    files
+}

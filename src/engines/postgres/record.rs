@@ -46,6 +46,23 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// `self` came from `before` by a step; `current` is what is in force now. What the step did not
+    /// touch keeps its current value: an operation may have changed it meanwhile.
+    #[must_use]
+    pub fn merged(self, before: &Memory, current: &Memory) -> Memory {
+        let mut merged = self;
+        if merged.stopped_by_operation == before.stopped_by_operation {
+            merged.stopped_by_operation = current.stopped_by_operation;
+        }
+        if merged.restart_requested == before.restart_requested {
+            merged.restart_requested.clone_from(&current.restart_requested);
+        }
+        if merged.delete_confirmed == before.delete_confirmed {
+            merged.delete_confirmed = current.delete_confirmed;
+        }
+        merged
+    }
+
     /// Whether nobody knows what lies on the volume.
     #[must_use]
     pub fn must_look_at_volume(&self) -> bool {

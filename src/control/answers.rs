@@ -1,0 +1,402 @@
+//! The operator's answers to surfaces: [`Api`] over what is known right now.
+
+use super::api::{
+    Api, ApiError, ConnectionView, Done, ErrorCode, HostPort, MetadataView, ObjectList, ObjectView,
+    Operation, OperatorView, PlanList, PruneItem, PruneView, Result,
+};
+use super::objects::Record;
+use super::operator::{Operator, now};
+use super::state::{State, status_json};
+use crate::core::condition::{ConditionType, Truth, find};
+use crate::core::event::{Event, Note};
+use crate::core::names::{API_VERSION, Kind, ObjectRef};
+use crate::core::plan::PlanView;
+use crate::core::resource::DeletionPolicy;
+use crate::engines::postgres::check::Checked;
+use crate::engines::postgres::desired::PORT;
+use crate::engines::postgres::plan::{Subject, plan};
+use crate::engines::postgres::probe::{Intent, observe};
+use crate::manifest::load::{FileText, load_dir, load_texts};
+use crate::secrets::ExposeSecret;
+use crate::store::{StoreError, export};
+use async_trait::async_trait;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+fn view(state: &State, record: &Record) -> ObjectView {
+    let source = record.source.as_ref().map(ToString::to_string).unwrap_or_default();
+    ObjectView {
+        api_version: API_VERSION.to_owned(),
+        kind: record.object.kind.as_str().to_owned(),
+        metadata: MetadataView {
+            name: record.object.name.to_string(),
+            uid: record.uid.clone(),
+            generation: record.generation,
+            creation_timestamp: record.created_at.clone(),
+            labels: record.metadata.labels.clone(),
+            annotations: record.metadata.annotations.clone(),
+            source,
+        },
+        spec: record.spec.clone(),
+        status: state.statuses.get(&record.object).map(status_json).unwrap_or_default(),
+    }
+}
+
+fn not_found(object: &ObjectRef) -> ApiError {
+    ApiError::new(ErrorCode::NotFound, format!("{object} does not exist"), "seawall get lists what does")
+}
+
+fn store_failed(error: &StoreError) -> ApiError {
+    ApiError::new(ErrorCode::Internal, error.to_string(), "free space or repair the disk, then try again")
+}
+
+impl Operator {
+    fn record(&self, object: &ObjectRef) -> Result<Record> {
+        self.state().records.get(object).cloned().ok_or_else(|| not_found(object))
+    }
+
+    fn must_run(&self, verb: &str) -> Result<()> {
+        if self.running {
+            return Ok(());
+        }
+        Err(ApiError::new(
+            ErrorCode::Unavailable,
+            format!("{verb} needs a running operator"),
+            "start `seawall run`",
+        ))
+    }
+
+    /// The plan of one object as it would be now; the port of another planned object is not free.
+    async fn plan_one(&self, record: &Record, checked: &Checked, ports: &mut BTreeSet<u16>) -> PlanView {
+        let name = record.object.to_string();
+        let engine = match self.engine().await {
+            Ok(engine) => engine,
+            Err(error) => return unknown_plan(name, error.to_string()),
+        };
+        let identity = self.identity(record);
+        let mut memory = record.memory.clone();
+        memory.refused_ports.extend(ports.iter().copied());
+        let subject =
+            Subject { identity: &identity, spec: checked, memory: &memory, present: record.source.is_some() };
+        match observe(&self.tools, &subject, &engine, Intent::View).await {
+            Ok(world) => {
+                ports.extend(world.free_port);
+                plan(&subject, &world).view(&name, checked.paused)
+            }
+            Err(error) => unknown_plan(name, error.to_string()),
+        }
+    }
+}
+
+fn unknown_plan(object: String, why: String) -> PlanView {
+    PlanView { object, unknown: Some(why), ..PlanView::default() }
+}
+
+#[async_trait]
+impl Api for Operator {
+    async fn operator(&self) -> Result<OperatorView> {
+        let engine = match self.engine().await {
+            Ok(info) => format!("Docker {} (API {})", info.version, info.api_version),
+            Err(error) => error.to_string(),
+        };
+        Ok(OperatorView {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            installation: self.config.installation.to_string(),
+            store: self.tools.store.id(),
+            pid: if self.running { std::process::id() } else { 0 },
+            started_at: self.started_at.clone(),
+            manifests: self.config.manifests.display().to_string(),
+            engine,
+        })
+    }
+
+    async fn objects(&self) -> Result<ObjectList> {
+        let revision = *self.revision().borrow();
+        let state = self.state();
+        Ok(ObjectList {
+            items: state.records.values().map(|r| view(&state, r)).collect(),
+            problems: state.problems.clone(),
+            guard: state.guard.as_ref().map(super::guard::Guard::message),
+            engine_down: state
+                .engine
+                .down
+                .as_ref()
+                .map(|(since, why)| format!("the Docker engine does not answer since {since}: {why}")),
+            revision,
+        })
+    }
+
+    async fn object(&self, object: &ObjectRef) -> Result<ObjectView> {
+        let state = self.state();
+        state.records.get(object).map(|r| view(&state, r)).ok_or_else(|| not_found(object))
+    }
+
+    async fn events(&self, object: Option<&ObjectRef>, after: u64) -> Result<Vec<Event>> {
+        let name = object.map(ToString::to_string);
+        Ok(self.state().journal.after(name.as_deref(), after))
+    }
+
+    async fn watch(&self, after: u64, wait_ms: u64) -> Result<u64> {
+        let mut revision = self.revision();
+        let wait = Duration::from_millis(wait_ms.min(30_000));
+        let newer = tokio::time::timeout(wait, revision.wait_for(|r| *r > after)).await;
+        match newer {
+            Ok(Ok(revision)) => Ok(*revision),
+            _ => Ok(*self.revision().borrow()),
+        }
+    }
+
+    async fn plan(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList> {
+        let loaded = match files {
+            Some(files) => Some(load_texts(
+                files.into_iter().map(|(path, text)| (path, FileText::Bytes(text.into_bytes()))).collect(),
+            )),
+            None if self.state().scanned => None,
+            None => {
+                let dir = self.config.manifests.clone();
+                let task = tokio::task::spawn_blocking(move || load_dir(&dir)).await;
+                Some(task.map_err(|e| ApiError::new(ErrorCode::Internal, e.to_string(), ""))?)
+            }
+        };
+        let mut list = PlanList::default();
+        let mut subjects: Vec<(Record, Checked)> = Vec::new();
+        match loaded {
+            None => {
+                let state = self.state();
+                list.problems.clone_from(&state.problems);
+                list.guard = state.guard.as_ref().map(super::guard::Guard::message);
+                for record in state.records.values() {
+                    if let Some(checked) = state.checked.get(&record.object) {
+                        subjects.push((record.clone(), checked.clone()));
+                    }
+                }
+            }
+            Some(loaded) => {
+                let host_cpus = self.engine().await.ok().map(|i| i.cpus);
+                let new = self.read_scan(&loaded, host_cpus);
+                list.problems.clone_from(&new.problems);
+                list.guard = new.guard.as_ref().map(super::guard::Guard::message);
+                subjects = self.hypothetical(&new);
+            }
+        }
+        let mut ports = BTreeSet::new();
+        for (record, checked) in subjects.iter().filter(|(r, _)| r.object.kind == Kind::Postgres) {
+            list.plans.push(self.plan_one(record, checked, &mut ports).await);
+        }
+        Ok(list)
+    }
+
+    async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done> {
+        self.must_run("this")?;
+        let record = self.record(object)?;
+        if object.kind != Kind::Postgres {
+            return Err(ApiError::new(
+                ErrorCode::Invalid,
+                format!("{object} has nothing to stop or start"),
+                "",
+            ));
+        }
+        if record.source.is_none() {
+            let next = "bring the manifest back first";
+            return Err(ApiError::new(
+                ErrorCode::Conflict,
+                format!("{object} is retained: it has no manifest"),
+                next,
+            ));
+        }
+        let spec_stopped = self.state().checked.get(object).is_some_and(|c| c.stopped);
+        let source = record.source.map(|p| p.file).unwrap_or_default();
+        let at = now();
+        let (reason, message, commit) = match operation {
+            Operation::Stop => (
+                "StopRequested",
+                format!("{object} is being stopped; data and everything else are kept"),
+                if spec_stopped {
+                    String::new()
+                } else {
+                    format!("stopped: true   # under spec: in {source}, to keep it so")
+                },
+            ),
+            Operation::Start if spec_stopped => {
+                let what = format!("{object} is stopped by its manifest {source}");
+                return Err(ApiError::new(ErrorCode::Conflict, what, "commit `stopped: false` under spec:"));
+            }
+            Operation::Start => ("StartRequested", format!("{object} is being started"), String::new()),
+            Operation::Restart => {
+                if spec_stopped || record.memory.stopped_by_operation {
+                    let what = format!("{object} is stopped");
+                    return Err(ApiError::new(ErrorCode::Conflict, what, format!("seawall start {object}")));
+                }
+                ("RestartRequested", format!("{object} is being restarted"), String::new())
+            }
+        };
+        self.edit(object, |r| match operation {
+            Operation::Stop => r.memory.stopped_by_operation = true,
+            Operation::Start => r.memory.stopped_by_operation = false,
+            Operation::Restart => r.memory.restart_requested = Some(at),
+        })
+        .await
+        .map_err(|e| store_failed(&e))?;
+        self.note(Some(object), &[Note::normal(reason, "asked for on the command line")]).await;
+        self.enqueue(object, 0);
+        Ok(Done { message, commit })
+    }
+
+    async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {
+        self.must_run("delete")?;
+        let record = self.record(object)?;
+        if confirm != object.name.as_str() {
+            let what = format!("deleting {object} destroys its data for good; it was not confirmed");
+            let next = format!("seawall delete {object} --confirm {}", object.name);
+            return Err(ApiError::new(ErrorCode::Conflict, what, next));
+        }
+        if let Some(source) = &record.source {
+            let what = format!("{object} has a manifest in {}", source.file);
+            return Err(ApiError::new(
+                ErrorCode::Conflict,
+                what,
+                format!("remove it from {} first", source.file),
+            ));
+        }
+        let edited = self.edit(object, |r| r.memory.delete_confirmed = true).await;
+        edited.map_err(|e| store_failed(&e))?;
+        self.note(Some(object), &[Note::warning("DeletionConfirmed", "confirmed on the command line")]).await;
+        self.enqueue(object, 0);
+        Ok(Done { message: format!("{object} and its data are being deleted"), commit: String::new() })
+    }
+
+    async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView> {
+        let record = self.record(object)?;
+        if object.kind != Kind::Postgres {
+            return Err(ApiError::new(ErrorCode::Invalid, format!("{object} is nothing to connect to"), ""));
+        }
+        let (spec, status) = {
+            let state = self.state();
+            (state.checked.get(object).cloned(), state.statuses.get(object).cloned().unwrap_or_default())
+        };
+        let spec_text = |name: &str, default: &str| {
+            record.spec.get(name).and_then(|v| v.as_str()).unwrap_or(default).to_owned()
+        };
+        let username =
+            record.memory.init_username.clone().unwrap_or_else(|| spec_text("username", "postgres"));
+        let database = spec.map_or_else(|| spec_text("database", "app"), |s| s.database);
+        let password = if reveal {
+            let opened = self.tools.password(object).map_err(|e| {
+                let chain = std::error::Error::source(&e).map(|s| format!(": {s}")).unwrap_or_default();
+                ApiError::new(
+                    ErrorCode::Internal,
+                    format!("{e}{chain}"),
+                    "seawall doctor checks the key file",
+                )
+            })?;
+            let Some(password) = opened else {
+                let what = format!("{object} has no password yet");
+                return Err(ApiError::new(
+                    ErrorCode::Conflict,
+                    what,
+                    format!("seawall wait {object} --for=condition=Ready"),
+                ));
+            };
+            self.note(Some(object), &[Note::warning("PasswordRevealed", "shown on the command line")]).await;
+            Some(password.expose_secret().to_owned())
+        } else {
+            None
+        };
+        let ready = find(&status.conditions, ConditionType::Ready).is_some_and(|c| c.status == Truth::True);
+        let host = status
+            .endpoint
+            .as_ref()
+            .and_then(|e| Some(HostPort { host: e.host_ip.clone()?, port: e.host_port? }));
+        let container = self.config.installation.container(object);
+        Ok(ConnectionView {
+            object: object.to_string(),
+            username,
+            database,
+            password,
+            host,
+            network: HostPort { host: container.clone(), port: PORT },
+            network_name: self.config.installation.network(),
+            container,
+            ready,
+        })
+    }
+
+    async fn prune(&self) -> Result<PruneView> {
+        let state = self.state();
+        let Some(guard) = &state.guard else { return Ok(PruneView::default()) };
+        let what = |object: &ObjectRef| {
+            let checked = state.checked.get(object);
+            match checked {
+                Some(c) if c.deletion == DeletionPolicy::Delete && c.delete_confirmed => {
+                    "container, volume with all data, credentials and record are deleted"
+                }
+                _ if object.kind == Kind::ImageCatalog => "the catalog is forgotten",
+                _ => "the container is removed; volume, credentials and record are kept",
+            }
+        };
+        Ok(PruneView {
+            would_remove: guard
+                .objects
+                .iter()
+                .map(|o| PruneItem { object: o.to_string(), what: what(o).to_owned() })
+                .collect(),
+            guard: Some(guard.why.clone()),
+            confirm: guard.confirm_words(),
+        })
+    }
+
+    async fn confirm_prune(&self, confirm: &str) -> Result<Done> {
+        self.must_run("prune")?;
+        let words = self.state().guard.as_ref().map(super::guard::Guard::confirm_words);
+        let Some(words) = words else {
+            return Err(ApiError::new(ErrorCode::Conflict, "nothing is held back", ""));
+        };
+        if words != confirm {
+            let what = "the set of objects is another one, or it was not confirmed";
+            return Err(ApiError::new(
+                ErrorCode::Conflict,
+                what,
+                format!("look at `seawall prune`, then: seawall prune --confirm {words}"),
+            ));
+        }
+        self.state().prune_confirmed = Some(words);
+        self.note(None, &[Note::warning("PruneConfirmed", "confirmed on the command line")]).await;
+        self.rescan.notify_one();
+        Ok(Done { message: "the removals go on".to_owned(), commit: String::new() })
+    }
+
+    async fn export(&self) -> Result<Vec<String>> {
+        export(self.tools.store.as_ref()).map_err(|e| store_failed(&e))
+    }
+}
+
+impl Operator {
+    /// The objects as they would be if these manifests came into force.
+    fn hypothetical(&self, new: &super::sources::InForce) -> Vec<(Record, Checked)> {
+        let state = self.state();
+        let mut subjects = Vec::new();
+        for (object, checked) in &new.checked {
+            let Some(document) = new.documents.get(object) else { continue };
+            let mut record = state
+                .records
+                .get(object)
+                .cloned()
+                .unwrap_or_else(|| Record::new(document, "new".to_owned(), String::new()));
+            record.update(document);
+            subjects.push((record, checked.clone()));
+        }
+        for (object, record) in &state.records {
+            let Some(checked) = state.checked.get(object) else { continue };
+            if new.checked.contains_key(object) {
+                continue;
+            }
+            let mut record = record.clone();
+            if new.gone.contains(object) && new.guard.is_none() {
+                record.source = None;
+            }
+            subjects.push((record, checked.clone()));
+        }
+        subjects.sort_by(|a, b| a.0.object.cmp(&b.0.object));
+        subjects
+    }
+}

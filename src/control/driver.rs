@@ -1,0 +1,332 @@
+//! The loops: manifests, engine events, sweep, probes, and the queue that turns all of them into
+//! passes. Each only says "look again"; losing any of them costs time, never correctness.
+
+use super::operator::{Operator, PROBE_MS};
+use super::pass::pass;
+use super::state::differs;
+use super::watch_dir;
+use crate::core::event::Note;
+use crate::core::names::{Kind, Name, ObjectRef, label};
+use crate::core::seen::{ContainerState, ContainerSummary, EngineEvent};
+use crate::engines::postgres::plan::{Subject, Wanted};
+use crate::engines::postgres::probe;
+use crate::engines::postgres::world::Server;
+use futures_util::StreamExt;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::time::Duration;
+use tokio::task::{Id, JoinSet};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+
+/// What notify and events lose is caught after this long.
+const SWEEP: Duration = Duration::from_secs(30);
+/// Quiet time after a change in the manifest directory.
+const QUIET: Duration = Duration::from_millis(50);
+/// Probes that run at once.
+const PROBES: usize = 8;
+
+/// Runs until `cancel`; then lets the steps in hand end.
+pub async fn drive(operator: Arc<Operator>, cancel: CancellationToken) {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(watch_manifests(Arc::clone(&operator), cancel.clone()));
+    tasks.spawn(follow_events(Arc::clone(&operator), cancel.clone()));
+    tasks.spawn(sweep(Arc::clone(&operator), cancel.clone()));
+    tasks.spawn(probe_all(Arc::clone(&operator), cancel.clone()));
+    run_queue(&operator, &cancel).await;
+    while tasks.join_next().await.is_some() {}
+}
+
+async fn run_queue(operator: &Arc<Operator>, cancel: &CancellationToken) {
+    let mut passes: JoinSet<Option<u64>> = JoinSet::new();
+    let mut keys: BTreeMap<Id, ObjectRef> = BTreeMap::new();
+    let mut ordered: Vec<(Id, ObjectRef)> = Vec::new();
+    loop {
+        let now = operator.clock();
+        let ready = operator.state().scanned;
+        while ready && !cancel.is_cancelled() {
+            let Some(key) = operator.queue.lock().unwrap_or_else(PoisonError::into_inner).take(now) else {
+                break;
+            };
+            let (operator, token, object) = (Arc::clone(operator), cancel.clone(), key.clone());
+            let handle = passes.spawn(async move { pass(&operator, &object, &token).await });
+            ordered.push((handle.id(), key));
+        }
+        keys.extend(ordered.drain(..));
+        if cancel.is_cancelled() && passes.is_empty() {
+            return;
+        }
+        let next = operator.queue.lock().unwrap_or_else(PoisonError::into_inner).next_due();
+        let pause =
+            next.map_or(Duration::from_secs(3600), |at| Duration::from_millis(at.saturating_sub(now).max(1)));
+        tokio::select! {
+            // Cancel safe: a finished pass stays in the set until it is taken.
+            Some(ended) = passes.join_next_with_id(), if !passes.is_empty() => {
+                let (id, again) = match ended {
+                    Ok((id, again)) => (id, again),
+                    Err(error) => {
+                        tracing::error!(%error, "a pass ended abnormally");
+                        (error.id(), Some(30_000))
+                    }
+                };
+                if let Some(key) = keys.remove(&id) {
+                    operator.queue.lock().unwrap_or_else(PoisonError::into_inner).done(&key);
+                    if let Some(ms) = again {
+                        operator.enqueue(&key, ms);
+                    }
+                    operator.changed();
+                }
+            }
+            () = operator.wake.notified() => {}
+            () = sleep(pause), if ready && !cancel.is_cancelled() => {}
+            () = cancel.cancelled(), if passes.is_empty() => {}
+        }
+    }
+}
+
+async fn watch_manifests(operator: Arc<Operator>, cancel: CancellationToken) {
+    let dir = operator.config.manifests.clone();
+    let mut looks = match watch_dir::watch(dir, SWEEP, QUIET, cancel.clone()) {
+        Ok(looks) => Some(looks),
+        Err(error) => {
+            tracing::error!(%error, "the manifest directory cannot be watched; it is read every 30 s");
+            None
+        }
+    };
+    let mut again: Option<u64> = Some(0);
+    loop {
+        let pause = again.map_or(SWEEP, Duration::from_millis);
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            Some(()) = next_look(&mut looks) => {}
+            () = operator.rescan.notified() => {}
+            () = sleep(pause) => {}
+        }
+        again = match operator.rescan_manifests().await {
+            Ok(again) => again,
+            Err(error) => {
+                tracing::error!(%error, "manifests could not be taken over");
+                Some(5_000)
+            }
+        };
+        operator.wake.notify_one();
+    }
+}
+
+async fn next_look(looks: &mut Option<tokio::sync::mpsc::Receiver<()>>) -> Option<()> {
+    match looks {
+        Some(receiver) => receiver.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Follows the engine's events; after each reconnect everything is looked at anew.
+async fn follow_events(operator: Arc<Operator>, cancel: CancellationToken) {
+    let mut pause = Duration::from_millis(200);
+    loop {
+        let info = tokio::select! {
+            () = cancel.cancelled() => return,
+            info = operator.tools.docker.info() => info,
+        };
+        match info {
+            Err(error) => operator.engine_is_away(&error).await,
+            Ok(info) => {
+                pause = Duration::from_millis(200);
+                let cpus_known = operator.state().engine.info.is_some();
+                // The stream is opened before the full look, so that nothing falls between the two.
+                let mut events = operator.tools.docker.events(0);
+                operator.engine_is_back(info).await;
+                if !cpus_known {
+                    operator.rescan.notify_one();
+                }
+                sweep_once(&operator, true).await;
+                loop {
+                    let event = tokio::select! {
+                        () = cancel.cancelled() => return,
+                        event = events.next() => event,
+                    };
+                    match event {
+                        Some(Ok(event)) => take_event(&operator, &event).await,
+                        Some(Err(error)) => {
+                            tracing::warn!(%error, "the engine's event stream broke");
+                            break;
+                        }
+                        None => break,
+                    }
+                }
+                // Known again by the next info call; until then nothing is taken for certain.
+                if let Err(error) = operator.tools.docker.info().await {
+                    operator.engine_is_away(&error).await;
+                }
+            }
+        }
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = sleep(pause) => {}
+        }
+        pause = (pause * 2).min(Duration::from_secs(5));
+    }
+}
+
+fn object_of(operator: &Operator, labels: &BTreeMap<String, String>) -> Option<ObjectRef> {
+    if labels.get(label::INSTALLATION).map(String::as_str) != Some(operator.config.installation.as_str()) {
+        return None;
+    }
+    let kind: Kind = labels.get(label::KIND)?.parse().ok()?;
+    Some(ObjectRef::new(kind, Name::parse(labels.get(label::NAME)?).ok()?))
+}
+
+async fn take_event(operator: &Operator, event: &EngineEvent) {
+    match event.kind.as_str() {
+        "container" => {
+            if event.action.starts_with("exec_") || event.action.starts_with("health_status") {
+                return;
+            }
+            let Some(object) = object_of(operator, &event.labels) else { return };
+            if event.action == "oom" {
+                let words = "the kernel killed a process of the container for want of memory";
+                operator.note(Some(&object), &[Note::warning("OutOfMemory", words)]).await;
+            }
+            if matches!(
+                event.action.as_str(),
+                "archive-path" | "extract-to-dir" | "create" | "exec_die" | "attach" | "resize" | "top"
+            ) {
+                return;
+            }
+            operator.enqueue(&object, 0);
+        }
+        // Volume and network events carry no labels (docker-facts §5).
+        "network" if matches!(event.action.as_str(), "destroy" | "disconnect" | "connect") => {
+            if event.action == "destroy" {
+                operator.tools.remember_network(None);
+            }
+            let Some(container) = event.attributes.get("container") else { return };
+            let object = operator
+                .state()
+                .live
+                .iter()
+                .find(|(_, l)| l.container.as_ref().is_some_and(|c| c.id == *container))
+                .map(|(o, _)| o.clone());
+            if let Some(object) = object {
+                operator.enqueue(&object, 0);
+            }
+        }
+        _ => {}
+    }
+}
+
+async fn sweep(operator: Arc<Operator>, cancel: CancellationToken) {
+    let mut ticks = interval(SWEEP);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        if operator.state().engine.info.is_some() {
+            sweep_once(&operator, false).await;
+        }
+    }
+}
+
+/// One list call for all; what differs from what the last pass left is looked at. With `all`,
+/// everything is: after a reconnect caps may have changed, which the list does not show.
+async fn sweep_once(operator: &Operator, all: bool) {
+    let installation = operator.config.installation.as_str();
+    let listed = match operator.tools.docker.list(&[(label::INSTALLATION, installation)]).await {
+        Ok(listed) => listed,
+        Err(error) => {
+            tracing::warn!(%error, "the sweep could not list containers");
+            return;
+        }
+    };
+    let mut by_name: BTreeMap<String, ContainerSummary> = BTreeMap::new();
+    for summary in listed {
+        if summary.labels.contains_key(label::PROBE) {
+            continue;
+        }
+        by_name.insert(summary.name.clone(), summary);
+    }
+    for object in operator.postgreses() {
+        let name = operator.config.installation.container(&object);
+        let summary = by_name.get(&name);
+        let look = all
+            || operator.state().live.get(&object).is_none_or(|live| match (summary, &live.container) {
+                (Some(summary), Some(seen)) => differs(summary, seen),
+                (None, None) => !live.settled,
+                _ => true,
+            });
+        if look {
+            operator.enqueue(&object, 0);
+        }
+    }
+}
+
+/// Proves again, over the kept session, that servers answer; a changed answer asks for a pass.
+async fn probe_all(operator: Arc<Operator>, cancel: CancellationToken) {
+    let mut ticks = interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let clock = operator.clock();
+        let due: Vec<ObjectRef> = {
+            let mut state = operator.state();
+            let due = state.live.iter_mut().filter(|(_, l)| {
+                l.probe_at <= clock
+                    && l.container.as_ref().is_some_and(|c| c.state == ContainerState::Running)
+            });
+            due.map(|(object, live)| {
+                live.probe_at = clock + PROBE_MS;
+                object.clone()
+            })
+            .collect()
+        };
+        // Each has its own timeout; a tick that takes longer delays the next, it does not pile up.
+        futures_util::stream::iter(due)
+            .for_each_concurrent(PROBES, |object| {
+                let operator = Arc::clone(&operator);
+                async move { probe_one(&operator, &object).await }
+            })
+            .await;
+    }
+}
+
+async fn probe_one(operator: &Operator, object: &ObjectRef) {
+    let (record, checked, container, last) = {
+        let state = operator.state();
+        let live = state.live.get(object);
+        let (Some(record), Some(checked), Some(container)) = (
+            state.records.get(object).cloned(),
+            state.checked.get(object).cloned(),
+            live.and_then(|l| l.container.clone()),
+        ) else {
+            return;
+        };
+        (record, checked, container, live.and_then(|l| l.server.clone()))
+    };
+    if operator.queue.lock().unwrap_or_else(PoisonError::into_inner).is_running(object) {
+        return;
+    }
+    let identity = operator.identity(&record);
+    let subject = Subject {
+        identity: &identity,
+        spec: &checked,
+        memory: &record.memory,
+        present: record.source.is_some(),
+    };
+    if subject.wanted() != Wanted::Running {
+        return;
+    }
+    let answer = match probe::server(&operator.tools, &subject, &container).await {
+        Ok(answer) => answer,
+        Err(error) => Server::Failed(error.to_string()),
+    };
+    if last.as_ref() != Some(&answer) {
+        operator.enqueue(object, 0);
+    }
+}

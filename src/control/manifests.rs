@@ -1,0 +1,248 @@
+//! Takes a scan of the manifest directory into force: records, checked specs, removals.
+
+use super::objects::Record;
+use super::operator::{Operator, now};
+use super::sources::{Before, InForce, read};
+use crate::core::desired::stable_hash;
+use crate::core::event::Note;
+use crate::core::names::{Kind, ObjectRef};
+use crate::engines::postgres::check::{Against, check};
+use crate::manifest::load::{Loaded, load_dir};
+use crate::secrets::random_id;
+use crate::store::StoreError;
+use std::collections::BTreeSet;
+
+/// A manifest that is gone must still be gone this much later: `git checkout` removes a file before
+/// it writes the new one.
+const GRACE_MS: u64 = 1_000;
+
+impl Operator {
+    /// Scans the directory and takes over what it says. `Some(ms)`: look again after that long.
+    ///
+    /// # Errors
+    /// When the store could not be written; what was in force stays in force.
+    pub(super) async fn rescan_manifests(&self) -> Result<Option<u64>, StoreError> {
+        let dir = self.config.manifests.clone();
+        let loaded = match tokio::task::spawn_blocking(move || load_dir(&dir)).await {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                tracing::error!(%error, "the manifest scan ended abnormally");
+                return Ok(Some(5_000));
+            }
+        };
+        let host_cpus = self.state().engine.info.as_ref().map(|i| i.cpus);
+        let hash = scan_hash(&loaded, host_cpus, self.state().prune_confirmed.as_deref());
+        let pending = self.state().live.values().any(|l| l.gone_since.is_some());
+        if self.state().scan_hash == hash && !pending {
+            return Ok(None);
+        }
+        let in_force = self.read_scan(&loaded, host_cpus);
+        let again = self.take_over(in_force).await?;
+        self.state().scan_hash = hash;
+        Ok(again)
+    }
+
+    /// What a scan means against what is in force; writes nothing.
+    pub(super) fn read_scan(&self, loaded: &Loaded, host_cpus: Option<u64>) -> InForce {
+        let (records, schemas, confirmed) = {
+            let state = self.state();
+            (state.records.clone(), state.schemas.clone(), state.prune_confirmed.clone())
+        };
+        let before =
+            Before { records: &records, schemas: &schemas, host_cpus, prune_confirmed: confirmed.as_deref() };
+        read(loaded, &before)
+    }
+
+    async fn take_over(&self, mut new: InForce) -> Result<Option<u64>, StoreError> {
+        let mut moved: BTreeSet<ObjectRef> = BTreeSet::new();
+        for (object, document) in &new.documents {
+            let known = self.state().records.get(object).cloned();
+            let (record, changed, note) = match known {
+                None => {
+                    let note = Note::normal("Created", format!("new in {}", document.place));
+                    (Record::new(document, random_id(), now()), true, Some(note))
+                }
+                Some(mut record) => {
+                    let was_gone = record.source.is_none();
+                    let generation = record.generation;
+                    let changed = record.update(document);
+                    let note = if was_gone {
+                        Some(Note::normal("Returned", format!("the manifest is back in {}", document.place)))
+                    } else if record.generation != generation {
+                        Some(Note::normal(
+                            "SpecChanged",
+                            format!("generation {} from {}", record.generation, document.place),
+                        ))
+                    } else {
+                        None
+                    };
+                    (record, changed, note)
+                }
+            };
+            if changed {
+                self.save(&record).await?;
+                moved.insert(object.clone());
+            }
+            self.note(Some(object), &note.into_iter().collect::<Vec<_>>()).await;
+        }
+        let again = self.removals(&new, &mut moved).await?;
+        self.check_last_good(&mut new);
+        let (guard_note, kept_notes) = self.install(new, &mut moved);
+        self.note(None, &guard_note).await;
+        for (object, note) in kept_notes {
+            self.note(Some(&object), &[note]).await;
+        }
+        for object in moved.iter().filter(|o| o.kind == Kind::Postgres) {
+            self.live(object, |l| l.failures = 0);
+            self.enqueue(object, 0);
+        }
+        self.catalog_statuses(&moved).await;
+        self.changed();
+        Ok(again)
+    }
+
+    /// Manifests that are gone, once the guard lets them go and the grace is over.
+    async fn removals(
+        &self,
+        new: &InForce,
+        moved: &mut BTreeSet<ObjectRef>,
+    ) -> Result<Option<u64>, StoreError> {
+        let clock = self.clock();
+        let mut again = None;
+        let known: Vec<ObjectRef> = self.state().records.keys().cloned().collect();
+        for object in known {
+            let gone = new.gone.contains(&object) && new.guard.is_none();
+            if !gone {
+                if let Some(live) = self.state().live.get_mut(&object) {
+                    live.gone_since = None;
+                }
+                continue;
+            }
+            let since = self.live(&object, |l| *l.gone_since.get_or_insert(clock));
+            if clock < since + GRACE_MS {
+                again = Some(GRACE_MS);
+                continue;
+            }
+            self.live(&object, |l| l.gone_since = None);
+            if object.kind == Kind::ImageCatalog {
+                self.forget(&object).await?;
+                continue;
+            }
+            self.edit(&object, |r| {
+                r.source = None;
+                r.memory.stopped_by_operation = false;
+            })
+            .await?;
+            self.note(Some(&object), &[Note::normal("ManifestRemoved", "the manifest is gone")]).await;
+            moved.insert(object);
+        }
+        Ok(again)
+    }
+
+    /// Objects without a good new document go by their last good version, if it still can be used.
+    fn check_last_good(&self, new: &mut InForce) {
+        let Some(catalog) = &new.catalog else { return };
+        let state = self.state();
+        let host_cpus = state.engine.info.as_ref().map(|i| i.cpus);
+        for (object, record) in state.records.iter().filter(|(o, _)| o.kind == Kind::Postgres) {
+            if new.checked.contains_key(object) {
+                continue;
+            }
+            let against = Against { catalog, host_cpus };
+            match check(&record.document(), &against) {
+                Ok(checked) => {
+                    new.checked.insert(object.clone(), checked);
+                }
+                Err(problems) if record.source.is_none() => {
+                    // A retained object needs no image: only its identity counts.
+                    if let Some(old) = state.checked.get(object) {
+                        new.checked.insert(object.clone(), old.clone());
+                    } else if let Some(first) = problems.first() {
+                        new.kept.entry(object.clone()).or_insert_with(|| first.to_string());
+                    }
+                }
+                Err(problems) => {
+                    if let Some(first) = problems.first() {
+                        new.kept.entry(object.clone()).or_insert_with(|| first.to_string());
+                    }
+                }
+            }
+        }
+    }
+
+    fn install(&self, new: InForce, moved: &mut BTreeSet<ObjectRef>) -> (Vec<Note>, Vec<(ObjectRef, Note)>) {
+        let mut state = self.state();
+        let mut guard_note = Vec::new();
+        match (&state.guard, &new.guard) {
+            (old, Some(guard)) if old.as_ref() != Some(guard) => {
+                guard_note.push(Note::warning("PruneGuard", guard.message()));
+                moved.extend(guard.objects.iter().cloned());
+            }
+            (Some(old), None) => {
+                guard_note.push(Note::normal(
+                    "PruneGuardLifted",
+                    "manifests are back or their removal was confirmed",
+                ));
+                moved.extend(old.objects.iter().cloned());
+            }
+            _ => {}
+        }
+        let mut kept_notes = Vec::new();
+        for (object, why) in &new.kept {
+            if state.kept.get(object) != Some(why) && state.records.contains_key(object) {
+                let words = format!("the last good version stays in force: {why}");
+                kept_notes.push((object.clone(), Note::warning("ManifestBroken", words)));
+            }
+        }
+        let relevant = state.kept.keys().chain(new.kept.keys()).cloned().collect::<BTreeSet<_>>();
+        for object in relevant {
+            if state.kept.get(&object) != new.kept.get(&object) && state.records.contains_key(&object) {
+                moved.insert(object);
+            }
+        }
+        for (object, checked) in &new.checked {
+            if state.checked.get(object) != Some(checked) {
+                moved.insert(object.clone());
+            }
+        }
+        if new.guard.is_none() && new.gone.is_empty() {
+            state.prune_confirmed = None;
+        }
+        state.guard = new.guard;
+        state.kept = new.kept;
+        state.checked = new.checked;
+        state.catalog = new.catalog;
+        state.problems = new.problems;
+        state.scanned = true;
+        (guard_note, kept_notes)
+    }
+
+    /// A catalog has no engine behind it: it is in force or it is not.
+    async fn catalog_statuses(&self, moved: &BTreeSet<ObjectRef>) {
+        use crate::core::condition::{ConditionType, Finding, Truth};
+        for object in moved.iter().filter(|o| o.kind == Kind::ImageCatalog) {
+            let Some(record) = self.state().records.get(object).cloned() else { continue };
+            let kept = self.state().kept.get(object).cloned();
+            let mut findings =
+                vec![Finding::new(ConditionType::Ready, Truth::True, "Loaded", "its versions can be used")];
+            if let Some(why) = kept {
+                findings.push(Finding::new(ConditionType::Degraded, Truth::True, "ManifestBroken", why));
+            }
+            self.write_status(object, record.generation, &findings, |_, conditions| {
+                crate::engines::postgres::status::Status {
+                    observed_generation: record.generation,
+                    conditions,
+                    ..Default::default()
+                }
+            })
+            .await;
+        }
+    }
+}
+
+fn scan_hash(loaded: &Loaded, host_cpus: Option<u64>, confirmed: Option<&str>) -> String {
+    stable_hash(&format!(
+        "{:?} {:?} {host_cpus:?} {confirmed:?} {}",
+        loaded.directory, loaded.files, loaded.complete
+    ))
+}

@@ -1,0 +1,336 @@
+//! The operator's heart: shared state, durable writes of records, status and events.
+//!
+//! Passes, sources and surfaces all go through here. It decides nothing about an engine.
+
+use super::journal::{Journal, OPERATOR};
+use super::objects::{self, Record, status_key};
+use super::state::{Live, State};
+use crate::core::condition::{Condition, Finding, find, merge};
+use crate::core::event::Note;
+use crate::core::names::Installation;
+use crate::core::names::{Kind, ObjectRef};
+use crate::core::queue::Queue;
+use crate::core::seen::EngineInfo;
+use crate::docker::{Docker, DockerError};
+use crate::engines::postgres::desired::Identity;
+use crate::engines::postgres::status::Status;
+use crate::engines::postgres::tools::{Reach, Tools};
+use crate::engines::spec_schemas;
+use crate::secrets::Sealer;
+use crate::store::{Change, Store, StoreError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use tokio::sync::{Notify, watch};
+
+/// Passes that run at once.
+pub const PARALLEL: usize = 8;
+/// Between two proofs that a server still answers.
+pub const PROBE_MS: u64 = 15_000;
+
+/// What an operator works for.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub installation: Installation,
+    pub data: PathBuf,
+    pub manifests: PathBuf,
+    pub reach: Reach,
+}
+
+pub struct Operator {
+    pub config: Config,
+    pub tools: Tools,
+    /// False when the store was opened only to look.
+    pub running: bool,
+    pub started_at: String,
+    start: Instant,
+    state: Mutex<State>,
+    pub(super) queue: Mutex<Queue<ObjectRef>>,
+    pub(super) wake: Notify,
+    /// Ask for a new look at the manifests.
+    pub(super) rescan: Notify,
+    revision: watch::Sender<u64>,
+}
+
+/// RFC 3339, UTC, whole seconds.
+#[must_use]
+pub fn now() -> String {
+    let now = jiff::Timestamp::now();
+    jiff::Timestamp::from_second(now.as_second()).unwrap_or(now).to_string()
+}
+
+impl Operator {
+    /// Reads everything the store holds.
+    ///
+    /// # Errors
+    /// When a record cannot be read: nothing is guessed.
+    pub fn open(
+        config: Config,
+        docker: Arc<dyn Docker>,
+        store: Arc<dyn Store>,
+        sealer: Arc<Sealer>,
+        running: bool,
+    ) -> Result<Arc<Self>, StoreError> {
+        let mut state = State { schemas: spec_schemas(), ..State::default() };
+        for (key, body) in store.scan(objects::PREFIX)? {
+            let record: Record =
+                serde_json::from_value(body).map_err(|e| StoreError::Read { key, detail: e.to_string() })?;
+            state.records.insert(record.object.clone(), record);
+        }
+        for (object, _) in state.records.clone() {
+            if let Some(body) = store.get(&status_key(&object))?
+                && let Ok(status) = serde_json::from_value(body)
+            {
+                state.statuses.insert(object, status);
+            }
+        }
+        state.journal = Journal::load(store.scan("event/")?);
+        let tools = Tools::new(docker, store, sealer, config.installation.clone(), config.reach);
+        for record in state.records.values() {
+            if let Some(port) = record.memory.port {
+                tools.ports.reserve(port, &record.object);
+            }
+        }
+        Ok(Arc::new(Self {
+            config,
+            tools,
+            running,
+            started_at: now(),
+            start: Instant::now(),
+            state: Mutex::new(state),
+            queue: Mutex::new(Queue::new(PARALLEL)),
+            wake: Notify::new(),
+            rescan: Notify::new(),
+            revision: watch::channel(1).0,
+        }))
+    }
+
+    /// Never held over an await.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Milliseconds since the start.
+    #[must_use]
+    pub fn clock(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub fn enqueue(&self, object: &ObjectRef, in_ms: u64) {
+        let at = self.clock() + in_ms;
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).add(object.clone(), at);
+        self.wake.notify_one();
+    }
+
+    pub fn enqueue_all(&self) {
+        let objects: Vec<ObjectRef> = self.postgreses();
+        for object in objects {
+            self.enqueue(&object, 0);
+        }
+    }
+
+    pub(super) fn postgreses(&self) -> Vec<ObjectRef> {
+        self.state().records.keys().filter(|o| o.kind == Kind::Postgres).cloned().collect()
+    }
+
+    /// Tells watchers that something can be seen anew.
+    pub(super) fn changed(&self) {
+        self.revision.send_modify(|r| *r += 1);
+    }
+
+    #[must_use]
+    pub fn revision(&self) -> watch::Receiver<u64> {
+        self.revision.subscribe()
+    }
+
+    #[must_use]
+    pub fn identity(&self, record: &Record) -> Identity {
+        Identity {
+            installation: self.config.installation.clone(),
+            store: self.tools.store.id(),
+            object: record.object.clone(),
+            uid: record.uid.clone(),
+            generation: record.generation,
+        }
+    }
+
+    /// Durable when it returns; the state follows the store, never the other way.
+    ///
+    /// # Errors
+    /// When it could not be written: nothing may act on it then.
+    pub(super) async fn save(&self, record: &Record) -> Result<(), StoreError> {
+        let body = json(record)?;
+        self.tools.store.commit(vec![Change::put(record.key(), body)]).await?;
+        self.state().records.insert(record.object.clone(), record.clone());
+        self.changed();
+        Ok(())
+    }
+
+    /// Changes one part of a record that others may have changed meanwhile.
+    pub(super) async fn edit(
+        &self,
+        object: &ObjectRef,
+        change: impl FnOnce(&mut Record) + Send,
+    ) -> Result<Option<Record>, StoreError> {
+        let edited = {
+            let state = self.state();
+            let Some(record) = state.records.get(object) else { return Ok(None) };
+            let mut edited = record.clone();
+            change(&mut edited);
+            if edited == *record {
+                return Ok(Some(edited));
+            }
+            edited
+        };
+        self.save(&edited).await?;
+        Ok(Some(edited))
+    }
+
+    /// Records what happened; an event that cannot be written is logged and otherwise lost.
+    pub async fn note(&self, object: Option<&ObjectRef>, notes: &[Note]) {
+        if notes.is_empty() {
+            return;
+        }
+        let name = object.map_or_else(|| OPERATOR.to_owned(), ToString::to_string);
+        let now = now();
+        let mut changes = Vec::new();
+        for note in notes {
+            match note.kind {
+                crate::core::event::EventType::Normal => {
+                    tracing::info!(object = %name, reason = note.reason, message = %note.message, "event");
+                }
+                crate::core::event::EventType::Warning => {
+                    tracing::warn!(object = %name, reason = note.reason, message = %note.message, "event");
+                }
+            }
+            changes.extend(self.state().journal.add(&name, note, &now));
+        }
+        if let Err(error) = self.tools.store.commit(changes).await {
+            tracing::error!(object = %name, %error, "events could not be written");
+        }
+        self.changed();
+    }
+
+    /// Writes the status when something other than time differs, and mirrors it to a file.
+    pub(super) async fn write_status(
+        &self,
+        object: &ObjectRef,
+        generation: u64,
+        findings: &[Finding],
+        make: impl FnOnce(Option<Status>, Vec<Condition>) -> Status + Send,
+    ) {
+        let (old, new) = {
+            let state = self.state();
+            let old = state.statuses.get(object).cloned();
+            let before = old.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+            let conditions = merge(before, findings, &now(), generation);
+            (old.clone(), make(old, conditions))
+        };
+        if old.as_ref() == Some(&new) {
+            return;
+        }
+        let body = super::state::status_json(&new);
+        match self.tools.store.commit(vec![Change::put(status_key(object), body)]).await {
+            Ok(()) => {
+                log_transition(object, old.as_ref(), &new);
+                self.state().statuses.insert(object.clone(), new.clone());
+                self.changed();
+            }
+            Err(error) => {
+                tracing::error!(object = %object, %error, "status could not be written");
+                return;
+            }
+        }
+        if let Err(error) = super::mirror::write(&self.config.data, object, &new).await {
+            tracing::warn!(object = %object, %error, "status file could not be written");
+        }
+    }
+
+    /// The last of an object: its record, status and password leave the store in one commit.
+    pub(super) async fn forget(&self, object: &ObjectRef) -> Result<(), StoreError> {
+        let mut changes = vec![
+            Change::delete(objects::key(object)),
+            Change::delete(status_key(object)),
+            Change::delete(crate::engines::postgres::tools::secret_key(object)),
+        ];
+        changes.extend(self.state().journal.forget(&object.to_string()));
+        self.tools.store.commit(changes).await?;
+        self.tools.forget(object);
+        {
+            let mut state = self.state();
+            state.records.remove(object);
+            state.statuses.remove(object);
+            state.live.remove(object);
+            state.checked.remove(object);
+        }
+        super::mirror::remove(&self.config.data, object).await;
+        self.changed();
+        Ok(())
+    }
+
+    /// The engine's facts, asked once and again after each time it was away.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(super) async fn engine(&self) -> Result<EngineInfo, DockerError> {
+        if let Some(info) = self.state().engine.info.clone() {
+            return Ok(info);
+        }
+        let info = self.tools.docker.info().await?;
+        self.engine_is_back(info.clone()).await;
+        Ok(info)
+    }
+
+    pub(super) async fn engine_is_back(&self, info: EngineInfo) {
+        let was = {
+            let mut state = self.state();
+            state.engine.info = Some(info.clone());
+            state.engine.down.take()
+        };
+        self.tools.remember_network(None);
+        if let Some((since, _)) = was {
+            let words = format!(
+                "the Docker engine answers again (version {}); it was away since {since}",
+                info.version
+            );
+            self.note(None, &[Note::normal("EngineAvailable", words)]).await;
+        }
+    }
+
+    /// Marks the engine as away, once, and lets every object say so.
+    pub(super) async fn engine_is_away(&self, error: &DockerError) {
+        let first = {
+            let mut state = self.state();
+            state.engine.info = None;
+            let first = state.engine.down.is_none();
+            if first {
+                state.engine.down = Some((now(), error.to_string()));
+            }
+            first
+        };
+        if first {
+            self.note(None, &[Note::warning("EngineUnavailable", error.to_string())]).await;
+            self.enqueue_all();
+        }
+    }
+
+    pub(super) fn live<T>(&self, object: &ObjectRef, change: impl FnOnce(&mut Live) -> T) -> T {
+        change(self.state().live.entry(object.clone()).or_default())
+    }
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<serde_json::Value, StoreError> {
+    serde_json::to_value(value)
+        .map_err(|e| StoreError::Read { key: "a record".to_owned(), detail: e.to_string() })
+}
+
+fn log_transition(object: &ObjectRef, old: Option<&Status>, new: &Status) {
+    use crate::core::condition::{ConditionType, phase};
+    let before = old.map(|s| phase(&s.conditions));
+    let after = phase(&new.conditions);
+    if before.as_ref() != Some(&after) {
+        let message =
+            find(&new.conditions, ConditionType::Ready).map(|c| c.message.clone()).unwrap_or_default();
+        tracing::info!(object = %object, status = %after, message = %message, "status");
+    }
+}

@@ -1,0 +1,380 @@
+//! One pass for one object: observe, plan, apply one step at a time, look again, say what was seen.
+
+use super::objects::Record;
+use super::operator::{Operator, PROBE_MS, now};
+use crate::core::backoff::{STALLED_AFTER, delay_ms};
+use crate::core::condition::{ConditionType, Finding, Truth};
+use crate::core::event::Note;
+use crate::core::names::ObjectRef;
+use crate::engines::postgres::act::{ActError, Scene, apply, docker_reason};
+use crate::engines::postgres::action::Action;
+use crate::engines::postgres::check::Checked;
+use crate::engines::postgres::conditions::{self, Failure, Outlook};
+use crate::engines::postgres::plan::{Plan, Subject, Wanted, plan};
+use crate::engines::postgres::probe::{Intent, ObserveError, observe};
+use crate::engines::postgres::status::{keep, status};
+use crate::engines::postgres::world::{ImageSeen, Server, World};
+use tokio_util::sync::CancellationToken;
+
+/// Plans made in one pass; a world that still moves after so many is looked at again later.
+const ROUNDS: usize = 12;
+
+/// When to look again; `None`: an event, a probe or the sweep will wake us.
+pub type Again = Option<u64>;
+
+/// How one pass ended.
+enum End {
+    /// Nothing left that can be done now.
+    Rest(Box<World>, Plan),
+    /// A step failed, or nothing could be seen.
+    Failed(Option<Box<World>>, Failure),
+    Forgotten,
+    /// Something newer cancels this pass at a step border.
+    Stale,
+}
+
+/// Runs a pass. Errors end up in status and events, never here.
+pub async fn pass(operator: &Operator, object: &ObjectRef, cancel: &CancellationToken) -> Again {
+    let Some(record) = operator.state().records.get(object).cloned() else { return None };
+    let Some(checked) = operator.state().checked.get(object).cloned() else {
+        return invalid(operator, &record).await;
+    };
+    match rounds(operator, object, &checked, cancel).await {
+        End::Stale => Some(0),
+        End::Forgotten => None,
+        End::Rest(world, plan) => rest(operator, object, &checked, &world, &plan).await,
+        End::Failed(world, failure) => failed(operator, object, &checked, world, failure).await,
+    }
+}
+
+/// The last good version cannot be used any more (the catalog lost its version, say).
+async fn invalid(operator: &Operator, record: &Record) -> Again {
+    let why = operator.state().kept.get(&record.object).cloned().unwrap_or_else(|| {
+        "the manifest cannot be used with the present catalog; see `seawall validate`".to_owned()
+    });
+    let finding = Finding::new(ConditionType::Ready, Truth::Unknown, "Invalid", why);
+    let identity = operator.identity(record);
+    operator
+        .write_status(&record.object, record.generation, &[finding], |old, conditions| {
+            keep(old.unwrap_or_default(), &identity, conditions)
+        })
+        .await;
+    None
+}
+
+async fn rounds(
+    operator: &Operator,
+    object: &ObjectRef,
+    checked: &Checked,
+    cancel: &CancellationToken,
+) -> End {
+    let engine = match operator.engine().await {
+        Ok(engine) => engine,
+        Err(error) => {
+            operator.engine_is_away(&error).await;
+            return End::Failed(None, unavailable(operator, &error.to_string()));
+        }
+    };
+    for round in 0..ROUNDS {
+        let Some(record) = operator.state().records.get(object).cloned() else { return End::Forgotten };
+        if operator.state().checked.get(object) != Some(checked) {
+            return End::Stale;
+        }
+        let identity = operator.identity(&record);
+        let subject = Subject {
+            identity: &identity,
+            spec: checked,
+            memory: &record.memory,
+            present: record.source.is_some(),
+        };
+        let world = match observe(&operator.tools, &subject, &engine, Intent::Act).await {
+            Ok(world) => world,
+            Err(error) => return not_seen(operator, &error).await,
+        };
+        note_restart(operator, object, &world).await;
+        let record = match learn(operator, &record, checked, &world).await {
+            Ok(record) => record,
+            Err(failure) => return End::Failed(Some(Box::new(world)), failure),
+        };
+        let subject = Subject { memory: &record.memory, ..subject };
+        let plan = plan(&subject, &world);
+        operator.live(object, |l| l.plan = Some(plan.view(&object.to_string(), checked.paused)));
+        if plan.steps.is_empty() || checked.paused || round + 1 == ROUNDS {
+            return End::Rest(Box::new(world), plan);
+        }
+        if plan.steps.iter().any(|s| matches!(s.action, Action::PullImage(_))) {
+            // A pull takes long: say what is going on before it starts.
+            rest(operator, object, checked, &world, &plan).await;
+        }
+        let scene =
+            Scene { tools: &operator.tools, identity: &identity, engine: &engine, world: &world, now: now() };
+        match run_steps(operator, &record, checked, &scene, &plan, cancel).await {
+            StepsEnd::Done => {}
+            StepsEnd::Replan => continue,
+            StepsEnd::Forgotten => return End::Forgotten,
+            StepsEnd::Stopped => return End::Rest(Box::new(world), plan),
+            StepsEnd::Failed(failure) => return End::Failed(Some(Box::new(world)), failure),
+        }
+    }
+    End::Stale
+}
+
+enum StepsEnd {
+    Done,
+    Replan,
+    Stopped,
+    Forgotten,
+    Failed(Failure),
+}
+
+async fn run_steps(
+    operator: &Operator,
+    record: &Record,
+    checked: &Checked,
+    scene: &Scene<'_>,
+    plan: &Plan,
+    cancel: &CancellationToken,
+) -> StepsEnd {
+    let object = &record.object;
+    let mut memory = record.memory.clone();
+    for step in &plan.steps {
+        if cancel.is_cancelled() {
+            return StepsEnd::Stopped;
+        }
+        if operator.state().checked.get(object) != Some(checked) {
+            return StepsEnd::Replan;
+        }
+        let before = memory.clone();
+        let applied = apply(scene, &step.action, &mut memory).await;
+        if memory != before {
+            // Only what the step itself changed: an operation may have changed the rest meanwhile.
+            let after = memory.clone();
+            let saved = operator.edit(object, |r| r.memory = after.merged(&before, &r.memory)).await;
+            match saved {
+                Ok(Some(record)) => memory = record.memory,
+                Ok(None) => return StepsEnd::Forgotten,
+                Err(error) => {
+                    return StepsEnd::Failed(Failure {
+                        reason: "StoreFailed",
+                        message: error.to_string(),
+                        unknown: false,
+                    });
+                }
+            }
+        }
+        match applied {
+            Ok(mut notes) => {
+                notes.insert(
+                    0,
+                    Note::normal(step.action.reason(), format!("{}: {}", step.action, step.cause)),
+                );
+                if step.action == Action::Forget {
+                    if let Err(error) = operator.forget(object).await {
+                        let message = error.to_string();
+                        return StepsEnd::Failed(Failure { reason: "StoreFailed", message, unknown: false });
+                    }
+                    let words = format!("{object} and its data were deleted: {}", step.cause);
+                    operator.note(None, &[Note::normal("Deleted", words)]).await;
+                    return StepsEnd::Forgotten;
+                }
+                operator.note(Some(object), &notes).await;
+            }
+            Err(ActError::PortLost(_)) => return StepsEnd::Replan,
+            Err(error) => {
+                if error.is_unknown() {
+                    return StepsEnd::Failed(unknown_failure(operator, &error).await);
+                }
+                let message = format!("{}: {error}", step.action);
+                operator.note(Some(object), &[Note::warning(error.reason(), message.clone())]).await;
+                return StepsEnd::Failed(Failure { reason: error.reason(), message, unknown: false });
+            }
+        }
+    }
+    StepsEnd::Done
+}
+
+async fn unknown_failure(operator: &Operator, error: &ActError) -> Failure {
+    if let ActError::Docker(docker) = error
+        && matches!(docker, crate::docker::DockerError::Unavailable { .. })
+    {
+        operator.engine_is_away(docker).await;
+        return unavailable(operator, &docker.to_string());
+    }
+    Failure { reason: error.reason(), message: error.to_string(), unknown: true }
+}
+
+fn unavailable(operator: &Operator, words: &str) -> Failure {
+    let since = operator.state().engine.down.as_ref().map(|(since, _)| since.clone()).unwrap_or_else(now);
+    Failure { reason: "EngineUnavailable", message: format!("unknown since {since}: {words}"), unknown: true }
+}
+
+async fn not_seen(operator: &Operator, error: &ObserveError) -> End {
+    match error {
+        ObserveError::Docker(docker) => {
+            if matches!(docker, crate::docker::DockerError::Unavailable { .. }) {
+                operator.engine_is_away(docker).await;
+                return End::Failed(None, unavailable(operator, &docker.to_string()));
+            }
+            End::Failed(
+                None,
+                Failure { reason: docker_reason(docker), message: docker.to_string(), unknown: true },
+            )
+        }
+        ObserveError::Password(password) => {
+            let chain = std::error::Error::source(password).map(|s| format!(": {s}")).unwrap_or_default();
+            let message = format!("{password}{chain}");
+            End::Failed(None, Failure { reason: "CredentialsUnreadable", message, unknown: true })
+        }
+    }
+}
+
+/// A container that runs since another time than we last saw, without us having started it.
+async fn note_restart(operator: &Operator, object: &ObjectRef, world: &World) {
+    let Some(c) = world.container.ours() else { return };
+    let last = operator.live(object, |l| l.container.clone());
+    if let Some(last) = last
+        && last.id == c.id
+        && !last.started_at.is_empty()
+        && last.started_at != c.started_at
+        && c.restart_count > last.restart_count
+    {
+        let words =
+            format!("the container died and the engine restarted it (restart count {})", c.restart_count);
+        operator.note(Some(object), &[Note::warning("ContainerDied", words)]).await;
+    }
+}
+
+/// What a Ready server teaches for good.
+async fn learn(
+    operator: &Operator,
+    record: &Record,
+    checked: &Checked,
+    world: &World,
+) -> Result<Record, Failure> {
+    let (Server::Up(facts), ImageSeen::Fit(image)) = (&world.server, &world.image) else {
+        return Ok(record.clone());
+    };
+    let edited = operator
+        .edit(&record.object, |r| {
+            let memory = &mut r.memory;
+            if facts.database_exists {
+                memory.ever_ready = true;
+                memory.seen_databases.insert(checked.database.clone());
+            }
+            memory.data_major = Some(image.major);
+            memory.volume_fresh = false;
+        })
+        .await;
+    match edited {
+        Ok(edited) => Ok(edited.unwrap_or_else(|| record.clone())),
+        Err(error) => Err(Failure { reason: "StoreFailed", message: error.to_string(), unknown: false }),
+    }
+}
+
+fn outlook(operator: &Operator, object: &ObjectRef, failure: Option<Failure>, failures: u32) -> Outlook {
+    let state = operator.state();
+    Outlook {
+        failure,
+        stalled: failures >= STALLED_AFTER,
+        manifest_broken: state.kept.get(object).cloned(),
+        guard: state.guard.as_ref().filter(|g| g.objects.contains(object)).map(super::guard::Guard::message),
+    }
+}
+
+async fn rest(
+    operator: &Operator,
+    object: &ObjectRef,
+    checked: &Checked,
+    world: &World,
+    plan: &Plan,
+) -> Again {
+    let Some(record) = operator.state().records.get(object).cloned() else { return None };
+    let identity = operator.identity(&record);
+    let subject = Subject {
+        identity: &identity,
+        spec: checked,
+        memory: &record.memory,
+        present: record.source.is_some(),
+    };
+    let nowhere = plan.waiting.iter().any(|w| matches!(w.on, "CrashLoop" | "LoginFailed" | "ServerHung"));
+    let clock = operator.clock();
+    let failures = operator.live(object, |l| {
+        l.failures = if nowhere { l.failures + 1 } else { 0 };
+        l.container = world.container.ours().cloned();
+        l.server = Some(world.server.clone());
+        l.settled = plan.is_settled();
+        l.seen = true;
+        l.probe_at = clock + PROBE_MS;
+        l.failures
+    });
+    let outlook = outlook(operator, object, None, failures);
+    let findings = conditions::findings(&subject, world, plan, &outlook);
+    operator
+        .write_status(object, record.generation, &findings, |_, conditions| {
+            status(&subject, world, conditions)
+        })
+        .await;
+    if !plan.steps.is_empty() && !checked.paused {
+        return Some(1_000);
+    }
+    let soonest = plan.waiting.iter().filter_map(|w| w.retry_ms).min();
+    match soonest {
+        Some(ms) if nowhere => Some(ms.max(delay_ms(failures.min(4), jitter()))),
+        Some(ms) => Some(ms),
+        None if !plan.blocked.is_empty() && subject.wanted() == Wanted::Running => Some(30_000),
+        None => None,
+    }
+}
+
+async fn failed(
+    operator: &Operator,
+    object: &ObjectRef,
+    checked: &Checked,
+    world: Option<Box<World>>,
+    failure: Failure,
+) -> Again {
+    let Some(record) = operator.state().records.get(object).cloned() else { return None };
+    let identity = operator.identity(&record);
+    let subject = Subject {
+        identity: &identity,
+        spec: checked,
+        memory: &record.memory,
+        present: record.source.is_some(),
+    };
+    let failures = operator.live(object, |l| {
+        l.failures = l.failures.saturating_add(1);
+        l.settled = false;
+        l.seen = true;
+        // What was last seen may have changed: the next sweep must not take it for the truth.
+        l.container = None;
+        l.failures
+    });
+    let unknown = failure.unknown;
+    let reason = failure.reason;
+    let outlook = outlook(operator, object, Some(failure.clone()), failures);
+    match world.filter(|_| !unknown) {
+        Some(world) => {
+            let plan = plan(&subject, &world);
+            let findings = conditions::findings(&subject, &world, &plan, &outlook);
+            operator
+                .write_status(object, record.generation, &findings, |_, c| status(&subject, &world, c))
+                .await;
+        }
+        None => {
+            let findings = conditions::unknown(&failure, &subject);
+            operator
+                .write_status(object, record.generation, &findings, |old, c| {
+                    keep(old.unwrap_or_default(), &identity, c)
+                })
+                .await;
+        }
+    }
+    // An engine that is away wakes everybody when it is back; until then asking often helps nobody.
+    if reason == "EngineUnavailable" { Some(30_000) } else { Some(delay_ms(failures, jitter())) }
+}
+
+/// Spreads retries of objects that failed together; need not be good randomness.
+fn jitter() -> f64 {
+    let nanos = jiff::Timestamp::now().subsec_nanosecond();
+    f64::from(nanos.rem_euclid(1_000_000)) / 1_000_000.0
+}

@@ -1,0 +1,190 @@
+//! From what the manifests say to what is in force. Pure: values in, values out.
+//!
+//! A broken file never stops the rest: an object whose newest text cannot be used keeps its last good
+//! version. An object counts as gone only when every file that could name it was read.
+
+use super::guard::{Guard, judge};
+use super::objects::Record;
+use crate::core::names::{Kind, ObjectRef};
+use crate::core::problem::Problem;
+use crate::core::resource::{Document, PortRequest};
+use crate::engines::catalog::{self, Catalog};
+use crate::engines::postgres::check::{Against, Checked, check};
+use crate::manifest::load::Loaded;
+use crate::manifest::shape;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the manifests are compared with.
+pub struct Before<'a> {
+    pub records: &'a BTreeMap<ObjectRef, Record>,
+    pub schemas: &'a BTreeMap<Kind, Value>,
+    pub host_cpus: Option<u64>,
+    /// Words given to `seawall prune --confirm`.
+    pub prune_confirmed: Option<&'a str>,
+}
+
+/// What follows from a scan.
+#[derive(Clone, Debug, Default)]
+pub struct InForce {
+    /// Good documents, one an object.
+    pub documents: BTreeMap<ObjectRef, Document>,
+    pub checked: BTreeMap<ObjectRef, Checked>,
+    pub catalog: Option<Catalog>,
+    /// Objects whose last good version stays in force, with the first problem of the newest one.
+    pub kept: BTreeMap<ObjectRef, String>,
+    /// Objects whose manifest is gone.
+    pub gone: BTreeSet<ObjectRef>,
+    /// Set while the removals in `gone` are held back.
+    pub guard: Option<Guard>,
+    /// By place.
+    pub problems: Vec<Problem>,
+}
+
+/// Reads a scan against what was in force before.
+#[must_use]
+pub fn read(loaded: &Loaded, before: &Before<'_>) -> InForce {
+    let mut result = InForce { problems: loaded.problems.clone(), ..InForce::default() };
+    for rejected in &loaded.rejected {
+        let why = rejected.problems.first().map(ToString::to_string).unwrap_or_default();
+        result.kept.insert(rejected.object.clone(), why);
+    }
+    let chosen = choose(loaded, before);
+    let catalog = catalogs(&chosen, before, &mut result);
+    postgreses(&chosen, &catalog, before, &mut result);
+    result.catalog = Some(catalog);
+    removals(loaded, before, &mut result);
+    result.problems.sort();
+    result.problems.dedup();
+    result
+}
+
+/// One document an object: the one already in force stays, else the first. Those in rejected places
+/// count as contenders too, so that a good copy elsewhere does not win by accident.
+fn choose<'a>(loaded: &'a Loaded, before: &Before<'_>) -> BTreeMap<ObjectRef, &'a Document> {
+    let mut chosen: BTreeMap<ObjectRef, &Document> = BTreeMap::new();
+    for document in &loaded.documents {
+        let in_force = before.records.get(&document.object).and_then(|r| r.source.as_ref());
+        let stays = in_force.is_some_and(|place| place.file == document.place.file);
+        let slot = chosen.entry(document.object.clone()).or_insert(document);
+        let slot_stays = in_force.is_some_and(|place| place.file == slot.place.file);
+        if stays && !slot_stays {
+            *slot = document;
+        }
+    }
+    chosen
+}
+
+fn shape_is_right(document: &Document, before: &Before<'_>, result: &mut InForce) -> bool {
+    let problems = before
+        .schemas
+        .get(&document.object.kind)
+        .map(|schema| shape::check(schema, document))
+        .unwrap_or_default();
+    reject(&document.object, problems, result)
+}
+
+/// True when there is nothing to reject.
+fn reject(object: &ObjectRef, problems: Vec<Problem>, result: &mut InForce) -> bool {
+    let Some(first) = problems.first() else { return true };
+    result.kept.insert(object.clone(), first.to_string());
+    result.problems.extend(problems);
+    false
+}
+
+/// The built-in catalog, then those in force in the order of their names.
+fn catalogs(chosen: &BTreeMap<ObjectRef, &Document>, before: &Before<'_>, result: &mut InForce) -> Catalog {
+    let mut specs = BTreeMap::new();
+    for (object, record) in before.records.iter().filter(|(o, _)| o.kind == Kind::ImageCatalog) {
+        // Last good versions first; what the scan says replaces them below.
+        if let Ok(spec) = catalog::check(&record.document()) {
+            specs.insert(object.clone(), spec);
+        }
+    }
+    for (object, document) in chosen.iter().filter(|(o, _)| o.kind == Kind::ImageCatalog) {
+        if !shape_is_right(document, before, result) {
+            continue;
+        }
+        match catalog::check(document) {
+            Ok(spec) => {
+                specs.insert(object.clone(), spec);
+                result.documents.insert(object.clone(), (*document).clone());
+            }
+            Err(problems) => {
+                reject(object, problems, result);
+            }
+        }
+    }
+    let mut catalog = Catalog::builtin();
+    for spec in specs.values() {
+        catalog.extend(spec);
+    }
+    catalog
+}
+
+fn postgreses(
+    chosen: &BTreeMap<ObjectRef, &Document>,
+    catalog: &Catalog,
+    before: &Before<'_>,
+    result: &mut InForce,
+) {
+    let against = Against { catalog, host_cpus: before.host_cpus };
+    let mut pinned: BTreeMap<u16, ObjectRef> = BTreeMap::new();
+    for (object, document) in chosen.iter().filter(|(o, _)| o.kind == Kind::Postgres) {
+        if !shape_is_right(document, before, result) {
+            continue;
+        }
+        match check(document, &against) {
+            Ok(checked) => {
+                if let PortRequest::Fixed(port) = checked.port {
+                    match pinned.get(&port) {
+                        // The object stays in force: its container keeps what it has, the plan says why.
+                        Some(other) => result.problems.push(Problem::new(
+                            document.place_of("spec.port"),
+                            "spec.port",
+                            format!("port {port} is also pinned by {other}"),
+                        )),
+                        None => {
+                            pinned.insert(port, object.clone());
+                        }
+                    }
+                }
+                result.documents.insert(object.clone(), (*document).clone());
+                result.checked.insert(object.clone(), checked);
+            }
+            Err(problems) => {
+                reject(object, problems, result);
+            }
+        }
+    }
+}
+
+fn removals(loaded: &Loaded, before: &Before<'_>, result: &mut InForce) {
+    let with_manifest: Vec<(&ObjectRef, &str)> = before
+        .records
+        .iter()
+        .filter_map(|(object, record)| Some((object, record.source.as_ref()?.file.as_str())))
+        .collect();
+    for (object, file) in &with_manifest {
+        let named = result.documents.contains_key(*object) || result.kept.contains_key(*object);
+        if named {
+            continue;
+        }
+        let missing_directory = !matches!(loaded.directory, crate::manifest::load::Directory::Present);
+        if loaded.is_unknown(file) && !missing_directory {
+            let why = loaded
+                .problems
+                .iter()
+                .find(|p| p.place.file == *file)
+                .map_or_else(|| format!("{file} could not be read"), ToString::to_string);
+            result.kept.insert((*object).clone(), why);
+        } else {
+            result.gone.insert((*object).clone());
+        }
+    }
+    result.guard = judge(&loaded.directory, with_manifest.len(), &result.gone, before.prune_confirmed);
+}
+
+#[cfg(test)]
+#[path = "sources_tests.rs"]
+mod tests;

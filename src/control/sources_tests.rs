@@ -1,0 +1,108 @@
+//! Tables: manifests in, what is in force out.
+
+use super::*;
+use crate::engines::spec_schemas;
+use crate::manifest::load::{FileText, load_texts};
+
+const MAIN: &str =
+    "apiVersion: seawall.dev/v1\nkind: Postgres\nmetadata: {name: main}\nspec: {version: '18'}\n";
+
+fn named(name: &str) -> String {
+    MAIN.replace("main", name)
+}
+
+fn loaded(files: &[(&str, &str)]) -> Loaded {
+    load_texts(files.iter().map(|(f, t)| ((*f).to_owned(), FileText::Bytes(t.as_bytes().to_vec()))).collect())
+}
+
+struct World {
+    records: BTreeMap<ObjectRef, Record>,
+    schemas: BTreeMap<Kind, Value>,
+}
+
+impl World {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let mut world = Self { records: BTreeMap::new(), schemas: spec_schemas() };
+        let first = world.read(files);
+        assert_eq!(first.problems, vec![]);
+        for (object, document) in first.documents {
+            world.records.insert(object, Record::new(&document, "u".into(), "t".into()));
+        }
+        world
+    }
+    fn read(&self, files: &[(&str, &str)]) -> InForce {
+        read(
+            &loaded(files),
+            &Before {
+                records: &self.records,
+                schemas: &self.schemas,
+                host_cpus: Some(2),
+                prune_confirmed: None,
+            },
+        )
+    }
+}
+
+fn names(set: &BTreeSet<ObjectRef>) -> Vec<String> {
+    set.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_broken_file_keeps_what_it_named_and_stops_nothing_else() {
+    let world = World::new(&[("a.yaml", MAIN), ("b.yaml", &named("other"))]);
+    let now = world.read(&[("a.yaml", "kind: [broken"), ("b.yaml", &named("other"))]);
+    assert_eq!(names(&now.gone), Vec::<String>::new());
+    assert!(now.kept.contains_key(&"postgres/main".parse().unwrap()));
+    assert!(now.checked.contains_key(&"postgres/other".parse().unwrap()));
+    assert!(!now.problems.is_empty());
+    let now = world.read(&[("a.yaml", &MAIN.replace("version", "verzion")), ("b.yaml", &named("other"))]);
+    let why = &now.kept[&"postgres/main".parse().unwrap()];
+    assert!(why.contains("version"), "{why}");
+    assert!(!now.checked.contains_key(&"postgres/main".parse().unwrap()));
+}
+
+#[test]
+fn a_file_that_is_gone_removes_its_objects_unless_too_many() {
+    let other = named("other");
+    let third = named("third");
+    let world = World::new(&[("a.yaml", MAIN), ("b.yaml", &other), ("c.yaml", &third)]);
+    let one = world.read(&[("a.yaml", MAIN), ("b.yaml", &other)]);
+    assert_eq!((names(&one.gone), one.guard.is_some()), (vec!["postgres/third".to_owned()], false));
+    let two = world.read(&[("a.yaml", MAIN)]);
+    assert!(two.guard.is_some());
+    let all = world.read(&[]);
+    assert_eq!((all.gone.len(), all.guard.is_some()), (3, true));
+}
+
+#[test]
+fn moving_an_object_to_another_file_is_no_removal() {
+    let world = World::new(&[("a.yaml", MAIN)]);
+    let now = world.read(&[("sub/z.yml", MAIN)]);
+    assert!(now.gone.is_empty() && now.documents.len() == 1 && now.guard.is_none());
+}
+
+#[test]
+fn of_two_documents_the_one_in_force_stays() {
+    let world = World::new(&[("b.yaml", MAIN)]);
+    let twin = MAIN.replace("'18'", "'17'");
+    let now = world.read(&[("a.yaml", &twin), ("b.yaml", MAIN)]);
+    let document = &now.documents[&"postgres/main".parse().unwrap()];
+    assert_eq!(document.place.file, "b.yaml");
+    let text: Vec<String> = now.problems.iter().map(ToString::to_string).collect();
+    assert!(text.iter().any(|p| p.contains("a.yaml") && p.contains("b.yaml")), "{text:?}");
+}
+
+#[test]
+fn a_catalog_in_the_directory_is_used_and_a_pinned_port_has_one_owner() {
+    let catalog = "apiVersion: seawall.dev/v1\nkind: ImageCatalog\nmetadata: {name: local}\nspec: {engine: postgres, images: {'99': {image: 'x/y:1'}}}\n";
+    let a = MAIN.replace("{version: '18'}", "{version: '99', port: 6000}");
+    let b = named("other").replace("{version: '18'}", "{version: '99', port: 6000}");
+    let world = World { records: BTreeMap::new(), schemas: spec_schemas() };
+    let now = world.read(&[("c.yaml", catalog), ("a.yaml", &a), ("b.yaml", &b)]);
+    assert_eq!(now.checked[&"postgres/main".parse().unwrap()].image, "x/y:1");
+    let text: Vec<String> = now.problems.iter().map(ToString::to_string).collect();
+    assert!(
+        text.len() == 1 && text[0].contains("b.yaml") && text[0].contains("also pinned by postgres/main"),
+        "{text:?}"
+    );
+}

@@ -1,0 +1,85 @@
+//! What the operator knows right now: one structure behind one lock that is never held over a wait.
+
+use super::guard::Guard;
+use super::journal::Journal;
+use super::objects::Record;
+use crate::core::names::{Kind, ObjectRef};
+use crate::core::plan::PlanView;
+use crate::core::problem::Problem;
+use crate::core::seen::{ContainerSummary, EngineInfo, SeenContainer};
+use crate::engines::catalog::Catalog;
+use crate::engines::postgres::check::Checked;
+use crate::engines::postgres::status::Status;
+use crate::engines::postgres::world::Server;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The engine as last heard of.
+#[derive(Clone, Debug, Default)]
+pub struct EngineState {
+    pub info: Option<EngineInfo>,
+    /// RFC 3339 and why, while it does not answer.
+    pub down: Option<(String, String)>,
+}
+
+/// What is known of an object between passes; all of it can be lost.
+#[derive(Clone, Debug, Default)]
+pub struct Live {
+    /// Passes in a row that failed or got nowhere.
+    pub failures: u32,
+    /// The container as the last pass left it.
+    pub container: Option<SeenContainer>,
+    /// The last answer of the server.
+    pub server: Option<Server>,
+    /// Nothing was left to do after the last pass.
+    pub settled: bool,
+    /// Milliseconds of the operator's clock: when to probe again.
+    pub probe_at: u64,
+    /// A scan that no longer found the manifest; removal needs a second one.
+    pub gone_since: Option<u64>,
+    /// The last pass's plan, in words.
+    pub plan: Option<PlanView>,
+    /// At least one pass has ended since the start.
+    pub seen: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct State {
+    pub records: BTreeMap<ObjectRef, Record>,
+    /// Specs in force; an object without one cannot be used with the present catalog.
+    pub checked: BTreeMap<ObjectRef, Checked>,
+    pub statuses: BTreeMap<ObjectRef, Status>,
+    pub live: BTreeMap<ObjectRef, Live>,
+    pub catalog: Option<Catalog>,
+    pub problems: Vec<Problem>,
+    /// Objects on their last good version, with what is wrong with the newest.
+    pub kept: BTreeMap<ObjectRef, String>,
+    pub guard: Option<Guard>,
+    pub prune_confirmed: Option<String>,
+    pub engine: EngineState,
+    pub journal: Journal,
+    pub schemas: BTreeMap<Kind, Value>,
+    /// A first scan of the manifests has been read.
+    pub scanned: bool,
+    pub scan_hash: String,
+}
+
+/// The part of a container that the list call shows too: when it differs, something changed.
+#[must_use]
+pub fn differs(summary: &ContainerSummary, seen: &SeenContainer) -> bool {
+    let networks: BTreeSet<&String> = summary.networks.iter().collect();
+    let known: BTreeSet<&String> = seen.networks.keys().collect();
+    let ports: BTreeSet<u16> = summary.host_ports.iter().copied().collect();
+    let published: BTreeSet<u16> = seen.published.iter().map(|p| p.host).collect();
+    summary.id != seen.id
+        || summary.state != seen.state
+        || summary.image_id != seen.image_id
+        || networks != known
+        || ports != published
+}
+
+/// The status of an object as JSON; every kind has `observedGeneration` and `conditions`.
+#[must_use]
+pub fn status_json(status: &Status) -> Value {
+    serde_json::to_value(status).unwrap_or(Value::Null)
+}
