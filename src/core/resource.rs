@@ -26,24 +26,44 @@ pub struct Document {
     pub spec: serde_json::Value,
     /// Where the document starts.
     pub place: Place,
-    /// Field path (`spec.resources.memory`, `spec.images.18`) → where its value stands.
-    pub places: BTreeMap<String, Place>,
+    /// Field path (`spec.resources.memory`, `spec.images.18`, `spec.list[0]`,
+    /// `metadata.labels["a.b/c"]`; built by [`crate::core::path`]) → where it stands.
+    pub places: BTreeMap<String, FieldAt>,
+}
+
+/// Where one field stands in its document's file; lines and columns count from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FieldAt {
+    /// The value.
+    pub line: u32,
+    pub column: u32,
+    /// The key; for a list item the same as the value.
+    pub key_line: u32,
+    pub key_column: u32,
 }
 
 impl Document {
-    /// Where a field stands: its own place, or that of the nearest field above it.
+    /// Where a field's value stands: its own place, or that of the nearest field above it.
     #[must_use]
     pub fn place_of(&self, path: &str) -> Place {
-        let mut path = path;
-        loop {
-            if let Some(place) = self.places.get(path) {
-                return place.clone();
+        self.find(path, |at| (at.line, at.column))
+    }
+
+    /// Where a field's key stands: the place to point at when the field itself is wrong.
+    #[must_use]
+    pub fn key_place_of(&self, path: &str) -> Place {
+        self.find(path, |at| (at.key_line, at.key_column))
+    }
+
+    fn find(&self, path: &str, part: impl Fn(&FieldAt) -> (u32, u32)) -> Place {
+        let mut next = Some(path);
+        while let Some(path) = next {
+            if let Some((line, column)) = self.places.get(path).map(&part) {
+                return Place { file: self.place.file.clone(), line: line as usize, column: column as usize };
             }
-            match path.rfind('.') {
-                Some(dot) => path = &path[..dot],
-                None => return self.place.clone(),
-            }
+            next = crate::core::path::parent(path);
         }
+        self.place.clone()
     }
 }
 

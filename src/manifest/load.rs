@@ -1,0 +1,222 @@
+//! A directory of manifests → the objects it names, and everything wrong with their text.
+//!
+//! What could not be read is *unknown*, never absent: nothing in here may let an unreadable file or
+//! folder look like a deleted one. It must not judge specs.
+
+mod scan;
+
+use crate::core::names::ObjectRef;
+use crate::core::problem::{Place, Problem};
+use crate::core::resource::Document;
+use crate::manifest::header::{self, Header};
+use crate::manifest::yaml;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+pub use scan::is_skipped;
+
+/// Bytes of one file.
+pub const MAX_FILE: u64 = 1 << 20;
+/// Bytes of all files.
+pub const MAX_TOTAL: u64 = 32 << 20;
+/// Files in one directory, at any depth.
+pub const MAX_FILES: usize = 10_000;
+/// Documents in all files.
+pub const MAX_DOCUMENTS: usize = 20_000;
+/// Problems that are kept of one file.
+const MAX_PROBLEMS: usize = 200;
+
+/// The state of the watched directory as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Directory {
+    Present,
+    /// It is there, and there is no manifest file in it.
+    Empty,
+    Missing,
+    Unreadable(String),
+}
+
+/// One file, or one folder that could not be read (its name then ends in `/`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileState {
+    /// SHA-256 of the bytes, in hex; empty when they were not read.
+    pub hash: String,
+    /// The file may name objects that are not in [`Loaded`]: it must not count as having lost any.
+    pub broken: bool,
+}
+
+/// An object that is named by a document which cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    pub object: ObjectRef,
+    pub place: Place,
+    /// Also in [`Loaded::problems`].
+    pub problems: Vec<Problem>,
+}
+
+/// What a directory of manifests says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    pub directory: Directory,
+    /// By path relative to the directory.
+    pub files: BTreeMap<String, FileState>,
+    /// All documents whose head is right, in the order of files and lines; also all of those that
+    /// name the same object.
+    pub documents: Vec<Document>,
+    /// Documents that name their object but cannot be used: the object is wanted, its words are not known.
+    pub rejected: Vec<Rejected>,
+    /// Objects that more than one document names, and where. The caller says which one is in force.
+    pub duplicates: BTreeMap<ObjectRef, Vec<Place>>,
+    /// By place.
+    pub problems: Vec<Problem>,
+    /// False when a limit ended the scan early: then files that are not listed are unknown, not gone.
+    pub complete: bool,
+}
+
+impl Loaded {
+    /// Whether nothing can be said about what `file` names now: an object that was last seen there
+    /// must not count as removed.
+    #[must_use]
+    pub fn is_unknown(&self, file: &str) -> bool {
+        if matches!(self.directory, Directory::Missing | Directory::Unreadable(_)) {
+            return true;
+        }
+        match self.files.get(file) {
+            Some(state) => state.broken,
+            None => {
+                let inside = |folder: &str| folder.ends_with('/') && file.starts_with(folder);
+                !self.complete || self.files.iter().any(|(name, state)| state.broken && inside(name))
+            }
+        }
+    }
+}
+
+/// What was found under the name of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileText {
+    Bytes(Vec<u8>),
+    /// It was not read: why, and what to do about it.
+    NotRead(String),
+}
+
+/// Reads every manifest under `dir`. Blocks on the disk.
+#[must_use]
+pub fn load_dir(dir: &Path) -> Loaded {
+    let scan::Scan { directory, files, limit } = scan::scan(dir);
+    let mut loaded = load_texts(files);
+    if directory != Directory::Present {
+        loaded.directory = directory;
+    }
+    if let Some(limit) = limit {
+        loaded.complete = false;
+        loaded.problems.push(limit);
+        loaded.problems.sort();
+    }
+    loaded
+}
+
+/// The same for texts by relative path.
+#[must_use]
+pub fn load_texts(files: BTreeMap<String, FileText>) -> Loaded {
+    let directory = if files.is_empty() { Directory::Empty } else { Directory::Present };
+    let mut loaded = Loaded {
+        directory,
+        files: BTreeMap::new(),
+        documents: Vec::new(),
+        rejected: Vec::new(),
+        duplicates: BTreeMap::new(),
+        problems: Vec::new(),
+        complete: true,
+    };
+    for (name, text) in files {
+        let state = load_file(&name, text, &mut loaded);
+        loaded.files.insert(name, state);
+    }
+    find_duplicates(&mut loaded);
+    loaded.problems.sort();
+    loaded
+}
+
+fn load_file(name: &str, text: FileText, loaded: &mut Loaded) -> FileState {
+    let whole = Place { file: name.to_owned(), line: 0, column: 0 };
+    let bytes = match text {
+        FileText::Bytes(bytes) => bytes,
+        FileText::NotRead(why) => {
+            loaded.problems.push(Problem::new(whole, "", why));
+            return FileState { hash: String::new(), broken: true };
+        }
+    };
+    let mut state = FileState { hash: hex(&Sha256::digest(&bytes)), broken: false };
+    let parsed = yaml::parse(name, &bytes);
+    if let Some(problem) = parsed.broken {
+        // What stood before the error may be half of what was meant.
+        loaded.problems.push(problem);
+        state.broken = true;
+        return state;
+    }
+    let known = loaded.documents.len() + loaded.rejected.len();
+    if known + parsed.documents.len() > MAX_DOCUMENTS {
+        let what = format!("not read: there are more than {MAX_DOCUMENTS} documents in all files");
+        loaded.problems.push(Problem::new(whole, "", what));
+        state.broken = true;
+        return state;
+    }
+    let mut problems = Vec::new();
+    for document in parsed.documents {
+        match header::read(document) {
+            Header::Good(document) => loaded.documents.push(document),
+            Header::Rejected(object, place, own) => {
+                problems.extend_from_slice(&own);
+                loaded.rejected.push(Rejected { object, place, problems: own });
+            }
+            Header::Unknown(own) => {
+                problems.extend(own);
+                state.broken = true;
+            }
+        }
+    }
+    if problems.len() > MAX_PROBLEMS {
+        let more = problems.len() - MAX_PROBLEMS;
+        problems.truncate(MAX_PROBLEMS);
+        problems.push(Problem::new(whole, "", format!("{more} more problems in this file")));
+    }
+    loaded.problems.append(&mut problems);
+    state
+}
+
+fn find_duplicates(loaded: &mut Loaded) {
+    let mut places: BTreeMap<&ObjectRef, Vec<&Place>> = BTreeMap::new();
+    let good = loaded.documents.iter().map(|document| (&document.object, &document.place));
+    let bad = loaded.rejected.iter().map(|rejected| (&rejected.object, &rejected.place));
+    for (object, place) in good.chain(bad) {
+        places.entry(object).or_default().push(place);
+    }
+    let mut duplicates = BTreeMap::new();
+    for (object, mut places) in places {
+        places.sort();
+        let [first, others @ ..] = places.as_slice() else { continue };
+        for place in others {
+            let what = format!("{object} is already defined at {first}");
+            let problem = Problem::new((*place).clone(), "metadata.name", what);
+            loaded.problems.push(problem.nearest("give one of them another name or remove it"));
+        }
+        if !others.is_empty() {
+            duplicates.insert(object.clone(), places.into_iter().cloned().collect());
+        }
+    }
+    loaded.duplicates = duplicates;
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

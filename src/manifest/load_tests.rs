@@ -1,0 +1,346 @@
+//! What a directory of manifests comes to, right or wrong.
+
+use super::*;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::time::Instant;
+
+const HEAD: &str = "apiVersion: seawall.dev/v1\nkind: Postgres\n";
+
+fn good(name: &str) -> String {
+    format!("{HEAD}metadata: {{name: {name}}}\n")
+}
+
+fn texts(files: &[(&str, &str)]) -> Loaded {
+    load_texts(files.iter().map(|(n, t)| ((*n).to_owned(), FileText::Bytes(t.as_bytes().to_vec()))).collect())
+}
+
+fn names(loaded: &Loaded) -> Vec<String> {
+    loaded.documents.iter().map(|d| format!("{} {}", d.object, d.place.file)).collect()
+}
+
+fn said(loaded: &Loaded) -> Vec<String> {
+    loaded.problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn right_documents_are_found_with_their_words_and_places() {
+    let text = format!(
+        "# yaml-language-server: $schema=x\n{HEAD}metadata:\n  name: main\n  labels: {{team: shop}}\n  annotations: {{seawall.dev/paused: \"true\"}}\nspec:\n  version: \"18\"\n---\n{}---\n# nothing\n",
+        good("other")
+    );
+    let loaded = texts(&[("a.yaml", &text)]);
+    assert_eq!(said(&loaded), Vec::<String>::new());
+    assert_eq!(names(&loaded), ["postgres/main a.yaml", "postgres/other a.yaml"]);
+    let main = &loaded.documents[0];
+    assert_eq!(main.metadata.labels["team"], "shop");
+    assert_eq!(main.metadata.annotations["seawall.dev/paused"], "true");
+    assert_eq!(main.place.to_string(), "a.yaml:2:1");
+    assert_eq!(main.place_of("spec.version").to_string(), "a.yaml:9:12");
+    assert_eq!(main.key_place_of("spec.version").to_string(), "a.yaml:9:3");
+    assert_eq!(main.place_of("spec.version[0].x").to_string(), "a.yaml:9:12");
+    assert_eq!(main.place_of("metadata.annotations[\"seawall.dev/paused\"]").to_string(), "a.yaml:7:37");
+    assert_eq!(loaded.documents[1].spec, serde_json::json!({}));
+    assert_eq!(loaded.directory, Directory::Present);
+    assert!(!loaded.files["a.yaml"].broken && loaded.files["a.yaml"].hash.len() == 64);
+}
+
+/// (text, problems, whether the file is then unknown, objects rejected)
+#[test]
+fn wrong_heads_are_told_and_never_look_like_a_removal() {
+    let long = "x".repeat(41);
+    for (text, want, broken, rejected) in [
+        (
+            "[]",
+            vec!["a.yaml:1:1: expected an object with apiVersion, kind, metadata and spec, found a list"],
+            true,
+            0,
+        ),
+        (
+            "{}",
+            vec![
+                "a.yaml:1:1: apiVersion: is missing: write seawall.dev/v1",
+                "a.yaml:1:1: kind: is missing: valid: ImageCatalog, Postgres",
+                "a.yaml:1:1: metadata.name: is missing",
+            ],
+            true,
+            0,
+        ),
+        (
+            &good("main").replace("Postgres", "Postgers"),
+            vec![
+                "a.yaml:2:7: kind: unknown kind \"Postgers\": did you mean \"Postgres\"? valid: ImageCatalog, Postgres",
+            ],
+            true,
+            0,
+        ),
+        (
+            &good("main").replace("Postgres", "postgres"),
+            vec![
+                "a.yaml:2:7: kind: unknown kind \"postgres\": did you mean \"Postgres\"? valid: ImageCatalog, Postgres",
+            ],
+            true,
+            0,
+        ),
+        (
+            &good("main").replace("dev/v1", "dev/v2"),
+            vec!["a.yaml:1:13: apiVersion: unknown apiVersion \"seawall.dev/v2\": write seawall.dev/v1"],
+            false,
+            1,
+        ),
+        (
+            &good("Main_DB"),
+            vec![
+                "a.yaml:3:18: metadata.name: \"Main_DB\" is not a DNS label: only lower-case letters, digits and '-' are allowed, and it starts and ends with a letter or digit: did you mean \"main-db\"?",
+            ],
+            true,
+            0,
+        ),
+        (
+            &good(&long),
+            vec![
+                "a.yaml:3:18: metadata.name: \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\" has 41 characters; at most 40 are allowed",
+            ],
+            true,
+            0,
+        ),
+        (
+            &good("18"),
+            vec![
+                "a.yaml:3:18: metadata.name: expected a string, found the number 18: put it in quotes: \"18\"",
+            ],
+            true,
+            0,
+        ),
+        (
+            &format!("{HEAD}metadata:\n  labels: {{}}\n"),
+            vec!["a.yaml:3:1: metadata.name: is missing"],
+            true,
+            0,
+        ),
+        (
+            &format!("{HEAD}metadata: main\n"),
+            vec!["a.yaml:3:11: metadata: expected a mapping, found the string \"main\""],
+            true,
+            0,
+        ),
+        (
+            &format!("{}status:\n  ready: true\n", good("main")),
+            vec!["a.yaml:4:1: status: status is written by Seawall: remove it"],
+            false,
+            1,
+        ),
+        (
+            &format!("{}specs:\n  a: 1\n", good("main")),
+            vec![
+                "a.yaml:4:1: specs: unknown field \"specs\": did you mean \"spec\"? valid: apiVersion, kind, metadata, spec",
+            ],
+            false,
+            1,
+        ),
+        (
+            &format!(
+                "{HEAD}metadata: {{name: main, label: {{}}, labels: {{a: 1, b: true, c: [], d: x}}, annotations: []}}\n"
+            ),
+            vec![
+                "a.yaml:3:24: metadata.label: unknown field \"label\": did you mean \"labels\"? valid: name, labels, annotations",
+                "a.yaml:3:47: metadata.labels.a: expected a string, found the number 1: put it in quotes: \"1\"",
+                "a.yaml:3:53: metadata.labels.b: expected a string, found true: put it in quotes: \"true\"",
+                "a.yaml:3:62: metadata.labels.c: expected a string, found a list",
+                "a.yaml:3:86: metadata.annotations: expected a mapping of strings, found a list",
+            ],
+            false,
+            1,
+        ),
+        (
+            &format!("{}spec:\n  a: 1\n  a: 2\n", good("main")),
+            vec!["a.yaml:6:3: spec.a: the key is given twice, first at a.yaml:5:3"],
+            false,
+            1,
+        ),
+        ("a: 1\n\tb: 2\n", vec!["a.yaml:2:1: a tab cannot indent YAML: use spaces"], true, 0),
+    ] {
+        let loaded = texts(&[("a.yaml", text), ("b.yaml", &good("fine"))]);
+        assert_eq!(said(&loaded), want, "{text}");
+        assert_eq!(loaded.is_unknown("a.yaml"), broken, "{text}");
+        assert_eq!(loaded.rejected.len(), rejected, "{text}");
+        // Nothing hurts the file beside it.
+        assert_eq!(names(&loaded), ["postgres/fine b.yaml"], "{text}");
+        assert!(!loaded.is_unknown("b.yaml"));
+    }
+}
+
+#[test]
+fn a_broken_end_makes_the_whole_file_unknown_but_a_bad_head_does_not_take_the_others() {
+    let loaded = texts(&[("a.yaml", &format!("{}---\na: [\n", good("main")))]);
+    assert!(loaded.documents.is_empty() && loaded.is_unknown("a.yaml"));
+    let loaded = texts(&[("a.yaml", &format!("{}---\nkind: X\n", good("main")))]);
+    assert_eq!(names(&loaded), ["postgres/main a.yaml"]);
+    assert!(loaded.is_unknown("a.yaml"));
+}
+
+#[test]
+fn the_same_object_twice_names_both_places() {
+    let twice = format!("{}---\n{}", good("main"), good("main"));
+    let bad = good("main").replace("v1", "v0");
+    let loaded = texts(&[("b.yaml", &twice), ("a.yml", &good("main")), ("c.yaml", &bad)]);
+    let places: Vec<String> = loaded.duplicates.values().flatten().map(ToString::to_string).collect();
+    assert_eq!(places, ["a.yml:1:1", "b.yaml:1:1", "b.yaml:5:1", "c.yaml:1:1"]);
+    assert_eq!(loaded.documents.len(), 3, "all contenders stay");
+    let said = said(&loaded);
+    assert_eq!(said.len(), 4, "{said:?}");
+    assert_eq!(
+        said[0],
+        "b.yaml:1:1: metadata.name: postgres/main is already defined at a.yml:1:1: give one of them another name or remove it"
+    );
+    // Another kind of the same name is another object.
+    let catalog = good("main").replace("Postgres", "ImageCatalog");
+    assert!(texts(&[("a.yaml", &good("main")), ("b.yaml", &catalog)]).duplicates.is_empty());
+}
+
+#[test]
+fn ten_thousand_documents_are_read_and_too_many_are_refused_whole() {
+    let start = Instant::now();
+    let many: String = (0..10_000).map(|n| format!("---\n{}", good(&format!("n{n}")))).collect();
+    assert!(many.len() < MAX_FILE as usize);
+    let loaded = texts(&[("a.yaml", &many)]);
+    assert_eq!((loaded.documents.len(), loaded.problems.len()), (10_000, 0));
+    let other = many.replace("name: n", "name: m");
+    let third = good("late");
+    let loaded = texts(&[("a.yaml", &many), ("b.yaml", &other), ("c.yaml", &third)]);
+    assert_eq!(loaded.documents.len(), 20_000);
+    assert_eq!(said(&loaded), ["c.yaml: not read: there are more than 20000 documents in all files"]);
+    assert!(loaded.is_unknown("c.yaml"));
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    let wrong = "---\n[]\n".repeat(10_000);
+    let loaded = texts(&[("a.yaml", &wrong)]);
+    assert_eq!(loaded.problems.len(), MAX_PROBLEMS + 1);
+}
+
+#[test]
+fn folders_links_and_editor_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    fs::create_dir_all(root.join("sub/deep")).unwrap();
+    fs::create_dir_all(root.join(".git")).unwrap();
+    fs::create_dir_all(root.join("..2026_01")).unwrap();
+    fs::create_dir_all(root.join("folder.yaml")).unwrap();
+    symlink("..2026_01", root.join("..data")).unwrap();
+    symlink("..data/k8s.yaml", root.join("k8s.yaml")).unwrap();
+    symlink(root, root.join("sub/loop")).unwrap();
+    symlink("deep", root.join("sub/zz-same-again")).unwrap();
+    for (path, name) in [
+        ("b.yaml", "b"),
+        ("sub/a.yml", "a"),
+        ("sub/deep/c.yaml", "c"),
+        ("folder.yaml/d.yaml", "d"),
+        ("..2026_01/k8s.yaml", "k8s"),
+        (".git/x.yaml", "x"),
+        (".hidden.yaml", "x"),
+        (".#b.yaml", "x"),
+        ("#b.yaml#", "x"),
+        ("b.yaml~", "x"),
+        (".b.yaml.swp", "x"),
+        ("b.yaml.tmp", "x"),
+        ("4913", "x"),
+        ("README.md", "x"),
+        ("b.json", "x"),
+    ] {
+        fs::write(root.join(path), good(name)).unwrap();
+    }
+    let loaded = load_dir(root);
+    assert_eq!(said(&loaded), Vec::<String>::new());
+    assert_eq!(
+        names(&loaded),
+        [
+            "postgres/b b.yaml",
+            "postgres/d folder.yaml/d.yaml",
+            "postgres/k8s k8s.yaml",
+            "postgres/a sub/a.yml",
+            "postgres/c sub/deep/c.yaml"
+        ]
+    );
+    assert_eq!(loaded, load_dir(root), "the same files give the same answer");
+}
+
+#[test]
+fn what_cannot_be_read_is_unknown_and_never_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    assert_eq!(load_dir(root).directory, Directory::Empty);
+    assert_eq!(load_dir(&root.join("none")).directory, Directory::Missing);
+    assert!(load_dir(&root.join("none")).is_unknown("a.yaml"));
+    fs::write(root.join("file"), "").unwrap();
+    assert!(matches!(load_dir(&root.join("file")).directory, Directory::Unreadable(_)));
+
+    fs::write(root.join("good.yaml"), good("good")).unwrap();
+    fs::write(root.join("binary.yaml"), b"\x7fELF\0\0").unwrap();
+    fs::write(root.join("latin1.yaml"), b"a: \xe4\n").unwrap();
+    symlink("nowhere", root.join("link.yaml")).unwrap();
+    symlink("nowhere", root.join("folder")).unwrap();
+    symlink("self.yaml", root.join("self.yaml")).unwrap();
+    let huge = fs::File::create(root.join("huge.yaml")).unwrap();
+    huge.set_len(100 << 20).unwrap();
+    assert!(
+        std::process::Command::new("mkfifo").arg(root.join("pipe.yaml")).status().unwrap().success(),
+        "mkfifo"
+    );
+    let start = Instant::now();
+    let loaded = load_dir(root);
+    assert!(start.elapsed().as_millis() < 1000, "{:?}", start.elapsed());
+    assert_eq!(names(&loaded), ["postgres/good good.yaml"]);
+    let said = said(&loaded);
+    for (file, want) in [
+        ("binary.yaml", "binary file, not YAML text"),
+        ("latin1.yaml", "not UTF-8 text: byte 0xe4"),
+        ("link.yaml", "cannot be read: the link leads nowhere"),
+        ("self.yaml", "cannot be read: "),
+        ("huge.yaml", "104857600 bytes; at most 1048576 are read of one file"),
+        ("pipe.yaml", "not a regular file"),
+        ("folder/", "cannot be read: the link leads nowhere"),
+    ] {
+        assert!(said.iter().any(|line| line.starts_with(file) && line.contains(want)), "{file}: {said:#?}");
+        assert!(loaded.is_unknown(file), "{file}");
+    }
+    assert_eq!(said.len(), 7, "{said:#?}");
+    assert!(loaded.is_unknown("folder/inside.yaml"));
+    assert!(!loaded.is_unknown("good.yaml") && !loaded.is_unknown("was-removed.yaml"));
+}
+
+#[test]
+fn a_file_or_folder_without_permission_is_unknown() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    fs::create_dir(root.join("closed")).unwrap();
+    fs::write(root.join("a.yaml"), good("a")).unwrap();
+    let lock = |mode: u32| {
+        for name in ["closed", "a.yaml"] {
+            fs::set_permissions(root.join(name), fs::Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    lock(0o000);
+    // Root may read everything: then there is nothing to see.
+    let held = fs::read(root.join("a.yaml")).is_err();
+    let loaded = load_dir(root);
+    lock(0o700);
+    if held {
+        assert!(loaded.is_unknown("a.yaml") && loaded.is_unknown("closed/b.yaml"));
+        assert_eq!(loaded.problems.len(), 2);
+    }
+}
+
+#[test]
+fn a_scan_that_hits_a_limit_knows_that_it_is_not_complete() {
+    let dir = tempfile::tempdir().unwrap();
+    for n in 0..33 {
+        fs::write(dir.path().join(format!("{n:02}.yaml")), "#".repeat(MAX_FILE as usize)).unwrap();
+    }
+    let loaded = load_dir(dir.path());
+    assert!(!loaded.complete && loaded.files.len() == 32);
+    assert!(
+        said(&loaded)[0].starts_with("32.yaml: not read, nor what comes after it"),
+        "{:?}",
+        said(&loaded)
+    );
+    assert!(loaded.is_unknown("32.yaml") && !loaded.is_unknown("31.yaml"));
+}

@@ -1,0 +1,391 @@
+//! One YAML text → JSON values, and where every field of them stands. The only file that names the
+//! YAML parser.
+//!
+//! It must never recurse deeper, keep more nodes or copy more through aliases than its limits say,
+//! whatever the text is, and never know what a field means.
+
+use crate::core::path;
+use crate::core::problem::{Place, Problem};
+use crate::core::resource::FieldAt;
+use crate::manifest::scalar::plain;
+use crate::manifest::suggest::quoted;
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// Mappings and lists inside each other.
+pub const MAX_DEPTH: usize = 32;
+/// Nodes written out in one document.
+pub const MAX_NODES: usize = 100_000;
+/// Nodes of one document that are copied in through aliases.
+pub const MAX_ALIAS_NODES: usize = 10_000;
+/// Bytes of text of one document that are copied in through aliases.
+const MAX_ALIAS_BYTES: usize = 1 << 20;
+
+/// One document of a text.
+#[derive(Debug)]
+pub struct YamlDocument {
+    pub value: Value,
+    pub place: Place,
+    /// By field path, see [`path`].
+    pub places: BTreeMap<String, FieldAt>,
+    /// What is wrong in this document alone; `value` then lacks what could not be said in JSON.
+    pub problems: Vec<Problem>,
+}
+
+/// What a text holds; documents without content are left out.
+#[derive(Debug, Default)]
+pub struct Parsed {
+    pub documents: Vec<YamlDocument>,
+    /// Why the text could not be read to its end.
+    pub broken: Option<Problem>,
+}
+
+/// Reads one text; `file` is the name for the problems.
+#[must_use]
+pub fn parse(file: &str, bytes: &[u8]) -> Parsed {
+    let mut parsed = Parsed::default();
+    let result = text(file, bytes).and_then(|text| documents(file, text, &mut parsed.documents));
+    parsed.broken = result.err();
+    parsed
+}
+
+/// The bytes as text, if they are one that YAML allows.
+fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Problem> {
+    let at = |offset: usize| {
+        let before = &bytes[..offset];
+        let start = before.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+        let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
+        let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
+        Place { file: file.to_owned(), line, column }
+    };
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(Problem::new(at(0), "", "not UTF-8 text: it is UTF-16").nearest("save it as UTF-8"));
+    }
+    if let Some(offset) = bytes.iter().position(|&b| b == 0) {
+        return Err(Problem::new(at(offset), "", "binary file, not YAML text: it has a zero byte"));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let offset = error.valid_up_to();
+        let what = format!("not UTF-8 text: byte 0x{:02x} cannot stand here", bytes[offset]);
+        Problem::new(at(offset), "", what).nearest("save it as UTF-8")
+    })?;
+    let control = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}');
+    if let Some((offset, c)) = text.char_indices().find(|&(_, c)| control(c)) {
+        let what = format!("control character U+{:04X} cannot stand in YAML text", u32::from(c));
+        return Err(Problem::new(at(offset), "", what));
+    }
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+fn documents(file: &str, text: &str, into: &mut Vec<YamlDocument>) -> Result<(), Problem> {
+    let mut parser = Parser::new_from_str(text);
+    while let Some((event, _)) = next(file, text, &mut parser)? {
+        if !matches!(event, Event::DocumentStart(_)) {
+            continue;
+        }
+        let mut reader = Reader::new(file, text, parser);
+        let (event, span) = reader.next()?;
+        let place = reader.place(span);
+        let value = reader.node(event, span, "", 0)?;
+        if !value.is_null() || !reader.problems.is_empty() {
+            into.push(YamlDocument { value, place, places: reader.places, problems: reader.problems });
+        }
+        parser = reader.parser;
+    }
+    Ok(())
+}
+
+type Events<'a> = Parser<'a, StrInput<'a>>;
+
+fn next<'a>(file: &str, text: &str, parser: &mut Events<'a>) -> Result<Option<(Event<'a>, Span)>, Problem> {
+    parser.next_event().transpose().map_err(|error| broken(file, text, &error))
+}
+
+/// The parser's complaint, with what helps most often.
+fn broken(file: &str, text: &str, error: &ScanError) -> Problem {
+    let (line, column) = (error.marker().line(), error.marker().col() + 1);
+    let mut place = Place { file: file.to_owned(), line, column };
+    // The parser points at where the scalar or block began; the tab itself may come later.
+    let tab = |line: &str| line.chars().take_while(|c| c.is_whitespace()).position(|c| c == '\t');
+    let mut lines = text.lines().enumerate().skip(line.saturating_sub(1)).take(2);
+    if let Some((index, column)) = lines.find_map(|(index, line)| Some((index, tab(line)?))) {
+        (place.line, place.column) = (index + 1, column + 1);
+        return Problem::new(place, "", "a tab cannot indent YAML").nearest("use spaces");
+    }
+    if error.info().contains("recursion limit") {
+        return Problem::new(place, "", format!("nested deeper than {MAX_DEPTH} levels"));
+    }
+    Problem::new(place, "", format!("broken YAML: {}", error.info()))
+}
+
+struct Reader<'a> {
+    file: &'a str,
+    text: &'a str,
+    parser: Events<'a>,
+    /// Anchors that are complete; one inside of itself is not.
+    anchors: BTreeMap<usize, Value>,
+    places: BTreeMap<String, FieldAt>,
+    problems: Vec<Problem>,
+    /// Above zero inside values that are thrown away: their fields have no place.
+    muted: usize,
+    nodes: usize,
+    alias_nodes: usize,
+    alias_bytes: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn new(file: &'a str, text: &'a str, parser: Events<'a>) -> Self {
+        Self {
+            file,
+            text,
+            parser,
+            anchors: BTreeMap::new(),
+            places: BTreeMap::new(),
+            problems: Vec::new(),
+            muted: 0,
+            nodes: 0,
+            alias_nodes: 0,
+            alias_bytes: 0,
+        }
+    }
+
+    fn next(&mut self) -> Result<(Event<'a>, Span), Problem> {
+        next(self.file, self.text, &mut self.parser)?.ok_or_else(|| {
+            let place = Place { file: self.file.to_owned(), line: 0, column: 0 };
+            Problem::new(place, "", "broken YAML: the text ends too early")
+        })
+    }
+
+    fn place(&self, span: Span) -> Place {
+        Place { file: self.file.to_owned(), line: span.start.line(), column: span.start.col() + 1 }
+    }
+
+    fn wrong(&mut self, span: Span, path: &str, what: impl Into<String>) {
+        let problem = Problem::new(self.place(span), path, what);
+        self.problems.push(problem);
+    }
+
+    /// Notes where a field stands, `key` being where its key is.
+    fn note(&mut self, path: &str, key: Span, value: Span) {
+        if self.muted == 0 {
+            let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+            let at = FieldAt {
+                line: number(value.start.line()),
+                column: number(value.start.col() + 1),
+                key_line: number(key.start.line()),
+                key_column: number(key.start.col() + 1),
+            };
+            self.places.insert(path.to_owned(), at);
+        }
+    }
+
+    /// The node that begins with `event`. An error ends the reading of the whole text.
+    fn node(&mut self, event: Event<'a>, span: Span, path: &str, depth: usize) -> Result<Value, Problem> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            let what = format!("the document has more than {MAX_NODES} nodes");
+            return Err(Problem::new(self.place(span), path, what));
+        }
+        if depth > MAX_DEPTH {
+            let what = format!("nested deeper than {MAX_DEPTH} levels");
+            return Err(Problem::new(self.place(span), "", what));
+        }
+        let (value, anchor) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let value = scalar(&text, style, tag.as_deref()).unwrap_or_else(|what| {
+                    self.wrong(span, path, what);
+                    Value::Null
+                });
+                (value, anchor)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.collection_tag(span, path, tag.as_deref(), "seq");
+                (self.sequence(path, depth)?, anchor)
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.collection_tag(span, path, tag.as_deref(), "map");
+                (self.mapping(path, depth)?, anchor)
+            }
+            Event::Alias(anchor) => (self.alias(anchor, span, path)?, 0),
+            _ => return Err(Problem::new(self.place(span), path, "broken YAML: a value is missing")),
+        };
+        if anchor > 0 {
+            self.anchors.insert(anchor, value.clone());
+        }
+        Ok(value)
+    }
+
+    fn collection_tag(&mut self, span: Span, path: &str, tag: Option<&Tag>, own: &str) {
+        if let Some(tag) = tag.filter(|tag| !(tag.is_yaml_core_schema() && tag.suffix == own)) {
+            self.wrong(span, path, format!("the tag {} is not known here", quoted(&tag.to_string())));
+        }
+    }
+
+    fn alias(&mut self, anchor: usize, span: Span, path: &str) -> Result<Value, Problem> {
+        let Some(value) = self.anchors.get(&anchor) else {
+            self.wrong(span, path, "the alias refers to an anchor around it or in another document");
+            return Ok(Value::Null);
+        };
+        let (nodes, bytes) = weight(value);
+        self.alias_nodes += nodes;
+        self.alias_bytes += bytes;
+        if self.alias_nodes > MAX_ALIAS_NODES || self.alias_bytes > MAX_ALIAS_BYTES {
+            let what = format!(
+                "the document expands to more than {MAX_ALIAS_NODES} nodes or {MAX_ALIAS_BYTES} bytes through aliases"
+            );
+            return Err(Problem::new(self.place(span), path, what));
+        }
+        Ok(value.clone())
+    }
+
+    fn sequence(&mut self, path: &str, depth: usize) -> Result<Value, Problem> {
+        let mut items = Vec::new();
+        loop {
+            let (event, span) = self.next()?;
+            if matches!(event, Event::SequenceEnd) {
+                return Ok(Value::Array(items));
+            }
+            let path = path::item(path, items.len());
+            self.note(&path, span, span);
+            items.push(self.node(event, span, &path, depth + 1)?);
+        }
+    }
+
+    fn mapping(&mut self, path: &str, depth: usize) -> Result<Value, Problem> {
+        let mut map = Map::new();
+        let mut merges = Vec::new();
+        loop {
+            let (event, key_span) = self.next()?;
+            if matches!(event, Event::MappingEnd) {
+                break;
+            }
+            let merge = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<");
+            let key = self.key(event, key_span, path, depth)?;
+            let (event, span) = self.next()?;
+            let Some(key) = key.filter(|_| !merge) else {
+                let value = self.discarded(event, span, path, depth)?;
+                if merge {
+                    merges.push((key_span, value));
+                }
+                continue;
+            };
+            let path = path::field(path, &key);
+            if map.contains_key(&key) {
+                let first = self.places.get(&path).map_or_else(String::new, |at| {
+                    format!(", first at {}:{}:{}", self.file, at.key_line, at.key_column)
+                });
+                self.wrong(key_span, &path, format!("the key is given twice{first}"));
+                self.discarded(event, span, &path, depth)?;
+                continue;
+            }
+            self.note(&path, key_span, span);
+            let value = self.node(event, span, &path, depth + 1)?;
+            map.insert(key, value);
+        }
+        for (span, value) in merges {
+            self.merge(&mut map, span, path, value);
+        }
+        Ok(Value::Object(map))
+    }
+
+    /// A value whose fields get no places.
+    fn discarded(
+        &mut self,
+        event: Event<'a>,
+        span: Span,
+        path: &str,
+        depth: usize,
+    ) -> Result<Value, Problem> {
+        self.muted += 1;
+        let value = self.node(event, span, path, depth + 1);
+        self.muted -= 1;
+        value
+    }
+
+    /// The text of a key; `None` after a problem. Keys are text in JSON, so `18` is "18".
+    fn key(
+        &mut self,
+        event: Event<'a>,
+        span: Span,
+        path: &str,
+        depth: usize,
+    ) -> Result<Option<String>, Problem> {
+        if let Event::Scalar(text, _, 0, None) = &event {
+            self.nodes += 1;
+            return Ok(Some(text.to_string()));
+        }
+        let written = match &event {
+            Event::Scalar(text, ..) => Some(text.to_string()),
+            _ => None,
+        };
+        match self.discarded(event, span, path, depth)? {
+            Value::String(text) => Ok(Some(text)),
+            Value::Array(_) | Value::Object(_) => {
+                self.wrong(span, path, "a key must be text, not a list or mapping");
+                Ok(None)
+            }
+            other => Ok(Some(written.unwrap_or_else(|| other.to_string()))),
+        }
+    }
+
+    /// `<<`: what the map does not say itself is taken from `value`, a mapping or a list of them.
+    fn merge(&mut self, map: &mut Map<String, Value>, span: Span, path: &str, value: Value) {
+        let sources = match value {
+            Value::Array(items) => items,
+            other => vec![other],
+        };
+        for source in sources {
+            let Value::Object(fields) = source else {
+                self.wrong(span, path, "<< takes a mapping or a list of mappings");
+                return;
+            };
+            for (key, value) in fields {
+                if !map.contains_key(&key) {
+                    self.note(&path::field(path, &key), span, span);
+                    map.insert(key, value);
+                }
+            }
+        }
+    }
+}
+
+/// Nodes and bytes of text in a value.
+fn weight(value: &Value) -> (usize, usize) {
+    match value {
+        Value::String(text) => (1, text.len()),
+        Value::Array(items) => items.iter().map(weight).fold((1, 0), |a, b| (a.0 + b.0, a.1 + b.1)),
+        Value::Object(fields) => fields.iter().fold((1, 0), |sum, (key, value)| {
+            let (nodes, bytes) = weight(value);
+            (sum.0 + nodes, sum.1 + bytes + key.len())
+        }),
+        _ => (1, 0),
+    }
+}
+
+/// A scalar by YAML 1.2's core schema: `yes` and `on` are text.
+fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, String> {
+    let as_text = || Value::String(text.to_owned());
+    let wrong = |tag: &Tag| format!("{} is no value of the tag {}", quoted(text), quoted(&tag.to_string()));
+    match tag {
+        None if style == ScalarStyle::Plain => Ok(plain(text)),
+        None => Ok(as_text()),
+        Some(tag) if tag.is_yaml_core_schema() => {
+            let value = plain(text);
+            match tag.suffix.as_str() {
+                "str" => Ok(as_text()),
+                "int" if value.is_i64() || value.is_u64() => Ok(value),
+                "float" if value.is_number() => Ok(value),
+                "bool" if value.is_boolean() => Ok(value),
+                "null" if value.is_null() => Ok(value),
+                _ => Err(wrong(tag)),
+            }
+        }
+        Some(tag) if tag.handle.is_empty() && tag.suffix == "!" => Ok(as_text()),
+        Some(tag) => Err(format!("the tag {} is not known here", quoted(&tag.to_string()))),
+    }
+}
+
+#[cfg(test)]
+#[path = "yaml_tests.rs"]
+mod tests;

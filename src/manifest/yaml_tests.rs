@@ -1,0 +1,189 @@
+//! What the YAML reader makes of right and of hostile texts.
+
+use super::*;
+use serde_json::json;
+
+fn one(text: &str) -> YamlDocument {
+    let mut parsed = parse("a.yaml", text.as_bytes());
+    assert_eq!(parsed.broken, None, "{text}");
+    assert_eq!(parsed.documents.len(), 1, "{text}");
+    parsed.documents.remove(0)
+}
+
+fn broken(bytes: &[u8]) -> String {
+    parse("a.yaml", bytes).broken.map_or_else(|| "fine".to_owned(), |problem| problem.to_string())
+}
+
+#[test]
+fn scalars_follow_the_core_schema() {
+    for (text, want) in [
+        ("", json!(null)),
+        ("~", json!(null)),
+        ("null", json!(null)),
+        ("true", json!(true)),
+        ("False", json!(false)),
+        ("yes", json!("yes")),
+        ("off", json!("off")),
+        ("18", json!(18)),
+        ("+5", json!(5)),
+        ("-5", json!(-5)),
+        ("0x1F", json!(31)),
+        ("0o17", json!(15)),
+        ("0x+1", json!("0x+1")),
+        ("18446744073709551615", json!(u64::MAX)),
+        ("1.50", json!(1.5)),
+        ("1e3", json!(1000.0)),
+        (".5", json!(0.5)),
+        (".", json!(".")),
+        ("1e999", json!("1e999")),
+        (".inf", json!(".inf")),
+        ("nan", json!("nan")),
+        ("e5", json!("e5")),
+        ("1_000", json!("1_000")),
+        ("5432:5432", json!("5432:5432")),
+        ("2026-01-01", json!("2026-01-01")),
+        ("512Mi", json!("512Mi")),
+        ("\"18\"", json!("18")),
+        ("'true'", json!("true")),
+        ("\"\"", json!("")),
+        ("!!str 18", json!("18")),
+        ("! 18", json!("18")),
+        ("!!float 3", json!(3)),
+        ("\"\\u00e4\\n\"", json!("ä\n")),
+        ("|\n  x\n  y\n", json!("x\ny\n")),
+    ] {
+        let document = one(&format!("a: {text}\nz: 1\n"));
+        assert_eq!(document.value["a"], want, "{text}");
+        assert_eq!(document.problems, vec![], "{text}");
+        assert_eq!(document.value["z"], json!(1), "{text}");
+    }
+}
+
+#[test]
+fn every_field_has_its_place() {
+    let text = "# comment\r\n---\r\nspec:\r\n  resources: {memory: 5,  ä: 1}\r\n  list:\r\n  - x\r\n  - {b.c: 1}\r\n  18: y\r\n";
+    for text in [text.to_owned(), format!("\u{feff}{text}"), text.replace('\r', "")] {
+        let document = one(&text);
+        assert_eq!(document.value["spec"]["18"], json!("y"));
+        assert_eq!((document.place.line, document.place.column), (3, 1));
+        let at = |path: &str| {
+            let at = document.places.get(path).copied().unwrap_or_default();
+            (at.key_line, at.key_column, at.line, at.column)
+        };
+        for (path, want) in [
+            ("spec", (3, 1, 4, 3)),
+            ("spec.resources", (4, 3, 4, 14)),
+            ("spec.resources.memory", (4, 15, 4, 23)),
+            ("spec.resources[\"ä\"]", (4, 27, 4, 30)),
+            ("spec.list[0]", (6, 5, 6, 5)),
+            ("spec.list[1][\"b.c\"]", (7, 6, 7, 11)),
+            ("spec.18", (8, 3, 8, 7)),
+        ] {
+            assert_eq!(at(path), want, "{path} in {:?}", document.places);
+        }
+    }
+}
+
+#[test]
+fn documents_without_content_are_left_out() {
+    let parsed = parse("a.yaml", b"# a\n---\n---\na: 1\n---\n# b\n...\n---\nb: 2\n");
+    assert_eq!(parsed.broken, None);
+    let lines: Vec<usize> = parsed.documents.iter().map(|document| document.place.line).collect();
+    assert_eq!(lines, [4, 9]);
+    assert!(parse("a.yaml", b"").documents.is_empty());
+    assert!(parse("a.yaml", b"# only\n").documents.is_empty());
+}
+
+#[test]
+fn aliases_and_merges_work_within_a_document() {
+    let document =
+        one("a: &a {x: 1, y: 2}\nb: *a\nc: {<<: *a, y: 3}\nd: {<<: [*a, {z: 4}]}\n&k k: *k\n\"<<\": 5\n");
+    assert_eq!(document.problems, vec![]);
+    assert_eq!(document.value["b"], json!({"x": 1, "y": 2}));
+    assert_eq!(document.value["c"], json!({"x": 1, "y": 3}));
+    assert_eq!(document.value["d"], json!({"x": 1, "y": 2, "z": 4}));
+    assert_eq!(document.value["k"], json!("k"));
+    assert_eq!(document.value["<<"], json!(5));
+    let parsed = parse("a.yaml", b"a: &a 1\n---\nb: *a\n");
+    assert_eq!(parsed.documents[1].problems.len(), 1, "no aliases across documents");
+}
+
+#[test]
+fn what_json_cannot_say_is_a_problem_of_its_document() {
+    for (text, want) in [
+        ("a:\n  b: 1\n  b: {c: 1}\n", "a.yaml:3:3: a.b: the key is given twice, first at a.yaml:2:3"),
+        ("{a: 1, \"a\": 2}", "a.yaml:1:8: a: the key is given twice, first at a.yaml:1:2"),
+        ("18: 1\n\"18\": 2\n", "a.yaml:2:1: 18: the key is given twice, first at a.yaml:1:1"),
+        ("a:\n  ? [x]\n  : 1\n", "a.yaml:2:5: a: a key must be text, not a list or mapping"),
+        ("a: &a [*a]\n", "a.yaml:1:8: a[0]: the alias refers to an anchor around it or in another document"),
+        ("a: {<<: 5}\n", "a.yaml:1:5: a: << takes a mapping or a list of mappings"),
+        ("a: !env HOME\n", "a.yaml:1:4: a: the tag \"!env\" is not known here"),
+        ("a: !!int x\n", "a.yaml:1:4: a: \"x\" is no value of the tag \"tag:yaml.org,2002:!int\""),
+        ("a: !x [1]\n", "a.yaml:1:4: a: the tag \"!x\" is not known here"),
+    ] {
+        let document = one(text);
+        let problems: Vec<String> = document.problems.iter().map(ToString::to_string).collect();
+        assert_eq!(problems, [want], "{text}");
+    }
+    // The first one stays, and the place of a twin does not hide it.
+    let document = one("a: {b: 1}\na: {b: 2}\n");
+    assert_eq!(document.value, json!({"a": {"b": 1}}));
+    assert_eq!(document.places["a.b"].line, 1);
+}
+
+#[test]
+fn broken_texts_say_where_and_why() {
+    for (bytes, want) in [
+        (&b"a:\n\tb: 1\n"[..], "a.yaml:2:1: a tab cannot indent YAML: use spaces"),
+        (b"a:\n  b: 1\n \tc: 1\n", "a.yaml:3:2: a tab cannot"),
+        (b"a: [1\n", "a.yaml:"),
+        (b"a: \"x\n", "a.yaml:"),
+        (b"a: b: c\n", "a.yaml:1:"),
+        (b"a: 1\n b: 2\n", "a.yaml:2:"),
+        (b"a: *nope\n", "a.yaml:1:4: broken YAML"),
+        (b"a: 1\nb: \xff\xfe\n", "a.yaml:2:4: not UTF-8 text: byte 0xff cannot stand here: save it as UTF-8"),
+        (b"a: \xc3", "a.yaml:1:4: not UTF-8 text"),
+        (b"\xff\xfea\0", "a.yaml:1:1: not UTF-8 text: it is UTF-16"),
+        (b"\x7fELF\x02\x01\0\0", "a.yaml:1:7: binary"),
+        (b"a: \x1b[31mred\n", "a.yaml:1:4: control character U+001B"),
+    ] {
+        let got = broken(bytes);
+        assert!(got.starts_with(want) && got != "fine", "{:?}: {got}", String::from_utf8_lossy(bytes));
+    }
+}
+
+#[test]
+fn hostile_texts_end_quickly() {
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..20 {
+        let inner = vec![format!("*a{}", level - 1); 10].join(", ");
+        bomb += &format!("a{level}: &a{level} [{inner}]\n");
+    }
+    let big = format!("a: &a \"{}\"\nb: [{}]\n", "x".repeat(500_000), "*a, ".repeat(1000));
+    let merges = format!("a: &a {{x: 1}}\nb: [{}]\n", "{<<: *a}, ".repeat(6000));
+    let through = "the document expands to more than";
+    for (text, want) in [
+        (bomb, through),
+        (big, through),
+        (merges, through),
+        ("[".repeat(33) + &"]".repeat(33), "fine"),
+        ("[".repeat(34) + &"]".repeat(34), "nested deeper than 32 levels"),
+        ("[".repeat(1_000_000), "nested deeper than 32 levels"),
+        ("{a: ".repeat(200_000), "nested deeper than 32 levels"),
+        ("- ".repeat(200_000), "nested deeper than 32 levels"),
+        ("? ".repeat(200_000), "nested deeper than 32 levels"),
+        (format!("[{}]", "1,".repeat(99_999)), "fine"),
+        (format!("[{}]", "1,".repeat(100_000)), "more than 100000 nodes"),
+        ("- a\n".repeat(250_000), "more than 100000 nodes"),
+        ("--- \n".repeat(200_000), "fine"),
+        ("a".repeat(1 << 20), "fine"),
+        (format!("{}: 1", "a".repeat(1 << 20)), "broken YAML"),
+        ("\n".repeat(1 << 20), "fine"),
+        ("&a ".repeat(300_000), "broken YAML"),
+    ] {
+        let start = std::time::Instant::now();
+        let got = broken(text.as_bytes());
+        assert!(got.contains(want), "{}: {got}", &text[..20]);
+        assert!(start.elapsed().as_secs() < 10, "{}: {:?}", &text[..20], start.elapsed());
+    }
+}
