@@ -11,3 +11,4 @@ pub mod suggest;
 pub mod yaml;
 
 mod header;
+mod scalar;

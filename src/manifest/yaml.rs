@@ -7,9 +7,10 @@
 use crate::core::path;
 use crate::core::problem::{Place, Problem};
 use crate::core::resource::FieldAt;
+use crate::manifest::scalar::plain;
 use crate::manifest::suggest::quoted;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// Mappings and lists inside each other.
@@ -383,41 +384,6 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, St
         Some(tag) if tag.handle.is_empty() && tag.suffix == "!" => Ok(as_text()),
         Some(tag) => Err(format!("the tag {} is not known here", quoted(&tag.to_string()))),
     }
-}
-
-fn plain(text: &str) -> Value {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
-        "true" | "True" | "TRUE" => return Value::Bool(true),
-        "false" | "False" | "FALSE" => return Value::Bool(false),
-        _ => {}
-    }
-    number(text).map_or_else(|| Value::String(text.to_owned()), Value::Number)
-}
-
-fn number(text: &str) -> Option<Number> {
-    for (prefix, radix) in [("0x", 16), ("0o", 8)] {
-        if let Some(digits) = text.strip_prefix(prefix) {
-            // from_str_radix would take a sign.
-            let ok = digits.chars().all(|c| c.is_digit(radix));
-            return u64::from_str_radix(digits, radix).ok().filter(|_| ok).map(Number::from);
-        }
-    }
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let digits = unsigned.strip_prefix('.').unwrap_or(unsigned);
-    // Rules out `inf`, `nan` and `e5`, which Rust would take.
-    if !digits.starts_with(|c: char| c.is_ascii_digit())
-        || !unsigned.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '-' | '+'))
-    {
-        return None;
-    }
-    if let Ok(n) = text.parse::<i64>() {
-        return Some(n.into());
-    }
-    if let Ok(n) = text.parse::<u64>() {
-        return Some(n.into());
-    }
-    text.parse::<f64>().ok().and_then(Number::from_f64)
 }
 
 #[cfg(test)]
