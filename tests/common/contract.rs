@@ -7,7 +7,7 @@ use seawall::core::desired::{DesiredContainer, Hardening, PortMap, RestartPolicy
 use seawall::core::names::label;
 use seawall::core::quantity::{Bytes, NanoCpus};
 use seawall::core::resource::Caps;
-use seawall::core::seen::{ContainerState, EngineEvent, LiveUpdate};
+use seawall::core::seen::{ContainerState, EngineEvent, EngineInfo, LiveUpdate, Usage};
 use seawall::docker::fake::FakeDocker;
 use seawall::docker::{Docker, DockerError, ExecRequest, ExecResult, FileToPut};
 use std::collections::BTreeMap;
@@ -65,6 +65,13 @@ impl World {
         }
     }
 
+    /// With the image's own labels, which the engine adds.
+    async fn all_labels(&self, desired: &DesiredContainer) -> BTreeMap<String, String> {
+        let mut labels = self.docker.image(&self.image).await.unwrap().unwrap().labels;
+        labels.extend(desired.all_labels());
+        labels
+    }
+
     async fn running(&self, desired: &DesiredContainer) -> String {
         let id = self.docker.create(desired).await.unwrap();
         self.docker.start(&id).await.unwrap();
@@ -113,6 +120,7 @@ macro_rules! cases {
             engine_tells_about_itself, every_field_comes_back, runs_and_stops, a_name_is_taken_once,
             an_image_must_be_local, a_port_is_taken_by_a_container, a_port_is_taken_by_a_process,
             caps_change_live, caps_change_while_stopped, restart_policy_alone_leaves_caps,
+            memory_in_use_cannot_be_taken_away,
             files_before_the_first_start, files_in_a_volume_outlive_the_container, volumes_keep_old_labels,
             networks_have_exact_names, a_lost_network_cannot_be_started_on, list_is_by_labels_and_ordered,
             inspect_takes_no_prefix, events_tell_of_start_and_die, logs_are_lines, commands_run_inside,
@@ -152,7 +160,7 @@ pub async fn every_field_comes_back(w: &World) {
     let id = w.docker.create(&d).await.unwrap();
     let seen = w.seen(&id).await;
     assert_eq!((seen.id.as_str(), seen.name.as_str()), (id.as_str(), d.name.as_str()));
-    assert_eq!(seen.labels, d.all_labels());
+    assert_eq!(seen.labels, w.all_labels(&d).await);
     assert_eq!((seen.state, seen.exit_code, seen.restart_count), (ContainerState::Created, None, 0));
     assert_eq!((seen.started_at.as_str(), seen.finished_at.as_str(), seen.error.as_str()), ("", "", ""));
     let image = w.docker.image(&w.image).await.unwrap().unwrap();
@@ -189,7 +197,7 @@ pub async fn every_field_comes_back(w: &World) {
         assert!(endpoint.aliases.contains(alias), "{endpoint:?}");
     }
     let row = w.docker.list(&[(label::INSTALLATION, &w.installation)]).await.unwrap().remove(0);
-    assert_eq!((row.id, row.name, row.labels), (id, d.name.clone(), d.all_labels()));
+    assert_eq!((row.id, row.name, row.labels), (id, d.name.clone(), w.all_labels(&d).await));
     assert_eq!((row.state, row.image_id), (ContainerState::Running, image.id));
     assert_eq!((row.networks, row.host_ports), (vec![network.name], vec![d.ports[0].host]));
 }
@@ -323,6 +331,37 @@ pub async fn caps_change_while_stopped(w: &World) {
     assert_eq!(w.docker.usage(&id).await.unwrap().unwrap().memory_limit, None);
 }
 
+pub async fn memory_in_use_cannot_be_taken_away(w: &World) {
+    let mut d = w.container("c");
+    // Held by the shell itself, so that nothing can be given back.
+    d.command =
+        vec!["sh".into(), "-c".into(), format!("x=$(head -c 60000000 /dev/zero | tr '\\0' x); {SERVE}")];
+    let before = Caps { memory: mi(256), swap: None, cpus: None };
+    d.caps = before;
+    let id = w.running(&d).await;
+    if let Some(fake) = &w.fake {
+        let held = Bytes(61_000_000);
+        fake.set_usage(&id, Usage { memory: held, unreclaimable: held, memory_limit: None }).unwrap();
+        fake.set_info(EngineInfo { cgroup_version: 1, ..w.docker.info().await.unwrap() });
+    } else if w.docker.info().await.unwrap().cgroup_version != 1 {
+        // There the engine says yes and the kernel kills: nothing to call safe.
+        return;
+    }
+    let held = async {
+        while w.docker.usage(&id).await.unwrap().unwrap().unreclaimable < Bytes(60_000_000)
+            || w.docker.logs(&id, 1).await.unwrap().is_empty() && w.fake.is_none()
+        {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), held).await.expect("the use shows");
+    let caps = Some(Caps { memory: mi(32), ..before });
+    let error = w.docker.update(&id, &LiveUpdate { caps, restart: None }).await.unwrap_err();
+    assert!(matches!(error, DockerError::MemoryInUse { .. }), "{error:?}");
+    let seen = w.seen(&id).await;
+    assert_eq!((seen.state, seen.caps), (ContainerState::Running, before), "nothing killed, nothing changed");
+}
+
 pub async fn restart_policy_alone_leaves_caps(w: &World) {
     let mut d = w.container("c");
     d.caps = Caps { memory: mi(64), swap: None, cpus: Some(NanoCpus(250_000_000)) };
@@ -405,7 +444,7 @@ pub async fn networks_have_exact_names(w: &World) {
     w.docker.create_network(&format!("{name}-longer"), &w.labels()).await.unwrap();
     assert_eq!(w.docker.networks(&name).await.unwrap(), [], "no part of a name");
     let made = w.docker.create_network(&name, &w.labels()).await.unwrap();
-    assert_eq!(w.docker.networks(&name).await.unwrap(), [made.clone()]);
+    assert_eq!(w.docker.networks(&name).await.unwrap(), std::slice::from_ref(&made));
     assert_eq!((made.driver.as_str(), made.internal, &made.labels), ("bridge", false, &w.labels()));
     let error = w.docker.create_network(&name, &w.labels()).await.unwrap_err();
     assert!(matches!(error, DockerError::NameTaken { .. }), "{error:?}");
@@ -421,6 +460,9 @@ pub async fn networks_have_exact_names(w: &World) {
     assert!(matches!(error, DockerError::WrongState { .. }), "twice: {error:?}");
     let error = w.docker.remove_network(&made.id).await.unwrap_err();
     assert!(matches!(error, DockerError::WrongState { .. }), "in use: {error:?}");
+    let alone = w.running(&w.container("alone")).await;
+    let error = w.docker.connect(&made.id, &alone, &[]).await.unwrap_err();
+    assert!(matches!(error, DockerError::Refused { status: 400, .. }), "has no network: {error:?}");
     w.docker.disconnect(&made.id, &id).await.unwrap();
     assert!(!w.seen(&id).await.networks.contains_key(&name));
     let error = w.docker.disconnect(&made.id, &id).await.unwrap_err();
@@ -491,7 +533,7 @@ pub async fn events_tell_of_start_and_die(w: &World) {
     w.docker.start(&id).await.unwrap();
     let started = next_of(&mut events, &id, "start").await;
     assert_eq!(started.kind, "container");
-    assert_eq!(started.labels, d.all_labels());
+    assert_eq!(started.labels, w.all_labels(&d).await);
     assert_eq!(started.attributes["name"], d.name);
     assert!(started.time_nano > created.time_nano);
     w.docker.stop(&id, Duration::from_secs(1)).await.unwrap();
@@ -616,7 +658,12 @@ pub async fn missing_things_say_so(w: &World) {
     not_found("wait", w.docker.wait(&none, GRACE).await.unwrap_err());
     let request = ExecRequest { argv: vec!["true".to_owned()], ..Default::default() };
     not_found("exec", w.docker.exec(&none, &request, GRACE).await.unwrap_err());
-    let id = w.docker.create(&w.container("c")).await.unwrap();
+    let net = w.docker.create_network(&w.name("net"), &w.labels()).await.unwrap();
+    let id = w.docker.create(&w.container("stopped")).await.unwrap();
+    w.docker.connect(&"0".repeat(64), &id, &[]).await.expect("put off until the start");
+    let mut d = w.container("c");
+    d.network = Some(net.name);
+    let id = w.running(&d).await;
     not_found("connect", w.docker.connect(&"0".repeat(64), &id, &[]).await.unwrap_err());
     not_found("disconnect", w.docker.disconnect(&"0".repeat(64), &id).await.unwrap_err());
 }

@@ -24,7 +24,7 @@ fn engine() -> Arc<FakeDocker> {
         tags: vec![IMAGE.to_owned()],
         digests: Vec::new(),
         env: BTreeMap::new(),
-        labels: BTreeMap::new(),
+        labels: BTreeMap::from([("seawall.dev/managed".to_owned(), "true".to_owned())]),
         volumes: Vec::new(),
         architecture: "amd64".to_owned(),
         user: String::new(),
