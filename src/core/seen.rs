@@ -20,7 +20,7 @@ pub struct EngineInfo {
     pub swap_limit: bool,
     /// `/var/lib/docker` or wherever the engine keeps its data.
     pub root_dir: String,
-    /// Grows with every start of the engine process, as far as it can be told; "" when it cannot.
+    /// The engine's own id; stays the same over its restarts.
     pub id: String,
 }
 

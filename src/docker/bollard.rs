@@ -14,23 +14,20 @@ use crate::docker::archive::{self, Entry};
 use crate::docker::from_api::{self, Host};
 use crate::docker::lines::Lines;
 use crate::docker::map::{self, Call};
+use crate::docker::streams::{Follow, collect, feed, log_options, split, text, until_error};
 use crate::docker::{Docker, DockerError, ExecRequest, ExecResult, FileToPut, Result, to_api};
 use async_trait::async_trait;
-use bollard::container::LogOutput;
 use bollard::errors::Error as ApiError;
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use bollard::models;
 use bollard::query_parameters as query;
+use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
-use futures_util::{Stream, StreamExt};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
-use zeroize::Zeroizing;
 
 /// Reads and small writes.
 const SHORT: Duration = Duration::from_secs(10);
@@ -44,8 +41,6 @@ const AFTER_STOP: Duration = Duration::from_secs(15);
 const AFTER_EXEC: Duration = Duration::from_secs(5);
 /// bollard's own limit must never be the one that fires.
 const NO_OWN_LIMIT: u64 = 7 * 24 * 3600;
-/// Kept of each output of an exec.
-const MAX_OUTPUT: usize = 64 * 1024;
 /// As in the kernel's spirit, only smaller.
 const MAX_LINKS: usize = 8;
 /// Room for tar headers before a file's content.
@@ -359,13 +354,7 @@ impl Docker for BollardDocker {
             Err(e) => return stream::once(async { Err(e) }).boxed(),
         };
         let frames = client.logs(id, Some(log_options(lines, true))).boxed();
-        let follow = Follow {
-            id: id.to_owned(),
-            frames: Some(frames),
-            out: Lines::default(),
-            err: Lines::default(),
-            ready: VecDeque::new(),
-        };
+        let follow = Follow::new(id, frames);
         stream::unfold(follow, |mut f| async move { f.next().await.map(|line| (line, f)) }).boxed()
     }
 
@@ -504,98 +493,4 @@ impl Docker for BollardDocker {
             Err(e) => Err(map::error(call, e)),
         }))
     }
-}
-
-/// Ends after the first error.
-fn until_error<T: Send + 'static>(
-    items: impl Stream<Item = Result<T>> + Send + 'static,
-) -> BoxStream<'static, Result<T>> {
-    items
-        .scan(false, |failed, item| {
-            let over = std::mem::replace(failed, item.is_err());
-            std::future::ready((!over).then_some(item))
-        })
-        .boxed()
-}
-
-fn log_options(lines: usize, follow: bool) -> query::LogsOptions {
-    query::LogsOptionsBuilder::default()
-        .stdout(true)
-        .stderr(true)
-        .follow(follow)
-        .tail(&lines.to_string())
-        .build()
-}
-
-/// Puts the lines that a frame completes behind the others.
-fn split(frame: LogOutput, out: &mut Lines, err: &mut Lines, done: &mut impl Extend<String>) {
-    match frame {
-        LogOutput::StdErr { message } => done.extend(err.push(&message)),
-        LogOutput::StdOut { message } | LogOutput::Console { message } => done.extend(out.push(&message)),
-        LogOutput::StdIn { .. } => {}
-    }
-}
-
-/// The state of a followed log.
-struct Follow {
-    id: String,
-    /// `None` after its end.
-    frames: Option<BoxStream<'static, Result<LogOutput, ApiError>>>,
-    out: Lines,
-    err: Lines,
-    ready: VecDeque<String>,
-}
-
-impl Follow {
-    async fn next(&mut self) -> Option<Result<String>> {
-        loop {
-            if let Some(line) = self.ready.pop_front() {
-                return Some(Ok(line));
-            }
-            match self.frames.as_mut()?.next().await {
-                Some(Ok(frame)) => split(frame, &mut self.out, &mut self.err, &mut self.ready),
-                Some(Err(e)) => {
-                    self.frames = None;
-                    return Some(Err(map::error(call("follow logs", "container", &self.id), e)));
-                }
-                None => {
-                    self.frames = None;
-                    self.ready.extend(self.out.finish());
-                    self.ready.extend(self.err.finish());
-                    return self.ready.pop_front().map(Ok);
-                }
-            }
-        }
-    }
-}
-
-/// Writes standard input and closes it. A command that ends without reading it is not an error.
-async fn feed(mut input: Pin<Box<dyn AsyncWrite + Send>>, stdin: Option<&Zeroizing<Vec<u8>>>) {
-    if let Some(stdin) = stdin
-        && input.write_all(stdin).await.is_ok()
-    {
-        let _ = input.shutdown().await;
-    }
-}
-
-/// Both outputs to their ends, each cut.
-async fn collect(
-    mut output: Pin<Box<dyn Stream<Item = Result<LogOutput, ApiError>> + Send>>,
-) -> Result<(Vec<u8>, Vec<u8>), ApiError> {
-    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    while let Some(frame) = output.next().await {
-        let (to, message) = match frame? {
-            LogOutput::StdErr { message } => (&mut stderr, message),
-            LogOutput::StdOut { message } | LogOutput::Console { message } | LogOutput::StdIn { message } => {
-                (&mut stdout, message)
-            }
-        };
-        let room = MAX_OUTPUT.saturating_sub(to.len());
-        to.extend_from_slice(&message[..message.len().min(room)]);
-    }
-    Ok((stdout, stderr))
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

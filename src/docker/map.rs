@@ -86,8 +86,10 @@ pub(super) fn refused(call: Call<'_>, status: u16, detail: String) -> DockerErro
     if has(&["unable to set memory limit to"]) {
         return DockerError::MemoryInUse { detail };
     }
-    // "network x not found" on start is not the container: its network went away.
-    if status == 404 && (has(&["no such "]) || call.kind == "network" && has(&["not found"])) {
+    // "network x not found" on start is not the container: its network went away. A missing file is
+    // not the container either.
+    let thing = has(&["no such "]) && !has(&["no such file"]);
+    if status == 404 && (thing || call.kind == "network" && has(&["not found"])) {
         return DockerError::NotFound { what: call.what() };
     }
     if has(&["volume is in use", "has active endpoints", "already exists in network"])
@@ -150,6 +152,8 @@ mod tests {
             (container, 404, "No such container: x", "NotFound"),
             (container, 404, "network abc not found", "Refused"),
             (container, 404, "failed to set up container networking: network abc not found", "Refused"),
+            (container, 404, "Could not find the file /x in container 9", "Refused"),
+            (container, 404, "lstat /x: no such file or directory", "Refused"),
             (network, 404, "network abc not found", "NotFound"),
             (network, 404, "No such network: n", "NotFound"),
             (

@@ -10,6 +10,7 @@ pub mod fake;
 mod from_api;
 mod lines;
 mod map;
+mod streams;
 mod to_api;
 
 pub use self::bollard::BollardDocker;
@@ -151,8 +152,9 @@ pub trait Docker: Send + Sync + 'static {
 
     /// All networks of exactly this name (Docker 20.10 allows several), ordered by id.
     async fn networks(&self, name: &str) -> Result<Vec<SeenNetwork>>;
-    /// A user-defined bridge.
+    /// A user-defined bridge. Two creators at once can make two of one name on Docker 20.10.
     async fn create_network(&self, name: &str, labels: &BTreeMap<String, String>) -> Result<SeenNetwork>;
+    /// Gone already is success.
     async fn remove_network(&self, id: &str) -> Result<()>;
     async fn connect(&self, network_id: &str, container: &str, aliases: &[String]) -> Result<()>;
     async fn disconnect(&self, network_id: &str, container: &str) -> Result<()>;

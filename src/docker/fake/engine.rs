@@ -1,5 +1,7 @@
-//! The state of the fake engine and what each call does to it. Synchronous and infallible but for
-//! what the real engine refuses. No call but `list` and `volumes` looks at more than its own object.
+//! The state of the fake engine and what calls on containers do to it. Synchronous, and infallible
+//! but for what the real engine refuses. Only listing calls look at more than their own object.
+
+mod objects;
 
 use crate::core::desired::DesiredContainer;
 use crate::core::quantity::{Bytes, NanoCpus};
@@ -10,7 +12,6 @@ use crate::core::seen::{
 };
 use crate::docker::{DockerError, FileToPut, Result};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use zeroize::Zeroizing;
 
 /// What the real engine keeps for replay.
 const REPLAY: usize = 256;
@@ -240,7 +241,8 @@ impl State {
     }
 
     pub fn create(&mut self, d: &DesiredContainer) -> Result<String> {
-        let Some(image_id) = self.image(&d.image).map(|i| i.id.clone()) else {
+        let Some((image_id, mut labels)) = self.image(&d.image).map(|i| (i.id.clone(), i.labels.clone()))
+        else {
             return Err(DockerError::ImageMissing { reference: d.image.clone() });
         };
         self.check_caps("create a container", &d.caps)?;
@@ -267,13 +269,15 @@ impl State {
             SeenEndpoint { network_id: String::new(), ip: String::new(), aliases: sorted(&d.aliases) };
         let mut port_bindings = d.ports.clone();
         port_bindings.sort_unstable();
+        // A container has its image's labels too.
+        labels.extend(d.all_labels());
         let hard = &d.hardening;
         let seen = SeenContainer {
             id: id.clone(),
             name: d.name.clone(),
             image_id,
             image_ref: d.image.clone(),
-            labels: d.all_labels(),
+            labels,
             state: ContainerState::Created,
             exit_code: None,
             oom_killed: false,
@@ -521,220 +525,5 @@ impl State {
 
     pub fn logs(&self, id: &str) -> Result<&[String]> {
         Ok(&self.get(id)?.logs)
-    }
-
-    // Files
-
-    /// The volume that a path of a container lies in.
-    fn volume_at(seen: &SeenContainer, path: &str) -> Option<String> {
-        let below = |m: &&SeenMount| path.strip_prefix(&m.path).is_some_and(|rest| rest.starts_with('/'));
-        seen.mounts.iter().filter(below).max_by_key(|m| m.path.len()).map(|m| m.volume.clone())
-    }
-
-    pub fn put_files(&mut self, id: &str, files: &[FileToPut]) -> Result<()> {
-        let id = self.id_of(id)?;
-        for file in files {
-            let volume = Self::volume_at(&self.get(&id)?.seen, &file.path);
-            let into = match volume {
-                Some(volume) => &mut self.volumes.entry(volume).or_default().files,
-                None => &mut self.get_mut(&id)?.files,
-            };
-            into.insert(file.path.clone(), file.clone());
-        }
-        Ok(())
-    }
-
-    pub fn laid(&self, id: &str, path: &str) -> Result<Option<FileToPut>> {
-        let c = self.get(id)?;
-        let from = match Self::volume_at(&c.seen, path) {
-            Some(volume) => self.volumes.get(&volume).map(|v| &v.files),
-            None => Some(&c.files),
-        };
-        Ok(from.and_then(|files| files.get(path)).cloned())
-    }
-
-    pub fn file(&self, id: &str, path: &str) -> Result<Option<Vec<u8>>> {
-        if let Some(file) = self.laid(id, path)? {
-            return Ok(Some(file.content.to_vec()));
-        }
-        let of_image = self.image_files.get(&self.get(id)?.seen.image_id);
-        Ok(of_image.and_then(|files| files.get(path)).cloned())
-    }
-
-    pub fn write(&mut self, id: &str, path: &str, content: &[u8]) -> Result<()> {
-        let content = Zeroizing::new(content.to_vec());
-        self.put_files(id, &[FileToPut { path: path.into(), mode: 0o644, uid: 0, gid: 0, content }])
-    }
-
-    pub fn add_image_file(&mut self, image: &str, path: &str, content: &[u8]) {
-        if let Some(id) = self.references.get(image) {
-            self.image_files.entry(id.clone()).or_default().insert(path.into(), content.to_vec());
-        }
-    }
-
-    // Images
-
-    pub fn add_image(&mut self, image: SeenImage) {
-        for reference in image.tags.iter().chain(&image.digests).chain([&image.id]) {
-            self.references.insert(reference.clone(), image.id.clone());
-        }
-        self.images.insert(image.id.clone(), image);
-    }
-
-    pub fn remove_image(&mut self, reference: &str) {
-        if let Some(id) = self.references.remove(reference) {
-            self.references.retain(|_, to| *to != id);
-            self.images.remove(&id);
-        }
-    }
-
-    pub fn add_remote_image(&mut self, image: SeenImage) {
-        for tag in &image.tags {
-            self.remote.insert(tag.clone(), image.clone());
-        }
-    }
-
-    pub fn image(&self, reference: &str) -> Option<&SeenImage> {
-        self.references.get(reference).and_then(|id| self.images.get(id))
-    }
-
-    pub fn pull(&mut self, reference: &str) -> Result<()> {
-        let Some(image) = self.remote.get(reference).cloned() else {
-            return Err(refused("pull an image", 404, format!("pull access denied for {reference}")));
-        };
-        self.add_image(image);
-        self.emit("image", "pull", reference, &BTreeMap::new(), &[]);
-        Ok(())
-    }
-
-    // Volumes
-
-    pub fn volume(&self, name: &str) -> Option<SeenVolume> {
-        self.volumes.get(name).and_then(|v| v.seen.clone())
-    }
-
-    pub fn volumes(&self, labels: &[(&str, &str)]) -> Vec<SeenVolume> {
-        self.volumes.values().filter_map(|v| v.seen.clone()).filter(|v| carries(&v.labels, labels)).collect()
-    }
-
-    /// An existing one comes back with its old labels.
-    pub fn create_volume(&mut self, name: &str, labels: &BTreeMap<String, String>) -> SeenVolume {
-        if let Some(seen) = self.volume(name) {
-            return seen;
-        }
-        let mountpoint = format!("{}/volumes/{name}/_data", self.info.root_dir);
-        let seen = SeenVolume { name: name.to_owned(), labels: labels.clone(), mountpoint };
-        self.volumes.entry(name.to_owned()).or_default().seen = Some(seen.clone());
-        self.emit("volume", "create", name, &BTreeMap::new(), &[]);
-        seen
-    }
-
-    pub fn remove_volume(&mut self, name: &str) -> Result<()> {
-        let Some(volume) = self.volumes.get(name) else { return Ok(()) };
-        if !volume.users.is_empty() {
-            let detail = format!("remove {name}: volume is in use - {:?}", volume.users);
-            return Err(DockerError::WrongState { what: format!("volume {name}"), detail });
-        }
-        self.volumes.remove(name);
-        self.emit("volume", "destroy", name, &BTreeMap::new(), &[]);
-        Ok(())
-    }
-
-    // Networks
-
-    pub fn networks(&self, name: &str) -> Vec<SeenNetwork> {
-        self.networks.values().filter(|n| n.name == name).cloned().collect()
-    }
-
-    pub fn create_network(&mut self, name: &str, labels: &BTreeMap<String, String>) -> Result<SeenNetwork> {
-        if !self.networks(name).is_empty() {
-            let detail = format!("network with name {name} already exists");
-            return Err(DockerError::NameTaken { name: name.to_owned(), detail });
-        }
-        Ok(self.add_network(name, labels))
-    }
-
-    /// Also a second one of the same name.
-    pub fn add_network(&mut self, name: &str, labels: &BTreeMap<String, String>) -> SeenNetwork {
-        let seen = SeenNetwork {
-            id: self.next_id(),
-            name: name.to_owned(),
-            labels: labels.clone(),
-            driver: "bridge".into(),
-            internal: false,
-        };
-        self.networks.insert(seen.id.clone(), seen.clone());
-        self.emit("network", "create", &seen.id, &BTreeMap::new(), &[("name", name)]);
-        seen
-    }
-
-    /// Only running containers hold a network.
-    pub fn remove_network(&mut self, id: &str) -> Result<()> {
-        if self.attached.get(id).is_some_and(|here| !here.is_empty()) {
-            let detail = format!("network {id} has active endpoints");
-            return Err(DockerError::WrongState { what: format!("network {id}"), detail });
-        }
-        if self.networks.remove(id).is_some() {
-            self.attached.remove(id);
-            self.emit("network", "destroy", id, &BTreeMap::new(), &[]);
-        }
-        Ok(())
-    }
-
-    fn network_name(&self, id: &str) -> Result<String> {
-        let found = self.networks.get(id).map(|n| n.name.clone());
-        found.ok_or_else(|| DockerError::NotFound { what: format!("network {id}") })
-    }
-
-    pub fn connect(&mut self, network: &str, container: &str, aliases: &[String]) -> Result<()> {
-        let id = self.id_of(container)?;
-        let name = self.network_name(network)?;
-        let seen = &mut self.get_mut(&id)?.seen;
-        if seen.networks.contains_key(&name) {
-            let detail = format!("endpoint with name {} already exists in network {name}", seen.name);
-            return Err(DockerError::WrongState { what: format!("network {network}"), detail });
-        }
-        let mut aliases = aliases.to_vec();
-        aliases.sort();
-        seen.networks.remove("none");
-        let endpoint = SeenEndpoint { network_id: network.to_owned(), ip: String::new(), aliases };
-        seen.networks.insert(name.clone(), endpoint);
-        if self.is_up(&id) {
-            self.attach(&id, &name, network)?;
-        }
-        self.emit("network", "connect", network, &BTreeMap::new(), &[("container", &id), ("name", &name)]);
-        Ok(())
-    }
-
-    pub fn disconnect(&mut self, network: &str, container: &str) -> Result<()> {
-        let id = self.id_of(container)?;
-        let name = self.network_name(network)?;
-        let seen = &mut self.get_mut(&id)?.seen;
-        if seen.networks.remove(&name).is_none() {
-            let detail = format!("container {id} is not connected to network {name}");
-            return Err(DockerError::WrongState { what: format!("network {network}"), detail });
-        }
-        // Ports are published through the network.
-        let ports = if seen.networks.is_empty() { std::mem::take(&mut seen.published) } else { Vec::new() };
-        for port in ports {
-            self.ports.remove(&port.host);
-        }
-        if let Some(here) = self.attached.get_mut(network) {
-            here.remove(&id);
-        }
-        self.emit("network", "disconnect", network, &BTreeMap::new(), &[("container", &id), ("name", &name)]);
-        Ok(())
-    }
-
-    // Ports
-
-    pub fn hold_port(&mut self, port: u16) {
-        self.ports.insert(port, String::new());
-    }
-
-    pub fn free_port(&mut self, port: u16) {
-        if self.ports.get(&port).is_some_and(String::is_empty) {
-            self.ports.remove(&port);
-        }
     }
 }

@@ -1,0 +1,120 @@
+//! The engine's streams: outputs of commands, logs, events. Each is read to its end or first error
+//! and never kept beyond a fixed size.
+
+use crate::docker::Result;
+use crate::docker::lines::Lines;
+use crate::docker::map::{self, Call};
+use bollard::container::LogOutput;
+use bollard::errors::Error as ApiError;
+use bollard::query_parameters as query;
+use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt};
+use std::collections::VecDeque;
+use std::pin::Pin;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use zeroize::Zeroizing;
+
+/// Kept of each output of an exec.
+const MAX_OUTPUT: usize = 64 * 1024;
+
+/// Ends after the first error.
+pub(super) fn until_error<T: Send + 'static>(
+    items: impl Stream<Item = Result<T>> + Send + 'static,
+) -> BoxStream<'static, Result<T>> {
+    items
+        .scan(false, |failed, item| {
+            let over = std::mem::replace(failed, item.is_err());
+            std::future::ready((!over).then_some(item))
+        })
+        .boxed()
+}
+
+pub(super) fn log_options(lines: usize, follow: bool) -> query::LogsOptions {
+    query::LogsOptionsBuilder::default()
+        .stdout(true)
+        .stderr(true)
+        .follow(follow)
+        .tail(&lines.to_string())
+        .build()
+}
+
+/// Puts the lines that a frame completes behind the others.
+pub(super) fn split(frame: LogOutput, out: &mut Lines, err: &mut Lines, done: &mut impl Extend<String>) {
+    match frame {
+        LogOutput::StdErr { message } => done.extend(err.push(&message)),
+        LogOutput::StdOut { message } | LogOutput::Console { message } => done.extend(out.push(&message)),
+        LogOutput::StdIn { .. } => {}
+    }
+}
+
+/// The state of a followed log.
+pub(super) struct Follow {
+    id: String,
+    /// `None` after its end.
+    frames: Option<BoxStream<'static, Result<LogOutput, ApiError>>>,
+    out: Lines,
+    err: Lines,
+    ready: VecDeque<String>,
+}
+
+impl Follow {
+    pub fn new(id: &str, frames: BoxStream<'static, Result<LogOutput, ApiError>>) -> Self {
+        let (out, err) = (Lines::default(), Lines::default());
+        Self { id: id.to_owned(), frames: Some(frames), out, err, ready: VecDeque::new() }
+    }
+
+    pub async fn next(&mut self) -> Option<Result<String>> {
+        loop {
+            if let Some(line) = self.ready.pop_front() {
+                return Some(Ok(line));
+            }
+            match self.frames.as_mut()?.next().await {
+                Some(Ok(frame)) => split(frame, &mut self.out, &mut self.err, &mut self.ready),
+                Some(Err(e)) => {
+                    self.frames = None;
+                    return Some(Err({
+                        let call = Call { doing: "follow logs", kind: "container", name: &self.id };
+                        map::error(call, e)
+                    }));
+                }
+                None => {
+                    self.frames = None;
+                    self.ready.extend(self.out.finish());
+                    self.ready.extend(self.err.finish());
+                    return self.ready.pop_front().map(Ok);
+                }
+            }
+        }
+    }
+}
+
+/// Writes standard input and closes it. A command that ends without reading it is not an error.
+pub(super) async fn feed(mut input: Pin<Box<dyn AsyncWrite + Send>>, stdin: Option<&Zeroizing<Vec<u8>>>) {
+    if let Some(stdin) = stdin
+        && input.write_all(stdin).await.is_ok()
+    {
+        let _ = input.shutdown().await;
+    }
+}
+
+/// Both outputs to their ends, each cut.
+pub(super) async fn collect(
+    mut output: Pin<Box<dyn Stream<Item = Result<LogOutput, ApiError>> + Send>>,
+) -> Result<(Vec<u8>, Vec<u8>), ApiError> {
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    while let Some(frame) = output.next().await {
+        let (to, message) = match frame? {
+            LogOutput::StdErr { message } => (&mut stderr, message),
+            LogOutput::StdOut { message } | LogOutput::Console { message } | LogOutput::StdIn { message } => {
+                (&mut stdout, message)
+            }
+        };
+        let room = MAX_OUTPUT.saturating_sub(to.len());
+        to.extend_from_slice(&message[..message.len().min(room)]);
+    }
+    Ok((stdout, stderr))
+}
+
+pub(super) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
