@@ -172,7 +172,7 @@ fi
 
 if [ "$started" != yes ]; then
   show_log >&2
-  fail "the engine did not answer within $WAIT_SECONDS s; the end of its log is above.
+  fail "the engine did not start, or did not answer within $WAIT_SECONDS s; the end of its log is above.
   Common causes: no cgroups mounted (mount them at /sys/fs/cgroup); not enough privileges (inside a container it must be
   privileged); no iptables in the kernel (SEAWALL_DOCKERD_ARGS=--iptables=false, then without published ports)."
 fi

@@ -13,7 +13,7 @@ pub mod docker;
 pub mod engines;
 pub mod http;
 pub mod manifest;
+pub mod program;
 pub mod secrets;
 pub mod store;
 pub mod telemetry;
-pub mod unwired;

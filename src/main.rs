@@ -4,5 +4,5 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 fn main() -> ExitCode {
-    seawall::cli::main(Arc::new(seawall::unwired::Unwired))
+    seawall::cli::main(Arc::new(seawall::program::Program))
 }

@@ -27,7 +27,7 @@ data, keyFile, installation, dockerHost, manifests.";
 
 /// Databases on plain Docker, as files in git
 #[derive(Debug, Parser)]
-#[command(name = "seawall", version, after_help = AFTER, max_term_width = 100)]
+#[command(name = "seawall", version, after_help = AFTER)]
 pub struct Args {
     #[command(flatten)]
     pub flags: Flags,

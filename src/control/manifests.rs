@@ -246,3 +246,26 @@ fn scan_hash(loaded: &Loaded, host_cpus: Option<u64>, confirmed: Option<&str>) -
         loaded.directory, loaded.files, loaded.complete
     ))
 }
+
+impl Operator {
+    /// Specs of the records alone, for answers without a running operator.
+    pub fn load_offline(&self) {
+        use crate::engines::catalog::{self, Catalog};
+        let mut catalog = Catalog::builtin();
+        let mut state = self.state();
+        for record in state.records.values().filter(|r| r.object.kind == Kind::ImageCatalog) {
+            if let Ok(spec) = catalog::check(&record.document()) {
+                catalog.extend(&spec);
+            }
+        }
+        let against = Against { catalog: &catalog, host_cpus: None };
+        let checked: Vec<_> = state
+            .records
+            .values()
+            .filter(|r| r.object.kind == Kind::Postgres)
+            .filter_map(|r| Some((r.object.clone(), check(&r.document(), &against).ok()?)))
+            .collect();
+        state.checked.extend(checked);
+        state.catalog = Some(catalog);
+    }
+}

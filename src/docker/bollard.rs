@@ -240,7 +240,7 @@ impl Docker for BollardDocker {
 
     async fn remove(&self, id: &str) -> Result<()> {
         let call = call("remove a container", "container", id);
-        let options = query::RemoveContainerOptionsBuilder::default().force(true).v(false).build();
+        let options = query::RemoveContainerOptionsBuilder::default().force(true).v(true).build();
         gone(within(LONG, call, self.client()?.remove_container(id, Some(options))).await)
     }
 

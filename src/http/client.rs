@@ -182,7 +182,7 @@ impl Api for Client {
         Ok(answer.revision)
     }
     async fn plan(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList> {
-        self.post("/v1/plan", &PlanBody { files }, PLAN_TIMEOUT).await
+        self.post("/v1/plan", &PlanBody { files }, PLAN_TIMEOUT + Duration::from_secs(5)).await
     }
     async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done> {
         self.post(&at(object, "/operate"), &OperateBody { operation }, LONG_CALL).await

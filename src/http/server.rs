@@ -53,7 +53,7 @@ pub struct Shared {
     slots: Arc<Semaphore>,
 }
 
-/// Serves until `cancel`; then finishes what is in flight for at most 3 s and removes the socket.
+/// Serves until `cancel`; then finishes what is in flight for at most 4 s and removes the socket.
 ///
 /// # Errors
 /// When the socket cannot be had, or when the server ends by itself.
@@ -66,19 +66,22 @@ pub async fn serve(api: Arc<dyn Api>, socket: &Path, cancel: CancellationToken) 
         .layer(from_fn_with_state(shared, bounded));
     let server =
         axum::serve(listener, router).with_graceful_shutdown(cancel.clone().cancelled_owned()).into_future();
-    let drained = async {
-        cancel.cancelled().await;
-        tokio::time::sleep(DRAIN).await;
-    };
     let ended = tokio::select! {
         ended = server => ended,
-        () = drained => Ok(()),
+        // A client that does not read its answer keeps its connection for ever.
+        () = drained(&cancel, DRAIN + Duration::from_secs(1)) => Ok(()),
     };
     // Somebody may have put another socket there meanwhile; that one is not ours to remove.
     if ours.is_some() && ours == fs::symlink_metadata(socket).map(|m| m.ino()).ok() {
         let _ = fs::remove_file(socket);
     }
     ended.map_err(|source| ServeError::Ended { path: socket.to_owned(), source })
+}
+
+/// A while after the cancellation.
+async fn drained(cancel: &CancellationToken, after: Duration) {
+    cancel.cancelled().await;
+    tokio::time::sleep(after).await;
 }
 
 /// One slot and a time limit for every request.
@@ -91,9 +94,12 @@ async fn bounded(State(shared): State<Shared>, request: Request, next: Next) -> 
     };
     let path = request.uri().path().to_owned();
     let limit = if path == "/v1/plan" { PLAN_TIMEOUT } else { REQUEST_TIMEOUT };
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => unavailable(format!("{path} had no answer within {} s", limit.as_secs())),
+    tokio::select! {
+        response = next.run(request) => response,
+        () = tokio::time::sleep(limit) => {
+            unavailable(format!("{path} had no answer within {} s", limit.as_secs()))
+        }
+        () = drained(&shared.cancel, DRAIN) => unavailable("the operator is leaving".to_owned()),
     }
 }
 

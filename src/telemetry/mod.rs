@@ -32,24 +32,23 @@ pub enum TelemetryError {
         "{LEVEL_VARIABLE}={value:?} is not a log level: {detail}; write error, warn, info, debug or trace"
     )]
     Level { value: String, detail: String },
-    #[error("logging is set up already")]
-    Twice,
 }
 
-/// Sets up logging for the whole process. `level` is what [`LEVEL_VARIABLE`] holds, if anything.
+/// Sets up logging for the whole process; on a second call the first one stays. `level` is what [`LEVEL_VARIABLE`] holds, if anything.
 ///
 /// # Errors
-/// When `level` is not understood, or on a second call.
+/// When `level` is not understood.
 pub fn init(form: Form, level: Option<&str>) -> Result<(), TelemetryError> {
     let value = level.filter(|l| !l.trim().is_empty()).unwrap_or(DEFAULT_LEVEL);
     let filter = EnvFilter::try_new(value)
         .map_err(|e| TelemetryError::Level { value: value.to_owned(), detail: e.to_string() })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match form {
+    // The only error is that a subscriber is there already, as in tests.
+    let _ = match form {
         Form::Json => builder.json().flatten_event(true).with_current_span(true).try_init(),
         Form::Lines { colour } => builder.with_ansi(colour).event_format(Lines).try_init(),
-    }
-    .map_err(|_| TelemetryError::Twice)
+    };
+    Ok(())
 }
 
 /// Time, level, message, fields; the target only where it helps to find a bug.
@@ -94,5 +93,61 @@ where
             }
         }
         writeln!(writer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(colour: bool) -> String {
+        let sink = Sink::default();
+        let writer = sink.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(Level::DEBUG)
+            .with_writer(move || writer.clone())
+            .with_ansi(colour)
+            .event_format(Lines)
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let _span = tracing::info_span!("pass", object = "postgres/main").entered();
+            tracing::info!(port = 5432, "container started");
+            tracing::debug!("looked");
+            tracing::warn!("it says \x1b[2J");
+        });
+        String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn lines_are_for_people() {
+        let text = logged(false);
+        let lines: Vec<&str> = text.lines().map(|l| l.get(9..).unwrap()).collect();
+        assert_eq!(lines[0], "INFO  container started port=5432 object=\"postgres/main\"");
+        assert_eq!(lines[1], "DEBUG seawall::telemetry::tests: looked object=\"postgres/main\"");
+        assert!(!text.contains('\x1b'), "what a terminal would obey is escaped: {text:?}");
+        assert!(logged(true).contains("\x1b[32mINFO \x1b[0m"));
+    }
+
+    #[test]
+    fn a_wrong_level_is_an_error_and_an_empty_one_the_default() {
+        let error = init(Form::Json, Some("seawall=loud")).unwrap_err().to_string();
+        assert!(error.contains("SEAWALL_LOG") && error.contains("write error, warn"), "{error}");
+        assert!(init(Form::Lines { colour: false }, Some(" ")).is_ok());
+        assert!(init(Form::Json, None).is_ok());
     }
 }

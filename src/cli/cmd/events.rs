@@ -38,13 +38,15 @@ pub async fn run(cx: &mut Context, args: EventsArgs) -> Outcome {
         return Ok(0);
     }
     write!(cx.out.stdout, "{}", grid.full(&rows(&events)))?;
+    if !args.watch {
+        return Ok(0);
+    }
     let mut last = events.iter().map(|e| e.sequence).max().unwrap_or(0);
-    while args.watch {
+    loop {
         cx.out.stdout.flush()?;
         revision = api.watch(revision, WATCH_MS).await?;
         let events = api.events(args.object.as_ref(), last).await?;
         write!(cx.out.stdout, "{}", grid.more(&rows(&events)))?;
         last = events.iter().map(|e| e.sequence).max().unwrap_or(last);
     }
-    Ok(0)
 }

@@ -65,8 +65,11 @@ pub async fn run(cx: &mut Context, args: GetArgs) -> Outcome {
         writeln!(cx.out.stderr, "No objects found.")?;
     }
     warnings(cx, &list)?;
+    if !args.watch {
+        return Ok(if list.guard.is_some() { GUARDED } else { 0 });
+    }
     let mut revision = list.revision;
-    while args.watch {
+    loop {
         revision = api.watch(revision, WATCH_MS).await?;
         let list = api.objects().await?;
         let now = what.select(&list);
@@ -78,7 +81,6 @@ pub async fn run(cx: &mut Context, args: GetArgs) -> Outcome {
         cx.out.stdout.flush()?;
         items = now;
     }
-    Ok(if list.guard.is_some() { GUARDED } else { 0 })
 }
 
 struct Printer {

@@ -1,0 +1,36 @@
+//! `seawall validate`: all problems of a directory at once, without engine or store.
+
+use super::api::{ApiError, ErrorCode};
+use super::sources::{Before, read};
+use crate::core::problem::Problem;
+use crate::engines::spec_schemas;
+use crate::manifest::load::{Directory, load_dir};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What a directory of manifests holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Ordered by place.
+    pub problems: Vec<Problem>,
+    /// Good objects.
+    pub objects: usize,
+    pub files: usize,
+}
+
+/// # Errors
+/// When the directory itself cannot be read.
+pub fn validate(dir: &Path) -> Result<Report, ApiError> {
+    let loaded = load_dir(dir);
+    let unreadable =
+        |what: String| Err(ApiError::new(ErrorCode::Invalid, what, "give the directory of the manifests"));
+    match &loaded.directory {
+        Directory::Missing => return unreadable(format!("there is no directory {}", dir.display())),
+        Directory::Unreadable(why) => return unreadable(format!("{} cannot be read: {why}", dir.display())),
+        Directory::Present | Directory::Empty => {}
+    }
+    let (records, schemas) = (BTreeMap::new(), spec_schemas());
+    let before = Before { records: &records, schemas: &schemas, host_cpus: None, prune_confirmed: None };
+    let in_force = read(&loaded, &before);
+    Ok(Report { objects: in_force.documents.len(), files: loaded.files.len(), problems: in_force.problems })
+}

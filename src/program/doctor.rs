@@ -1,0 +1,186 @@
+//! `seawall doctor`: engine, permissions, store, key file, disk, clock. Looks, changes nothing.
+
+use crate::cli::backend::Check;
+use crate::cli::settings::Settings;
+use crate::core::condition::Truth;
+use crate::core::quantity::Bytes;
+use crate::docker::Docker;
+use crate::http::client::Client;
+use crate::secrets::Key;
+use crate::store::{SledStore, StoreError};
+use std::os::unix::fs::PermissionsExt;
+
+/// Below this much free space a write-ahead log can fill the disk within minutes.
+const LITTLE_SPACE: u64 = 2 * Bytes::GI;
+
+fn check(name: &str, ok: Truth, message: impl Into<String>, next: &str) -> Check {
+    Check { name: name.to_owned(), ok, message: message.into(), next: next.to_owned() }
+}
+
+/// All checks, in the order in which one needs the other.
+pub async fn checks(settings: &Settings, docker: Option<&dyn Docker>) -> Vec<Check> {
+    let mut list = Vec::new();
+    let root = engine(docker, &mut list).await;
+    data_directory(settings, &mut list);
+    let running = Client::new(&settings.socket()).answers().await;
+    store(settings, running, &mut list).await;
+    key(settings, &mut list);
+    disk("disk of the data directory", &settings.data.display().to_string(), &mut list);
+    if let Some(root) = root {
+        disk("disk of the Docker engine", &root, &mut list);
+    }
+    clock(&mut list);
+    list
+}
+
+async fn engine(docker: Option<&dyn Docker>, list: &mut Vec<Check>) -> Option<String> {
+    let Some(docker) = docker else {
+        list.push(check(
+            "docker engine",
+            Truth::False,
+            "the Docker host cannot be used",
+            "give --docker-host unix:///path",
+        ));
+        return None;
+    };
+    match docker.info().await {
+        Err(error) => {
+            let next =
+                "start it (deploy/setup.sh installs and starts it), and be root or in the group docker";
+            list.push(check("docker engine", Truth::False, error.to_string(), next));
+            None
+        }
+        Ok(info) => {
+            let words = format!(
+                "Docker {} (API {}), cgroup v{}, {} CPUs, {}",
+                info.version, info.api_version, info.cgroup_version, info.cpus, info.architecture
+            );
+            list.push(check("docker engine", Truth::True, words, ""));
+            if !info.swap_limit {
+                let next = "boot the kernel with swapaccount=1 to cap swap";
+                list.push(check(
+                    "swap limit",
+                    Truth::Unknown,
+                    "the kernel does not cap swap; resources.swap has no effect",
+                    next,
+                ));
+            }
+            Some(info.root_dir)
+        }
+    }
+}
+
+fn data_directory(settings: &Settings, list: &mut Vec<Check>) {
+    let path = &settings.data;
+    let found = match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => check(
+            "data directory",
+            Truth::Unknown,
+            format!("{} does not exist yet", path.display()),
+            "`seawall run` makes it",
+        ),
+        Err(error) => check(
+            "data directory",
+            Truth::False,
+            format!("{}: {error}", path.display()),
+            "run as the user who owns it",
+        ),
+        Ok(meta) if !meta.is_dir() => check(
+            "data directory",
+            Truth::False,
+            format!("{} is not a directory", path.display()),
+            "give another --data",
+        ),
+        Ok(meta) if meta.permissions().mode() & 0o077 != 0 => {
+            let mode = meta.permissions().mode() & 0o777;
+            let words = format!("{} has mode {mode:o}: others can look into it", path.display());
+            check("data directory", Truth::False, words, &format!("chmod 700 {}", path.display()))
+        }
+        Ok(_) => check("data directory", Truth::True, path.display().to_string(), ""),
+    };
+    list.push(found);
+}
+
+async fn store(settings: &Settings, running: bool, list: &mut Vec<Check>) {
+    if running {
+        list.push(check("store", Truth::True, "in use by the running operator, which answers", ""));
+        return;
+    }
+    let data = settings.data.clone();
+    let opened = tokio::task::spawn_blocking(move || SledStore::open_read(&data).map(|_| ())).await;
+    list.push(match opened {
+        Ok(Ok(())) => check("store", Truth::True, "opens; no operator runs", "`seawall run` starts it"),
+        Ok(Err(error @ StoreError::Missing { .. })) => {
+            check("store", Truth::Unknown, error.to_string(), "`seawall run` makes it")
+        }
+        Ok(Err(error @ StoreError::Locked { .. })) => check(
+            "store",
+            Truth::False,
+            error.to_string(),
+            "the operator does not answer on its socket: look at its log",
+        ),
+        Ok(Err(error)) => check(
+            "store",
+            Truth::False,
+            error.to_string(),
+            "keep the directory; `seawall recover` rebuilds the store",
+        ),
+        Err(error) => check("store", Truth::Unknown, error.to_string(), ""),
+    });
+}
+
+fn key(settings: &Settings, list: &mut Vec<Check>) {
+    let path = settings.key_file.display();
+    list.push(match Key::load(&settings.key_file) {
+        Ok(key) => check(
+            "key file",
+            Truth::True,
+            format!("{path} (key id {})", key.id()),
+            "keep a copy of it apart from the store",
+        ),
+        Err(error) if !settings.key_file.exists() && !settings.data.join("store").exists() => {
+            check("key file", Truth::Unknown, error.to_string(), "`seawall run` makes it")
+        }
+        Err(error) => check(
+            "key file",
+            Truth::False,
+            error.to_string(),
+            "bring it back from its backup, or give --key-file",
+        ),
+    });
+}
+
+fn disk(name: &str, path: &str, list: &mut Vec<Check>) {
+    let mut at = std::path::Path::new(path);
+    while !at.exists() {
+        match at.parent() {
+            Some(parent) => at = parent,
+            None => break,
+        }
+    }
+    list.push(match (fs2::available_space(at), fs2::total_space(at)) {
+        (Ok(free), Ok(total)) => {
+            let words = format!("{} MiB of {} MiB free at {path}", free / Bytes::MI, total / Bytes::MI);
+            let enough = Truth::from(free >= LITTLE_SPACE);
+            check(
+                name,
+                enough,
+                words,
+                if free >= LITTLE_SPACE { "" } else { "free some space: a full disk stops every database" },
+            )
+        }
+        (Err(error), _) | (_, Err(error)) => check(name, Truth::Unknown, format!("{path}: {error}"), ""),
+    });
+}
+
+fn clock(list: &mut Vec<Check>) {
+    let now = jiff::Timestamp::now();
+    // The year this was written is a floor that needs no network.
+    let sane = now.as_second() > 1_760_000_000;
+    list.push(check(
+        "clock",
+        Truth::from(sane),
+        now.to_string(),
+        if sane { "" } else { "set the clock: times in status and backups depend on it" },
+    ));
+}

@@ -1,0 +1,229 @@
+//! The program's top: builds the operator out of its parts and answers what the CLI asks beside the
+//! API. Decides nothing; it knows every floor so that no other module has to.
+
+mod doctor;
+mod recover;
+
+use crate::cli::backend::{Backend, Check, OfflineError, Validated};
+use crate::cli::settings::{RunSettings, Settings};
+use crate::control::api::{Api, ApiError, Done, ErrorCode, ObjectList};
+use crate::control::driver::drive;
+use crate::control::operator::{Config, Operator};
+use crate::control::{settle, start};
+use crate::core::names::{Kind, ObjectRef};
+use crate::docker::{BollardDocker, Docker};
+use crate::engines::postgres::tools::Reach;
+use crate::http::server::serve;
+use crate::secrets::{Algorithm, Key, Sealer};
+use crate::store::{SledStore, Store, StoreError};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// After SIGTERM: the step in hand may take this long, then it is cut (crash-only makes that safe).
+const LEAVE: Duration = Duration::from_secs(8);
+/// `run --once` gives up waiting for objects after this long.
+const ONCE: Duration = Duration::from_secs(300);
+
+pub struct Program;
+
+fn internal(what: impl std::fmt::Display, next: &str) -> ApiError {
+    ApiError::new(ErrorCode::Internal, what.to_string(), next)
+}
+
+fn store_error(error: &StoreError) -> ApiError {
+    let next = match error {
+        StoreError::Damaged { .. } => "keep the directory; `seawall recover` rebuilds the store",
+        StoreError::Newer { .. } => "run the Seawall that wrote it, or a newer one",
+        _ => "",
+    };
+    internal(error, next)
+}
+
+fn docker(settings: &Settings) -> Result<Arc<dyn Docker>, ApiError> {
+    let docker = BollardDocker::connect(settings.docker_host.as_deref())
+        .map_err(|e| internal(e, "give --docker-host unix:///path/to/docker.sock"))?;
+    Ok(Arc::new(docker))
+}
+
+/// Inside a container the databases are reached by name, on the host by address.
+fn reach() -> Reach {
+    match std::env::var("SEAWALL_REACH").as_deref() {
+        Ok("network") => Reach::Network,
+        Ok("host") => Reach::Host,
+        _ if Path::new("/.dockerenv").exists() => Reach::Network,
+        _ => Reach::Host,
+    }
+}
+
+async fn open_store(settings: &Settings, read: bool) -> Result<Arc<SledStore>, StoreError> {
+    let data = settings.data.clone();
+    let open = move || if read { SledStore::open_read(&data) } else { SledStore::open(&data) };
+    match tokio::task::spawn_blocking(open).await {
+        Ok(opened) => opened.map(Arc::new),
+        Err(error) => Err(StoreError::Write { path: settings.data.clone(), detail: error.to_string() }),
+    }
+}
+
+fn sealer(settings: &Settings, store: &dyn Store, may_create: bool) -> Result<Arc<Sealer>, ApiError> {
+    let sealed = store.scan("secret/").map_err(|e| store_error(&e))?;
+    let key = if may_create {
+        Key::load_or_create(&settings.key_file, !sealed.is_empty())
+    } else {
+        Key::load(&settings.key_file)
+    };
+    let key = key.map_err(|e| {
+        let next = "bring the key file back from its backup, or give --key-file; without it `seawall recover` sets new passwords";
+        internal(e, next)
+    })?;
+    let sealer = Sealer::new(key, Algorithm::default());
+    for (record, body) in &sealed {
+        let envelope = serde_json::from_value(body.clone())
+            .map_err(|e| internal(format!("{record} is not a sealed secret: {e}"), "seawall recover"))?;
+        sealer.open(record, &envelope).map_err(|e| {
+            internal(
+                format!("the key file {} does not open {record}: {e}", settings.key_file.display()),
+                "give the key file that belongs to this store",
+            )
+        })?;
+    }
+    Ok(Arc::new(sealer))
+}
+
+fn config(settings: &Settings, manifests: PathBuf) -> Config {
+    Config {
+        installation: settings.installation.clone(),
+        data: settings.data.clone(),
+        manifests,
+        reach: reach(),
+    }
+}
+
+/// Resolves at the first SIGTERM or SIGINT.
+async fn asked_to_leave() -> Result<&'static str, ApiError> {
+    let mut term = signal(SignalKind::terminate()).map_err(|e| internal(e, ""))?;
+    let mut int = signal(SignalKind::interrupt()).map_err(|e| internal(e, ""))?;
+    tokio::select! {
+        _ = term.recv() => Ok("SIGTERM"),
+        _ = int.recv() => Ok("SIGINT"),
+    }
+}
+
+#[async_trait]
+impl Backend for Program {
+    async fn run(&self, run: RunSettings) -> Result<Option<ObjectList>, ApiError> {
+        let settings = &run.settings;
+        let store = open_store(settings, false).await.map_err(|e| store_error(&e))?;
+        let sealer = sealer(settings, store.as_ref(), true)?;
+        let docker = docker(settings)?;
+        let config = config(settings, run.manifests.clone());
+        let operator = Operator::open(config, docker, store, sealer, true).map_err(|e| store_error(&e))?;
+        start::check(&operator).await?;
+        let (cancel, stop_http) = (CancellationToken::new(), CancellationToken::new());
+        let api: Arc<dyn Api> = operator.clone();
+        let socket = settings.socket();
+        let server = tokio::spawn({
+            let stop = stop_http.clone();
+            async move { serve(api, &socket, stop).await }
+        });
+        tracing::info!(
+            manifests = %run.manifests.display(),
+            data = %settings.data.display(),
+            installation = %settings.installation,
+            "seawall runs"
+        );
+        let mut driver = tokio::spawn(drive(Arc::clone(&operator), cancel.clone()));
+        let mut list = None;
+        if run.once {
+            tokio::select! {
+                settled = settle::settled(&operator, ONCE) => list = Some(settled),
+                signal = asked_to_leave() => { signal?; }
+            }
+        } else {
+            let signal = asked_to_leave().await?;
+            tracing::info!(signal, "leaving; containers are untouched");
+        }
+        cancel.cancel();
+        if tokio::time::timeout(LEAVE, &mut driver).await.is_err() {
+            tracing::warn!("a step took too long and is cut; the next start finishes it");
+            driver.abort();
+        }
+        stop_http.cancel();
+        match tokio::time::timeout(Duration::from_secs(1), server).await {
+            Ok(Ok(Err(error))) => return Err(internal(error, "")),
+            Ok(Ok(Ok(())) | Err(_)) | Err(_) => {}
+        }
+        Ok(list)
+    }
+
+    async fn offline(&self, settings: &Settings) -> Result<Arc<dyn Api>, OfflineError> {
+        let store = open_store(settings, true).await.map_err(|e| match e {
+            StoreError::Locked { pid, .. } => OfflineError::Locked { pid },
+            other => OfflineError::Other(store_error(&other)),
+        })?;
+        let sealer = sealer(settings, store.as_ref(), false)?;
+        let manifests = settings.manifests_or_default().unwrap_or_else(|_| settings.cwd.join("manifests"));
+        let operator = Operator::open(config(settings, manifests), docker(settings)?, store, sealer, false)
+            .map_err(|e| OfflineError::Other(store_error(&e)))?;
+        operator.load_offline();
+        Ok(operator)
+    }
+
+    fn validate(&self, dir: &Path, settings: &Settings) -> Result<Validated, ApiError> {
+        // The catalog comes from the directory itself and the built-in one.
+        let _ = settings;
+        let report = crate::control::validate::validate(dir)?;
+        Ok(Validated { problems: report.problems, objects: report.objects, files: report.files })
+    }
+
+    fn schema(&self, kind: Option<Kind>) -> String {
+        let file = kind.map_or("all.schema.json".to_owned(), |k| format!("{}.schema.json", k.lower()));
+        self.schemas().remove(&file).unwrap_or_default()
+    }
+
+    fn schemas(&self) -> BTreeMap<String, String> {
+        crate::engines::schema_files()
+    }
+
+    async fn doctor(&self, settings: &Settings) -> Vec<Check> {
+        let docker = docker(settings).ok();
+        doctor::checks(settings, docker.as_deref()).await
+    }
+
+    async fn recover(&self, settings: &Settings, confirm: Option<&str>) -> Result<Done, ApiError> {
+        recover::recover(settings, docker(settings)?, confirm).await
+    }
+
+    async fn logs(
+        &self,
+        settings: &Settings,
+        object: &ObjectRef,
+        lines: Option<u32>,
+        follow: bool,
+    ) -> Result<BoxStream<'static, Result<Bytes, ApiError>>, ApiError> {
+        let docker = docker(settings)?;
+        let name = settings.installation.container(object);
+        let lines = lines.map_or(usize::MAX, |n| n as usize);
+        let unavailable = |e: &dyn std::fmt::Display| {
+            ApiError::new(ErrorCode::Unavailable, e.to_string(), "seawall doctor")
+        };
+        if docker.inspect(&name).await.map_err(|e| unavailable(&e))?.is_none() {
+            let what = format!("there is no container {name}");
+            return Err(ApiError::new(ErrorCode::NotFound, what, format!("seawall describe {object}")));
+        }
+        let line = |text: String| Bytes::from(format!("{text}\n"));
+        if follow {
+            let stream = docker.follow_logs(&name, lines);
+            return Ok(stream.map(move |l| l.map(line).map_err(|e| internal(e, ""))).boxed());
+        }
+        let all = docker.logs(&name, lines).await.map_err(|e| unavailable(&e))?;
+        Ok(futures_util::stream::iter(all.into_iter().map(move |l| Ok(line(l)))).boxed())
+    }
+}

@@ -1,0 +1,7 @@
+//! The command line and the API's socket, against an API that answers from a script.
+
+mod doing;
+mod fake;
+mod looking;
+mod program;
+mod wire;

@@ -1,0 +1,248 @@
+//! The verbs that plan, wait and do: what they print and the codes they end with.
+
+use super::fake::*;
+use seawall::cli::backend::{Check, Validated};
+use seawall::control::api::*;
+use seawall::core::condition::Truth;
+use seawall::core::plan::{BlockView, PlanView, Sign, StepView, WaitView};
+use std::time::{Duration, Instant};
+
+fn plan(fake: &Fake, plans: Vec<PlanView>) {
+    fake.change(|w| w.plan.plans = plans);
+}
+
+#[tokio::test]
+async fn plan_says_what_and_why_and_ends_with_a_code() {
+    let fake = Fake::default();
+    let place = Place::live(&fake).await;
+    let settled = PlanView { object: "postgres/calm".into(), ..PlanView::default() };
+    plan(&fake, vec![settled.clone()]);
+    let ran = place.run("plan").await;
+    assert_eq!((ran.code, ran.out.as_str()), (0, "Nothing to do: 1 object as planned.\n"));
+    let step =
+        |sign, action: &str, cause: &str| StepView { sign, action: action.into(), cause: cause.into() };
+    let busy = PlanView {
+        object: "postgres/main".into(),
+        steps: vec![
+            step(Sign::Create, "volume postgres-main-data", "missing"),
+            step(Sign::Replace, "container", "image changed"),
+            step(Sign::Change, "memory", "256Mi → 512Mi: spec changed"),
+        ],
+        waiting: vec![WaitView { on: "ServerStarting".into(), why: "recovery".into() }],
+        ..PlanView::default()
+    };
+    let block = BlockView {
+        reason: "MajorVersionChange".into(),
+        why: "17 → 18".into(),
+        unblock: "seawall upgrade".into(),
+    };
+    let blocked = PlanView { object: "postgres/old".into(), blocked: vec![block], ..PlanView::default() };
+    plan(&fake, vec![settled, busy, blocked]);
+    let ran = place.run("plan").await;
+    assert_eq!(ran.code, 2);
+    assert_eq!(
+        ran.out,
+        "\
+postgres/main
+    + volume postgres-main-data  missing
+  -/+ container                  image changed
+    ~ memory                     256Mi → 512Mi: spec changed
+    … ServerStarting:  recovery
+
+postgres/old
+    ! MajorVersionChange:  17 → 18
+      to allow it:  seawall upgrade
+
+Plan: 1 to create, 1 to change, 1 to replace, 0 to delete; 1 blocked, 1 waiting.
+"
+    );
+    let json: PlanList = serde_json::from_str(&place.run("plan -o json").await.out).unwrap();
+    assert_eq!(json.plans.len(), 3);
+    let unknown =
+        PlanView { object: "postgres/x".into(), unknown: Some("engine down".into()), ..PlanView::default() };
+    plan(&fake, vec![unknown]);
+    let ran = place.run("plan").await;
+    assert!(ran.code == 1 && ran.out.contains("no plan:  engine down"), "{ran:?}");
+    plan(&fake, vec![]);
+    fake.change(|w| w.plan.problems = vec![problem()]);
+    let ran = place.run("plan").await;
+    assert!(ran.code == 1 && ran.err.contains("problem: shop.yaml:7:3"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn plan_for_a_directory_sends_its_texts() {
+    let fake = Fake::default();
+    let place = Place::live(&fake).await;
+    let dir = place.dir.path().join("m");
+    std::fs::create_dir_all(dir.join("a/.git")).unwrap();
+    for (name, text) in
+        [("x.yaml", "1"), ("a/y.yml", "2"), ("a/.git/z.yaml", "no"), ("a/readme.md", "no"), (".h.yaml", "no")]
+    {
+        std::fs::write(dir.join(name), text).unwrap();
+    }
+    assert_eq!(place.run("plan m").await.code, 0);
+    let sent = r#"plan Some({"a/y.yml": "2", "x.yaml": "1"})"#;
+    assert_eq!(fake.calls().last().unwrap(), sent);
+    place.run("plan").await;
+    assert_eq!(fake.calls().last().unwrap(), "plan None", "the operator knows its own");
+    std::os::unix::fs::symlink(&dir, dir.join("loop")).unwrap();
+    assert!(place.run("plan m").await.err.contains("32 folders deep"));
+    std::fs::remove_file(dir.join("loop")).unwrap();
+    std::fs::write(dir.join("b.yaml"), [0xff, 0xfe]).unwrap();
+    let ran = place.run("plan m").await;
+    assert!(ran.code == 1 && ran.err.contains("b.yaml") && ran.err.contains("UTF-8"), "{}", ran.err);
+    assert!(place.run("plan nowhere").await.err.contains("nowhere: No such file"));
+}
+
+#[tokio::test]
+async fn wait_is_kubectls() {
+    let fake = two();
+    let place = Place::live(&fake).await;
+    let ran = place.run("wait postgres/main --for=condition=Ready --timeout=5s").await;
+    assert_eq!((ran.code, ran.out.as_str()), (0, "postgres/main condition met\n"));
+    assert_eq!(place.run("wait pg/main --for=condition=degraded=false").await.code, 0);
+    let begin = Instant::now();
+    let ran = place.run("wait pg/shop-eu --for=condition=Ready --timeout=300ms").await;
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.err.starts_with("error: timed out waiting for the condition on postgres/shop-eu\n"),
+        "{}",
+        ran.err
+    );
+    assert!(ran.err.contains("Ready is False: LoginFailed: no"), "{}", ran.err);
+    assert!(begin.elapsed() < Duration::from_secs(2));
+    let soon = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        fake.change(|w| {
+            w.list.items[1] = main_view();
+            w.list.items[1].metadata.name = "new".into();
+            w.list.revision += 1;
+        });
+    };
+    let (ran, ()) = tokio::join!(place.run("wait pg/new --for=condition=Ready --timeout=20s"), soon);
+    assert_eq!(ran.out, "postgres/new condition met\n", "a manifest that was just saved");
+    assert_eq!(place.run("wait pg/gone --for=delete").await.out, "postgres/gone deleted\n");
+    let ran = place.run("wait pg/main --for=delete --timeout=100ms").await;
+    assert!(ran.code == 1 && ran.err.contains("still there"), "{ran:?}");
+    fake.change(|w| w.list.items[0].metadata.generation = 4);
+    let ran = place.run("wait pg/main --for=condition=Ready --timeout=100ms").await;
+    assert_eq!(ran.code, 1, "a status of the generation before proves nothing");
+    for bad in ["Ready", "condition=", "condition=Ready=Maybe", "jsonpath=x"] {
+        assert_eq!(place.run(&format!("wait pg/main --for={bad}")).await.code, 1, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn wait_also_waits_for_the_operator() {
+    let place = Place::offline(FakeBackend { locked: true, ..FakeBackend::default() });
+    let ran = place.run("wait pg/main --for=condition=Ready --timeout=200ms").await;
+    assert!(ran.code == 1 && ran.err.contains("no operator answers in"), "{ran:?}");
+    let begin = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        place.start(&two()).await;
+    };
+    let (ran, ()) = tokio::join!(place.run("wait pg/main --for=condition=Ready --timeout=20s"), begin);
+    assert_eq!(ran.code, 0, "{ran:?}");
+}
+
+#[tokio::test]
+async fn doings_say_what_they_did() {
+    let fake = two();
+    let place = Place::live(&fake).await;
+    let out = place.run("stop pg/main").await.out;
+    assert_eq!(out, "postgres/main stops\nTo keep it so, commit:\n  spec:\n    stopped: true\n");
+    for (words, call) in
+        [("start pg/main", "Start postgres/main"), ("restart pg/main", "Restart postgres/main")]
+    {
+        place.run(words).await;
+        assert_eq!(fake.calls().last().unwrap(), call);
+    }
+    let ran = place.run("delete pg/main").await;
+    assert!(ran.code == 1 && ran.err.contains("seawall delete postgres/main --confirm main"), "{}", ran.err);
+    assert!(!fake.calls().iter().any(|c| c.starts_with("delete")), "nothing was asked of the operator");
+    assert_eq!(place.run("delete pg/main --confirm main").await.out, "postgres/main deleted\n");
+    assert_eq!(place.run("prune").await.out, "Nothing is held back.\n");
+    fake.change(|w| {
+        let item = PruneItem { object: "postgres/main".into(), what: "remove the container".into() };
+        w.prune = PruneView {
+            would_remove: vec![item],
+            guard: Some("3 of 4 are gone".into()),
+            confirm: "go-1a2b".into(),
+        };
+    });
+    let out = place.run("prune").await.out;
+    assert!(out.contains("3 of 4 are gone") && out.contains("postgres/main  remove the container"), "{out}");
+    assert!(out.ends_with("seawall prune --confirm go-1a2b\n"), "{out}");
+    place.run("prune --confirm go-1a2b").await;
+    assert_eq!(fake.calls().last().unwrap(), "confirm go-1a2b");
+    assert_eq!(place.run("export").await.out, "{\"key\":\"a\"}\n{\"key\":\"b\"}\n");
+    let version = place.run("version").await.out;
+    assert!(version.contains("operator  9.9.9 (process 42") && version.contains("20.10.24"), "{version}");
+}
+
+#[tokio::test]
+async fn verbs_that_need_no_operator() {
+    let check = |name: &str, ok, next: &str| Check {
+        name: name.into(),
+        ok,
+        message: "found".into(),
+        next: next.into(),
+    };
+    let mut backend = FakeBackend {
+        validated: Validated { problems: vec![], objects: 1, files: 2 },
+        checks: vec![check("docker engine", Truth::True, ""), check("clock", Truth::Unknown, "")],
+        ..FakeBackend::default()
+    };
+    let place = Place::offline(backend.clone());
+    let ran = place.run("validate").await;
+    assert!(ran.code == 1 && ran.err.contains("no directory of manifests is given"), "{}", ran.err);
+    let ran = place.run("validate .").await;
+    assert_eq!((ran.code, ran.out.as_str()), (0, "ok: 1 object in 2 files\n"));
+    let ran = place.run("doctor").await;
+    assert_eq!(
+        (ran.code, ran.out.as_str()),
+        (0, "ok       docker engine  found\nunknown  clock          found\n")
+    );
+    assert_eq!(place.run("schema").await.out, "schema None\n");
+    assert_eq!(place.run("schema pg").await.out, "schema Some(Postgres)\n");
+    assert_eq!(place.run("schema --write s").await.code, 0);
+    assert_eq!(std::fs::read_to_string(place.dir.path().join("s/all.schema.json")).unwrap(), "{}");
+    assert_eq!(place.run("recover --confirm it").await.out, "Some(\"it\")\n");
+    let ran = place.run("logs pg/main --tail 5").await;
+    assert_eq!(
+        (ran.code, ran.out.as_str(), ran.err.as_str()),
+        (1, "Some(5) line\nhalf", "error: the log ended early\n")
+    );
+    backend.checks.push(check("key file", Truth::False, "chmod 600 it"));
+    backend.validated.problems = vec![problem(), problem()];
+    let place = Place::offline(backend);
+    let ran = place.run("doctor").await;
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.out.contains("FAIL     key file       found\n                        → chmod 600 it\n"),
+        "{}",
+        ran.out
+    );
+    let ran = place.run("validate .").await;
+    let line = "shop.yaml:7:3: spec.verson: unknown field: version\n";
+    assert_eq!((ran.code, ran.out), (1, format!("{line}{line}2 problems in 1 file\n")));
+}
+
+#[tokio::test]
+async fn one_convergence_ends_with_a_table_of_why() {
+    let fake = two();
+    let place = Place::offline(FakeBackend { offline: Some(fake.clone()), ..FakeBackend::default() });
+    assert!(place.run("run --once").await.err.contains("no directory of manifests is given"));
+    std::fs::create_dir(place.dir.path().join("manifests")).unwrap();
+    let ran = place.run("run --once").await;
+    assert_eq!(ran.code, 1);
+    let last = ran.out.lines().last().unwrap();
+    assert_eq!(last, "postgres/shop-eu is not Ready: LoginFailed: no [2J route to host");
+    fake.change(|w| w.list.items[1] = view("off", "False", "Stopped", "as asked"));
+    let ran = place.run("run --once").await;
+    assert_eq!((ran.code, ran.out.lines().count()), (0, 3), "stopped on purpose is well: {ran:?}");
+    fake.change(|w| w.list.problems = vec![problem()]);
+    let ran = place.run("run --once").await;
+    assert!(ran.code == 1 && ran.err.contains("1 problem in the manifests"), "{ran:?}");
+    assert_eq!(place.run("run").await.code, 0);
+}

@@ -1,0 +1,363 @@
+//! An `Api` that answers from a script, a `Backend` around it, and a place to run commands in.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use seawall::cli::backend::{Backend, Check, OfflineError, Validated};
+use seawall::cli::out::Out;
+use seawall::cli::settings::{Environment, RunSettings, Settings};
+use seawall::control::api::*;
+use seawall::core::event::{Event, EventType};
+use seawall::core::names::{Kind, ObjectRef};
+use seawall::core::problem::{Place as At, Problem};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+pub const PASSWORD: &str = "ThePasswordThatNobodyMaySee1";
+
+/// What the API holds; tests change it between calls.
+#[derive(Clone, Default)]
+pub struct World {
+    pub list: ObjectList,
+    pub plan: PlanList,
+    pub events: Vec<Event>,
+    pub prune: PruneView,
+    /// Every question fails with it.
+    pub error: Option<ApiError>,
+    /// Every question hangs.
+    pub hang: bool,
+    pub calls: Vec<String>,
+}
+
+#[derive(Clone, Default)]
+pub struct Fake(pub Arc<Mutex<World>>);
+
+impl Fake {
+    pub fn with(f: impl FnOnce(&mut World)) -> Self {
+        let fake = Self::default();
+        fake.change(f);
+        fake
+    }
+    pub fn change(&self, f: impl FnOnce(&mut World)) {
+        f(&mut self.0.lock().unwrap());
+    }
+    pub fn calls(&self) -> Vec<String> {
+        self.0.lock().unwrap().calls.clone()
+    }
+    async fn asked(&self, call: String) -> Result<World> {
+        let world = {
+            let mut world = self.0.lock().unwrap();
+            world.calls.push(call);
+            world.clone()
+        };
+        if world.hang {
+            std::future::pending::<()>().await;
+        }
+        match &world.error {
+            Some(error) => Err(error.clone()),
+            None => Ok(world),
+        }
+    }
+}
+
+#[async_trait]
+impl Api for Fake {
+    async fn operator(&self) -> Result<OperatorView> {
+        self.asked("operator".into()).await?;
+        Ok(OperatorView {
+            version: "9.9.9".into(),
+            installation: "default".into(),
+            store: "s1".into(),
+            pid: 42,
+            started_at: "2026-08-10T12:00:00Z".into(),
+            manifests: "/m".into(),
+            engine: "20.10.24".into(),
+        })
+    }
+    async fn objects(&self) -> Result<ObjectList> {
+        Ok(self.asked("objects".into()).await?.list)
+    }
+    async fn object(&self, object: &ObjectRef) -> Result<ObjectView> {
+        let world = self.asked(format!("object {object}")).await?;
+        let found = world
+            .list
+            .items
+            .into_iter()
+            .find(|v| v.kind == object.kind.as_str() && v.metadata.name == object.name.as_str());
+        found.ok_or_else(|| ApiError::new(ErrorCode::NotFound, format!("{object} not found"), ""))
+    }
+    async fn events(&self, object: Option<&ObjectRef>, after: u64) -> Result<Vec<Event>> {
+        let name = object.map(ToString::to_string);
+        let world = self.asked(format!("events {name:?} {after}")).await?;
+        let keep = |e: &Event| e.sequence > after && name.as_ref().is_none_or(|n| *n == e.object);
+        Ok(world.events.into_iter().filter(keep).collect())
+    }
+    async fn watch(&self, after: u64, wait_ms: u64) -> Result<u64> {
+        self.asked(format!("watch {after} {wait_ms}")).await?;
+        let until = tokio::time::Instant::now() + Duration::from_millis(wait_ms);
+        loop {
+            let revision = self.0.lock().unwrap().list.revision;
+            if revision > after || tokio::time::Instant::now() >= until {
+                return Ok(revision);
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    async fn plan(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList> {
+        Ok(self.asked(format!("plan {files:?}")).await?.plan)
+    }
+    async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done> {
+        self.asked(format!("{operation:?} {object}")).await?;
+        Ok(Done { message: format!("{object} stops"), commit: "spec:\n  stopped: true".into() })
+    }
+    async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {
+        self.asked(format!("delete {object} {confirm}")).await?;
+        Ok(Done { message: format!("{object} deleted"), commit: String::new() })
+    }
+    async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView> {
+        self.asked(format!("connection {object} {reveal}")).await?;
+        Ok(ConnectionView {
+            object: object.to_string(),
+            username: "appuser".into(),
+            database: "appdb".into(),
+            password: reveal.then(|| PASSWORD.to_owned()),
+            host: Some(HostPort { host: "127.0.0.1".into(), port: 5433 }),
+            network: HostPort { host: "postgres-main".into(), port: 5432 },
+            network_name: "seawall".into(),
+            container: "postgres-main".into(),
+            ready: true,
+        })
+    }
+    async fn prune(&self) -> Result<PruneView> {
+        Ok(self.asked("prune".into()).await?.prune)
+    }
+    async fn confirm_prune(&self, confirm: &str) -> Result<Done> {
+        self.asked(format!("confirm {confirm}")).await?;
+        Ok(Done { message: "let go".into(), commit: String::new() })
+    }
+    async fn export(&self) -> Result<Vec<String>> {
+        self.asked("export".into()).await?;
+        Ok(vec![r#"{"key":"a"}"#.into(), r#"{"key":"b"}"#.into()])
+    }
+}
+
+/// What is there when no operator answers.
+#[derive(Clone, Default)]
+pub struct FakeBackend {
+    pub offline: Option<Fake>,
+    pub locked: bool,
+    pub validated: Validated,
+    pub checks: Vec<Check>,
+}
+
+#[async_trait]
+impl Backend for FakeBackend {
+    async fn run(&self, settings: RunSettings) -> Result<Option<ObjectList>> {
+        match &self.offline {
+            Some(fake) if settings.once => Ok(Some(fake.objects().await?)),
+            _ => Ok(None),
+        }
+    }
+    async fn offline(&self, _: &Settings) -> Result<Arc<dyn Api>, OfflineError> {
+        match &self.offline {
+            _ if self.locked => Err(OfflineError::Locked { pid: "4711".into() }),
+            Some(fake) => Ok(Arc::new(fake.clone())),
+            None => Err(ApiError::new(ErrorCode::Unavailable, "there is no store", "seawall run").into()),
+        }
+    }
+    fn validate(&self, _: &Path, _: &Settings) -> Result<Validated> {
+        Ok(self.validated.clone())
+    }
+    fn schema(&self, kind: Option<Kind>) -> String {
+        format!("schema {kind:?}")
+    }
+    fn schemas(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([("all.schema.json".into(), "{}".into())])
+    }
+    async fn doctor(&self, _: &Settings) -> Vec<Check> {
+        self.checks.clone()
+    }
+    async fn recover(&self, _: &Settings, confirm: Option<&str>) -> Result<Done> {
+        Ok(Done { message: format!("{confirm:?}"), commit: String::new() })
+    }
+    async fn logs(
+        &self,
+        _: &Settings,
+        _: &ObjectRef,
+        lines: Option<u32>,
+        _: bool,
+    ) -> Result<BoxStream<'static, Result<Bytes>>> {
+        let cut = ApiError::new(ErrorCode::Unavailable, "the log ended early", "");
+        let first = Bytes::from(format!("{lines:?} line\nhalf"));
+        Ok(stream::iter([Ok(first), Err(cut)]).boxed())
+    }
+}
+
+/// A postgres object that is Ready; made 40 days ago, so that its age stands still.
+pub fn main_view() -> ObjectView {
+    view("main", "True", "LoginSucceeded", "logged in as appuser")
+}
+
+pub fn view(name: &str, ready: &str, reason: &str, message: &str) -> ObjectView {
+    let made = (jiff::Timestamp::now() - Duration::from_secs(40 * 86_400 + 3_600)).to_string();
+    let condition = |kind: &str, status: &str, reason: &str, message: &str| {
+        json!({"type": kind, "status": status, "reason": reason, "message": message,
+            "lastTransitionTime": made, "observedGeneration": 3})
+    };
+    ObjectView {
+        api_version: "seawall.dev/v1".into(),
+        kind: "Postgres".into(),
+        metadata: MetadataView {
+            name: name.into(),
+            uid: format!("u-{name}"),
+            generation: 3,
+            creation_timestamp: made.clone(),
+            labels: BTreeMap::from([("team".into(), "shop".into())]),
+            annotations: BTreeMap::new(),
+            source: "shop.yaml:3".into(),
+        },
+        spec: json!({"version": "18", "resources": {"memory": "512Mi"}}),
+        status: json!({
+            "observedGeneration": 3,
+            "conditions": [
+                condition("Ready", ready, reason, message),
+                condition("Degraded", "False", "AsExpected", ""),
+                condition("ContinuousArchiving", "False", "NotConfigured", "nothing is archived"),
+            ],
+            "container": {"name": format!("postgres-{name}"), "restartCount": 0, "exitCode": null},
+            "image": {"reference": "seawall/postgres:18", "major": 18, "managed": true, "capabilities": ["pgbackrest"]},
+            "endpoint": {"host": format!("postgres-{name}"), "port": 5432, "hostPort": 5433},
+            "server": {"version": "18.6"},
+            "resources": {"desired": {"memory": "512Mi"}, "applied": {"memory": "512Mi", "cpus": "1.5"}, "inSync": true},
+            "credentials": {"username": "appuser", "generation": 1},
+        }),
+    }
+}
+
+pub fn two() -> Fake {
+    Fake::with(|w| {
+        let mut broken = view("shop-eu", "False", "LoginFailed", "no\u{1b}[2J route\nto host");
+        broken.status["server"] = serde_json::Value::Null;
+        broken.status["endpoint"] = serde_json::Value::Null;
+        w.list.items = vec![main_view(), broken];
+        w.list.revision = 1;
+    })
+}
+
+pub fn problem() -> Problem {
+    let place = At { file: "shop.yaml".into(), line: 7, column: 3 };
+    Problem::new(place, "spec.verson", "unknown field").nearest("version")
+}
+
+pub fn event(sequence: u64, object: &str) -> Event {
+    let seen = (jiff::Timestamp::now() - Duration::from_secs(40 * 86_400 + 3_600)).to_string();
+    Event {
+        object: object.into(),
+        kind: EventType::Warning,
+        reason: "Repaired".into(),
+        message: format!("message {sequence}"),
+        count: 2,
+        first_seen: seen.clone(),
+        last_seen: seen,
+        sequence,
+    }
+}
+
+/// A data directory, perhaps with an operator's socket in it.
+pub struct Place {
+    pub dir: TempDir,
+    pub backend: FakeBackend,
+    pub colour: bool,
+    cancel: CancellationToken,
+}
+
+/// What a command printed and ended with.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: u8,
+    pub out: String,
+    pub err: String,
+}
+
+#[derive(Clone, Default)]
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Sink {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Place {
+    pub fn offline(backend: FakeBackend) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self { dir, backend, colour: false, cancel: CancellationToken::new() }
+    }
+
+    pub async fn live(fake: &Fake) -> Self {
+        let place = Self::offline(FakeBackend::default());
+        place.start(fake).await;
+        place
+    }
+
+    /// An operator starts here.
+    pub async fn start(&self, fake: &Fake) {
+        let (api, socket, cancel) = (Arc::new(fake.clone()), self.socket(), self.cancel.clone());
+        let at = socket.clone();
+        tokio::spawn(async move { seawall::http::server::serve(api, &at, cancel).await.unwrap() });
+        while !seawall::http::client::Client::new(&socket).answers().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.dir.path().join("seawall.sock")
+    }
+
+    pub async fn run(&self, words: &str) -> Ran {
+        let words: Vec<&str> = words.split_whitespace().collect();
+        self.run_words(&words).await
+    }
+
+    pub async fn run_words(&self, words: &[&str]) -> Ran {
+        let argv = std::iter::once("seawall").chain(words.iter().copied()).map(Into::into);
+        let args = match seawall::cli::parse(argv) {
+            Ok(args) => args,
+            Err(code) => return Ran { code, out: String::new(), err: String::new() },
+        };
+        let variables = [("SEAWALL_DATA", self.dir.path().to_str().unwrap())];
+        let environment = Environment {
+            variables: variables.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+            cwd: self.dir.path().to_owned(),
+            root: false,
+        };
+        let (stdout, stderr) = (Sink::default(), Sink::default());
+        let out =
+            Out { stdout: Box::new(stdout.clone()), stderr: Box::new(stderr.clone()), colour: self.colour };
+        let backend = Arc::new(self.backend.clone());
+        let code = seawall::cli::execute(args, environment, backend, out).await;
+        Ran { code, out: stdout.text(), err: stderr.text() }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}

@@ -1,0 +1,269 @@
+//! The verbs that look: what they print and the codes they end with.
+
+use super::fake::*;
+use seawall::control::api::*;
+use std::time::Duration;
+
+#[tokio::test]
+async fn get_prints_kubectls_table() {
+    let place = Place::live(&two()).await;
+    let table = "\
+NAME     READY  STATUS    VERSION  PORT  MEMORY  AGE
+main     True   Ready     18.6     5433  512Mi   40d
+shop-eu  False  NotReady  18       -     512Mi   40d
+";
+    for words in ["get", "get postgres", "get pg"] {
+        let ran = place.run(words).await;
+        assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, table, ""), "{words}");
+    }
+    for words in ["get postgres/main", "get pg main"] {
+        assert_eq!(place.run(words).await.out.lines().count(), 2, "{words}");
+    }
+    let wide = place.run("get -o wide").await.out;
+    let lines: Vec<&str> = wide.lines().collect();
+    assert!(
+        lines[0].ends_with("IMAGE                MANAGED  CPUS  CONTAINER         RESTARTS  MESSAGE"),
+        "{wide}"
+    );
+    assert!(
+        lines[1].ends_with(
+            "seawall/postgres:18  true     1.5   postgres-main     0         logged in as appuser"
+        ),
+        "{wide}"
+    );
+    assert!(lines[2].ends_with("no [2J route to host"), "what a terminal would obey is gone: {wide:?}");
+}
+
+#[tokio::test]
+async fn several_kinds_have_a_table_each() {
+    let fake = two();
+    fake.change(|w| {
+        let mut catalog = view("built-in", "True", "Valid", "");
+        catalog.kind = "ImageCatalog".into();
+        w.list.items.insert(0, catalog);
+    });
+    let place = Place::live(&fake).await;
+    assert_eq!(
+        place.run("get").await.out,
+        "\
+NAME              READY  STATUS    VERSION  PORT  MEMORY  AGE
+postgres/main     True   Ready     18.6     5433  512Mi   40d
+postgres/shop-eu  False  NotReady  18       -     512Mi   40d
+
+NAME                   READY  STATUS  AGE
+imagecatalog/built-in  True   Ready   40d
+"
+    );
+    assert_eq!(
+        place.run("get -o name").await.out,
+        "imagecatalog/built-in\npostgres/main\npostgres/shop-eu\n"
+    );
+}
+
+#[tokio::test]
+async fn get_in_other_forms() {
+    let place = Place::live(&two()).await;
+    assert_eq!(place.run("get pg -o name").await.out, "postgres/main\npostgres/shop-eu\n");
+    let json: ObjectView = serde_json::from_str(&place.run("get pg/main -o json").await.out).unwrap();
+    assert_eq!((json.kind.as_str(), json.metadata.name.as_str()), ("Postgres", "main"));
+    let list: serde_json::Value = serde_json::from_str(&place.run("get -o json").await.out).unwrap();
+    assert_eq!((list["kind"].as_str(), list["items"].as_array().unwrap().len()), (Some("List"), 2));
+    let yaml: serde_yaml::Value = serde_yaml::from_str(&place.run("get pg/main -o yaml").await.out).unwrap();
+    assert_eq!(yaml["status"]["server"]["version"].as_str(), Some("18.6"));
+    for (template, want) in [
+        ("{.status.endpoint.hostPort}", "5433"),
+        ("{.status.conditions[?(@.type==\"Ready\")].status}", "True"),
+        ("{.status.nothing}", ""),
+    ] {
+        let form = format!("jsonpath={template}");
+        assert_eq!(place.run_words(&["get", "pg/main", "-o", &form]).await.out, want, "{template}");
+    }
+    let names = place.run("get -o jsonpath={.items[*].metadata.name}").await.out;
+    assert_eq!(names, "main shop-eu");
+    for bad in ["get -o xml", "get -o jsonpath={range}", "get redis", "get pg/Main", "get a b c", "explode"] {
+        assert_eq!(place.run(bad).await.code, 1, "{bad}: 2 is for plan");
+    }
+}
+
+#[tokio::test]
+async fn get_says_what_concerns_no_single_object() {
+    let fake = two();
+    let place = Place::live(&fake).await;
+    let ran = place.run("get pg/none").await;
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    assert!(ran.err.starts_with("error: postgres/none not found"), "{}", ran.err);
+    fake.change(|w| {
+        w.list.guard = Some("4 of 5 manifests are gone".into());
+        w.list.engine_down = Some("since 12:00:00: connection refused".into());
+        w.list.problems = vec![problem(); 7];
+    });
+    let ran = place.run("get").await;
+    assert_eq!(ran.code, 3);
+    assert_eq!(ran.out.lines().count(), 3, "the table is still only a table");
+    for words in [
+        "4 of 5 manifests are gone",
+        "engine does not answer: since 12:00:00",
+        "7 problems",
+        "  shop.yaml:7:3: spec.verson: unknown field: version",
+        "2 more",
+    ] {
+        assert!(ran.err.contains(words), "{words}: {}", ran.err);
+    }
+    fake.change(|w| w.list = ObjectList::default());
+    let ran = place.run("get").await;
+    assert_eq!((ran.code, ran.err.as_str()), (0, "No objects found.\n"));
+}
+
+#[tokio::test]
+async fn colours_only_where_they_are_wanted() {
+    let mut place = Place::live(&two()).await;
+    assert!(!place.run("get").await.out.contains('\u{1b}'));
+    place.colour = true;
+    let out = place.run("get").await.out;
+    assert!(out.contains("\u{1b}[32mReady\u{1b}[0m     18.6"), "{out:?}");
+    assert!(out.contains("\u{1b}[31mNotReady\u{1b}[0m  18  "), "{out:?}");
+    assert!(!place.run("get -o yaml").await.out.contains('\u{1b}'));
+}
+
+#[tokio::test]
+async fn watching_prints_what_changed() {
+    let fake = two();
+    let place = Place::live(&fake).await;
+    let change = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        fake.change(|w| {
+            w.list.items[1] = view("shop-eu", "True", "LoginSucceeded", "");
+            w.list.revision += 1;
+        });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        // The operator fails: that ends the watch.
+        fake.change(|w| w.error = Some(ApiError::new(ErrorCode::Internal, "gone", "")));
+        fake.change(|w| w.list.revision += 1);
+    };
+    let (ran, ()) = tokio::join!(place.run("get -w"), change);
+    assert_eq!(ran.code, 1);
+    let rows: Vec<&str> = ran.out.lines().skip(3).collect();
+    assert_eq!(
+        rows,
+        ["shop-eu  True   Ready     18.6     5433  512Mi   40d"],
+        "aligned with the first table"
+    );
+    let offline = Place::offline(FakeBackend { offline: Some(two()), ..FakeBackend::default() });
+    let ran = offline.run("get -w").await;
+    assert!(ran.code == 1 && ran.err.contains("watching needs a running operator"), "{}", ran.err);
+}
+
+#[tokio::test]
+async fn the_store_answers_when_no_operator_does() {
+    let place = Place::offline(FakeBackend { offline: Some(two()), ..FakeBackend::default() });
+    assert_eq!(place.run("get pg/main -o name").await.out, "postgres/main\n");
+    let nothing = Place::offline(FakeBackend::default()).run("get").await;
+    assert_eq!((nothing.code, nothing.err.as_str()), (1, "error: there is no store\n  seawall run\n"));
+    let locked = Place::offline(FakeBackend { locked: true, ..FakeBackend::default() });
+    let ran = locked.run("get").await;
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("process 4711 holds the store"), "{}", ran.err);
+    // An operator that just starts holds the store before it answers.
+    let begin = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        locked.start(&two()).await;
+    };
+    let (ran, ()) = tokio::join!(locked.run("get pg/main -o name"), begin);
+    assert_eq!(ran.out, "postgres/main\n");
+}
+
+#[tokio::test]
+async fn a_password_is_shown_only_when_asked_for() {
+    let place = Place::live(&two()).await;
+    for form in ["text", "url", "env", "json"] {
+        let plain = place.run(&format!("connection pg/main -o {form}")).await;
+        assert!(plain.code == 0 && !plain.out.contains(PASSWORD), "{form}");
+        let revealed = place.run(&format!("connection pg/main --reveal -o {form}")).await;
+        assert!(revealed.out.contains(PASSWORD), "{form}: {}", revealed.out);
+    }
+    assert_eq!(
+        place.run("connection pg/main").await.out,
+        "\
+postgres/main accepts logins
+
+Username:  appuser
+Database:  appdb
+Password:  ****
+
+From this machine:
+  postgresql://appuser:****@127.0.0.1:5433/appdb
+From containers on network seawall:
+  postgresql://appuser:****@postgres-main:5432/appdb
+
+With the password: seawall connection postgres/main --reveal
+Straight in:       seawall psql main
+"
+    );
+    let url = place.run("connection pg/main -o url").await.out;
+    assert_eq!(url, "postgresql://appuser@127.0.0.1:5433/appdb\n");
+    let env = place.run("connection pg/main -o env").await.out;
+    assert!(env.contains("PGPORT=5433\n") && !env.contains("PGPASSWORD"), "{env}");
+}
+
+#[tokio::test]
+async fn describe_tells_the_worst_first() {
+    let fake = two();
+    fake.change(|w| {
+        w.events = (1..=12).map(|n| event(n, "postgres/shop-eu")).collect();
+        w.events.push(event(13, "postgres/main"));
+    });
+    let place = Place::live(&fake).await;
+    let out = place.run("describe pg/shop-eu").await.out;
+    let order = [
+        "Name:      postgres/shop-eu",
+        "Status:    NotReady for 40d: no [2J route to host",
+        "Manifest:  shop.yaml:3 (generation 3)",
+        "Wrong now:\n  Ready=False LoginFailed for 40d\n    no [2J route to host",
+        "Connect:",
+        "Container:\n  name          postgres-shop-eu",
+        "Image:",
+        "Resources:",
+        "  applied  memory 512Mi, cpus 1.5",
+        "Credentials:",
+        "Conditions:\n  Degraded=False AsExpected",
+        "ContinuousArchiving=False NotConfigured",
+        "Spec:\n  version: '18'",
+        "Events:\n  FIRST SEEN",
+        "message 3\n",
+        "message 12\n",
+    ];
+    let mut at = 0;
+    for words in order {
+        at += out.get(at..).and_then(|rest| rest.find(words)).unwrap_or_else(|| panic!("{words}:\n{out}"));
+    }
+    assert!(!out.contains("message 2\n") && !out.contains("message 13"), "the last ten of its own: {out}");
+    assert!(!place.run("describe pg/main").await.out.contains("Wrong now"));
+    assert_eq!(place.run("describe pg/none").await.code, 1);
+}
+
+#[tokio::test]
+async fn events_are_listed_and_watched() {
+    let fake = Fake::with(|w| w.events = vec![event(1, "postgres/main"), event(2, "operator")]);
+    let place = Place::live(&fake).await;
+    assert_eq!(
+        place.run("events").await.out,
+        "\
+FIRST SEEN  LAST SEEN  COUNT  TYPE     REASON    OBJECT         MESSAGE
+40d         40d        2      Warning  Repaired  postgres/main  message 1
+40d         40d        2      Warning  Repaired  operator       message 2
+"
+    );
+    assert_eq!(place.run("events pg/main").await.out.lines().count(), 2);
+    assert_eq!(place.run("events pg/none").await.err, "No events found.\n");
+    let more = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        fake.change(|w| w.events.push(event(3, "postgres/main")));
+        fake.change(|w| w.list.revision += 1);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        fake.change(|w| w.error = Some(ApiError::new(ErrorCode::Internal, "gone", "")));
+        fake.change(|w| w.list.revision += 1);
+    };
+    let (ran, ()) = tokio::join!(place.run("events pg/main -w"), more);
+    let messages: Vec<&str> = ran.out.lines().skip(1).filter_map(|l| l.split("  ").last()).collect();
+    assert_eq!(messages, ["message 1", "message 3"], "{}", ran.out);
+}

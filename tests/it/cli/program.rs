@@ -1,0 +1,125 @@
+//! The program itself: help, exit codes, closed pipes, and becoming psql.
+
+use super::fake::*;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn seawall(data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
+    for name in [
+        "SEAWALL_MANIFESTS",
+        "SEAWALL_INSTALLATION",
+        "SEAWALL_KEY_FILE",
+        "SEAWALL_DOCKER_HOST",
+        "SEAWALL_LOG",
+    ] {
+        command.env_remove(name);
+    }
+    command.env("SEAWALL_DATA", data).current_dir(data).stdin(Stdio::null());
+    command
+}
+
+/// Commands block; the server under test needs its thread.
+async fn output(mut command: Command) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } =
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+#[tokio::test]
+async fn help_is_what_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = seawall(dir.path());
+    command.arg("help");
+    let (code, out, err) = output(command).await;
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    // To renew: cargo run -q -- help > tests/it/cli/help.txt
+    assert_eq!(out, include_str!("help.txt"));
+}
+
+#[tokio::test]
+async fn wrong_usage_is_1_because_2_is_a_plan() {
+    let dir = tempfile::tempdir().unwrap();
+    for words in [&["explode"][..], &[], &["wait", "pg/x"], &["describe", "main"], &["get", "-o", "xml"]] {
+        let mut command = seawall(dir.path());
+        command.args(words);
+        let (code, out, err) = output(command).await;
+        assert!(code == Some(1) && out.is_empty() && !err.is_empty(), "{words:?}: {code:?} {out} {err}");
+    }
+    let mut command = seawall(dir.path());
+    command.args(["describe", "main"]);
+    assert!(output(command).await.2.contains("expected KIND/NAME, for example postgres/main"));
+    std::fs::write(dir.path().join("seawall.yaml"), "instalation: x\n").unwrap();
+    let mut command = seawall(dir.path());
+    command.arg("get");
+    let (code, _, err) = output(command).await;
+    assert!(code == Some(1) && err.contains("did you mean \"installation\"?"), "{err}");
+}
+
+#[tokio::test]
+async fn a_closed_pipe_is_no_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = seawall(dir.path());
+    command.args(["completion", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let ended = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+    assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+#[tokio::test]
+async fn completions_know_the_verbs() {
+    let dir = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let mut command = seawall(dir.path());
+        command.args(["completion", shell]);
+        let (code, out, _) = output(command).await;
+        assert!(code == Some(0) && out.contains("describe") && out.contains("manifests"), "{shell}");
+    }
+}
+
+/// A program that tells its name, arguments and PG variables, and exits with 7.
+fn pretend(dir: &Path, program: &str) {
+    let path = dir.join(program);
+    let script =
+        "#!/bin/sh\necho \"${0##*/} $*\"\necho \"$PGHOST $PGPORT $PGUSER $PGDATABASE $PGPASSWORD\"\nexit 7\n";
+    std::fs::write(&path, script).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn psql_gets_the_password_by_environment_only() {
+    let fake = Fake::default();
+    let place = Place::live(&fake).await;
+    let bin = tempfile::tempdir().unwrap();
+    let run = async || {
+        let mut command = seawall(place.dir.path());
+        command.args(["psql", "main", "--", "-c", "select 1"]).env("PATH", bin.path());
+        output(command).await
+    };
+    let (code, _, err) = run().await;
+    assert!(code == Some(1) && err.contains("neither psql nor docker"), "{err}");
+    pretend(bin.path(), "docker");
+    let (code, out, _) = run().await;
+    assert_eq!(code, Some(7), "psql's own exit code");
+    assert!(out.starts_with("docker exec -i postgres-main psql -U appuser -d appdb -c select 1\n"), "{out}");
+    assert!(
+        !fake.calls().iter().any(|c| c.contains("true")),
+        "no password was asked for: {:?}",
+        fake.calls()
+    );
+    pretend(bin.path(), "psql");
+    let (code, out, _) = run().await;
+    assert_eq!(code, Some(7));
+    assert_eq!(out, format!("psql -c select 1\n127.0.0.1 5433 appuser appdb {PASSWORD}\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_colours_without_a_terminal() {
+    let place = Place::live(&Fake::with(|w| w.list.items = vec![main_view()])).await;
+    let mut command = seawall(place.dir.path());
+    command.arg("get").env("TERM", "xterm-256color");
+    let (code, out, _) = output(command).await;
+    assert!(code == Some(0) && out.contains("Ready") && !out.contains('\u{1b}'), "{out:?}");
+}

@@ -1,0 +1,223 @@
+//! The API over a real unix socket: every question, every kind of error, start and end.
+
+use super::fake::*;
+use seawall::control::api::*;
+use seawall::core::names::ObjectRef;
+use seawall::core::plan::{PlanView, Sign, StepView};
+use seawall::http::client::Client;
+use seawall::http::server::{ServeError, serve};
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio_util::sync::CancellationToken;
+
+fn main_ref() -> ObjectRef {
+    "postgres/main".parse().unwrap()
+}
+
+#[tokio::test]
+async fn every_question_and_answer_survives_the_socket() {
+    let fake = Fake::with(|w| {
+        w.list.items = vec![main_view()];
+        w.list.revision = 7;
+        w.list.guard = Some("held".into());
+        w.prune.confirm = "remove-3-of-4".into();
+        let step = StepView { sign: Sign::Replace, action: "container".into(), cause: "image".into() };
+        w.plan.plans =
+            vec![PlanView { object: "postgres/main".into(), steps: vec![step], ..PlanView::default() }];
+    });
+    let place = Place::live(&fake).await;
+    let client = Client::new(&place.socket());
+    let main = main_ref();
+    assert_eq!(client.operator().await, fake.operator().await);
+    assert_eq!(client.objects().await, fake.objects().await);
+    assert_eq!(client.object(&main).await, fake.object(&main).await);
+    assert_eq!(client.events(Some(&main), 3).await, Ok(vec![]));
+    assert_eq!(client.events(None, 4).await, Ok(vec![]));
+    assert_eq!(client.watch(6, 10_000).await, Ok(7));
+    assert_eq!(client.watch(7, 10).await, Ok(7), "nothing new is no error");
+    let files = BTreeMap::from([("a/b.yaml".to_owned(), "kind: \"x\"\n\u{1f40b}".to_owned())]);
+    assert_eq!(client.plan(None).await, fake.plan(None).await);
+    assert_eq!(client.plan(Some(files.clone())).await, fake.plan(Some(files.clone())).await);
+    assert!(fake.calls().contains(&format!("plan {:?}", Some(files))));
+    for operation in [Operation::Stop, Operation::Start, Operation::Restart] {
+        assert_eq!(client.operate(&main, operation).await, fake.operate(&main, operation).await);
+        assert!(fake.calls().contains(&format!("{operation:?} postgres/main")));
+    }
+    let odd = "ma\"in & so on=1?#";
+    assert_eq!(client.delete(&main, odd).await.unwrap().message, "postgres/main deleted");
+    assert!(fake.calls().contains(&format!("delete postgres/main {odd}")));
+    assert_eq!(client.connection(&main, false).await.unwrap().password, None);
+    assert_eq!(client.connection(&main, true).await.unwrap().password.as_deref(), Some(PASSWORD));
+    assert_eq!(client.prune().await, fake.prune().await);
+    assert_eq!(client.confirm_prune(odd).await.unwrap().message, "let go");
+    assert_eq!(client.export().await, fake.export().await);
+}
+
+#[tokio::test]
+async fn every_error_survives_with_its_words() {
+    let fake = Fake::default();
+    let place = Place::live(&fake).await;
+    let client = Client::new(&place.socket());
+    use ErrorCode::{Conflict, Internal, Invalid, NotFound, Unavailable};
+    for (code, status) in
+        [(NotFound, "404"), (Invalid, "400"), (Conflict, "409"), (Unavailable, "503"), (Internal, "500")]
+    {
+        let error = ApiError::new(code, format!("what: {code:?}"), "do this");
+        fake.change(|w| w.error = Some(error.clone()));
+        assert_eq!(client.objects().await, Err(error.clone()));
+        assert_eq!(client.export().await, Err(error.clone()));
+        assert_eq!(client.plan(None).await, Err(error));
+        let answer = raw(&place.socket(), "GET /v1/objects HTTP/1.1", "").await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+}
+
+/// What a client gets that is not ours.
+async fn raw(socket: &Path, line: &str, body: &str) -> String {
+    let mut stream = UnixStream::connect(socket).await.unwrap();
+    let length = body.len();
+    let head = format!("{line}\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The server may refuse a long body before it has read it.
+    let _ = stream.write_all(body.as_bytes()).await;
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn what_is_not_understood_is_answered_in_words() {
+    let place = Place::live(&Fake::default()).await;
+    let long = format!("{{\"files\":{{\"a\":\"{}\"}}}}", "x".repeat(17 << 20));
+    for (line, body, status, needle) in [
+        ("GET /v1/nothing HTTP/1.1", "", "404", "there is nothing at /v1/nothing"),
+        ("PUT /v1/objects HTTP/1.1", "", "400", "/v1/objects does not take PUT"),
+        ("GET /v1/objects/redis/x HTTP/1.1", "", "400", "unknown kind"),
+        ("GET /v1/objects/postgres/X HTTP/1.1", "", "400", "not a DNS label"),
+        ("GET /v1/events?object=main HTTP/1.1", "", "400", "expected KIND/NAME"),
+        ("GET /v1/events?after=-1 HTTP/1.1", "", "400", "after"),
+        ("GET /v1/watch?wait=1 HTTP/1.1", "", "400", "unknown field `wait`"),
+        ("POST /v1/plan HTTP/1.1", "{", "400", "the body is not valid"),
+        ("POST /v1/plan HTTP/1.1", "{\"file\":{}}", "400", "unknown field `file`"),
+        ("POST /v1/objects/postgres/x/operate HTTP/1.1", "{\"operation\":\"explode\"}", "400", "explode"),
+        ("POST /v1/objects/postgres/x/delete HTTP/1.1", "", "400", "missing field `confirm`"),
+        ("POST /v1/plan HTTP/1.1", &long, "400", "larger than 16 MiB"),
+    ] {
+        let answer = raw(&place.socket(), line, body).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {answer}");
+        assert!(answer.contains("\"code\":") && answer.contains(needle), "{line}: {answer}");
+    }
+    let health = raw(&place.socket(), "GET /v1/healthz HTTP/1.1", "").await;
+    assert!(health.starts_with("HTTP/1.1 200 ") && health.ends_with("ok\n"), "{health}");
+    let export = raw(&place.socket(), "GET /v1/export HTTP/1.1", "").await;
+    assert!(
+        export.contains("text/plain") && export.ends_with("{\"key\":\"a\"}\n{\"key\":\"b\"}\n"),
+        "{export}"
+    );
+}
+
+async fn serve_at(socket: &Path, cancel: &CancellationToken) -> Result<(), ServeError> {
+    serve(Arc::new(Fake::default()), socket, cancel.clone()).await
+}
+
+#[tokio::test]
+async fn the_socket_is_private_and_never_taken_away() {
+    let place = Place::live(&Fake::default()).await;
+    let socket = place.socket();
+    assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(std::fs::read_dir(place.dir.path()).unwrap().count(), 1, "nothing else is left");
+    let cancel = CancellationToken::new();
+    assert!(matches!(serve_at(&socket, &cancel).await, Err(ServeError::InUse(_))));
+    assert!(Client::new(&socket).answers().await, "the first one still answers");
+    let file = place.dir.path().join("file");
+    std::fs::write(&file, "precious").unwrap();
+    assert!(matches!(serve_at(&file, &cancel).await, Err(ServeError::NotASocket(_))));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
+    let long = place.dir.path().join("x".repeat(120));
+    let error = serve_at(&long, &cancel).await.unwrap_err();
+    assert!(error.to_string().contains("unix sockets allow 107"), "{error}");
+    assert!(matches!(serve_at(Path::new("/nonexistent/s"), &cancel).await, Err(ServeError::Listen { .. })));
+}
+
+#[tokio::test]
+async fn the_longest_path_that_is_allowed_works() {
+    let dir = tempfile::tempdir().unwrap();
+    let room = 107 - dir.path().as_os_str().len() - "/".len() - "/seawall.sock".len();
+    let deep = dir.path().join("d".repeat(room));
+    std::fs::create_dir(&deep).unwrap();
+    let socket = deep.join("seawall.sock");
+    assert_eq!(socket.as_os_str().len(), 107);
+    let cancel = CancellationToken::new();
+    let (at, token) = (socket.clone(), cancel.clone());
+    let server = tokio::spawn(async move { serve_at(&at, &token).await });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(Client::new(&socket).answers().await);
+    cancel.cancel();
+    server.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_stale_socket_is_replaced_and_ours_removed_at_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("seawall.sock");
+    drop(UnixListener::bind(&socket).unwrap());
+    assert!(socket.exists() && !Client::new(&socket).answers().await);
+    let cancel = CancellationToken::new();
+    let (at, token) = (socket.clone(), cancel.clone());
+    let server = tokio::spawn(async move { serve_at(&at, &token).await });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(Client::new(&socket).answers().await);
+    cancel.cancel();
+    server.await.unwrap().unwrap();
+    assert!(!socket.exists());
+}
+
+#[tokio::test]
+async fn a_leaving_server_waits_for_nobody_long() {
+    for hang in [false, true] {
+        let fake = Fake::with(|w| w.hang = hang);
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("seawall.sock");
+        let cancel = CancellationToken::new();
+        let (at, token) = (socket.clone(), cancel.clone());
+        let server = tokio::spawn(async move { serve(Arc::new(fake), &at, token).await });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let client = Client::new(&socket);
+        let asked = tokio::spawn(async move {
+            if hang { client.objects().await.map(|_| 0) } else { client.watch(5, 30_000).await }
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let begin = Instant::now();
+        cancel.cancel();
+        server.await.unwrap().unwrap();
+        let answer = asked.await.unwrap();
+        if hang {
+            assert_eq!(answer.unwrap_err().code, ErrorCode::Unavailable);
+            assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+        } else {
+            assert_eq!(answer, Ok(5), "a watch ends as if nothing had changed");
+            assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_socket_that_says_nothing_does_not_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("s");
+    let client = Client::new(&socket);
+    assert!(!client.answers().await);
+    let error = client.objects().await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::Unavailable);
+    assert!(error.what.contains("no operator on") && error.next.contains("seawall run"), "{error:?}");
+    // Accepts into its backlog and never reads.
+    let _silent = UnixListener::bind(&socket).unwrap();
+    let begin = Instant::now();
+    assert!(!client.answers().await);
+    assert!(begin.elapsed() < Duration::from_secs(4));
+}
