@@ -53,12 +53,11 @@ fn docker(settings: &Settings) -> Result<Arc<dyn Docker>, ApiError> {
     Ok(Arc::new(docker))
 }
 
-/// Inside a container the databases are reached by name, on the host by address.
+/// In a container beside the databases (deploy/Dockerfile sets the variable) they are reached by name,
+/// on the host by address.
 fn reach() -> Reach {
     match std::env::var("SEAWALL_REACH").as_deref() {
         Ok("network") => Reach::Network,
-        Ok("host") => Reach::Host,
-        _ if Path::new("/.dockerenv").exists() => Reach::Network,
         _ => Reach::Host,
     }
 }
