@@ -185,7 +185,7 @@ mod tests {
             (good.as_bytes(), 0o602, "mode 602"),
             (b"", 0o600, "has 0 characters"),
             (&good.as_bytes()[1..], 0o600, "has 63 characters"),
-            ("ab".repeat(33).as_bytes(), 0o600, "has 66 characters"),
+            (&[b'b'; 66], 0o600, "has 66 characters"),
             (&[b'x'; 64], 0o600, "not hexadecimal"),
             (&[0xff; 64], 0o600, "not hexadecimal"),
             (&[b'a'; 100_000], 0o600, "has 4096 characters"),

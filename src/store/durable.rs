@@ -264,11 +264,11 @@ impl Writer {
 fn find(data_dir: &Path) -> Result<Option<Meta>> {
     let note = Note::read(data_dir)?;
     let store = data_dir.join("store");
-    if !store.exists() {
-        return match note {
-            Some(_) => Err(damaged(data_dir, "its directory is gone")),
-            None => Ok(None),
-        };
+    if !store.is_dir() {
+        if note.is_none() && !store.exists() {
+            return Ok(None);
+        }
+        return Err(damaged(data_dir, "its directory is gone"));
     }
     let copy = data_dir.join("store.check");
     remove(&copy).and_then(|()| copy_dir(&store, &copy)).map_err(|e| {
