@@ -242,30 +242,21 @@ async fn a_creation_cut_short_is_finished() {
 }
 
 #[tokio::test]
-async fn a_failed_batch_is_taken_back_by_the_next_one() {
+async fn after_a_failure_of_the_disk_writes_are_refused_and_reads_go_on() {
     let dir = tempfile::tempdir().unwrap();
     made(dir.path(), 1).await;
     let (disk, records) = Disk::open(&dir.path().join("store")).unwrap();
+    drop(disk);
+    let meta = meta_of(&records).unwrap();
     let durable = Arc::new(RwLock::new(records));
-    let meta = meta_of(&durable.read().unwrap()).unwrap();
     let mut writer = Writer {
-        store_dir: dir.path().join("store"),
-        disk: Some(disk),
+        data_dir: dir.path().into(),
+        disk: Err("input/output error".into()),
         durable: Arc::clone(&durable),
         meta,
         note: Note::open(dir.path()).unwrap(),
-        unsettled: BTreeSet::new(),
     };
-    // The batch reached the disk, the answer was an error: as after a failed fsync.
-    let bytes = |n: u64| Some(Record::new(json!({ "n": n }), record::now).encode());
-    let failed = BTreeMap::from([("last".to_owned(), bytes(99)), ("new".to_owned(), bytes(99))]);
-    writer.disk.as_mut().unwrap().write(&failed).unwrap();
-    writer.unsettled.extend(failed.into_keys());
-    writer.disk = None;
-    writer.write(BTreeMap::from([("other".to_owned(), bytes(7))])).unwrap();
-    drop(writer);
-    let store = SledStore::open(dir.path()).unwrap();
-    assert_eq!(store.get("last").unwrap(), Some(json!({"n":1})));
-    assert_eq!(store.get("new").unwrap(), None);
-    assert_eq!(store.get("other").unwrap(), Some(json!({"n":7})));
+    let error = writer.write(BTreeMap::from([("last".to_owned(), None)])).unwrap_err();
+    assert!(error.contains("input/output error") && error.contains("restart"), "{error}");
+    assert!(durable.read().unwrap().contains_key("last"));
 }

@@ -67,8 +67,8 @@ impl Disk {
 
     /// Applies all changes (`None` deletes) or none, and returns when they are on the disk.
     ///
-    /// After an error the database must be dropped and opened again: sled refuses further writes, and
-    /// whether the failed batch is on the disk is not known.
+    /// After an error nothing more can be written, the value must be forgotten instead of dropped (sled
+    /// may wait for ever in its destructor), and whether the batch is on the disk is not known.
     pub fn write(&mut self, changes: &BTreeMap<String, Option<Bytes>>) -> Result<(), String> {
         let written = catch_unwind(AssertUnwindSafe(|| {
             let mut batch = sled::Batch::default();
