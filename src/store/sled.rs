@@ -19,8 +19,8 @@ pub type Bytes = Box<[u8]>;
 /// Encoded records by key.
 pub type Records = BTreeMap<String, Bytes>;
 
-/// Everything is in the callers' memory, so sled's cache only has to serve one opening.
-const CACHE: u64 = 8 * 1024 * 1024;
+/// Everything is in the callers' memory, so sled's cache serves its own writes only.
+const CACHE: u64 = 1024 * 1024;
 /// sled's own thread only rolls buffers and collects garbage; durability is ours, at every write.
 const HOUSEKEEPING_MS: u64 = 1000;
 const OPEN_TIMEOUT: Duration = Duration::from_secs(60);
