@@ -260,15 +260,15 @@ fn find(data_dir: &Path) -> Result<Option<Meta>> {
         .and_then(|(_closed_here, records)| examine(data_dir, &records, note.as_ref()));
     remove(&copy).map_err(|e| write(data_dir, e))?;
     let meta = examined?;
-    if let (Some(meta), None) = (&meta, &note) {
+    if note.is_none() {
         // Stopped between making the store and its note.
         let note = Note { id: meta.id.clone(), commits: meta.commits };
         note.create(data_dir).map_err(|e| write(data_dir, e))?;
     }
-    Ok(meta)
+    Ok(Some(meta))
 }
 
-fn examine(data_dir: &Path, records: &Records, note: Option<&Note>) -> Result<Option<Meta>> {
+fn examine(data_dir: &Path, records: &Records, note: Option<&Note>) -> Result<Meta> {
     for (key, bytes) in records {
         Record::decode(key, bytes).map_err(|error| match error {
             RecordError::Newer { found, .. } => StoreError::Newer { path: data_dir.into(), found },
@@ -276,10 +276,7 @@ fn examine(data_dir: &Path, records: &Records, note: Option<&Note>) -> Result<Op
         })?;
     }
     let Some(meta) = meta_of(records) else {
-        return match note {
-            None if records.is_empty() => Ok(None),
-            _ => Err(damaged(data_dir, format!("its own record {META_KEY} is missing"))),
-        };
+        return Err(damaged(data_dir, format!("its own record {META_KEY} is missing")));
     };
     if meta.version > STORE_VERSION {
         return Err(StoreError::Newer { path: data_dir.into(), found: meta.version });
@@ -291,7 +288,7 @@ fn examine(data_dir: &Path, records: &Records, note: Option<&Note>) -> Result<Op
         Some(note) if note.commits > meta.commits => {
             Err(damaged(data_dir, format!("the last {} commits are missing", note.commits - meta.commits)))
         }
-        _ => Ok(Some(meta)),
+        _ => Ok(meta),
     }
 }
 
@@ -299,10 +296,15 @@ fn create(data_dir: &Path) -> Result<Meta> {
     check_room(data_dir, 0).map_err(|e| write(data_dir, e))?;
     let id = new_id().map_err(|e| write(data_dir, format!("no random numbers: {e}")))?;
     let meta = Meta { version: STORE_VERSION, id, created_at: record::now(), commits: 0 };
-    let (mut disk, _) = Disk::open(&data_dir.join("store")).map_err(|t| told(data_dir, t))?;
+    // Made under another name: a directory called store is complete, or damaged.
+    let fresh = data_dir.join("store.new");
+    remove(&fresh).map_err(|e| write(data_dir, e))?;
+    let (mut disk, _) = Disk::open(&fresh).map_err(|t| told(data_dir, t))?;
     let first = encode_meta(&meta).map_err(|e| write(data_dir, e))?;
     disk.write(&BTreeMap::from([(META_KEY.to_owned(), Some(first))])).map_err(|e| write(data_dir, e))?;
     disk.sync_directory().map_err(|e| write(data_dir, e))?;
+    drop(disk);
+    std::fs::rename(&fresh, data_dir.join("store")).map_err(|e| write(data_dir, e))?;
     let note = Note { id: meta.id.clone(), commits: 0 };
     note.create(data_dir).map_err(|e| write(data_dir, e))?;
     Ok(meta)

@@ -241,7 +241,8 @@ async fn a_newer_store_is_refused_and_untouched() {
 async fn a_creation_cut_short_is_finished() {
     // Stopped before the first record.
     let dir = tempfile::tempdir().unwrap();
-    drop(Disk::open(&dir.path().join("store")).unwrap());
+    drop(Disk::open(&dir.path().join("store.new")).unwrap());
+    std::fs::write(dir.path().join("store.new/db"), "").unwrap();
     assert!(matches!(SledStore::open_read(dir.path()), Err(StoreError::Missing { .. })));
     made(dir.path(), 1).await;
     // Stopped before the note; and a check cut short left its copy.

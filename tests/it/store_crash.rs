@@ -113,16 +113,22 @@ fn nothing_acknowledged_is_lost_by_sigkill() {
 fn killed_while_opening_or_creating() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    for round in 0u64..25 {
-        let mut writer = Writer::start(&data);
-        std::thread::sleep(Duration::from_millis(1 + round));
-        writer.child.kill().unwrap();
-        writer.child.wait().unwrap();
+    let mut acknowledged = 0;
+    for round in 0u64..40 {
+        // A new store half of the time.
+        if round % 2 == 0 {
+            let _ = std::fs::remove_dir_all(&data);
+            acknowledged = 0;
+        }
+        let writer = Writer::start(&data);
+        std::thread::sleep(Duration::from_micros(1000 + round * 700));
+        acknowledged = writer.kill(acknowledged);
+        if round % 2 == 1 {
+            let writer = Writer::start(&data);
+            let first = writer.first();
+            check(&data, writer.kill(first.max(acknowledged)));
+        }
     }
-    let writer = Writer::start(&data);
-    let first = writer.first();
-    let acknowledged = writer.kill(first);
-    check(&data, acknowledged);
 }
 
 #[test]
