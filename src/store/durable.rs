@@ -93,6 +93,8 @@ impl SledStore {
 
     fn start(data_dir: &Path, lock: StoreLock, meta: Meta) -> Result<SledStore> {
         let (disk, records) = Disk::open(&data_dir.join("store")).map_err(|t| told(data_dir, t))?;
+        // Must be gone before the first commit: the next start would take it for the newest.
+        remove(&data_dir.join("store.before")).map_err(|e| write(data_dir, e))?;
         let note = Note::open(data_dir).map_err(|e| write(data_dir, e))?;
         let durable = Arc::new(RwLock::new(records));
         let (requests, queue) = mpsc::channel(QUEUE);
@@ -238,6 +240,11 @@ impl Writer {
 fn find(data_dir: &Path) -> Result<Option<Meta>> {
     let note = Note::read(data_dir)?;
     let store = data_dir.join("store");
+    let before = data_dir.join("store.before");
+    if before.is_dir() {
+        // The last start was killed while sled opened the store, which sled does not always survive.
+        remove(&store).and_then(|()| std::fs::rename(&before, &store)).map_err(|e| write(data_dir, e))?;
+    }
     if !store.is_dir() {
         if note.is_none() && !store.exists() {
             return Ok(None);
@@ -258,8 +265,14 @@ fn find(data_dir: &Path) -> Result<Option<Meta>> {
     let examined = Disk::open(&copy)
         .map_err(|t| told(data_dir, t))
         .and_then(|(_closed_here, records)| examine(data_dir, &records, note.as_ref()));
-    remove(&copy).map_err(|e| write(data_dir, e))?;
-    let meta = examined?;
+    let meta = match examined {
+        Ok(meta) => meta,
+        Err(error) => {
+            remove(&copy).map_err(|e| write(data_dir, e))?;
+            return Err(error);
+        }
+    };
+    sync_tree(&copy).and_then(|()| std::fs::rename(&copy, &before)).map_err(|e| write(data_dir, e))?;
     if note.is_none() {
         // Stopped between making the store and its note.
         let note = Note { id: meta.id.clone(), commits: meta.commits };
@@ -371,6 +384,18 @@ fn size_of(dir: &Path) -> std::io::Result<u64> {
         size += if meta.is_dir() { size_of(&entry.path())? } else { meta.len() };
     }
     Ok(size)
+}
+
+fn sync_tree(dir: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_tree(&entry.path())?
+        } else {
+            File::open(entry.path())?.sync_all()?
+        }
+    }
+    File::open(dir)?.sync_all()
 }
 
 fn copy_dir(from: &Path, to: &Path) -> std::io::Result<()> {
