@@ -71,7 +71,9 @@ impl SledStore {
         match find(data_dir)? {
             Some(meta) => SledStore::start(data_dir, lock, meta),
             None => {
-                let meta = create(data_dir)?;
+                let made = create(data_dir)?;
+                // Found like any other, so that the checked copy covers its first opening.
+                let meta = find(data_dir)?.unwrap_or(made);
                 SledStore::start(data_dir, lock, meta)
             }
         }
@@ -94,7 +96,12 @@ impl SledStore {
     fn start(data_dir: &Path, lock: StoreLock, meta: Meta) -> Result<SledStore> {
         let (disk, records) = Disk::open(&data_dir.join("store")).map_err(|t| told(data_dir, t))?;
         // Must be gone before the first commit: the next start would take it for the newest.
-        remove(&data_dir.join("store.before")).map_err(|e| write(data_dir, e))?;
+        // Renamed first: half removed it would be taken for a store.
+        let spent = data_dir.join("store.check");
+        std::fs::rename(data_dir.join("store.before"), &spent)
+            .and_then(|()| File::open(data_dir)?.sync_all())
+            .and_then(|()| remove(&spent))
+            .map_err(|e| write(data_dir, e))?;
         let note = Note::open(data_dir).map_err(|e| write(data_dir, e))?;
         let durable = Arc::new(RwLock::new(records));
         let (requests, queue) = mpsc::channel(QUEUE);
