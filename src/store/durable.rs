@@ -11,7 +11,7 @@ use super::sled::{Bytes, Disk, Records, THREAD, Trouble};
 use super::{Change, META_KEY, Record, Result, STORE_VERSION, Store, StoreError, check_keys};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File};
 use std::io::{ErrorKind, Read};
 use std::ops::Bound;
@@ -26,6 +26,8 @@ use tokio::sync::{mpsc, oneshot};
 const QUEUE: usize = 256;
 /// A commit unanswered for this long is an error, whatever the disk is doing.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Free space that is left alone, so that the store can still be opened: a log segment of sled has 512 KiB.
+const RESERVE: u64 = 4 * 1024 * 1024;
 /// How long a dropped store waits for its writer.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -69,7 +71,9 @@ impl SledStore {
         match find(data_dir)? {
             Some(meta) => SledStore::start(data_dir, lock, meta),
             None => {
-                let meta = create(data_dir)?;
+                let made = create(data_dir)?;
+                // Found like any other, so that the checked copy covers its first opening.
+                let meta = find(data_dir)?.unwrap_or(made);
                 SledStore::start(data_dir, lock, meta)
             }
         }
@@ -91,18 +95,19 @@ impl SledStore {
 
     fn start(data_dir: &Path, lock: StoreLock, meta: Meta) -> Result<SledStore> {
         let (disk, records) = Disk::open(&data_dir.join("store")).map_err(|t| told(data_dir, t))?;
+        // Must be gone before the first commit: the next start would take it for the newest.
+        // Renamed first: half removed it would be taken for a store.
+        let spent = data_dir.join("store.check");
+        std::fs::rename(data_dir.join("store.before"), &spent)
+            .and_then(|()| File::open(data_dir)?.sync_all())
+            .and_then(|()| remove(&spent))
+            .map_err(|e| write(data_dir, e))?;
         let note = Note::open(data_dir).map_err(|e| write(data_dir, e))?;
         let durable = Arc::new(RwLock::new(records));
         let (requests, queue) = mpsc::channel(QUEUE);
         let id = meta.id.clone();
-        let writer = Writer {
-            store_dir: data_dir.join("store"),
-            disk: Some(disk),
-            durable: Arc::clone(&durable),
-            meta,
-            note,
-            unsettled: BTreeSet::new(),
-        };
+        let writer =
+            Writer { data_dir: data_dir.into(), disk: Ok(disk), durable: Arc::clone(&durable), meta, note };
         let writer = thread::Builder::new()
             .name(THREAD.into())
             .spawn(move || writer.run(queue))
@@ -178,14 +183,12 @@ impl Drop for SledStore {
 }
 
 struct Writer {
-    store_dir: PathBuf,
-    /// `None` after a failed write, until it can be opened again.
-    disk: Option<Disk>,
+    data_dir: PathBuf,
+    /// The text of the first failure afterwards: sled takes no more writes then, and neither do we.
+    disk: Result<Disk, String>,
     durable: Arc<RwLock<Records>>,
     meta: Meta,
     note: File,
-    /// Keys of failed batches: the disk may hold them, the answer was that it does not.
-    unsettled: BTreeSet<String>,
 }
 
 impl Writer {
@@ -211,26 +214,22 @@ impl Writer {
     }
 
     fn write(&mut self, changes: BTreeMap<String, Option<Bytes>>) -> Result<(), String> {
-        let mut disk = match self.disk.take() {
-            Some(disk) => disk,
-            None => self.reopen()?,
-        };
+        let disk = self.disk.as_mut().map_err(|first| format!("{first}; restart Seawall"))?;
         let mut meta = self.meta.clone();
         meta.commits += 1;
-        let mut batch: BTreeMap<String, Option<Bytes>> = BTreeMap::new();
-        {
-            let durable = self.durable.read().unwrap_or_else(PoisonError::into_inner);
-            batch.extend(self.unsettled.iter().map(|key| (key.clone(), durable.get(key).cloned())));
-        }
-        batch.extend(changes);
+        let mut batch = changes;
         batch.insert(META_KEY.into(), Some(encode_meta(&meta)?));
+        let size: usize =
+            batch.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, |v| v.len())).sum();
+        // A write that fails inside sled cannot be repeated and may hang it, so it is not tried.
+        check_room(&self.data_dir, size as u64 * 2)?;
         if let Err(detail) = disk.write(&batch) {
-            self.unsettled.extend(batch.into_keys());
+            let poisoned = std::mem::replace(&mut self.disk, Err(detail.clone()));
+            // Closing would wait for ever for the write that failed.
+            std::mem::forget(poisoned);
             return Err(detail);
         }
-        self.disk = Some(disk);
         self.meta = meta;
-        self.unsettled.clear();
         // A count that is too small only makes the check at the next start weaker.
         let _ = Note { id: self.meta.id.clone(), commits: self.meta.commits }.overwrite(&self.note);
         let mut durable = self.durable.write().unwrap_or_else(PoisonError::into_inner);
@@ -242,36 +241,30 @@ impl Writer {
         }
         Ok(())
     }
-
-    fn reopen(&self) -> Result<Disk, String> {
-        let (disk, records) = Disk::open(&self.store_dir).map_err(|trouble| match trouble {
-            Trouble::Damaged(detail) => format!("after a failed write it does not open again: {detail}"),
-            Trouble::Disk(detail) => detail,
-        })?;
-        let commits = meta_of(&records).map(|meta| meta.commits);
-        match commits {
-            Some(found) if found >= self.meta.commits => Ok(disk),
-            _ => Err(format!(
-                "after a failed write it holds {} of {} commits; stop Seawall and run `seawall recover`",
-                commits.unwrap_or(0),
-                self.meta.commits
-            )),
-        }
-    }
 }
 
 /// The store of the directory, checked on a copy; `None` when none was finished.
 fn find(data_dir: &Path) -> Result<Option<Meta>> {
     let note = Note::read(data_dir)?;
     let store = data_dir.join("store");
-    if !store.exists() {
-        return match note {
-            Some(_) => Err(damaged(data_dir, "its directory is gone")),
-            None => Ok(None),
-        };
+    let before = data_dir.join("store.before");
+    if before.is_dir() {
+        // The last start was killed while sled opened the store, which sled does not always survive.
+        remove(&store).and_then(|()| std::fs::rename(&before, &store)).map_err(|e| write(data_dir, e))?;
+    }
+    if !store.is_dir() {
+        if note.is_none() && !store.exists() {
+            return Ok(None);
+        }
+        return Err(damaged(data_dir, "its directory is gone"));
     }
     let copy = data_dir.join("store.check");
-    remove(&copy).and_then(|()| copy_dir(&store, &copy)).map_err(|e| {
+    remove(&copy).map_err(|e| write(data_dir, e))?;
+    size_of(&store)
+        .map_err(|e| e.to_string())
+        .and_then(|size| check_room(data_dir, size))
+        .map_err(|e| write(data_dir, e))?;
+    copy_dir(&store, &copy).map_err(|e| {
         // A full disk must not stay full because of the copy.
         let _ = remove(&copy);
         write(data_dir, format!("making a copy to check it: {e}"))
@@ -279,17 +272,23 @@ fn find(data_dir: &Path) -> Result<Option<Meta>> {
     let examined = Disk::open(&copy)
         .map_err(|t| told(data_dir, t))
         .and_then(|(_closed_here, records)| examine(data_dir, &records, note.as_ref()));
-    remove(&copy).map_err(|e| write(data_dir, e))?;
-    let meta = examined?;
-    if let (Some(meta), None) = (&meta, &note) {
+    let meta = match examined {
+        Ok(meta) => meta,
+        Err(error) => {
+            remove(&copy).map_err(|e| write(data_dir, e))?;
+            return Err(error);
+        }
+    };
+    sync_tree(&copy).and_then(|()| std::fs::rename(&copy, &before)).map_err(|e| write(data_dir, e))?;
+    if note.is_none() {
         // Stopped between making the store and its note.
         let note = Note { id: meta.id.clone(), commits: meta.commits };
         note.create(data_dir).map_err(|e| write(data_dir, e))?;
     }
-    Ok(meta)
+    Ok(Some(meta))
 }
 
-fn examine(data_dir: &Path, records: &Records, note: Option<&Note>) -> Result<Option<Meta>> {
+fn examine(data_dir: &Path, records: &Records, note: Option<&Note>) -> Result<Meta> {
     for (key, bytes) in records {
         Record::decode(key, bytes).map_err(|error| match error {
             RecordError::Newer { found, .. } => StoreError::Newer { path: data_dir.into(), found },
@@ -297,10 +296,7 @@ fn examine(data_dir: &Path, records: &Records, note: Option<&Note>) -> Result<Op
         })?;
     }
     let Some(meta) = meta_of(records) else {
-        return match note {
-            None if records.is_empty() => Ok(None),
-            _ => Err(damaged(data_dir, format!("its own record {META_KEY} is missing"))),
-        };
+        return Err(damaged(data_dir, format!("its own record {META_KEY} is missing")));
     };
     if meta.version > STORE_VERSION {
         return Err(StoreError::Newer { path: data_dir.into(), found: meta.version });
@@ -312,17 +308,23 @@ fn examine(data_dir: &Path, records: &Records, note: Option<&Note>) -> Result<Op
         Some(note) if note.commits > meta.commits => {
             Err(damaged(data_dir, format!("the last {} commits are missing", note.commits - meta.commits)))
         }
-        _ => Ok(Some(meta)),
+        _ => Ok(meta),
     }
 }
 
 fn create(data_dir: &Path) -> Result<Meta> {
+    check_room(data_dir, 0).map_err(|e| write(data_dir, e))?;
     let id = new_id().map_err(|e| write(data_dir, format!("no random numbers: {e}")))?;
     let meta = Meta { version: STORE_VERSION, id, created_at: record::now(), commits: 0 };
-    let (mut disk, _) = Disk::open(&data_dir.join("store")).map_err(|t| told(data_dir, t))?;
+    // Made under another name: a directory called store is complete, or damaged.
+    let fresh = data_dir.join("store.new");
+    remove(&fresh).map_err(|e| write(data_dir, e))?;
+    let (mut disk, _) = Disk::open(&fresh).map_err(|t| told(data_dir, t))?;
     let first = encode_meta(&meta).map_err(|e| write(data_dir, e))?;
     disk.write(&BTreeMap::from([(META_KEY.to_owned(), Some(first))])).map_err(|e| write(data_dir, e))?;
     disk.sync_directory().map_err(|e| write(data_dir, e))?;
+    drop(disk);
+    std::fs::rename(&fresh, data_dir.join("store")).map_err(|e| write(data_dir, e))?;
     let note = Note { id: meta.id.clone(), commits: 0 };
     note.create(data_dir).map_err(|e| write(data_dir, e))?;
     Ok(meta)
@@ -369,6 +371,38 @@ fn remove(dir: &Path) -> std::io::Result<()> {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
         _ => Ok(()),
     }
+}
+
+/// Whether `size` bytes fit above the reserve.
+fn check_room(data_dir: &Path, size: u64) -> Result<(), String> {
+    let free = fs2::available_space(data_dir).map_err(|e| e.to_string())?;
+    let needed = size + RESERVE;
+    if free < needed {
+        return Err(format!("no space left: {} KiB free, {} KiB needed", free / 1024, needed.div_ceil(1024)));
+    }
+    Ok(())
+}
+
+fn size_of(dir: &Path) -> std::io::Result<u64> {
+    let mut size = 0;
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let meta = entry.metadata()?;
+        size += if meta.is_dir() { size_of(&entry.path())? } else { meta.len() };
+    }
+    Ok(size)
+}
+
+fn sync_tree(dir: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_tree(&entry.path())?
+        } else {
+            File::open(entry.path())?.sync_all()?
+        }
+    }
+    File::open(dir)?.sync_all()
 }
 
 fn copy_dir(from: &Path, to: &Path) -> std::io::Result<()> {

@@ -19,8 +19,8 @@ pub type Bytes = Box<[u8]>;
 /// Encoded records by key.
 pub type Records = BTreeMap<String, Bytes>;
 
-/// Everything is in the callers' memory, so sled's cache only has to serve one opening.
-const CACHE: u64 = 8 * 1024 * 1024;
+/// Everything is in the callers' memory, so sled's cache serves its own writes only.
+const CACHE: u64 = 1024 * 1024;
 /// sled's own thread only rolls buffers and collects garbage; durability is ours, at every write.
 const HOUSEKEEPING_MS: u64 = 1000;
 const OPEN_TIMEOUT: Duration = Duration::from_secs(60);
@@ -67,8 +67,8 @@ impl Disk {
 
     /// Applies all changes (`None` deletes) or none, and returns when they are on the disk.
     ///
-    /// After an error the database must be dropped and opened again: sled refuses further writes, and
-    /// whether the failed batch is on the disk is not known.
+    /// After an error nothing more can be written, the value must be forgotten instead of dropped (sled
+    /// may wait for ever in its destructor), and whether the batch is on the disk is not known.
     pub fn write(&mut self, changes: &BTreeMap<String, Option<Bytes>>) -> Result<(), String> {
         let written = catch_unwind(AssertUnwindSafe(|| {
             let mut batch = sled::Batch::default();

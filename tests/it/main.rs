@@ -1,2 +1,7 @@
+//! Tests without a Docker engine: pure parts together, the fake engine, the CLI, the store on disk.
+
+mod architecture;
 mod cli;
 mod contract;
+mod schemas;
+mod store_crash;

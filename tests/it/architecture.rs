@@ -1,0 +1,132 @@
+//! The house: imports go down only, adapters and engines do not know each other, pure files are pure.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Module → floor. `program` is the top that wires everything.
+const FLOORS: [(&str, u32); 11] = [
+    ("core", 0),
+    ("manifest", 1),
+    ("docker", 2),
+    ("store", 2),
+    ("secrets", 2),
+    ("telemetry", 2),
+    ("engines", 3),
+    ("control", 4),
+    ("http", 5),
+    ("cli", 6),
+    ("program", 7),
+];
+
+/// Files of an engine folder that may touch adapters.
+const EFFECTS: [&str; 4] = ["client.rs", "probe.rs", "act.rs", "tools.rs"];
+
+fn floor(module: &str) -> u32 {
+    FLOORS.iter().find(|(m, _)| *m == module).unwrap_or_else(|| panic!("module {module} has no floor")).1
+}
+
+fn sources(dir: &Path, list: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, list);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            list.push(path);
+        }
+    }
+}
+
+/// Modules of the crate that a file names, by `crate::x` anywhere, tests included.
+fn imports(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for line in text.lines().filter(|l| !l.trim_start().starts_with("//")) {
+        for (at, _) in line.match_indices("crate::") {
+            let rest = &line[at + 7..];
+            let names: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            if !names.is_empty() {
+                found.push(names);
+            }
+        }
+    }
+    found
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn all() -> Vec<(String, String)> {
+    let mut list = Vec::new();
+    sources(&root(), &mut list);
+    list.sort();
+    list.iter()
+        .map(|p| (p.strip_prefix(root()).unwrap().display().to_string(), fs::read_to_string(p).unwrap()))
+        .collect()
+}
+
+#[test]
+fn imports_go_down_only() {
+    let mut wrong = Vec::new();
+    for (file, text) in all() {
+        let Some((module, _)) = file.split_once('/') else { continue };
+        for import in imports(&text) {
+            let (from, to) = (floor(module), floor(&import));
+            if to > from || (to == from && import != module) {
+                wrong.push(format!("{file} imports {import}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_pure_files_of_an_engine_touch_no_adapter() {
+    let mut wrong = Vec::new();
+    for (file, text) in all().iter().filter(|(f, _)| f.starts_with("engines/")) {
+        let name = file.rsplit('/').next().unwrap();
+        if EFFECTS.contains(&name) {
+            continue;
+        }
+        let adapters = ["docker", "store", "secrets", "telemetry"];
+        let touched = imports(text).into_iter().any(|i| adapters.contains(&i.as_str()));
+        if touched || text.contains("tokio::") || text.contains(".await") {
+            wrong.push(file.clone());
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn core_knows_no_io_clock_or_chance() {
+    for (file, text) in all().iter().filter(|(f, _)| f.starts_with("core/")) {
+        for word in ["tokio", "std::fs", "std::time::Instant", "SystemTime", "jiff", "rand::", "std::env"] {
+            assert!(!text.contains(word), "{file} names {word}");
+        }
+    }
+}
+
+#[test]
+fn every_module_says_what_it_is_for() {
+    for (file, text) in all() {
+        assert!(text.starts_with("//!"), "{file} does not start with //!");
+    }
+}
+
+#[test]
+fn only_one_file_names_the_store_crate_and_one_folder_bollard() {
+    for (file, text) in all() {
+        let code: String = text.lines().filter(|l| !l.trim_start().starts_with("//")).collect();
+        if file != "store/sled.rs" {
+            assert!(!code.contains("sled::Config") && !code.contains("sled::open"), "{file} names sled");
+        }
+        if !file.starts_with("docker/") {
+            assert!(!code.contains("bollard::"), "{file} names bollard");
+        }
+    }
+}
+
+#[test]
+fn the_program_starts_in_a_few_lines() {
+    let main = fs::read_to_string(root().join("main.rs")).unwrap();
+    assert!(main.lines().count() <= 20);
+}
