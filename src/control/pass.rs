@@ -35,7 +35,7 @@ enum End {
 
 /// Runs a pass. Errors end up in status and events, never here.
 pub async fn pass(operator: &Operator, object: &ObjectRef, cancel: &CancellationToken) -> Again {
-    let Some(record) = operator.state().records.get(object).cloned() else { return None };
+    let record = operator.state().records.get(object).cloned()?;
     let Some(checked) = operator.state().checked.get(object).cloned() else {
         return invalid(operator, &record).await;
     };
@@ -288,7 +288,7 @@ async fn rest(
     world: &World,
     plan: &Plan,
 ) -> Again {
-    let Some(record) = operator.state().records.get(object).cloned() else { return None };
+    let record = operator.state().records.get(object).cloned()?;
     let identity = operator.identity(&record);
     let subject = Subject {
         identity: &identity,
@@ -333,7 +333,7 @@ async fn failed(
     world: Option<Box<World>>,
     failure: Failure,
 ) -> Again {
-    let Some(record) = operator.state().records.get(object).cloned() else { return None };
+    let record = operator.state().records.get(object).cloned()?;
     let identity = operator.identity(&record);
     let subject = Subject {
         identity: &identity,

@@ -35,7 +35,7 @@ fn is_settled(operator: &Operator) -> bool {
     }
     state.records.iter().filter(|(o, _)| o.kind == Kind::Postgres).all(|(object, record)| {
         let Some(live) = state.live.get(object).filter(|l| l.seen) else {
-            return state.checked.get(object).is_none() && state.statuses.contains_key(object);
+            return !state.checked.contains_key(object) && state.statuses.contains_key(object);
         };
         let Some(status) = state.statuses.get(object) else { return false };
         let is = |kind, truth| find(&status.conditions, kind).is_some_and(|c| c.status == truth);

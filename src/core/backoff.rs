@@ -11,7 +11,7 @@ pub const MAX_MS: u64 = 300_000;
 #[must_use]
 pub fn delay_ms(failures: u32, jitter: f64) -> u64 {
     let base = 1000u64.saturating_mul(1u64 << failures.saturating_sub(1).min(20)).min(MAX_MS);
-    let extra = u64::try_from((base / 10).min(30_000)).unwrap_or(0);
+    let extra = (base / 10).min(30_000);
     // The product is below 30 000 and not negative: the cast keeps the value.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
     let added = (extra as f64 * jitter.clamp(0.0, 1.0)) as u64;

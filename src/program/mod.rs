@@ -155,9 +155,8 @@ impl Backend for Program {
             driver.abort();
         }
         stop_http.cancel();
-        match tokio::time::timeout(Duration::from_secs(1), server).await {
-            Ok(Ok(Err(error))) => return Err(internal(error, "")),
-            Ok(Ok(Ok(())) | Err(_)) | Err(_) => {}
+        if let Ok(Ok(Err(error))) = tokio::time::timeout(Duration::from_secs(1), server).await {
+            return Err(internal(error, ""));
         }
         Ok(list)
     }

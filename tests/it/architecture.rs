@@ -99,6 +99,7 @@ fn the_pure_files_of_an_engine_touch_no_adapter() {
 #[test]
 fn core_knows_no_io_clock_or_chance() {
     for (file, text) in all().iter().filter(|(f, _)| f.starts_with("core/")) {
+        let text: String = text.lines().filter(|l| !l.trim_start().starts_with("//")).collect();
         for word in ["tokio", "std::fs", "std::time::Instant", "SystemTime", "jiff", "rand::", "std::env"] {
             assert!(!text.contains(word), "{file} names {word}");
         }

@@ -1,1 +1,6 @@
+//! Tests on the real Docker engine with real PostgreSQL. They fail when there is no engine or the
+//! images are not built: `make test` sees to both.
+
 mod contract;
+mod first;
+mod harness;

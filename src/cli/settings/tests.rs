@@ -1,3 +1,5 @@
+//! Tables: flags, environment and files in, settings out.
+
 use super::*;
 
 fn environment(cwd: &Path, variables: &[(&str, &str)]) -> Environment {

@@ -1,0 +1,347 @@
+//! One Seawall with its own installation, data and manifests on the real engine; removed with all it
+//! made when dropped, also after a failure.
+
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// Long enough for a busy two-core machine; reached only by a failing test.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// The versions that tests use, as `deploy/images/build.sh` builds them.
+pub const CATALOG: &str = "apiVersion: seawall.dev/v1
+kind: ImageCatalog
+metadata: {name: local}
+spec:
+  engine: postgres
+  images:
+    '18': {image: 'seawall/postgres:18'}
+    '18b': {image: 'seawall/postgres:18b'}
+    '17': {image: 'seawall/postgres:17'}
+";
+
+pub struct Sea {
+    pub installation: String,
+    pub manifests: PathBuf,
+    pub data: PathBuf,
+    /// Further arguments and environment of every command.
+    pub docker_host: Option<String>,
+    root: tempfile::TempDir,
+    operator: Option<Child>,
+}
+
+impl Sea {
+    /// An installation with the local catalog; no operator runs yet.
+    pub fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let installation = format!("t{:x}-{n:x}", std::process::id());
+        let (manifests, data) = (root.path().join("manifests"), root.path().join("data"));
+        fs::create_dir(&manifests).unwrap();
+        fs::write(manifests.join("catalog.yaml"), CATALOG).unwrap();
+        Self { installation, manifests, data, docker_host: None, root, operator: None }
+    }
+
+    /// With a running operator.
+    pub fn start() -> Self {
+        let mut sea = Self::new();
+        sea.run();
+        sea
+    }
+
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// Writes a manifest file, by rename as editors do.
+    pub fn write(&self, file: &str, text: &str) {
+        let path = self.manifests.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let temporary = path.with_extension("tmp");
+        fs::write(&temporary, text).unwrap();
+        fs::rename(temporary, path).unwrap();
+    }
+
+    /// Writes `NAME.yaml` with a Postgres of this spec (YAML flow style). With a running operator it
+    /// returns once the new text was read: as a new generation, or as a broken manifest.
+    pub fn postgres(&self, name: &str, spec: &str) {
+        let before = self.operator.as_ref().map(|_| self.object(name));
+        self.write(&format!("{name}.yaml"), &postgres(name, spec));
+        let Some(before) = before.filter(|b| !b.is_null()) else { return };
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(5) {
+            let now = self.object(name);
+            if now["metadata"]["generation"] != before["metadata"]["generation"]
+                || condition(&now["status"], "Degraded").1 == "ManifestBroken"
+            {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub fn remove(&self, file: &str) {
+        fs::remove_file(self.manifests.join(file)).unwrap();
+    }
+
+    pub fn container(&self, name: &str) -> String {
+        format!("{}-postgres-{name}", self.installation)
+    }
+    pub fn volume(&self, name: &str) -> String {
+        format!("{}-postgres-{name}-data", self.installation)
+    }
+
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
+        command.args(["--installation", &self.installation, "--data"]).arg(&self.data).env("NO_COLOR", "1");
+        command.env_remove("SEAWALL_REACH").current_dir(self.root.path());
+        if let Some(host) = &self.docker_host {
+            command.args(["--docker-host", host]);
+        }
+        command
+    }
+
+    /// Starts the operator; its log goes to `operator.log`.
+    pub fn run(&mut self) {
+        assert!(self.operator.is_none());
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.log_path()).unwrap();
+        let child = self
+            .command()
+            .args(["run", "--manifests"])
+            .arg(&self.manifests)
+            .env("SEAWALL_LOG", "debug")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.operator = Some(child);
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.root.path().join("operator.log")
+    }
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+    pub fn pid(&self) -> u32 {
+        self.operator.as_ref().unwrap().id()
+    }
+
+    /// `kill -9`, as a crash.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.operator.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// SIGTERM; returns how long it took to leave.
+    pub fn stop(&mut self) -> Duration {
+        let mut child = self.operator.take().unwrap();
+        let start = Instant::now();
+        assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+        let status = child.wait().unwrap();
+        assert!(status.success(), "{status}: {}", self.log());
+        start.elapsed()
+    }
+
+    /// Runs a verb and returns everything it said.
+    pub fn cli(&self, arguments: &[&str]) -> Output {
+        self.command().args(arguments).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// Runs a verb that must succeed and returns its output.
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.cli(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}\n{}", text(&output), self.log());
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The object as JSON; `Null` when there is none or no answer.
+    pub fn object(&self, name: &str) -> Value {
+        let output = self.cli(&["get", &format!("postgres/{name}"), "-o", "json"]);
+        serde_json::from_slice(&output.stdout).unwrap_or_default()
+    }
+
+    pub fn status(&self, name: &str) -> Value {
+        self.object(name)["status"].clone()
+    }
+
+    /// `(status, reason, message)` of a condition; empty strings when there is none.
+    pub fn condition(&self, name: &str, kind: &str) -> (String, String, String) {
+        condition(&self.status(name), kind)
+    }
+
+    /// Waits until `done` says so about the status, and returns that status.
+    pub fn until(&self, name: &str, what: &str, done: impl Fn(&Value) -> bool) -> Value {
+        let start = Instant::now();
+        loop {
+            let object = self.object(name);
+            let current = object["status"]["observedGeneration"] == object["metadata"]["generation"];
+            if current && done(&object["status"]) {
+                return object["status"].clone();
+            }
+            assert!(
+                start.elapsed() < PATIENCE,
+                "{name}: not {what} in time: {object:#}\n{}\nevents: {}",
+                self.log().lines().rev().take(40).collect::<Vec<_>>().join("\n"),
+                text(&self.cli(&["events"]))
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Waits until the newest generation is Ready and nothing is left to do.
+    pub fn ready(&self, name: &str) -> Value {
+        self.until(name, "Ready", |status| {
+            condition(status, "Ready").0 == "True" && condition(status, "Progressing").0 == "False"
+        })
+    }
+
+    /// Waits until a condition has this status and reason.
+    pub fn until_condition(&self, name: &str, kind: &str, truth: &str, reason: &str) -> String {
+        let what = format!("{kind}={truth} {reason}");
+        let status = self.until(name, &what, |status| {
+            let (t, r, _) = condition(status, kind);
+            t == truth && r == reason
+        });
+        condition(&status, kind).2
+    }
+
+    /// Waits for an event with this reason whose message contains `needle`.
+    pub fn event(&self, reason: &str, needle: &str) {
+        let start = Instant::now();
+        loop {
+            let events = self.ok(&["events"]);
+            if events.lines().any(|l| l.contains(reason) && l.contains(needle)) {
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "no event {reason} {needle:?}:\n{events}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    pub fn password(&self, name: &str) -> String {
+        let json = self.ok(&["connection", &format!("postgres/{name}"), "--reveal", "-o", "json"]);
+        let value: Value = serde_json::from_str(&json).unwrap();
+        value["password"].as_str().unwrap().to_owned()
+    }
+
+    pub fn host_port(&self, name: &str) -> u16 {
+        u16::try_from(self.status(name)["endpoint"]["hostPort"].as_u64().unwrap()).unwrap()
+    }
+
+    /// Runs SQL as the managed user over the published port; returns psql's unaligned output.
+    pub fn sql(&self, name: &str, sql: &str) -> String {
+        let object = format!("postgres/{name}");
+        let url = self.ok(&["connection", &object, "--reveal", "-o", "url"]);
+        let output = Command::new("psql")
+            .args([url.trim(), "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{sql}: {}", text(&output));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    pub fn docker(&self, arguments: &[&str]) -> String {
+        docker_at(self.docker_host.as_deref(), arguments)
+    }
+
+    /// `docker inspect` of a container as JSON.
+    pub fn inspect(&self, name: &str) -> Value {
+        let all: Value = serde_json::from_str(&self.docker(&["inspect", &self.container(name)])).unwrap();
+        all[0].clone()
+    }
+
+    /// Names of this installation's containers, sorted.
+    pub fn containers(&self) -> Vec<String> {
+        let filter = format!("label=seawall.dev/installation={}", self.installation);
+        let names = self.docker(&["ps", "-a", "--filter", &filter, "--format", "{{.Names}}"]);
+        let mut names: Vec<String> = names.lines().map(str::to_owned).collect();
+        names.sort();
+        names
+    }
+
+    pub fn volumes(&self) -> Vec<String> {
+        let filter = format!("label=seawall.dev/installation={}", self.installation);
+        let names = self.docker(&["volume", "ls", "-q", "--filter", &filter]);
+        let mut names: Vec<String> = names.lines().map(str::to_owned).collect();
+        names.sort();
+        names
+    }
+
+    fn clean_up(&self) {
+        let filter = format!("label=seawall.dev/installation={}", self.installation);
+        for (list, remove) in [
+            (vec!["ps", "-aq", "--filter", filter.as_str()], vec!["rm", "-fv"]),
+            (vec!["volume", "ls", "-q", "--filter", filter.as_str()], vec!["volume", "rm", "-f"]),
+            (vec!["network", "ls", "-q", "--filter", filter.as_str()], vec!["network", "rm"]),
+        ] {
+            let run = |arguments: &[&str]| {
+                let mut command = Command::new("docker");
+                if let Some(host) = &self.docker_host {
+                    command.args(["-H", host]);
+                }
+                command.args(arguments).output()
+            };
+            let Ok(listed) = run(&list) else { continue };
+            let ids = String::from_utf8_lossy(&listed.stdout).into_owned();
+            let ids: Vec<&str> = ids.split_whitespace().collect();
+            if !ids.is_empty() {
+                let _ = run(&[remove, ids].concat());
+            }
+        }
+    }
+}
+
+impl Drop for Sea {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.operator.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        self.clean_up();
+    }
+}
+
+/// A Postgres manifest.
+pub fn postgres(name: &str, spec: &str) -> String {
+    format!("apiVersion: seawall.dev/v1\nkind: Postgres\nmetadata: {{name: {name}}}\nspec: {spec}\n")
+}
+
+pub fn condition(status: &Value, kind: &str) -> (String, String, String) {
+    let found = status["conditions"].as_array().and_then(|c| c.iter().find(|c| c["type"] == kind).cloned());
+    let found = found.unwrap_or_default();
+    let word = |key: &str| found[key].as_str().unwrap_or_default().to_owned();
+    (word("status"), word("reason"), word("message"))
+}
+
+pub fn docker(arguments: &[&str]) -> String {
+    docker_at(None, arguments)
+}
+
+fn docker_at(host: Option<&str>, arguments: &[&str]) -> String {
+    let mut command = Command::new("docker");
+    if let Some(host) = host {
+        command.args(["-H", host]);
+    }
+    let output = command.args(arguments).output().expect("docker must be installed: deploy/setup.sh");
+    assert!(output.status.success(), "docker {arguments:?}: {}", text(&output));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Everything a command said.
+pub fn text(output: &Output) -> String {
+    format!(
+        "{} {}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
