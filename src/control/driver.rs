@@ -7,6 +7,7 @@ use super::state::differs;
 use super::watch_dir;
 use crate::core::event::Note;
 use crate::core::names::{Kind, Name, ObjectRef, label};
+use crate::core::queue::Lane;
 use crate::core::seen::{ContainerState, ContainerSummary, EngineEvent};
 use crate::engines::postgres::plan::{Subject, Wanted};
 use crate::engines::postgres::probe;
@@ -71,7 +72,11 @@ async fn run_queue(operator: &Arc<Operator>, cancel: &CancellationToken) {
                     }
                 };
                 if let Some(key) = keys.remove(&id) {
-                    operator.queue.lock().unwrap_or_else(PoisonError::into_inner).done(&key);
+                    let failing = operator.state().live.get(&key).is_some_and(|l| l.failures > 0);
+                    let mut queue = operator.queue.lock().unwrap_or_else(PoisonError::into_inner);
+                    queue.set_lane(&key, if failing { Lane::Back } else { Lane::Front });
+                    queue.done(&key);
+                    drop(queue);
                     if let Some(ms) = again {
                         operator.enqueue(&key, ms);
                     }

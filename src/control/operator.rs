@@ -9,7 +9,7 @@ use crate::core::condition::{Condition, Finding, find, merge};
 use crate::core::event::Note;
 use crate::core::names::Installation;
 use crate::core::names::{Kind, ObjectRef};
-use crate::core::queue::Queue;
+use crate::core::queue::{Lane, Queue};
 use crate::core::seen::EngineInfo;
 use crate::docker::{Docker, DockerError};
 use crate::engines::postgres::desired::Identity;
@@ -120,6 +120,12 @@ impl Operator {
         let at = self.clock() + in_ms;
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).add(object.clone(), at);
         self.wake.notify_one();
+    }
+
+    /// A user waits for this one: whatever went wrong with it before is another matter.
+    pub(super) fn hurry(&self, object: &ObjectRef) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).set_lane(object, Lane::Front);
+        self.enqueue(object, 0);
     }
 
     pub fn enqueue_all(&self) {
@@ -278,6 +284,8 @@ impl Operator {
         }
         let info = self.tools.docker.info().await?;
         self.engine_is_back(info.clone()).await;
+        // What the host has decides what a manifest may ask for.
+        self.rescan.notify_one();
         Ok(info)
     }
 

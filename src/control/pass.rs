@@ -13,7 +13,7 @@ use crate::engines::postgres::conditions::{self, Failure, Outlook};
 use crate::engines::postgres::plan::{Plan, Subject, Wanted, plan};
 use crate::engines::postgres::probe::{Intent, ObserveError, observe};
 use crate::engines::postgres::status::{keep, status};
-use crate::engines::postgres::world::{ImageSeen, Server, World};
+use crate::engines::postgres::world::{Server, World};
 use tokio_util::sync::CancellationToken;
 
 /// Plans made in one pass; a world that still moves after so many is looked at again later.
@@ -251,9 +251,7 @@ async fn learn(
     checked: &Checked,
     world: &World,
 ) -> Result<Record, Failure> {
-    let (Server::Up(facts), ImageSeen::Fit(image)) = (&world.server, &world.image) else {
-        return Ok(record.clone());
-    };
+    let Server::Up(facts) = &world.server else { return Ok(record.clone()) };
     let edited = operator
         .edit(&record.object, |r| {
             let memory = &mut r.memory;
@@ -261,7 +259,8 @@ async fn learn(
                 memory.ever_ready = true;
                 memory.seen_databases.insert(checked.database.clone());
             }
-            memory.data_major = Some(image.major);
+            // From the server that runs, not from the image that the manifest names now.
+            memory.data_major = facts.major().or(memory.data_major);
             memory.volume_fresh = false;
         })
         .await;
