@@ -4,6 +4,7 @@
 
 use super::journal::{Journal, OPERATOR};
 use super::objects::{self, Record, status_key};
+use super::pulls::Pulls;
 use super::state::{Live, State};
 use crate::core::condition::{Condition, Finding, find, merge};
 use crate::core::event::Note;
@@ -47,6 +48,7 @@ pub struct Operator {
     state: Mutex<State>,
     pub(super) queue: Mutex<Queue<ObjectRef>>,
     pub(super) wake: Notify,
+    pub(super) pulls: Pulls,
     /// Ask for a new look at the manifests.
     pub(super) rescan: Notify,
     revision: watch::Sender<u64>,
@@ -100,6 +102,7 @@ impl Operator {
             state: Mutex::new(state),
             queue: Mutex::new(Queue::new(PARALLEL)),
             wake: Notify::new(),
+            pulls: Pulls::default(),
             rescan: Notify::new(),
             revision: watch::channel(1).0,
         }))
