@@ -1,7 +1,7 @@
 //! One pass for one object: observe, plan, apply one step at a time, look again, say what was seen.
 
 use super::objects::Record;
-use super::operator::{Operator, PROBE_MS, now};
+use super::operator::{Operator, now};
 use crate::core::backoff::{STALLED_AFTER, delay_ms};
 use crate::core::condition::{ConditionType, Finding, Truth};
 use crate::core::event::Note;
@@ -297,14 +297,14 @@ async fn rest(
         present: record.source.is_some(),
     };
     let nowhere = plan.waiting.iter().any(|w| matches!(w.on, "CrashLoop" | "LoginFailed" | "ServerHung"));
-    let clock = operator.clock();
+    let probe_at = operator.next_probe();
     let failures = operator.live(object, |l| {
         l.failures = if nowhere { l.failures + 1 } else { 0 };
         l.container = world.container.ours().cloned();
         l.server = Some(world.server.clone());
         l.settled = plan.is_settled();
         l.seen = true;
-        l.probe_at = clock + PROBE_MS;
+        l.probe_at = probe_at;
         l.failures
     });
     let outlook = outlook(operator, object, None, failures);
