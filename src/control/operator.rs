@@ -13,6 +13,7 @@ use crate::core::names::{Kind, ObjectRef};
 use crate::core::queue::{Lane, Queue};
 use crate::core::seen::EngineInfo;
 use crate::docker::{Docker, DockerError};
+use crate::engines::postgres::client::Servers;
 use crate::engines::postgres::desired::Identity;
 use crate::engines::postgres::status::Status;
 use crate::engines::postgres::tools::{Reach, Tools};
@@ -21,13 +22,27 @@ use crate::secrets::Sealer;
 use crate::store::{Change, Store, StoreError};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::Duration;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 /// Passes that run at once.
 pub const PARALLEL: usize = 8;
-/// Between two proofs that a server still answers.
-pub const PROBE_MS: u64 = 15_000;
+
+/// How often things are looked at without being told to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// What notify and events lose is caught after this long.
+    pub sweep: Duration,
+    /// Between two proofs that a server still answers.
+    pub probe: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self { sweep: Duration::from_secs(30), probe: Duration::from_secs(15) }
+    }
+}
 
 /// What an operator works for.
 #[derive(Clone, Debug)]
@@ -36,6 +51,7 @@ pub struct Config {
     pub data: PathBuf,
     pub manifests: PathBuf,
     pub reach: Reach,
+    pub times: Times,
 }
 
 pub struct Operator {
@@ -69,6 +85,7 @@ impl Operator {
     pub fn open(
         config: Config,
         docker: Arc<dyn Docker>,
+        servers: Arc<dyn Servers>,
         store: Arc<dyn Store>,
         sealer: Arc<Sealer>,
         running: bool,
@@ -87,7 +104,7 @@ impl Operator {
             }
         }
         state.journal = Journal::load(store.scan("event/")?);
-        let tools = Tools::new(docker, store, sealer, config.installation.clone(), config.reach);
+        let tools = Tools::new(docker, servers, store, sealer, config.installation.clone(), config.reach);
         for record in state.records.values() {
             if let Some(port) = record.memory.port {
                 tools.ports.reserve(port, &record.object);
@@ -117,6 +134,12 @@ impl Operator {
     #[must_use]
     pub fn clock(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// When a server that was just proven is to be proven again.
+    pub(super) fn next_probe(&self) -> u64 {
+        let pause = u64::try_from(self.config.times.probe.as_millis()).unwrap_or(u64::MAX);
+        self.clock().saturating_add(pause)
     }
 
     pub fn enqueue(&self, object: &ObjectRef, in_ms: u64) {

@@ -1,7 +1,7 @@
 //! One pass for one object: observe, plan, apply one step at a time, look again, say what was seen.
 
 use super::objects::Record;
-use super::operator::{Operator, PROBE_MS, now};
+use super::operator::{Operator, now};
 use super::pulls::{Pulled, pull};
 use crate::core::backoff::{STALLED_AFTER, delay_ms};
 use crate::core::condition::{ConditionType, Finding, Truth};
@@ -323,7 +323,7 @@ async fn rest(
     };
     let nowhere = plan.waiting.iter().any(|w| matches!(w.on, "CrashLoop" | "LoginFailed" | "ServerHung"));
     let pulling = plan.steps.iter().any(|s| matches!(s.action, Action::PullImage(_)));
-    let clock = operator.clock();
+    let probe_at = operator.next_probe();
     let failures = operator.live(object, |l| {
         l.failures = match (nowhere, pulling) {
             (true, _) => l.failures.saturating_add(1),
@@ -335,7 +335,7 @@ async fn rest(
         l.server = Some(world.server.clone());
         l.settled = plan.is_settled();
         l.seen = true;
-        l.probe_at = clock + PROBE_MS;
+        l.probe_at = probe_at;
         l.failures
     });
     let outlook = outlook(operator, object, None, failures);
