@@ -11,7 +11,6 @@ use crate::core::queue::Lane;
 use crate::core::seen::{ContainerState, ContainerSummary, EngineEvent};
 use crate::engines::postgres::plan::{Subject, Wanted};
 use crate::engines::postgres::probe;
-use crate::engines::postgres::world::Server;
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -326,11 +325,9 @@ async fn probe_one(operator: &Operator, object: &ObjectRef) {
     if subject.wanted() != Wanted::Running {
         return;
     }
-    let answer = match probe::server(&operator.tools, &subject, &container).await {
-        Ok(answer) => answer,
-        Err(error) => Server::Failed(error.to_string()),
-    };
-    if last.as_ref() != Some(&answer) {
+    let answer = probe::again(&operator.tools, &subject, &container).await;
+    // Also when there is no answer: the pass proves it by a new login.
+    if last.is_none() || answer != last {
         operator.enqueue(object, 0);
     }
 }

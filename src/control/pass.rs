@@ -83,7 +83,8 @@ async fn rounds(
             return End::Failed(None, unavailable(operator, &error.to_string()));
         }
     };
-    for round in 0..ROUNDS {
+    let mut before: Option<Plan> = None;
+    for _ in 0..ROUNDS {
         let Some(record) = operator.state().records.get(object).cloned() else { return End::Forgotten };
         if operator.state().checked.get(object) != Some(checked) {
             return End::Stale;
@@ -107,8 +108,17 @@ async fn rounds(
         let subject = Subject { memory: &record.memory, ..subject };
         let plan = plan(&subject, &world);
         operator.live(object, |l| l.plan = Some(plan.view(&object.to_string(), checked.paused)));
-        if plan.steps.is_empty() || checked.paused || round + 1 == ROUNDS {
+        if plan.steps.is_empty() || checked.paused {
             return End::Rest(Box::new(world), plan);
+        }
+        if before.as_ref() == Some(&plan) {
+            // The steps worked, and nothing came of them.
+            let step = plan.steps.first().map(|s| format!("{}: {}", s.action, s.cause)).unwrap_or_default();
+            let message = format!("done, and to be done again at once: {step}");
+            return End::Failed(
+                Some(Box::new(world)),
+                Failure { reason: "NoProgress", message, unknown: false },
+            );
         }
         let image = plan.steps.iter().find_map(|s| match &s.action {
             Action::PullImage(reference) => Some(reference),
@@ -128,8 +138,8 @@ async fn rounds(
         let scene =
             Scene { tools: &operator.tools, identity: &identity, engine: &engine, world: &world, now: now() };
         match run_steps(operator, &record, checked, &scene, &plan, cancel).await {
-            StepsEnd::Done => {}
-            StepsEnd::Replan => continue,
+            StepsEnd::Done => before = Some(plan),
+            StepsEnd::Replan => {}
             StepsEnd::Forgotten => return End::Forgotten,
             StepsEnd::Stopped => return End::Rest(Box::new(world), plan),
             StepsEnd::Failed(failure) => return End::Failed(Some(Box::new(world)), failure),
@@ -400,8 +410,14 @@ async fn failed(
                 .await;
         }
     }
-    // An engine that is away wakes everybody when it is back; until then asking often helps nobody.
-    if reason == "EngineUnavailable" { Some(30_000) } else { Some(delay_ms(failures, jitter())) }
+    let delay = delay_ms(failures, jitter());
+    Some(match reason {
+        // An engine that is away wakes everybody when it is back; asking often helps nobody.
+        "EngineUnavailable" => 30_000,
+        // Nothing tells us when somebody else lets a port go.
+        "PortTaken" => delay.min(15_000),
+        _ => delay,
+    })
 }
 
 /// Spreads retries of objects that failed together; need not be good randomness.

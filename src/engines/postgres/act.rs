@@ -13,6 +13,7 @@ use super::tools::{PasswordError, Tools, secret_key};
 use super::world::{ImageSeen, Slot, World};
 use crate::core::desired::RestartPolicy;
 use crate::core::event::Note;
+use crate::core::quantity::Bytes;
 use crate::core::resource::Caps;
 use crate::core::seen::{ContainerState, EngineInfo, LiveUpdate};
 use crate::docker::{Docker, DockerError, ExecRequest, FileToPut};
@@ -289,12 +290,20 @@ async fn update_caps(scene: &Scene<'_>, name: &str, caps: &Caps) -> Result<(), A
         return Err(ActError::NotApplied(super::action::caps_in_words(&after.caps)));
     }
     if let Some(usage) = docker.usage(&id).await?
-        && usage.memory_limit != caps.memory
+        && !same_limit(usage.memory_limit, caps.memory)
     {
         let limit = usage.memory_limit.map_or("no memory limit".to_owned(), |l| format!("memory limit {l}"));
         return Err(ActError::NotApplied(format!("{limit} in the kernel")));
     }
     Ok(())
+}
+
+/// The kernel counts in pages, of at most 64 KiB.
+fn same_limit(kernel: Option<Bytes>, asked: Option<Bytes>) -> bool {
+    match (kernel, asked) {
+        (Some(kernel), Some(asked)) => kernel.0.abs_diff(asked.0) < 64 * Bytes::KI,
+        (kernel, asked) => kernel == asked,
+    }
 }
 
 /// The server's own binary reads the new file first: a file it refuses never replaces a good one.

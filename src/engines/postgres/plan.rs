@@ -440,7 +440,7 @@ fn existing(
             plan.step(Sign::Change, Action::StartContainer(name), "parameters differ");
         }
         ContainerState::Restarting => {
-            let words = world.log_tail.last().cloned().unwrap_or_else(|| stopped_cause(c));
+            let words = telling(&world.log_tail).cloned().unwrap_or_else(|| stopped_cause(c));
             plan.wait("CrashLoop", format!("the server dies at start: {words}"), Some(5_000));
         }
         ContainerState::Paused => {
@@ -458,6 +458,12 @@ fn existing(
         let why = "asked for by `seawall restart`".to_owned();
         plan.step(Sign::Change, Action::RestartServer { container: id.container(), why: why.clone() }, why);
     }
+}
+
+/// The line of a dead server's log that says most: its last fatal one, else the last.
+fn telling(log: &[String]) -> Option<&String> {
+    let grave = |line: &&String| ["PANIC:", "FATAL:", "ERROR:"].iter().any(|word| line.contains(word));
+    log.iter().rev().find(grave).or_else(|| log.last())
 }
 
 /// The next hardening level, when a server that never ran dies for want of a permission.
