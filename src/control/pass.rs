@@ -10,6 +10,8 @@ use crate::engines::postgres::act::{ActError, Scene, apply, docker_reason};
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::check::Checked;
 use crate::engines::postgres::conditions::{self, Failure, Outlook};
+use crate::engines::postgres::desired::parameter_file;
+use crate::engines::postgres::parameters;
 use crate::engines::postgres::plan::{Plan, Subject, Wanted, plan};
 use crate::engines::postgres::probe::{Intent, ObserveError, observe};
 use crate::engines::postgres::status::{keep, status};
@@ -251,8 +253,15 @@ async fn learn(
     checked: &Checked,
     world: &World,
 ) -> Result<Record, Failure> {
-    let (Server::Up(facts), ImageSeen::Fit(image)) = (&world.server, &world.image) else {
-        return Ok(record.clone());
+    let Server::Up(facts) = &world.server else { return Ok(record.clone()) };
+    // The server's own word: the image in the manifest may be of another major by now.
+    let major = facts.major();
+    let proven = match &world.image {
+        ImageSeen::Fit(image) if facts.pending_restart.is_empty() => {
+            let text = parameter_file(&operator.identity(record), checked, image);
+            Some(text).filter(|t| parameters::sha256(t.as_bytes()) == facts.parameters_sha256)
+        }
+        _ => None,
     };
     let edited = operator
         .edit(&record.object, |r| {
@@ -261,7 +270,10 @@ async fn learn(
                 memory.ever_ready = true;
                 memory.seen_databases.insert(checked.database.clone());
             }
-            memory.data_major = Some(image.major);
+            memory.data_major = major.or(memory.data_major);
+            if facts.database_exists && proven.is_some() {
+                memory.proven_parameters = proven;
+            }
             memory.volume_fresh = false;
         })
         .await;
@@ -310,8 +322,8 @@ async fn rest(
     let outlook = outlook(operator, object, None, failures);
     let findings = conditions::findings(&subject, world, plan, &outlook);
     operator
-        .write_status(object, record.generation, &findings, |_, conditions| {
-            status(&subject, world, conditions)
+        .write_status(object, record.generation, &findings, |old, conditions| {
+            status(&subject, world, conditions).with_image_in_use(old.as_ref(), world)
         })
         .await;
     if !plan.steps.is_empty() && !checked.paused {
@@ -357,7 +369,9 @@ async fn failed(
             let plan = plan(&subject, &world);
             let findings = conditions::findings(&subject, &world, &plan, &outlook);
             operator
-                .write_status(object, record.generation, &findings, |_, c| status(&subject, &world, c))
+                .write_status(object, record.generation, &findings, |old, c| {
+                    status(&subject, &world, c).with_image_in_use(old.as_ref(), &world)
+                })
                 .await;
         }
         None => {
