@@ -11,10 +11,12 @@ use crate::engines::postgres::act::{ActError, Scene, apply, docker_reason};
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::check::Checked;
 use crate::engines::postgres::conditions::{self, Failure, Outlook};
+use crate::engines::postgres::desired::parameter_file;
+use crate::engines::postgres::parameters;
 use crate::engines::postgres::plan::{Plan, Subject, Wanted, plan};
 use crate::engines::postgres::probe::{Intent, ObserveError, observe};
 use crate::engines::postgres::status::{keep, status};
-use crate::engines::postgres::world::{Server, World};
+use crate::engines::postgres::world::{ImageSeen, Server, World};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -281,6 +283,13 @@ async fn learn(
     world: &World,
 ) -> Result<Record, Failure> {
     let Server::Up(facts) = &world.server else { return Ok(record.clone()) };
+    let proven = match &world.image {
+        ImageSeen::Fit(image) if facts.pending_restart.is_empty() => {
+            let text = parameter_file(&operator.identity(record), checked, image);
+            Some(text).filter(|t| parameters::sha256(t.as_bytes()) == facts.parameters_sha256)
+        }
+        _ => None,
+    };
     let edited = operator
         .edit(&record.object, |r| {
             let memory = &mut r.memory;
@@ -297,6 +306,9 @@ async fn learn(
             }
             // From the server that runs, not from the image that the manifest names now.
             memory.data_major = facts.major().or(memory.data_major);
+            if facts.database_exists && proven.is_some() {
+                memory.proven_parameters = proven;
+            }
             memory.volume_fresh = false;
         })
         .await;
@@ -351,8 +363,8 @@ async fn rest(
     let outlook = outlook(operator, object, None, failures);
     let findings = conditions::findings(&subject, world, plan, &outlook);
     operator
-        .write_status(object, record.generation, &findings, |_, conditions| {
-            status(&subject, world, conditions)
+        .write_status(object, record.generation, &findings, |old, conditions| {
+            status(&subject, world, conditions).with_image_in_use(old.as_ref(), world)
         })
         .await;
     if !plan.steps.is_empty() && !checked.paused {
@@ -398,7 +410,9 @@ async fn failed(
             let plan = plan(&subject, &world);
             let findings = conditions::findings(&subject, &world, &plan, &outlook);
             operator
-                .write_status(object, record.generation, &findings, |_, c| status(&subject, &world, c))
+                .write_status(object, record.generation, &findings, |old, c| {
+                    status(&subject, &world, c).with_image_in_use(old.as_ref(), &world)
+                })
                 .await;
         }
         None => {

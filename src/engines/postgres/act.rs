@@ -192,6 +192,16 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
         Action::WriteParameters { container, text, .. } => {
             write_parameters(scene, container, text, memory).await?
         }
+        Action::RestoreParameters { container, text, refused, words } => {
+            let container = scene.container_id(container).await?;
+            docker.stop(&container, Duration::from_secs(u64::from(STOP_TIMEOUT))).await?;
+            docker.put_files(&container, &[parameter_file(parameters::PATH, text)]).await?;
+            memory.written_parameters = Some(parameters::sha256(text.as_bytes()));
+            memory.refused_parameters =
+                Some(RefusedParameters { sha256: refused.clone(), message: words.clone() });
+            docker.start(&container).await?;
+            return Ok(vec![Note::warning("ParameterRejected", words.clone())]);
+        }
         Action::RestartServer { container, .. } => {
             let container = scene.container_id(container).await?;
             tools.drop_session(&id.object);
@@ -333,15 +343,16 @@ async fn write_parameters(
         return Err(ActError::ParametersRefused(message));
     }
     docker.put_files(&id, &[parameter_file(parameters::PATH, text)]).await?;
-    memory.written_parameters = Some(parameters::sha256(text.as_bytes()));
-    memory.refused_parameters = None;
     let session = scene
         .tools
         .take_session(&scene.identity.object)
         .ok_or_else(|| ActError::Sql(SqlError::Refused("the session ended".to_owned())))?;
     let reloaded = session.reload().await;
     scene.tools.keep_session(&scene.identity.object, session);
-    Ok(reloaded?)
+    reloaded?;
+    // Only now: a file that was written and not yet read is written and read again.
+    memory.written_parameters = Some(parameters::sha256(text.as_bytes()));
+    Ok(())
 }
 
 /// The message of a PostgreSQL log excerpt, without timestamps and levels: the first line that says
