@@ -7,7 +7,7 @@ use seawall::control::api::Api;
 use seawall::control::operator::{Config, Operator};
 use seawall::core::names::Installation;
 use seawall::core::seen::SeenImage;
-use seawall::docker::FakeDocker;
+use seawall::docker::fake::FakeDocker;
 use seawall::engines::postgres::tools::Reach;
 use seawall::http::server::serve;
 use seawall::http::wire::SOCKET;
