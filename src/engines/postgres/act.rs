@@ -140,7 +140,8 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             }
             memory.port = Some(*port);
         }
-        Action::PullImage(reference) => docker.pull(reference).await?,
+        // The controller pulls beside the passes: control/pulls.rs.
+        Action::PullImage(_) => {}
         Action::PinImage { reference, id } => {
             memory.image = Some(PinnedImage { reference: reference.clone(), id: id.clone() });
         }
