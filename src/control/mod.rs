@@ -2,6 +2,7 @@
 
 mod answers;
 pub mod api;
+mod attach;
 pub mod driver;
 pub mod guard;
 pub mod journal;

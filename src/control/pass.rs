@@ -102,6 +102,7 @@ async fn rounds(
             Ok(world) => world,
             Err(error) => return not_seen(operator, &error).await,
         };
+        super::attach::attach(operator, &world).await;
         note_restart(operator, object, &world).await;
         let record = match learn(operator, &record, checked, &world).await {
             Ok(record) => record,

@@ -3,5 +3,6 @@
 mod architecture;
 mod cli;
 mod contract;
+mod examples;
 mod schemas;
 mod store_crash;
