@@ -10,6 +10,7 @@ mod mirror;
 pub mod objects;
 pub mod operator;
 mod pass;
+mod pulls;
 pub mod settle;
 pub mod sources;
 pub mod start;

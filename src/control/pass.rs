@@ -1,7 +1,8 @@
 //! One pass for one object: observe, plan, apply one step at a time, look again, say what was seen.
 
 use super::objects::Record;
-use super::operator::{Operator, PROBE_MS, now};
+use super::operator::{Operator, now};
+use super::pulls::{Pulled, pull};
 use crate::core::backoff::{STALLED_AFTER, delay_ms};
 use crate::core::condition::{ConditionType, Finding, Truth};
 use crate::core::event::Note;
@@ -16,6 +17,7 @@ use crate::engines::postgres::plan::{Plan, Subject, Wanted, plan};
 use crate::engines::postgres::probe::{Intent, ObserveError, observe};
 use crate::engines::postgres::status::{keep, status};
 use crate::engines::postgres::world::{ImageSeen, Server, World};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// Plans made in one pass; a world that still moves after so many is looked at again later.
@@ -28,6 +30,8 @@ pub type Again = Option<u64>;
 enum End {
     /// Nothing left that can be done now.
     Rest(Box<World>, Plan),
+    /// The image is on its way; the end of the pull wakes the object.
+    Pulling(Box<World>, Plan),
     /// A step failed, or nothing could be seen.
     Failed(Option<Box<World>>, Failure),
     Forgotten,
@@ -36,7 +40,7 @@ enum End {
 }
 
 /// Runs a pass. Errors end up in status and events, never here.
-pub async fn pass(operator: &Operator, object: &ObjectRef, cancel: &CancellationToken) -> Again {
+pub async fn pass(operator: &Arc<Operator>, object: &ObjectRef, cancel: &CancellationToken) -> Again {
     let record = operator.state().records.get(object).cloned()?;
     let Some(checked) = operator.state().checked.get(object).cloned() else {
         return invalid(operator, &record).await;
@@ -45,6 +49,10 @@ pub async fn pass(operator: &Operator, object: &ObjectRef, cancel: &Cancellation
         End::Stale => Some(0),
         End::Forgotten => None,
         End::Rest(world, plan) => rest(operator, object, &checked, &world, &plan).await,
+        End::Pulling(world, plan) => {
+            rest(operator, object, &checked, &world, &plan).await;
+            None
+        }
         End::Failed(world, failure) => failed(operator, object, &checked, world, failure).await,
     }
 }
@@ -65,7 +73,7 @@ async fn invalid(operator: &Operator, record: &Record) -> Again {
 }
 
 async fn rounds(
-    operator: &Operator,
+    operator: &Arc<Operator>,
     object: &ObjectRef,
     checked: &Checked,
     cancel: &CancellationToken,
@@ -104,9 +112,20 @@ async fn rounds(
         if plan.steps.is_empty() || checked.paused || round + 1 == ROUNDS {
             return End::Rest(Box::new(world), plan);
         }
-        if plan.steps.iter().any(|s| matches!(s.action, Action::PullImage(_))) {
-            // A pull takes long: say what is going on before it starts.
-            rest(operator, object, checked, &world, &plan).await;
+        let image = plan.steps.iter().find_map(|s| match &s.action {
+            Action::PullImage(reference) => Some(reference),
+            _ => None,
+        });
+        if let Some(reference) = image {
+            return match pull(operator, reference) {
+                Pulled::Running => End::Pulling(Box::new(world), plan),
+                Pulled::Failed(why) => {
+                    let message = format!("pull image {reference}: {why}");
+                    operator.note(Some(object), &[Note::warning("ImagePullFailed", message.clone())]).await;
+                    let failure = Failure { reason: "ImagePullFailed", message, unknown: false };
+                    End::Failed(Some(Box::new(world)), failure)
+                }
+            };
         }
         let scene =
             Scene { tools: &operator.tools, identity: &identity, engine: &engine, world: &world, now: now() };
@@ -254,8 +273,6 @@ async fn learn(
     world: &World,
 ) -> Result<Record, Failure> {
     let Server::Up(facts) = &world.server else { return Ok(record.clone()) };
-    // The server's own word: the image in the manifest may be of another major by now.
-    let major = facts.major();
     let proven = match &world.image {
         ImageSeen::Fit(image) if facts.pending_restart.is_empty() => {
             let text = parameter_file(&operator.identity(record), checked, image);
@@ -270,10 +287,18 @@ async fn learn(
                 memory.ever_ready = true;
                 memory.seen_databases.insert(checked.database.clone());
             }
-            memory.data_major = major.or(memory.data_major);
             if facts.database_exists && proven.is_some() {
                 memory.proven_parameters = proven;
             }
+            // Missing only when a crash came between the sealed password and this record.
+            memory.init_username.get_or_insert_with(|| checked.username.clone());
+            memory.init_database.get_or_insert_with(|| checked.database.clone());
+            if memory.password_generation == 0 {
+                memory.password_generation = 1;
+                memory.password_rotated_at = now();
+            }
+            // From the server that runs, not from the image that the manifest names now.
+            memory.data_major = facts.major().or(memory.data_major);
             memory.volume_fresh = false;
         })
         .await;
@@ -309,14 +334,20 @@ async fn rest(
         present: record.source.is_some(),
     };
     let nowhere = plan.waiting.iter().any(|w| matches!(w.on, "CrashLoop" | "LoginFailed" | "ServerHung"));
-    let clock = operator.clock();
+    let pulling = plan.steps.iter().any(|s| matches!(s.action, Action::PullImage(_)));
+    let probe_at = operator.next_probe();
     let failures = operator.live(object, |l| {
-        l.failures = if nowhere { l.failures + 1 } else { 0 };
+        l.failures = match (nowhere, pulling) {
+            (true, _) => l.failures.saturating_add(1),
+            // A pull that is tried again is no success yet.
+            (false, true) => l.failures,
+            (false, false) => 0,
+        };
         l.container = world.container.ours().cloned();
         l.server = Some(world.server.clone());
         l.settled = plan.is_settled();
         l.seen = true;
-        l.probe_at = clock + PROBE_MS;
+        l.probe_at = probe_at;
         l.failures
     });
     let outlook = outlook(operator, object, None, failures);

@@ -225,6 +225,12 @@ impl FakeDocker {
         self.lock().engine.inspect(name)
     }
 
+    /// One environment variable of a local image.
+    #[must_use]
+    pub fn image_env(&self, reference: &str, name: &str) -> Option<String> {
+        self.lock().engine.image(reference)?.env.get(name).cloned()
+    }
+
     /// A file as it was put, with owner and mode.
     ///
     /// # Errors

@@ -362,13 +362,15 @@ fn refused<'a>(memory: &'a Memory, text: &str) -> Option<&'a RefusedParameters> 
 /// some can be judged only at start (a library to preload, shared memory to get).
 fn way_back(subject: &Subject<'_>, image: &ImageFacts, world: &World, c: &SeenContainer) -> Option<Action> {
     // The postmaster says FATAL and exits with 1 when it gives up by itself; other ends have other causes.
-    let gave_up = matches!(c.state, ContainerState::Restarting | ContainerState::Exited | ContainerState::Dead)
-        && c.exit_code == Some(1);
+    let gave_up =
+        matches!(c.state, ContainerState::Restarting | ContainerState::Exited | ContainerState::Dead)
+            && c.exit_code == Some(1);
     let words = parameters::fatal_words(&world.log_tail).filter(|_| gave_up)?;
     let proven = subject.memory.proven_parameters.as_ref()?;
-    let refused = parameters::sha256(desired::parameter_file(subject.identity, subject.spec, image).as_bytes());
-    let is_new = world.file_sha256.as_ref() == Some(&refused)
-        && parameters::sha256(proven.as_bytes()) != refused;
+    let refused =
+        parameters::sha256(desired::parameter_file(subject.identity, subject.spec, image).as_bytes());
+    let is_new =
+        world.file_sha256.as_ref() == Some(&refused) && parameters::sha256(proven.as_bytes()) != refused;
     is_new.then(|| Action::RestoreParameters {
         container: subject.identity.container(),
         text: proven.clone(),
@@ -576,13 +578,7 @@ fn mebibytes(bytes: u64) -> String {
     format!("{}Mi", bytes.div_ceil(1 << 20))
 }
 
-fn server(
-    subject: &Subject<'_>,
-    world: &World,
-    image: &ImageFacts,
-    c: &SeenContainer,
-    plan: &mut Plan,
-) {
+fn server(subject: &Subject<'_>, world: &World, image: &ImageFacts, c: &SeenContainer, plan: &mut Plan) {
     let name = subject.identity.container();
     let connected = c.networks.contains_key(&subject.identity.network());
     if connected && !c.port_bindings.is_empty() && c.published.is_empty() {
@@ -609,13 +605,7 @@ fn server(
     }
 }
 
-fn up(
-    subject: &Subject<'_>,
-    image: &ImageFacts,
-    c: &SeenContainer,
-    facts: &ServerFacts,
-    plan: &mut Plan,
-) {
+fn up(subject: &Subject<'_>, image: &ImageFacts, c: &SeenContainer, facts: &ServerFacts, plan: &mut Plan) {
     let (id, spec, memory) = (subject.identity, subject.spec, subject.memory);
     if !inside(&facts.data_directory, &image.mount_path) {
         plan.block(
@@ -676,8 +666,7 @@ fn parameters_of(subject: &Subject<'_>, image: &ImageFacts, facts: &ServerFacts,
             (false, true) => "parameter file written, perhaps not yet read",
             (false, false) => "spec.parameters changed",
         };
-        let action =
-            Action::WriteParameters { container: id.container(), text, changed: why.to_owned() };
+        let action = Action::WriteParameters { container: id.container(), text, changed: why.to_owned() };
         plan.step(Sign::Change, action, why);
     } else if !facts.pending_restart.is_empty() && spec.restart_automatically {
         let why = format!("{} changed and need a restart", facts.pending_restart.join(", "));

@@ -385,15 +385,16 @@ pub async fn server(tools: &Tools, subject: &Subject<'_>, c: &SeenContainer) -> 
         return Ok(Server::Failed("there is no password to log in with".to_owned()));
     };
     let names: Vec<&str> = subject.spec.parameters.keys().map(String::as_str).collect();
-    let ask = async |session: &Session| session.probe(&subject.spec.database, &names, parameters::PATH).await;
-    if let Some(session) = tools.take_session(object).filter(|s| s.target == target)
-        && let Ok(facts) = ask(&session).await
+    let ask =
+        async |session: &dyn Session| session.probe(&subject.spec.database, &names, parameters::PATH).await;
+    if let Some(session) = tools.take_session(object).filter(|s| *s.target() == target)
+        && let Ok(facts) = ask(session.as_ref()).await
     {
         tools.keep_session(object, session);
         return Ok(Server::Up(Box::new(facts)));
     }
-    let answer = match Session::login(&target, &password).await {
-        Ok(session) => ask(&session).await.map(|facts| (session, facts)),
+    let answer = match tools.servers.login(&target, &password).await {
+        Ok(session) => ask(session.as_ref()).await.map(|facts| (session, facts)),
         Err(e) => Err(e),
     };
     Ok(match answer {

@@ -78,7 +78,7 @@ pub struct ServerFacts {
 }
 
 impl ServerFacts {
-    /// `18.1` → 18
+    /// The major version of the running server.
     #[must_use]
     pub fn major(&self) -> Option<u32> {
         self.version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
