@@ -4,3 +4,7 @@
 mod contract;
 mod first;
 mod harness;
+mod lifecycle;
+mod parameters;
+mod resources;
+mod stopping;

@@ -147,7 +147,13 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             memory.image = Some(PinnedImage { reference: reference.clone(), id: id.clone() });
         }
         Action::CreateNetwork(name) => {
-            let network = docker.create_network(name, &id.installation_labels()).await?;
+            let labels = id.installation_labels();
+            let _gate = tools.network_gate.lock().await;
+            let made_meanwhile = docker.networks(name).await?.into_iter().find(|n| n.labels == labels);
+            let network = match made_meanwhile {
+                Some(network) => network,
+                None => docker.create_network(name, &labels).await?,
+            };
             tools.remember_network(Some(network.id));
         }
         Action::CreateVolume(name) => {
