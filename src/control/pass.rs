@@ -102,7 +102,7 @@ async fn rounds(
         if plan.steps.is_empty() || checked.paused || round + 1 == ROUNDS {
             return End::Rest(Box::new(world), plan);
         }
-        if plan.steps.iter().any(|s| matches!(s.action, Action::PullImage(_))) {
+        if pulls(&plan) {
             // A pull takes long: say what is going on before it starts.
             rest(operator, object, checked, &world, &plan).await;
         }
@@ -117,6 +117,10 @@ async fn rounds(
         }
     }
     End::Stale
+}
+
+fn pulls(plan: &Plan) -> bool {
+    plan.steps.iter().any(|s| matches!(s.action, Action::PullImage(_)))
 }
 
 enum StepsEnd {
@@ -297,9 +301,17 @@ async fn rest(
         present: record.source.is_some(),
     };
     let nowhere = plan.waiting.iter().any(|w| matches!(w.on, "CrashLoop" | "LoginFailed" | "ServerHung"));
+    // Steps are left when a long one is about to begin, which says nothing yet, or when they did not
+    // bring the world to rest after many rounds, which is no progress.
+    let left = !plan.steps.is_empty() && !checked.paused;
+    let begins = pulls(plan);
     let probe_at = operator.next_probe();
     let failures = operator.live(object, |l| {
-        l.failures = if nowhere { l.failures + 1 } else { 0 };
+        l.failures = match (begins, nowhere || left) {
+            (true, _) => l.failures,
+            (false, true) => l.failures.saturating_add(1),
+            (false, false) => 0,
+        };
         l.container = world.container.ours().cloned();
         l.server = Some(world.server.clone());
         l.settled = plan.is_settled();
@@ -314,8 +326,8 @@ async fn rest(
             status(&subject, world, conditions)
         })
         .await;
-    if !plan.steps.is_empty() && !checked.paused {
-        return Some(1_000);
+    if left {
+        return Some(delay_ms(failures, jitter()));
     }
     let soonest = plan.waiting.iter().filter_map(|w| w.retry_ms).min();
     match soonest {

@@ -3,5 +3,6 @@
 mod architecture;
 mod cli;
 mod contract;
+mod machine;
 mod schemas;
 mod store_crash;
