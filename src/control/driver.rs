@@ -7,10 +7,10 @@ use super::state::differs;
 use super::watch_dir;
 use crate::core::event::Note;
 use crate::core::names::{Kind, Name, ObjectRef, label};
+use crate::core::queue::Lane;
 use crate::core::seen::{ContainerState, ContainerSummary, EngineEvent};
 use crate::engines::postgres::plan::{Subject, Wanted};
 use crate::engines::postgres::probe;
-use crate::engines::postgres::world::Server;
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -69,7 +69,11 @@ async fn run_queue(operator: &Arc<Operator>, cancel: &CancellationToken) {
                     }
                 };
                 if let Some(key) = keys.remove(&id) {
-                    operator.queue.lock().unwrap_or_else(PoisonError::into_inner).done(&key);
+                    let failing = operator.state().live.get(&key).is_some_and(|l| l.failures > 0);
+                    let mut queue = operator.queue.lock().unwrap_or_else(PoisonError::into_inner);
+                    queue.set_lane(&key, if failing { Lane::Back } else { Lane::Front });
+                    queue.done(&key);
+                    drop(queue);
                     if let Some(ms) = again {
                         operator.enqueue(&key, ms);
                     }
@@ -321,11 +325,9 @@ async fn probe_one(operator: &Operator, object: &ObjectRef) {
     if subject.wanted() != Wanted::Running {
         return;
     }
-    let answer = match probe::server(&operator.tools, &subject, &container).await {
-        Ok(answer) => answer,
-        Err(error) => Server::Failed(error.to_string()),
-    };
-    if last.as_ref() != Some(&answer) {
+    let answer = probe::again(&operator.tools, &subject, &container).await;
+    // Also when there is no answer: the pass proves it by a new login.
+    if last.is_none() || answer != last {
         operator.enqueue(object, 0);
     }
 }

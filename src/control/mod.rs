@@ -2,6 +2,7 @@
 
 mod answers;
 pub mod api;
+mod attach;
 pub mod driver;
 pub mod guard;
 pub mod journal;
@@ -10,6 +11,7 @@ mod mirror;
 pub mod objects;
 pub mod operator;
 mod pass;
+mod pulls;
 pub mod settle;
 pub mod sources;
 pub mod start;

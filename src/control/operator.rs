@@ -4,12 +4,13 @@
 
 use super::journal::{Journal, OPERATOR};
 use super::objects::{self, Record, status_key};
+use super::pulls::Pulls;
 use super::state::{Live, State};
 use crate::core::condition::{Condition, Finding, find, merge};
 use crate::core::event::Note;
 use crate::core::names::Installation;
 use crate::core::names::{Kind, ObjectRef};
-use crate::core::queue::Queue;
+use crate::core::queue::{Lane, Queue};
 use crate::core::seen::EngineInfo;
 use crate::docker::{Docker, DockerError};
 use crate::engines::postgres::client::Servers;
@@ -63,6 +64,7 @@ pub struct Operator {
     state: Mutex<State>,
     pub(super) queue: Mutex<Queue<ObjectRef>>,
     pub(super) wake: Notify,
+    pub(super) pulls: Pulls,
     /// Ask for a new look at the manifests.
     pub(super) rescan: Notify,
     revision: watch::Sender<u64>,
@@ -117,6 +119,7 @@ impl Operator {
             state: Mutex::new(state),
             queue: Mutex::new(Queue::new(PARALLEL)),
             wake: Notify::new(),
+            pulls: Pulls::default(),
             rescan: Notify::new(),
             revision: watch::channel(1).0,
         }))
@@ -143,6 +146,12 @@ impl Operator {
         let at = self.clock() + in_ms;
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).add(object.clone(), at);
         self.wake.notify_one();
+    }
+
+    /// A user waits for this one: whatever went wrong with it before is another matter.
+    pub(super) fn hurry(&self, object: &ObjectRef) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).set_lane(object, Lane::Front);
+        self.enqueue(object, 0);
     }
 
     pub fn enqueue_all(&self) {
@@ -301,6 +310,8 @@ impl Operator {
         }
         let info = self.tools.docker.info().await?;
         self.engine_is_back(info.clone()).await;
+        // What the host has decides what a manifest may ask for.
+        self.rescan.notify_one();
         Ok(info)
     }
 

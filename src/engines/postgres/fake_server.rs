@@ -251,7 +251,9 @@ impl FakeServers {
 
     /// DROP DATABASE by hand; false when there is no server yet.
     pub fn drop_database(&self, container: &str, database: &str) -> bool {
-        self.change(container, |c| drop(c.databases.remove(database)))
+        self.change(container, |c| {
+            c.databases.remove(database);
+        })
     }
 
     /// What tells one set of data from another; `None` before initdb.
