@@ -2,6 +2,7 @@
 
 mod answers;
 pub mod api;
+pub mod crash_point;
 pub mod driver;
 pub mod guard;
 pub mod journal;
