@@ -2,7 +2,11 @@
 
 mod answers;
 pub mod api;
+<<<<<<< HEAD
 pub mod crash_point;
+=======
+mod attach;
+>>>>>>> 4e82c9f2435e2de7cc6fac87a8a5accfae0412d7
 pub mod driver;
 pub mod guard;
 pub mod journal;
@@ -11,6 +15,7 @@ mod mirror;
 pub mod objects;
 pub mod operator;
 mod pass;
+mod pulls;
 pub mod settle;
 pub mod sources;
 pub mod start;
