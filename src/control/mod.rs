@@ -2,11 +2,8 @@
 
 mod answers;
 pub mod api;
-<<<<<<< HEAD
-pub mod crash_point;
-=======
 mod attach;
->>>>>>> 4e82c9f2435e2de7cc6fac87a8a5accfae0412d7
+pub mod crash_point;
 pub mod driver;
 pub mod guard;
 pub mod journal;
