@@ -4,10 +4,11 @@
 //! store. After a wanted change: `UPDATE_PLANS=1 cargo test --test it examples`.
 
 use seawall::control::api::Api;
-use seawall::control::operator::{Config, Operator};
+use seawall::control::operator::{Config, Operator, Times};
 use seawall::core::names::Installation;
 use seawall::core::seen::SeenImage;
 use seawall::docker::fake::FakeDocker;
+use seawall::engines::postgres::fake_server::FakeServers;
 use seawall::engines::postgres::tools::Reach;
 use seawall::http::server::serve;
 use seawall::http::wire::SOCKET;
@@ -65,7 +66,7 @@ fn engine() -> FakeDocker {
             pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>()
         };
         docker.add_image(SeenImage {
-            id: format!("sha256:{:0>64}", major),
+            id: format!("sha256:{:0<64}", major),
             tags: vec![reference.clone()],
             digests: Vec::new(),
             env: text(&[("PG_MAJOR", major), ("PGDATA", pgdata)]),
@@ -124,11 +125,13 @@ async fn each_example_is_valid_and_plans_what_it_says() {
             data: data.path().to_owned(),
             manifests: manifests.clone(),
             reach: Reach::Host,
+            times: Times::default(),
         };
         let store = Arc::new(MemoryStore::new());
         let sealer = Arc::new(Sealer::new(key, Algorithm::default()));
         let docker = Arc::new(engine());
-        let operator = Operator::open(config, docker, store, sealer, true).unwrap();
+        let servers = Arc::new(FakeServers::new(Arc::clone(&docker)));
+        let operator = Operator::open(config, docker, servers, store, sealer, true).unwrap();
         let (socket, stop) = (data.path().join(SOCKET), CancellationToken::new());
         let server = tokio::spawn({
             let (api, socket, stop): (Arc<dyn Api>, _, _) = (operator, socket.clone(), stop.clone());
@@ -169,13 +172,22 @@ fn what_make_run_watches_is_valid_and_names_the_images_that_are_built() {
 #[test]
 fn the_pages_name_only_files_that_exist() {
     let mut missing = BTreeSet::new();
-    for page in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "examples/quickstart/README.md", "examples/custom-image/README.md"] {
+    for page in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "examples/quickstart/README.md",
+        "examples/custom-image/README.md",
+    ] {
         let text = fs::read_to_string(root().join(page)).unwrap();
         for word in text.split(|c: char| c.is_whitespace() || "`()[],;:|\"'".contains(c)) {
             let word = word.trim_end_matches(['.', '/']);
             let ours = ["src/", "tests/", "deploy/", "examples/", "schemas/", "benches/", "manifests/"];
             let named = ours.iter().any(|p| word.starts_with(p)) && !word.contains(['*', '<', '{', '$', 'X']);
-            if named && !root().join(word).exists() && !(page == "README.md" && word.starts_with("manifests/")) {
+            if named
+                && !root().join(word).exists()
+                && !(page == "README.md" && word.starts_with("manifests/"))
+            {
                 missing.insert(format!("{page}: {word}"));
             }
         }
