@@ -1,5 +1,6 @@
 //! One pass for one object: observe, plan, apply one step at a time, look again, say what was seen.
 
+use super::crash_point;
 use super::objects::Record;
 use super::operator::{Operator, now};
 use super::pulls::{Pulled, pull};
@@ -7,14 +8,17 @@ use crate::core::backoff::{STALLED_AFTER, delay_ms};
 use crate::core::condition::{ConditionType, Finding, Truth};
 use crate::core::event::Note;
 use crate::core::names::ObjectRef;
+use crate::core::seen::ContainerState;
 use crate::engines::postgres::act::{ActError, Scene, apply, docker_reason};
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::check::Checked;
 use crate::engines::postgres::conditions::{self, Failure, Outlook};
+use crate::engines::postgres::desired::parameter_file;
+use crate::engines::postgres::parameters;
 use crate::engines::postgres::plan::{Plan, Subject, Wanted, plan};
 use crate::engines::postgres::probe::{Intent, ObserveError, observe};
 use crate::engines::postgres::status::{keep, status};
-use crate::engines::postgres::world::{Server, World};
+use crate::engines::postgres::world::{ImageSeen, Server, World};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -83,7 +87,8 @@ async fn rounds(
             return End::Failed(None, unavailable(operator, &error.to_string()));
         }
     };
-    for round in 0..ROUNDS {
+    let mut before: Option<Plan> = None;
+    for _ in 0..ROUNDS {
         let Some(record) = operator.state().records.get(object).cloned() else { return End::Forgotten };
         if operator.state().checked.get(object) != Some(checked) {
             return End::Stale;
@@ -108,8 +113,17 @@ async fn rounds(
         let subject = Subject { memory: &record.memory, ..subject };
         let plan = plan(&subject, &world);
         operator.live(object, |l| l.plan = Some(plan.view(&object.to_string(), checked.paused)));
-        if plan.steps.is_empty() || checked.paused || round + 1 == ROUNDS {
+        if plan.steps.is_empty() || checked.paused {
             return End::Rest(Box::new(world), plan);
+        }
+        if before.as_ref() == Some(&plan) {
+            // The steps worked, and nothing came of them.
+            let step = plan.steps.first().map(|s| format!("{}: {}", s.action, s.cause)).unwrap_or_default();
+            let message = format!("done, and to be done again at once: {step}");
+            return End::Failed(
+                Some(Box::new(world)),
+                Failure { reason: "NoProgress", message, unknown: false },
+            );
         }
         let image = plan.steps.iter().find_map(|s| match &s.action {
             Action::PullImage(reference) => Some(reference),
@@ -129,8 +143,8 @@ async fn rounds(
         let scene =
             Scene { tools: &operator.tools, identity: &identity, engine: &engine, world: &world, now: now() };
         match run_steps(operator, &record, checked, &scene, &plan, cancel).await {
-            StepsEnd::Done => {}
-            StepsEnd::Replan => continue,
+            StepsEnd::Done => before = Some(plan),
+            StepsEnd::Replan => {}
             StepsEnd::Forgotten => return End::Forgotten,
             StepsEnd::Stopped => return End::Rest(Box::new(world), plan),
             StepsEnd::Failed(failure) => return End::Failed(Some(Box::new(world)), failure),
@@ -165,7 +179,9 @@ async fn run_steps(
             return StepsEnd::Replan;
         }
         let before = memory.clone();
+        let counted = crash_point::before();
         let applied = apply(scene, &step.action, &mut memory).await;
+        crash_point::after(counted);
         if memory != before {
             // Only what the step itself changed: an operation may have changed the rest meanwhile.
             let after = memory.clone();
@@ -248,18 +264,23 @@ async fn not_seen(operator: &Operator, error: &ObserveError) -> End {
     }
 }
 
-/// A container that runs since another time than we last saw, without us having started it.
+/// The engine counts its own restarts; one more than last seen means that the server died meanwhile.
+/// The count grows before the next start, so that the first look sees it, restarted already or not.
 async fn note_restart(operator: &Operator, object: &ObjectRef, world: &World) {
     let Some(c) = world.container.ours() else { return };
-    let last = operator.live(object, |l| l.container.clone());
-    if let Some(last) = last
-        && last.id == c.id
-        && !last.started_at.is_empty()
-        && last.started_at != c.started_at
-        && c.restart_count > last.restart_count
-    {
-        let words =
-            format!("the container died and the engine restarted it (restart count {})", c.restart_count);
+    let died = operator.live(object, |l| {
+        let last = l.container.as_mut().filter(|last| last.id == c.id)?;
+        let died = c.restart_count > last.restart_count;
+        last.restart_count = c.restart_count;
+        died.then_some(())
+    });
+    if died.is_some() {
+        let code = c.exit_code.filter(|_| c.state == ContainerState::Restarting);
+        let code = code.map(|code| format!(" with exit code {code}")).unwrap_or_default();
+        let words = format!(
+            "the container died{code} and the engine restarts it (restart count {})",
+            c.restart_count
+        );
         operator.note(Some(object), &[Note::warning("ContainerDied", words)]).await;
     }
 }
@@ -272,6 +293,13 @@ async fn learn(
     world: &World,
 ) -> Result<Record, Failure> {
     let Server::Up(facts) = &world.server else { return Ok(record.clone()) };
+    let proven = match &world.image {
+        ImageSeen::Fit(image) if facts.pending_restart.is_empty() => {
+            let text = parameter_file(&operator.identity(record), checked, image);
+            Some(text).filter(|t| parameters::sha256(t.as_bytes()) == facts.parameters_sha256)
+        }
+        _ => None,
+    };
     let edited = operator
         .edit(&record.object, |r| {
             let memory = &mut r.memory;
@@ -288,6 +316,9 @@ async fn learn(
             }
             // From the server that runs, not from the image that the manifest names now.
             memory.data_major = facts.major().or(memory.data_major);
+            if facts.database_exists && proven.is_some() {
+                memory.proven_parameters = proven;
+            }
             memory.volume_fresh = false;
         })
         .await;
@@ -342,8 +373,8 @@ async fn rest(
     let outlook = outlook(operator, object, None, failures);
     let findings = conditions::findings(&subject, world, plan, &outlook);
     operator
-        .write_status(object, record.generation, &findings, |_, conditions| {
-            status(&subject, world, conditions)
+        .write_status(object, record.generation, &findings, |old, conditions| {
+            status(&subject, world, conditions).with_image_in_use(old.as_ref(), world)
         })
         .await;
     if !plan.steps.is_empty() && !checked.paused {
@@ -389,7 +420,9 @@ async fn failed(
             let plan = plan(&subject, &world);
             let findings = conditions::findings(&subject, &world, &plan, &outlook);
             operator
-                .write_status(object, record.generation, &findings, |_, c| status(&subject, &world, c))
+                .write_status(object, record.generation, &findings, |old, c| {
+                    status(&subject, &world, c).with_image_in_use(old.as_ref(), &world)
+                })
                 .await;
         }
         None => {
@@ -401,8 +434,14 @@ async fn failed(
                 .await;
         }
     }
-    // An engine that is away wakes everybody when it is back; until then asking often helps nobody.
-    if reason == "EngineUnavailable" { Some(30_000) } else { Some(delay_ms(failures, jitter())) }
+    let delay = delay_ms(failures, jitter());
+    Some(match reason {
+        // An engine that is away wakes everybody when it is back; asking often helps nobody.
+        "EngineUnavailable" => 30_000,
+        // Nothing tells us when somebody else lets a port go.
+        "PortTaken" => delay.min(15_000),
+        _ => delay,
+    })
 }
 
 /// Spreads retries of objects that failed together; need not be good randomness.

@@ -4,5 +4,6 @@ mod architecture;
 mod cli;
 mod contract;
 mod examples;
+mod machine;
 mod schemas;
 mod store_crash;
