@@ -17,7 +17,7 @@ use crate::engines::postgres::tools::Reach;
 use crate::http::client::Client;
 use crate::http::server::serve;
 use crate::secrets::{Algorithm, Key, Sealer};
-use crate::store::{SledStore, Store, StoreError};
+use crate::store::{MemoryStore, SledStore, Store, StoreError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -183,6 +183,7 @@ impl Backend for Program {
     async fn offline(&self, settings: &Settings) -> Result<Arc<dyn Api>, OfflineError> {
         let store = open_store(settings, true).await.map_err(|e| match e {
             StoreError::Locked { pid, .. } => OfflineError::Locked { pid },
+            missing @ StoreError::Missing { .. } => OfflineError::NoStore(store_error(&missing)),
             other => OfflineError::Other(store_error(&other)),
         })?;
         let sealer = sealer(settings, store.as_ref(), false)?;
@@ -192,6 +193,17 @@ impl Backend for Program {
             Operator::open(config(settings, manifests), docker, Arc::new(Network), store, sealer, false)
                 .map_err(|e| OfflineError::Other(store_error(&e)))?;
         operator.load_offline();
+        Ok(operator)
+    }
+
+    fn new_installation(&self, settings: &Settings) -> Result<Arc<dyn Api>, ApiError> {
+        let key = Key::throwaway().map_err(|e| internal(e, ""))?;
+        let sealer = Arc::new(Sealer::new(key, Algorithm::default()));
+        let manifests = settings.manifests_or_default().unwrap_or_else(|_| settings.cwd.join("manifests"));
+        let (docker, store) = (docker(settings)?, Arc::new(MemoryStore::new()));
+        let operator =
+            Operator::open(config(settings, manifests), docker, Arc::new(Network), store, sealer, false)
+                .map_err(|e| store_error(&e))?;
         Ok(operator)
     }
 
