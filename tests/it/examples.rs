@@ -169,13 +169,22 @@ fn what_make_run_watches_is_valid_and_names_the_images_that_are_built() {
 #[test]
 fn the_pages_name_only_files_that_exist() {
     let mut missing = BTreeSet::new();
-    for page in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "examples/quickstart/README.md", "examples/custom-image/README.md"] {
+    for page in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "examples/quickstart/README.md",
+        "examples/custom-image/README.md",
+    ] {
         let text = fs::read_to_string(root().join(page)).unwrap();
         for word in text.split(|c: char| c.is_whitespace() || "`()[],;:|\"'".contains(c)) {
             let word = word.trim_end_matches(['.', '/']);
             let ours = ["src/", "tests/", "deploy/", "examples/", "schemas/", "benches/", "manifests/"];
             let named = ours.iter().any(|p| word.starts_with(p)) && !word.contains(['*', '<', '{', '$', 'X']);
-            if named && !root().join(word).exists() && !(page == "README.md" && word.starts_with("manifests/")) {
+            if named
+                && !root().join(word).exists()
+                && !(page == "README.md" && word.starts_with("manifests/"))
+            {
                 missing.insert(format!("{page}: {word}"));
             }
         }
