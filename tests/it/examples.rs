@@ -4,10 +4,11 @@
 //! store. After a wanted change: `UPDATE_PLANS=1 cargo test --test it examples`.
 
 use seawall::control::api::Api;
-use seawall::control::operator::{Config, Operator};
+use seawall::control::operator::{Config, Operator, Times};
 use seawall::core::names::Installation;
 use seawall::core::seen::SeenImage;
 use seawall::docker::fake::FakeDocker;
+use seawall::engines::postgres::fake_server::FakeServers;
 use seawall::engines::postgres::tools::Reach;
 use seawall::http::server::serve;
 use seawall::http::wire::SOCKET;
@@ -124,11 +125,13 @@ async fn each_example_is_valid_and_plans_what_it_says() {
             data: data.path().to_owned(),
             manifests: manifests.clone(),
             reach: Reach::Host,
+            times: Times::default(),
         };
         let store = Arc::new(MemoryStore::new());
         let sealer = Arc::new(Sealer::new(key, Algorithm::default()));
         let docker = Arc::new(engine());
-        let operator = Operator::open(config, docker, store, sealer, true).unwrap();
+        let servers = Arc::new(FakeServers::new(docker.clone()));
+        let operator = Operator::open(config, docker.clone(), servers, store, sealer, true).unwrap();
         let (socket, stop) = (data.path().join(SOCKET), CancellationToken::new());
         let server = tokio::spawn({
             let (api, socket, stop): (Arc<dyn Api>, _, _) = (operator, socket.clone(), stop.clone());
