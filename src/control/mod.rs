@@ -10,6 +10,7 @@ mod mirror;
 pub mod objects;
 pub mod operator;
 mod pass;
+pub mod recover;
 pub mod settle;
 pub mod sources;
 pub mod start;

@@ -165,6 +165,10 @@ pub async fn every_field_comes_back(w: &World) {
     assert_eq!((seen.started_at.as_str(), seen.finished_at.as_str(), seen.error.as_str()), ("", "", ""));
     let image = w.docker.image(&w.image).await.unwrap().unwrap();
     assert_eq!((seen.image_id.as_str(), seen.image_ref.as_str()), (image.id.as_str(), w.image.as_str()));
+    assert_eq!(seen.env.get("SW_A").map(String::as_str), Some("1 2"));
+    for (key, value) in &image.env {
+        assert_eq!(seen.env.get(key), Some(value), "from the image");
+    }
     assert_eq!(seen.restart_policy, "always");
     assert_eq!(seen.shm_size, mi(96));
     assert_eq!((seen.pids_limit, seen.init, seen.no_new_privileges), (Some(64), true, true));

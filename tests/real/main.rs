@@ -4,3 +4,4 @@
 mod contract;
 mod first;
 mod harness;
+mod recover;
