@@ -1,6 +1,20 @@
 # `make run` and `make test` do everything that is needed, on a machine with only a Rust toolchain.
 
-.PHONY: run test bench images setup audit clean
+CARGO_TARGET_DIR ?= target
+export CARGO_TARGET_DIR
+
+.PHONY: help run build image test bench setup images test-tools audit test-engines test-cgroup2 clean
+
+help:
+	@echo 'make run           Docker, images, Seawall on manifests/: a PostgreSQL you can log in to'
+	@echo 'make test          everything that is checked: format, lints, tests, the real suite on Docker'
+	@echo 'make bench         the measured numbers, each beside a reference taken in the same run'
+	@echo 'make images        the PostgreSQL images alone'
+	@echo 'make image         Seawall itself as a container image, seawall:local'
+	@echo 'make audit         licences, sources and bans of all dependencies'
+	@echo 'make test-engines  the real suite on other Docker versions'
+	@echo 'make test-cgroup2  the resource caps on a cgroup v2 engine, in a virtual machine'
+	@echo 'make clean         what was built; databases and images stay'
 
 setup:
 	@deploy/setup.sh
@@ -8,20 +22,43 @@ setup:
 images: setup
 	@deploy/images/build.sh
 
-run: images
-	cargo run --quiet --release -- run --manifests manifests
+build:
+	cargo build --release --bin seawall
 
-test: images
+# Seawall itself as a container image. BASE=debian:trixie-slim where a registry answers.
+BASE ?= seawall/base:trixie
+image: images build
+	tar -c -C $(CARGO_TARGET_DIR)/release seawall -C $(CURDIR)/deploy Dockerfile \
+	  | docker build --build-arg BASE=$(BASE) --tag seawall:local -
+
+# Only the images that manifests/ can name; the tests need more.
+run: setup
+	@deploy/images/build.sh 18 17
+	@echo 'seawall: compiling (minutes the first time, seconds afterwards)'
+	@$(MAKE) --no-print-directory build
+	@exec deploy/run.sh
+
+test-tools:
+	@deploy/test-tools.sh
+
+test: test-tools
 	cargo fmt --check
 	cargo clippy --all-targets --quiet -- -D warnings
-	cargo test --quiet --lib --test it
-	cargo test --quiet --test real -- --test-threads=4
+	cargo test --lib --test it
+	@$(MAKE) --no-print-directory images
+	cargo test --test real
 
 bench: images
 	cargo bench --bench bench
 
 audit:
-	cargo deny check bans licenses sources
+	@deploy/audit.sh
+
+test-engines: test-tools images
+	@deploy/test/engines.sh
+
+test-cgroup2: test-tools
+	@deploy/test/cgroup2.sh
 
 clean:
 	cargo clean

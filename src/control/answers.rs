@@ -238,7 +238,7 @@ impl Api for Operator {
         .await
         .map_err(|e| store_failed(&e))?;
         self.note(Some(object), &[Note::normal(reason, "asked for on the command line")]).await;
-        self.enqueue(object, 0);
+        self.hurry(object);
         Ok(Done { message, commit })
     }
 
@@ -261,7 +261,7 @@ impl Api for Operator {
         let edited = self.edit(object, |r| r.memory.delete_confirmed = true).await;
         edited.map_err(|e| store_failed(&e))?;
         self.note(Some(object), &[Note::warning("DeletionConfirmed", "confirmed on the command line")]).await;
-        self.enqueue(object, 0);
+        self.hurry(object);
         Ok(Done { message: format!("{object} and its data are being deleted"), commit: String::new() })
     }
 

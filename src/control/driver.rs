@@ -1,16 +1,16 @@
 //! The loops: manifests, engine events, sweep, probes, and the queue that turns all of them into
 //! passes. Each only says "look again"; losing any of them costs time, never correctness.
 
-use super::operator::{Operator, PROBE_MS};
+use super::operator::Operator;
 use super::pass::pass;
 use super::state::differs;
 use super::watch_dir;
 use crate::core::event::Note;
 use crate::core::names::{Kind, Name, ObjectRef, label};
+use crate::core::queue::Lane;
 use crate::core::seen::{ContainerState, ContainerSummary, EngineEvent};
 use crate::engines::postgres::plan::{Subject, Wanted};
 use crate::engines::postgres::probe;
-use crate::engines::postgres::world::Server;
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,8 +20,6 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-/// What notify and events lose is caught after this long.
-const SWEEP: Duration = Duration::from_secs(30);
 /// Quiet time after a change in the manifest directory.
 const QUIET: Duration = Duration::from_millis(50);
 /// Probes that run at once.
@@ -71,7 +69,11 @@ async fn run_queue(operator: &Arc<Operator>, cancel: &CancellationToken) {
                     }
                 };
                 if let Some(key) = keys.remove(&id) {
-                    operator.queue.lock().unwrap_or_else(PoisonError::into_inner).done(&key);
+                    let failing = operator.state().live.get(&key).is_some_and(|l| l.failures > 0);
+                    let mut queue = operator.queue.lock().unwrap_or_else(PoisonError::into_inner);
+                    queue.set_lane(&key, if failing { Lane::Back } else { Lane::Front });
+                    queue.done(&key);
+                    drop(queue);
                     if let Some(ms) = again {
                         operator.enqueue(&key, ms);
                     }
@@ -87,7 +89,8 @@ async fn run_queue(operator: &Arc<Operator>, cancel: &CancellationToken) {
 
 async fn watch_manifests(operator: Arc<Operator>, cancel: CancellationToken) {
     let dir = operator.config.manifests.clone();
-    let mut looks = match watch_dir::watch(dir, SWEEP, QUIET, cancel.clone()) {
+    let poll = operator.config.times.sweep;
+    let mut looks = match watch_dir::watch(dir, poll, QUIET, cancel.clone()) {
         Ok(looks) => Some(looks),
         Err(error) => {
             tracing::error!(%error, "the manifest directory cannot be watched; it is read every 30 s");
@@ -96,7 +99,7 @@ async fn watch_manifests(operator: Arc<Operator>, cancel: CancellationToken) {
     };
     let mut again: Option<u64> = Some(0);
     loop {
-        let pause = again.map_or(SWEEP, Duration::from_millis);
+        let pause = again.map_or(poll, Duration::from_millis);
         tokio::select! {
             () = cancel.cancelled() => return,
             Some(()) = next_look(&mut looks) => {}
@@ -217,7 +220,7 @@ async fn take_event(operator: &Operator, event: &EngineEvent) {
 }
 
 async fn sweep(operator: Arc<Operator>, cancel: CancellationToken) {
-    let mut ticks = interval(SWEEP);
+    let mut ticks = interval(operator.config.times.sweep);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
     loop {
@@ -273,7 +276,7 @@ async fn probe_all(operator: Arc<Operator>, cancel: CancellationToken) {
             () = cancel.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        let clock = operator.clock();
+        let (clock, next) = (operator.clock(), operator.next_probe());
         let due: Vec<ObjectRef> = {
             let mut state = operator.state();
             let due = state.live.iter_mut().filter(|(_, l)| {
@@ -281,7 +284,7 @@ async fn probe_all(operator: Arc<Operator>, cancel: CancellationToken) {
                     && l.container.as_ref().is_some_and(|c| c.state == ContainerState::Running)
             });
             due.map(|(object, live)| {
-                live.probe_at = clock + PROBE_MS;
+                live.probe_at = next;
                 object.clone()
             })
             .collect()
@@ -322,11 +325,9 @@ async fn probe_one(operator: &Operator, object: &ObjectRef) {
     if subject.wanted() != Wanted::Running {
         return;
     }
-    let answer = match probe::server(&operator.tools, &subject, &container).await {
-        Ok(answer) => answer,
-        Err(error) => Server::Failed(error.to_string()),
-    };
-    if last.as_ref() != Some(&answer) {
+    let answer = probe::again(&operator.tools, &subject, &container).await;
+    // Also when there is no answer: the pass proves it by a new login.
+    if last.is_none() || answer != last {
         operator.enqueue(object, 0);
     }
 }

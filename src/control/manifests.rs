@@ -94,7 +94,7 @@ impl Operator {
         }
         for object in moved.iter().filter(|o| o.kind == Kind::Postgres) {
             self.live(object, |l| l.failures = 0);
-            self.enqueue(object, 0);
+            self.hurry(object);
         }
         self.catalog_statuses(&moved).await;
         self.changed();

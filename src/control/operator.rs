@@ -4,14 +4,16 @@
 
 use super::journal::{Journal, OPERATOR};
 use super::objects::{self, Record, status_key};
+use super::pulls::Pulls;
 use super::state::{Live, State};
 use crate::core::condition::{Condition, Finding, find, merge};
 use crate::core::event::Note;
 use crate::core::names::Installation;
 use crate::core::names::{Kind, ObjectRef};
-use crate::core::queue::Queue;
+use crate::core::queue::{Lane, Queue};
 use crate::core::seen::EngineInfo;
 use crate::docker::{Docker, DockerError};
+use crate::engines::postgres::client::Servers;
 use crate::engines::postgres::desired::Identity;
 use crate::engines::postgres::status::Status;
 use crate::engines::postgres::tools::{Reach, Tools};
@@ -20,13 +22,27 @@ use crate::secrets::Sealer;
 use crate::store::{Change, Store, StoreError};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::Duration;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 /// Passes that run at once.
 pub const PARALLEL: usize = 8;
-/// Between two proofs that a server still answers.
-pub const PROBE_MS: u64 = 15_000;
+
+/// How often things are looked at without being told to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// What notify and events lose is caught after this long.
+    pub sweep: Duration,
+    /// Between two proofs that a server still answers.
+    pub probe: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self { sweep: Duration::from_secs(30), probe: Duration::from_secs(15) }
+    }
+}
 
 /// What an operator works for.
 #[derive(Clone, Debug)]
@@ -35,6 +51,7 @@ pub struct Config {
     pub data: PathBuf,
     pub manifests: PathBuf,
     pub reach: Reach,
+    pub times: Times,
 }
 
 pub struct Operator {
@@ -47,6 +64,7 @@ pub struct Operator {
     state: Mutex<State>,
     pub(super) queue: Mutex<Queue<ObjectRef>>,
     pub(super) wake: Notify,
+    pub(super) pulls: Pulls,
     /// Ask for a new look at the manifests.
     pub(super) rescan: Notify,
     revision: watch::Sender<u64>,
@@ -67,6 +85,7 @@ impl Operator {
     pub fn open(
         config: Config,
         docker: Arc<dyn Docker>,
+        servers: Arc<dyn Servers>,
         store: Arc<dyn Store>,
         sealer: Arc<Sealer>,
         running: bool,
@@ -85,7 +104,7 @@ impl Operator {
             }
         }
         state.journal = Journal::load(store.scan("event/")?);
-        let tools = Tools::new(docker, store, sealer, config.installation.clone(), config.reach);
+        let tools = Tools::new(docker, servers, store, sealer, config.installation.clone(), config.reach);
         for record in state.records.values() {
             if let Some(port) = record.memory.port {
                 tools.ports.reserve(port, &record.object);
@@ -100,6 +119,7 @@ impl Operator {
             state: Mutex::new(state),
             queue: Mutex::new(Queue::new(PARALLEL)),
             wake: Notify::new(),
+            pulls: Pulls::default(),
             rescan: Notify::new(),
             revision: watch::channel(1).0,
         }))
@@ -116,10 +136,22 @@ impl Operator {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// When a server that was just proven is to be proven again.
+    pub(super) fn next_probe(&self) -> u64 {
+        let pause = u64::try_from(self.config.times.probe.as_millis()).unwrap_or(u64::MAX);
+        self.clock().saturating_add(pause)
+    }
+
     pub fn enqueue(&self, object: &ObjectRef, in_ms: u64) {
         let at = self.clock() + in_ms;
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).add(object.clone(), at);
         self.wake.notify_one();
+    }
+
+    /// A user waits for this one: whatever went wrong with it before is another matter.
+    pub(super) fn hurry(&self, object: &ObjectRef) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).set_lane(object, Lane::Front);
+        self.enqueue(object, 0);
     }
 
     pub fn enqueue_all(&self) {
@@ -278,6 +310,8 @@ impl Operator {
         }
         let info = self.tools.docker.info().await?;
         self.engine_is_back(info.clone()).await;
+        // What the host has decides what a manifest may ask for.
+        self.rescan.notify_one();
         Ok(info)
     }
 

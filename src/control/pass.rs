@@ -1,7 +1,8 @@
 //! One pass for one object: observe, plan, apply one step at a time, look again, say what was seen.
 
 use super::objects::Record;
-use super::operator::{Operator, PROBE_MS, now};
+use super::operator::{Operator, now};
+use super::pulls::{Pulled, pull};
 use crate::core::backoff::{STALLED_AFTER, delay_ms};
 use crate::core::condition::{ConditionType, Finding, Truth};
 use crate::core::event::Note;
@@ -10,10 +11,13 @@ use crate::engines::postgres::act::{ActError, Scene, apply, docker_reason};
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::check::Checked;
 use crate::engines::postgres::conditions::{self, Failure, Outlook};
+use crate::engines::postgres::desired::parameter_file;
+use crate::engines::postgres::parameters;
 use crate::engines::postgres::plan::{Plan, Subject, Wanted, plan};
 use crate::engines::postgres::probe::{Intent, ObserveError, observe};
 use crate::engines::postgres::status::{keep, status};
 use crate::engines::postgres::world::{ImageSeen, Server, World};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// Plans made in one pass; a world that still moves after so many is looked at again later.
@@ -26,6 +30,8 @@ pub type Again = Option<u64>;
 enum End {
     /// Nothing left that can be done now.
     Rest(Box<World>, Plan),
+    /// The image is on its way; the end of the pull wakes the object.
+    Pulling(Box<World>, Plan),
     /// A step failed, or nothing could be seen.
     Failed(Option<Box<World>>, Failure),
     Forgotten,
@@ -34,7 +40,7 @@ enum End {
 }
 
 /// Runs a pass. Errors end up in status and events, never here.
-pub async fn pass(operator: &Operator, object: &ObjectRef, cancel: &CancellationToken) -> Again {
+pub async fn pass(operator: &Arc<Operator>, object: &ObjectRef, cancel: &CancellationToken) -> Again {
     let record = operator.state().records.get(object).cloned()?;
     let Some(checked) = operator.state().checked.get(object).cloned() else {
         return invalid(operator, &record).await;
@@ -43,6 +49,10 @@ pub async fn pass(operator: &Operator, object: &ObjectRef, cancel: &Cancellation
         End::Stale => Some(0),
         End::Forgotten => None,
         End::Rest(world, plan) => rest(operator, object, &checked, &world, &plan).await,
+        End::Pulling(world, plan) => {
+            rest(operator, object, &checked, &world, &plan).await;
+            None
+        }
         End::Failed(world, failure) => failed(operator, object, &checked, world, failure).await,
     }
 }
@@ -63,7 +73,7 @@ async fn invalid(operator: &Operator, record: &Record) -> Again {
 }
 
 async fn rounds(
-    operator: &Operator,
+    operator: &Arc<Operator>,
     object: &ObjectRef,
     checked: &Checked,
     cancel: &CancellationToken,
@@ -75,7 +85,8 @@ async fn rounds(
             return End::Failed(None, unavailable(operator, &error.to_string()));
         }
     };
-    for round in 0..ROUNDS {
+    let mut before: Option<Plan> = None;
+    for _ in 0..ROUNDS {
         let Some(record) = operator.state().records.get(object).cloned() else { return End::Forgotten };
         if operator.state().checked.get(object) != Some(checked) {
             return End::Stale;
@@ -91,6 +102,7 @@ async fn rounds(
             Ok(world) => world,
             Err(error) => return not_seen(operator, &error).await,
         };
+        super::attach::attach(operator, &world).await;
         note_restart(operator, object, &world).await;
         let record = match learn(operator, &record, checked, &world).await {
             Ok(record) => record,
@@ -99,18 +111,38 @@ async fn rounds(
         let subject = Subject { memory: &record.memory, ..subject };
         let plan = plan(&subject, &world);
         operator.live(object, |l| l.plan = Some(plan.view(&object.to_string(), checked.paused)));
-        if plan.steps.is_empty() || checked.paused || round + 1 == ROUNDS {
+        if plan.steps.is_empty() || checked.paused {
             return End::Rest(Box::new(world), plan);
         }
-        if plan.steps.iter().any(|s| matches!(s.action, Action::PullImage(_))) {
-            // A pull takes long: say what is going on before it starts.
-            rest(operator, object, checked, &world, &plan).await;
+        if before.as_ref() == Some(&plan) {
+            // The steps worked, and nothing came of them.
+            let step = plan.steps.first().map(|s| format!("{}: {}", s.action, s.cause)).unwrap_or_default();
+            let message = format!("done, and to be done again at once: {step}");
+            return End::Failed(
+                Some(Box::new(world)),
+                Failure { reason: "NoProgress", message, unknown: false },
+            );
+        }
+        let image = plan.steps.iter().find_map(|s| match &s.action {
+            Action::PullImage(reference) => Some(reference),
+            _ => None,
+        });
+        if let Some(reference) = image {
+            return match pull(operator, reference) {
+                Pulled::Running => End::Pulling(Box::new(world), plan),
+                Pulled::Failed(why) => {
+                    let message = format!("pull image {reference}: {why}");
+                    operator.note(Some(object), &[Note::warning("ImagePullFailed", message.clone())]).await;
+                    let failure = Failure { reason: "ImagePullFailed", message, unknown: false };
+                    End::Failed(Some(Box::new(world)), failure)
+                }
+            };
         }
         let scene =
             Scene { tools: &operator.tools, identity: &identity, engine: &engine, world: &world, now: now() };
         match run_steps(operator, &record, checked, &scene, &plan, cancel).await {
-            StepsEnd::Done => {}
-            StepsEnd::Replan => continue,
+            StepsEnd::Done => before = Some(plan),
+            StepsEnd::Replan => {}
             StepsEnd::Forgotten => return End::Forgotten,
             StepsEnd::Stopped => return End::Rest(Box::new(world), plan),
             StepsEnd::Failed(failure) => return End::Failed(Some(Box::new(world)), failure),
@@ -251,8 +283,13 @@ async fn learn(
     checked: &Checked,
     world: &World,
 ) -> Result<Record, Failure> {
-    let (Server::Up(facts), ImageSeen::Fit(image)) = (&world.server, &world.image) else {
-        return Ok(record.clone());
+    let Server::Up(facts) = &world.server else { return Ok(record.clone()) };
+    let proven = match &world.image {
+        ImageSeen::Fit(image) if facts.pending_restart.is_empty() => {
+            let text = parameter_file(&operator.identity(record), checked, image);
+            Some(text).filter(|t| parameters::sha256(t.as_bytes()) == facts.parameters_sha256)
+        }
+        _ => None,
     };
     let edited = operator
         .edit(&record.object, |r| {
@@ -261,7 +298,18 @@ async fn learn(
                 memory.ever_ready = true;
                 memory.seen_databases.insert(checked.database.clone());
             }
-            memory.data_major = Some(image.major);
+            // Missing only when a crash came between the sealed password and this record.
+            memory.init_username.get_or_insert_with(|| checked.username.clone());
+            memory.init_database.get_or_insert_with(|| checked.database.clone());
+            if memory.password_generation == 0 {
+                memory.password_generation = 1;
+                memory.password_rotated_at = now();
+            }
+            // From the server that runs, not from the image that the manifest names now.
+            memory.data_major = facts.major().or(memory.data_major);
+            if facts.database_exists && proven.is_some() {
+                memory.proven_parameters = proven;
+            }
             memory.volume_fresh = false;
         })
         .await;
@@ -297,21 +345,27 @@ async fn rest(
         present: record.source.is_some(),
     };
     let nowhere = plan.waiting.iter().any(|w| matches!(w.on, "CrashLoop" | "LoginFailed" | "ServerHung"));
-    let clock = operator.clock();
+    let pulling = plan.steps.iter().any(|s| matches!(s.action, Action::PullImage(_)));
+    let probe_at = operator.next_probe();
     let failures = operator.live(object, |l| {
-        l.failures = if nowhere { l.failures + 1 } else { 0 };
+        l.failures = match (nowhere, pulling) {
+            (true, _) => l.failures.saturating_add(1),
+            // A pull that is tried again is no success yet.
+            (false, true) => l.failures,
+            (false, false) => 0,
+        };
         l.container = world.container.ours().cloned();
         l.server = Some(world.server.clone());
         l.settled = plan.is_settled();
         l.seen = true;
-        l.probe_at = clock + PROBE_MS;
+        l.probe_at = probe_at;
         l.failures
     });
     let outlook = outlook(operator, object, None, failures);
     let findings = conditions::findings(&subject, world, plan, &outlook);
     operator
-        .write_status(object, record.generation, &findings, |_, conditions| {
-            status(&subject, world, conditions)
+        .write_status(object, record.generation, &findings, |old, conditions| {
+            status(&subject, world, conditions).with_image_in_use(old.as_ref(), world)
         })
         .await;
     if !plan.steps.is_empty() && !checked.paused {
@@ -357,7 +411,9 @@ async fn failed(
             let plan = plan(&subject, &world);
             let findings = conditions::findings(&subject, &world, &plan, &outlook);
             operator
-                .write_status(object, record.generation, &findings, |_, c| status(&subject, &world, c))
+                .write_status(object, record.generation, &findings, |old, c| {
+                    status(&subject, &world, c).with_image_in_use(old.as_ref(), &world)
+                })
                 .await;
         }
         None => {
@@ -369,8 +425,14 @@ async fn failed(
                 .await;
         }
     }
-    // An engine that is away wakes everybody when it is back; until then asking often helps nobody.
-    if reason == "EngineUnavailable" { Some(30_000) } else { Some(delay_ms(failures, jitter())) }
+    let delay = delay_ms(failures, jitter());
+    Some(match reason {
+        // An engine that is away wakes everybody when it is back; asking often helps nobody.
+        "EngineUnavailable" => 30_000,
+        // Nothing tells us when somebody else lets a port go.
+        "PortTaken" => delay.min(15_000),
+        _ => delay,
+    })
 }
 
 /// Spreads retries of objects that failed together; need not be good randomness.

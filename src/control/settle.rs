@@ -39,6 +39,10 @@ fn is_settled(operator: &Operator) -> bool {
         };
         let Some(status) = state.statuses.get(object) else { return false };
         let is = |kind, truth| find(&status.conditions, kind).is_some_and(|c| c.status == truth);
+        // Nobody waits for an engine that is away.
+        if state.engine.down.is_some() {
+            return true;
+        }
         let current = status.observed_generation == record.generation;
         let blocked = live.plan.as_ref().is_some_and(|p| !p.blocked.is_empty());
         let paused = state.checked.get(object).is_some_and(|c| c.paused);

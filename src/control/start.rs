@@ -10,6 +10,7 @@ use crate::core::names::label;
 /// # Errors
 /// When containers of this installation belong to another store: two operators would fight over them.
 pub async fn check(operator: &Operator) -> Result<(), ApiError> {
+    super::attach::check(operator).await;
     let installation = operator.config.installation.as_str();
     let docker = &operator.tools.docker;
     let listed = match docker.list(&[(label::INSTALLATION, installation)]).await {

@@ -1,50 +1,128 @@
 //! The work queue as a pure structure: one slot per key, earliest time wins, a key never runs twice
 //! at once. Time is a number of milliseconds passed in.
+//!
+//! Two lanes of equal width: what goes well, and what failed last time. Many objects that hang or fail
+//! use up the second one and never hold up a user's change to a healthy one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Which keys are due, waiting and running. Deterministic: ties are broken by key order.
+/// Where a key runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    Front,
+    /// For keys whose last run failed.
+    Back,
+}
+
+/// Which keys are due, waiting and running. Deterministic: ties are broken by key order. Every call is
+/// logarithmic in the number of keys.
 #[derive(Debug)]
 pub struct Queue<K> {
     due: BTreeMap<K, u64>,
-    running: BTreeSet<K>,
+    /// The same by time, a set a lane.
+    front: BTreeSet<(u64, K)>,
+    back: BTreeSet<(u64, K)>,
+    running: BTreeMap<K, Lane>,
+    /// How many run in each lane.
+    in_front: usize,
+    in_back: usize,
     /// Asked for while running: run again at this time.
     held: BTreeMap<K, u64>,
+    failing: BTreeSet<K>,
     limit: usize,
 }
 
 impl<K: Ord + Clone> Queue<K> {
-    /// At most `limit` keys run at once.
+    /// At most `limit` keys run at once in each lane.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { due: BTreeMap::new(), running: BTreeSet::new(), held: BTreeMap::new(), limit: limit.max(1) }
+        Self {
+            due: BTreeMap::new(),
+            front: BTreeSet::new(),
+            back: BTreeSet::new(),
+            running: BTreeMap::new(),
+            in_front: 0,
+            in_back: 0,
+            held: BTreeMap::new(),
+            failing: BTreeSet::new(),
+            limit: limit.max(1),
+        }
+    }
+
+    fn order(&mut self, lane: Lane) -> &mut BTreeSet<(u64, K)> {
+        match lane {
+            Lane::Front => &mut self.front,
+            Lane::Back => &mut self.back,
+        }
+    }
+
+    fn lane(&self, key: &K) -> Lane {
+        if self.failing.contains(key) { Lane::Back } else { Lane::Front }
+    }
+
+    /// From its next run on, `key` runs in `lane`.
+    pub fn set_lane(&mut self, key: &K, lane: Lane) {
+        let waiting = self.unschedule(key);
+        match lane {
+            Lane::Front => drop(self.failing.remove(key)),
+            Lane::Back => drop(self.failing.insert(key.clone())),
+        }
+        if let Some(at) = waiting {
+            self.schedule(key.clone(), at);
+        }
+    }
+
+    fn schedule(&mut self, key: K, at: u64) {
+        let lane = self.lane(&key);
+        self.order(lane).insert((at, key.clone()));
+        self.due.insert(key, at);
+    }
+
+    fn unschedule(&mut self, key: &K) -> Option<u64> {
+        let at = self.due.remove(key)?;
+        let lane = self.lane(key);
+        self.order(lane).remove(&(at, key.clone()));
+        Some(at)
     }
 
     /// Ask for `key` at `at_ms`. A second request keeps the earlier time.
     pub fn add(&mut self, key: K, at_ms: u64) {
-        let slots = if self.running.contains(&key) { &mut self.held } else { &mut self.due };
-        slots.entry(key).and_modify(|t| *t = (*t).min(at_ms)).or_insert(at_ms);
+        if self.running.contains_key(&key) {
+            self.held.entry(key).and_modify(|t| *t = (*t).min(at_ms)).or_insert(at_ms);
+            return;
+        }
+        let at = self.unschedule(&key).map_or(at_ms, |old| old.min(at_ms));
+        self.schedule(key, at);
     }
 
-    /// The next key to run now, marked as running; `None` when nothing is due or the limit is reached.
+    fn heads(&self) -> [Option<&(u64, K)>; 2] {
+        [
+            self.front.first().filter(|_| self.in_front < self.limit),
+            self.back.first().filter(|_| self.in_back < self.limit),
+        ]
+    }
+
+    /// The next key to run now, marked as running; `None` when nothing is due that has room in its lane.
     pub fn take(&mut self, now_ms: u64) -> Option<K> {
-        if self.running.len() >= self.limit {
-            return None;
-        }
-        let (key, _) = self
-            .due
-            .iter()
-            .filter(|(_, at)| **at <= now_ms)
-            .min_by(|a, b| a.1.cmp(b.1).then_with(|| a.0.cmp(b.0)))?;
+        let (_, key) = self.heads().into_iter().flatten().filter(|(at, _)| *at <= now_ms).min()?;
         let key = key.clone();
-        self.due.remove(&key);
-        self.running.insert(key.clone());
+        let lane = self.lane(&key);
+        self.unschedule(&key);
+        match lane {
+            Lane::Front => self.in_front += 1,
+            Lane::Back => self.in_back += 1,
+        }
+        self.running.insert(key.clone(), lane);
         Some(key)
     }
 
     /// `key` has finished; what was asked for meanwhile becomes due.
     pub fn done(&mut self, key: &K) {
-        self.running.remove(key);
+        match self.running.remove(key) {
+            Some(Lane::Front) => self.in_front -= 1,
+            Some(Lane::Back) => self.in_back -= 1,
+            None => {}
+        }
         if let Some((key, at)) = self.held.remove_entry(key) {
             self.add(key, at);
         }
@@ -52,33 +130,20 @@ impl<K: Ord + Clone> Queue<K> {
 
     /// Forget a key that waits. One that runs goes on, once.
     pub fn forget(&mut self, key: &K) {
-        self.due.remove(key);
+        self.unschedule(key);
         self.held.remove(key);
+        self.failing.remove(key);
     }
 
-    /// When the next waiting key is due; `None` when nothing waits or nothing more may run.
+    /// When the next waiting key with room in its lane is due.
     #[must_use]
     pub fn next_due(&self) -> Option<u64> {
-        if self.running.len() >= self.limit {
-            return None;
-        }
-        self.due.values().min().copied()
+        self.heads().into_iter().flatten().map(|(at, _)| *at).min()
     }
 
     #[must_use]
     pub fn is_running(&self, key: &K) -> bool {
-        self.running.contains(key)
-    }
-
-    /// Whether nothing is due by `now_ms` and nothing runs.
-    #[must_use]
-    pub fn is_idle(&self, now_ms: u64) -> bool {
-        self.running.is_empty() && self.due.values().all(|at| *at > now_ms)
-    }
-
-    #[must_use]
-    pub fn running(&self) -> usize {
-        self.running.len()
+        self.running.contains_key(key)
     }
 }
 
@@ -111,6 +176,23 @@ mod tests {
         assert_eq!(q.take(3), Some('a'));
         q.done(&'a');
         assert_eq!(q.take(1000), None);
+    }
+
+    #[test]
+    fn what_failed_never_holds_up_what_goes_well() {
+        let mut q = Queue::new(1);
+        for key in ['x', 'y'] {
+            q.set_lane(&key, Lane::Back);
+            q.add(key, 0);
+        }
+        q.add('a', 5);
+        assert_eq!((q.take(5), q.take(5), q.take(5)), (Some('x'), Some('a'), None));
+        assert_eq!(q.next_due(), None, "y has to wait for x");
+        q.done(&'x');
+        q.set_lane(&'y', Lane::Front);
+        assert_eq!(q.take(5), None, "a runs in front");
+        q.done(&'a');
+        assert_eq!(q.take(5), Some('y'));
     }
 
     #[test]

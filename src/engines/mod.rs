@@ -1,5 +1,6 @@
 //! Engines: one folder each, of the same file names. Inside a folder `spec, check, facts, desired,
-//! plan, action, conditions` are pure; only `client, probe, act, tools` touch adapters.
+//! plan, action, conditions` are pure; only `client, probe, act, tools` touch adapters
+//! (and `fake_server`, which answers in tests and benches what `client` asks).
 
 pub mod catalog;
 pub mod ports;

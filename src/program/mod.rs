@@ -8,10 +8,11 @@ use crate::cli::backend::{Backend, Check, OfflineError, Validated};
 use crate::cli::settings::{RunSettings, Settings};
 use crate::control::api::{Api, ApiError, Done, ErrorCode, ObjectList};
 use crate::control::driver::drive;
-use crate::control::operator::{Config, Operator};
+use crate::control::operator::{Config, Operator, Times};
 use crate::control::{settle, start};
 use crate::core::names::{Kind, ObjectRef};
 use crate::docker::{BollardDocker, Docker};
+use crate::engines::postgres::client::Network;
 use crate::engines::postgres::tools::Reach;
 use crate::http::server::serve;
 use crate::secrets::{Algorithm, Key, Sealer};
@@ -102,6 +103,7 @@ fn config(settings: &Settings, manifests: PathBuf) -> Config {
         data: settings.data.clone(),
         manifests,
         reach: reach(),
+        times: Times::default(),
     }
 }
 
@@ -123,7 +125,8 @@ impl Backend for Program {
         let sealer = sealer(settings, store.as_ref(), true)?;
         let docker = docker(settings)?;
         let config = config(settings, run.manifests.clone());
-        let operator = Operator::open(config, docker, store, sealer, true).map_err(|e| store_error(&e))?;
+        let operator = Operator::open(config, docker, Arc::new(Network), store, sealer, true)
+            .map_err(|e| store_error(&e))?;
         start::check(&operator).await?;
         let (cancel, stop_http) = (CancellationToken::new(), CancellationToken::new());
         let api: Arc<dyn Api> = operator.clone();
@@ -168,8 +171,10 @@ impl Backend for Program {
         })?;
         let sealer = sealer(settings, store.as_ref(), false)?;
         let manifests = settings.manifests_or_default().unwrap_or_else(|_| settings.cwd.join("manifests"));
-        let operator = Operator::open(config(settings, manifests), docker(settings)?, store, sealer, false)
-            .map_err(|e| OfflineError::Other(store_error(&e)))?;
+        let docker = docker(settings)?;
+        let operator =
+            Operator::open(config(settings, manifests), docker, Arc::new(Network), store, sealer, false)
+                .map_err(|e| OfflineError::Other(store_error(&e)))?;
         operator.load_offline();
         Ok(operator)
     }

@@ -4,11 +4,14 @@
 //! It formats what it is given; keeping secrets out is the duty of who logs.
 
 use std::fmt;
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormattedFields};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// The variable that sets the level: `debug`, or `info,seawall::control=trace`.
 pub const LEVEL_VARIABLE: &str = "SEAWALL_LOG";
@@ -42,13 +45,26 @@ pub fn init(form: Form, level: Option<&str>) -> Result<(), TelemetryError> {
     let value = level.filter(|l| !l.trim().is_empty()).unwrap_or(DEFAULT_LEVEL);
     let filter = EnvFilter::try_new(value)
         .map_err(|e| TelemetryError::Level { value: value.to_owned(), detail: e.to_string() })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(filter);
     // The only error is that a subscriber is there already, as in tests.
     let _ = match form {
-        Form::Json => builder.json().flatten_event(true).with_current_span(true).try_init(),
-        Form::Lines { colour } => builder.with_ansi(colour).event_format(Lines).try_init(),
+        Form::Json => {
+            let json = lines.json().flatten_event(true).with_current_span(true);
+            registry.with(json.with_filter(filter_fn(may_be_logged))).try_init()
+        }
+        Form::Lines { colour } => {
+            let lines = lines.with_ansi(colour).event_format(Lines);
+            registry.with(lines.with_filter(filter_fn(may_be_logged))).try_init()
+        }
     };
     Ok(())
+}
+
+/// Libraries that speak to the engine and to databases log whole requests when they are talkative, and
+/// requests carry secrets: whatever level is set, theirs ends at `info`.
+fn may_be_logged(meta: &Metadata<'_>) -> bool {
+    *meta.level() <= Level::INFO || meta.target().split("::").next() == Some("seawall")
 }
 
 /// Time, level, message, fields; the target only where it helps to find a bug.
@@ -141,6 +157,27 @@ mod tests {
         assert_eq!(lines[1], "DEBUG seawall::telemetry::tests: looked object=\"postgres/main\"");
         assert!(!text.contains('\x1b'), "what a terminal would obey is escaped: {text:?}");
         assert!(logged(true).contains("\x1b[32mINFO \x1b[0m"));
+    }
+
+    #[test]
+    fn no_level_makes_libraries_talk() {
+        let sink = Sink::default();
+        let writer = sink.clone();
+        let layer = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
+        let subscriber = tracing_subscriber::registry()
+            .with(EnvFilter::new("trace"))
+            .with(layer.with_filter(filter_fn(may_be_logged)));
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::debug!(target: "bollard::docker", "a whole request");
+            tracing::trace!(target: "tokio_postgres::query", "a whole request");
+            tracing::warn!(target: "bollard::docker", "a warning");
+            tracing::trace!(target: "seawall::control", "our own");
+        });
+        let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+        assert!(
+            !text.contains("a whole request") && text.contains("a warning") && text.contains("our own"),
+            "{text}"
+        );
     }
 
     #[test]

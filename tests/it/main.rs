@@ -3,5 +3,7 @@
 mod architecture;
 mod cli;
 mod contract;
+mod examples;
+mod machine;
 mod schemas;
 mod store_crash;

@@ -4,4 +4,8 @@
 mod contract;
 mod first;
 mod harness;
+mod lifecycle;
+mod parameters;
 mod recover;
+mod resources;
+mod stopping;

@@ -226,6 +226,18 @@ impl FakeDocker {
         self.lock().engine.inspect(name)
     }
 
+    /// Ids of all networks of a name.
+    #[must_use]
+    pub fn network_ids(&self, name: &str) -> Vec<String> {
+        self.lock().engine.networks(name).into_iter().map(|n| n.id).collect()
+    }
+
+    /// One environment variable of a local image.
+    #[must_use]
+    pub fn image_env(&self, reference: &str, name: &str) -> Option<String> {
+        self.lock().engine.image(reference)?.env.get(name).cloned()
+    }
+
     /// A file as it was put, with owner and mode.
     ///
     /// # Errors
@@ -331,6 +343,30 @@ impl FakeDocker {
         self.change(|s| {
             policy.clone_into(&mut s.get_mut(name)?.seen.restart_policy);
             s.update(name, &LiveUpdate::default())
+        })
+    }
+
+    /// `docker rename`
+    ///
+    /// # Errors
+    /// `NotFound`, `NameTaken`
+    pub fn drift_rename(&self, name: &str, to: &str) -> Result<()> {
+        self.change(|s| s.rename(name, to))
+    }
+
+    /// `docker pause`; a container that does not run stays as it is.
+    ///
+    /// # Errors
+    /// `NotFound`
+    pub fn drift_pause(&self, name: &str) -> Result<()> {
+        self.change(|s| {
+            let id = s.id_of(name)?;
+            let seen = &mut s.get_mut(&id)?.seen;
+            if seen.state == ContainerState::Running {
+                seen.state = ContainerState::Paused;
+                s.emit_container(&id, "pause", &[]);
+            }
+            Ok(())
         })
     }
 

@@ -13,6 +13,7 @@ use super::tools::{PasswordError, Tools, secret_key};
 use super::world::{ImageSeen, Slot, World};
 use crate::core::desired::RestartPolicy;
 use crate::core::event::Note;
+use crate::core::quantity::Bytes;
 use crate::core::resource::Caps;
 use crate::core::seen::{ContainerState, EngineInfo, LiveUpdate};
 use crate::docker::{Docker, DockerError, ExecRequest, FileToPut};
@@ -140,12 +141,19 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             }
             memory.port = Some(*port);
         }
-        Action::PullImage(reference) => docker.pull(reference).await?,
+        // The controller pulls beside the passes: control/pulls.rs.
+        Action::PullImage(_) => {}
         Action::PinImage { reference, id } => {
             memory.image = Some(PinnedImage { reference: reference.clone(), id: id.clone() });
         }
         Action::CreateNetwork(name) => {
-            let network = docker.create_network(name, &id.installation_labels()).await?;
+            let labels = id.installation_labels();
+            let _gate = tools.network_gate.lock().await;
+            let made_meanwhile = docker.networks(name).await?.into_iter().find(|n| n.labels == labels);
+            let network = match made_meanwhile {
+                Some(network) => network,
+                None => docker.create_network(name, &labels).await?,
+            };
             tools.remember_network(Some(network.id));
         }
         Action::CreateVolume(name) => {
@@ -189,6 +197,16 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
         }
         Action::WriteParameters { container, text, .. } => {
             write_parameters(scene, container, text, memory).await?
+        }
+        Action::RestoreParameters { container, text, refused, words } => {
+            let container = scene.container_id(container).await?;
+            docker.stop(&container, Duration::from_secs(u64::from(STOP_TIMEOUT))).await?;
+            docker.put_files(&container, &[parameter_file(parameters::PATH, text)]).await?;
+            memory.written_parameters = Some(parameters::sha256(text.as_bytes()));
+            memory.refused_parameters =
+                Some(RefusedParameters { sha256: refused.clone(), message: words.clone() });
+            docker.start(&container).await?;
+            return Ok(vec![Note::warning("ParameterRejected", words.clone())]);
         }
         Action::RestartServer { container, .. } => {
             let container = scene.container_id(container).await?;
@@ -290,12 +308,20 @@ async fn update_caps(scene: &Scene<'_>, name: &str, caps: &Caps) -> Result<(), A
         return Err(ActError::NotApplied(super::action::caps_in_words(&after.caps)));
     }
     if let Some(usage) = docker.usage(&id).await?
-        && usage.memory_limit != caps.memory
+        && !same_limit(usage.memory_limit, caps.memory)
     {
         let limit = usage.memory_limit.map_or("no memory limit".to_owned(), |l| format!("memory limit {l}"));
         return Err(ActError::NotApplied(format!("{limit} in the kernel")));
     }
     Ok(())
+}
+
+/// The kernel counts in pages, of at most 64 KiB.
+fn same_limit(kernel: Option<Bytes>, asked: Option<Bytes>) -> bool {
+    match (kernel, asked) {
+        (Some(kernel), Some(asked)) => kernel.0.abs_diff(asked.0) < 64 * Bytes::KI,
+        (kernel, asked) => kernel == asked,
+    }
 }
 
 /// The server's own binary reads the new file first: a file it refuses never replaces a good one.
@@ -325,15 +351,16 @@ async fn write_parameters(
         return Err(ActError::ParametersRefused(message));
     }
     docker.put_files(&id, &[parameter_file(parameters::PATH, text)]).await?;
-    memory.written_parameters = Some(parameters::sha256(text.as_bytes()));
-    memory.refused_parameters = None;
     let session = scene
         .tools
         .take_session(&scene.identity.object)
         .ok_or_else(|| ActError::Sql(SqlError::Refused("the session ended".to_owned())))?;
     let reloaded = session.reload().await;
     scene.tools.keep_session(&scene.identity.object, session);
-    Ok(reloaded?)
+    reloaded?;
+    // Only now: a file that was written and not yet read is written and read again.
+    memory.written_parameters = Some(parameters::sha256(text.as_bytes()));
+    Ok(())
 }
 
 /// The message of a PostgreSQL log excerpt, without timestamps and levels: the first line that says

@@ -62,6 +62,14 @@ pub enum Action {
         text: String,
         changed: String,
     },
+    /// The last file that a server ran with, in place of one with which it does not start.
+    RestoreParameters {
+        container: String,
+        text: String,
+        /// SHA-256 of the file that is given up.
+        refused: String,
+        words: String,
+    },
     RestartServer {
         container: String,
         why: String,
@@ -101,6 +109,7 @@ impl Action {
             Action::ConnectNetwork { .. } => "NetworkConnected",
             Action::EmptyPasswordFile { .. } => "PasswordFileEmptied",
             Action::WriteParameters { .. } => "ParametersReloaded",
+            Action::RestoreParameters { .. } => "ParametersRestored",
             Action::RestartServer { .. } => "ServerRestarted",
             Action::CreateDatabase(_) => "DatabaseCreated",
             Action::ResetPassword { .. } => "PasswordReset",
@@ -140,6 +149,9 @@ impl fmt::Display for Action {
             }
             Action::EmptyPasswordFile { container } => write!(f, "empty the password file in {container}"),
             Action::WriteParameters { changed, .. } => write!(f, "write parameters and reload: {changed}"),
+            Action::RestoreParameters { container, .. } => {
+                write!(f, "start {container} with the last parameters that worked")
+            }
             Action::RestartServer { container, .. } => write!(f, "restart {container}"),
             Action::CreateDatabase(name) => write!(f, "create database {name}"),
             Action::ResetPassword { .. } => write!(f, "set the managed user's password again"),

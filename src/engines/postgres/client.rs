@@ -3,6 +3,7 @@
 
 use super::world::ServerFacts;
 use crate::secrets::Secret;
+use async_trait::async_trait;
 use secrecy::ExposeSecret;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -49,14 +50,42 @@ pub enum SqlError {
     Failed(String),
 }
 
-/// A logged-in session; its connection ends when this is dropped.
-pub struct Session {
+/// Where logins go: to real servers, or to the fake ones of tests and benches. Nothing else of the
+/// engine speaks to a server.
+#[async_trait]
+pub trait Servers: Send + Sync + 'static {
+    /// A new login over the network.
+    async fn login(&self, target: &Target, password: &Secret) -> Result<Box<dyn Session>, SqlError>;
+}
+
+/// A logged-in session; its connection ends when it is dropped.
+#[async_trait]
+pub trait Session: Send + Sync {
+    fn target(&self) -> &Target;
+    /// Everything a probe needs, in one round trip. Fails also when the answer has not the expected form.
+    async fn probe(&self, database: &str, parameters: &[&str], file: &str) -> Result<ServerFacts, SqlError>;
+    /// Reloads the configuration and returns once the server has read it.
+    async fn reload(&self) -> Result<(), SqlError>;
+    async fn create_database(&self, name: &str) -> Result<(), SqlError>;
+}
+
+/// Real servers, by TCP.
+pub struct Network;
+
+#[async_trait]
+impl Servers for Network {
+    async fn login(&self, target: &Target, password: &Secret) -> Result<Box<dyn Session>, SqlError> {
+        Ok(Box::new(PgSession::login(target, password).await?))
+    }
+}
+
+struct PgSession {
     client: Client,
-    pub target: Target,
+    target: Target,
     connection: tokio::task::JoinHandle<()>,
 }
 
-impl Drop for Session {
+impl Drop for PgSession {
     fn drop(&mut self) {
         self.connection.abort();
     }
@@ -88,12 +117,8 @@ fn classify(error: &tokio_postgres::Error) -> SqlError {
     }
 }
 
-impl Session {
-    /// A new login over the network.
-    ///
-    /// # Errors
-    /// See [`SqlError`].
-    pub async fn login(target: &Target, password: &Secret) -> Result<Self, SqlError> {
+impl PgSession {
+    async fn login(target: &Target, password: &Secret) -> Result<Self, SqlError> {
         match Self::login_to(target, password, "postgres").await {
             Err(LoginError::NoDatabase) => Self::login_to(target, password, &target.database).await,
             other => other,
@@ -150,17 +175,15 @@ impl Session {
             })
             .collect())
     }
+}
 
-    /// Everything a probe needs, in one round trip.
-    ///
-    /// # Errors
-    /// See [`SqlError`]; also when the answer has not the expected form.
-    pub async fn probe(
-        &self,
-        database: &str,
-        parameters: &[&str],
-        file: &str,
-    ) -> Result<ServerFacts, SqlError> {
+#[async_trait]
+impl Session for PgSession {
+    fn target(&self) -> &Target {
+        &self.target
+    }
+
+    async fn probe(&self, database: &str, parameters: &[&str], file: &str) -> Result<ServerFacts, SqlError> {
         let names: Vec<String> = parameters.iter().map(|p| literal(p)).collect();
         let names = if names.is_empty() { "''".to_owned() } else { names.join(",") };
         let sql = format!(
@@ -197,11 +220,7 @@ impl Session {
         })
     }
 
-    /// Reloads the configuration and returns once the server has read it.
-    ///
-    /// # Errors
-    /// See [`SqlError`].
-    pub async fn reload(&self) -> Result<(), SqlError> {
+    async fn reload(&self) -> Result<(), SqlError> {
         let load_time = "SELECT pg_conf_load_time()::text";
         let before = self.rows(load_time).await?;
         self.rows("SELECT pg_reload_conf()").await?;
@@ -214,9 +233,7 @@ impl Session {
         Err(SqlError::Failed("the server did not read its configuration again within a second".to_owned()))
     }
 
-    /// # Errors
-    /// See [`SqlError`].
-    pub async fn create_database(&self, name: &str) -> Result<(), SqlError> {
+    async fn create_database(&self, name: &str) -> Result<(), SqlError> {
         self.rows(&format!("CREATE DATABASE {}", identifier(name))).await.map(|_| ())
     }
 }

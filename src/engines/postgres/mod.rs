@@ -7,6 +7,7 @@ pub mod client;
 pub mod conditions;
 pub mod desired;
 pub mod facts;
+pub mod fake_server;
 pub mod parameters;
 pub mod plan;
 pub mod probe;

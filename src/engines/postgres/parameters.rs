@@ -101,6 +101,18 @@ pub fn file(input: &FileInput<'_>) -> String {
     text
 }
 
+/// The last thing a server said before it gave up, with its hint.
+#[must_use]
+pub fn fatal_words(log: &[String]) -> Option<String> {
+    let at = log.iter().rposition(|line| line.contains("FATAL:"))?;
+    let after = |line: &String, mark: &str| line.split_once(mark).map(|(_, words)| words.trim().to_owned());
+    let message = after(log.get(at)?, "FATAL:")?;
+    match log.iter().skip(at + 1).find_map(|line| after(line, "HINT:")) {
+        Some(hint) => Some(format!("{message} ({hint})")),
+        None => Some(message),
+    }
+}
+
 /// SHA-256 of a text, hex: the same as `encode(sha256(…), 'hex')` in PostgreSQL.
 #[must_use]
 pub fn sha256(text: &[u8]) -> String {
@@ -137,6 +149,23 @@ mod tests {
         {
             assert_eq!(refusal(name, value), None);
         }
+    }
+
+    #[test]
+    fn the_servers_last_words() {
+        let log: Vec<String> = [
+            "x [1] FATAL:  an older one",
+            "x [1] FATAL:  could not map anonymous shared memory",
+            "x [1] HINT:  This error usually means",
+            "x [1] LOG:  database system is shut down",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        assert_eq!(
+            fatal_words(&log).unwrap(),
+            "could not map anonymous shared memory (This error usually means)"
+        );
+        assert_eq!(fatal_words(&log[3..]), None);
     }
 
     #[test]

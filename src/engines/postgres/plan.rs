@@ -6,7 +6,7 @@ use super::check::Checked;
 use super::desired::{self, Identity};
 use super::facts::ImageFacts;
 use super::parameters;
-use super::record::{Memory, PinnedImage};
+use super::record::{Memory, PinnedImage, RefusedParameters};
 use super::world::{DataSeen, ImageSeen, Server, ServerFacts, Slot, World};
 use crate::core::desired::DesiredContainer;
 use crate::core::names::label;
@@ -337,10 +337,46 @@ fn create(
 fn upload(subject: &Subject<'_>, image: &ImageFacts, container: &str) -> Action {
     Action::UploadFiles {
         container: container.to_owned(),
-        parameters: desired::parameter_file(subject.identity, subject.spec, image),
+        parameters: file_in_force(subject, image),
         initialise: !subject.memory.ever_ready,
         major: image.major,
     }
+}
+
+/// The parameter file to run with: the manifest's, or the last that worked while the server refuses
+/// the manifest's.
+fn file_in_force(subject: &Subject<'_>, image: &ImageFacts) -> String {
+    let wanted = desired::parameter_file(subject.identity, subject.spec, image);
+    match (refused(subject.memory, &wanted), &subject.memory.proven_parameters) {
+        (Some(_), Some(proven)) => proven.clone(),
+        _ => wanted,
+    }
+}
+
+fn refused<'a>(memory: &'a Memory, text: &str) -> Option<&'a RefusedParameters> {
+    let sha = parameters::sha256(text.as_bytes());
+    memory.refused_parameters.as_ref().filter(|r| r.sha256 == sha)
+}
+
+/// The way back, when a server does not start with new parameters although it did with older ones:
+/// some can be judged only at start (a library to preload, shared memory to get).
+fn way_back(subject: &Subject<'_>, image: &ImageFacts, world: &World, c: &SeenContainer) -> Option<Action> {
+    // The postmaster says FATAL and exits with 1 when it gives up by itself; other ends have other causes.
+    let gave_up =
+        matches!(c.state, ContainerState::Restarting | ContainerState::Exited | ContainerState::Dead)
+            && c.exit_code == Some(1);
+    let words = parameters::fatal_words(&world.log_tail).filter(|_| gave_up)?;
+    let proven = subject.memory.proven_parameters.as_ref()?;
+    let refused =
+        parameters::sha256(desired::parameter_file(subject.identity, subject.spec, image).as_bytes());
+    let is_new =
+        world.file_sha256.as_ref() == Some(&refused) && parameters::sha256(proven.as_bytes()) != refused;
+    is_new.then(|| Action::RestoreParameters {
+        container: subject.identity.container(),
+        text: proven.clone(),
+        refused,
+        words,
+    })
 }
 
 /// Why only a re-create can make the container right; `None` when it is not needed.
@@ -419,8 +455,12 @@ fn existing(
         return;
     }
     live(subject, world, &desired, c, plan);
+    if let Some(action) = way_back(subject, image, world, c) {
+        plan.step(Sign::Change, action, "the server does not start with the new parameters");
+        return;
+    }
     let name = id.container();
-    let wanted_sha = parameters::sha256(desired::parameter_file(id, subject.spec, image).as_bytes());
+    let wanted_sha = parameters::sha256(file_in_force(subject, image).as_bytes());
     let file_differs = world.file_sha256.as_ref() != Some(&wanted_sha);
     match c.state {
         ContainerState::Created => {
@@ -440,7 +480,7 @@ fn existing(
             plan.step(Sign::Change, Action::StartContainer(name), "parameters differ");
         }
         ContainerState::Restarting => {
-            let words = world.log_tail.last().cloned().unwrap_or_else(|| stopped_cause(c));
+            let words = telling(&world.log_tail).cloned().unwrap_or_else(|| stopped_cause(c));
             plan.wait("CrashLoop", format!("the server dies at start: {words}"), Some(5_000));
         }
         ContainerState::Paused => {
@@ -448,7 +488,7 @@ fn existing(
             plan.step(Sign::Change, Action::RestartServer { container: name, why: why.clone() }, why);
         }
         ContainerState::Running | ContainerState::Removing => {
-            server(subject, world, image, c, &wanted_sha, plan);
+            server(subject, world, image, c, plan);
         }
     }
     if memory.restart_requested.is_some()
@@ -458,6 +498,12 @@ fn existing(
         let why = "asked for by `seawall restart`".to_owned();
         plan.step(Sign::Change, Action::RestartServer { container: id.container(), why: why.clone() }, why);
     }
+}
+
+/// The line of a dead server's log that says most: its last fatal one, else the last.
+fn telling(log: &[String]) -> Option<&String> {
+    let grave = |line: &&String| ["PANIC:", "FATAL:", "ERROR:"].iter().any(|word| line.contains(word));
+    log.iter().rev().find(grave).or_else(|| log.last())
 }
 
 /// The next hardening level, when a server that never ran dies for want of a permission.
@@ -538,14 +584,7 @@ fn mebibytes(bytes: u64) -> String {
     format!("{}Mi", bytes.div_ceil(1 << 20))
 }
 
-fn server(
-    subject: &Subject<'_>,
-    world: &World,
-    image: &ImageFacts,
-    c: &SeenContainer,
-    wanted_sha: &str,
-    plan: &mut Plan,
-) {
+fn server(subject: &Subject<'_>, world: &World, image: &ImageFacts, c: &SeenContainer, plan: &mut Plan) {
     let name = subject.identity.container();
     let connected = c.networks.contains_key(&subject.identity.network());
     if connected && !c.port_bindings.is_empty() && c.published.is_empty() {
@@ -570,18 +609,11 @@ fn server(
                 format!("the managed credentials were refused: {words}"),
             );
         }
-        Server::Up(facts) => up(subject, image, c, facts, wanted_sha, plan),
+        Server::Up(facts) => up(subject, image, c, facts, plan),
     }
 }
 
-fn up(
-    subject: &Subject<'_>,
-    image: &ImageFacts,
-    c: &SeenContainer,
-    facts: &ServerFacts,
-    wanted_sha: &str,
-    plan: &mut Plan,
-) {
+fn up(subject: &Subject<'_>, image: &ImageFacts, c: &SeenContainer, facts: &ServerFacts, plan: &mut Plan) {
     let (id, spec, memory) = (subject.identity, subject.spec, subject.memory);
     if !inside(&facts.data_directory, &image.mount_path) {
         plan.block(
@@ -613,28 +645,37 @@ fn up(
         let action = Action::EmptyPasswordFile { container: id.container() };
         plan.step(Sign::Change, action, "initdb is done");
     }
-    if facts.parameters_sha256 != wanted_sha {
-        match memory.refused_parameters.as_ref().filter(|r| r.sha256 == wanted_sha) {
-            Some(refused) => plan.block(
-                "ParameterRejected",
-                format!(
-                    "PostgreSQL refused: {}. The server keeps running with the old parameters",
-                    refused.message
-                ),
-                "correct spec.parameters",
+    parameters_of(subject, image, facts, plan);
+}
+
+fn parameters_of(subject: &Subject<'_>, image: &ImageFacts, facts: &ServerFacts, plan: &mut Plan) {
+    let (id, spec, memory) = (subject.identity, subject.spec, subject.memory);
+    let wanted = desired::parameter_file(id, spec, image);
+    let refused = refused(memory, &wanted);
+    if let Some(refused) = refused {
+        plan.block(
+            "ParameterRejected",
+            format!(
+                "PostgreSQL refused: {}. The server keeps running with the old parameters",
+                refused.message
             ),
-            None => {
-                let edited = memory.written_parameters.as_ref() == Some(&wanted_sha.to_owned());
-                let why =
-                    if edited { "parameter file edited in the container" } else { "spec.parameters changed" };
-                let action = Action::WriteParameters {
-                    container: id.container(),
-                    text: desired::parameter_file(id, spec, image),
-                    changed: why.to_owned(),
-                };
-                plan.step(Sign::Change, action, why);
-            }
+            "correct spec.parameters",
+        );
+        if memory.proven_parameters.is_none() {
+            return;
         }
+    }
+    let text = file_in_force(subject, image);
+    let sha = parameters::sha256(text.as_bytes());
+    let written = memory.written_parameters.as_ref() == Some(&sha);
+    if facts.parameters_sha256 != sha || !written {
+        let why = match (written, facts.parameters_sha256 == sha) {
+            (true, _) => "parameter file edited in the container",
+            (false, true) => "parameter file written, perhaps not yet read",
+            (false, false) => "spec.parameters changed",
+        };
+        let action = Action::WriteParameters { container: id.container(), text, changed: why.to_owned() };
+        plan.step(Sign::Change, action, why);
     } else if !facts.pending_restart.is_empty() && spec.restart_automatically {
         let why = format!("{} changed and need a restart", facts.pending_restart.join(", "));
         plan.step(Sign::Change, Action::RestartServer { container: id.container(), why: why.clone() }, why);

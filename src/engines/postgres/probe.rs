@@ -10,7 +10,7 @@ use super::facts::{self, Contents, ImageFacts, TOOLS, Unfit};
 use super::parameters;
 use super::plan::{Subject, Wanted, port_was_refused};
 use super::tools::{PasswordError, Reach, Tools};
-use super::world::{DataSeen, ImageSeen, Server, Slot, World};
+use super::world::{DataSeen, ImageSeen, Server, ServerFacts, Slot, World};
 use crate::core::desired::{DesiredContainer, Hardening, RestartPolicy};
 use crate::core::names::label;
 use crate::core::resource::{Caps, PortRequest};
@@ -384,12 +384,25 @@ pub fn target(subject: &Subject<'_>, c: &SeenContainer, reach: Reach) -> Option<
     })
 }
 
-/// Probes over the kept session, or over a new login when there is none for this target. A session
-/// that fails is given up and proven by one new login at once.
+/// Asks over the kept session alone; `None` when there is none or it failed, and is given up: then only
+/// a new login tells more.
+pub async fn again(tools: &Tools, subject: &Subject<'_>, c: &SeenContainer) -> Option<Server> {
+    let object = &subject.identity.object;
+    let target = target(subject, c, tools.reach)?;
+    let session = tools.take_session(object).filter(|s| *s.target() == target)?;
+    let facts = ask(session.as_ref(), subject).await.ok()?;
+    tools.keep_session(object, session);
+    Some(Server::Up(Box::new(facts)))
+}
+
+/// Probes over the kept session, else by one new login.
 ///
 /// # Errors
 /// When the password cannot be opened.
 pub async fn server(tools: &Tools, subject: &Subject<'_>, c: &SeenContainer) -> Result<Server, ObserveError> {
+    if let Some(answer) = again(tools, subject, c).await {
+        return Ok(answer);
+    }
     let object = &subject.identity.object;
     let Some(target) = target(subject, c, tools.reach) else {
         return Ok(Server::Failed("the container has no address on the network".to_owned()));
@@ -397,16 +410,8 @@ pub async fn server(tools: &Tools, subject: &Subject<'_>, c: &SeenContainer) -> 
     let Some(password) = tools.password(object)? else {
         return Ok(Server::Failed("there is no password to log in with".to_owned()));
     };
-    let names: Vec<&str> = subject.spec.parameters.keys().map(String::as_str).collect();
-    let ask = async |session: &Session| session.probe(&subject.spec.database, &names, parameters::PATH).await;
-    if let Some(session) = tools.take_session(object).filter(|s| s.target == target)
-        && let Ok(facts) = ask(&session).await
-    {
-        tools.keep_session(object, session);
-        return Ok(Server::Up(Box::new(facts)));
-    }
-    let answer = match Session::login(&target, &password).await {
-        Ok(session) => ask(&session).await.map(|facts| (session, facts)),
+    let answer = match tools.servers.login(&target, &password).await {
+        Ok(session) => ask(session.as_ref(), subject).await.map(|facts| (session, facts)),
         Err(e) => Err(e),
     };
     Ok(match answer {
@@ -416,6 +421,11 @@ pub async fn server(tools: &Tools, subject: &Subject<'_>, c: &SeenContainer) -> 
         }
         Err(e) => e.into(),
     })
+}
+
+async fn ask(session: &dyn Session, subject: &Subject<'_>) -> Result<ServerFacts, SqlError> {
+    let names: Vec<&str> = subject.spec.parameters.keys().map(String::as_str).collect();
+    session.probe(&subject.spec.database, &names, parameters::PATH).await
 }
 
 impl From<SqlError> for Server {

@@ -43,6 +43,9 @@ pub struct Memory {
     pub written_parameters: Option<String>,
     /// SHA-256 of the parameter file that the server refused, with its words: not tried again.
     pub refused_parameters: Option<RefusedParameters>,
+    /// The parameter file that a Ready server last ran with in full: what it goes back to when it
+    /// does not start with a newer one.
+    pub proven_parameters: Option<String>,
 }
 
 impl Memory {

@@ -172,6 +172,20 @@ pub fn status(subject: &Subject<'_>, world: &World, conditions: Vec<Condition>) 
     }
 }
 
+impl Status {
+    /// `image` is what the container was made from. While another one is wanted, it stays what it was:
+    /// what an image id stands for never changes.
+    #[must_use]
+    pub fn with_image_in_use(mut self, old: Option<&Status>, world: &World) -> Self {
+        let in_use = world.container.ours().map(|c| c.image_id.as_str());
+        if let Some(id) = in_use.filter(|id| self.image.as_ref().is_none_or(|i| i.id != *id)) {
+            let known = old.and_then(|s| s.image.clone()).filter(|i| i.id == id);
+            self.image = known;
+        }
+        self
+    }
+}
+
 /// The status when nothing could be seen: the last one, with the new conditions.
 #[must_use]
 pub fn keep(old: Status, identity: &Identity, conditions: Vec<Condition>) -> Status {

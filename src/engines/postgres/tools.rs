@@ -1,7 +1,7 @@
 //! What the adapters' side of the engine works with: the engine, the store, the key, and what is
 //! worth keeping between passes.
 
-use super::client::Session;
+use super::client::{Servers, Session};
 use super::facts::{ImageFacts, Unfit};
 use crate::core::names::{Installation, ObjectRef};
 use crate::docker::Docker;
@@ -22,14 +22,18 @@ pub enum Reach {
 
 pub struct Tools {
     pub docker: Arc<dyn Docker>,
+    pub servers: Arc<dyn Servers>,
     pub store: Arc<dyn Store>,
     pub sealer: Arc<Sealer>,
     pub installation: Installation,
     pub ports: PortBook,
     pub reach: Reach,
-    sessions: Mutex<BTreeMap<ObjectRef, Session>>,
+    sessions: Mutex<BTreeMap<ObjectRef, Box<dyn Session>>>,
     images: Mutex<BTreeMap<String, Result<ImageFacts, Unfit>>>,
     network: Mutex<Option<String>>,
+    /// Held while the shared network is looked for and made: Docker makes a second one of the same
+    /// name when two objects ask at once, and then no container can join either by name.
+    pub(super) network_gate: tokio::sync::Mutex<()>,
     /// Opened passwords, so that a probe does not read and open the record each time.
     passwords: Mutex<BTreeMap<ObjectRef, Secret>>,
 }
@@ -54,6 +58,7 @@ pub fn secret_key(object: &ObjectRef) -> String {
 impl Tools {
     pub fn new(
         docker: Arc<dyn Docker>,
+        servers: Arc<dyn Servers>,
         store: Arc<dyn Store>,
         sealer: Arc<Sealer>,
         installation: Installation,
@@ -61,6 +66,7 @@ impl Tools {
     ) -> Self {
         Self {
             docker,
+            servers,
             store,
             sealer,
             installation,
@@ -69,6 +75,7 @@ impl Tools {
             sessions: Mutex::default(),
             images: Mutex::default(),
             network: Mutex::default(),
+            network_gate: tokio::sync::Mutex::default(),
             passwords: Mutex::default(),
         }
     }
@@ -90,11 +97,11 @@ impl Tools {
     }
 
     /// Takes the kept session out, if it is for this target; whoever takes it puts it back.
-    pub(super) fn take_session(&self, object: &ObjectRef) -> Option<Session> {
+    pub(super) fn take_session(&self, object: &ObjectRef) -> Option<Box<dyn Session>> {
         lock(&self.sessions).remove(object)
     }
 
-    pub(super) fn keep_session(&self, object: &ObjectRef, session: Session) {
+    pub(super) fn keep_session(&self, object: &ObjectRef, session: Box<dyn Session>) {
         lock(&self.sessions).insert(object.clone(), session);
     }
 

@@ -77,6 +77,14 @@ pub struct ServerFacts {
     pub overridden: Vec<String>,
 }
 
+impl ServerFacts {
+    /// The major version of the running server.
+    #[must_use]
+    pub fn major(&self) -> Option<u32> {
+        self.version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    }
+}
+
 /// Everything seen in one pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct World {

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Starts the operator on ./manifests in the foreground and says, once its databases are Ready, how to connect to them.
+# Part of `make run`; everything here can be done by hand with the printed commands.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+target=${CARGO_TARGET_DIR:-target}
+seawall=$(cd "$target/release" && pwd)/seawall
+patience=300s
+
+ready() {
+  local object
+  # Until the operator has read the manifests, there is nothing to list.
+  for _ in $(seq 100); do
+    mapfile -t objects < <("$seawall" get postgres -o name 2>/dev/null)
+    [ "${#objects[@]}" = 0 ] || break
+    sleep 0.2
+  done
+  [ "${#objects[@]}" != 0 ] || return 0
+  for object in "${objects[@]}"; do
+    if ! "$seawall" wait "$object" --for=condition=Ready --timeout="$patience" >/dev/null 2>&1; then
+      # The operator has left, or says itself what is wrong.
+      "$seawall" get "$object" >/dev/null 2>&1 && printf '\n%s is not Ready yet. Why: %s describe %s\n' "$object" "$seawall" "$object"
+      return 0
+    fi
+  done
+  local first=${objects[0]}
+  printf '\n%s\n\n' "$("$seawall" get postgres)"
+  cat <<END
+In another terminal:
+
+  $seawall psql ${first#*/}
+  $seawall connection $first --reveal
+  psql "\$($seawall connection $first --reveal -o url)"
+  $seawall describe $first
+
+Edit a file in manifests/ and watch what happens here. Ctrl-C ends Seawall and leaves the databases running;
+the next \`make run\` takes them over again.
+
+END
+}
+
+ready &
+exec "$seawall" run --manifests manifests

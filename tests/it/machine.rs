@@ -1,0 +1,698 @@
+//! The operator as a machine: what it does about every drift, loss and failure of the engine, without
+//! Docker or PostgreSQL.
+
+pub mod rig;
+
+use rig::{PASSWD, Rig, engine, image, object};
+use seawall::control::api::{Api, Operation};
+use seawall::control::operator::Times;
+use seawall::core::condition::{ConditionType as C, Truth};
+use seawall::core::quantity::{Bytes, NanoCpus};
+use seawall::core::resource::Caps;
+use seawall::core::seen::{ContainerState, Usage};
+use seawall::docker::Docker;
+use seawall::engines::postgres::client::SqlError;
+use seawall::engines::postgres::fake_server::BAD_VALUE;
+use seawall::store::Store;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+const MAIN: &str = "{version: '18', database: appdb, username: appuser}";
+const CONTAINER: &str = "postgres-main";
+const VOLUME: &str = "postgres-main-data";
+const NETWORK: &str = "seawall";
+const PARAMETERS: &str = "/etc/seawall/postgresql.conf";
+
+async fn settled() -> Rig {
+    let rig = Rig::start(&[("main", MAIN)]);
+    rig.ready("main").await;
+    rig
+}
+
+fn memory(mib: u64) -> Option<Bytes> {
+    Some(Bytes(mib << 20))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_becomes_a_ready_server() {
+    let rig = settled().await;
+    let c = rig.container("main").unwrap();
+    assert_eq!((c.state, c.restart_policy.as_str()), (ContainerState::Running, "always"));
+    assert_eq!(rig.inventory().await, [CONTAINER, VOLUME, NETWORK]);
+    let file = rig.fake.file(CONTAINER, "/etc/seawall/password").unwrap().unwrap();
+    assert!(file.content.is_empty(), "emptied after initdb");
+    let plan = rig.plan("main").await;
+    assert!(plan.steps.is_empty() && plan.waiting.is_empty() && plan.blocked.is_empty(), "{plan:?}");
+    let mirror = std::fs::read_to_string(rig.data("status/postgres/main.yaml")).unwrap();
+    assert!(mirror.contains("LoginSucceeded"), "{mirror}");
+    let password = rig.password("main").await;
+    assert!(password.len() >= 28);
+    for line in rig.operator.export().await.unwrap() {
+        assert!(!line.contains(&password));
+    }
+}
+
+type Drift = fn(&Rig);
+type Back = fn(&Rig) -> bool;
+
+fn up(rig: &Rig) -> bool {
+    rig.container("main").is_some_and(|c| c.state == ContainerState::Running)
+}
+
+fn caps(rig: &Rig) -> Option<Caps> {
+    rig.container("main").map(|c| c.caps)
+}
+
+/// Drift by hand, what can be seen once it is repaired, the event's reason and words.
+const DRIFTS: [(&str, Drift, Back, &str, &str); 12] = [
+    (
+        "stopped",
+        |rig| {
+            rig.fake.drift_restart_policy(CONTAINER, "no").unwrap();
+            rig.fake.crash(CONTAINER, 0).unwrap();
+        },
+        up,
+        "ContainerStarted",
+        "exited with code 0",
+    ),
+    (
+        "killed",
+        |rig| rig.fake.drift_kill(CONTAINER).unwrap(),
+        up,
+        "ContainerStarted",
+        "killed (exit code 137)",
+    ),
+    (
+        "removed",
+        |rig| rig.fake.drift_remove(CONTAINER).unwrap(),
+        up,
+        "ContainerCreated",
+        "re-create on volume",
+    ),
+    (
+        "caps",
+        |rig| {
+            let caps = Caps { memory: memory(256), swap: None, cpus: Some(NanoCpus(500_000_000)) };
+            rig.fake.drift_update_caps(CONTAINER, caps).unwrap();
+        },
+        |rig| caps(rig) == Some(Caps::default()),
+        "ResourcesUpdated",
+        "memory 256Mi, cpus 0.5 → memory unlimited, cpus unlimited",
+    ),
+    (
+        "restart policy",
+        |rig| rig.fake.drift_restart_policy(CONTAINER, "unless-stopped").unwrap(),
+        |rig| rig.container("main").is_some_and(|c| c.restart_policy == "always"),
+        "RestartPolicyUpdated",
+        "unless-stopped",
+    ),
+    (
+        "disconnected",
+        |rig| rig.fake.drift_disconnect(CONTAINER, NETWORK).unwrap(),
+        |rig| rig.container("main").is_some_and(|c| c.networks.contains_key(NETWORK)),
+        "NetworkConnected",
+        "not connected to network seawall",
+    ),
+    (
+        "removed with its network",
+        |rig| {
+            rig.fake.drift_remove(CONTAINER).unwrap();
+            let id = rig.fake.network_ids(NETWORK).remove(0);
+            rig.fake.drift_remove_network(&id).unwrap();
+        },
+        up,
+        "NetworkCreated",
+        "network missing",
+    ),
+    (
+        "renamed",
+        |rig| rig.fake.drift_rename(CONTAINER, "mine").unwrap(),
+        up,
+        "ContainerRenamed",
+        "our container is called mine",
+    ),
+    (
+        "paused",
+        |rig| rig.fake.drift_pause(CONTAINER).unwrap(),
+        up,
+        "ServerRestarted",
+        "container paused by hand",
+    ),
+    (
+        "password changed",
+        |rig| assert!(rig.servers.change_password(CONTAINER, "other")),
+        |rig| rig.said("PasswordReset", ""),
+        "PasswordReset",
+        "the managed credentials were refused",
+    ),
+    (
+        "parameter file edited",
+        |rig| rig.fake.write_file(CONTAINER, PARAMETERS, b"work_mem = '1kB'\n").unwrap(),
+        |rig| {
+            let file = rig.fake.file(CONTAINER, PARAMETERS).unwrap().unwrap();
+            String::from_utf8_lossy(&file.content).contains("listen_addresses")
+        },
+        "ParametersReloaded",
+        "parameter file edited in the container",
+    ),
+    (
+        "out of memory",
+        |rig| rig.fake.oom(CONTAINER).unwrap(),
+        |rig| up(rig) && rig.said("ContainerDied", "restarted it"),
+        "OutOfMemory",
+        "want of memory",
+    ),
+];
+
+async fn repair(name: &str, drift: Drift, back: Back, reason: &str, words: &str) {
+    let rig = settled().await;
+    let data = rig.servers.system_identifier(CONTAINER);
+    let password = rig.password("main").await;
+    drift(&rig);
+    if name == "password changed" {
+        // A kept session goes on; the next one shows it.
+        rig.operator.tools.drop_session(&object("main"));
+    }
+    rig.until(&format!("repaired: {name}"), || (back(&rig) && rig.is_ready("main")).then_some(())).await;
+    assert!(rig.said(reason, words), "{name}: {:#?}", rig.events());
+    assert_eq!(rig.servers.system_identifier(CONTAINER), data, "{name}: the same data");
+    assert_eq!(rig.password("main").await, password, "{name}: the same password");
+    assert_eq!(rig.inventory().await, [CONTAINER, VOLUME, NETWORK], "{name}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_drift_is_repaired_with_its_cause_in_an_event() {
+    for (name, drift, back, reason, words) in DRIFTS {
+        repair(name, drift, back, reason, words).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drift_that_no_event_told_is_found_by_the_sweep_or_the_probe() {
+    for (name, drift, back, _, words) in DRIFTS {
+        // An engine does not tell of an `oom` or a restart in its list: the container runs as before.
+        if name == "out of memory" {
+            continue;
+        }
+        let rig = settled().await;
+        rig.fake.drop_events(true);
+        drift(&rig);
+        if name == "password changed" {
+            rig.operator.tools.drop_session(&object("main"));
+        }
+        rig.until(&format!("found: {name}"), || (back(&rig) && rig.is_ready("main")).then_some(())).await;
+        assert!(rig.events().iter().any(|e| e.message.contains(words)), "{name}: {:#?}", rig.events());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_database_is_not_made_again_empty() {
+    let rig = settled().await;
+    assert!(rig.servers.drop_database(CONTAINER, "appdb"));
+    let why = rig.reason("main", C::Degraded, "DatabaseMissing").await;
+    assert!(why.contains("an empty one was not made"), "{why}");
+    assert_eq!(rig.condition("main", C::Ready).unwrap().status, Truth::False);
+    rig.manifest("main", "{version: '18', database: other, username: appuser}");
+    rig.ready("main").await;
+    assert!(rig.said("DatabaseCreated", "never seen before"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_stream_that_ends_is_opened_again_and_everything_looked_at() {
+    let rig = settled().await;
+    rig.fake.drop_events(true);
+    rig.fake.drift_update_caps(CONTAINER, Caps { memory: memory(256), ..Caps::default() }).unwrap();
+    rig.fake.drop_events(false);
+    rig.fake.end_event_streams();
+    rig.until("the caps back", || (caps(&rig) == Some(Caps::default())).then_some(())).await;
+    rig.fake.drift_kill(CONTAINER).unwrap();
+    rig.until("back by an event of the new stream", || up(&rig).then_some(())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_goes_away_makes_objects_unknown_and_nothing_twice() {
+    let rig = settled().await;
+    let before = rig.container("main").unwrap().id;
+    rig.fake.stop_engine();
+    let why = rig.reason("main", C::Ready, "EngineUnavailable").await;
+    assert!(why.starts_with("unknown since 2"), "{why}");
+    assert_eq!(rig.condition("main", C::Ready).unwrap().status, Truth::Unknown);
+    assert!(rig.operator.objects().await.unwrap().engine_down.is_some());
+    let since = rig.condition("main", C::Ready).unwrap().last_transition_time;
+    rig.let_pass(Duration::from_secs(120)).await;
+    let now = rig.condition("main", C::Ready).unwrap();
+    assert_eq!((now.last_transition_time, now.message), (since, why), "since when stays");
+    rig.fake.start_engine();
+    rig.ready("main").await;
+    assert_eq!(rig.container("main").unwrap().id, before);
+    assert_eq!(rig.inventory().await, [CONTAINER, VOLUME, NETWORK]);
+    assert!(rig.said("EngineAvailable", "answers again"));
+    assert!(rig.operator.objects().await.unwrap().engine_down.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_is_down_at_the_start_is_waited_for() {
+    let fake = engine();
+    fake.stop_engine();
+    let mut rig = Rig::new(fake, Times::default());
+    rig.manifest("main", MAIN);
+    rig.drive();
+    rig.reason("main", C::Ready, "EngineUnavailable").await;
+    rig.fake.start_engine();
+    rig.ready("main").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pull_that_fails_backs_off_and_ends_as_stalled_until_the_image_is_there() {
+    let rig = Rig::start(&[("main", "{version: remote}")]);
+    let why = rig.reason("main", C::Stalled, "NoProgress").await;
+    assert!(why.contains("10 passes") && why.contains("pull access denied"), "{why}");
+    let pulls = rig.fake.call_log()["pull"];
+    assert!((10..=11).contains(&pulls), "{pulls} pulls: one a pass, with back-off");
+    rig.fake.add_remote_image(image("remote/postgres:18", 18, 9));
+    rig.until("pulled", || rig.said("ImagePulled", "").then_some(())).await;
+    rig.fake.add_image_file("remote/postgres:18", "/etc/passwd", PASSWD);
+    rig.until("no longer stalled", || rig.condition("main", C::Stalled).is_none().then_some(())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_acted_on_before_the_store_has_it() {
+    let mut rig = Rig::new(engine(), Times::default());
+    rig.manifest("main", MAIN);
+    rig.store.fail_writes(true);
+    rig.drive();
+    rig.let_pass(Duration::from_secs(60)).await;
+    assert_eq!(rig.fake.writes(), 0, "not even a record: {:?}", rig.fake.call_log());
+    rig.store.fail_writes(false);
+    rig.ready("main").await;
+
+    // A new object whose password or port cannot be kept: no container, no volume of it.
+    let rig = settled().await;
+    rig.manifest("other", MAIN);
+    rig.until("known", || rig.view("other").map(|_| rig.store.fail_writes(true))).await;
+    rig.let_pass(Duration::from_secs(60)).await;
+    let kept = rig.store.get("secret/postgres/other").unwrap().is_some();
+    assert!(kept || rig.container("other").is_none(), "a container without a kept password");
+    rig.store.fail_writes(false);
+    rig.ready("other").await;
+    assert_eq!(rig.inventory().await.len(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_generation_cancels_an_older_pass_at_a_step_border() {
+    let rig = Rig::start(&[]);
+    rig.fake.set_hang_limit(Duration::from_secs(5));
+    rig.fake.hang("create_volume", 1);
+    rig.manifest("main", "{version: '18', port: none, resources: {memory: 256Mi}}");
+    rig.until("in the step", || rig.fake.call_log().get("create_volume").map(|_| ())).await;
+    rig.manifest("main", "{version: '18b', port: none, resources: {memory: 512Mi}}");
+    rig.ready("main").await;
+    let c = rig.container("main").unwrap();
+    assert_eq!((c.caps.memory, c.image_id), (memory(512), image("", 18, 2).id));
+    assert_eq!(rig.fake.call_log()["start"], 1, "the older generation never started");
+}
+
+#[tokio::test(start_paused = true)]
+async fn forty_unchanged_services_cost_one_list_call_a_sweep_and_no_write() {
+    let names: Vec<String> = (0..40).map(|n| format!("p{n:02}")).collect();
+    let manifests: Vec<(&str, &str)> = names.iter().map(|n| (n.as_str(), MAIN)).collect();
+    let rig = Rig::start(&manifests);
+    for name in &names {
+        rig.ready(name).await;
+    }
+    let before: Vec<_> = rig.all();
+    let records = rig.store.records("").unwrap();
+    rig.let_pass(Duration::from_secs(60)).await;
+    rig.fake.reset_calls();
+    let logins = rig.servers.logins();
+    rig.let_pass(Duration::from_secs(300)).await;
+    assert_eq!(rig.fake.call_log(), BTreeMap::from([("list", 10)]), "10 sweeps in 300 s");
+    assert_eq!(rig.servers.logins(), logins, "probes use the kept sessions");
+    assert_eq!(rig.all(), before);
+    assert!(rig.store.records("").unwrap() == records, "nothing was written, not even the same");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watcher_is_woken_by_a_change_and_otherwise_at_its_limit() {
+    let rig = settled().await;
+    rig.let_pass(Duration::from_secs(60)).await;
+    let revision = rig.operator.objects().await.unwrap().revision;
+    let begun = tokio::time::Instant::now();
+    assert_eq!(rig.operator.watch(revision, 5_000).await.unwrap(), revision);
+    assert!(begun.elapsed() >= Duration::from_secs(5));
+    let operator = rig.operator.clone();
+    let watching = tokio::spawn(async move { operator.watch(revision, 30_000).await.unwrap() });
+    rig.fake.drift_kill(CONTAINER).unwrap();
+    assert!(watching.await.unwrap() > revision);
+    assert!(rig.operator.watch(0, 30_000).await.unwrap() > revision, "at once when it is newer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_emptied_directory_removes_nothing_until_it_is_confirmed() {
+    let rig = Rig::start(&[("a", MAIN), ("b", MAIN), ("c", MAIN)]);
+    for name in ["a", "b", "c"] {
+        rig.ready(name).await;
+    }
+    rig.remove("a");
+    rig.remove("b");
+    rig.until("guarded", || rig.said("PruneGuard", "2 of 4 manifests").then_some(())).await;
+    rig.let_pass(Duration::from_secs(120)).await;
+    assert_eq!(rig.inventory().await.len(), 7);
+    rig.reason("a", C::Degraded, "PruneGuard").await;
+    rig.manifest("a", MAIN);
+    rig.manifest("b", MAIN);
+    rig.until("lifted", || rig.said("PruneGuardLifted", "").then_some(())).await;
+    for name in ["a", "b", "c"] {
+        rig.ready(name).await;
+    }
+    for name in ["a", "b", "c"] {
+        rig.remove(name);
+    }
+    std::fs::remove_file(rig.path("catalog.yaml")).unwrap();
+    rig.until("guarded again", || rig.said("PruneGuard", "has no manifests").then_some(())).await;
+    let prune = rig.operator.prune().await.unwrap();
+    assert_eq!(prune.would_remove.len(), 4);
+    assert!(rig.operator.confirm_prune("yes").await.is_err(), "the words must fit the set");
+    rig.operator.confirm_prune(&prune.confirm).await.unwrap();
+    for name in ["a", "b", "c"] {
+        rig.reason(name, C::Ready, "Retained").await;
+        rig.until("gone", || rig.container(name).is_none().then_some(())).await;
+    }
+    assert_eq!(rig.inventory().await, ["postgres-a-data", "postgres-b-data", "postgres-c-data", NETWORK]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_went_and_came_back_has_the_same_data_and_password() {
+    let rig = settled().await;
+    let (data, password) = (rig.servers.system_identifier(CONTAINER), rig.password("main").await);
+    let port = rig.container("main").unwrap().port_bindings;
+    rig.remove("main");
+    rig.until("retained", || {
+        (rig.phase("main") == "Retained" && rig.container("main").is_none()).then_some(())
+    })
+    .await;
+    assert_eq!(rig.inventory().await, [VOLUME, NETWORK]);
+    assert!(rig.said("ContainerStopped", "data is kept"), "a fast shutdown first");
+    rig.manifest("main", MAIN);
+    rig.ready("main").await;
+    assert_eq!(rig.servers.system_identifier(CONTAINER), data);
+    assert_eq!(rig.password("main").await, password);
+    assert_eq!(rig.container("main").unwrap().port_bindings, port);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_volume_goes_only_after_the_deletion_was_confirmed() {
+    let rig = settled().await;
+    assert!(rig.operator.delete(&object("main"), "main").await.is_err(), "it has a manifest");
+    rig.remove("main");
+    rig.until("retained", || {
+        (rig.phase("main") == "Retained" && rig.container("main").is_none()).then_some(())
+    })
+    .await;
+    assert!(rig.operator.delete(&object("main"), "mian").await.is_err());
+    rig.let_pass(Duration::from_secs(120)).await;
+    assert_eq!(rig.inventory().await, [VOLUME, NETWORK]);
+    rig.operator.delete(&object("main"), "main").await.unwrap();
+    rig.until("forgotten", || rig.view("main").is_none().then_some(())).await;
+    assert_eq!(rig.inventory().await, [NETWORK]);
+    let left: Vec<String> =
+        rig.store.records("").unwrap().into_keys().filter(|k| k.contains("main")).collect();
+    assert_eq!(left, Vec::<String>::new());
+    assert!(!rig.data("status/postgres/main.yaml").exists());
+    rig.manifest("main", MAIN);
+    rig.ready("main").await;
+
+    // deletionPolicy: Delete without the annotation keeps everything and says what is missing.
+    rig.manifest("main", "{version: '18', deletionPolicy: Delete}");
+    rig.until("read", || rig.view("main").filter(|v| v.spec["deletionPolicy"] == "Delete").map(|_| ())).await;
+    rig.remove("main");
+    rig.reason("main", C::Degraded, "DeletionNotConfirmed").await;
+    assert!(rig.inventory().await.contains(&VOLUME.to_owned()));
+    rig.manifest_with("main", "seawall.dev/confirm-delete: main", "{version: '18', deletionPolicy: Delete}");
+    rig.until("back", || rig.view("main").filter(|v| !v.metadata.annotations.is_empty()).map(|_| ())).await;
+    rig.remove("main");
+    rig.until("forgotten", || rig.view("main").is_none().then_some(())).await;
+    assert_eq!(rig.inventory().await, [NETWORK]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_object_is_not_written_to_and_its_plan_says_what_would_be_done() {
+    let rig = settled().await;
+    rig.manifest_with("main", "seawall.dev/paused: 'true'", MAIN);
+    rig.reason("main", C::Paused, "Annotation").await;
+    rig.fake.reset_calls();
+    rig.fake.drift_kill(CONTAINER).unwrap();
+    rig.until("seen", || (!rig.is_ready("main")).then_some(())).await;
+    rig.let_pass(Duration::from_secs(120)).await;
+    assert_eq!(rig.fake.writes(), 0, "{:?}", rig.fake.call_log());
+    let plan = rig.plan("main").await;
+    assert!(plan.paused && plan.steps.iter().any(|s| s.action.contains("start container")), "{plan:?}");
+    rig.manifest("main", MAIN);
+    rig.ready("main").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn services_made_at_once_never_get_one_port() {
+    let names: Vec<String> = (0..24).map(|n| format!("p{n}")).collect();
+    let manifests: Vec<(&str, &str)> = names.iter().map(|n| (n.as_str(), MAIN)).collect();
+    let rig = Rig::start(&manifests);
+    let mut ports = BTreeSet::new();
+    for name in &names {
+        rig.ready(name).await;
+        assert!(ports.insert(rig.container(name).unwrap().published[0].host), "{name} has another's port");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_port_that_somebody_else_took_is_skipped_when_automatic_and_said_when_pinned() {
+    let rig = Rig::start(&[("pinned", "{version: '18', port: 7777}")]);
+    rig.ready("pinned").await;
+    rig.fake.hold_port(7778);
+    rig.manifest("taken", "{version: '18', port: 7778}");
+    let why = rig.reason("taken", C::Ready, "PortTaken").await;
+    assert!(why.contains("7778"), "{why}");
+    rig.manifest("twice", "{version: '18', port: 7777}");
+    let why = rig.reason("twice", C::Degraded, "PortConflict").await;
+    assert!(why.contains("7777 belongs to postgres/pinned"), "{why}");
+    rig.fake.free_port(7778);
+    rig.ready("taken").await;
+
+    for port in 5432..5532 {
+        rig.fake.hold_port(port);
+    }
+    rig.manifest("auto", MAIN);
+    rig.ready("auto").await;
+    assert!(rig.container("auto").unwrap().published[0].host >= 5532);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_stopped_stays_stopped_also_after_a_restart_of_the_engine() {
+    let rig = settled().await;
+    let id = rig.container("main").unwrap().id;
+    rig.manifest("main", "{version: '18', database: appdb, username: appuser, stopped: true}");
+    let why = rig.reason("main", C::Ready, "Stopped").await;
+    assert!(why.contains("clean shutdown (exit code 0)"), "{why}");
+    rig.fake.stop_engine();
+    rig.reason("main", C::Ready, "EngineUnavailable").await;
+    rig.fake.start_engine();
+    rig.reason("main", C::Ready, "Stopped").await;
+    rig.let_pass(Duration::from_secs(120)).await;
+    assert!(!up(&rig));
+    rig.manifest("main", MAIN);
+    rig.ready("main").await;
+    assert_eq!(rig.container("main").unwrap().id, id, "the same container");
+    rig.operator.operate(&object("main"), Operation::Stop).await.unwrap();
+    rig.until("stopped", || (rig.phase("main") == "Stopped" && !up(&rig)).then_some(())).await;
+    assert!(rig.operator.operate(&object("main"), Operation::Restart).await.is_err());
+    rig.operator.operate(&object("main"), Operation::Start).await.unwrap();
+    rig.ready("main").await;
+    let started = rig.container("main").unwrap().started_at;
+    rig.operator.operate(&object("main"), Operation::Restart).await.unwrap();
+    rig.until("restarted", || {
+        (rig.is_ready("main") && rig.container("main").unwrap().started_at != started).then_some(())
+    })
+    .await;
+    assert_eq!(rig.container("main").unwrap().id, id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn caps_change_live_and_a_lowering_below_use_is_refused_with_both_numbers() {
+    let rig = settled().await;
+    let before = rig.container("main").unwrap();
+    let with = |resources: &str| {
+        rig.manifest(
+            "main",
+            &format!("{{version: '18', database: appdb, username: appuser, resources: {resources}}}"),
+        )
+    };
+    for (resources, want) in [
+        (
+            "{memory: 512Mi, swap: 256Mi, cpus: 1.5}",
+            Caps { memory: memory(512), swap: memory(256), cpus: Some(NanoCpus(1_500_000_000)) },
+        ),
+        ("{memory: 256Mi}", Caps { memory: memory(256), ..Caps::default() }),
+        ("{}", Caps::default()),
+        ("{memory: 512Mi, cpus: 4}", Caps { memory: memory(512), ..Caps::default() }),
+    ] {
+        with(resources);
+        rig.until(resources, || (caps(&rig) == Some(want) && rig.is_ready("main")).then_some(())).await;
+        assert_eq!(rig.condition("main", C::ResourcesInSync).unwrap().status, Truth::True, "{resources}");
+    }
+    let usage = Usage { memory: Bytes(400 << 20), unreclaimable: Bytes(300 << 20), memory_limit: None };
+    rig.fake.set_usage(CONTAINER, usage).unwrap();
+    with("{memory: 128Mi}");
+    let why = rig.reason("main", C::ResourcesInSync, "LimitBelowUse").await;
+    assert!(why.contains("128Mi") && why.contains("300Mi"), "{why}");
+    assert_eq!(caps(&rig).unwrap().memory, memory(512));
+    let after = rig.container("main").unwrap();
+    assert_eq!((&after.id, &after.started_at), (&before.id, &before.started_at), "no restart");
+    with("{memory: 128Mi, force: true}");
+    rig.until("forced", || (caps(&rig).unwrap().memory == memory(128)).then_some(())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn parameters_reach_a_running_server_and_a_refused_one_leaves_it_running() {
+    let rig = settled().await;
+    let before = rig.container("main").unwrap();
+    let with = |more: &str| {
+        rig.manifest("main", &format!("{{version: '18', database: appdb, username: appuser, {more}}}"))
+    };
+    let file = || {
+        String::from_utf8(rig.fake.file(CONTAINER, PARAMETERS).unwrap().unwrap().content.to_vec()).unwrap()
+    };
+    with("parameters: {work_mem: 16MB}");
+    rig.until("written", || (file().contains("work_mem = '16MB'") && rig.is_ready("main")).then_some(()))
+        .await;
+    assert_eq!(rig.container("main").unwrap().started_at, before.started_at, "by a reload");
+    with(&format!("parameters: {{work_mem: {BAD_VALUE}}}"));
+    let why = rig.reason("main", C::Degraded, "ParameterRejected").await;
+    assert!(why.contains("invalid value for parameter"), "{why}");
+    assert_eq!(rig.condition("main", C::Ready).unwrap().status, Truth::True);
+    assert!(file().contains("16MB"));
+    with("restartPolicy: Manual, parameters: {max_connections: 50}");
+    let why = rig.reason("main", C::PendingRestart, "ParametersChanged").await;
+    assert!(why.contains("max_connections") && why.contains("Manual"), "{why}");
+    rig.let_pass(Duration::from_secs(60)).await;
+    assert_eq!(rig.container("main").unwrap().started_at, before.started_at);
+    with("restartPolicy: Auto, parameters: {max_connections: 50}");
+    rig.reason("main", C::PendingRestart, "NoneWaiting").await;
+    let after = rig.container("main").unwrap();
+    assert!(after.id == before.id && after.started_at != before.started_at);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_build_is_a_new_container_on_the_same_data_and_another_major_is_blocked() {
+    let rig = settled().await;
+    let (data, password) = (rig.servers.system_identifier(CONTAINER), rig.password("main").await);
+    let id = rig.container("main").unwrap().id;
+    rig.manifest("main", "{version: '18b', database: appdb, username: appuser}");
+    rig.until("re-created", || rig.container("main").filter(|c| c.id != id).map(|_| ())).await;
+    rig.ready("main").await;
+    assert_eq!(rig.servers.system_identifier(CONTAINER), data);
+    assert_eq!(rig.password("main").await, password);
+    rig.fake.reset_calls();
+    rig.manifest("main", "{version: '17', database: appdb, username: appuser}");
+    let why = rig.reason("main", C::Degraded, "MajorVersionChange").await;
+    assert!(why.contains("data of PostgreSQL 18"), "{why}");
+    assert!(up(&rig), "what is there goes on serving");
+    assert!(!rig.fake.call_log().contains_key("stop") && !rig.fake.call_log().contains_key("update"));
+    let settled = rig.container("main").unwrap();
+    rig.let_pass(Duration::from_secs(300)).await;
+    assert_eq!(rig.container("main").unwrap(), settled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_ours_is_never_touched() {
+    let fake = engine();
+    fake.add_foreign_container(CONTAINER);
+    fake.add_foreign_volume("postgres-other-data");
+    let mut rig = Rig::new(fake, Times::default());
+    rig.manifest("main", MAIN);
+    rig.manifest("other", MAIN);
+    rig.drive();
+    let why = rig.reason("main", C::Ready, "NameConflict").await;
+    assert!(why.contains("container postgres-main exists and is not ours"), "{why}");
+    let why = rig.reason("other", C::Ready, "NameConflict").await;
+    assert!(why.contains("volume postgres-other-data"), "{why}");
+    rig.let_pass(Duration::from_secs(120)).await;
+    let calls = rig.fake.call_log();
+    for write in ["create_volume", "stop", "start", "put_files", "rename", "update"] {
+        assert!(!calls.contains_key(write), "{calls:?}");
+    }
+    assert!(rig.fake.seen(CONTAINER).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_hangs_is_not_ready_within_thirty_seconds() {
+    let rig = settled().await;
+    rig.let_pass(Duration::from_secs(60)).await;
+    let begun = tokio::time::Instant::now();
+    rig.servers.set_answer(CONTAINER, Some(SqlError::Hung(Duration::from_secs(5))));
+    rig.reason("main", C::Ready, "ServerHung").await;
+    assert!(begun.elapsed() <= Duration::from_secs(30), "{:?} on the clock that jumps", begun.elapsed());
+    rig.servers
+        .set_answer(CONTAINER, Some(SqlError::Starting("the database system is starting up".to_owned())));
+    let why = rig.reason("main", C::Progressing, "ServerStarting").await;
+    assert_eq!(why, "the database system is starting up");
+    rig.servers.set_answer(CONTAINER, None);
+    rig.ready("main").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_dies_at_start_is_reported_with_its_last_words() {
+    let rig = settled().await;
+    rig.fake.set_logs(CONTAINER, vec!["FATAL:  could not access file".to_owned()]).unwrap();
+    rig.fake.crash_loop(CONTAINER, 1).unwrap();
+    let why = rig.reason("main", C::Ready, "CrashLoop").await;
+    assert!(why.contains("could not access file"), "{why}");
+    rig.reason("main", C::Stalled, "NoProgress").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_manifest_leaves_its_last_good_version_and_all_others_in_force() {
+    let rig = Rig::start(&[("main", MAIN), ("other", MAIN)]);
+    rig.ready("main").await;
+    rig.ready("other").await;
+    rig.manifest("main", "{version: '18', memry: 1}");
+    rig.manifest("third", MAIN);
+    rig.reason("main", C::Degraded, "ManifestBroken").await;
+    rig.ready("third").await;
+    rig.fake.drift_kill(CONTAINER).unwrap();
+    rig.until("repaired by the last good version", || up(&rig).then_some(())).await;
+    let problems = rig.operator.objects().await.unwrap().problems;
+    assert!(problems.iter().any(|p| p.to_string().contains("memry")), "{problems:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_volume_with_data_is_not_replaced_by_an_empty_one() {
+    let rig = settled().await;
+    rig.fake.drift_remove(CONTAINER).unwrap();
+    rig.fake.drift_remove_volume(VOLUME).unwrap();
+    let why = rig.reason("main", C::Degraded, "VolumeMissing").await;
+    assert!(why.contains("An empty one was not made"), "{why}");
+    rig.let_pass(Duration::from_secs(120)).await;
+    assert!(rig.fake.volume(VOLUME).await.unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_process_over_the_same_store_writes_nothing_when_nothing_changed() {
+    let mut rig = Rig::start(&[("main", MAIN), ("other", "{version: '17', port: none}")]);
+    rig.ready("main").await;
+    rig.ready("other").await;
+    let (before, records) = (rig.container("main"), rig.store.records("").unwrap());
+    rig.leave().await;
+    rig.fake.reset_calls();
+    rig.restart();
+    rig.ready("main").await;
+    rig.let_pass(Duration::from_secs(60)).await;
+    // Looking into an image takes a container that is never started; nothing else is written.
+    let mut writes = rig.fake.call_log();
+    writes
+        .retain(|method, _| seawall::docker::fake::METHODS[seawall::docker::fake::READS..].contains(method));
+    assert_eq!(writes, BTreeMap::from([("create", 2), ("remove", 2)]));
+    assert_eq!(rig.container("main"), before);
+    let now = rig.store.records("").unwrap();
+    let changed: Vec<&String> =
+        now.iter().filter(|(k, r)| records.get(*k) != Some(*r)).map(|(k, _)| k).collect();
+    assert!(changed.is_empty(), "{changed:?}");
+}

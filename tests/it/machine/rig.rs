@@ -1,0 +1,316 @@
+//! The real operator and its driver over the fake engine, fake servers and a store in memory, with
+//! manifests in a real directory. Time jumps whenever nothing is left to do, so that a sweep of 30 s
+//! costs nothing; tests wait for conditions, never for time.
+
+use seawall::control::api::{Api, ObjectView};
+use seawall::control::driver::drive;
+use seawall::control::operator::{Config, Operator, Times};
+use seawall::core::condition::{Condition, ConditionType, Truth, find, phase};
+use seawall::core::event::Event;
+use seawall::core::names::{Installation, ObjectRef, label};
+use seawall::core::plan::PlanView;
+use seawall::core::seen::{SeenContainer, SeenImage};
+use seawall::docker::Docker;
+use seawall::docker::fake::FakeDocker;
+use seawall::engines::postgres::fake_server::FakeServers;
+use seawall::engines::postgres::tools::Reach;
+use seawall::secrets::{Algorithm, Key, Sealer};
+use seawall::store::{MemoryStore, Store};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// On the clock that jumps: only a failing test waits so long.
+const PATIENCE: Duration = Duration::from_secs(3_600);
+
+pub const CATALOG: &str = "apiVersion: seawall.dev/v1
+kind: ImageCatalog
+metadata: {name: local}
+spec:
+  engine: postgres
+  images:
+    '18': {image: 'local/postgres:18'}
+    '18b': {image: 'local/postgres:18b'}
+    '17': {image: 'local/postgres:17'}
+    'remote': {image: 'remote/postgres:18'}
+";
+
+/// An image as `deploy/images` builds them; `n` tells one from another.
+pub fn image(tag: &str, major: u32, n: u8) -> SeenImage {
+    let (pgdata, volume) = if major >= 18 {
+        (format!("/var/lib/postgresql/{major}/docker"), "/var/lib/postgresql")
+    } else {
+        ("/var/lib/postgresql/data".to_owned(), "/var/lib/postgresql/data")
+    };
+    let env = [("PG_MAJOR".to_owned(), major.to_string()), ("PGDATA".to_owned(), pgdata)];
+    SeenImage {
+        id: format!("sha256:{}", format!("{n:02x}").repeat(32)),
+        tags: vec![tag.to_owned()],
+        digests: Vec::new(),
+        env: BTreeMap::from(env),
+        labels: BTreeMap::from([(label::MANAGED.to_owned(), (major == 18).to_string())]),
+        volumes: vec![volume.to_owned()],
+        architecture: "amd64".to_owned(),
+        user: String::new(),
+        stop_signal: "SIGINT".to_owned(),
+    }
+}
+
+/// An engine with the images of [`CATALOG`] but the remote one.
+pub fn engine() -> Arc<FakeDocker> {
+    let fake = Arc::new(FakeDocker::new());
+    for (tag, major, n) in
+        [("local/postgres:18", 18, 1), ("local/postgres:18b", 18, 2), ("local/postgres:17", 17, 3)]
+    {
+        let image = image(tag, major, n);
+        fake.add_image(image);
+        fake.add_image_file(tag, "/etc/passwd", PASSWD);
+    }
+    fake
+}
+
+pub const PASSWD: &[u8] = b"root:x:0:0::/root:/bin/sh\npostgres:x:999:999::/var/lib/postgresql:/bin/sh\n";
+
+pub struct Rig {
+    pub fake: Arc<FakeDocker>,
+    pub servers: FakeServers,
+    pub store: Arc<MemoryStore>,
+    pub operator: Arc<Operator>,
+    root: tempfile::TempDir,
+    sealer: Arc<Sealer>,
+    cancel: CancellationToken,
+    driver: Option<JoinHandle<()>>,
+}
+
+pub fn object(name: &str) -> ObjectRef {
+    format!("postgres/{name}").parse().unwrap()
+}
+
+impl Rig {
+    /// With the catalog and these manifests (name, spec in YAML flow style); the operator runs.
+    pub fn start(manifests: &[(&str, &str)]) -> Self {
+        let mut rig = Self::new(engine(), Times::default());
+        for (name, spec) in manifests {
+            rig.manifest(name, spec);
+        }
+        rig.drive();
+        rig
+    }
+
+    /// The operator does not run yet.
+    pub fn new(fake: Arc<FakeDocker>, times: Times) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let manifests = root.path().join("manifests");
+        std::fs::create_dir(&manifests).unwrap();
+        std::fs::write(manifests.join("catalog.yaml"), CATALOG).unwrap();
+        let servers = FakeServers::new(Arc::clone(&fake));
+        let store = Arc::new(MemoryStore::new());
+        let key = Key::load_or_create(&root.path().join("key"), false).unwrap();
+        let sealer = Arc::new(Sealer::new(key, Algorithm::default()));
+        let config = Self::config(root.path().to_owned(), times);
+        let operator = Self::open(config, &fake, &servers, &store, &sealer);
+        let cancel = CancellationToken::new();
+        Self { fake, servers, store, operator, root, sealer, cancel, driver: None }
+    }
+
+    fn config(root: PathBuf, times: Times) -> Config {
+        Config {
+            installation: Installation::parse("default").unwrap(),
+            data: root.join("data"),
+            manifests: root.join("manifests"),
+            reach: Reach::Host,
+            times,
+        }
+    }
+
+    fn open(
+        config: Config,
+        fake: &Arc<FakeDocker>,
+        servers: &FakeServers,
+        store: &Arc<MemoryStore>,
+        sealer: &Arc<Sealer>,
+    ) -> Arc<Operator> {
+        let (docker, store) = (Arc::clone(fake) as Arc<dyn Docker>, Arc::clone(store) as Arc<dyn Store>);
+        Operator::open(config, docker, Arc::new(servers.clone()), store, Arc::clone(sealer), true).unwrap()
+    }
+
+    pub fn drive(&mut self) {
+        self.driver = Some(tokio::spawn(drive(Arc::clone(&self.operator), self.cancel.clone())));
+    }
+
+    /// Like SIGTERM: waits for the steps in hand.
+    pub async fn leave(&mut self) {
+        self.cancel.cancel();
+        if let Some(driver) = self.driver.take() {
+            tokio::time::timeout(PATIENCE, driver).await.expect("it leaves").unwrap();
+        }
+    }
+
+    /// Like kill -9: at whatever it waits for.
+    pub async fn crash(&mut self) {
+        if let Some(driver) = self.driver.take() {
+            driver.abort();
+            let _ = driver.await;
+        }
+        self.cancel.cancel();
+    }
+
+    /// A new process over the same store, directory and engine.
+    pub fn restart(&mut self) {
+        assert!(self.driver.is_none(), "leave or crash first");
+        let config = self.operator.config.clone();
+        self.operator = Self::open(config, &self.fake, &self.servers, &self.store, &self.sealer);
+        self.cancel = CancellationToken::new();
+        self.drive();
+    }
+
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.root.path().join("manifests").join(file)
+    }
+
+    pub fn data(&self, file: &str) -> PathBuf {
+        self.root.path().join("data").join(file)
+    }
+
+    /// Writes `NAME.yaml`, by rename as editors do.
+    pub fn manifest(&self, name: &str, spec: &str) {
+        self.manifest_with(name, "", spec);
+    }
+
+    pub fn manifest_with(&self, name: &str, annotations: &str, spec: &str) {
+        let text = format!(
+            "apiVersion: seawall.dev/v1\nkind: Postgres\nmetadata: {{name: {name}, annotations: {{{annotations}}}}}\nspec: {spec}\n"
+        );
+        let temporary = self.path(&format!(".{name}.tmp"));
+        std::fs::write(&temporary, text).unwrap();
+        std::fs::rename(temporary, self.path(&format!("{name}.yaml"))).unwrap();
+    }
+
+    pub fn remove(&self, name: &str) {
+        std::fs::remove_file(self.path(&format!("{name}.yaml"))).unwrap();
+    }
+
+    /// Waits until `done`; it is asked after each change and at least each half second.
+    pub async fn until<T>(&self, what: &str, mut done: impl FnMut() -> Option<T>) -> T {
+        let end = Instant::now() + PATIENCE;
+        let mut revision = self.operator.revision();
+        loop {
+            if let Some(found) = done() {
+                return found;
+            }
+            if Instant::now() > end {
+                let (objects, events) = (self.all(), self.events());
+                let (plans, log) = (self.plans().await, self.fake.call_log());
+                panic!("never {what}: {objects:#?}\n{events:#?}\n{plans:#?}\n{log:?}");
+            }
+            let _ = tokio::time::timeout(Duration::from_millis(500), revision.changed()).await;
+        }
+    }
+
+    fn now<T: Send + 'static>(answer: impl Future<Output = T>) -> T {
+        // These answers come from memory: they never wait.
+        let mut answer = std::pin::pin!(answer);
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match answer.as_mut().poll(&mut context) {
+            std::task::Poll::Ready(answer) => answer,
+            std::task::Poll::Pending => panic!("it waits"),
+        }
+    }
+
+    pub fn all(&self) -> Vec<ObjectView> {
+        Self::now(self.operator.objects()).unwrap().items
+    }
+
+    pub fn view(&self, name: &str) -> Option<ObjectView> {
+        Self::now(self.operator.object(&object(name))).ok()
+    }
+
+    pub fn events(&self) -> Vec<Event> {
+        Self::now(self.operator.events(None, 0)).unwrap()
+    }
+
+    /// Whether an event with this reason says this.
+    pub fn said(&self, reason: &str, needle: &str) -> bool {
+        self.events().iter().any(|e| e.reason == reason && e.message.contains(needle))
+    }
+
+    pub fn conditions(&self, name: &str) -> Vec<Condition> {
+        let status = self.view(name).map(|v| v.status).unwrap_or_default();
+        serde_json::from_value(status.get("conditions").cloned().unwrap_or_default()).unwrap_or_default()
+    }
+
+    pub fn condition(&self, name: &str, kind: ConditionType) -> Option<Condition> {
+        find(&self.conditions(name), kind).cloned()
+    }
+
+    pub fn phase(&self, name: &str) -> String {
+        phase(&self.conditions(name))
+    }
+
+    pub fn is_ready(&self, name: &str) -> bool {
+        let is = |kind, truth| self.condition(name, kind).is_some_and(|c| c.status == truth);
+        let Some(view) = self.view(name) else { return false };
+        view.status["observedGeneration"] == view.metadata.generation
+            && is(ConditionType::Ready, Truth::True)
+            && is(ConditionType::Progressing, Truth::False)
+    }
+
+    /// Waits for a login that worked with nothing left to do.
+    pub async fn ready(&self, name: &str) {
+        self.until(&format!("{name} ready"), || self.is_ready(name).then_some(())).await;
+    }
+
+    /// Waits until a condition has this reason and gives its message.
+    pub async fn reason(&self, name: &str, kind: ConditionType, reason: &str) -> String {
+        self.until(&format!("{name} {kind} {reason}"), || {
+            self.condition(name, kind).filter(|c| c.reason == reason).map(|c| c.message)
+        })
+        .await
+    }
+
+    pub async fn plans(&self) -> Vec<PlanView> {
+        self.operator.plan(None).await.unwrap().plans
+    }
+
+    pub async fn plan(&self, name: &str) -> PlanView {
+        let name = object(name).to_string();
+        self.plans().await.into_iter().find(|p| p.object == name).expect("a plan")
+    }
+
+    pub fn container(&self, name: &str) -> Option<SeenContainer> {
+        self.fake.seen(&format!("postgres-{name}"))
+    }
+
+    pub async fn password(&self, name: &str) -> String {
+        let view = self.operator.connection(&object(name), true).await.unwrap();
+        view.password.unwrap()
+    }
+
+    /// Names of all containers, volumes and networks of ours.
+    pub async fn inventory(&self) -> Vec<String> {
+        let labels = [(label::INSTALLATION, "default")];
+        let mut names: Vec<String> =
+            self.fake.list(&labels).await.unwrap().into_iter().map(|c| c.name).collect();
+        names.extend(self.fake.volumes(&labels).await.unwrap().into_iter().map(|v| v.name));
+        names.extend(self.fake.networks("seawall").await.unwrap().into_iter().map(|n| n.name));
+        names
+    }
+
+    /// Drops what keeps time from standing still: lets pass as long as a sweep and a probe take.
+    pub async fn let_pass(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+        if let Some(driver) = self.driver.take() {
+            driver.abort();
+        }
+    }
+}
