@@ -11,11 +11,8 @@ mod mirror;
 pub mod objects;
 pub mod operator;
 mod pass;
-<<<<<<< HEAD
-pub mod recover;
-=======
 mod pulls;
->>>>>>> 4e82c9f2435e2de7cc6fac87a8a5accfae0412d7
+pub mod recover;
 pub mod settle;
 pub mod sources;
 pub mod start;

@@ -24,12 +24,14 @@ use futures_util::stream::BoxStream;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// After SIGTERM: the step in hand may take this long, then it is cut (crash-only makes that safe).
 const LEAVE: Duration = Duration::from_secs(8);
+/// An operator waits this long for the store's lock.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
 /// `run --once` gives up waiting for objects after this long.
 const ONCE: Duration = Duration::from_secs(300);
 
@@ -64,11 +66,20 @@ fn reach() -> Reach {
 }
 
 async fn open_store(settings: &Settings, read: bool) -> Result<Arc<SledStore>, StoreError> {
-    let data = settings.data.clone();
-    let open = move || if read { SledStore::open_read(&data) } else { SledStore::open(&data) };
-    match tokio::task::spawn_blocking(open).await {
-        Ok(opened) => opened.map(Arc::new),
-        Err(error) => Err(StoreError::Write { path: settings.data.clone(), detail: error.to_string() }),
+    let until = Instant::now() + LOCK_WAIT;
+    loop {
+        let data = settings.data.clone();
+        let open = move || if read { SledStore::open_read(&data) } else { SledStore::open(&data) };
+        match tokio::task::spawn_blocking(open).await {
+            // A command that only looks holds the lock for a moment: an operator must not fail over it.
+            Ok(Err(StoreError::Locked { .. })) if !read && Instant::now() < until => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Ok(opened) => return opened.map(Arc::new),
+            Err(error) => {
+                return Err(StoreError::Write { path: settings.data.clone(), detail: error.to_string() });
+            }
+        }
     }
 }
 

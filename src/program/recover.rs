@@ -318,7 +318,9 @@ fn changes(
         notes.extend(journal.add(&name, &Note::warning("Recovered", words), &now));
         new.insert(record.key(), serde_json::to_value(&record).map_err(|e| internal(e, ""))?);
     }
-    new.extend(old.into_iter().filter(|(k, _)| !k.starts_with("secret/") && !k.starts_with(objects::PREFIX)));
+    // Passwords and records are new, and no status is true any more.
+    let stays = |key: &str| !["secret/", "status/", objects::PREFIX].iter().any(|p| key.starts_with(p));
+    new.extend(old.into_iter().filter(|(key, _)| stays(key)));
     for note in notes {
         match note {
             Change::Put { key, body } => drop(new.insert(key, body)),
