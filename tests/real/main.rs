@@ -15,6 +15,7 @@ mod manifests;
 mod parameters;
 mod ports;
 mod readiness;
+mod recover;
 mod removal;
 mod resources;
 mod stopping;

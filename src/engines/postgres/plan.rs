@@ -601,9 +601,11 @@ fn server(subject: &Subject<'_>, world: &World, image: &ImageFacts, c: &SeenCont
         Server::Hung(words) => plan.wait("ServerHung", words, Some(5_000)),
         Server::Failed(words) => plan.wait("LoginFailed", words, Some(5_000)),
         Server::LoginRefused(words) => {
+            // Whom the login was tried as: a recovered record may not know who the data belongs to.
+            let owner = subject.memory.init_username.as_ref().unwrap_or(&subject.spec.username);
             plan.step(
                 Sign::Change,
-                Action::ResetPassword { container: name },
+                Action::ResetPassword { container: name, username: owner.clone() },
                 format!("the managed credentials were refused: {words}"),
             );
         }
