@@ -3,7 +3,7 @@
 use crate::harness::{PATIENCE, Sea, condition, postgres, text};
 use serde_json::Value;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 fn now() -> String {
@@ -197,6 +197,31 @@ fn every_form_tells_the_same_and_status_is_mirrored_to_a_file() {
     let failed = said.lines().any(|l| l.starts_with("FAIL"));
     assert_eq!(doctor.status.code(), Some(i32::from(failed)), "{said}");
     assert_eq!(sea.ok(&["psql", "a", "--", "-XAtc", "SELECT current_user"]).trim(), "postgres");
+    // What is watched is printed when it happens.
+    let watching = |arguments: &[&str], file: &str| {
+        let out = std::fs::File::create(sea.root().join(file)).unwrap();
+        sea.command().args(arguments).stdin(Stdio::null()).stdout(out).spawn().unwrap()
+    };
+    let mut watchers =
+        [watching(&["get", "postgres/a", "-w"], "rows"), watching(&["events", "-w"], "events")];
+    let deadline = Instant::now() + PATIENCE;
+    let printed = |file: &str, needle: &str| loop {
+        let printed = std::fs::read_to_string(sea.root().join(file)).unwrap();
+        if printed.contains(needle) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{file}: no {needle:?} in {printed}");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    printed("rows", "256Mi");
+    printed("events", "ContainerStarted");
+    sea.postgres("a", "{version: '18', resources: {memory: 288Mi}}");
+    printed("rows", "288Mi");
+    printed("events", "ResourcesUpdated");
+    for watcher in &mut watchers {
+        watcher.kill().unwrap();
+        watcher.wait().unwrap();
+    }
     let missing = sea.cli(&["get", "postgres/nobody"]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(text(&missing).contains("postgres/nobody not found"), "{}", text(&missing));
