@@ -262,7 +262,8 @@ async fn sweep(operator: Arc<Operator>, cancel: CancellationToken) {
 }
 
 /// One list call for all; what differs from what the last pass left is looked at. With `all`,
-/// everything is: after a reconnect caps may have changed, which the list does not show.
+/// everything is: after a reconnect caps may have changed, which the list does not show. The same for
+/// one that has not been looked at for long.
 async fn sweep_once(operator: &Operator, all: bool) {
     let installation = operator.config.installation.as_str();
     let listed = match operator.tools.docker.list(&[(label::INSTALLATION, installation)]).await {
@@ -279,11 +280,13 @@ async fn sweep_once(operator: &Operator, all: bool) {
         }
         by_name.insert(summary.name.clone(), summary);
     }
+    let clock = operator.clock();
     for object in operator.postgreses() {
         let name = operator.config.installation.container(&object);
         let summary = by_name.get(&name);
         let look = all
             || operator.state().live.get(&object).is_none_or(|live| match (summary, &live.container) {
+                _ if live.look_at <= clock => true,
                 (Some(summary), Some(seen)) => differs(summary, seen),
                 (None, None) => !live.settled,
                 _ => true,

@@ -13,6 +13,7 @@ pub mod objects;
 pub mod operator;
 mod pass;
 mod pulls;
+pub mod recover;
 pub mod settle;
 pub mod sources;
 pub mod start;

@@ -36,11 +36,18 @@ pub struct Times {
     pub sweep: Duration,
     /// Between two proofs that a server still answers.
     pub probe: Duration,
+    /// Each object is looked at as a whole after this long: caps and restart policy do not show in the
+    /// sweep's list, and the event that told of them may be lost.
+    pub look: Duration,
 }
 
 impl Default for Times {
     fn default() -> Self {
-        Self { sweep: Duration::from_secs(30), probe: Duration::from_secs(15) }
+        Self {
+            sweep: Duration::from_secs(30),
+            probe: Duration::from_secs(15),
+            look: Duration::from_secs(600),
+        }
     }
 }
 
@@ -139,6 +146,12 @@ impl Operator {
     /// When a server that was just proven is to be proven again.
     pub(super) fn next_probe(&self) -> u64 {
         let pause = u64::try_from(self.config.times.probe.as_millis()).unwrap_or(u64::MAX);
+        self.clock().saturating_add(pause)
+    }
+
+    /// When an object that was just looked at is to be looked at again for no other reason.
+    pub(super) fn next_look(&self) -> u64 {
+        let pause = u64::try_from(self.config.times.look.as_millis()).unwrap_or(u64::MAX);
         self.clock().saturating_add(pause)
     }
 

@@ -355,7 +355,7 @@ async fn rest(
     };
     let nowhere = plan.waiting.iter().any(|w| matches!(w.on, "CrashLoop" | "LoginFailed" | "ServerHung"));
     let pulling = plan.steps.iter().any(|s| matches!(s.action, Action::PullImage(_)));
-    let probe_at = operator.next_probe();
+    let (probe_at, look_at) = (operator.next_probe(), operator.next_look());
     let failures = operator.live(object, |l| {
         l.failures = match (nowhere, pulling) {
             (true, _) => l.failures.saturating_add(1),
@@ -368,6 +368,7 @@ async fn rest(
         l.settled = plan.is_settled();
         l.seen = true;
         l.probe_at = probe_at;
+        l.look_at = look_at;
         l.failures
     });
     let outlook = outlook(operator, object, None, failures);

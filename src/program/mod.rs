@@ -14,6 +14,7 @@ use crate::core::names::{Kind, ObjectRef};
 use crate::docker::{BollardDocker, Docker};
 use crate::engines::postgres::client::Network;
 use crate::engines::postgres::tools::Reach;
+use crate::http::client::Client;
 use crate::http::server::serve;
 use crate::secrets::{Algorithm, Key, Sealer};
 use crate::store::{MemoryStore, SledStore, Store, StoreError};
@@ -30,6 +31,8 @@ use tokio_util::sync::CancellationToken;
 
 /// After SIGTERM: the step in hand may take this long, then it is cut (crash-only makes that safe).
 const LEAVE: Duration = Duration::from_secs(8);
+/// A command without an operator holds the store at most this long.
+const LOOKING: Duration = Duration::from_secs(10);
 /// `run --once` gives up waiting for objects after this long.
 const ONCE: Duration = Duration::from_secs(300);
 
@@ -69,6 +72,19 @@ async fn open_store(settings: &Settings, read: bool) -> Result<Arc<SledStore>, S
     match tokio::task::spawn_blocking(open).await {
         Ok(opened) => opened.map(Arc::new),
         Err(error) => Err(StoreError::Write { path: settings.data.clone(), detail: error.to_string() }),
+    }
+}
+
+/// A command that only looks holds the store for a moment, and is waited for; an operator is not.
+async fn open_to_run(settings: &Settings) -> Result<Arc<SledStore>, StoreError> {
+    let until = tokio::time::Instant::now() + LOOKING;
+    loop {
+        let opened = open_store(settings, false).await;
+        let held = matches!(opened, Err(StoreError::Locked { .. }));
+        if !held || tokio::time::Instant::now() > until || Client::new(&settings.socket()).answers().await {
+            return opened;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -121,7 +137,7 @@ async fn asked_to_leave() -> Result<&'static str, ApiError> {
 impl Backend for Program {
     async fn run(&self, run: RunSettings) -> Result<Option<ObjectList>, ApiError> {
         let settings = &run.settings;
-        let store = open_store(settings, false).await.map_err(|e| store_error(&e))?;
+        let store = open_to_run(settings).await.map_err(|e| store_error(&e))?;
         let sealer = sealer(settings, store.as_ref(), true)?;
         let docker = docker(settings)?;
         let config = config(settings, run.manifests.clone());

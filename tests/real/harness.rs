@@ -268,15 +268,19 @@ impl Sea {
 
     /// Runs SQL as the managed user over the published port; returns psql's unaligned output.
     pub fn sql(&self, name: &str, sql: &str) -> String {
-        let object = format!("postgres/{name}");
-        let url = self.ok(&["connection", &object, "--reveal", "-o", "url"]);
-        let output = self
-            .program("psql")
-            .args([url.trim(), "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql])
-            .output()
-            .unwrap();
+        let output = self.try_sql(name, sql);
         assert!(output.status.success(), "{sql}: {}", text(&output));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// As `sql`, for a server that may not answer.
+    pub fn try_sql(&self, name: &str, sql: &str) -> Output {
+        let object = format!("postgres/{name}");
+        let url = self.ok(&["connection", &object, "--reveal", "-o", "url"]);
+        self.program("psql")
+            .args([url.trim(), "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql])
+            .output()
+            .unwrap()
     }
 
     pub fn docker(&self, arguments: &[&str]) -> String {
