@@ -4,6 +4,7 @@ mod architecture;
 mod cli;
 mod contract;
 mod examples;
+mod faults;
 mod machine;
 mod schemas;
 mod store_crash;

@@ -8,7 +8,7 @@ use crate::docker::Docker;
 use crate::engines::ports::PortBook;
 use crate::secrets::{SealError, Sealed, Sealer, Secret};
 use crate::store::{Store, StoreError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How the operator reaches a database.
@@ -33,6 +33,8 @@ pub struct Tools {
     network: Mutex<Option<String>>,
     /// Opened passwords, so that a probe does not read and open the record each time.
     passwords: Mutex<BTreeMap<ObjectRef, Secret>>,
+    /// Names of the containers that look into images right now.
+    probing: Mutex<BTreeSet<String>>,
 }
 
 /// Why a password is not there.
@@ -73,6 +75,7 @@ impl Tools {
             images: Mutex::default(),
             network: Mutex::default(),
             passwords: Mutex::default(),
+            probing: Mutex::default(),
         }
     }
 
@@ -111,6 +114,21 @@ impl Tools {
         self.drop_session(object);
         lock(&self.passwords).remove(object);
         self.ports.release(object);
+    }
+
+    pub(super) fn set_probing(&self, container: &str, now: bool) {
+        let mut probing = lock(&self.probing);
+        if now {
+            probing.insert(container.to_owned());
+        } else {
+            probing.remove(container);
+        }
+    }
+
+    /// Whether a container that looks into an image is in use; others are left-overs.
+    #[must_use]
+    pub fn is_probing(&self, container: &str) -> bool {
+        lock(&self.probing).contains(container)
     }
 
     pub(super) fn image_facts(&self, id: &str) -> Option<Result<ImageFacts, Unfit>> {
