@@ -3,6 +3,7 @@
 mod answers;
 pub mod api;
 mod attach;
+pub mod crash_point;
 pub mod driver;
 pub mod guard;
 pub mod journal;
@@ -12,6 +13,7 @@ pub mod objects;
 pub mod operator;
 mod pass;
 mod pulls;
+pub mod recover;
 pub mod settle;
 pub mod sources;
 pub mod start;

@@ -242,10 +242,10 @@ impl Operator {
         for note in notes {
             match note.kind {
                 crate::core::event::EventType::Normal => {
-                    tracing::info!(object = %name, reason = note.reason, message = %note.message, "event");
+                    tracing::info!(object = %name, reason = %note.reason, "{}", note.message);
                 }
                 crate::core::event::EventType::Warning => {
-                    tracing::warn!(object = %name, reason = note.reason, message = %note.message, "event");
+                    tracing::warn!(object = %name, reason = %note.reason, "{}", note.message);
                 }
             }
             changes.extend(self.state().journal.add(&name, note, &now));
@@ -378,6 +378,6 @@ fn log_transition(object: &ObjectRef, old: Option<&Status>, new: &Status) {
     if before.as_ref() != Some(&after) {
         let message =
             find(&new.conditions, ConditionType::Ready).map(|c| c.message.clone()).unwrap_or_default();
-        tracing::info!(object = %object, status = %after, message = %message, "status");
+        tracing::info!(object = %object, status = %after, "{after}: {message}");
     }
 }

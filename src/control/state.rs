@@ -64,6 +64,8 @@ pub struct State {
     /// A first scan of the manifests has been read.
     pub scanned: bool,
     pub scan_hash: String,
+    /// Why the manifests as they are now could not be taken over (the disk is full, say).
+    pub not_taken_over: Option<String>,
 }
 
 /// The part of a container that the list call shows too: when it differs, something changed.

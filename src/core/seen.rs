@@ -108,6 +108,8 @@ pub struct SeenContainer {
     /// The reference it was created with.
     pub image_ref: String,
     pub labels: BTreeMap<String, String>,
+    /// What it was created with and what its image brings. Never holds a secret of ours.
+    pub env: BTreeMap<String, String>,
     pub state: ContainerState,
     pub exit_code: Option<i64>,
     /// Unreliable alone on Docker 20.10 (docker-facts §5).

@@ -157,6 +157,7 @@ pub(super) fn container(c: models::ContainerInspectResponse, engine: Host) -> Se
         image_id: c.image.unwrap_or_default(),
         image_ref: config.image.unwrap_or_default(),
         labels: sorted(config.labels),
+        env: variables(config.env),
         state: word,
         exit_code,
         oom_killed: now.oom_killed.unwrap_or(false),
@@ -182,6 +183,12 @@ pub(super) fn container(c: models::ContainerInspectResponse, engine: Host) -> Se
         cap_drop: capabilities(host.cap_drop),
         no_new_privileges,
     }
+}
+
+fn variables(list: Option<Vec<String>>) -> BTreeMap<String, String> {
+    let list = list.unwrap_or_default();
+    let pairs = list.iter().filter_map(|e| e.split_once('='));
+    pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
 }
 
 /// Without the `CAP_` that some engines add, ordered.
@@ -226,13 +233,7 @@ pub(super) fn image(i: models::ImageInspect) -> SeenImage {
         id: i.id.unwrap_or_default(),
         tags: listed(i.repo_tags),
         digests: listed(i.repo_digests),
-        env: config
-            .env
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|e| e.split_once('='))
-            .map(|(k, v)| (k.to_owned(), v.to_owned()))
-            .collect(),
+        env: variables(config.env),
         labels: sorted(config.labels),
         volumes: listed(config.volumes),
         architecture: architecture(&i.architecture.unwrap_or_default()),

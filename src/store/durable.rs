@@ -46,9 +46,9 @@ pub struct SledStore {
 /// The body of [`META_KEY`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Meta {
+pub(super) struct Meta {
     version: u32,
-    id: String,
+    pub(super) id: String,
     created_at: String,
     commits: u64,
 }
@@ -288,7 +288,7 @@ fn find(data_dir: &Path) -> Result<Option<Meta>> {
     Ok(Some(meta))
 }
 
-fn examine(data_dir: &Path, records: &Records, note: Option<&Note>) -> Result<Meta> {
+pub(super) fn examine(data_dir: &Path, records: &Records, note: Option<&Note>) -> Result<Meta> {
     for (key, bytes) in records {
         Record::decode(key, bytes).map_err(|error| match error {
             RecordError::Newer { found, .. } => StoreError::Newer { path: data_dir.into(), found },
@@ -313,20 +313,31 @@ fn examine(data_dir: &Path, records: &Records, note: Option<&Note>) -> Result<Me
 }
 
 fn create(data_dir: &Path) -> Result<Meta> {
-    check_room(data_dir, 0).map_err(|e| write(data_dir, e))?;
     let id = new_id().map_err(|e| write(data_dir, format!("no random numbers: {e}")))?;
-    let meta = Meta { version: STORE_VERSION, id, created_at: record::now(), commits: 0 };
-    // Made under another name: a directory called store is complete, or damaged.
+    let meta = make(data_dir, &id, BTreeMap::new())?;
+    std::fs::rename(data_dir.join("store.new"), data_dir.join("store")).map_err(|e| write(data_dir, e))?;
+    let note = Note { id: meta.id.clone(), commits: 0 };
+    note.create(data_dir).map_err(|e| write(data_dir, e))?;
+    Ok(meta)
+}
+
+/// A whole store as `store.new`. Made under another name: a directory called store is complete, or
+/// damaged.
+pub(super) fn make(data_dir: &Path, id: &str, bodies: BTreeMap<String, Value>) -> Result<Meta> {
+    check_room(data_dir, 0).map_err(|e| write(data_dir, e))?;
+    let meta = Meta { version: STORE_VERSION, id: id.to_owned(), created_at: record::now(), commits: 0 };
     let fresh = data_dir.join("store.new");
     remove(&fresh).map_err(|e| write(data_dir, e))?;
     let (mut disk, _) = Disk::open(&fresh).map_err(|t| told(data_dir, t))?;
-    let first = encode_meta(&meta).map_err(|e| write(data_dir, e))?;
-    disk.write(&BTreeMap::from([(META_KEY.to_owned(), Some(first))])).map_err(|e| write(data_dir, e))?;
+    let mut batch: BTreeMap<String, Option<Bytes>> =
+        bodies.into_iter().map(|(key, body)| (key, Some(Record::new(body, record::now).encode()))).collect();
+    batch.insert(META_KEY.to_owned(), Some(encode_meta(&meta).map_err(|e| write(data_dir, e))?));
+    if let Err(detail) = disk.write(&batch) {
+        // Closing would wait for ever for the write that failed.
+        std::mem::forget(disk);
+        return Err(write(data_dir, detail));
+    }
     disk.sync_directory().map_err(|e| write(data_dir, e))?;
-    drop(disk);
-    std::fs::rename(&fresh, data_dir.join("store")).map_err(|e| write(data_dir, e))?;
-    let note = Note { id: meta.id.clone(), commits: 0 };
-    note.create(data_dir).map_err(|e| write(data_dir, e))?;
     Ok(meta)
 }
 
@@ -351,22 +362,22 @@ fn decode(key: &str, bytes: &[u8]) -> Result<Record> {
     Record::decode(key, bytes).map_err(|e| StoreError::Read { key: key.into(), detail: e.to_string() })
 }
 
-fn told(data_dir: &Path, trouble: Trouble) -> StoreError {
+pub(super) fn told(data_dir: &Path, trouble: Trouble) -> StoreError {
     match trouble {
         Trouble::Damaged(detail) => damaged(data_dir, detail),
         Trouble::Disk(detail) => write(data_dir, detail),
     }
 }
 
-fn damaged(data_dir: &Path, detail: impl ToString) -> StoreError {
+pub(super) fn damaged(data_dir: &Path, detail: impl ToString) -> StoreError {
     StoreError::Damaged { path: data_dir.into(), detail: detail.to_string() }
 }
 
-fn write(data_dir: &Path, detail: impl ToString) -> StoreError {
+pub(super) fn write(data_dir: &Path, detail: impl ToString) -> StoreError {
     StoreError::Write { path: data_dir.into(), detail: detail.to_string() }
 }
 
-fn remove(dir: &Path) -> std::io::Result<()> {
+pub(super) fn remove(dir: &Path) -> std::io::Result<()> {
     match std::fs::remove_dir_all(dir) {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
         _ => Ok(()),
@@ -374,7 +385,7 @@ fn remove(dir: &Path) -> std::io::Result<()> {
 }
 
 /// Whether `size` bytes fit above the reserve.
-fn check_room(data_dir: &Path, size: u64) -> Result<(), String> {
+pub(super) fn check_room(data_dir: &Path, size: u64) -> Result<(), String> {
     let free = fs2::available_space(data_dir).map_err(|e| e.to_string())?;
     let needed = size + RESERVE;
     if free < needed {
@@ -405,7 +416,7 @@ fn sync_tree(dir: &Path) -> std::io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-fn copy_dir(from: &Path, to: &Path) -> std::io::Result<()> {
+pub(super) fn copy_dir(from: &Path, to: &Path) -> std::io::Result<()> {
     DirBuilder::new().mode(0o700).create(to)?;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;

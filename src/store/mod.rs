@@ -8,12 +8,14 @@ mod export;
 mod lock;
 mod memory;
 mod note;
+mod rebuild;
 pub mod record;
 mod sled;
 
 pub use durable::SledStore;
 pub use export::export;
 pub use memory::MemoryStore;
+pub use rebuild::{Found, Rebuild};
 pub use record::Record;
 
 use serde_json::Value;

@@ -185,6 +185,7 @@ impl FakeDocker {
                 image_id: "sha256:foreign".to_owned(),
                 image_ref: "foreign".to_owned(),
                 labels: BTreeMap::new(),
+                env: BTreeMap::new(),
                 state: ContainerState::Running,
                 exit_code: None,
                 oom_killed: false,

@@ -241,7 +241,8 @@ impl State {
     }
 
     pub fn create(&mut self, d: &DesiredContainer) -> Result<String> {
-        let Some((image_id, mut labels)) = self.image(&d.image).map(|i| (i.id.clone(), i.labels.clone()))
+        let Some((image_id, mut labels, mut env)) =
+            self.image(&d.image).map(|i| (i.id.clone(), i.labels.clone(), i.env.clone()))
         else {
             return Err(DockerError::ImageMissing { reference: d.image.clone() });
         };
@@ -271,6 +272,7 @@ impl State {
         port_bindings.sort_unstable();
         // A container has its image's labels too.
         labels.extend(d.all_labels());
+        env.extend(d.env.clone());
         let hard = &d.hardening;
         let seen = SeenContainer {
             id: id.clone(),
@@ -278,6 +280,7 @@ impl State {
             image_id,
             image_ref: d.image.clone(),
             labels,
+            env,
             state: ContainerState::Created,
             exit_code: None,
             oom_killed: false,

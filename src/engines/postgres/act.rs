@@ -147,7 +147,13 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             memory.image = Some(PinnedImage { reference: reference.clone(), id: id.clone() });
         }
         Action::CreateNetwork(name) => {
-            let network = docker.create_network(name, &id.installation_labels()).await?;
+            let labels = id.installation_labels();
+            let _gate = tools.network_gate.lock().await;
+            let made_meanwhile = docker.networks(name).await?.into_iter().find(|n| n.labels == labels);
+            let network = match made_meanwhile {
+                Some(network) => network,
+                None => docker.create_network(name, &labels).await?,
+            };
             tools.remember_network(Some(network.id));
         }
         Action::CreateVolume(name) => {
@@ -217,7 +223,9 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             tools.keep_session(&id.object, session);
             made?;
         }
-        Action::ResetPassword { container } => reset_password(scene, container, memory).await?,
+        Action::ResetPassword { container, username } => {
+            reset_password(scene, container, username, memory).await?;
+        }
         Action::RelaxHardening(level) => memory.hardening_level = *level,
         Action::RemoveVolume(name) => docker.remove_volume(name).await?,
         // The record itself is the controller's to delete, as the last thing.
@@ -382,15 +390,19 @@ pub fn server_words(log: &str) -> String {
     }
 }
 
-async fn reset_password(scene: &Scene<'_>, name: &str, memory: &mut Memory) -> Result<(), ActError> {
+async fn reset_password(
+    scene: &Scene<'_>,
+    name: &str,
+    username: &str,
+    memory: &mut Memory,
+) -> Result<(), ActError> {
     let object = &scene.identity.object;
     let password = scene.tools.password(object)?.ok_or_else(|| ActError::Gone("the password".to_owned()))?;
-    let username = memory.init_username.clone().unwrap_or_else(|| "postgres".to_owned());
-    let argv = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", &username, "-d", "template1", "-f", "-"];
+    let argv = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", username, "-d", "template1", "-f", "-"];
     let request = ExecRequest {
         argv: argv.iter().map(|s| (*s).to_owned()).collect(),
         user: "postgres".to_owned(),
-        stdin: Some(Zeroizing::new(set_password_sql(&username, &password).into_bytes())),
+        stdin: Some(Zeroizing::new(set_password_sql(username, &password).into_bytes())),
         ..ExecRequest::default()
     };
     let id = scene.container_id(name).await?;
@@ -398,6 +410,8 @@ async fn reset_password(scene: &Scene<'_>, name: &str, memory: &mut Memory) -> R
     if result.exit_code != 0 {
         return Err(ActError::Psql { code: result.exit_code, stderr: result.stderr.trim().to_owned() });
     }
+    // It is a role of this server: the data is that user's.
+    memory.init_username.get_or_insert_with(|| username.to_owned());
     memory.password_generation += 1;
     memory.password_rotated_at.clone_from(&scene.now);
     Ok(())

@@ -78,6 +78,7 @@ pub enum Action {
     /// Through the container's local socket; only a SCRAM verifier travels.
     ResetPassword {
         container: String,
+        username: String,
     },
     /// Into the store: give up one step of hardening.
     RelaxHardening(u8),

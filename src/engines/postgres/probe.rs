@@ -15,7 +15,7 @@ use crate::core::desired::{DesiredContainer, Hardening, RestartPolicy};
 use crate::core::names::label;
 use crate::core::resource::{Caps, PortRequest};
 use crate::core::seen::{ContainerState, EngineInfo, SeenContainer, SeenImage};
-use crate::docker::DockerError;
+use crate::docker::{Docker, DockerError};
 use crate::secrets::random_id;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -343,21 +343,34 @@ fn probe_container(tools: &Tools, image: &str, ask_version: bool) -> DesiredCont
 
 /// The major version of whatever lies on the volume, in any layout an image has used.
 async fn data(tools: &Tools, c: &SeenContainer, image: &ImageFacts) -> Result<DataSeen, DockerError> {
-    let mut candidates = vec![format!("{}/PG_VERSION", image.pgdata)];
-    let root = &image.mount_path;
+    let major = data_major(tools.docker.as_ref(), &c.id, &image.mount_path, Some(&image.pgdata)).await?;
+    Ok(major.map_or(DataSeen::Empty, DataSeen::Major))
+}
+
+/// The major version of the data below `root` in a container; `None` when there is none.
+///
+/// # Errors
+/// When the engine could not be asked.
+pub async fn data_major(
+    docker: &dyn Docker,
+    container: &str,
+    root: &str,
+    pgdata: Option<&str>,
+) -> Result<Option<u32>, DockerError> {
+    let mut candidates: Vec<String> = pgdata.iter().map(|dir| format!("{dir}/PG_VERSION")).collect();
     candidates.push(format!("{root}/PG_VERSION"));
     candidates.push(format!("{root}/data/PG_VERSION"));
     for major in 13..=20 {
         candidates.push(format!("{root}/{major}/docker/PG_VERSION"));
     }
     for path in candidates {
-        if let Some(bytes) = tools.docker.get_file(&c.id, &path, 64).await?
+        if let Some(bytes) = docker.get_file(container, &path, 64).await?
             && let Ok(major) = String::from_utf8_lossy(&bytes).trim().parse()
         {
-            return Ok(DataSeen::Major(major));
+            return Ok(Some(major));
         }
     }
-    Ok(DataSeen::Empty)
+    Ok(None)
 }
 
 /// Where to log in, for a container that runs; `None` when it has no address yet.

@@ -31,6 +31,9 @@ pub struct Tools {
     sessions: Mutex<BTreeMap<ObjectRef, Box<dyn Session>>>,
     images: Mutex<BTreeMap<String, Result<ImageFacts, Unfit>>>,
     network: Mutex<Option<String>>,
+    /// Held while the shared network is looked for and made: Docker makes a second one of the same
+    /// name when two objects ask at once, and then no container can join either by name.
+    pub(super) network_gate: tokio::sync::Mutex<()>,
     /// Opened passwords, so that a probe does not read and open the record each time.
     passwords: Mutex<BTreeMap<ObjectRef, Secret>>,
     /// Names of the containers that look into images right now.
@@ -74,6 +77,7 @@ impl Tools {
             sessions: Mutex::default(),
             images: Mutex::default(),
             network: Mutex::default(),
+            network_gate: tokio::sync::Mutex::default(),
             passwords: Mutex::default(),
             probing: Mutex::default(),
         }

@@ -1,0 +1,357 @@
+//! What `seawall recover` can rebuild: records of objects from the labels of their containers and
+//! volumes and from the manifests. Reads the engine; the decisions are pure.
+//!
+//! Data that is already there must never be initialised again, and nothing is guessed in its disfavour:
+//! where it cannot be known whether a volume holds data, it counts as holding some.
+
+use super::objects::Record;
+use super::operator::now;
+use super::sources::{Before, read};
+use crate::core::desired::{DesiredContainer, Hardening, RestartPolicy, VolumeMount, stable_hash};
+use crate::core::names::{Installation, Kind, Name, ObjectRef, label};
+use crate::core::problem::Place;
+use crate::core::resource::{Caps, Document, Metadata};
+use crate::core::seen::{ContainerState, SeenContainer, SeenVolume};
+use crate::docker::{Docker, DockerError};
+use crate::engines::postgres::check::Checked;
+use crate::engines::postgres::probe::data_major;
+use crate::engines::postgres::record::{Memory, PinnedImage};
+use crate::engines::spec_schemas;
+use crate::manifest::load::{Directory, Loaded};
+use crate::secrets::random_id;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where a throw-away container has the volume that it looks into.
+const LOOK: &str = "/seawall-look";
+/// Stands for the manifest of an object that has a container and no manifest: it goes the way of a
+/// manifest that was removed, with the prune guard in between.
+const NO_FILE: &str = "(recovered)";
+
+/// What is left of one object on the engine.
+#[derive(Clone, Debug)]
+pub struct Remains {
+    pub object: ObjectRef,
+    /// The store that its labels name.
+    pub store: String,
+    pub container: Option<SeenContainer>,
+    pub volume: Option<SeenVolume>,
+}
+
+/// What was found out about an object's data and image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// PostgreSQL major of the data.
+    pub major: Option<u32>,
+    /// There was a way to look: without data, there is none.
+    pub sure: bool,
+    /// Tags of the container's image.
+    pub tags: Vec<String>,
+    /// The image that the manifest names today.
+    pub wanted_image: Option<String>,
+}
+
+/// A good manifest of an object.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    pub document: Document,
+    pub checked: Checked,
+}
+
+/// What the manifests say.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    pub good: BTreeMap<ObjectRef, Wish>,
+    /// Objects whose manifest cannot be used, and why.
+    pub broken: BTreeMap<ObjectRef, String>,
+    /// What is wrong with the directory as a whole.
+    pub directory: Option<String>,
+}
+
+/// Everything of an installation that carries its labels, by store and object.
+///
+/// # Errors
+/// When the engine does not answer.
+pub async fn survey(docker: &dyn Docker, installation: &Installation) -> Result<Vec<Remains>, DockerError> {
+    let ours = [(label::INSTALLATION, installation.as_str())];
+    let mut all: BTreeMap<(String, ObjectRef), Remains> = BTreeMap::new();
+    for row in docker.list(&ours).await? {
+        let Some((store, object)) = whose(&row.labels) else { continue };
+        let Some(container) = docker.inspect(&row.id).await? else { continue };
+        let remains = entry(&mut all, store, object);
+        // Of two, the one under the right name is the one that served.
+        let right = |c: &SeenContainer| c.name == installation.container(&remains.object);
+        if remains.container.as_ref().is_none_or(|known| !right(known) && right(&container)) {
+            remains.container = Some(container);
+        }
+    }
+    for volume in docker.volumes(&ours).await? {
+        let Some((store, object)) = whose(&volume.labels) else { continue };
+        if volume.name == installation.volume(&object) {
+            entry(&mut all, store, object).volume = Some(volume);
+        }
+    }
+    Ok(all.into_values().collect())
+}
+
+fn entry(all: &mut BTreeMap<(String, ObjectRef), Remains>, store: String, object: ObjectRef) -> &mut Remains {
+    all.entry((store.clone(), object.clone())).or_insert(Remains {
+        object,
+        store,
+        container: None,
+        volume: None,
+    })
+}
+
+fn whose(labels: &BTreeMap<String, String>) -> Option<(String, ObjectRef)> {
+    if labels.contains_key(label::PROBE) {
+        return None;
+    }
+    let kind: Kind = labels.get(label::KIND)?.parse().ok()?;
+    let name = Name::parse(labels.get(label::NAME)?).ok()?;
+    Some((labels.get(label::STORE)?.clone(), ObjectRef::new(kind, name)))
+}
+
+/// What a scan of the manifests says about each Postgres.
+#[must_use]
+pub fn wishes(loaded: &Loaded) -> Wishes {
+    let (records, schemas) = (BTreeMap::new(), spec_schemas());
+    let before = Before { records: &records, schemas: &schemas, host_cpus: None, prune_confirmed: None };
+    let mut in_force = read(loaded, &before);
+    let directory = match &loaded.directory {
+        Directory::Present => None,
+        Directory::Empty => Some("it has no manifests".to_owned()),
+        Directory::Missing => Some("it is not there".to_owned()),
+        Directory::Unreadable(why) => Some(format!("it cannot be read ({why})")),
+    };
+    let good = in_force.checked.into_iter().filter_map(|(object, checked)| {
+        Some((object.clone(), Wish { document: in_force.documents.remove(&object)?, checked }))
+    });
+    Wishes { good: good.collect(), broken: in_force.kept, directory }
+}
+
+/// The words that confirm the takeover of these remains; they change with what is taken over.
+#[must_use]
+pub fn confirm_words(store: &str, remains: &[&Remains]) -> String {
+    let mut text = store.to_owned();
+    for r in remains {
+        let container = r.container.as_ref().map_or("", |c| c.id.as_str());
+        let volume = r.volume.as_ref().map_or("", |v| v.name.as_str());
+        text.push_str(&format!(" {} {container} {volume}", r.object));
+    }
+    format!("recover-{store}-{}", stable_hash(&text).get(..6).unwrap_or_default())
+}
+
+/// One line about an object, for the preview.
+#[must_use]
+pub fn describe(remains: &Remains, wish: Option<&Wish>) -> String {
+    let mut parts = Vec::new();
+    if let Some(c) = &remains.container {
+        let port = c.port_bindings.first().map_or(String::new(), |p| format!(", port {}", p.host));
+        parts.push(format!("container {} ({}{port})", c.name, word(c.state)));
+    }
+    if let Some(v) = &remains.volume {
+        parts.push(format!("volume {}", v.name));
+    }
+    parts.push(match (wish, &remains.container) {
+        (Some(wish), _) => format!("manifest {}", wish.document.place),
+        (None, Some(_)) => {
+            "no manifest: the next run removes the container and keeps the data, unless one comes back"
+                .to_owned()
+        }
+        (None, None) => "no manifest: kept as it is until one comes back".to_owned(),
+    });
+    format!("{}: {}", remains.object, parts.join(", "))
+}
+
+fn word(state: ContainerState) -> &'static str {
+    match state {
+        ContainerState::Created => "created",
+        ContainerState::Running => "running",
+        ContainerState::Paused => "paused",
+        ContainerState::Restarting => "restarting",
+        ContainerState::Removing => "being removed",
+        ContainerState::Exited => "stopped",
+        ContainerState::Dead => "dead",
+    }
+}
+
+/// Looks at what lies on the object's volume. Without a container of its own a throw-away one, never
+/// started, gives access to the volume; `spare` are images it may be made from.
+///
+/// # Errors
+/// When the engine does not answer.
+pub async fn look(
+    docker: &dyn Docker,
+    installation: &Installation,
+    remains: &Remains,
+    wish: Option<&Wish>,
+    spare: &BTreeSet<String>,
+) -> Result<Looked, DockerError> {
+    let mut looked = Looked::default();
+    if let Some(wish) = wish {
+        looked.wanted_image = docker.image(&wish.checked.image).await?.map(|i| i.id);
+    }
+    let volume = installation.volume(&remains.object);
+    if let Some(c) = &remains.container {
+        looked.tags = docker.image(&c.image_id).await?.map(|i| i.tags).unwrap_or_default();
+        if let Some(mount) = c.mounts.iter().find(|m| m.volume == volume) {
+            let pgdata = c.env.get("PGDATA").map(String::as_str);
+            looked.major = data_major(docker, &c.id, &mount.path, pgdata).await?;
+            looked.sure = c.started_at.is_empty();
+            return Ok(looked);
+        }
+    }
+    if remains.volume.is_none() {
+        // There is no data at all.
+        looked.sure = true;
+        return Ok(looked);
+    }
+    let image = looked.wanted_image.as_ref().or_else(|| spare.first());
+    let Some(image) = image else { return Ok(looked) };
+    let id = docker.create(&looker(installation, &remains.store, image, &volume)).await?;
+    let major = data_major(docker, &id, LOOK, None).await;
+    // Also after a failure.
+    let removed = docker.remove(&id).await;
+    looked.major = major?;
+    looked.sure = true;
+    removed?;
+    Ok(looked)
+}
+
+fn looker(installation: &Installation, store: &str, image: &str, volume: &str) -> DesiredContainer {
+    DesiredContainer {
+        name: format!("seawall-image-probe-{}", random_id()),
+        image: image.to_owned(),
+        env: BTreeMap::new(),
+        command: Vec::new(),
+        entrypoint: vec!["true".to_owned()],
+        labels: BTreeMap::from([
+            (label::INSTALLATION.to_owned(), installation.to_string()),
+            (label::STORE.to_owned(), store.to_owned()),
+            (label::PROBE.to_owned(), "true".to_owned()),
+        ]),
+        mounts: vec![VolumeMount { volume: volume.to_owned(), path: LOOK.to_owned() }],
+        network: None,
+        aliases: Vec::new(),
+        ports: Vec::new(),
+        caps: Caps::default(),
+        restart: RestartPolicy::No,
+        stop_signal: None,
+        stop_timeout: None,
+        hardening: Hardening {
+            no_new_privileges: true,
+            only_capabilities: Some(Vec::new()),
+            pids_limit: 64,
+            init: false,
+        },
+        shm_size: None,
+    }
+}
+
+/// The record of an object, from what is left of it.
+#[must_use]
+pub fn record(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Record {
+    let labels = remains.container.as_ref().map(|c| &c.labels);
+    let labels = labels.or_else(|| remains.volume.as_ref().map(|v| &v.labels));
+    let uid = labels.and_then(|l| l.get(label::UID)).cloned().unwrap_or_else(random_id);
+    let generation = labels.and_then(|l| l.get(label::GENERATION)).and_then(|g| g.parse().ok()).unwrap_or(1);
+    let name = remains.object.name.clone();
+    let (metadata, spec, source) = match wish {
+        Some(wish) => {
+            let document = &wish.document;
+            (document.metadata.clone(), document.spec.clone(), Some(document.place.clone()))
+        }
+        None => {
+            let place = Place { file: NO_FILE.to_owned(), line: 0, column: 0 };
+            let metadata = Metadata { name, labels: BTreeMap::new(), annotations: BTreeMap::new() };
+            (metadata, spec(remains, looked), remains.container.as_ref().map(|_| place))
+        }
+    };
+    Record {
+        object: remains.object.clone(),
+        uid,
+        created_at: now(),
+        generation,
+        metadata,
+        spec,
+        source,
+        memory: memory(remains, looked, wish),
+    }
+}
+
+fn memory(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Memory {
+    let c = remains.container.as_ref();
+    let env = |key: &str| c.and_then(|c| c.env.get(key)).filter(|v| !v.is_empty()).cloned();
+    let ever_ready = looked.major.is_some() || !looked.sure;
+    let init_database = if ever_ready { env("POSTGRES_DB") } else { None };
+    let image = c.zip(wish).filter(|(c, _)| looked.wanted_image.as_ref() == Some(&c.image_id));
+    let up = |c: &SeenContainer| {
+        matches!(c.state, ContainerState::Running | ContainerState::Paused | ContainerState::Restarting)
+    };
+    Memory {
+        port: c.and_then(|c| c.port_bindings.first()).map(|p| p.host),
+        image: image.map(|(c, w)| PinnedImage { reference: w.checked.image.clone(), id: c.image_id.clone() }),
+        data_major: looked.major,
+        init_username: if ever_ready { env("POSTGRES_USER") } else { None },
+        // Made by initdb, so it was there: never made again, empty, behind the user's back.
+        seen_databases: init_database.clone().into_iter().collect(),
+        init_database,
+        ever_ready,
+        password_generation: u64::from(ever_ready),
+        password_rotated_at: if ever_ready { now() } else { String::new() },
+        hardening_level: c.map_or(0, hardening_level),
+        // Only a stop on purpose takes the restart policy away first.
+        stopped_by_operation: c
+            .is_some_and(|c| !up(c) && !c.started_at.is_empty() && c.restart_policy == "no")
+            && wish.is_none_or(|w| !w.checked.stopped),
+        ..Memory::default()
+    }
+}
+
+/// The level that a container was made with; see `desired::hardening`.
+fn hardening_level(c: &SeenContainer) -> u8 {
+    let dropped = c.cap_drop.iter().any(|cap| cap == "ALL");
+    match (dropped, c.cap_add.iter().any(|cap| cap == "DAC_OVERRIDE")) {
+        (false, _) => 2,
+        (true, true) => 1,
+        (true, false) => 0,
+    }
+}
+
+/// The least that keeps an object without a manifest as it is.
+fn spec(remains: &Remains, looked: &Looked) -> Value {
+    let mut spec = json!({"deletionPolicy": "Retain"});
+    let mut put = |key: &str, value: Value| spec[key] = value;
+    match (looked.tags.first(), looked.major) {
+        (Some(tag), _) => put("image", json!(tag)),
+        (None, Some(major)) => put("version", json!(major.to_string())),
+        (None, None) => put("version", json!("18")),
+    }
+    if let Some(c) = &remains.container {
+        let text = |key: &str| c.env.get(key).filter(|v| !v.is_empty());
+        if let Some(username) = text("POSTGRES_USER") {
+            put("username", json!(username));
+        }
+        if let Some(database) = text("POSTGRES_DB") {
+            put("database", json!(database));
+        }
+        put("port", if c.port_bindings.is_empty() { json!("none") } else { json!("auto") });
+        let mut resources = json!({});
+        if let Some(memory) = c.caps.memory {
+            resources["memory"] = json!(memory.to_string());
+        }
+        if let Some(swap) = c.caps.swap.filter(|s| s.0 > 0) {
+            resources["swap"] = json!(swap.to_string());
+        }
+        if let Some(cpus) = c.caps.cpus {
+            resources["cpus"] = json!(cpus.to_string());
+        }
+        put("resources", resources);
+    }
+    spec
+}
+
+#[cfg(test)]
+#[path = "recover_tests.rs"]
+mod tests;

@@ -1,0 +1,168 @@
+//! Parameters reach a running server; what PostgreSQL refuses is said in its words and hurts nothing.
+
+use crate::harness::{Sea, condition, postgres, text};
+use serde_json::Value;
+
+fn server_start(sea: &Sea, name: &str) -> String {
+    sea.sql(name, "SELECT pg_postmaster_start_time()")
+}
+
+fn container(status: &Value) -> (Value, Value) {
+    (status["container"]["id"].clone(), status["container"]["startedAt"].clone())
+}
+
+#[test]
+fn a_reload_is_enough_where_postgresql_allows_it() {
+    let sea = Sea::start();
+    let spec = |parameters: &str| format!("{{version: '17', parameters: {{{parameters}}}}}");
+    sea.postgres("a", &spec("work_mem: 16MB, app.tenant: acme, pg_stat_statements.track: all"));
+    let before = sea.ready("a");
+    let started = server_start(&sea, "a");
+    assert_eq!(sea.sql("a", "SHOW work_mem"), "16MB");
+    assert_eq!(sea.sql("a", "SHOW app.tenant"), "acme");
+    assert_eq!(sea.sql("a", "SHOW pg_stat_statements.track"), "all");
+
+    let tricky = "log_line_prefix: \"it's \\\\ %m \", search_path: '\"$user\", public, shop', jit: off, Random_Page_Cost: 1.1";
+    sea.postgres("a", &spec(tricky));
+    let after = sea.ready("a");
+    assert_eq!(sea.sql("a", "SHOW log_line_prefix"), "it's \\ %m");
+    assert_eq!(sea.sql("a", "SHOW search_path"), "\"$user\", public, shop");
+    assert_eq!(sea.sql("a", "SHOW jit"), "off");
+    assert_eq!(sea.sql("a", "SHOW random_page_cost"), "1.1");
+    // Removed from the manifest: back to the default.
+    assert_eq!(sea.sql("a", "SHOW work_mem"), "4MB");
+    assert_eq!(sea.sql("a", "SELECT current_setting('app.tenant', true)"), "");
+    assert_eq!(container(&before), container(&after));
+    assert_eq!(server_start(&sea, "a"), started);
+    sea.event("ParametersReloaded", "spec.parameters changed");
+}
+
+#[test]
+fn what_needs_a_restart_gets_one_or_waits_as_the_manifest_says() {
+    let sea = Sea::start();
+    sea.postgres("auto", "{version: '18'}");
+    sea.postgres("manual", "{version: '18', restartPolicy: Manual}");
+    let (auto, manual) = (sea.ready("auto"), sea.ready("manual"));
+
+    sea.postgres("auto", "{version: '18', parameters: {max_connections: 50, max_wal_senders: 7}}");
+    let after = sea.until("auto", "restarted", |s| {
+        condition(s, "Ready").0 == "True"
+            && condition(s, "Progressing").0 == "False"
+            && s["container"]["startedAt"] != auto["container"]["startedAt"]
+    });
+    assert_eq!(after["container"]["id"], auto["container"]["id"]);
+    assert_eq!(sea.sql("auto", "SHOW max_connections"), "50");
+    assert_eq!(sea.sql("auto", "SHOW max_wal_senders"), "7");
+    assert_eq!(condition(&after, "PendingRestart").0, "False");
+    sea.event("ServerRestarted", "max_connections, max_wal_senders changed and need a restart");
+
+    sea.postgres(
+        "manual",
+        "{version: '18', restartPolicy: Manual, parameters: {max_connections: 60, work_mem: 9MB}}",
+    );
+    let words = sea.until_condition("manual", "PendingRestart", "True", "ParametersChanged");
+    assert!(words.contains("max_connections") && !words.contains("work_mem"), "{words}");
+    assert!(words.contains("seawall restart postgres/manual"), "{words}");
+    let status = sea.status("manual");
+    assert_eq!(condition(&status, "Ready").0, "True");
+    assert_eq!(container(&status), container(&manual));
+    assert_eq!(sea.sql("manual", "SHOW work_mem"), "9MB", "what can be reloaded does not wait");
+    assert_eq!(sea.sql("manual", "SHOW max_connections"), "100");
+
+    sea.ok(&["restart", "postgres/manual"]);
+    sea.until("manual", "without a pending restart", |s| {
+        condition(s, "PendingRestart").0 == "False"
+            && condition(s, "Ready").0 == "True"
+            && s["container"]["id"] == manual["container"]["id"]
+    });
+    assert_eq!(sea.sql("manual", "SHOW max_connections"), "60");
+    // Once: the one that was restarted before was not restarted again.
+    assert_eq!(container(&sea.status("auto")), container(&after));
+}
+
+#[test]
+fn what_would_hurt_is_a_problem_at_its_place_before_anything_happens() {
+    let sea = Sea::new();
+    sea.write(
+        "bad.yaml",
+        &postgres("bad", "{version: '18', parameters: {fsync: off, port: 1, data_directory: /x}}"),
+    );
+    let output = sea.cli(&["validate", sea.manifests.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output);
+    for needle in [
+        "bad.yaml:4:",
+        "spec.parameters.fsync: fsync cannot be set: off means that a crash can destroy the database",
+        "spec.parameters.port: port cannot be set",
+        "spec.parameters.data_directory: data_directory cannot be set: the data lies in the volume",
+    ] {
+        assert!(said.contains(needle), "{needle}: {said}");
+    }
+}
+
+#[test]
+fn a_value_that_only_the_server_can_judge_is_reported_in_its_words() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18', parameters: {work_mem: 8MB}}");
+    // Wrong from the very beginning: there is no older file to go back to.
+    sea.postgres("born-wrong", "{version: '17', parameters: {work_mem: lots}}");
+    let before = sea.ready("a");
+
+    sea.postgres("a", "{version: '18', parameters: {work_mem: 16ZB, maintenance_work_mem: 32MB}}");
+    let words = sea.until_condition("a", "Degraded", "True", "ParameterRejected");
+    assert!(words.contains("invalid value for parameter \"work_mem\": \"16ZB\""), "{words}");
+    let status = sea.status("a");
+    assert_eq!(condition(&status, "Ready").0, "True");
+    assert_eq!(container(&status), container(&before));
+    assert_eq!(sea.sql("a", "SHOW work_mem"), "8MB");
+
+    // The refused file does not come in by the back door of a restart.
+    sea.ok(&["restart", "postgres/a"]);
+    sea.until("a", "restarted", |s| {
+        condition(s, "Ready").0 == "True" && s["container"]["startedAt"] != before["container"]["startedAt"]
+    });
+    sea.docker(&["kill", &sea.container("a")]);
+    sea.event("ContainerStarted", "killed");
+    sea.ready("a");
+    assert_eq!(sea.sql("a", "SHOW work_mem"), "8MB");
+    assert_eq!(sea.condition("a", "Degraded").1, "ParameterRejected");
+
+    sea.postgres("a", "{version: '18', parameters: {no_such_parameter: 1}}");
+    let words = sea.until_condition("a", "Degraded", "True", "ParameterRejected");
+    assert!(words.contains("unrecognized configuration parameter \"no_such_parameter\""), "{words}");
+
+    sea.postgres("a", "{version: '18', parameters: {work_mem: 12MB}}");
+    let status = sea.ready("a");
+    assert_ne!(condition(&status, "Degraded").0, "True");
+    assert_eq!(sea.sql("a", "SHOW work_mem"), "12MB");
+
+    let status = sea.until("born-wrong", "not Ready in the server's words", |s| {
+        let (_, reason, words) = condition(s, "Ready");
+        reason == "CrashLoop" && words.contains("invalid value for parameter \"work_mem\": \"lots\"")
+    });
+    assert_eq!(condition(&status, "Ready").0, "False");
+    sea.postgres("born-wrong", "{version: '17', parameters: {work_mem: 5MB}}");
+    sea.ready("born-wrong");
+    assert_eq!(sea.sql("born-wrong", "SHOW work_mem"), "5MB");
+}
+
+#[test]
+fn a_server_that_does_not_start_with_new_parameters_goes_back_to_those_that_worked() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18', parameters: {work_mem: 8MB}}");
+    let before = sea.ready("a");
+    sea.sql("a", "CREATE TABLE kept AS SELECT 42 AS answer");
+
+    sea.postgres("a", "{version: '18', parameters: {work_mem: 9MB, shared_preload_libraries: nosuch}}");
+    let words = sea.until_condition("a", "Degraded", "True", "ParameterRejected");
+    assert!(words.contains("could not access file \"nosuch\""), "{words}");
+    let status = sea.until("a", "Ready with the old parameters", |s| condition(s, "Ready").0 == "True");
+    assert_eq!(status["container"]["id"], before["container"]["id"]);
+    assert_eq!(sea.sql("a", "SELECT current_setting('work_mem') || answer FROM kept"), "8MB42");
+    sea.event("ParametersRestored", "does not start with the new parameters");
+
+    sea.postgres("a", "{version: '18', parameters: {work_mem: 9MB}}");
+    let status = sea.ready("a");
+    assert_ne!(condition(&status, "Degraded").0, "True");
+    assert_eq!(sea.sql("a", "SHOW work_mem"), "9MB");
+}

@@ -1,0 +1,222 @@
+//! A lost or damaged store is rebuilt from what the engine still has: same data, same ports, new passwords.
+
+use crate::harness::{CATALOG, Sea, condition, postgres, text};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// What `recover` says; `words` confirms.
+fn recover(sea: &Sea, words: Option<&str>) -> std::process::Output {
+    let mut command = sea.command();
+    command.args(["recover", "--manifests"]).arg(&sea.manifests);
+    if let Some(words) = words {
+        command.args(["--confirm", words]);
+    }
+    command.output().unwrap()
+}
+
+/// Shows first, then confirms; returns what was shown.
+fn recovered(sea: &Sea) -> String {
+    let shown = recover(sea, None);
+    assert_eq!(shown.status.code(), Some(1), "{}", text(&shown));
+    let shown = text(&shown);
+    let words = shown.split_once("recover --confirm ").expect(&shown).1.split_whitespace().next().unwrap();
+    let wrong = recover(sea, Some(&format!("{words}x")));
+    assert_eq!(wrong.status.code(), Some(1), "{}", text(&wrong));
+    let done = recover(sea, Some(words));
+    assert!(done.status.success(), "{}", text(&done));
+    shown
+}
+
+fn aside(sea: &Sea) -> Vec<PathBuf> {
+    let entries = fs::read_dir(&sea.data).unwrap().map(|e| e.unwrap().path());
+    entries.filter(|p| p.file_name().unwrap().to_string_lossy().starts_with("store.damaged-")).collect()
+}
+
+fn login(port: u16, user: &str, database: &str, password: &str) -> bool {
+    let url = format!("postgresql://{user}:{password}@127.0.0.1:{port}/{database}");
+    Command::new("psql").args([&url, "-X", "-c", "SELECT 1"]).output().unwrap().status.success()
+}
+
+#[test]
+fn a_lost_store_is_rebuilt_with_data_ports_and_new_passwords() {
+    let mut sea = Sea::start();
+    let spec = "{version: '18', database: shop, username: owner, resources: {memory: 256Mi}}";
+    sea.postgres("a", spec);
+    sea.postgres("b", "{version: '17'}");
+    sea.postgres("kept", "{version: '18', username: keeper, database: hoard}");
+    for name in ["a", "b", "kept"] {
+        sea.ready(name);
+        sea.sql(name, &format!("CREATE TABLE t AS SELECT '{name}' AS v"));
+    }
+    let (port_a, port_b) = (sea.host_port("a"), sea.host_port("b"));
+    let (old_a, old_b, old_kept) = (sea.password("a"), sea.password("b"), sea.password("kept"));
+    let container_a = sea.inspect("a")["Id"].clone();
+    let uid = sea.object("a")["metadata"]["uid"].clone();
+    sea.ok(&["stop", "postgres/b"]);
+    sea.until("b", "stopped", |_| sea.inspect("b")["State"]["Status"] == "exited");
+    sea.remove("kept.yaml");
+    sea.until("kept", "retained", |_| sea.containers().len() == 2);
+
+    let running = recover(&sea, None);
+    assert!(text(&running).contains(&format!("process {}", sea.pid())), "{}", text(&running));
+    sea.stop();
+    fs::remove_dir_all(&sea.data).unwrap();
+
+    // A start notices that the containers belong to another store, and names the way out.
+    let refused = sea.command().args(["run", "--once", "--manifests"]).arg(&sea.manifests).output().unwrap();
+    assert!(text(&refused).contains("seawall recover"), "{}", text(&refused));
+
+    let shown = recovered(&sea);
+    for part in [
+        format!("postgres/a: container {} (running, port {port_a})", sea.container("a")),
+        format!("postgres/b: container {} (stopped, port {port_b})", sea.container("b")),
+        format!("postgres/kept: volume {}, no manifest", sea.volume("kept")),
+        "new password".to_owned(),
+    ] {
+        assert!(shown.contains(&part), "{part}: {shown}");
+    }
+
+    sea.run();
+    let status = sea.ready("a");
+    assert_eq!(status["container"]["id"], container_a, "the server went on running");
+    assert_eq!(sea.object("a")["metadata"]["uid"], uid);
+    assert_eq!(sea.host_port("a"), port_a);
+    assert_eq!(sea.sql("a", "SELECT v FROM t"), "a");
+    let new_a = sea.password("a");
+    assert_ne!(new_a, old_a);
+    assert!(login(port_a, "owner", "shop", &new_a));
+    assert!(!login(port_a, "owner", "shop", &old_a), "the old password still works");
+    let events = sea.ok(&["events"]);
+    for reason in ["StoreRecovered", "Recovered", "PasswordReset"] {
+        assert!(events.contains(reason), "{reason}: {events}");
+    }
+    assert!(!events.contains(&new_a) && !shown.contains(&new_a));
+
+    assert_eq!(sea.inspect("b")["State"]["Status"], "exited", "stopped on purpose stays stopped");
+    sea.ok(&["start", "postgres/b"]);
+    sea.ready("b");
+    assert_eq!(sea.host_port("b"), port_b);
+    assert_eq!(sea.sql("b", "SELECT v FROM t"), "b");
+    assert!(!login(port_b, "postgres", "app", &old_b));
+
+    // The retained volume: back with its manifest, on the same data.
+    sea.write("kept.yaml", &postgres("kept", "{version: '18', username: keeper, database: hoard}"));
+    sea.until("kept", "Ready", |s| condition(s, "Ready").0 == "True");
+    assert_eq!(sea.sql("kept", "SELECT v FROM t"), "kept");
+    assert!(!login(sea.host_port("kept"), "keeper", "hoard", &old_kept));
+    assert_eq!(sea.volumes().len(), 3);
+    assert_eq!(sea.containers().len(), 3, "no throw-away container is left");
+}
+
+#[test]
+fn a_damaged_store_is_kept_aside_and_rebuilt() {
+    let mut sea = Sea::start();
+    sea.postgres("a", "{version: '18'}");
+    sea.ready("a");
+    sea.sql("a", "CREATE TABLE t AS SELECT 7 AS v");
+    let (port, old, store) = (sea.host_port("a"), sea.password("a"), store_of(&sea));
+    sea.stop();
+    let db = sea.data.join("store/db");
+    let bytes = fs::read(&db).unwrap();
+    fs::write(&db, vec![0x5a; bytes.len()]).unwrap();
+    let refused = sea.command().args(["run", "--once", "--manifests"]).arg(&sea.manifests).output().unwrap();
+    let refused = text(&refused);
+    assert!(refused.contains("damaged") && refused.contains("seawall recover"), "{refused}");
+
+    let shown = recovered(&sea);
+    assert!(shown.contains("damaged"), "{shown}");
+    let kept = aside(&sea);
+    assert_eq!(kept.len(), 1);
+    assert_eq!(fs::read(kept[0].join("store/db")).unwrap(), vec![0x5a; bytes.len()]);
+
+    sea.run();
+    sea.ready("a");
+    assert_eq!((sea.host_port("a"), store_of(&sea)), (port, store));
+    assert_eq!(sea.sql("a", "SELECT v FROM t"), "7");
+    assert!(!login(port, "postgres", "app", &old));
+    // Nothing is wrong any more: nothing to recover, and nothing is touched.
+    sea.stop();
+    let again = text(&recover(&sea, None));
+    assert!(again.contains("nothing to recover"), "{again}");
+    assert_eq!(aside(&sea).len(), 1);
+}
+
+#[test]
+fn with_the_key_file_lost_records_stay_and_passwords_are_made_anew() {
+    let mut sea = Sea::start();
+    sea.postgres("a", "{version: '18'}");
+    sea.ready("a");
+    sea.sql("a", "CREATE TABLE t AS SELECT 7 AS v");
+    let (port, old) = (sea.host_port("a"), sea.password("a"));
+    sea.stop();
+    fs::remove_file(sea.data.join("encryption_key")).unwrap();
+    let refused = sea.command().args(["run", "--once", "--manifests"]).arg(&sea.manifests).output().unwrap();
+    assert!(text(&refused).contains("recover"), "{}", text(&refused));
+    assert!(!sea.data.join("encryption_key").exists(), "a new key was made silently");
+
+    let shown = recovered(&sea);
+    assert!(shown.contains("make a new key file"), "{shown}");
+    sea.run();
+    sea.ready("a");
+    assert_eq!(sea.sql("a", "SELECT v FROM t"), "7");
+    assert!(!login(port, "postgres", "app", &old));
+    let events = sea.ok(&["events", "postgres/a"]);
+    assert!(events.contains("Created") && events.contains("Recovered"), "the old events stay: {events}");
+}
+
+#[test]
+fn recover_refuses_what_it_cannot_know() {
+    let mut sea = Sea::start();
+    let nothing = Sea::new();
+    let said = text(&recover(&nothing, None));
+    assert!(said.contains("no container and no volume"), "{said}");
+    sea.postgres("a", "{version: '18'}");
+    sea.ready("a");
+    sea.stop();
+    fs::remove_dir_all(&sea.data).unwrap();
+    sea.write("a.yaml", &postgres("a", "{version: '18', nonsense: 1}"));
+    let shown = text(&recover(&sea, None));
+    assert!(shown.contains("correct its manifest first"), "{shown}");
+    let words = shown.split_once("recover --confirm ").unwrap().1.split_whitespace().next().unwrap();
+    let said = recover(&sea, Some(words));
+    assert_eq!(said.status.code(), Some(1));
+    assert!(text(&said).contains("nonsense"), "{}", text(&said));
+    assert!(!sea.data.join("store").exists());
+
+    // Containers of two stores under one installation: each is named with its own words.
+    let volume = format!("{}-postgres-other-data", sea.installation);
+    let label = |key: &str, value: &str| format!("seawall.dev/{key}={value}");
+    let labels = [
+        label("installation", &sea.installation),
+        label("store", "00000000000000aa"),
+        label("kind", "Postgres"),
+        label("name", "other"),
+    ];
+    let mut arguments = vec!["volume", "create"];
+    for l in &labels {
+        arguments.extend(["--label", l]);
+    }
+    arguments.push(&volume);
+    sea.docker(&arguments);
+    let shown = text(&recover(&sea, None));
+    assert_eq!(shown.matches("recover --confirm recover-").count(), 2, "{shown}");
+    assert!(shown.contains("take over store id 00000000000000aa"), "{shown}");
+
+    // Without manifests nothing is taken for removed: the prune guard and its words come first.
+    fs::remove_file(sea.manifests.join("a.yaml")).unwrap();
+    sea.docker(&["volume", "rm", &volume]);
+    fs::remove_file(sea.manifests.join("catalog.yaml")).unwrap();
+    let shown = recovered(&sea);
+    assert!(shown.contains("it has no manifests"), "{shown}");
+    sea.run();
+    sea.until("a", "guarded", |_| sea.ok(&["prune"]).contains("postgres/a"));
+    assert_eq!(sea.inspect("a")["State"]["Running"], true);
+    sea.write("catalog.yaml", CATALOG);
+    sea.write("a.yaml", &postgres("a", "{version: '18'}"));
+    sea.ready("a");
+}
+
+fn store_of(sea: &Sea) -> String {
+    fs::read_to_string(sea.data.join("store.id")).unwrap().split(' ').next().unwrap().to_owned()
+}

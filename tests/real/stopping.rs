@@ -1,0 +1,110 @@
+//! Stopped by manifest or by hand: a fast, clean shutdown that nothing but the user undoes.
+
+use crate::harness::{PATIENCE, Sea, condition};
+
+/// Stopped cleanly, by exit code, by PostgreSQL's own log, and for the engine too.
+fn cleanly_stopped(sea: &Sea, name: &str) {
+    let words = sea.until_condition(name, "Ready", "False", "Stopped");
+    assert!(words.contains("clean shutdown (exit code 0)") && !words.contains("NOT"), "{words}");
+    let inspect = sea.inspect(name);
+    assert_eq!(inspect["State"]["Status"], "exited");
+    assert_eq!(inspect["State"]["ExitCode"], 0);
+    assert_eq!(
+        inspect["HostConfig"]["RestartPolicy"]["Name"], "no",
+        "a restart of the engine would start it"
+    );
+    let log = sea.ok(&["logs", &format!("postgres/{name}"), "--tail", "5"]);
+    assert!(log.contains("database system is shut down"), "{log}");
+    let all = sea.ok(&["logs", &format!("postgres/{name}")]);
+    assert!(all.contains("received fast shutdown request"), "{all}");
+}
+
+#[test]
+fn stopped_in_the_manifest_is_a_clean_shutdown_and_the_same_container_starts_again() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18'}");
+    sea.postgres("unborn", "{version: '17', stopped: true}");
+    let before = sea.ready("a");
+    sea.sql("a", "CREATE TABLE kept AS SELECT 1 AS x");
+    // An open session must not hold the shutdown up.
+    let url = sea.ok(&["connection", "postgres/a", "--reveal", "-o", "url"]);
+    let mut session = std::process::Command::new("psql")
+        .args([url.trim(), "-X", "-c", "SELECT pg_sleep(600)"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    sea.postgres("a", "{version: '18', stopped: true}");
+    cleanly_stopped(&sea, "a");
+    session.wait().unwrap();
+    // Nothing is left to do.
+    sea.until("a", "settled", |s| condition(s, "Progressing").0 == "False");
+    let stopped = sea.status("a");
+    assert_eq!(stopped["container"]["id"], before["container"]["id"]);
+    assert_eq!(stopped["container"]["exitCode"], 0);
+    assert!(!sea.ok(&["events"]).contains("UncleanShutdown"));
+    let row = sea.ok(&["get", "postgres/a"]);
+    assert!(row.contains("Stopped"), "{row}");
+    // Somebody starts it by hand: it is stopped again.
+    sea.docker(&["start", &sea.container("a")]);
+    sea.until("a", "stopped again", |s| {
+        condition(s, "Ready").1 == "Stopped"
+            && s["container"]["startedAt"] != stopped["container"]["startedAt"]
+    });
+    sea.until("a", "settled", |s| condition(s, "Progressing").0 == "False");
+    let inspect = sea.inspect("a");
+    assert_eq!(
+        (&inspect["State"]["Status"], &inspect["HostConfig"]["RestartPolicy"]["Name"]),
+        (&"exited".into(), &"no".into())
+    );
+
+    sea.postgres("a", "{version: '18', stopped: false}");
+    let after = sea.ready("a");
+    assert_eq!(after["container"]["id"], before["container"]["id"]);
+    assert_eq!(sea.inspect("a")["HostConfig"]["RestartPolicy"]["Name"], "always");
+    assert_eq!(sea.sql("a", "SELECT x FROM kept"), "1");
+
+    // Stopped from the beginning: nothing was made for it.
+    let words = sea.until_condition("unborn", "Ready", "False", "Stopped");
+    assert!(words.contains("there is no container"), "{words}");
+    assert_eq!(sea.containers(), [sea.container("a")]);
+    sea.postgres("unborn", "{version: '17'}");
+    sea.ready("unborn");
+}
+
+#[test]
+fn stop_start_and_restart_by_hand_say_what_to_commit() {
+    let mut sea = Sea::start();
+    sea.postgres("a", "{version: '18'}");
+    let first = sea.ready("a");
+    let said = sea.ok(&["stop", "postgres/a"]);
+    assert!(said.contains("stopped: true") && said.contains("a.yaml"), "{said}");
+    cleanly_stopped(&sea, "a");
+    let refused = sea.cli(&["restart", "postgres/a"]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("seawall start postgres/a"), "{refused:?}");
+    // It holds over a restart of the operator.
+    sea.stop();
+    sea.run();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while sea.ok(&["version"]).contains("none answers") {
+        assert!(std::time::Instant::now() < deadline, "{}", sea.log());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    sea.until_condition("a", "Ready", "False", "Stopped");
+    assert_eq!(sea.inspect("a")["State"]["Status"], "exited");
+    sea.ok(&["start", "postgres/a"]);
+    let second = sea.ready("a");
+    assert_eq!(first["container"]["id"], second["container"]["id"]);
+    sea.ok(&["restart", "postgres/a"]);
+    let third = sea.until("a", "restarted", |s| {
+        condition(s, "Ready").0 == "True" && s["container"]["startedAt"] != second["container"]["startedAt"]
+    });
+    assert_eq!(first["container"]["id"], third["container"]["id"]);
+    sea.event("ServerRestarted", "asked for by `seawall restart`");
+
+    sea.postgres("a", "{version: '18', stopped: true}");
+    cleanly_stopped(&sea, "a");
+    let refused = sea.cli(&["start", "postgres/a"]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("stopped: false"), "{refused:?}");
+}
