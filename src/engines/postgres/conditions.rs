@@ -194,7 +194,9 @@ fn proven(subject: &Subject<'_>, world: &World) -> Option<Finding> {
     }
     let message = format!(
         "logged in as {} over the network to PostgreSQL {}; data_directory {} lies in volume {volume}",
-        subject.spec.username, facts.version, facts.data_directory
+        subject.memory.init_username.as_ref().unwrap_or(&subject.spec.username),
+        facts.version,
+        facts.data_directory
     );
     Some(Finding::new(C::Ready, Truth::True, "LoginSucceeded", message))
 }
@@ -218,6 +220,12 @@ fn progressing(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outl
             "Reconciling",
             format!("{}: {}{more}", step.action, step.cause),
         );
+    }
+    if !plan.blocked.is_empty() {
+        return Finding::new(C::Progressing, Truth::False, "Blocked", "what is left to do needs the user");
+    }
+    if !plan.steps.is_empty() {
+        return Finding::new(C::Progressing, Truth::False, "Paused", "what is left to do is held back");
     }
     Finding::new(C::Progressing, Truth::False, "Settled", "nothing to do")
 }

@@ -266,9 +266,22 @@ async fn look_into(
 async fn contents(tools: &Tools, image: &SeenImage) -> Result<Contents, DockerError> {
     let ask_version = facts::major_of_env(image).is_none();
     let probe = probe_container(tools, &image.id, ask_version);
-    let id = tools.docker.create(&probe).await?;
+    tools.set_probing(&probe.name, true);
+    let contents = contents_by(tools, &probe, ask_version).await;
+    // A labelled container that could not be removed now, or that a cut call made, is a left-over for
+    // the next sweep or start.
+    tools.set_probing(&probe.name, false);
+    contents
+}
+
+async fn contents_by(
+    tools: &Tools,
+    probe: &DesiredContainer,
+    ask_version: bool,
+) -> Result<Contents, DockerError> {
+    let id = tools.docker.create(probe).await?;
     let read = read_contents(tools, &id, ask_version).await;
-    // Also after a failure. A crash in between leaves a labelled container for the next start to sweep.
+    // Also after a failure.
     let removed = tools.docker.remove(&id).await;
     let contents = read?;
     removed?;

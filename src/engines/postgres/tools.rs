@@ -8,7 +8,7 @@ use crate::docker::Docker;
 use crate::engines::ports::PortBook;
 use crate::secrets::{SealError, Sealed, Sealer, Secret};
 use crate::store::{Change, Store, StoreError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How the operator reaches a database.
@@ -37,6 +37,8 @@ pub struct Tools {
     pub(super) network_gate: tokio::sync::Mutex<()>,
     /// Opened passwords, so that a probe does not read and open the record each time.
     passwords: Mutex<BTreeMap<ObjectRef, Secret>>,
+    /// Names of the containers that look into images right now.
+    probing: Mutex<BTreeSet<String>>,
 }
 
 /// Why a password is not there.
@@ -84,6 +86,7 @@ impl Tools {
             network: Mutex::default(),
             network_gate: tokio::sync::Mutex::default(),
             passwords: Mutex::default(),
+            probing: Mutex::default(),
         }
     }
 
@@ -122,6 +125,21 @@ impl Tools {
         self.drop_session(object);
         lock(&self.passwords).remove(object);
         self.ports.release(object);
+    }
+
+    pub(super) fn set_probing(&self, container: &str, now: bool) {
+        let mut probing = lock(&self.probing);
+        if now {
+            probing.insert(container.to_owned());
+        } else {
+            probing.remove(container);
+        }
+    }
+
+    /// Whether a container that looks into an image is in use; others are left-overs.
+    #[must_use]
+    pub fn is_probing(&self, container: &str) -> bool {
+        lock(&self.probing).contains(container)
     }
 
     pub(super) fn image_facts(&self, id: &str) -> Option<Result<ImageFacts, Unfit>> {
