@@ -43,6 +43,9 @@ pub enum OfflineError {
     /// The store is held by a process.
     #[error("the store is in use by process {pid}")]
     Locked { pid: String },
+    /// Nothing was ever run here.
+    #[error(transparent)]
+    NoStore(ApiError),
     #[error(transparent)]
     Other(#[from] ApiError),
 }
@@ -59,6 +62,12 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// `Locked` while another process holds the store; `Other` when there is none or it is damaged.
     async fn offline(&self, settings: &Settings) -> Result<Arc<dyn Api>, OfflineError>;
+
+    /// The API over an empty store that is nowhere on disk: to plan before the first run.
+    ///
+    /// # Errors
+    /// When the engine's address is not understood.
+    fn new_installation(&self, settings: &Settings) -> Result<Arc<dyn Api>, ApiError>;
 
     /// # Errors
     /// When the directory itself cannot be read; what is wrong in it are problems.

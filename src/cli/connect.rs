@@ -32,11 +32,24 @@ pub async fn connect(context: &Context) -> Result<Connected, Failure> {
         }
         match context.backend.offline(&context.settings).await {
             Ok(api) => return Ok(Connected { api, live: false }),
-            Err(OfflineError::Other(error)) => return Err(error.into()),
+            Err(OfflineError::Other(error) | OfflineError::NoStore(error)) => return Err(error.into()),
             Err(OfflineError::Locked { .. }) if Instant::now() < until => tokio::time::sleep(AGAIN).await,
             Err(OfflineError::Locked { pid }) => return Err(locked(context, &pid).into()),
         }
     }
+}
+
+/// As [`connect`]; where nothing was ever run, an installation that starts from nothing.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_or_new(context: &Context) -> Result<Connected, Failure> {
+    if operator(context).await.is_none()
+        && let Err(OfflineError::NoStore(_)) = context.backend.offline(&context.settings).await
+    {
+        return Ok(Connected { api: context.backend.new_installation(&context.settings)?, live: false });
+    }
+    connect(context).await
 }
 
 /// The running operator, if one answers.

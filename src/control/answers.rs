@@ -11,6 +11,7 @@ use crate::core::condition::{ConditionType, Truth, find};
 use crate::core::event::{Event, Note};
 use crate::core::names::{API_VERSION, Kind, ObjectRef};
 use crate::core::plan::PlanView;
+use crate::core::problem::{Place, Problem};
 use crate::core::resource::DeletionPolicy;
 use crate::engines::postgres::check::Checked;
 use crate::engines::postgres::desired::PORT;
@@ -113,9 +114,15 @@ impl Api for Operator {
     async fn objects(&self) -> Result<ObjectList> {
         let revision = *self.revision().borrow();
         let state = self.state();
+        let mut problems = state.problems.clone();
+        problems.extend(state.not_taken_over.as_ref().map(|why| {
+            let place = Place { file: self.config.manifests.display().to_string(), ..Place::default() };
+            Problem::new(place, "", format!("changes could not be taken over: {why}"))
+                .nearest("what was in force stays in force; it is tried again every 5 s")
+        }));
         Ok(ObjectList {
             items: state.records.values().map(|r| view(&state, r)).collect(),
-            problems: state.problems.clone(),
+            problems,
             guard: state.guard.as_ref().map(super::guard::Guard::message),
             engine_down: state
                 .engine

@@ -8,23 +8,35 @@ use crate::docker::DockerError;
 use crate::engines::postgres::tools::Reach;
 use crate::engines::postgres::world::{Server, Slot, World};
 
-/// The engine names a container's host after its id, unless it was told otherwise.
-const HOSTNAME: &str = "/etc/hostname";
+/// The engine mounts a file of its own over each container's `/etc/hostname`: its path tells the id,
+/// whatever the host name is.
+const MOUNTS: &str = "/proc/self/mountinfo";
 
 async fn own_container(operator: &Operator) -> Result<Option<SeenContainer>, DockerError> {
-    let name = tokio::fs::read_to_string(HOSTNAME).await.unwrap_or_default();
-    match name.trim() {
-        "" => Ok(None),
-        name => operator.tools.docker.inspect(name).await,
+    let mounts = tokio::fs::read_to_string(MOUNTS).await.unwrap_or_default();
+    match own_id(&mounts) {
+        Some(id) => operator.tools.docker.inspect(id).await,
+        None => Ok(None),
     }
+}
+
+/// `… /var/lib/docker/containers/ID/hostname /etc/hostname …` → `ID`
+fn own_id(mounts: &str) -> Option<&str> {
+    mounts.lines().find_map(|line| {
+        let mut words = line.split(' ').skip(3);
+        let (source, target) = (words.next()?, words.next()?);
+        let id = source.strip_suffix("/hostname")?.rsplit('/').next()?;
+        let is_id = id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit());
+        (target == "/etc/hostname" && is_id).then_some(id)
+    })
 }
 
 /// Says at the start what would otherwise look like databases that never answer.
 pub(super) async fn check(operator: &Operator) {
     if operator.config.reach == Reach::Network && matches!(own_container(operator).await, Ok(None)) {
         tracing::warn!(
-            "this process reaches databases over the network {0}, but its own container is not found by its host name; \
-             run it without --hostname, or attach it by hand: docker network connect {0} CONTAINER",
+            "this process reaches databases over the network {0}, but it does not find its own container; \
+             attach it by hand once the network is there: docker network connect {0} CONTAINER",
             operator.config.installation.network()
         );
     }
@@ -53,4 +65,23 @@ pub(super) async fn attach(operator: &Operator, world: &World) {
 
 fn attached(own: &SeenContainer, network: &str) -> bool {
     own.networks.values().any(|endpoint| endpoint.network_id == network)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_id;
+
+    #[test]
+    fn a_container_finds_its_own_id_among_its_mounts() {
+        let id = "e3ebb2a469eed6fb7b885121a05d6c618e99e99d10af4ed0fb3ddd9af9dd5037";
+        let root = "700 650 0:60 / / ro,relatime - overlay overlay rw\n";
+        let hosts = format!("701 700 8:1 /docker/containers/{id}/hosts /etc/hosts rw - ext4 /dev/a rw\n");
+        let hostname =
+            format!("702 700 8:1 /docker/containers/{id}/hostname /etc/hostname rw - ext4 /dev/a rw\n");
+        assert_eq!(own_id(&format!("{root}{hosts}{hostname}")), Some(id));
+        assert_eq!(own_id(&format!("{root}{hosts}")), None);
+        // A host name file that somebody else mounts is not an engine's.
+        assert_eq!(own_id("702 700 8:1 /etc/hostname /etc/hostname rw - ext4 /dev/a rw"), None);
+        assert_eq!(own_id(""), None);
+    }
 }

@@ -106,7 +106,12 @@ async fn watch_manifests(operator: Arc<Operator>, cancel: CancellationToken) {
             () = operator.rescan.notified() => {}
             () = sleep(pause) => {}
         }
-        again = match operator.rescan_manifests().await {
+        let taken = operator.rescan_manifests().await;
+        let trouble = taken.as_ref().err().map(ToString::to_string);
+        if std::mem::replace(&mut operator.state().not_taken_over, trouble.clone()) != trouble {
+            operator.changed();
+        }
+        again = match taken {
             Ok(again) => again,
             Err(error) => {
                 tracing::error!(%error, "manifests could not be taken over");
@@ -180,11 +185,31 @@ fn object_of(operator: &Operator, labels: &BTreeMap<String, String>) -> Option<O
     Some(ObjectRef::new(kind, Name::parse(labels.get(label::NAME)?).ok()?))
 }
 
+/// Something left a name that is ours: what stood in the way of an object may be gone.
+fn enqueue_by_name(operator: &Operator, event: &EngineEvent) {
+    let installation = &operator.config.installation;
+    let is = |name: &str| {
+        let said = [Some(&event.actor), event.attributes.get("name"), event.attributes.get("oldName")];
+        said.into_iter().flatten().any(|s| s.trim_start_matches('/') == name)
+    };
+    for object in operator.postgreses() {
+        if is(&installation.container(&object))
+            || is(&installation.volume(&object))
+            || is(&installation.network())
+        {
+            operator.enqueue(&object, 0);
+        }
+    }
+}
+
 async fn take_event(operator: &Operator, event: &EngineEvent) {
     match event.kind.as_str() {
         "container" => {
             if event.action.starts_with("exec_") || event.action.starts_with("health_status") {
                 return;
+            }
+            if matches!(event.action.as_str(), "destroy" | "rename") {
+                enqueue_by_name(operator, event);
             }
             let Some(object) = object_of(operator, &event.labels) else { return };
             if event.action == "oom" {
@@ -203,6 +228,7 @@ async fn take_event(operator: &Operator, event: &EngineEvent) {
         "network" if matches!(event.action.as_str(), "destroy" | "disconnect" | "connect") => {
             if event.action == "destroy" {
                 operator.tools.remember_network(None);
+                enqueue_by_name(operator, event);
             }
             let Some(container) = event.attributes.get("container") else { return };
             let object = operator
@@ -215,6 +241,7 @@ async fn take_event(operator: &Operator, event: &EngineEvent) {
                 operator.enqueue(&object, 0);
             }
         }
+        "volume" if event.action == "destroy" => enqueue_by_name(operator, event),
         _ => {}
     }
 }
@@ -235,7 +262,8 @@ async fn sweep(operator: Arc<Operator>, cancel: CancellationToken) {
 }
 
 /// One list call for all; what differs from what the last pass left is looked at. With `all`,
-/// everything is: after a reconnect caps may have changed, which the list does not show.
+/// everything is: after a reconnect caps may have changed, which the list does not show. The same for
+/// one that has not been looked at for long.
 async fn sweep_once(operator: &Operator, all: bool) {
     let installation = operator.config.installation.as_str();
     let listed = match operator.tools.docker.list(&[(label::INSTALLATION, installation)]).await {
@@ -252,11 +280,13 @@ async fn sweep_once(operator: &Operator, all: bool) {
         }
         by_name.insert(summary.name.clone(), summary);
     }
+    let clock = operator.clock();
     for object in operator.postgreses() {
         let name = operator.config.installation.container(&object);
         let summary = by_name.get(&name);
         let look = all
             || operator.state().live.get(&object).is_none_or(|live| match (summary, &live.container) {
+                _ if live.look_at <= clock => true,
                 (Some(summary), Some(seen)) => differs(summary, seen),
                 (None, None) => !live.settled,
                 _ => true,

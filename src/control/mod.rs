@@ -3,6 +3,7 @@
 mod answers;
 pub mod api;
 mod attach;
+pub mod crash_point;
 pub mod driver;
 pub mod guard;
 pub mod journal;

@@ -36,11 +36,18 @@ pub struct Times {
     pub sweep: Duration,
     /// Between two proofs that a server still answers.
     pub probe: Duration,
+    /// Each object is looked at as a whole after this long: caps and restart policy do not show in the
+    /// sweep's list, and the event that told of them may be lost.
+    pub look: Duration,
 }
 
 impl Default for Times {
     fn default() -> Self {
-        Self { sweep: Duration::from_secs(30), probe: Duration::from_secs(15) }
+        Self {
+            sweep: Duration::from_secs(30),
+            probe: Duration::from_secs(15),
+            look: Duration::from_secs(600),
+        }
     }
 }
 
@@ -142,6 +149,12 @@ impl Operator {
         self.clock().saturating_add(pause)
     }
 
+    /// When an object that was just looked at is to be looked at again for no other reason.
+    pub(super) fn next_look(&self) -> u64 {
+        let pause = u64::try_from(self.config.times.look.as_millis()).unwrap_or(u64::MAX);
+        self.clock().saturating_add(pause)
+    }
+
     pub fn enqueue(&self, object: &ObjectRef, in_ms: u64) {
         let at = self.clock() + in_ms;
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).add(object.clone(), at);
@@ -229,10 +242,10 @@ impl Operator {
         for note in notes {
             match note.kind {
                 crate::core::event::EventType::Normal => {
-                    tracing::info!(object = %name, reason = note.reason, message = %note.message, "event");
+                    tracing::info!(object = %name, reason = %note.reason, "{}", note.message);
                 }
                 crate::core::event::EventType::Warning => {
-                    tracing::warn!(object = %name, reason = note.reason, message = %note.message, "event");
+                    tracing::warn!(object = %name, reason = %note.reason, "{}", note.message);
                 }
             }
             changes.extend(self.state().journal.add(&name, note, &now));
@@ -365,6 +378,6 @@ fn log_transition(object: &ObjectRef, old: Option<&Status>, new: &Status) {
     if before.as_ref() != Some(&after) {
         let message =
             find(&new.conditions, ConditionType::Ready).map(|c| c.message.clone()).unwrap_or_default();
-        tracing::info!(object = %object, status = %after, message = %message, "status");
+        tracing::info!(object = %object, status = %after, "{after}: {message}");
     }
 }

@@ -1,5 +1,6 @@
 //! One pass for one object: observe, plan, apply one step at a time, look again, say what was seen.
 
+use super::crash_point;
 use super::objects::Record;
 use super::operator::{Operator, now};
 use super::pulls::{Pulled, pull};
@@ -7,6 +8,7 @@ use crate::core::backoff::{STALLED_AFTER, delay_ms};
 use crate::core::condition::{ConditionType, Finding, Truth};
 use crate::core::event::Note;
 use crate::core::names::ObjectRef;
+use crate::core::seen::ContainerState;
 use crate::engines::postgres::act::{ActError, Scene, apply, docker_reason};
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::check::Checked;
@@ -177,7 +179,9 @@ async fn run_steps(
             return StepsEnd::Replan;
         }
         let before = memory.clone();
+        let counted = crash_point::before();
         let applied = apply(scene, &step.action, &mut memory).await;
+        crash_point::after(counted);
         if memory != before {
             // Only what the step itself changed: an operation may have changed the rest meanwhile.
             let after = memory.clone();
@@ -260,18 +264,23 @@ async fn not_seen(operator: &Operator, error: &ObserveError) -> End {
     }
 }
 
-/// A container that runs since another time than we last saw, without us having started it.
+/// The engine counts its own restarts; one more than last seen means that the server died meanwhile.
+/// The count grows before the next start, so that the first look sees it, restarted already or not.
 async fn note_restart(operator: &Operator, object: &ObjectRef, world: &World) {
     let Some(c) = world.container.ours() else { return };
-    let last = operator.live(object, |l| l.container.clone());
-    if let Some(last) = last
-        && last.id == c.id
-        && !last.started_at.is_empty()
-        && last.started_at != c.started_at
-        && c.restart_count > last.restart_count
-    {
-        let words =
-            format!("the container died and the engine restarted it (restart count {})", c.restart_count);
+    let died = operator.live(object, |l| {
+        let last = l.container.as_mut().filter(|last| last.id == c.id)?;
+        let died = c.restart_count > last.restart_count;
+        last.restart_count = c.restart_count;
+        died.then_some(())
+    });
+    if died.is_some() {
+        let code = c.exit_code.filter(|_| c.state == ContainerState::Restarting);
+        let code = code.map(|code| format!(" with exit code {code}")).unwrap_or_default();
+        let words = format!(
+            "the container died{code} and the engine restarts it (restart count {})",
+            c.restart_count
+        );
         operator.note(Some(object), &[Note::warning("ContainerDied", words)]).await;
     }
 }
@@ -346,7 +355,7 @@ async fn rest(
     };
     let nowhere = plan.waiting.iter().any(|w| matches!(w.on, "CrashLoop" | "LoginFailed" | "ServerHung"));
     let pulling = plan.steps.iter().any(|s| matches!(s.action, Action::PullImage(_)));
-    let probe_at = operator.next_probe();
+    let (probe_at, look_at) = (operator.next_probe(), operator.next_look());
     let failures = operator.live(object, |l| {
         l.failures = match (nowhere, pulling) {
             (true, _) => l.failures.saturating_add(1),
@@ -359,6 +368,7 @@ async fn rest(
         l.settled = plan.is_settled();
         l.seen = true;
         l.probe_at = probe_at;
+        l.look_at = look_at;
         l.failures
     });
     let outlook = outlook(operator, object, None, failures);

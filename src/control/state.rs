@@ -35,6 +35,8 @@ pub struct Live {
     pub settled: bool,
     /// Milliseconds of the operator's clock: when to probe again.
     pub probe_at: u64,
+    /// The same clock: the first sweep after this looks at it, even when nothing seems to differ.
+    pub look_at: u64,
     /// A scan that no longer found the manifest; removal needs a second one.
     pub gone_since: Option<u64>,
     /// The last pass's plan, in words.
@@ -62,6 +64,8 @@ pub struct State {
     /// A first scan of the manifests has been read.
     pub scanned: bool,
     pub scan_hash: String,
+    /// Why the manifests as they are now could not be taken over (the disk is full, say).
+    pub not_taken_over: Option<String>,
 }
 
 /// The part of a container that the list call shows too: when it differs, something changed.

@@ -14,9 +14,10 @@ use crate::core::names::{Kind, ObjectRef};
 use crate::docker::{BollardDocker, Docker};
 use crate::engines::postgres::client::Network;
 use crate::engines::postgres::tools::Reach;
+use crate::http::client::Client;
 use crate::http::server::serve;
 use crate::secrets::{Algorithm, Key, Sealer};
-use crate::store::{SledStore, Store, StoreError};
+use crate::store::{MemoryStore, SledStore, Store, StoreError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -24,14 +25,14 @@ use futures_util::stream::BoxStream;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// After SIGTERM: the step in hand may take this long, then it is cut (crash-only makes that safe).
 const LEAVE: Duration = Duration::from_secs(8);
-/// An operator waits this long for the store's lock.
-const LOCK_WAIT: Duration = Duration::from_secs(2);
+/// A command without an operator holds the store at most this long.
+const LOOKING: Duration = Duration::from_secs(10);
 /// `run --once` gives up waiting for objects after this long.
 const ONCE: Duration = Duration::from_secs(300);
 
@@ -66,20 +67,24 @@ fn reach() -> Reach {
 }
 
 async fn open_store(settings: &Settings, read: bool) -> Result<Arc<SledStore>, StoreError> {
-    let until = Instant::now() + LOCK_WAIT;
+    let data = settings.data.clone();
+    let open = move || if read { SledStore::open_read(&data) } else { SledStore::open(&data) };
+    match tokio::task::spawn_blocking(open).await {
+        Ok(opened) => opened.map(Arc::new),
+        Err(error) => Err(StoreError::Write { path: settings.data.clone(), detail: error.to_string() }),
+    }
+}
+
+/// A command that only looks holds the store for a moment, and is waited for; an operator is not.
+async fn open_to_run(settings: &Settings) -> Result<Arc<SledStore>, StoreError> {
+    let until = tokio::time::Instant::now() + LOOKING;
     loop {
-        let data = settings.data.clone();
-        let open = move || if read { SledStore::open_read(&data) } else { SledStore::open(&data) };
-        match tokio::task::spawn_blocking(open).await {
-            // A command that only looks holds the lock for a moment: an operator must not fail over it.
-            Ok(Err(StoreError::Locked { .. })) if !read && Instant::now() < until => {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            Ok(opened) => return opened.map(Arc::new),
-            Err(error) => {
-                return Err(StoreError::Write { path: settings.data.clone(), detail: error.to_string() });
-            }
+        let opened = open_store(settings, false).await;
+        let held = matches!(opened, Err(StoreError::Locked { .. }));
+        if !held || tokio::time::Instant::now() > until || Client::new(&settings.socket()).answers().await {
+            return opened;
         }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -132,7 +137,7 @@ async fn asked_to_leave() -> Result<&'static str, ApiError> {
 impl Backend for Program {
     async fn run(&self, run: RunSettings) -> Result<Option<ObjectList>, ApiError> {
         let settings = &run.settings;
-        let store = open_store(settings, false).await.map_err(|e| store_error(&e))?;
+        let store = open_to_run(settings).await.map_err(|e| store_error(&e))?;
         let sealer = sealer(settings, store.as_ref(), true)?;
         let docker = docker(settings)?;
         let config = config(settings, run.manifests.clone());
@@ -178,6 +183,7 @@ impl Backend for Program {
     async fn offline(&self, settings: &Settings) -> Result<Arc<dyn Api>, OfflineError> {
         let store = open_store(settings, true).await.map_err(|e| match e {
             StoreError::Locked { pid, .. } => OfflineError::Locked { pid },
+            missing @ StoreError::Missing { .. } => OfflineError::NoStore(store_error(&missing)),
             other => OfflineError::Other(store_error(&other)),
         })?;
         let sealer = sealer(settings, store.as_ref(), false)?;
@@ -187,6 +193,17 @@ impl Backend for Program {
             Operator::open(config(settings, manifests), docker, Arc::new(Network), store, sealer, false)
                 .map_err(|e| OfflineError::Other(store_error(&e)))?;
         operator.load_offline();
+        Ok(operator)
+    }
+
+    fn new_installation(&self, settings: &Settings) -> Result<Arc<dyn Api>, ApiError> {
+        let key = Key::throwaway().map_err(|e| internal(e, ""))?;
+        let sealer = Arc::new(Sealer::new(key, Algorithm::default()));
+        let manifests = settings.manifests_or_default().unwrap_or_else(|_| settings.cwd.join("manifests"));
+        let (docker, store) = (docker(settings)?, Arc::new(MemoryStore::new()));
+        let operator =
+            Operator::open(config(settings, manifests), docker, Arc::new(Network), store, sealer, false)
+                .map_err(|e| store_error(&e))?;
         Ok(operator)
     }
 

@@ -75,17 +75,29 @@ impl Key {
         Ok(Key { bytes })
     }
 
-    /// Makes a new key and its file (mode 600), durable when it returns.
-    ///
-    /// # Errors
-    /// `Exists` when there is a file, `Io` when it cannot be written (then nothing is left behind).
-    pub fn create(path: &Path) -> Result<Key, KeyError> {
+    fn random(path: &Path) -> Result<Key, KeyError> {
         let random = <[u8; KEY_BYTES]>::try_generate().map_err(|e| KeyError::Io {
             path: path.into(),
             doing: "make",
             detail: e.to_string(),
         })?;
-        let key = Key { bytes: Zeroizing::new(random) };
+        Ok(Key { bytes: Zeroizing::new(random) })
+    }
+
+    /// A key without a file, for work that keeps nothing it seals.
+    ///
+    /// # Errors
+    /// `Io` when the system gives no randomness.
+    pub fn throwaway() -> Result<Key, KeyError> {
+        Key::random(Path::new("(none)"))
+    }
+
+    /// Makes a new key and its file (mode 600), durable when it returns.
+    ///
+    /// # Errors
+    /// `Exists` when there is a file, `Io` when it cannot be written (then nothing is left behind).
+    pub fn create(path: &Path) -> Result<Key, KeyError> {
+        let key = Key::random(path)?;
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|e| {
                 match e.kind() {

@@ -66,7 +66,7 @@ fn engine() -> FakeDocker {
             pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>()
         };
         docker.add_image(SeenImage {
-            id: format!("sha256:{:0>64}", major),
+            id: format!("sha256:{:0<64}", major),
             tags: vec![reference.clone()],
             digests: Vec::new(),
             env: text(&[("PG_MAJOR", major), ("PGDATA", pgdata)]),
@@ -130,8 +130,8 @@ async fn each_example_is_valid_and_plans_what_it_says() {
         let store = Arc::new(MemoryStore::new());
         let sealer = Arc::new(Sealer::new(key, Algorithm::default()));
         let docker = Arc::new(engine());
-        let servers = Arc::new(FakeServers::new(docker.clone()));
-        let operator = Operator::open(config, docker.clone(), servers, store, sealer, true).unwrap();
+        let servers = Arc::new(FakeServers::new(Arc::clone(&docker)));
+        let operator = Operator::open(config, docker, servers, store, sealer, true).unwrap();
         let (socket, stop) = (data.path().join(SOCKET), CancellationToken::new());
         let server = tokio::spawn({
             let (api, socket, stop): (Arc<dyn Api>, _, _) = (operator, socket.clone(), stop.clone());

@@ -31,6 +31,8 @@ pub struct Sea {
     pub data: PathBuf,
     /// Further arguments and environment of every command.
     pub docker_host: Option<String>,
+    /// Goes before every command: `nsenter …` for an engine in a network of its own.
+    pub prefix: Vec<String>,
     root: tempfile::TempDir,
     operator: Option<Child>,
 }
@@ -44,7 +46,7 @@ impl Sea {
         let (manifests, data) = (root.path().join("manifests"), root.path().join("data"));
         fs::create_dir(&manifests).unwrap();
         fs::write(manifests.join("catalog.yaml"), CATALOG).unwrap();
-        Self { installation, manifests, data, docker_host: None, root, operator: None }
+        Self { installation, manifests, data, docker_host: None, prefix: Vec::new(), root, operator: None }
     }
 
     /// With a running operator.
@@ -96,8 +98,20 @@ impl Sea {
         format!("{}-postgres-{name}-data", self.installation)
     }
 
+    /// A program that sees the same network as the engine.
+    fn program(&self, program: &str) -> Command {
+        match self.prefix.split_first() {
+            None => Command::new(program),
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(program);
+                command
+            }
+        }
+    }
+
     pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
+        let mut command = self.program(env!("CARGO_BIN_EXE_seawall"));
         command.args(["--installation", &self.installation, "--data"]).arg(&self.data).env("NO_COLOR", "1");
         command.env_remove("SEAWALL_REACH").current_dir(self.root.path());
         if let Some(host) = &self.docker_host {
@@ -108,6 +122,11 @@ impl Sea {
 
     /// Starts the operator; its log goes to `operator.log`.
     pub fn run(&mut self) {
+        self.run_with(&[]);
+    }
+
+    /// As `run`, with more environment.
+    pub fn run_with(&mut self, environment: &[(&str, &str)]) {
         assert!(self.operator.is_none());
         let log = fs::OpenOptions::new().create(true).append(true).open(self.log_path()).unwrap();
         let child = self
@@ -115,12 +134,22 @@ impl Sea {
             .args(["run", "--manifests"])
             .arg(&self.manifests)
             .env("SEAWALL_LOG", "debug")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
             .unwrap();
         self.operator = Some(child);
+    }
+
+    /// Whether the operator ended by itself; then it is forgotten.
+    pub fn died(&mut self) -> bool {
+        let ended = self.operator.as_mut().is_some_and(|child| child.try_wait().unwrap().is_some());
+        if ended {
+            self.operator = None;
+        }
+        ended
     }
 
     fn log_path(&self) -> PathBuf {
@@ -239,14 +268,19 @@ impl Sea {
 
     /// Runs SQL as the managed user over the published port; returns psql's unaligned output.
     pub fn sql(&self, name: &str, sql: &str) -> String {
-        let object = format!("postgres/{name}");
-        let url = self.ok(&["connection", &object, "--reveal", "-o", "url"]);
-        let output = Command::new("psql")
-            .args([url.trim(), "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql])
-            .output()
-            .unwrap();
+        let output = self.try_sql(name, sql);
         assert!(output.status.success(), "{sql}: {}", text(&output));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// As `sql`, for a server that may not answer.
+    pub fn try_sql(&self, name: &str, sql: &str) -> Output {
+        let object = format!("postgres/{name}");
+        let url = self.ok(&["connection", &object, "--reveal", "-o", "url"]);
+        self.program("psql")
+            .args([url.trim(), "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql])
+            .output()
+            .unwrap()
     }
 
     pub fn docker(&self, arguments: &[&str]) -> String {
@@ -344,4 +378,16 @@ pub fn text(output: &Output) -> String {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     )
+}
+
+/// Waits until `done` gives something.
+pub fn wait_for<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(got) = done() {
+            return got;
+        }
+        assert!(start.elapsed() < PATIENCE, "{what}: not in time");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }

@@ -105,8 +105,10 @@ fn an_image_that_cannot_run_says_why_and_a_better_one_heals_it() {
     assert!(words.contains("spec.image"), "{words}");
     assert_eq!(sea.condition("empty", "Degraded").1, "ImageUnfit");
 
-    let words = sea.until_condition("nowhere", "Ready", "False", "ImageMissing");
-    assert!(words.contains("seawall-test/does-not-exist:1"), "{words}");
+    let words = sea.until_condition("nowhere", "Ready", "False", "ImagePullFailed");
+    assert!(words.contains("pull image seawall-test/does-not-exist:1: "), "{words}");
+    let words = sea.condition("nowhere", "ContinuousArchiving").2;
+    assert!(!words.contains("custom"), "nobody knows yet what the image is: {words}");
 
     let status = sea.until("dies", "in a crash loop that tells the last lines", |s| {
         let (_, reason, words) = condition(s, "Ready");

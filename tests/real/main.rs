@@ -1,11 +1,22 @@
 //! Tests on the real Docker engine with real PostgreSQL. They fail when there is no engine or the
 //! images are not built: `make test` sees to both.
 
+mod cli;
+mod conflicts;
 mod contract;
+mod crash;
+mod drift;
+mod engine;
+mod engine_away;
 mod first;
 mod harness;
 mod lifecycle;
+mod manifests;
 mod parameters;
+mod ports;
+mod readiness;
 mod recover;
+mod removal;
 mod resources;
 mod stopping;
+mod store_trouble;

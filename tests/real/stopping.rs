@@ -1,6 +1,6 @@
 //! Stopped by manifest or by hand: a fast, clean shutdown that nothing but the user undoes.
 
-use crate::harness::{Sea, condition};
+use crate::harness::{PATIENCE, Sea, condition};
 
 /// Stopped cleanly, by exit code, by PostgreSQL's own log, and for the engine too.
 fn cleanly_stopped(sea: &Sea, name: &str) {
@@ -50,7 +50,12 @@ fn stopped_in_the_manifest_is_a_clean_shutdown_and_the_same_container_starts_aga
         condition(s, "Ready").1 == "Stopped"
             && s["container"]["startedAt"] != stopped["container"]["startedAt"]
     });
-    cleanly_stopped(&sea, "a");
+    sea.until("a", "settled", |s| condition(s, "Progressing").0 == "False");
+    let inspect = sea.inspect("a");
+    assert_eq!(
+        (&inspect["State"]["Status"], &inspect["HostConfig"]["RestartPolicy"]["Name"]),
+        (&"exited".into(), &"no".into())
+    );
 
     sea.postgres("a", "{version: '18', stopped: false}");
     let after = sea.ready("a");
@@ -80,7 +85,13 @@ fn stop_start_and_restart_by_hand_say_what_to_commit() {
     // It holds over a restart of the operator.
     sea.stop();
     sea.run();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while sea.ok(&["version"]).contains("none answers") {
+        assert!(std::time::Instant::now() < deadline, "{}", sea.log());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
     sea.until_condition("a", "Ready", "False", "Stopped");
+    assert_eq!(sea.inspect("a")["State"]["Status"], "exited");
     sea.ok(&["start", "postgres/a"]);
     let second = sea.ready("a");
     assert_eq!(first["container"]["id"], second["container"]["id"]);

@@ -1,7 +1,7 @@
 //! `seawall plan`
 
 use crate::cli::args::{PlanArgs, PlanForm};
-use crate::cli::connect::connect;
+use crate::cli::connect::connect_or_new;
 use crate::cli::format::json_text;
 use crate::cli::out::clean;
 use crate::cli::print::paint;
@@ -14,7 +14,7 @@ use std::io::{self, Write};
 const MAX_ACTION: usize = 48;
 
 pub async fn run(cx: &mut Context, args: PlanArgs) -> Outcome {
-    let connected = connect(cx).await?;
+    let connected = connect_or_new(cx).await?;
     let dir = match args.dir {
         Some(dir) => Some(cx.settings.cwd.join(dir)),
         // A running operator knows its manifests; without one they are read from where it would.

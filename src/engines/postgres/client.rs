@@ -6,6 +6,7 @@ use crate::secrets::Secret;
 use async_trait::async_trait;
 use secrecy::ExposeSecret;
 use std::net::IpAddr;
+use std::sync::OnceLock;
 use std::time::Duration;
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
@@ -83,6 +84,9 @@ struct PgSession {
     client: Client,
     target: Target,
     connection: tokio::task::JoinHandle<()>,
+    /// Fingerprint of the role's password as the server had it when this session first asked. A
+    /// session lives on when the password changes; only a new login proves it again.
+    credentials: OnceLock<String>,
 }
 
 impl Drop for PgSession {
@@ -157,7 +161,7 @@ impl PgSession {
             // The client sees the error of its own call; there is nobody else to tell.
             let _ = connection.await;
         });
-        Ok(Self { client, target: target.clone(), connection })
+        Ok(Self { client, target: target.clone(), connection, credentials: OnceLock::new() })
     }
 
     async fn rows(&self, sql: &str) -> Result<Vec<Vec<Option<String>>>, SqlError> {
@@ -194,7 +198,9 @@ impl Session for PgSession {
              coalesce(encode(sha256(pg_read_binary_file({file}, 0, 1000000, true)), 'hex'), ''), \
              coalesce(string_agg(name, ',' ORDER BY name) FILTER (WHERE pending_restart), ''), \
              coalesce(string_agg(name, ',' ORDER BY name) FILTER (WHERE name IN ({names}) \
-               AND sourcefile IS NOT NULL AND sourcefile <> {file}), '') \
+               AND sourcefile IS NOT NULL AND sourcefile <> {file}), ''), \
+             (SELECT encode(sha256(convert_to(concat(rolpassword, rolcanlogin, rolvaliduntil), 'UTF8')), 'hex') \
+               FROM pg_authid WHERE rolname = session_user) \
              FROM pg_settings",
             db = literal(database),
             file = literal(file),
@@ -202,9 +208,12 @@ impl Session for PgSession {
         let rows = self.rows(&sql).await?;
         let row = rows
             .first()
-            .filter(|r| r.len() == 9)
+            .filter(|r| r.len() == 10)
             .ok_or_else(|| SqlError::Failed("the probe got no row".to_owned()))?;
         let text = |i: usize| row.get(i).cloned().flatten().unwrap_or_default();
+        if *self.credentials.get_or_init(|| text(9)) != text(9) {
+            return Err(SqlError::Failed("the password was changed since this session logged in".to_owned()));
+        }
         let list = |i: usize| text(i).split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect();
         Ok(ServerFacts {
             // "18.1 (Debian 18.1-1)" → "18.1"

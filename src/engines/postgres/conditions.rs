@@ -108,11 +108,12 @@ fn paused(plan: Option<&Plan>) -> Finding {
 }
 
 fn archiving(world: &World) -> Finding {
-    let managed = matches!(&world.image, ImageSeen::Fit(facts) if facts.managed);
-    let more = if managed {
-        "nothing is archived: archive_mode is on with a command that does nothing, so that a target can be added without a restart"
-    } else {
-        "nothing is archived; the image is custom: it has no tool for archiving"
+    let more = match &world.image {
+        ImageSeen::Fit(facts) if facts.managed => {
+            "nothing is archived: archive_mode is on with a command that does nothing, so that a target can be added without a restart"
+        }
+        ImageSeen::Fit(_) => "nothing is archived; the image is custom: it has no tool for archiving",
+        ImageSeen::Missing | ImageSeen::Unfit(_) => "nothing is archived",
     };
     Finding::new(C::ContinuousArchiving, Truth::False, "NotConfigured", more)
 }

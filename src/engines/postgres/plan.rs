@@ -402,10 +402,10 @@ fn replace_cause(c: &SeenContainer, desired: &DesiredContainer, world: &World) -
     if c.port_bindings != desired.ports {
         return Some("port map changed by hand".to_owned());
     }
-    if let (Slot::Ours(network), Some(name)) = (&world.network, &desired.network)
+    if let Some(name) = &desired.network
         && let Some(endpoint) = c.networks.get(name)
         && !endpoint.network_id.is_empty()
-        && endpoint.network_id != *network
+        && world.network.ours() != Some(&endpoint.network_id)
     {
         // Bound by id: a network made again under the same name is another one (docker-facts §10).
         return Some(format!("network {name} was made again"));

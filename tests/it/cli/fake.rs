@@ -171,6 +171,9 @@ impl Backend for FakeBackend {
             None => Err(ApiError::new(ErrorCode::Unavailable, "there is no store", "seawall run").into()),
         }
     }
+    fn new_installation(&self, _: &Settings) -> Result<Arc<dyn Api>> {
+        Err(ApiError::new(ErrorCode::Unavailable, "no engine", ""))
+    }
     fn validate(&self, _: &Path, _: &Settings) -> Result<Validated> {
         Ok(self.validated.clone())
     }

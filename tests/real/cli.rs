@@ -1,0 +1,316 @@
+//! What a person and a script see, with and without an operator; and that secrets are nowhere.
+
+use crate::harness::{PATIENCE, Sea, condition, postgres, text};
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+fn now() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    format!("{}.{:09}", now.as_secs(), now.subsec_nanos())
+}
+
+/// What the engine did to containers of this installation since `since`, without what merely looks.
+fn writes_since(sea: &Sea, since: &str) -> Vec<String> {
+    let filter = format!("label=seawall.dev/installation={}", sea.installation);
+    let events = sea.docker(&[
+        "events",
+        "--since",
+        since,
+        "--until",
+        &now(),
+        "--filter",
+        &filter,
+        "--format",
+        "{{.Type}} {{.Action}}",
+    ]);
+    let looks = ["exec_", "archive-path", "health_status"];
+    events.lines().filter(|l| !looks.iter().any(|look| l.contains(look))).map(str::to_owned).collect()
+}
+
+#[test]
+fn sigterm_leaves_the_containers_and_the_next_operator_writes_nothing() {
+    let mut sea = Sea::start();
+    sea.postgres("a", "{version: '18'}");
+    sea.postgres("b", "{version: '17', parameters: {work_mem: 5MB}, resources: {memory: 256Mi, cpus: 0.5}}");
+    let before = [sea.ready("a"), sea.ready("b")];
+    let since = now();
+    let took = sea.stop();
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    // Without an operator everything can still be looked at, from the store.
+    assert_eq!(sea.status("a"), before[0]);
+    assert!(sea.ok(&["get"]).contains("postgres/b"));
+    assert!(sea.ok(&["describe", "postgres/a"]).contains("LoginSucceeded"));
+    assert!(sea.ok(&["events", "postgres/a"]).contains("PasswordGenerated"));
+    assert!(sea.ok(&["connection", "postgres/a"]).contains("****"));
+    assert!(sea.password("a").len() >= 28);
+    assert!(sea.ok(&["export"]).contains("postgres/a"));
+    assert!(sea.ok(&["version"]).contains("none answers"));
+    let manifests = sea.manifests.to_str().unwrap().to_owned();
+    let plan = sea.cli(&["--manifests", &manifests, "plan"]);
+    assert_eq!(plan.status.code(), Some(0), "{}", text(&plan));
+    for verb in [&["stop", "postgres/a"][..], &["delete", "postgres/a", "--confirm", "a"], &["get", "-w"]] {
+        let output = sea.cli(verb);
+        assert_eq!(output.status.code(), Some(1), "{verb:?}");
+        assert!(text(&output).contains("seawall run"), "{verb:?}: {}", text(&output));
+    }
+    assert!(sea.ok(&["logs", "postgres/a", "--tail", "3"]).lines().count() <= 3);
+    assert_eq!(sea.ok(&["psql", "a", "--", "-XAtc", "SELECT 6*7"]).trim(), "42");
+
+    sea.run();
+    let deadline = Instant::now() + PATIENCE;
+    while sea.ok(&["version"]).contains("none answers") {
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // A pass has ended for each: a plan of the running operator has nothing to do.
+    for (name, before) in [("a", &before[0]), ("b", &before[1])] {
+        let after = sea.ready(name);
+        assert_eq!(before["container"], after["container"]);
+        assert_eq!(before, &after, "nothing differs, so nothing was written, not even a time");
+    }
+    assert_eq!(sea.ok(&["plan"]), "Nothing to do: 2 objects as planned.\n");
+    assert_eq!(writes_since(&sea, &since), Vec::<String>::new());
+}
+
+#[test]
+fn once_converges_and_says_what_does_not() {
+    let mut sea = Sea::new();
+    let once = |sea: &Sea| {
+        let output =
+            sea.command().args(["run", "--once", "--manifests"]).arg(&sea.manifests).output().unwrap();
+        (output.status.code(), text(&output))
+    };
+    sea.postgres("a", "{version: '18'}");
+    sea.postgres("off", "{version: '17', stopped: true}");
+    // Before anything runs: what would happen, from the directory alone.
+    let manifests = sea.manifests.to_str().unwrap().to_owned();
+    let (code, said) = once(&sea);
+    assert_eq!(code, Some(0), "{said}");
+    for needle in ["NAME", "postgres/a", "Ready", "postgres/off", "Stopped"] {
+        assert!(said.contains(needle), "{needle}: {said}");
+    }
+    let first = sea.inspect("a")["Id"].clone();
+    let plan = sea.cli(&["--manifests", &manifests, "plan", "-o", "json"]);
+    assert_eq!(plan.status.code(), Some(0), "{}", text(&plan));
+
+    sea.postgres("b", "{image: 'seawall/not-postgres:test'}");
+    let plan = sea.cli(&["--manifests", &manifests, "plan", "-o", "json"]);
+    assert_eq!(plan.status.code(), Some(2), "{}", text(&plan));
+    let json: Value = serde_json::from_slice(&plan.stdout).unwrap();
+    let b = json["plans"].as_array().unwrap().iter().find(|p| p["object"] == "postgres/b").unwrap().clone();
+    assert_eq!(b["blocked"][0]["reason"], "ImageUnfit", "{b:#}");
+    let (code, said) = once(&sea);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("postgres/b is not Ready: Blocked: image seawall/not-postgres:test"), "{said}");
+    assert_eq!(sea.inspect("a")["Id"], first);
+
+    // A broken file does not keep the rest from converging, and shows in the exit code.
+    sea.remove("b.yaml");
+    sea.write("broken.yaml", "kind: [");
+    sea.postgres("a", "{version: '18', parameters: {work_mem: 5MB}}");
+    let (code, said) = once(&sea);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("broken.yaml:1:"), "{said}");
+    assert_eq!(sea.sql("a", "SHOW work_mem"), "5MB");
+    sea.remove("broken.yaml");
+
+    // One operator per store: the second one names the first.
+    sea.run();
+    sea.ready("a");
+    let (code, said) = once(&sea);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(&sea.pid().to_string()), "{said}");
+    sea.stop();
+}
+
+#[test]
+fn every_form_tells_the_same_and_status_is_mirrored_to_a_file() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18', resources: {memory: 256Mi}}");
+    let waited = sea.ok(&["wait", "postgres/a", "--for=condition=Ready", "--timeout=60s"]);
+    assert!(waited.contains("condition met"), "{waited}");
+    let late = sea.cli(&["wait", "postgres/a", "--for=condition=Stalled", "--timeout=1s"]);
+    assert_eq!(late.status.code(), Some(1));
+    let status = sea.ready("a");
+
+    let table = sea.ok(&["get", "postgres"]);
+    let mut lines = table.lines();
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(lines.next().unwrap()), ["NAME", "READY", "STATUS", "VERSION", "PORT", "MEMORY", "AGE"]);
+    let row = words(lines.next().unwrap());
+    let version = status["server"]["version"].as_str().unwrap();
+    let port = sea.host_port("a").to_string();
+    assert_eq!(row[..6], ["a", "True", "Ready", version, &port, "256Mi"], "{table}");
+    assert_eq!(lines.next(), None);
+    assert!(sea.ok(&["get", "-o", "wide"]).contains(&sea.container("a")));
+    assert!(sea.ok(&["get", "-o", "name"]).lines().any(|l| l == "postgres/a"));
+    assert_eq!(sea.ok(&["get", "postgres/a", "-o", "jsonpath={.status.endpoint.hostPort}"]).trim(), port);
+    assert_eq!(
+        sea.ok(&["get", "postgres", "a", "-o", "jsonpath={.status.image.capabilities[0]}"]).trim(),
+        "pg_auto_failover"
+    );
+
+    let yaml: Value = serde_yaml::from_str(&sea.ok(&["get", "postgres/a", "-o", "yaml"])).unwrap();
+    let file = sea.data.join("status/postgres/a.yaml");
+    let mirrored: Value = serde_yaml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(yaml["status"], status);
+    // The file is the status alone, or the object around it.
+    let mirrored = if mirrored.get("status").is_some() { mirrored["status"].clone() } else { mirrored };
+    assert_eq!(mirrored, status);
+
+    // `plan DIR` looks at other manifests and does nothing.
+    let other = sea.root().join("other");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::copy(sea.manifests.join("catalog.yaml"), other.join("catalog.yaml")).unwrap();
+    std::fs::write(other.join("a.yaml"), postgres("a", "{version: '18', resources: {memory: 512Mi}}"))
+        .unwrap();
+    std::fs::write(other.join("b.yaml"), postgres("b", "{version: '17'}")).unwrap();
+    let plan = sea.cli(&["plan", other.to_str().unwrap()]);
+    assert_eq!(plan.status.code(), Some(2));
+    let said = text(&plan);
+    for needle in ["memory 256Mi", "memory 512Mi", "container missing", "reserve host port"] {
+        assert!(said.contains(needle), "{needle}: {said}");
+    }
+    let again = sea.cli(&["plan", other.to_str().unwrap()]);
+    assert_eq!(again.stdout, plan.stdout, "the same values, the same bytes");
+    assert_eq!(sea.ready("a"), status);
+    assert_eq!(sea.cli(&["plan"]).status.code(), Some(0));
+
+    let describe = sea.ok(&["describe", "postgres/a"]);
+    for needle in ["LoginSucceeded", "ResourcesInSync", "ContainerStarted", "256Mi"] {
+        assert!(describe.contains(needle), "{needle}: {describe}");
+    }
+    let env = sea.ok(&["connection", "postgres/a", "-o", "env"]);
+    assert!(env.contains(&format!("PGPORT={port}")) && !env.contains("PGPASSWORD"), "{env}");
+    assert!(sea.ok(&["version"]).contains("engine    Docker"));
+    let doctor = sea.cli(&["doctor"]);
+    let said = text(&doctor);
+    for needle in ["docker engine", "key file", "store", "clock"] {
+        assert!(said.contains(needle), "{needle}: {said}");
+    }
+    let failed = said.lines().any(|l| l.starts_with("FAIL"));
+    assert_eq!(doctor.status.code(), Some(i32::from(failed)), "{said}");
+    assert_eq!(sea.ok(&["psql", "a", "--", "-XAtc", "SELECT current_user"]).trim(), "postgres");
+    let missing = sea.cli(&["get", "postgres/nobody"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing).contains("postgres/nobody not found"), "{}", text(&missing));
+}
+
+/// Every file below a directory, as bytes.
+fn files(dir: &Path, into: &mut Vec<(String, Vec<u8>)>) {
+    for entry in std::fs::read_dir(dir).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files(&path, into);
+        } else if path.is_file() {
+            into.push((path.display().to_string(), std::fs::read(&path).unwrap_or_default()));
+        }
+    }
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+/// Everything that anybody but `connection --reveal` can read.
+fn everything(sea: &Sea) -> Vec<(String, Vec<u8>)> {
+    let filter = format!("label=seawall.dev/installation={}", sea.installation);
+    let mut all = Vec::new();
+    let lists: [&[&str]; 3] = [&["ps", "-aq"], &["volume", "ls", "-q"], &["network", "ls", "-q"]];
+    for list in lists {
+        let ids = sea.docker(&[list, &["--filter", &filter]].concat());
+        for id in ids.split_whitespace() {
+            all.push((format!("inspect {id}"), sea.docker(&["inspect", id]).into_bytes()));
+            if list[0] == "ps" {
+                let logs = Command::new("docker").args(["logs", id]).output().unwrap();
+                all.push((format!("logs of {id}"), [logs.stdout, logs.stderr].concat()));
+                all.push((format!("top of {id}"), sea.docker(&["top", id, "-eo", "pid,args"]).into_bytes()));
+                // Layer and files beside the data volume.
+                let files = "cat /etc/seawall/* /proc/1/environ /proc/*/cmdline 2>/dev/null; true";
+                all.push((
+                    format!("files in {id}"),
+                    sea.docker(&["exec", id, "sh", "-c", files]).into_bytes(),
+                ));
+                let image = sea.docker(&["inspect", "--format", "{{.Image}}", id]);
+                all.push((format!("image of {id}"), sea.docker(&["image", "inspect", &image]).into_bytes()));
+            }
+        }
+    }
+    assert!(all.len() > 8, "found too little to search: {}", all.len());
+    for verb in [
+        &["get", "-o", "yaml"][..],
+        &["get", "-o", "wide"],
+        &["events"],
+        &["export"],
+        &["describe", "postgres/a"],
+        &["connection", "postgres/a"],
+        &["connection", "postgres/a", "-o", "env"],
+        &["plan", "-o", "json"],
+        &["doctor"],
+        &["wait", "postgres/a", "--for=condition=Stalled", "--timeout=1s"],
+    ] {
+        all.push((format!("{verb:?}"), text(&sea.cli(verb)).into_bytes()));
+    }
+    files(&sea.data, &mut all);
+    all.push(("operator log".to_owned(), sea.log().into_bytes()));
+    all
+}
+
+#[test]
+fn a_password_is_nowhere_but_sealed() {
+    let mut sea = Sea::start();
+    sea.postgres(
+        "a",
+        "{version: '18', parameters: {log_statement: all, log_connections: on, log_min_messages: debug2}}",
+    );
+    sea.postgres("b", "{version: '17', username: owner, database: shop}");
+    sea.postgres("wrong", "{version: '17', parameters: {work_mem: lots}}");
+    sea.ready("a");
+    sea.ready("b");
+    sea.until("wrong", "in a crash loop", |s| condition(s, "Ready").1 == "CrashLoop");
+    let mut passwords = vec![sea.password("a"), sea.password("b"), sea.password("wrong")];
+    for password in &passwords {
+        assert!(
+            password.len() >= 28 && password.chars().all(|c| c.is_ascii_alphanumeric()),
+            "{}",
+            password.len()
+        );
+    }
+    // Another password inside: the managed one comes back, through a server that logs every statement.
+    sea.sql("a", "ALTER ROLE postgres PASSWORD 'other'");
+    sea.docker(&["restart", &sea.container("a")]);
+    sea.event("PasswordReset", "refused");
+    sea.ready("a");
+    passwords.push(sea.password("a"));
+    // A re-create, a reveal, a deletion, an export and a restart of the operator leave traces too.
+    sea.postgres("b", "{version: '17', username: owner, database: shop, port: none}");
+    sea.ready("b");
+    for name in ["a", "b"] {
+        let file = sea.docker(&["exec", &sea.container(name), "cat", "/etc/seawall/password"]);
+        assert_eq!(file, "", "the password file is emptied after initdb");
+    }
+    sea.stop();
+    sea.run();
+    sea.ready("a");
+
+    // The search finds what is there to be found.
+    let found = everything(&sea);
+    assert!(found.iter().any(|(_, bytes)| contains(bytes, b"SCRAM-SHA-256$")), "the reset is not in any log");
+    passwords.sort();
+    passwords.dedup();
+    for password in &passwords {
+        let hits: Vec<&String> =
+            found.iter().filter(|(_, bytes)| contains(bytes, password.as_bytes())).map(|(w, _)| w).collect();
+        // A container that never initialised still has its file; nothing else does.
+        let expected: Vec<&String> =
+            hits.iter().filter(|w| **w == &format!("files in {}", id(&sea, "wrong"))).copied().collect();
+        assert_eq!(hits, expected);
+    }
+}
+
+fn id(sea: &Sea, name: &str) -> String {
+    let filter = format!("name=^/{}$", sea.container(name));
+    sea.docker(&["ps", "-aq", "--filter", &filter])
+}

@@ -1,0 +1,199 @@
+//! `kill -9` at every step: the operator dies just before or just after each step that it applies,
+//! starts again, and must arrive at one container, one volume, the same password, and nothing else.
+//!
+//! One service goes through all scenarios for one crash point; scenarios with fewer steps run through.
+
+use super::harness::{Sea, condition, docker, wait_for};
+use serde_json::Value;
+use std::fs;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// More than any scenario has; the test checks that this is still so.
+const POINTS: u32 = 11;
+/// Services that go through their scenarios at once.
+const AT_ONCE: usize = 4;
+
+struct Scenario {
+    name: &'static str,
+    spec: Option<&'static str>,
+    done: fn(&Value) -> bool,
+}
+
+fn settled(status: &Value) -> bool {
+    condition(status, "Ready").0 == "True" && condition(status, "Progressing").0 == "False"
+}
+
+fn stopped(status: &Value) -> bool {
+    condition(status, "Ready").1 == "Stopped"
+}
+
+const SCENARIOS: [Scenario; 6] = [
+    Scenario {
+        name: "create",
+        spec: Some("{version: '18', resources: {memory: 256Mi}, deletionPolicy: Delete}"),
+        done: settled,
+    },
+    Scenario {
+        name: "cap change",
+        spec: Some(
+            "{version: '18', resources: {memory: 320Mi}, parameters: {work_mem: 8MB}, deletionPolicy: Delete}",
+        ),
+        done: settled,
+    },
+    Scenario {
+        name: "re-create",
+        spec: Some(
+            "{version: 18b, resources: {memory: 320Mi}, parameters: {work_mem: 8MB}, deletionPolicy: Delete}",
+        ),
+        done: settled,
+    },
+    Scenario {
+        name: "stop",
+        spec: Some("{version: 18b, resources: {memory: 320Mi}, stopped: true, deletionPolicy: Delete}"),
+        done: stopped,
+    },
+    Scenario {
+        name: "start",
+        spec: Some("{version: 18b, resources: {memory: 320Mi}, deletionPolicy: Delete}"),
+        done: settled,
+    },
+    Scenario { name: "delete", spec: None, done: Value::is_null },
+];
+
+/// Whether the object of the manifest in force is where the scenario leads.
+fn arrived(sea: &Sea, scenario: &Scenario, manifest: &str) -> bool {
+    let output = sea.cli(&["get", "postgres/a", "-o", "json"]);
+    let object: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    if scenario.spec.is_none() {
+        // Not found is an answer; no answer is not.
+        return object.is_null() && String::from_utf8_lossy(&output.stderr).contains("not found");
+    }
+    let stopped_in_force = object["spec"]["stopped"].as_bool().unwrap_or(false);
+    object["status"]["observedGeneration"] == object["metadata"]["generation"]
+        && stopped_in_force == manifest.contains("stopped: true")
+        && same(&object["spec"]["version"], manifest, "version: ")
+        && same(&object["spec"]["resources"]["memory"], manifest, "memory: ")
+        && (scenario.done)(&object["status"])
+}
+
+/// Whether the manifest's text says this value after this word.
+fn same(value: &Value, manifest: &str, word: &str) -> bool {
+    let said = manifest.split(word).nth(1).unwrap_or_default();
+    let said = said.split([',', '}']).next().unwrap_or_default();
+    value.as_str() == Some(said.trim_matches('\''))
+}
+
+fn write(sea: &Sea, scenario: &Scenario) -> String {
+    let Some(spec) = scenario.spec else {
+        fs::remove_file(sea.manifests.join("a.yaml")).unwrap();
+        return String::new();
+    };
+    let head = "apiVersion: seawall.dev/v1\nkind: Postgres\nmetadata:\n  name: a\n  annotations: {seawall.dev/confirm-delete: a}\n";
+    let text = format!("{head}spec: {spec}\n");
+    sea.write("a.yaml", &text);
+    text
+}
+
+/// Runs one scenario with a crash point; true when the process died at it.
+fn crashed(sea: &mut Sea, scenario: &Scenario, point: &str) -> bool {
+    let manifest = write(sea, scenario);
+    sea.run_with(&[("SEAWALL_CRASH_AT", point)]);
+    let what = format!("{} {point}: neither crashed nor done", scenario.name);
+    let crashed = wait_for(&what, || {
+        if sea.died() {
+            return Some(true);
+        }
+        (arrived(sea, scenario, &manifest) && !sea.died()).then_some(false)
+    });
+    if crashed {
+        sea.run();
+    }
+    wait_for(&format!("{} {point}: not done after the crash\n{}", scenario.name, tail(sea)), || {
+        arrived(sea, scenario, &manifest).then_some(())
+    });
+    sea.stop();
+    crashed
+}
+
+fn tail(sea: &Sea) -> String {
+    let log = sea.log();
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}
+
+/// All that may be there after each scenario, and that a login with the one password works.
+fn check(sea: &Sea, scenario: &Scenario, password: &mut Option<String>, kept: &mut bool, at: &str) {
+    let here = format!("{} {at}", scenario.name);
+    let label = format!("label=seawall.dev/installation={}", sea.installation);
+    if scenario.spec.is_none() {
+        assert!(
+            sea.containers().is_empty() && sea.volumes().is_empty(),
+            "{here}: {:?} {:?}",
+            sea.containers(),
+            sea.volumes()
+        );
+        return;
+    }
+    // All of the installation, probes of images too.
+    assert_eq!(sea.containers(), [sea.container("a")], "{here}");
+    assert_eq!(sea.volumes(), [sea.volume("a")], "{here}");
+    assert_eq!(docker(&["network", "ls", "-q", "--filter", &label]).lines().count(), 1, "{here}");
+    let now = sea.password("a");
+    assert!(now.len() >= 28, "{here}");
+    assert_eq!(*password.get_or_insert_with(|| now.clone()), now, "{here}: another password");
+    if scenario.name == "stop" {
+        assert_eq!(sea.inspect("a")["State"]["Running"], false, "{here}");
+        assert_eq!(sea.inspect("a")["State"]["ExitCode"], 0, "{here}");
+        assert_eq!(sea.inspect("a")["HostConfig"]["RestartPolicy"]["Name"], "no", "{here}");
+        return;
+    }
+    if *kept {
+        assert_eq!(sea.sql("a", "SELECT n FROM kept"), "1", "{here}");
+    } else {
+        sea.sql("a", "CREATE TABLE kept AS SELECT 1 AS n");
+        *kept = true;
+    }
+    let inspect = sea.inspect("a");
+    let memory = if scenario.name == "create" { 256 << 20 } else { 320 << 20 };
+    assert_eq!(inspect["HostConfig"]["Memory"], memory, "{here}");
+    assert_eq!(inspect["HostConfig"]["RestartPolicy"]["Name"], "always", "{here}");
+    let emptied = docker(&["exec", "-u", "root", &sea.container("a"), "cat", "/etc/seawall/password"]);
+    assert_eq!(emptied, "", "{here}: the password file");
+}
+
+/// All scenarios of one crash point; how many of them it hit.
+fn walk(point: &str) -> u32 {
+    let mut sea = Sea::new();
+    let (mut password, mut kept, mut hit) = (None, false, 0);
+    for scenario in &SCENARIOS {
+        hit += u32::from(crashed(&mut sea, scenario, point));
+        check(&sea, scenario, &mut password, &mut kept, point);
+    }
+    hit
+}
+
+#[test]
+fn killed_before_or_after_any_step_it_converges_without_duplicate_orphan_or_lost_password() {
+    let next = AtomicU32::new(0);
+    let hits = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if n >= POINTS * 2 {
+                        return;
+                    }
+                    let point = format!("{}:{}", n / 2 + 1, if n % 2 == 0 { "before" } else { "after" });
+                    let hit = walk(&point);
+                    hits.lock().unwrap().push((n / 2 + 1, hit));
+                }
+            });
+        }
+    });
+    let hits = hits.into_inner().unwrap();
+    let of = |point: u32| hits.iter().filter(|(n, _)| *n == point).map(|(_, hit)| hit).sum::<u32>();
+    assert_eq!(of(1), 2 * 6, "every scenario has a first step: {hits:?}");
+    assert_eq!(of(POINTS), 0, "a scenario has more steps than are tried: raise POINTS ({hits:?})");
+}

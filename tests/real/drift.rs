@@ -1,0 +1,336 @@
+//! What people do to containers by hand is undone, with the cause in an event, and costs no data.
+
+use super::harness::{Sea, condition, docker, wait_for};
+use serde_json::Value;
+use std::process::Command;
+
+/// Rows are counted after each repair: nothing written before it may be missing.
+struct Rows<'a> {
+    sea: &'a Sea,
+    name: &'static str,
+    written: u32,
+}
+
+impl<'a> Rows<'a> {
+    fn new(sea: &'a Sea, name: &'static str) -> Self {
+        sea.sql(name, "CREATE TABLE kept (n int)");
+        Self { sea, name, written: 0 }
+    }
+    fn write(&mut self) {
+        self.written += 1;
+        self.sea.sql(self.name, &format!("INSERT INTO kept VALUES ({})", self.written));
+    }
+    fn are_there(&self) {
+        assert_eq!(self.sea.sql(self.name, "SELECT count(*) FROM kept"), self.written.to_string());
+    }
+    /// Does something by hand, waits for the event that says why it was undone, and counts.
+    fn survive(&mut self, by_hand: &dyn Fn(), reason: &str, cause: &str) -> Value {
+        self.write();
+        by_hand();
+        self.sea.event(reason, cause);
+        // The status of before may still stand while the repair goes on.
+        wait_for("a login", || self.sea.try_sql(self.name, "SELECT 1").status.success().then_some(()));
+        let status = self.sea.ready(self.name);
+        self.are_there();
+        status
+    }
+}
+
+/// SQL as the superuser over the container's local socket, where no password is asked for.
+fn inside(sea: &Sea, name: &str, database: &str, sql: &str) {
+    sea.docker(&[
+        "exec",
+        "-u",
+        "postgres",
+        &sea.container(name),
+        "psql",
+        "-X",
+        "-q",
+        "-U",
+        "postgres",
+        "-d",
+        database,
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-c",
+        sql,
+    ]);
+}
+
+fn signal(pid: &str, signal: &str) {
+    assert!(Command::new("kill").args([signal, pid]).status().unwrap().success());
+}
+
+#[test]
+fn a_container_stopped_killed_removed_paused_or_renamed_by_hand_comes_back_with_its_data() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18', resources: {memory: 256Mi}}");
+    let first = sea.ready("a");
+    let name = sea.container("a");
+    let mut rows = Rows::new(&sea, "a");
+
+    rows.survive(&|| drop(docker(&["stop", &name])), "ContainerStarted", "exited with code 0");
+    rows.survive(&|| drop(docker(&["kill", &name])), "ContainerStarted", "killed (exit code 137)");
+    let status = rows.survive(&|| drop(docker(&["pause", &name])), "ServerRestarted", "paused by hand");
+    assert_eq!(status["container"]["id"], first["container"]["id"], "none of these needs a new container");
+
+    let other = format!("{name}-renamed");
+    let status = rows.survive(
+        &|| drop(docker(&["rename", &name, &other])),
+        "ContainerRenamed",
+        &format!("our container is called {other}"),
+    );
+    assert_eq!(status["container"]["id"], first["container"]["id"]);
+    assert_eq!(status["container"]["name"], name.as_str());
+
+    let status = rows.survive(
+        &|| drop(docker(&["rm", "-f", &name])),
+        "ContainerCreated",
+        &format!("container missing: re-create on volume {}", sea.volume("a")),
+    );
+    assert_ne!(status["container"]["id"], first["container"]["id"]);
+    assert_eq!(status["endpoint"]["hostPort"], first["endpoint"]["hostPort"]);
+    assert_eq!(status["server"]["systemIdentifier"], first["server"]["systemIdentifier"]);
+    assert_eq!(sea.containers(), [name]);
+}
+
+#[test]
+fn caps_restart_policy_and_network_changed_by_hand_are_set_right_on_the_running_server() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18', resources: {memory: 256Mi, cpus: 0.5}}");
+    let first = sea.ready("a");
+    let name = sea.container("a");
+    let mut rows = Rows::new(&sea, "a");
+
+    rows.survive(
+        &|| drop(docker(&["update", "--memory=400m", "--memory-swap=400m", &name])),
+        "ResourcesUpdated",
+        "memory 400Mi, cpus 0.5 → memory 256Mi, cpus 0.5",
+    );
+    assert_eq!(sea.inspect("a")["HostConfig"]["Memory"], 256 << 20);
+    rows.survive(&|| drop(docker(&["update", "--cpus=1.5", &name])), "ResourcesUpdated", "cpus 1.5 → memory");
+    assert_eq!(sea.inspect("a")["HostConfig"]["NanoCpus"], 500_000_000);
+    rows.survive(
+        &|| drop(docker(&["update", "--restart=no", &name])),
+        "RestartPolicyUpdated",
+        "restart policy is \"no\"",
+    );
+    assert_eq!(sea.inspect("a")["HostConfig"]["RestartPolicy"]["Name"], "always");
+    let network = format!("{}-seawall", sea.installation);
+    let last = rows.survive(
+        &|| drop(docker(&["network", "disconnect", &network, &name])),
+        "NetworkConnected",
+        &format!("not connected to network {network}"),
+    );
+    assert_eq!(last["container"]["id"], first["container"]["id"]);
+    assert_eq!(last["server"]["startedAt"], first["server"]["startedAt"], "nothing here needs a restart");
+    assert_eq!(last["resources"]["inSync"], true);
+}
+
+#[test]
+fn a_server_killed_from_outside_is_restarted_by_the_engine_and_that_is_said() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18'}");
+    let first = sea.ready("a");
+    let mut rows = Rows::new(&sea, "a");
+    let processes = || {
+        let top = docker(&["top", &sea.container("a"), "-eo", "pid,args"]);
+        let lines = top.lines().skip(1).filter_map(|l| l.trim().split_once(' '));
+        lines.map(|(pid, args)| (pid.to_owned(), args.trim().to_owned())).collect::<Vec<_>>()
+    };
+    let postmaster = || {
+        let mine = |args: &str| args.contains("config_file=") && !args.contains("init");
+        processes().into_iter().find(|(_, args)| mine(args)).unwrap_or_else(|| panic!("{:?}", processes())).0
+    };
+    let status = rows.survive(
+        &|| signal(&postmaster(), "-9"),
+        "ContainerDied",
+        "died with exit code 137 and the engine restarts it (restart count 1)",
+    );
+    assert_eq!(status["container"]["id"], first["container"]["id"]);
+    assert_ne!(status["container"]["startedAt"], first["container"]["startedAt"]);
+
+    // One backend: PostgreSQL recovers by itself, in the same process; Seawall logs in anew.
+    rows.write();
+    let before = sea.ready("a");
+    let (pid, _) = processes().into_iter().find(|(_, args)| args.starts_with("postgres: postgres")).unwrap();
+    signal(&pid, "-9");
+    wait_for("the crash recovery", || {
+        let output = Command::new("docker").args(["logs", &sea.container("a")]).output().unwrap();
+        let log =
+            String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+        let (_, after) = log.split_once("all server processes terminated; reinitializing")?;
+        after.contains("ready to accept connections").then_some(())
+    });
+    wait_for("a login", || sea.try_sql("a", "SELECT 1").status.success().then_some(()));
+    let after = sea.ready("a");
+    assert_eq!(after["container"]["startedAt"], before["container"]["startedAt"]);
+    rows.are_there();
+}
+
+#[test]
+fn a_container_made_by_hand_under_our_name_with_our_labels_is_replaced() {
+    let mut sea = Sea::start();
+    sea.postgres("a", "{version: '18'}");
+    let first = sea.ready("a");
+    sea.sql("a", "CREATE TABLE kept AS SELECT 1 AS n");
+    let (name, volume) = (sea.container("a"), sea.volume("a"));
+    let seen = sea.inspect("a");
+    let labels: Vec<String> = seen["Config"]["Labels"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(k, v)| format!("--label={k}={}", v.as_str().unwrap()))
+        .collect();
+    let port = first["endpoint"]["hostPort"].as_u64().unwrap();
+    let network = format!("--network={}-seawall", sea.installation);
+    let mount = format!("--volume={volume}:/var/lib/postgresql");
+    let publish = |host: u64| format!("--publish=127.0.0.1:{host}:5432");
+    // A port nobody listens on, for the wrong port map.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let image = seen["Image"].as_str().unwrap();
+    for (image, host, cause) in [
+        ("seawall/postgres:18b", port, "image "),
+        (image, u64::from(free), "port map changed by hand"),
+        (image, 0, "is not mounted at"),
+    ] {
+        // Down, so that it does not re-create the container before the hand does.
+        sea.kill();
+        docker(&["rm", "-f", &name]);
+        let publish = publish(if host == 0 { port } else { host });
+        let mut arguments = vec!["run", "-d", "--init", "--name", &name, &network, &publish];
+        if host != 0 {
+            arguments.push(&mount);
+        }
+        arguments.extend(labels.iter().map(String::as_str));
+        arguments.extend(["--entrypoint=sleep", image, "3600"]);
+        let by_hand = docker(&arguments);
+        sea.run();
+        sea.event("ContainerCreated", cause);
+        let status = sea.ready("a");
+        assert_ne!(status["container"]["id"], by_hand.as_str());
+        assert_eq!(status["image"]["id"], first["image"]["id"]);
+        assert_eq!(sea.host_port("a"), u16::try_from(port).unwrap());
+        assert_eq!(sea.sql("a", "SELECT n FROM kept"), "1");
+        assert_eq!(sea.containers(), [name.clone()]);
+    }
+}
+
+#[test]
+fn password_and_parameter_file_changed_inside_are_set_right_and_a_dropped_database_is_loud() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18', parameters: {work_mem: 7MB}}");
+    let first = sea.ready("a");
+    let password = sea.password("a");
+    let mut rows = Rows::new(&sea, "a");
+
+    rows.survive(
+        &|| inside(&sea, "a", "postgres", "ALTER ROLE postgres PASSWORD 'by hand'"),
+        "PasswordReset",
+        "the managed credentials were refused: password authentication failed",
+    );
+    assert_eq!(sea.password("a"), password, "the managed password itself stays");
+
+    rows.survive(
+        &|| {
+            let edit = "echo work_mem=9MB >> /etc/seawall/postgresql.conf";
+            sea.docker(&["exec", "-u", "root", &sea.container("a"), "sh", "-c", edit]);
+            inside(&sea, "a", "postgres", "SELECT pg_reload_conf()");
+        },
+        "ParametersReloaded",
+        "parameter file edited in the container",
+    );
+    assert_eq!(sea.sql("a", "SHOW work_mem"), "7MB");
+
+    let refused = sea.cli(&["psql", "a", "--", "-X", "-c", "ALTER SYSTEM SET work_mem = '9MB'"]);
+    assert!(!refused.status.success());
+    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(words.contains("ALTER SYSTEM is not allowed in this environment"), "{words}");
+    assert_eq!(sea.ready("a")["container"]["startedAt"], first["container"]["startedAt"]);
+
+    inside(&sea, "a", "postgres", "DROP DATABASE app WITH (FORCE)");
+    let why = sea.until_condition("a", "Degraded", "True", "DatabaseMissing");
+    assert!(
+        why.contains("an empty one was not made in its place") && why.contains("seawall psql a"),
+        "{why}"
+    );
+    let (ready, reason, _) = sea.condition("a", "Ready");
+    assert_eq!((ready.as_str(), reason.as_str()), ("False", "Blocked"));
+    let databases = sea.docker(&[
+        "exec",
+        "-u",
+        "postgres",
+        &sea.container("a"),
+        "psql",
+        "-XAtU",
+        "postgres",
+        "-c",
+        "SELECT datname FROM pg_database WHERE NOT datistemplate",
+    ]);
+    assert_eq!(databases, "postgres");
+    inside(&sea, "a", "postgres", "CREATE DATABASE app");
+    sea.ready("a");
+}
+
+#[test]
+fn a_database_dropped_before_it_was_ever_ready_is_made_again() {
+    let mut sea = Sea::new();
+    sea.postgres("a", "{version: '18'}");
+    // The operator dies when it has started the container, before it ever logged in.
+    sea.run_with(&[("SEAWALL_CRASH_AT", "8:after")]);
+    wait_for("the crash", || sea.died().then_some(()));
+    let name = sea.container("a");
+    assert_eq!(sea.inspect("a")["State"]["Running"], true);
+    wait_for("PostgreSQL over the network", || {
+        let check = Command::new("docker").args(["exec", &name, "pg_isready", "-h", "127.0.0.1"]).output();
+        check.unwrap().status.success().then_some(())
+    });
+    inside(&sea, "a", "postgres", "DROP DATABASE app");
+    sea.run();
+    sea.event("DatabaseCreated", "database missing, never seen before");
+    sea.ready("a");
+    assert_eq!(sea.sql("a", "SELECT current_database()"), "app");
+}
+
+#[test]
+fn a_volume_removed_by_hand_is_never_replaced_by_an_empty_one() {
+    let mut sea = Sea::start();
+    sea.postgres("a", "{version: '18'}");
+    sea.ready("a");
+    sea.kill();
+    docker(&["rm", "-f", &sea.container("a")]);
+    docker(&["volume", "rm", &sea.volume("a")]);
+    sea.run();
+    let why = sea.until_condition("a", "Degraded", "True", "VolumeMissing");
+    assert!(why.contains(&sea.volume("a")) && why.contains("An empty one was not made"), "{why}");
+    assert!(why.contains("seawall delete postgres/a --confirm a"), "{why}");
+    assert_eq!(sea.condition("a", "Ready").0, "False");
+    // Also not by a further pass, and not by the next start.
+    sea.stop();
+    sea.run();
+    sea.until("a", "looked at again", |s| condition(s, "Degraded").1 == "VolumeMissing");
+    assert!(sea.volumes().is_empty());
+    // Looking into the image takes a container for a moment.
+    wait_for("no container", || sea.containers().is_empty().then_some(()));
+}
+
+#[test]
+fn a_network_removed_while_the_server_was_stopped_is_made_again() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18'}");
+    let first = sea.ready("a");
+    sea.sql("a", "CREATE TABLE kept AS SELECT 1 AS n");
+    sea.postgres("a", "{version: '18', stopped: true}");
+    let words = sea.until_condition("a", "Ready", "False", "Stopped");
+    assert!(words.contains("clean shutdown (exit code 0)"), "{words}");
+    docker(&["network", "rm", &format!("{}-seawall", sea.installation)]);
+    sea.postgres("a", "{version: '18'}");
+    sea.event("NetworkCreated", "network missing");
+    let status = sea.ready("a");
+    assert_eq!(sea.sql("a", "SELECT n FROM kept"), "1");
+    assert_eq!(status["endpoint"]["hostPort"], first["endpoint"]["hostPort"]);
+    assert_eq!(sea.containers().len(), 1);
+    // The way there is planned, not stumbled upon.
+    let events = sea.ok(&["events", "postgres/a"]);
+    assert!(!events.contains("Warning"), "{events}");
+}

@@ -1,0 +1,113 @@
+//! Host ports: chosen once, kept for good, never given twice.
+
+use super::harness::{Sea, docker, wait_for};
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+
+/// A port of 127.0.0.1 that is held by somebody who is not Docker.
+fn held_from(first: u16) -> (TcpListener, u16) {
+    let listener = (first..).find_map(|p| TcpListener::bind(("127.0.0.1", p)).ok()).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+/// A port that nobody holds right now, far from those that `auto` takes.
+fn free() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn published(sea: &Sea, name: &str) -> String {
+    docker(&["port", &sea.container(name), "5432/tcp"])
+}
+
+#[test]
+fn six_services_made_at_once_get_six_ports_and_keep_them() {
+    // The first free one belongs to somebody else; it must be skipped.
+    let (_somebody, taken) = held_from(5432);
+    let mut sea = Sea::start();
+    let names = ["a", "b", "c", "d", "e", "f"];
+    for name in names {
+        sea.postgres(name, "{version: '18'}");
+    }
+    for name in names {
+        sea.ready(name);
+    }
+    let ports: Vec<u16> = names.iter().map(|n| sea.host_port(n)).collect();
+    assert_eq!(ports.iter().collect::<BTreeSet<_>>().len(), 6, "{ports:?}");
+    assert!(ports.iter().all(|p| *p >= 5432 && *p != taken), "{ports:?}, {taken}");
+    // Upward from 5432, first free: not from the middle of nowhere.
+    assert!(ports.iter().all(|p| *p < 5432 + 500), "{ports:?}");
+    for (name, port) in names.iter().zip(&ports) {
+        assert_eq!(published(&sea, name), format!("127.0.0.1:{port}"));
+        assert_eq!(sea.sql(name, "SELECT 1"), "1");
+    }
+    sea.stop();
+    sea.run();
+    docker(&["rm", "-f", &sea.container("a")]);
+    sea.event("ContainerCreated", "container missing: re-create");
+    for (name, port) in names.iter().zip(&ports) {
+        sea.ready(name);
+        assert_eq!(sea.host_port(name), *port);
+    }
+}
+
+#[test]
+fn an_automatic_port_lost_before_the_first_start_is_given_up_for_another() {
+    let mut sea = Sea::new();
+    sea.postgres("a", "{version: '18'}");
+    // Dies with the container made and not started: the port is reserved, and free.
+    sea.run_with(&[("SEAWALL_CRASH_AT", "8:before")]);
+    wait_for("the crash", || sea.died().then_some(()));
+    let bindings = sea.inspect("a")["HostConfig"]["PortBindings"]["5432/tcp"][0]["HostPort"].clone();
+    let port: u16 = bindings.as_str().unwrap().parse().unwrap();
+    let _thief = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    sea.run();
+    sea.event("PortReserved", &format!("port {port} is taken by somebody else"));
+    sea.ready("a");
+    assert_ne!(sea.host_port("a"), port);
+    assert_eq!(sea.containers().len(), 1);
+}
+
+#[test]
+fn a_pinned_port_held_by_a_foreign_process_is_said_and_taken_once_it_is_free() {
+    let sea = Sea::start();
+    let (somebody, port) = held_from(free());
+    sea.postgres("a", &format!("{{version: '18', port: {port}}}"));
+    let why = sea.until_condition("a", "Ready", "False", "PortTaken");
+    assert!(why.contains(&port.to_string()), "{why}");
+    drop(somebody);
+    sea.ready("a");
+    assert_eq!(sea.host_port("a"), port);
+}
+
+#[test]
+fn a_port_pinned_twice_has_one_owner_and_changes_by_the_spec() {
+    let sea = Sea::start();
+    let (port, other) = (free(), free());
+    sea.postgres("a", &format!("{{version: '18', port: {port}}}"));
+    let first = sea.ready("a");
+    sea.postgres("b", &format!("{{version: '18', port: {port}}}"));
+    let why = sea.until_condition("b", "Degraded", "True", "PortConflict");
+    assert!(
+        why.contains(&format!("port {port} belongs to postgres/a")) && why.contains("port: auto"),
+        "{why}"
+    );
+    assert_eq!(sea.condition("b", "Ready").0, "False");
+    assert_eq!(sea.host_port("a"), port);
+
+    sea.sql("a", "CREATE TABLE kept AS SELECT 1 AS n");
+    sea.postgres("a", &format!("{{version: '18', port: {other}}}"));
+    sea.event("PortReserved", &format!("port {port} → {other}: spec changed"));
+    let moved = sea.ready("a");
+    assert_eq!(published(&sea, "a"), format!("127.0.0.1:{other}"));
+    assert_ne!(moved["container"]["id"], first["container"]["id"], "a port is fixed at create");
+    assert_eq!(sea.sql("a", "SELECT n FROM kept"), "1");
+    // The other one gets what became free.
+    sea.ready("b");
+    assert_eq!(sea.host_port("b"), port);
+
+    sea.postgres("b", "{version: '18', port: none}");
+    let hidden = sea.ready("b");
+    assert!(hidden["endpoint"]["hostPort"].is_null(), "{hidden:#}");
+    assert_eq!(sea.inspect("b")["NetworkSettings"]["Ports"]["5432/tcp"], serde_json::Value::Null);
+}

@@ -1,0 +1,159 @@
+//! A manifest that goes away never costs data: it is kept, or deleted only with consent.
+
+use crate::harness::{Sea, condition, postgres, text};
+
+fn gone(sea: &Sea, name: &str) {
+    let object = format!("postgres/{name}");
+    let output = sea.cli(&["wait", &object, "--for=delete", "--timeout=60s"]);
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(!sea.volumes().contains(&sea.volume(name)));
+    assert!(!sea.containers().contains(&sea.container(name)));
+    assert!(!sea.data.join(format!("status/postgres/{name}.yaml")).exists());
+    let export = sea.ok(&["export"]);
+    assert!(!export.contains(&object), "something is left in the store: {export}");
+}
+
+#[test]
+fn retain_keeps_everything_but_the_container_and_the_manifest_brings_it_back() {
+    let mut sea = Sea::start();
+    sea.postgres("a", "{version: '18'}");
+    sea.postgres("b", "{version: '18', stopped: true}");
+    sea.postgres("c", "{version: '18', stopped: true}");
+    sea.ready("a");
+    sea.sql("a", "CREATE TABLE kept AS SELECT 42 AS answer");
+    let (password, port) = (sea.password("a"), sea.host_port("a"));
+    let uid = sea.object("a")["metadata"]["uid"].clone();
+
+    // Its data are there, but it must not be deleted while a manifest holds it.
+    let refused = sea.cli(&["delete", "postgres/a", "--confirm", "a"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused).contains("a.yaml"), "{}", text(&refused));
+
+    sea.remove("a.yaml");
+    let words = sea.until_condition("a", "Ready", "False", "Retained");
+    assert!(words.contains("are kept") || words.contains("is being removed"), "{words}");
+    sea.until("a", "without its container", |s| {
+        s["container"].is_null() && condition(s, "Ready").1 == "Retained"
+    });
+    assert!(!sea.containers().contains(&sea.container("a")));
+    assert!(sea.volumes().contains(&sea.volume("a")));
+    assert!(sea.ok(&["get", "postgres/a"]).contains("Retained"));
+    assert_eq!(sea.password("a"), password);
+    assert!(!sea.ok(&["events"]).contains("UncleanShutdown"), "a fast shutdown came first");
+    // The kept port is nobody else's, also after the operator was away.
+    sea.stop();
+    sea.run();
+    sea.postgres("c", "{version: '18'}");
+    sea.ready("c");
+    assert_ne!(sea.host_port("c"), port);
+
+    sea.write("a.yaml", &postgres("a", "{version: '18'}"));
+    sea.event("Returned", "a.yaml");
+    sea.ready("a");
+    assert_eq!(sea.sql("a", "SELECT answer FROM kept"), "42");
+    assert_eq!((sea.password("a"), sea.host_port("a")), (password, port));
+    assert_eq!(sea.object("a")["metadata"]["uid"], uid);
+}
+
+#[test]
+fn data_are_deleted_only_with_consent_by_command_or_by_annotation() {
+    let sea = Sea::start();
+    let annotated = "apiVersion: seawall.dev/v1\nkind: Postgres\nmetadata: {name: noted, annotations: {seawall.dev/confirm-delete: noted}}\nspec: {version: '18', deletionPolicy: Delete}\n";
+    sea.postgres("x", "{version: '18', deletionPolicy: Delete}");
+    sea.write("noted.yaml", annotated);
+    sea.postgres("stays", "{version: '18', stopped: true}");
+    sea.postgres("stays-too", "{version: '18', stopped: true}");
+    sea.ready("x");
+    sea.ready("noted");
+    let (password, port) = (sea.password("x"), sea.host_port("x"));
+
+    sea.remove("x.yaml");
+    sea.until("x", "without its container", |s| {
+        s["container"].is_null() && condition(s, "Ready").1 == "Retained"
+    });
+    let words = sea.until_condition("x", "Degraded", "True", "DeletionNotConfirmed");
+    assert!(words.contains("seawall delete postgres/x --confirm x"), "{words}");
+    assert!(sea.volumes().contains(&sea.volume("x")), "the policy alone deletes nothing");
+    assert_eq!(sea.password("x"), password);
+
+    for arguments in [&["delete", "postgres/x"][..], &["delete", "postgres/x", "--confirm", "y"]] {
+        let refused = sea.cli(arguments);
+        assert_eq!(refused.status.code(), Some(1), "{arguments:?}");
+        assert!(text(&refused).contains("seawall delete postgres/x --confirm x"), "{}", text(&refused));
+    }
+    assert!(sea.volumes().contains(&sea.volume("x")));
+    sea.ok(&["delete", "postgres/x", "--confirm", "x"]);
+    gone(&sea, "x");
+    sea.event("Deleted", "postgres/x and its data were deleted");
+
+    sea.remove("noted.yaml");
+    gone(&sea, "noted");
+
+    // Nothing of the old one comes back under the same name; its port is free again.
+    sea.postgres("x", "{version: '18'}");
+    sea.ready("x");
+    assert_ne!(sea.password("x"), password);
+    assert_eq!(sea.host_port("x"), port);
+}
+
+#[test]
+fn a_scan_that_would_remove_too_much_removes_nothing_until_it_is_confirmed() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18'}");
+    sea.postgres("b", "{version: '18', stopped: true}");
+    let before = sea.ready("a");
+    sea.until_condition("b", "Ready", "False", "Stopped");
+    let held = |why: &str| {
+        let words = sea.until_condition("a", "Degraded", "True", "PruneGuard");
+        assert!(words.contains(why), "{why}: {words}");
+        let get = sea.cli(&["get"]);
+        assert_eq!(get.status.code(), Some(3), "{}", text(&get));
+        assert!(text(&get).contains("removals are held back"), "{}", text(&get));
+        let prune = sea.ok(&["prune"]);
+        assert!(prune.contains("postgres/a") && prune.contains("postgres/b"), "{prune}");
+        // Longer than the grace that a removed manifest has.
+        std::thread::sleep(std::time::Duration::from_millis(1500));
+        let status = sea.status("a");
+        assert_eq!(condition(&status, "Ready").0, "True");
+        assert_eq!(status["container"]["startedAt"], before["container"]["startedAt"]);
+        prune
+    };
+    let lifted = || {
+        sea.until("a", "free of the guard", |s| condition(s, "Degraded").0 != "True");
+        assert_eq!(sea.cli(&["get"]).status.code(), Some(0));
+        assert!(sea.ok(&["prune"]).contains("Nothing is held back"));
+    };
+
+    let away = sea.root().join("away");
+    std::fs::rename(&sea.manifests, &away).unwrap();
+    held("is missing");
+    std::fs::rename(&away, &sea.manifests).unwrap();
+    lifted();
+
+    std::fs::rename(&sea.manifests, &away).unwrap();
+    std::fs::create_dir(&sea.manifests).unwrap();
+    held("has no manifests");
+    std::fs::remove_dir(&sea.manifests).unwrap();
+    // Something else where the directory was: nothing can be read.
+    std::fs::write(&sea.manifests, "not a directory").unwrap();
+    held("cannot be read");
+    std::fs::remove_file(&sea.manifests).unwrap();
+    std::fs::rename(&away, &sea.manifests).unwrap();
+    lifted();
+
+    for file in ["a.yaml", "b.yaml"] {
+        sea.remove(file);
+    }
+    let prune = held("manifests are gone at once");
+    let (_, words) = prune.split_once("seawall prune --confirm ").unwrap();
+    let wrong = sea.cli(&["prune", "--confirm", "remove-2-000000"]);
+    assert_eq!(wrong.status.code(), Some(1), "{}", text(&wrong));
+    sea.ok(&["prune", "--confirm", words.trim()]);
+    sea.until("a", "without its container", |s| {
+        s["container"].is_null() && condition(s, "Ready").1 == "Retained"
+    });
+    assert!(sea.volumes().contains(&sea.volume("a")), "a confirmed prune still retains");
+    assert_eq!(sea.containers(), Vec::<String>::new());
+    // The next look would remove too much again; it was let go once, and is done.
+    assert_eq!(sea.cli(&["get"]).status.code(), Some(0));
+}
