@@ -84,20 +84,22 @@ fn same(value: &Value, manifest: &str, word: &str) -> bool {
     value.as_str() == Some(said.trim_matches('\''))
 }
 
-fn write(sea: &Sea, scenario: &Scenario) -> String {
+/// The port is pinned: that of `auto` may be lost to another installation, and a retry is a step more.
+fn write(sea: &Sea, scenario: &Scenario, port: u16) -> String {
     let Some(spec) = scenario.spec else {
         fs::remove_file(sea.manifests.join("a.yaml")).unwrap();
         return String::new();
     };
     let head = "apiVersion: seawall.dev/v1\nkind: Postgres\nmetadata:\n  name: a\n  annotations: {seawall.dev/confirm-delete: a}\n";
+    let spec = spec.replacen('{', &format!("{{port: {port}, "), 1);
     let text = format!("{head}spec: {spec}\n");
     sea.write("a.yaml", &text);
     text
 }
 
 /// Runs one scenario with a crash point; true when the process died at it.
-fn crashed(sea: &mut Sea, scenario: &Scenario, point: &str) -> bool {
-    let manifest = write(sea, scenario);
+fn crashed(sea: &mut Sea, scenario: &Scenario, port: u16, point: &str) -> bool {
+    let manifest = write(sea, scenario, port);
     sea.run_with(&[("SEAWALL_CRASH_AT", point)]);
     let what = format!("{} {point}: neither crashed nor done", scenario.name);
     let crashed = wait_for(&what, || {
@@ -165,9 +167,10 @@ fn check(sea: &Sea, scenario: &Scenario, password: &mut Option<String>, kept: &m
 /// All scenarios of one crash point; how many of them it hit.
 fn walk(point: &str) -> u32 {
     let mut sea = Sea::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (mut password, mut kept, mut hit) = (None, false, 0);
     for scenario in &SCENARIOS {
-        hit += u32::from(crashed(&mut sea, scenario, point));
+        hit += u32::from(crashed(&mut sea, scenario, port, point));
         check(&sea, scenario, &mut password, &mut kept, point);
     }
     hit
