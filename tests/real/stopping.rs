@@ -1,6 +1,7 @@
 //! Stopped by manifest or by hand: a fast, clean shutdown that nothing but the user undoes.
 
 use crate::harness::{PATIENCE, Sea, condition};
+use crate::lifecycle::TestImage;
 
 /// Stopped cleanly, by exit code, by PostgreSQL's own log, and for the engine too.
 fn cleanly_stopped(sea: &Sea, name: &str) {
@@ -107,4 +108,26 @@ fn stop_start_and_restart_by_hand_say_what_to_commit() {
     let refused = sea.cli(&["start", "postgres/a"]);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     assert!(String::from_utf8_lossy(&refused.stderr).contains("stopped: false"), "{refused:?}");
+}
+
+/// The stop signal meets an entrypoint that does not hear it, as any shell does while a child runs.
+#[test]
+fn a_stop_in_the_middle_of_a_start_is_a_clean_shutdown_too() {
+    let deaf = TestImage::build(
+        "deaf",
+        "FROM seawall/postgres:17\nENTRYPOINT [\"bash\", \"-c\", \"trap '' INT; sleep 3; trap - INT; exec docker-entrypoint.sh \\\"$@\\\"\", \"deaf\"]\nCMD [\"postgres\"]\n",
+    );
+    let sea = Sea::start();
+    sea.postgres("a", &format!("{{image: '{}'}}", deaf.0));
+    sea.ready("a");
+    sea.postgres("a", &format!("{{image: '{}', stopped: true}}", deaf.0));
+    cleanly_stopped(&sea, "a");
+    let stopped = sea.status("a");
+    sea.docker(&["start", &sea.container("a")]);
+    sea.until("a", "stopped again", |s| {
+        condition(s, "Ready").1 == "Stopped"
+            && s["container"]["startedAt"] != stopped["container"]["startedAt"]
+    });
+    cleanly_stopped(&sea, "a");
+    assert!(!sea.ok(&["events"]).contains("UncleanShutdown"));
 }

@@ -204,7 +204,7 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
         }
         Action::RestoreParameters { container, text, refused, words } => {
             let container = scene.container_id(container).await?;
-            docker.stop(&container, Duration::from_secs(u64::from(STOP_TIMEOUT))).await?;
+            fast_shutdown(docker, &container).await?;
             docker.put_files(&container, &[parameter_file(parameters::PATH, text)]).await?;
             memory.written_parameters = Some(parameters::sha256(text.as_bytes()));
             memory.refused_parameters =
@@ -215,7 +215,7 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
         Action::RestartServer { container, .. } => {
             let container = scene.container_id(container).await?;
             tools.drop_session(&id.object);
-            docker.stop(&container, Duration::from_secs(u64::from(STOP_TIMEOUT))).await?;
+            fast_shutdown(docker, &container).await?;
             docker.start(&container).await?;
             memory.restart_requested = None;
         }
@@ -278,6 +278,31 @@ async fn upload(scene: &Scene<'_>, container: &str, text: &str, initialise: bool
     Ok(scene.docker().put_files(&id, &files).await?)
 }
 
+/// Between two requests for the shutdown.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+
+/// The stop signal is lost when it meets an entrypoint that is still preparing the start: a shell drops
+/// it while a child runs. The server would go on until the engine kills it, so it is asked again.
+async fn fast_shutdown(docker: &dyn Docker, id: &str) -> Result<(), DockerError> {
+    let ask = "kill -INT \"$(head -n 1 \"$PGDATA/postmaster.pid\")\"";
+    let request = ExecRequest {
+        argv: ["sh", "-c", ask].map(str::to_owned).to_vec(),
+        user: "postgres".to_owned(),
+        ..ExecRequest::default()
+    };
+    let mut stopping = docker.stop(id, Duration::from_secs(u64::from(STOP_TIMEOUT)));
+    loop {
+        tokio::select! {
+            stopped = &mut stopping => return stopped,
+            () = tokio::time::sleep(ASK_AGAIN) => {}
+        }
+        // A shutdown in hand is not disturbed by a second request; a server that is gone needs none.
+        if let Err(error) = docker.exec(id, &request, ASK_AGAIN).await {
+            tracing::debug!(container = id, %error, "the server could not be asked to shut down again");
+        }
+    }
+}
+
 async fn stop(scene: &Scene<'_>, name: &str) -> Result<Vec<Note>, ActError> {
     let docker = scene.docker();
     let id = scene.container_id(name).await?;
@@ -285,7 +310,7 @@ async fn stop(scene: &Scene<'_>, name: &str) -> Result<Vec<Note>, ActError> {
     // First the policy: a restart of the engine must not bring back what was stopped on purpose.
     docker.update(&id, &LiveUpdate { caps: None, restart: Some(RestartPolicy::No) }).await?;
     let was_running = scene.world.container.ours().is_some_and(|c| c.state == ContainerState::Running);
-    docker.stop(&id, Duration::from_secs(u64::from(STOP_TIMEOUT))).await?;
+    fast_shutdown(docker, &id).await?;
     let after = docker.inspect(&id).await?;
     let code = after.and_then(|c| c.exit_code);
     let clean = docker.logs(&id, 5).await?.iter().any(|line| line.contains("database system is shut down"));
