@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests about resource caps on a Docker Engine with cgroup v2, in a small virtual machine: on a host with cgroup v1 there is
-# no other way to have one. Needs no KVM (software emulation then: some ten minutes), no disk image and no network.
+# no other way to have one. Needs no KVM, no disk image and no network.
 #
 #   deploy/test/cgroup2.sh [-- TEST-ARGUMENTS]        (default: the cap cases of the contract, and the suite `resources`)
 #
@@ -13,6 +13,7 @@
 #   SEAWALL_VM_CACHE        default .cache/cgroup2 in this repository
 #   SEAWALL_VM_MEMORY       default 6G
 #   SEAWALL_VM_MINUTES      default 40
+#   SEAWALL_VM_ACCEL        qemu's -accel; default tcg,thread=multi: software emulation, the same everywhere. kvm where it is wanted.
 
 set -euo pipefail
 
@@ -22,6 +23,7 @@ MIRROR=${MIRROR%/}
 CACHE=${SEAWALL_VM_CACHE:-$ROOT/.cache/cgroup2}
 MEMORY=${SEAWALL_VM_MEMORY:-6G}
 MINUTES=${SEAWALL_VM_MINUTES:-40}
+ACCEL=${SEAWALL_VM_ACCEL:-tcg,thread=multi}
 SUITE=bookworm
 IMAGES=(seawall/postgres:18 seawall/not-postgres:test)
 MODULES=(overlay bridge veth br_netfilter)
@@ -190,17 +192,15 @@ add_tests() {
 fetch_kernel
 make_root
 add_tests
-ACCEL=tcg,thread=multi
-if [ -w /dev/kvm ]; then ACCEL=kvm; fi
 say "the machine starts ($ACCEL)"
 timeout "$((MINUTES * 60))" qemu-system-x86_64 -accel "$ACCEL" -cpu max -smp 2 -m "$MEMORY" -nographic -no-reboot -nic none \
   -kernel "$CACHE/vmlinuz" -initrd "$WORK/initrd" \
-  -append "console=ttyS0 quiet panic=-1 rdinit=/init cgroup_no_v1=all" </dev/null >"$WORK/console" 2>&1 &
+  -append "console=ttyS0 quiet panic=-1 rdinit=/init cgroup_no_v1=all" </dev/null >"$CACHE/console.log" 2>&1 &
 QEMU=$!
-tail -f --pid="$QEMU" "$WORK/console" | tr -d '\r' || true
+tail -f --pid="$QEMU" "$CACHE/console.log" | tr -d '\r' || true
 wait "$QEMU" || true
 QEMU=
-RESULT=$(tr -d '\r' <"$WORK/console" | sed -n 's/^SEAWALL-RESULT \([0-9]*\)$/\1/p' | tail -n 1)
+RESULT=$(tr -d '\r' <"$CACHE/console.log" | sed -n 's/^SEAWALL-RESULT \([0-9]*\)$/\1/p' | tail -n 1)
 [ -n "$RESULT" ] || fail "the machine ended without a result (limit: $MINUTES minutes)"
 [ "$RESULT" = 0 ] || fail "the tests failed on cgroup v2"
 say "ok on cgroup v2"

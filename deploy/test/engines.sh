@@ -23,7 +23,7 @@ CACHE=${SEAWALL_ENGINE_CACHE:-$ROOT/.cache/engines}
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 IMAGES=(seawall/postgres:18 seawall/postgres:18b seawall/postgres:17 seawall/not-postgres:test)
 # What an engine is made of; libc6 and libseccomp2 are for runc, which needs a newer libc than older hosts have.
-PACKAGES=(docker.io containerd runc tini libc6 libseccomp2)
+PACKAGES=(docker.io containerd runc libc6 libseccomp2)
 WAIT_SECONDS=60
 
 export PATH="$PATH:/usr/sbin:/sbin"
@@ -32,6 +32,8 @@ say()  { printf 'engines: %s\n' "$*"; }
 fail() { printf 'engines: %s\n' "$*" >&2; exit 1; }
 
 suite_of() { case "$1" in 26.1) echo trixie ;; 28.5) echo sid ;; *) return 1 ;; esac; }
+# The package that has tini-static.
+init_of() { case "$1" in trixie) echo tini ;; *) echo tini-static ;; esac; }
 
 # --- arguments --------------------------------------------------------------------------------------------------------
 
@@ -87,7 +89,7 @@ unpack() {
   : >"$apt/state/status"
   printf 'deb [signed-by=%s] %s %s main\n' "$KEYRING" "$MIRROR" "$suite" >"$apt/sources.list"
   apt_in "$apt" "$suite" apt-get update >"$log" 2>&1 || { tail -n 20 "$log" >&2; fail "$MIRROR has no Debian $suite for us"; }
-  (cd "$fresh/debs" && apt_in "$apt" "$suite" apt-get download "${PACKAGES[@]}") >>"$log" 2>&1 \
+  (cd "$fresh/debs" && apt_in "$apt" "$suite" apt-get download "${PACKAGES[@]}" "$(init_of "$suite")") >>"$log" 2>&1 \
     || { tail -n 20 "$log" >&2; fail "the packages of $suite could not be fetched"; }
   local deb
   for deb in "$fresh"/debs/*.deb; do dpkg -x "$deb" "$fresh/root"; done

@@ -245,13 +245,21 @@ async fn look_into(
     if let Some(known) = tools.image_facts(&image.id) {
         return Ok(known);
     }
+    let gate = tools.image_gate(&image.id);
+    let _held = gate.lock().await;
+    if let Some(known) = tools.image_facts(&image.id) {
+        return Ok(known);
+    }
+    if let Some(known) = tools.stored_image_facts(&image.id) {
+        return Ok(Ok(tools.known_image(&image.id, known)));
+    }
     let wrong_architecture = facts::facts(image, &Contents::default(), &engine.architecture);
     let found = match wrong_architecture {
         // Nothing inside can be run or trusted; what is inside does not matter then.
         Err(unfit @ Unfit::Architecture { .. }) => Err(unfit),
         _ => facts::facts(image, &contents(tools, image).await?, &engine.architecture),
     };
-    tools.remember_image(&image.id, found.clone());
+    tools.remember_image(&image.id, found.clone()).await;
     Ok(found)
 }
 
