@@ -46,7 +46,8 @@ test: test-tools
 	cargo clippy --all-targets --quiet -- -D warnings
 	cargo test --lib --test it
 	@$(MAKE) --no-print-directory images
-	cargo test --test real
+	# They wait more than they compute, and share one engine.
+	cargo test --test real -- --test-threads=4
 
 bench: images
 	cargo bench --bench bench
