@@ -41,12 +41,12 @@ run: setup
 test-tools:
 	@deploy/test-tools.sh
 
+# The real suite waits more than it computes: four at a time also on two cores.
 test: test-tools
 	cargo fmt --check
 	cargo clippy --all-targets --quiet -- -D warnings
 	cargo test --lib --test it
 	@$(MAKE) --no-print-directory images
-	# They wait more than they compute, and share one engine.
 	cargo test --test real -- --test-threads=4
 
 bench: images
