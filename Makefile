@@ -41,12 +41,13 @@ run: setup
 test-tools:
 	@deploy/test-tools.sh
 
+# The real suite waits more than it computes: four at a time also on two cores.
 test: test-tools
 	cargo fmt --check
 	cargo clippy --all-targets --quiet -- -D warnings
 	cargo test --lib --test it
 	@$(MAKE) --no-print-directory images
-	cargo test --test real
+	cargo test --test real -- --test-threads=4
 
 bench: images
 	cargo bench --bench bench

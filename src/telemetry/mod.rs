@@ -168,9 +168,9 @@ mod tests {
             .with(EnvFilter::new("trace"))
             .with(layer.with_filter(filter_fn(may_be_logged)));
         tracing::subscriber::with_default(subscriber, || {
-            tracing::debug!(target: "bollard::docker", "a whole request");
+            tracing::debug!(target: "hyper::client", "a whole request");
             tracing::trace!(target: "tokio_postgres::query", "a whole request");
-            tracing::warn!(target: "bollard::docker", "a warning");
+            tracing::warn!(target: "hyper::client", "a warning");
             tracing::trace!(target: "seawall::control", "our own");
         });
         let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
