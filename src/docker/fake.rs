@@ -73,6 +73,8 @@ pub enum What {
     Error(DockerError),
     /// No answer; ends as [`DockerError::Timeout`] after the hang limit.
     Hang,
+    /// It works, and the answer takes so long; the effect is there at once.
+    Slow(Duration),
 }
 
 /// A failure to come.
@@ -136,6 +138,7 @@ impl Default for FakeDocker {
 enum Answer<T> {
     Now(Result<T>),
     Hang(Duration),
+    Late(Result<T>, Duration),
 }
 
 impl FakeDocker {
@@ -189,6 +192,11 @@ impl FakeDocker {
             return Answer::Now(Err(down(method)));
         }
         let fault = take_fault(&mut control.faults, method);
+        if let Some(Fault { what: What::Slow(pause), .. }) = fault {
+            let result = work(&mut control);
+            self.publish(&mut control);
+            return Answer::Late(result, pause);
+        }
         if let Some(Fault { when: When::Before, what, .. }) = fault {
             return fail(what, control.hang_limit);
         }
@@ -203,6 +211,10 @@ impl FakeDocker {
     async fn call<T>(&self, method: &'static str, work: impl FnOnce(&mut Control) -> Result<T>) -> Result<T> {
         match self.begin(method, work) {
             Answer::Now(result) => result,
+            Answer::Late(result, pause) => {
+                tokio::time::sleep(pause).await;
+                result
+            }
             Answer::Hang(limit) => {
                 tokio::time::sleep(limit).await;
                 Err(DockerError::Timeout { doing: method, after: limit })
@@ -213,7 +225,7 @@ impl FakeDocker {
     /// Counts and may fail like every call, for those that give a stream.
     fn stream_call<T>(&self, method: &'static str, work: impl FnOnce(&mut Control) -> T) -> Result<T> {
         match self.begin(method, |c| Ok(work(c))) {
-            Answer::Now(result) => result,
+            Answer::Now(result) | Answer::Late(result, _) => result,
             Answer::Hang(after) => Err(DockerError::Timeout { doing: method, after }),
         }
     }
@@ -226,7 +238,7 @@ fn down(doing: &'static str) -> DockerError {
 fn fail<T>(what: What, limit: Duration) -> Answer<T> {
     match what {
         What::Error(error) => Answer::Now(Err(error)),
-        What::Hang => Answer::Hang(limit),
+        What::Hang | What::Slow(_) => Answer::Hang(limit),
     }
 }
 

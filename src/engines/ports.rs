@@ -29,8 +29,15 @@ impl PortBook {
     /// bound on 127.0.0.1 right now.
     #[must_use]
     pub fn free(&self, from: u16, refused: &BTreeSet<u16>) -> Option<u16> {
-        let taken: BTreeSet<u16> = self.lock().keys().copied().collect();
-        (from..=u16::MAX).find(|p| !taken.contains(p) && !refused.contains(p) && can_bind(*p))
+        let mut from = from;
+        loop {
+            // The lock is not held while the system is asked.
+            let port = gap(&self.lock(), from, refused)?;
+            if can_bind(port) {
+                return Some(port);
+            }
+            from = port.checked_add(1)?;
+        }
     }
 
     /// As [`PortBook::free`], and already given to `object`: two services made at once never get one
@@ -62,6 +69,16 @@ impl PortBook {
     }
 }
 
+/// The first port from `from` upward that is neither taken nor refused: one walk along the taken ones.
+fn gap(taken: &BTreeMap<u16, ObjectRef>, from: u16, refused: &BTreeSet<u16>) -> Option<u16> {
+    let mut port = from;
+    let mut keys = taken.range(from..).map(|(port, _)| *port).peekable();
+    while keys.next_if_eq(&port).is_some() || refused.contains(&port) {
+        port = port.checked_add(1)?;
+    }
+    Some(port)
+}
+
 /// Rust sets SO_REUSEADDR on listeners, so that a port in TIME_WAIT counts as free, as for Docker.
 fn can_bind(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
@@ -70,6 +87,21 @@ fn can_bind(port: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_gap_is_found() {
+        let object: ObjectRef = "postgres/a".parse().unwrap();
+        let taken = |ports: &[u16]| ports.iter().map(|p| (*p, object.clone())).collect();
+        for (list, refused, from, want) in [
+            (vec![], vec![], 5432, Some(5432)),
+            (vec![5432, 5433, 5435], vec![], 5432, Some(5434)),
+            (vec![5432, 5433], vec![5434, 5436], 5432, Some(5435)),
+            (vec![5431, 5433], vec![5433], 5433, Some(5434)),
+            (vec![65535], vec![65534], 65534, None),
+        ] {
+            assert_eq!(gap(&taken(&list), from, &refused.into_iter().collect()), want, "{list:?}");
+        }
+    }
 
     #[test]
     fn a_port_has_one_owner() {

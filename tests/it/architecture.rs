@@ -121,7 +121,8 @@ fn only_one_file_names_the_store_crate_and_one_folder_bollard() {
             assert!(!code.contains("sled::Config") && !code.contains("sled::open"), "{file} names sled");
         }
         if !file.starts_with("docker/") {
-            assert!(!code.contains("bollard::"), "{file} names bollard");
+            // A log target is a text, not an import.
+            assert!(!code.replace("\"bollard::", "").contains("bollard::"), "{file} names bollard");
         }
     }
 }
