@@ -1,1 +1,563 @@
-fn main() {}
+//! What Seawall costs, beside the same calls sent raw in the same run. Prints, asserts nothing.
+//!
+//! `cargo bench --bench bench [-- SECTION…]`; sections: `fake` and `binary` need no Docker,
+//! `provisioning`, `sweep`, `repair`, `caps` and `idle` use the local engine and the images of
+//! `deploy/images/build.sh`. SEAWALL_BENCH_SERVICES sets how many services (12), SEAWALL_BENCH_SECONDS
+//! how long `idle` looks (60), SEAWALL_BENCH_FAKE how many fake ones (10000). Numbers taken while
+//! others use the machine are not to be trusted.
+
+use futures_util::{StreamExt, stream};
+use seawall::control::api::Api;
+use seawall::control::driver::drive;
+use seawall::control::operator::{Config, Operator, Times};
+use seawall::core::desired::DesiredContainer;
+use seawall::core::names::{Installation, ObjectRef, label};
+use seawall::core::quantity::Bytes;
+use seawall::core::resource::{Caps, DeletionPolicy, PortRequest};
+use seawall::core::seen::{LiveUpdate, SeenImage};
+use seawall::docker::fake::FakeDocker;
+use seawall::docker::{BollardDocker, Docker, FileToPut};
+use seawall::engines::postgres::check::Checked;
+use seawall::engines::postgres::client::{Network, Servers};
+use seawall::engines::postgres::desired::{Identity, PASSWORD_FILE, container, parameter_file};
+use seawall::engines::postgres::facts::{Contents, facts};
+use seawall::engines::postgres::fake_server::FakeServers;
+use seawall::engines::postgres::parameters;
+use seawall::engines::postgres::record::Memory;
+use seawall::engines::postgres::tools::Reach;
+use seawall::secrets::{Algorithm, Key, Sealer, random_id};
+use seawall::store::{MemoryStore, SledStore, Store};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+const IMAGE: &str = "seawall/postgres:18";
+const AT_ONCE: usize = 8;
+const PATIENCE: Duration = Duration::from_secs(600);
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn setting(name: &str, default: usize) -> usize {
+    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
+}
+
+fn line(what: &str, figure: impl std::fmt::Display, target: &str) {
+    println!("{what:<58} {figure:>12}   {target}");
+}
+
+fn ms(duration: Duration) -> String {
+    format!("{:.1} ms", duration.as_secs_f64() * 1e3)
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.2} s", duration.as_secs_f64())
+}
+
+/// CPU time of a process so far, in steps of 10 ms.
+fn cpu(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |i: usize| fields.get(i).and_then(|f| f.parse::<u64>().ok()).unwrap_or(0);
+    Duration::from_millis((ticks(11) + ticks(12)) * 10)
+}
+
+fn resident_mb(pid: u32) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let kb = status
+        .lines()
+        .find_map(|l| l.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    kb.unwrap_or(0.0) / 1024.0
+}
+
+fn median(mut list: Vec<Duration>) -> Duration {
+    list.sort();
+    list.get(list.len() / 2).copied().unwrap_or_default()
+}
+
+/// Polls until `done`.
+async fn until(what: &str, every: Duration, mut done: impl AsyncFnMut() -> bool) -> Duration {
+    let begun = Instant::now();
+    while !done().await {
+        assert!(begun.elapsed() < PATIENCE, "never {what}");
+        sleep(every).await;
+    }
+    begun.elapsed()
+}
+
+fn manifest(name: &str, spec: &str) -> String {
+    format!("apiVersion: seawall.dev/v1\nkind: Postgres\nmetadata: {{name: {name}}}\nspec: {spec}\n")
+}
+
+fn object(name: &str) -> ObjectRef {
+    format!("postgres/{name}").parse().expect("a name")
+}
+
+/// An operator inside this process.
+struct Bench {
+    root: tempfile::TempDir,
+    operator: Arc<Operator>,
+    store: Arc<dyn Store>,
+    installation: Installation,
+    cancel: CancellationToken,
+    driver: Option<JoinHandle<()>>,
+}
+
+impl Bench {
+    fn new(
+        docker: Arc<dyn Docker>,
+        servers: Arc<dyn Servers>,
+        store: Option<Arc<dyn Store>>,
+        times: Times,
+    ) -> Self {
+        let root = tempfile::tempdir().expect("a directory");
+        fs::create_dir(root.path().join("manifests")).expect("a directory");
+        let data = root.path().join("data");
+        let store =
+            store.unwrap_or_else(|| Arc::new(SledStore::open(&data).expect("a store")) as Arc<dyn Store>);
+        let key = Key::load_or_create(&root.path().join("key"), false).expect("a key");
+        let installation = installation();
+        let config = Config {
+            installation: installation.clone(),
+            data,
+            manifests: root.path().join("manifests"),
+            reach: Reach::Host,
+            times,
+        };
+        let sealer = Arc::new(Sealer::new(key, Algorithm::default()));
+        let operator =
+            Operator::open(config, docker, servers, Arc::clone(&store), sealer, true).expect("an operator");
+        Self { root, operator, store, installation, cancel: CancellationToken::new(), driver: None }
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        let path = self.root.path().join("manifests").join(file);
+        let temporary = path.with_extension("tmp");
+        fs::write(&temporary, text).expect("written");
+        fs::rename(temporary, path).expect("renamed");
+    }
+
+    fn drive(&mut self) {
+        self.driver = Some(tokio::spawn(drive(Arc::clone(&self.operator), self.cancel.clone())));
+    }
+
+    async fn stop(&mut self) {
+        self.cancel.cancel();
+        if let Some(driver) = self.driver.take() {
+            let _ = tokio::time::timeout(Duration::from_secs(30), driver).await;
+        }
+    }
+
+    async fn ready(&self) -> usize {
+        let list = self.operator.objects().await.expect("objects");
+        let is = |status: &serde_json::Value, kind: &str, truth: &str| {
+            let all = status["conditions"].as_array();
+            all.is_some_and(|c| c.iter().any(|c| c["type"] == kind && c["status"] == truth))
+        };
+        let ready = |s: &serde_json::Value| is(s, "Ready", "True") && is(s, "Progressing", "False");
+        list.items.iter().filter(|o| o.kind == "Postgres" && ready(&o.status)).count()
+    }
+
+    async fn happened(&self, reason: &str) -> usize {
+        let mut count = 0;
+        for item in self.operator.objects().await.expect("objects").items {
+            if item.kind == "Postgres" {
+                let events =
+                    self.operator.events(Some(&object(&item.metadata.name)), 0).await.expect("events");
+                count += usize::from(events.iter().any(|e| e.reason == reason));
+            }
+        }
+        count
+    }
+}
+
+fn installation() -> Installation {
+    let id = random_id();
+    Installation::parse(&format!("b{}", id.get(..8).unwrap_or("0"))).expect("a name")
+}
+
+// Without Docker
+
+fn fake_engine() -> Arc<FakeDocker> {
+    let fake = Arc::new(FakeDocker::new());
+    fake.add_image(SeenImage {
+        id: format!("sha256:{}", "01".repeat(32)),
+        tags: vec![IMAGE.to_owned()],
+        digests: Vec::new(),
+        env: BTreeMap::from([
+            ("PG_MAJOR".to_owned(), "18".to_owned()),
+            ("PGDATA".to_owned(), "/var/lib/postgresql/18/docker".to_owned()),
+        ]),
+        labels: BTreeMap::from([(label::MANAGED.to_owned(), "true".to_owned())]),
+        volumes: vec!["/var/lib/postgresql".to_owned()],
+        architecture: "amd64".to_owned(),
+        user: String::new(),
+        stop_signal: "SIGINT".to_owned(),
+    });
+    fake.add_image_file(IMAGE, "/etc/passwd", b"postgres:x:999:999::/:/bin/sh\n");
+    fake
+}
+
+/// In a process of its own, so that memory is that of one size only.
+async fn fake_of(services: usize) {
+    let fake = fake_engine();
+    let servers = Arc::new(FakeServers::new(Arc::clone(&fake)));
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let times = Times { sweep: Duration::from_secs(1), probe: HOUR, look: HOUR };
+    let empty = resident_mb(std::process::id());
+    let mut bench = Bench::new(fake.clone(), servers, Some(store), times);
+    for file in 0..services.div_ceil(100) {
+        let documents: Vec<String> = (file * 100..services.min(file * 100 + 100))
+            .map(|n| {
+                manifest(&format!("p{n:05}"), &format!("{{image: '{IMAGE}', resources: {{memory: 256Mi}}}}"))
+            })
+            .collect();
+        bench.write(&format!("f{file:03}.yaml"), &documents.join("---\n"));
+    }
+    let begun = Instant::now();
+    bench.drive();
+    until("a first plan", Duration::from_millis(1), async || fake.writes() > 0).await;
+    let first = begun.elapsed();
+    until("all ready", Duration::from_millis(500), async || bench.ready().await == services).await;
+    let all = begun.elapsed();
+    sleep(Duration::from_secs(2)).await;
+    fake.reset_calls();
+    let (before, begun) = (cpu(std::process::id()), Instant::now());
+    sleep(Duration::from_secs(10)).await;
+    let used = cpu(std::process::id()) - before;
+    let calls = fake.call_log();
+    let lists = calls.get("list").copied().unwrap_or(0).max(1);
+    let _ = begun;
+    line(&format!("fake, {services} services: cold start to first plan"), seconds(first), "< 2 s at 10,000");
+    line(&format!("fake, {services} services: cold start to all ready"), seconds(all), "");
+    line(
+        &format!("fake, {services} services: CPU of a sweep"),
+        ms(used / u32::try_from(lists).unwrap_or(1)),
+        "linear",
+    );
+    line(
+        &format!("fake, {services} services: calls of {lists} sweeps"),
+        format!("{calls:?}"),
+        "one list each",
+    );
+    let resident = resident_mb(std::process::id());
+    line(
+        &format!("fake, {services} services: resident, engine and store included"),
+        format!("{resident:.0} MB"),
+        &format!("< 250 MB at 10,000 ({empty:.0} MB empty)"),
+    );
+    bench.stop().await;
+}
+
+fn fake() {
+    let most = setting("SEAWALL_BENCH_FAKE", 10_000);
+    for services in [most / 4, most / 2, most] {
+        let me = std::env::current_exe().expect("this program");
+        let status = Command::new(me).args(["fake-of", &services.to_string()]).status().expect("a run");
+        assert!(status.success());
+    }
+}
+
+fn binary() {
+    let size = fs::metadata(env!("CARGO_BIN_EXE_seawall")).map(|m| m.len()).unwrap_or(0);
+    line("release binary", format!("{:.1} MB", size as f64 / 1e6), "< 25 MB");
+}
+
+// With Docker
+
+struct Engine {
+    docker: Arc<dyn Docker>,
+    services: usize,
+}
+
+impl Engine {
+    fn new() -> Self {
+        let docker: Arc<dyn Docker> = Arc::new(BollardDocker::connect(None).expect("a Docker engine"));
+        Self { docker, services: setting("SEAWALL_BENCH_SERVICES", 12) }
+    }
+
+    fn names(&self) -> Vec<String> {
+        (0..self.services).map(|n| format!("p{n:03}")).collect()
+    }
+
+    fn bench(&self, times: Times) -> Bench {
+        Bench::new(Arc::clone(&self.docker), Arc::new(Network), None, times)
+    }
+
+    /// With all services Ready.
+    async fn running(&self, times: Times, services: &[String], spec: &str) -> Bench {
+        let mut bench = self.bench(times);
+        for name in services {
+            bench.write(&format!("{name}.yaml"), &manifest(name, spec));
+        }
+        bench.drive();
+        let all = services.len();
+        until("all ready", Duration::from_millis(100), async || bench.ready().await == all).await;
+        bench
+    }
+
+    async fn clean(&self, installation: &Installation) {
+        let ours = [(label::INSTALLATION, installation.as_str())];
+        let containers = self.docker.list(&ours).await.unwrap_or_default();
+        stream::iter(containers)
+            .for_each_concurrent(AT_ONCE, |c| async move { drop(self.docker.remove(&c.id).await) })
+            .await;
+        for volume in self.docker.volumes(&ours).await.unwrap_or_default() {
+            drop(self.docker.remove_volume(&volume.name).await);
+        }
+        for network in self.docker.networks(&installation.network()).await.unwrap_or_default() {
+            drop(self.docker.remove_network(&network.id).await);
+        }
+    }
+
+    /// The same containers by the same adapter, without an operator.
+    async fn raw(&self, installation: &Installation, names: &[String]) -> Vec<DesiredContainer> {
+        let image = self.docker.image(IMAGE).await.expect("an answer").expect("deploy/images/build.sh");
+        let contents = Contents { passwd: "postgres:x:999:999::/:/bin/sh".to_owned(), ..Contents::default() };
+        let image = facts(&image, &contents, "").expect("a PostgreSQL image");
+        let spec = Checked {
+            image: IMAGE.to_owned(),
+            database: "app".to_owned(),
+            username: "postgres".to_owned(),
+            caps: Caps::default(),
+            force_caps: false,
+            port: PortRequest::None,
+            parameters: BTreeMap::new(),
+            stopped: false,
+            deletion: DeletionPolicy::Retain,
+            restart_automatically: true,
+            paused: false,
+            delete_confirmed: false,
+        };
+        let identity = |name: &str| Identity {
+            installation: installation.clone(),
+            store: "raw".to_owned(),
+            object: object(name),
+            uid: String::new(),
+            generation: 1,
+        };
+        let any = identity("any");
+        drop(self.docker.create_network(&any.network(), &any.installation_labels()).await);
+        let file = |path: &str, mode, text: String| FileToPut {
+            path: path.to_owned(),
+            mode,
+            uid: 0,
+            gid: image.gid,
+            content: Zeroizing::new(text.into_bytes()),
+        };
+        let each = stream::iter(names.iter().cloned()).map(|name| {
+            let id = identity(&name);
+            let (desired, text) =
+                (container(&id, &spec, &image, &Memory::default(), None), parameter_file(&id, &spec, &image));
+            let files = [file(parameters::PATH, 0o644, text), file(PASSWORD_FILE, 0o440, "raw".to_owned())];
+            async move {
+                self.docker.create_volume(&id.volume(), &id.labels()).await.expect("a volume");
+                let made = self.docker.create(&desired).await.expect("a container");
+                self.docker.put_files(&made, &files).await.expect("files");
+                self.docker.start(&made).await.expect("a start");
+                desired
+            }
+        });
+        each.buffer_unordered(AT_ONCE).collect().await
+    }
+
+    async fn provisioning(&self) {
+        let (names, installation) = (self.names(), installation());
+        let begun = Instant::now();
+        self.raw(&installation, &names).await;
+        let raw = begun.elapsed();
+        self.clean(&installation).await;
+        let mut bench = self.bench(Times::default());
+        for name in &names {
+            bench.write(
+                &format!("{name}.yaml"),
+                &manifest(name, &format!("{{image: '{IMAGE}', port: none}}")),
+            );
+        }
+        let begun = Instant::now();
+        bench.drive();
+        let all = names.len();
+        let every = Duration::from_millis(5);
+        until("all started", every, async || bench.happened("ContainerStarted").await == all).await;
+        let started = begun.elapsed();
+        until("all ready", every, async || bench.ready().await == all).await;
+        let ready = begun.elapsed();
+        bench.stop().await;
+        self.clean(&bench.installation).await;
+        line(&format!("provisioning {all}: raw create+start, {AT_ONCE} at a time"), seconds(raw), "");
+        line(&format!("provisioning {all}: manifests to all started"), seconds(started), "");
+        let ratio = started.as_secs_f64() / raw.as_secs_f64();
+        line(&format!("provisioning {all}: ratio"), format!("{ratio:.2}"), "≤ 1.05");
+        line(&format!("provisioning {all}: manifests to all Ready"), seconds(ready), "");
+    }
+
+    async fn sweep(&self) {
+        let names = self.names();
+        let times = Times { sweep: Duration::from_secs(1), look: HOUR, ..Times::default() };
+        let mut bench = self.running(times, &names, &format!("{{image: '{IMAGE}'}}")).await;
+        sleep(Duration::from_secs(5)).await;
+        let records = bench.store.records("").expect("records");
+        let before = cpu(std::process::id());
+        sleep(Duration::from_secs(30)).await;
+        let used = cpu(std::process::id()) - before;
+        let writes = usize::from(bench.store.records("").expect("records") != records);
+        bench.stop().await;
+        self.clean(&bench.installation).await;
+        let all = names.len();
+        line(&format!("sweep of {all} unchanged: CPU, probes included"), ms(used / 30), "≤ 10 ms at 40");
+        line(&format!("sweep of {all} unchanged: store changed"), writes, "0");
+    }
+
+    async fn repair(&self) {
+        let raw_installation = installation();
+        let raw = self.raw(&raw_installation, &["raw".to_owned()]).await.remove(0);
+        let mut bench =
+            self.running(Times::default(), &["p".to_owned()], &format!("{{image: '{IMAGE}'}}")).await;
+        let name = bench.installation.container(&object("p"));
+        let (mut starts, mut backs) = (Vec::new(), Vec::new());
+        for _ in 0..5 {
+            kill(&raw.name);
+            let begun = Instant::now();
+            self.docker.start(&raw.name).await.expect("a start");
+            starts.push(begun.elapsed());
+            let seen = self.docker.inspect(&name).await.ok().flatten().expect("a container");
+            kill(&name);
+            backs.push(
+                until("back", Duration::from_millis(3), async || {
+                    let now = self.docker.inspect(&name).await.ok().flatten();
+                    now.is_some_and(|c| c.state.as_str() == "running" && c.started_at != seen.started_at)
+                })
+                .await,
+            );
+            until("ready", Duration::from_millis(50), async || bench.ready().await == 1).await;
+        }
+        bench.stop().await;
+        self.clean(&bench.installation).await;
+        self.clean(&raw_installation).await;
+        line("killed: raw start (median of 5)", ms(median(starts.clone())), "");
+        line("killed: running again (median of 5)", ms(median(backs.clone())), "");
+        line("killed: more than raw", ms(median(backs).saturating_sub(median(starts))), "≤ 100 ms");
+    }
+
+    async fn caps(&self) {
+        let raw_installation = installation();
+        let raw = self.raw(&raw_installation, &["raw".to_owned()]).await.remove(0);
+        let mut bench =
+            self.running(Times::default(), &["p".to_owned()], &format!("{{image: '{IMAGE}'}}")).await;
+        let name = bench.installation.container(&object("p"));
+        let (mut updates, mut lives) = (Vec::new(), Vec::new());
+        for mib in [512u64, 768, 1024, 1280, 1536] {
+            let caps = Caps { memory: Some(Bytes(mib << 20)), ..Caps::default() };
+            let begun = Instant::now();
+            let change = LiveUpdate { caps: Some(caps), restart: None };
+            self.docker.update(&raw.name, &change).await.expect("an update");
+            updates.push(begun.elapsed());
+            bench.write(
+                "p.yaml",
+                &manifest("p", &format!("{{image: '{IMAGE}', resources: {{memory: {mib}Mi}}}}")),
+            );
+            lives.push(
+                until("live", Duration::from_millis(3), async || {
+                    let now = self.docker.inspect(&name).await.ok().flatten();
+                    now.is_some_and(|c| c.caps == caps)
+                })
+                .await,
+            );
+        }
+        bench.stop().await;
+        self.clean(&bench.installation).await;
+        self.clean(&raw_installation).await;
+        line("cap: raw update (median of 5)", ms(median(updates.clone())), "");
+        line("cap: manifest saved to cap live (median of 5)", ms(median(lives.clone())), "");
+        line("cap: more than raw", ms(median(lives).saturating_sub(median(updates))), "≤ 300 ms");
+    }
+
+    /// The program itself, as a process of its own.
+    async fn idle(&self) {
+        let root = tempfile::tempdir().expect("a directory");
+        let (installation, names) = (installation(), self.names());
+        let manifests = root.path().join("manifests");
+        fs::create_dir(&manifests).expect("a directory");
+        for name in &names {
+            let text = manifest(name, &format!("{{image: '{IMAGE}', resources: {{memory: 128Mi}}}}"));
+            fs::write(manifests.join(format!("{name}.yaml")), text).expect("written");
+        }
+        let data = root.path().join("data");
+        let seawall = |arguments: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
+            command.args(["--installation", installation.as_str(), "--data"]).arg(&data).args(arguments);
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            command
+        };
+        let mut operator = seawall(&["run", "--manifests", &text_of(&manifests)]).spawn().expect("a process");
+        for name in &names {
+            let name = format!("postgres/{name}");
+            let waited = seawall(&["wait", &name, "--for=condition=Ready", "--timeout=600s"]).status();
+            assert!(waited.is_ok_and(|s| s.success()), "{name} never ready");
+        }
+        sleep(Duration::from_secs(10)).await;
+        let time = Duration::from_secs(setting("SEAWALL_BENCH_SECONDS", 60) as u64);
+        let before = cpu(operator.id());
+        sleep(time).await;
+        let used = cpu(operator.id()) - before;
+        let resident = resident_mb(operator.id());
+        drop(Command::new("kill").arg(operator.id().to_string()).status());
+        drop(operator.wait());
+        self.clean(&installation).await;
+        let share = used.as_secs_f64() / time.as_secs_f64() * 100.0;
+        let all = names.len();
+        line(
+            &format!("{all} services idle for {time:?}: CPU of one core"),
+            format!("{share:.2} %"),
+            "< 1 % at 200",
+        );
+        line(&format!("{all} services idle: resident"), format!("{resident:.1} MB"), "< 40 MB at 200");
+    }
+}
+
+fn text_of(path: &Path) -> String {
+    PathBuf::from(path).display().to_string()
+}
+
+fn kill(container: &str) {
+    let done = Command::new("docker").args(["kill", container]).stdout(Stdio::null()).status();
+    assert!(done.is_ok_and(|s| s.success()), "docker kill {container}");
+}
+
+#[tokio::main]
+async fn main() {
+    // `cargo bench` adds `--bench`.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    if let [first, services] = arguments.as_slice()
+        && first == "fake-of"
+    {
+        return fake_of(services.parse().expect("a number")).await;
+    }
+    let wanted = |section: &str| arguments.is_empty() || arguments.iter().any(|a| a == section);
+    if wanted("binary") {
+        binary();
+    }
+    if wanted("fake") {
+        fake();
+    }
+    if wanted("provisioning") {
+        Engine::new().provisioning().await;
+    }
+    if wanted("sweep") {
+        Engine::new().sweep().await;
+    }
+    if wanted("repair") {
+        Engine::new().repair().await;
+    }
+    if wanted("caps") {
+        Engine::new().caps().await;
+    }
+    if wanted("idle") {
+        Engine::new().idle().await;
+    }
+}

@@ -276,6 +276,7 @@ async fn sweep_once(operator: &Operator, all: bool) {
     let mut by_name: BTreeMap<String, ContainerSummary> = BTreeMap::new();
     for summary in listed {
         if summary.labels.contains_key(label::PROBE) {
+            remove_left_over(operator, &summary).await;
             continue;
         }
         by_name.insert(summary.name.clone(), summary);
@@ -294,6 +295,17 @@ async fn sweep_once(operator: &Operator, all: bool) {
         if look {
             operator.enqueue(&object, 0);
         }
+    }
+}
+
+/// A container that only looked into an image, and that nobody uses any more.
+async fn remove_left_over(operator: &Operator, probe: &ContainerSummary) {
+    let ours = probe.labels.get(label::STORE) == Some(&operator.tools.store.id());
+    if !ours || operator.tools.is_probing(&probe.name) {
+        return;
+    }
+    if let Err(error) = operator.tools.docker.remove(&probe.id).await {
+        tracing::warn!(container = %probe.name, %error, "a left-over image probe could not be removed");
     }
 }
 

@@ -5,7 +5,7 @@ use super::objects::Record;
 use super::operator::{Operator, now};
 use super::pulls::{Pulled, pull};
 use crate::core::backoff::{STALLED_AFTER, delay_ms};
-use crate::core::condition::{ConditionType, Finding, Truth};
+use crate::core::condition::{ConditionType, Finding, Truth, find};
 use crate::core::event::Note;
 use crate::core::names::ObjectRef;
 use crate::core::seen::ContainerState;
@@ -140,6 +140,7 @@ async fn rounds(
                 }
             };
         }
+        say_before(operator, &subject, &world, &plan).await;
         let scene =
             Scene { tools: &operator.tools, identity: &identity, engine: &engine, world: &world, now: now() };
         match run_steps(operator, &record, checked, &scene, &plan, cancel).await {
@@ -151,6 +152,24 @@ async fn rounds(
         }
     }
     End::Stale
+}
+
+/// Takes Ready back before it stops being true, or as soon as it is seen that it is not.
+async fn say_before(operator: &Operator, subject: &Subject<'_>, world: &World, plan: &Plan) {
+    let object = &subject.identity.object;
+    let said_ready = {
+        let state = operator.state();
+        let conditions = state.statuses.get(object).map(|s| s.conditions.as_slice()).unwrap_or_default();
+        find(conditions, ConditionType::Ready).is_some_and(|c| c.status == Truth::True)
+    };
+    let outlook = outlook(operator, object, None, 0);
+    if said_ready && let Some(findings) = conditions::before_steps(subject, world, plan, &outlook) {
+        operator
+            .write_status(object, subject.identity.generation, &findings, |old, c| {
+                status(subject, world, c).with_image_in_use(old.as_ref(), world)
+            })
+            .await;
+    }
 }
 
 enum StepsEnd {

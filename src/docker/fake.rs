@@ -111,7 +111,8 @@ struct Control {
     engine: State,
     up: bool,
     calls: BTreeMap<&'static str, u64>,
-    faults: Vec<Fault>,
+    /// Each after so many calls of its method that it lets pass.
+    faults: Vec<(usize, Fault)>,
     drop_events: bool,
     hang_limit: Duration,
     exec: Option<ExecScript>,
@@ -229,9 +230,13 @@ fn fail<T>(what: What, limit: Duration) -> Answer<T> {
     }
 }
 
-fn take_fault(faults: &mut Vec<Fault>, method: &str) -> Option<Fault> {
-    let at = faults.iter().position(|f| f.method == method && f.times > 0)?;
-    let fault = faults.get_mut(at)?;
+fn take_fault(faults: &mut Vec<(usize, Fault)>, method: &str) -> Option<Fault> {
+    let at = faults.iter().position(|(_, f)| f.method == method && f.times > 0)?;
+    let (skip, fault) = faults.get_mut(at)?;
+    if *skip > 0 {
+        *skip -= 1;
+        return None;
+    }
     fault.times -= 1;
     let taken = fault.clone();
     if taken.times == 0 {

@@ -38,7 +38,7 @@ async fn a_manifest_becomes_a_ready_server() {
     let rig = settled().await;
     let c = rig.container("main").unwrap();
     assert_eq!((c.state, c.restart_policy.as_str()), (ContainerState::Running, "always"));
-    assert_eq!(rig.inventory().await, [CONTAINER, VOLUME, NETWORK]);
+    assert_eq!(rig.fake.inventory(), [CONTAINER, VOLUME, NETWORK]);
     let file = rig.fake.file(CONTAINER, "/etc/seawall/password").unwrap().unwrap();
     assert!(file.content.is_empty(), "emptied after initdb");
     let plan = rig.plan("main").await;
@@ -177,7 +177,7 @@ async fn repair(name: &str, drift: Drift, back: Back, reason: &str, words: &str)
     assert!(rig.said(reason, words), "{name}: {:#?}", rig.events());
     assert_eq!(rig.servers.system_identifier(CONTAINER), data, "{name}: the same data");
     assert_eq!(rig.password("main").await, password, "{name}: the same password");
-    assert_eq!(rig.inventory().await, [CONTAINER, VOLUME, NETWORK], "{name}");
+    assert_eq!(rig.fake.inventory(), [CONTAINER, VOLUME, NETWORK], "{name}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -245,7 +245,7 @@ async fn an_engine_that_goes_away_makes_objects_unknown_and_nothing_twice() {
     rig.fake.start_engine();
     rig.ready("main").await;
     assert_eq!(rig.container("main").unwrap().id, before);
-    assert_eq!(rig.inventory().await, [CONTAINER, VOLUME, NETWORK]);
+    assert_eq!(rig.fake.inventory(), [CONTAINER, VOLUME, NETWORK]);
     assert!(rig.said("EngineAvailable", "answers again"));
     assert!(rig.operator.objects().await.unwrap().engine_down.is_none());
 }
@@ -298,7 +298,7 @@ async fn nothing_is_acted_on_before_the_store_has_it() {
     assert!(kept || rig.container("other").is_none(), "a container without a kept password");
     rig.store.fail_writes(false);
     rig.ready("other").await;
-    assert_eq!(rig.inventory().await.len(), 5);
+    assert_eq!(rig.fake.inventory().len(), 5);
 }
 
 #[tokio::test(start_paused = true)]
@@ -361,7 +361,7 @@ async fn an_emptied_directory_removes_nothing_until_it_is_confirmed() {
     }
     rig.until("guarded", || rig.said("PruneGuard", "3 of 4 manifests").then_some(())).await;
     rig.let_pass(Duration::from_secs(120)).await;
-    assert_eq!(rig.inventory().await.len(), 7);
+    assert_eq!(rig.fake.inventory().len(), 7);
     rig.reason("a", C::Degraded, "PruneGuard").await;
     for name in ["a", "b", "c"] {
         rig.manifest(name, MAIN);
@@ -383,7 +383,7 @@ async fn an_emptied_directory_removes_nothing_until_it_is_confirmed() {
         rig.reason(name, C::Ready, "Retained").await;
         rig.until("gone", || rig.container(name).is_none().then_some(())).await;
     }
-    assert_eq!(rig.inventory().await, ["postgres-a-data", "postgres-b-data", "postgres-c-data", NETWORK]);
+    assert_eq!(rig.fake.inventory(), ["postgres-a-data", "postgres-b-data", "postgres-c-data", NETWORK]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -396,7 +396,7 @@ async fn a_manifest_that_went_and_came_back_has_the_same_data_and_password() {
         (rig.phase("main") == "Retained" && rig.container("main").is_none()).then_some(())
     })
     .await;
-    assert_eq!(rig.inventory().await, [VOLUME, NETWORK]);
+    assert_eq!(rig.fake.inventory(), [VOLUME, NETWORK]);
     assert!(rig.said("ContainerStopped", "data is kept"), "a fast shutdown first");
     rig.manifest("main", MAIN);
     rig.ready("main").await;
@@ -416,10 +416,10 @@ async fn a_volume_goes_only_after_the_deletion_was_confirmed() {
     .await;
     assert!(rig.operator.delete(&object("main"), "mian").await.is_err());
     rig.let_pass(Duration::from_secs(120)).await;
-    assert_eq!(rig.inventory().await, [VOLUME, NETWORK]);
+    assert_eq!(rig.fake.inventory(), [VOLUME, NETWORK]);
     rig.operator.delete(&object("main"), "main").await.unwrap();
     rig.until("forgotten", || rig.view("main").is_none().then_some(())).await;
-    assert_eq!(rig.inventory().await, [NETWORK]);
+    assert_eq!(rig.fake.inventory(), [NETWORK]);
     let left: Vec<String> =
         rig.store.records("").unwrap().into_keys().filter(|k| k.contains("main")).collect();
     assert_eq!(left, Vec::<String>::new());
@@ -432,12 +432,12 @@ async fn a_volume_goes_only_after_the_deletion_was_confirmed() {
     rig.until("read", || rig.view("main").filter(|v| v.spec["deletionPolicy"] == "Delete").map(|_| ())).await;
     rig.remove("main");
     rig.reason("main", C::Degraded, "DeletionNotConfirmed").await;
-    assert!(rig.inventory().await.contains(&VOLUME.to_owned()));
+    assert!(rig.fake.inventory().contains(&VOLUME.to_owned()));
     rig.manifest_with("main", "seawall.dev/confirm-delete: main", "{version: '18', deletionPolicy: Delete}");
     rig.until("back", || rig.view("main").filter(|v| !v.metadata.annotations.is_empty()).map(|_| ())).await;
     rig.remove("main");
     rig.until("forgotten", || rig.view("main").is_none().then_some(())).await;
-    assert_eq!(rig.inventory().await, [NETWORK]);
+    assert_eq!(rig.fake.inventory(), [NETWORK]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,10 @@
 mod architecture;
 mod cli;
 mod contract;
+mod converge;
 mod examples;
+mod faults;
 mod machine;
+mod plan_goldens;
 mod schemas;
 mod store_crash;

@@ -3,7 +3,7 @@
 use crate::harness::{PATIENCE, Sea, condition, postgres, text};
 use serde_json::Value;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 fn now() -> String {
@@ -112,9 +112,13 @@ fn once_converges_and_says_what_does_not() {
     sea.postgres("a", "{version: '18', parameters: {work_mem: 5MB}}");
     let (code, said) = once(&sea);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("broken.yaml:1:"), "{said}");
+    assert!(said.contains("broken.yaml:2:1: broken YAML"), "{said}");
     assert_eq!(sea.sql("a", "SHOW work_mem"), "5MB");
     sea.remove("broken.yaml");
+    // What a removed manifest left behind is no failure.
+    let (code, said) = once(&sea);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("Retained"), "{said}");
 
     // One operator per store: the second one names the first.
     sea.run();
@@ -193,6 +197,31 @@ fn every_form_tells_the_same_and_status_is_mirrored_to_a_file() {
     let failed = said.lines().any(|l| l.starts_with("FAIL"));
     assert_eq!(doctor.status.code(), Some(i32::from(failed)), "{said}");
     assert_eq!(sea.ok(&["psql", "a", "--", "-XAtc", "SELECT current_user"]).trim(), "postgres");
+    // What is watched is printed when it happens.
+    let watching = |arguments: &[&str], file: &str| {
+        let out = std::fs::File::create(sea.root().join(file)).unwrap();
+        sea.command().args(arguments).stdin(Stdio::null()).stdout(out).spawn().unwrap()
+    };
+    let mut watchers =
+        [watching(&["get", "postgres/a", "-w"], "rows"), watching(&["events", "-w"], "events")];
+    let deadline = Instant::now() + PATIENCE;
+    let printed = |file: &str, needle: &str| loop {
+        let printed = std::fs::read_to_string(sea.root().join(file)).unwrap();
+        if printed.contains(needle) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{file}: no {needle:?} in {printed}");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    printed("rows", "256Mi");
+    printed("events", "ContainerStarted");
+    sea.postgres("a", "{version: '18', resources: {memory: 288Mi}}");
+    printed("rows", "288Mi");
+    printed("events", "ResourcesUpdated");
+    for watcher in &mut watchers {
+        watcher.kill().unwrap();
+        watcher.wait().unwrap();
+    }
     let missing = sea.cli(&["get", "postgres/nobody"]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(text(&missing).contains("postgres/nobody not found"), "{}", text(&missing));
@@ -226,13 +255,15 @@ fn everything(sea: &Sea) -> Vec<(String, Vec<u8>)> {
             if list[0] == "ps" {
                 let logs = Command::new("docker").args(["logs", id]).output().unwrap();
                 all.push((format!("logs of {id}"), [logs.stdout, logs.stderr].concat()));
-                all.push((format!("top of {id}"), sea.docker(&["top", id, "-eo", "pid,args"]).into_bytes()));
+                // A container between two deaths answers neither; there is nothing to read in it then.
+                let output = |arguments: &[&str]| {
+                    let output = Command::new("docker").args(arguments).output().unwrap();
+                    [output.stdout, output.stderr].concat()
+                };
+                all.push((format!("top of {id}"), output(&["top", id, "-eo", "pid,args"])));
                 // Layer and files beside the data volume.
                 let files = "cat /etc/seawall/* /proc/1/environ /proc/*/cmdline 2>/dev/null; true";
-                all.push((
-                    format!("files in {id}"),
-                    sea.docker(&["exec", id, "sh", "-c", files]).into_bytes(),
-                ));
+                all.push((format!("files in {id}"), output(&["exec", id, "sh", "-c", files])));
                 let image = sea.docker(&["inspect", "--format", "{{.Image}}", id]);
                 all.push((format!("image of {id}"), sea.docker(&["image", "inspect", &image]).into_bytes()));
             }

@@ -99,11 +99,13 @@ impl OwnEngine {
         daemon.wait().unwrap();
     }
 
-    /// SIGKILL: containers live on, and so does its containerd; the next start finds both.
+    /// SIGKILL: containers live on. Its containerd dies with it, and is not there to reap its own entry in
+    /// the process table, so that the next start would wait for it if its pid file stayed.
     pub fn kill(&mut self) {
         let mut daemon = self.daemon.take().unwrap();
         daemon.kill().unwrap();
         daemon.wait().unwrap();
+        let _ = fs::remove_file(self.root.join("exec/containerd/containerd.pid"));
     }
 
     /// Copies an image of the machine's engine.

@@ -72,6 +72,8 @@ fn an_engine_that_is_down_stopped_or_killed_costs_nothing_but_time() {
     wait_for("the engine to bring it back", || running(&sea, "a").then_some(()));
     assert!(!running(&sea, "asleep"));
     sea.run();
+    // Until the first pass the status is the stored one.
+    wait_for("a login", || sea.try_sql("a", "SELECT 1").status.success().then_some(()));
     sea.ready("a");
     assert_eq!(sea.status("a")["container"]["id"], first["container"]["id"]);
     assert_eq!(sea.sql("a", "SELECT n FROM kept"), "1");

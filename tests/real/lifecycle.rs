@@ -1,6 +1,6 @@
 //! What an image is, is found out; another build of it keeps everything; what cannot run says why.
 
-use crate::harness::{Sea, condition, docker};
+use crate::harness::{Sea, condition, docker, text};
 use serde_json::Value;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -20,6 +20,22 @@ impl TestImage {
             .unwrap();
         child.stdin.take().unwrap().write_all(dockerfile.as_bytes()).unwrap();
         assert!(child.wait().unwrap().success(), "{dockerfile}");
+        Self(tag)
+    }
+
+    /// An image that says it is for another processor: an empty one, with its description changed.
+    pub fn for_another_architecture() -> Self {
+        let tag = format!("seawall-test/elsewhere:{}", std::process::id());
+        let host = docker(&["version", "--format", "{{.Server.Arch}}"]);
+        let other = if host == "arm64" { "amd64" } else { "arm64" };
+        let script = format!(
+            "set -e; cd \"$1\"; tar cf e.tar --files-from /dev/null; docker import e.tar {tag}; docker save {tag} -o s.tar; \
+             mkdir x; tar xf s.tar -C x; sed -i 's/\"architecture\":\"{host}\"/\"architecture\":\"{other}\"/' x/*.json; \
+             docker rmi {tag}; tar cf n.tar -C x .; docker load -i n.tar"
+        );
+        let dir = tempfile::tempdir().unwrap();
+        let made = Command::new("sh").args(["-c", &script, "sh"]).arg(dir.path()).output().unwrap();
+        assert!(made.status.success(), "{}", text(&made));
         Self(tag)
     }
 }
@@ -95,7 +111,9 @@ fn an_image_that_cannot_run_says_why_and_a_better_one_heals_it() {
         "dies",
         "FROM seawall/postgres:17\nENTRYPOINT [\"sh\", \"-c\", \"echo first words; echo boom >&2; exit 3\"]\n",
     );
+    let elsewhere = TestImage::for_another_architecture();
     let sea = Sea::start();
+    sea.postgres("elsewhere", &format!("{{image: '{}'}}", elsewhere.0));
     sea.postgres("empty", "{image: 'seawall/not-postgres:test'}");
     sea.postgres("nowhere", "{image: 'seawall-test/does-not-exist:1'}");
     sea.postgres("dies", &format!("{{image: '{}'}}", dies.0));
@@ -104,6 +122,9 @@ fn an_image_that_cannot_run_says_why_and_a_better_one_heals_it() {
     assert!(words.contains("contains no PostgreSQL server"), "{words}");
     assert!(words.contains("spec.image"), "{words}");
     assert_eq!(sea.condition("empty", "Degraded").1, "ImageUnfit");
+
+    let words = sea.until_condition("elsewhere", "Ready", "False", "Blocked");
+    assert!(words.contains("use an image for"), "{words}");
 
     let words = sea.until_condition("nowhere", "Ready", "False", "ImagePullFailed");
     assert!(words.contains("pull image seawall-test/does-not-exist:1: "), "{words}");

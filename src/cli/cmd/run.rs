@@ -38,8 +38,9 @@ fn converged(cx: &mut Context, list: &ObjectList) -> Outcome {
     for (view, row) in databases.iter().zip(&rows) {
         let conditions = conditions(view);
         let ready = condition::find(&conditions, ConditionType::Ready);
-        // Stopped on purpose is what was asked for.
-        if ready.is_some_and(|c| c.status == Truth::True || c.reason == "Stopped") {
+        // Stopped on purpose is what was asked for, and so is what is left of a removed manifest.
+        let as_asked = |c: &condition::Condition| matches!(c.reason.as_str(), "Stopped" | "Retained");
+        if ready.is_some_and(|c| c.status == Truth::True || as_asked(c)) {
             continue;
         }
         wrong = true;

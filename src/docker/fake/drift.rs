@@ -75,8 +75,19 @@ impl FakeDocker {
 
     /// Adds a failure; several for one method come in the order given.
     pub fn inject(&self, fault: Fault) {
+        self.inject_after(0, fault);
+    }
+
+    /// As [`FakeDocker::inject`], once `skip` calls of the method went well.
+    pub fn inject_after(&self, skip: usize, fault: Fault) {
         debug_assert!(METHODS.contains(&fault.method), "no method {}", fault.method);
-        self.lock().faults.push(fault);
+        self.lock().faults.push((skip, fault));
+    }
+
+    /// Failures that have not come yet.
+    #[must_use]
+    pub fn faults_left(&self) -> usize {
+        self.lock().faults.len()
     }
 
     /// The next `times` calls of `method` give no answer.
@@ -224,6 +235,12 @@ impl FakeDocker {
     #[must_use]
     pub fn seen(&self, name: &str) -> Option<SeenContainer> {
         self.lock().engine.inspect(name)
+    }
+
+    /// Names of all containers, volumes and networks there are.
+    #[must_use]
+    pub fn inventory(&self) -> Vec<String> {
+        self.lock().engine.inventory()
     }
 
     /// Ids of all networks of a name.

@@ -166,7 +166,11 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             memory.volume_fresh = true;
         }
         Action::CreateContainer(desired) => {
-            docker.create(desired).await?;
+            let created = docker.create(desired).await;
+            if matches!(created, Err(DockerError::ImageMissing { .. })) {
+                tools.forget_image(&desired.image);
+            }
+            created?;
         }
         Action::UploadFiles { container, parameters, initialise, .. } => {
             upload(scene, container, parameters, *initialise).await?;

@@ -1,7 +1,7 @@
 //! From what was seen and what is still to do to conditions. Pure, and honest: what could not be
 //! read is `Unknown`, and Ready is only ever said of a login that worked.
 
-use super::action::caps_in_words;
+use super::action::{Action, caps_in_words};
 use super::desired::hardening_in_words;
 use super::plan::{Plan, Subject, Wanted, caps_in_sync, inside};
 use super::world::{ImageSeen, Server, Slot, World};
@@ -90,6 +90,33 @@ pub fn findings(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Out
         list.push(archiving(world));
     }
     list
+}
+
+/// Conditions to write before the steps of `plan` run: `Some` when the server does not serve until they
+/// are done. A stop or a re-create takes its time, and nobody may read Ready meanwhile.
+#[must_use]
+pub fn before_steps(
+    subject: &Subject<'_>,
+    world: &World,
+    plan: &Plan,
+    outlook: &Outlook,
+) -> Option<Vec<Finding>> {
+    let interrupts = |action: &Action| {
+        matches!(
+            action,
+            Action::StopContainer(_) | Action::RestartServer { .. } | Action::RemoveContainer { .. }
+        )
+    };
+    let step = plan.steps.iter().find(|s| interrupts(&s.action)).or(match &world.server {
+        Server::Up(_) => None,
+        _ => plan.steps.first(),
+    })?;
+    let mut list = findings(subject, world, plan, outlook);
+    if let Some(ready) = list.iter_mut().find(|f| f.kind == C::Ready && f.status == Truth::True) {
+        let words = format!("{}: {}", step.action, step.cause);
+        *ready = Finding::new(C::Ready, Truth::False, "Reconciling", words);
+    }
+    Some(list)
 }
 
 fn paused(plan: Option<&Plan>) -> Finding {
@@ -194,7 +221,9 @@ fn proven(subject: &Subject<'_>, world: &World) -> Option<Finding> {
     }
     let message = format!(
         "logged in as {} over the network to PostgreSQL {}; data_directory {} lies in volume {volume}",
-        subject.spec.username, facts.version, facts.data_directory
+        subject.memory.init_username.as_ref().unwrap_or(&subject.spec.username),
+        facts.version,
+        facts.data_directory
     );
     Some(Finding::new(C::Ready, Truth::True, "LoginSucceeded", message))
 }
@@ -218,6 +247,12 @@ fn progressing(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outl
             "Reconciling",
             format!("{}: {}{more}", step.action, step.cause),
         );
+    }
+    if !plan.blocked.is_empty() {
+        return Finding::new(C::Progressing, Truth::False, "Blocked", "what is left to do needs the user");
+    }
+    if !plan.steps.is_empty() {
+        return Finding::new(C::Progressing, Truth::False, "Paused", "what is left to do is held back");
     }
     Finding::new(C::Progressing, Truth::False, "Settled", "nothing to do")
 }

@@ -142,6 +142,7 @@ fn stopped(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
 fn running(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
     let (id, spec, memory) = (subject.identity, subject.spec, subject.memory);
     let image = match &world.image {
+        ImageSeen::Missing if keep_serving(subject, world, plan) => return,
         ImageSeen::Missing => {
             plan.step(Sign::Create, Action::PullImage(spec.image.clone()), "the image is not local");
             return;
@@ -152,22 +153,19 @@ fn running(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
                 format!("image {}: {why}", spec.image),
                 "change spec.version or spec.image",
             );
+            keep_serving(subject, world, plan);
             return;
         }
         ImageSeen::Fit(image) => image,
     };
     if data_blocks(subject, world, image, plan) {
-        // What is there goes on serving; only a start is still allowed.
-        if let Slot::Ours(c) = &world.container
-            && matches!(c.state, ContainerState::Exited | ContainerState::Dead)
-            && memory.ever_ready
-            && memory.image.as_ref().is_some_and(|pinned| pinned.id == c.image_id)
-        {
-            plan.step(Sign::Change, Action::StartContainer(id.container()), stopped_cause(c));
-        }
+        keep_serving(subject, world, plan);
         return;
     }
-    let Some(port) = port(subject, world, plan) else { return };
+    let Some(port) = port(subject, world, plan) else {
+        keep_serving(subject, world, plan);
+        return;
+    };
     let desired = desired::container(id, spec, image, memory, port);
     if !world.password_sealed {
         let action =
@@ -208,6 +206,21 @@ fn running(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
         Slot::Ours(c) => existing(subject, world, image, desired, c, plan),
         Slot::Foreign(_) => {}
     }
+}
+
+/// What is there goes on serving while a change to it is not possible; only a start is still allowed.
+/// True when one is planned.
+fn keep_serving(subject: &Subject<'_>, world: &World, plan: &mut Plan) -> bool {
+    let memory = subject.memory;
+    if let Slot::Ours(c) = &world.container
+        && matches!(c.state, ContainerState::Exited | ContainerState::Dead)
+        && memory.ever_ready
+        && memory.image.as_ref().is_some_and(|pinned| pinned.id == c.image_id)
+    {
+        plan.step(Sign::Change, Action::StartContainer(subject.identity.container()), stopped_cause(c));
+        return true;
+    }
+    false
 }
 
 /// Reasons in the data itself why no container of this image may touch the volume.
@@ -615,6 +628,10 @@ fn server(subject: &Subject<'_>, world: &World, image: &ImageFacts, c: &SeenCont
 
 fn up(subject: &Subject<'_>, image: &ImageFacts, c: &SeenContainer, facts: &ServerFacts, plan: &mut Plan) {
     let (id, spec, memory) = (subject.identity, subject.spec, subject.memory);
+    if facts.in_recovery {
+        plan.wait("InRecovery", "the server is in recovery: it answers, but takes no writes", Some(1_000));
+        return;
+    }
     if !inside(&facts.data_directory, &image.mount_path) {
         plan.block(
             "DataOutsideVolume",

@@ -245,22 +245,43 @@ async fn look_into(
     if let Some(known) = tools.image_facts(&image.id) {
         return Ok(known);
     }
+    let gate = tools.image_gate(&image.id);
+    let _held = gate.lock().await;
+    if let Some(known) = tools.image_facts(&image.id) {
+        return Ok(known);
+    }
+    if let Some(known) = tools.stored_image_facts(&image.id) {
+        return Ok(Ok(tools.known_image(&image.id, known)));
+    }
     let wrong_architecture = facts::facts(image, &Contents::default(), &engine.architecture);
     let found = match wrong_architecture {
         // Nothing inside can be run or trusted; what is inside does not matter then.
         Err(unfit @ Unfit::Architecture { .. }) => Err(unfit),
         _ => facts::facts(image, &contents(tools, image).await?, &engine.architecture),
     };
-    tools.remember_image(&image.id, found.clone());
+    tools.remember_image(&image.id, found.clone()).await;
     Ok(found)
 }
 
 async fn contents(tools: &Tools, image: &SeenImage) -> Result<Contents, DockerError> {
     let ask_version = facts::major_of_env(image).is_none();
     let probe = probe_container(tools, &image.id, ask_version);
-    let id = tools.docker.create(&probe).await?;
+    tools.set_probing(&probe.name, true);
+    let contents = contents_by(tools, &probe, ask_version).await;
+    // A labelled container that could not be removed now, or that a cut call made, is a left-over for
+    // the next sweep or start.
+    tools.set_probing(&probe.name, false);
+    contents
+}
+
+async fn contents_by(
+    tools: &Tools,
+    probe: &DesiredContainer,
+    ask_version: bool,
+) -> Result<Contents, DockerError> {
+    let id = tools.docker.create(probe).await?;
     let read = read_contents(tools, &id, ask_version).await;
-    // Also after a failure. A crash in between leaves a labelled container for the next start to sweep.
+    // Also after a failure.
     let removed = tools.docker.remove(&id).await;
     let contents = read?;
     removed?;

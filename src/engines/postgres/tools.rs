@@ -7,8 +7,8 @@ use crate::core::names::{Installation, ObjectRef};
 use crate::docker::Docker;
 use crate::engines::ports::PortBook;
 use crate::secrets::{SealError, Sealed, Sealer, Secret};
-use crate::store::{Store, StoreError};
-use std::collections::BTreeMap;
+use crate::store::{Change, Store, StoreError};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How the operator reaches a database.
@@ -30,12 +30,15 @@ pub struct Tools {
     pub reach: Reach,
     sessions: Mutex<BTreeMap<ObjectRef, Box<dyn Session>>>,
     images: Mutex<BTreeMap<String, Result<ImageFacts, Unfit>>>,
+    image_gates: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
     network: Mutex<Option<String>>,
     /// Held while the shared network is looked for and made: Docker makes a second one of the same
     /// name when two objects ask at once, and then no container can join either by name.
     pub(super) network_gate: tokio::sync::Mutex<()>,
     /// Opened passwords, so that a probe does not read and open the record each time.
     passwords: Mutex<BTreeMap<ObjectRef, Secret>>,
+    /// Names of the containers that look into images right now.
+    probing: Mutex<BTreeSet<String>>,
 }
 
 /// Why a password is not there.
@@ -53,6 +56,11 @@ pub enum PasswordError {
 #[must_use]
 pub fn secret_key(object: &ObjectRef) -> String {
     format!("secret/{object}")
+}
+
+/// The version grows when more is looked for in an image.
+fn image_key(id: &str) -> String {
+    format!("image/1/{id}")
 }
 
 impl Tools {
@@ -74,9 +82,11 @@ impl Tools {
             reach,
             sessions: Mutex::default(),
             images: Mutex::default(),
+            image_gates: Mutex::default(),
             network: Mutex::default(),
             network_gate: tokio::sync::Mutex::default(),
             passwords: Mutex::default(),
+            probing: Mutex::default(),
         }
     }
 
@@ -117,12 +127,56 @@ impl Tools {
         self.ports.release(object);
     }
 
+    pub(super) fn set_probing(&self, container: &str, now: bool) {
+        let mut probing = lock(&self.probing);
+        if now {
+            probing.insert(container.to_owned());
+        } else {
+            probing.remove(container);
+        }
+    }
+
+    /// Whether a container that looks into an image is in use; others are left-overs.
+    #[must_use]
+    pub fn is_probing(&self, container: &str) -> bool {
+        lock(&self.probing).contains(container)
+    }
+
     pub(super) fn image_facts(&self, id: &str) -> Option<Result<ImageFacts, Unfit>> {
         lock(&self.images).get(id).cloned()
     }
 
-    pub(super) fn remember_image(&self, id: &str, facts: Result<ImageFacts, Unfit>) {
+    /// What an earlier process found in this image. Ids stand for contents: it cannot have changed.
+    pub(super) fn stored_image_facts(&self, id: &str) -> Option<ImageFacts> {
+        let body = self.store.get(&image_key(id)).ok().flatten()?;
+        serde_json::from_value(body).ok()
+    }
+
+    /// Also for the next process, so that it need not make a container to look again. Losing it costs
+    /// that look and nothing else; a store opened only to look does not take it.
+    pub(super) async fn remember_image(&self, id: &str, facts: Result<ImageFacts, Unfit>) {
+        let body = facts.as_ref().ok().and_then(|f| serde_json::to_value(f).ok());
         lock(&self.images).insert(id.to_owned(), facts);
+        if let Some(body) = body
+            && let Err(error) = self.store.commit(vec![Change::put(image_key(id), body)]).await
+        {
+            tracing::debug!(image = id, %error, "what the image holds was not kept");
+        }
+    }
+
+    pub(super) fn known_image(&self, id: &str, facts: ImageFacts) -> ImageFacts {
+        lock(&self.images).insert(id.to_owned(), Ok(facts.clone()));
+        facts
+    }
+
+    /// The engine says that it does not have the image any more.
+    pub(super) fn forget_image(&self, id: &str) {
+        lock(&self.images).remove(id);
+    }
+
+    /// Held while one pass looks into an image; the others then know what it found.
+    pub(super) fn image_gate(&self, id: &str) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(lock(&self.image_gates).entry(id.to_owned()).or_default())
     }
 
     /// The id of our network, when it was seen and nothing said since that it changed.

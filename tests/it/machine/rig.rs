@@ -161,10 +161,21 @@ impl Rig {
 
     /// A new process over the same store, directory and engine.
     pub fn restart(&mut self) {
+        self.restart_only();
+        self.drive();
+    }
+
+    fn restart_only(&mut self) {
         assert!(self.driver.is_none(), "leave or crash first");
         let config = self.operator.config.clone();
         self.operator = Self::open(config, &self.fake, &self.servers, &self.store, &self.sealer);
         self.cancel = CancellationToken::new();
+    }
+
+    /// As `seawall run` begins: left-overs of an earlier process go first.
+    pub async fn check_and_restart(&mut self) {
+        self.restart_only();
+        seawall::control::start::check(&self.operator).await.unwrap();
         self.drive();
     }
 
@@ -276,6 +287,21 @@ impl Rig {
         self.operator.plan(None).await.unwrap().plans
     }
 
+    /// Waits until no object has anything left to do.
+    pub async fn settled(&self, what: &str) {
+        for _ in 0..1_000 {
+            let plans = self.plans().await;
+            let nothing = |p: &PlanView| {
+                p.steps.is_empty() && p.waiting.is_empty() && p.blocked.is_empty() && p.unknown.is_none()
+            };
+            if plans.iter().all(nothing) {
+                return;
+            }
+            self.let_pass(Duration::from_secs(1)).await;
+        }
+        panic!("{what}: never settled: {:#?} {:#?}", self.plans().await, self.events());
+    }
+
     pub async fn plan(&self, name: &str) -> PlanView {
         let name = object(name).to_string();
         self.plans().await.into_iter().find(|p| p.object == name).expect("a plan")
@@ -290,17 +316,7 @@ impl Rig {
         view.password.unwrap()
     }
 
-    /// Names of all containers, volumes and networks of ours.
-    pub async fn inventory(&self) -> Vec<String> {
-        let labels = [(label::INSTALLATION, "default")];
-        let mut names: Vec<String> =
-            self.fake.list(&labels).await.unwrap().into_iter().map(|c| c.name).collect();
-        names.extend(self.fake.volumes(&labels).await.unwrap().into_iter().map(|v| v.name));
-        names.extend(self.fake.networks("seawall").await.unwrap().into_iter().map(|n| n.name));
-        names
-    }
-
-    /// Drops what keeps time from standing still: lets pass as long as a sweep and a probe take.
+    /// On the clock that jumps.
     pub async fn let_pass(&self, time: Duration) {
         tokio::time::sleep(time).await;
     }

@@ -56,6 +56,11 @@ impl State {
         }
     }
 
+    pub fn inventory(&self) -> Vec<String> {
+        let networks = self.networks.values().map(|n| &n.name);
+        self.names.keys().chain(self.volumes.keys()).chain(networks).cloned().collect()
+    }
+
     // Images
 
     pub fn add_image(&mut self, image: SeenImage) {

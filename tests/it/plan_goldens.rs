@@ -1,0 +1,605 @@
+//! One row a situation: what the plan is and which conditions follow, as text in
+//! `tests/goldens/postgres.txt`. After a wanted change: `UPDATE_GOLDENS=1 cargo test --test it goldens`,
+//! then read the difference.
+
+use seawall::core::condition::Finding;
+use seawall::core::names::Installation;
+use seawall::core::quantity::{Bytes, NanoCpus};
+use seawall::core::resource::{Caps, DeletionPolicy, PortRequest};
+use seawall::core::seen::{ContainerState, EngineInfo, SeenContainer, SeenEndpoint, SeenMount, Usage};
+use seawall::engines::postgres::check::Checked;
+use seawall::engines::postgres::conditions::{Failure, Outlook, findings};
+use seawall::engines::postgres::desired::{self, Identity};
+use seawall::engines::postgres::facts::{ImageFacts, Unfit};
+use seawall::engines::postgres::parameters::sha256;
+use seawall::engines::postgres::plan::{Plan, Subject, plan};
+use seawall::engines::postgres::record::{Memory, PinnedImage, RefusedParameters};
+use seawall::engines::postgres::world::{DataSeen, ImageSeen, Server, ServerFacts, Slot, World};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Everything that a plan and conditions are made from.
+#[derive(Clone)]
+pub struct Case {
+    pub identity: Identity,
+    pub spec: Checked,
+    pub memory: Memory,
+    pub present: bool,
+    pub world: World,
+    pub outlook: Outlook,
+}
+
+fn mib(n: u64) -> Option<Bytes> {
+    Some(Bytes(n << 20))
+}
+
+pub fn facts_of(id: &str, major: u32) -> ImageFacts {
+    let mount = if major >= 18 { "/var/lib/postgresql" } else { "/var/lib/postgresql/data" };
+    ImageFacts {
+        id: format!("sha256:{}", id.repeat(32)),
+        digest: None,
+        major,
+        managed: true,
+        capabilities: vec!["pgbackrest".to_owned()],
+        mount_path: mount.to_owned(),
+        pgdata: if major >= 18 { format!("{mount}/{major}/docker") } else { mount.to_owned() },
+        uid: 999,
+        gid: 999,
+    }
+}
+
+impl Case {
+    /// A server that runs, Ready, with nothing to do.
+    pub fn settled() -> Self {
+        let identity = Identity {
+            installation: Installation::parse("default").unwrap(),
+            store: "0123".to_owned(),
+            object: "postgres/main".parse().unwrap(),
+            uid: "u1".to_owned(),
+            generation: 1,
+        };
+        let spec = Checked {
+            image: "postgres:18".to_owned(),
+            database: "app".to_owned(),
+            username: "owner".to_owned(),
+            caps: Caps { memory: mib(512), swap: None, cpus: Some(NanoCpus(1_500_000_000)) },
+            force_caps: false,
+            port: PortRequest::Auto,
+            parameters: BTreeMap::from([("work_mem".to_owned(), "16MB".to_owned())]),
+            stopped: false,
+            deletion: DeletionPolicy::Retain,
+            restart_automatically: true,
+            paused: false,
+            delete_confirmed: false,
+        };
+        let image = facts_of("aa", 18);
+        let file = desired::parameter_file(&identity, &spec, &image);
+        let memory = Memory {
+            port: Some(5432),
+            image: Some(PinnedImage { reference: spec.image.clone(), id: image.id.clone() }),
+            data_major: Some(18),
+            init_username: Some("owner".to_owned()),
+            init_database: Some("app".to_owned()),
+            seen_databases: BTreeSet::from(["app".to_owned()]),
+            ever_ready: true,
+            password_emptied_in: Some("c1".repeat(32)),
+            password_generation: 1,
+            written_parameters: Some(sha256(file.as_bytes())),
+            proven_parameters: Some(file),
+            ..Memory::default()
+        };
+        let world = World {
+            engine: EngineInfo {
+                cpus: 4,
+                swap_limit: true,
+                architecture: "amd64".to_owned(),
+                ..EngineInfo::default()
+            },
+            container: Slot::Missing,
+            misnamed: Vec::new(),
+            volume: Slot::Ours(()),
+            network: Slot::Ours("n1".to_owned()),
+            image: ImageSeen::Fit(image),
+            data: DataSeen::NotLooked,
+            server: Server::NotRunning,
+            usage: None,
+            log_tail: Vec::new(),
+            file_sha256: None,
+            free_port: None,
+            port_holder: None,
+            password_sealed: true,
+        };
+        let mut case = Self { identity, spec, memory, present: true, world, outlook: Outlook::default() };
+        case.world.container = Slot::Ours(case.made());
+        case.up();
+        case
+    }
+
+    /// Nothing there yet but the image.
+    pub fn fresh() -> Self {
+        let mut case = Self::settled();
+        case.memory = Memory::default();
+        case.world.container = Slot::Missing;
+        case.world.volume = Slot::Missing;
+        case.world.network = Slot::Missing;
+        case.world.server = Server::NotRunning;
+        case.world.password_sealed = false;
+        case.world.free_port = Some(5432);
+        case
+    }
+
+    /// The container that the present spec and memory lead to, running.
+    pub fn made(&self) -> SeenContainer {
+        let ImageSeen::Fit(image) = &self.world.image else { panic!("no image") };
+        let port = match self.spec.port {
+            PortRequest::None => None,
+            PortRequest::Fixed(port) => Some(port),
+            PortRequest::Auto => self.memory.port.or(self.world.free_port),
+        };
+        let desired = desired::container(&self.identity, &self.spec, image, &self.memory, port);
+        let endpoint =
+            SeenEndpoint { network_id: "n1".to_owned(), ip: "172.18.0.2".to_owned(), aliases: Vec::new() };
+        SeenContainer {
+            id: "c1".repeat(32),
+            name: desired.name.clone(),
+            image_id: desired.image.clone(),
+            image_ref: self.spec.image.clone(),
+            labels: desired.all_labels(),
+            env: desired.env.clone(),
+            state: ContainerState::Running,
+            exit_code: None,
+            oom_killed: false,
+            error: String::new(),
+            started_at: "2027-01-01T00:00:00Z".to_owned(),
+            finished_at: String::new(),
+            restart_count: 0,
+            caps: self.spec.caps,
+            restart_policy: "always".to_owned(),
+            networks: BTreeMap::from([("seawall".to_owned(), endpoint)]),
+            mounts: vec![SeenMount {
+                kind: "volume".to_owned(),
+                volume: self.identity.volume(),
+                path: image.mount_path.clone(),
+            }],
+            port_bindings: desired.ports.clone(),
+            published: desired.ports,
+            shm_size: desired.shm_size,
+            pids_limit: Some(4096),
+            init: true,
+            cap_add: Vec::new(),
+            cap_drop: vec!["ALL".to_owned()],
+            no_new_privileges: true,
+        }
+    }
+
+    pub fn up(&mut self) {
+        let ImageSeen::Fit(image) = self.world.image.clone() else { panic!("no image") };
+        let file = desired::parameter_file(&self.identity, &self.spec, &image);
+        self.world.server = Server::Up(Box::new(ServerFacts {
+            version: format!("{}.1", image.major),
+            system_identifier: "7000".to_owned(),
+            data_directory: image.pgdata,
+            started_at: "2027-01-01".to_owned(),
+            in_recovery: false,
+            database_exists: true,
+            parameters_sha256: sha256(file.as_bytes()),
+            pending_restart: Vec::new(),
+            overridden: Vec::new(),
+        }));
+    }
+
+    pub fn c(&mut self) -> &mut SeenContainer {
+        match &mut self.world.container {
+            Slot::Ours(c) => c,
+            _ => panic!("no container"),
+        }
+    }
+
+    fn facts(&mut self) -> &mut ServerFacts {
+        match &mut self.world.server {
+            Server::Up(facts) => facts,
+            _ => panic!("no server"),
+        }
+    }
+
+    /// The container does not run; its file is as it was written.
+    fn down(&mut self, state: ContainerState, code: i64) {
+        let c = self.c();
+        (c.state, c.exit_code) = (state, Some(code));
+        c.published.clear();
+        self.world.server = Server::NotRunning;
+        self.world.file_sha256.clone_from(&self.memory.written_parameters);
+    }
+
+    /// As before the first login.
+    fn never_ready(&mut self) {
+        self.memory.ever_ready = false;
+        self.memory.data_major = None;
+        self.memory.volume_fresh = true;
+        self.memory.seen_databases.clear();
+        self.memory.password_emptied_in = None;
+        self.memory.proven_parameters = None;
+    }
+
+    pub fn subject(&self) -> Subject<'_> {
+        Subject { identity: &self.identity, spec: &self.spec, memory: &self.memory, present: self.present }
+    }
+
+    pub fn plan(&self) -> Plan {
+        plan(&self.subject(), &self.world)
+    }
+
+    fn text(&self) -> String {
+        let plan = self.plan();
+        let mut text = render(&plan);
+        for finding in findings(&self.subject(), &self.world, &plan, &self.outlook) {
+            let Finding { kind, status, reason, message } = finding;
+            let _ = writeln!(text, "    {kind}={status} {reason}: {message}");
+        }
+        text
+    }
+}
+
+pub fn render(plan: &Plan) -> String {
+    let view = plan.view("", false);
+    let mut text = String::new();
+    for step in view.steps {
+        let _ = writeln!(text, "{} {}: {}", step.sign.as_str(), step.action, step.cause);
+    }
+    for wait in &plan.waiting {
+        let again =
+            wait.retry_ms.map_or("until something wakes us".to_owned(), |ms| format!("again in {ms} ms"));
+        let _ = writeln!(text, "… {}: {} ({again})", wait.on, wait.why);
+    }
+    for block in view.blocked {
+        let _ = writeln!(text, "! {}: {} → {}", block.reason, block.why, block.unblock);
+    }
+    if text.is_empty() { "nothing to do\n".to_owned() } else { text }
+}
+
+type Edit = fn(&mut Case);
+
+const ROWS: &[(&str, Edit)] = &[
+    ("settled", |_| {}),
+    ("first: nothing there", |c| *c = Case::fresh()),
+    ("first: image not local", |c| {
+        *c = Case::fresh();
+        c.world.image = ImageSeen::Missing;
+    }),
+    ("first: image of another architecture", |c| {
+        *c = Case::fresh();
+        c.world.image = ImageSeen::Unfit(Unfit::Architecture { image: "arm64".into(), host: "amd64".into() });
+    }),
+    ("first: image without PostgreSQL", |c| {
+        *c = Case::fresh();
+        c.world.image = ImageSeen::Unfit(Unfit::NoPostgres { detail: "no PG_MAJOR".into() });
+    }),
+    ("first: a volume of ours that nobody knows", |c| {
+        *c = Case::fresh();
+        c.world.volume = Slot::Ours(());
+        c.world.network = Slot::Ours("n1".into());
+    }),
+    ("first: looked at an unknown volume: empty", |c| {
+        c.never_ready();
+        c.memory.volume_fresh = false;
+        c.down(ContainerState::Created, 0);
+        c.world.data = DataSeen::Empty;
+    }),
+    ("first: looked at an unknown volume: another major", |c| {
+        c.never_ready();
+        c.memory.volume_fresh = false;
+        c.down(ContainerState::Created, 0);
+        c.world.data = DataSeen::Major(17);
+    }),
+    ("first: created, never started", |c| {
+        c.never_ready();
+        c.down(ContainerState::Created, 0);
+    }),
+    ("first: started, nobody listens", |c| {
+        c.never_ready();
+        c.world.server = Server::Refused("Connection refused (os error 111)".into());
+    }),
+    ("first: starting up", |c| {
+        c.never_ready();
+        c.world.server = Server::Starting("the database system is starting up".into());
+    }),
+    ("first: ready, the password file still there", |c| c.memory.password_emptied_in = None),
+    ("drift: stopped", |c| c.down(ContainerState::Exited, 0)),
+    ("drift: killed", |c| c.down(ContainerState::Exited, 137)),
+    ("drift: out of memory", |c| {
+        c.down(ContainerState::Exited, 137);
+        c.c().oom_killed = true;
+    }),
+    ("drift: removed", |c| {
+        c.world.container = Slot::Missing;
+        c.world.server = Server::NotRunning;
+    }),
+    ("drift: renamed", |c| {
+        c.world.container = Slot::Missing;
+        c.world.server = Server::NotRunning;
+        c.world.misnamed = vec![("c1".into(), "mine".into())];
+    }),
+    ("drift: re-created from another image under our name", |c| c.c().image_id = facts_of("bb", 18).id),
+    ("drift: caps by docker update", |c| c.c().caps = Caps { memory: mib(256), ..Caps::default() }),
+    ("drift: restart policy", |c| c.c().restart_policy = "no".into()),
+    ("drift: disconnected from the network", |c| {
+        c.c().networks.clear();
+        c.c().published.clear();
+        c.world.server = Server::Failed("the container has no address on the network".into());
+    }),
+    ("drift: connected again, the port not published", |c| c.c().published.clear()),
+    ("drift: the network made again", |c| c.world.network = Slot::Ours("n2".into())),
+    ("drift: the network gone", |c| c.world.network = Slot::Missing),
+    ("drift: port map", |c| c.c().port_bindings.clear()),
+    ("drift: mounted elsewhere", |c| c.c().mounts.clear()),
+    ("drift: paused", |c| c.down(ContainerState::Paused, 0)),
+    ("drift: being removed", |c| c.down(ContainerState::Removing, 0)),
+    ("drift: database dropped", |c| c.facts().database_exists = false),
+    ("drift: database dropped that was never seen", |c| {
+        c.facts().database_exists = false;
+        c.memory.seen_databases.clear();
+    }),
+    ("drift: password changed in the server", |c| {
+        c.world.server = Server::LoginRefused("password authentication failed for user \"owner\"".into());
+    }),
+    ("drift: parameter file edited", |c| c.facts().parameters_sha256 = "0".repeat(64)),
+    ("drift: parameter file gone", |c| c.facts().parameters_sha256.clear()),
+    ("drift: the volume gone with its data", |c| {
+        c.world.container = Slot::Missing;
+        c.world.volume = Slot::Missing;
+        c.world.server = Server::NotRunning;
+    }),
+    ("drift: password missing in the store", |c| c.world.password_sealed = false),
+    ("conflict: container", |c| {
+        c.world.container = Slot::Foreign("it has no label seawall.dev/installation".into())
+    }),
+    ("conflict: volume and network", |c| {
+        *c = Case::fresh();
+        c.world.volume = Slot::Foreign("it has no label seawall.dev/installation".into());
+        c.world.network = Slot::Foreign("it does not carry this installation's labels".into());
+    }),
+    ("server: hangs", |c| c.world.server = Server::Hung("no answer within 5s".into())),
+    ("server: fails", |c| c.world.server = Server::Failed("too many clients already".into())),
+    ("server: in recovery", |c| c.facts().in_recovery = true),
+    ("server: data outside the volume", |c| c.facts().data_directory = "/tmp/data".into()),
+    ("server: just started", |c| c.world.server = Server::NotRunning),
+    ("server: dies at start, again and again", |c| {
+        c.down(ContainerState::Restarting, 1);
+        c.world.log_tail = vec!["LOG:  starting".into(), "FATAL:  could not open file \"x\"".into()];
+    }),
+    ("server: dies at start, stalled", |c| {
+        c.down(ContainerState::Restarting, 1);
+        c.world.log_tail = vec!["FATAL:  could not open file \"x\"".into()];
+        c.outlook.stalled = true;
+    }),
+    ("server: dies with new parameters, worked with the old", |c| {
+        c.spec.parameters.insert("shared_preload_libraries".into(), "nothere".into());
+        let ImageSeen::Fit(image) = &c.world.image else { return };
+        let text = desired::parameter_file(&c.identity, &c.spec, image);
+        c.memory.written_parameters = Some(sha256(text.as_bytes()));
+        c.down(ContainerState::Restarting, 1);
+        c.world.log_tail =
+            vec!["FATAL:  could not access file \"nothere\": No such file or directory".into()];
+    }),
+    ("spec: parameters changed", |c| drop(c.spec.parameters.insert("work_mem".into(), "32MB".into()))),
+    ("spec: parameters changed while it does not run", |c| {
+        c.down(ContainerState::Exited, 0);
+        c.spec.parameters.insert("work_mem".into(), "32MB".into());
+    }),
+    ("spec: parameters refused by the server", |c| {
+        c.spec.parameters.insert("work_mem".into(), "16ZB".into());
+        let ImageSeen::Fit(image) = &c.world.image else { return };
+        let text = desired::parameter_file(&c.identity, &c.spec, image);
+        c.memory.refused_parameters = Some(RefusedParameters {
+            sha256: sha256(text.as_bytes()),
+            message: "invalid value for parameter \"work_mem\": \"16ZB\"".into(),
+        });
+    }),
+    ("spec: parameters overridden by ALTER SYSTEM", |c| c.facts().overridden = vec!["work_mem".into()]),
+    ("spec: restart pending, Auto", |c| c.facts().pending_restart = vec!["max_connections".into()]),
+    ("spec: restart pending, Manual", |c| {
+        c.facts().pending_restart = vec!["max_connections".into(), "shared_buffers".into()];
+        c.spec.restart_automatically = false;
+    }),
+    ("spec: memory raised, cpus removed", |c| c.spec.caps = Caps { memory: mib(1024), ..Caps::default() }),
+    ("spec: memory lowered", |c| {
+        c.spec.caps.memory = mib(256);
+        c.world.usage =
+            Some(Usage { memory: Bytes(99 << 20), unreclaimable: Bytes(64 << 20), memory_limit: mib(512) });
+    }),
+    ("spec: memory lowered below use", |c| {
+        c.spec.caps.memory = mib(256);
+        c.world.usage =
+            Some(Usage { memory: Bytes(400 << 20), unreclaimable: Bytes(300 << 20), memory_limit: mib(512) });
+    }),
+    ("spec: memory lowered below use, forced", |c| {
+        c.spec.caps.memory = mib(256);
+        c.spec.force_caps = true;
+        c.world.usage =
+            Some(Usage { memory: Bytes(400 << 20), unreclaimable: Bytes(300 << 20), memory_limit: mib(512) });
+    }),
+    ("spec: memory lowered, use unknown", |c| c.spec.caps.memory = mib(256)),
+    ("spec: memory lowered below use while it does not run", |c| {
+        c.down(ContainerState::Exited, 0);
+        c.spec.caps.memory = mib(64);
+    }),
+    ("spec: all caps removed", |c| c.spec.caps = Caps::default()),
+    ("spec: all CPUs are no cap", |c| {
+        c.spec.caps.cpus = Some(NanoCpus(4_000_000_000));
+        c.c().caps.cpus = None;
+    }),
+    ("spec: swap on a kernel that cannot cap it", |c| {
+        c.spec.caps.swap = mib(256);
+        c.world.engine.swap_limit = false;
+    }),
+    ("spec: another port", |c| c.spec.port = PortRequest::Fixed(6000)),
+    ("spec: another port that another object has", |c| {
+        c.spec.port = PortRequest::Fixed(6000);
+        c.world.port_holder = Some("postgres/other".into());
+    }),
+    ("spec: port none", |c| c.spec.port = PortRequest::None),
+    ("spec: no free port", |c| {
+        *c = Case::fresh();
+        c.world.free_port = None;
+    }),
+    ("port: refused at the first start, another is free", |c| {
+        c.never_ready();
+        c.down(ContainerState::Created, 128);
+        c.c().error = "Bind for 127.0.0.1:5432 failed: port is already allocated".into();
+        c.world.free_port = Some(5433);
+    }),
+    ("port: refused, but once ready: kept", |c| {
+        c.down(ContainerState::Exited, 128);
+        c.c().error = "listen tcp4 127.0.0.1:5432: bind: address already in use".into();
+        c.world.free_port = Some(5433);
+    }),
+    ("spec: another build of the same major", |c| {
+        c.spec.image = "postgres:18.2".into();
+        c.world.image = ImageSeen::Fit(facts_of("bb", 18));
+    }),
+    ("spec: another build that is not local", |c| {
+        c.spec.image = "postgres:18.2".into();
+        c.world.image = ImageSeen::Missing;
+    }),
+    ("spec: another build that is not local, then killed", |c| {
+        c.down(ContainerState::Exited, 137);
+        c.spec.image = "postgres:18.2".into();
+        c.world.image = ImageSeen::Missing;
+    }),
+    ("spec: an image that cannot be used, then killed", |c| {
+        c.down(ContainerState::Exited, 137);
+        c.spec.image = "postgres:18.2".into();
+        c.world.image = ImageSeen::Unfit(Unfit::TooOld(9));
+    }),
+    ("spec: a port that another object has, then killed", |c| {
+        c.down(ContainerState::Exited, 137);
+        c.spec.port = PortRequest::Fixed(6000);
+        c.world.port_holder = Some("postgres/other".into());
+    }),
+    ("spec: another major", |c| {
+        c.spec.image = "postgres:17".into();
+        c.world.image = ImageSeen::Fit(facts_of("cc", 17));
+    }),
+    ("spec: another major, then killed", |c| {
+        c.down(ContainerState::Exited, 137);
+        c.spec.image = "postgres:17".into();
+        c.world.image = ImageSeen::Fit(facts_of("cc", 17));
+    }),
+    ("spec: the pinned image no longer local", |c| {
+        c.world.image = ImageSeen::Fit(facts_of("bb", 18));
+    }),
+    ("spec: another username", |c| c.spec.username = "somebody".into()),
+    ("spec: another database", |c| {
+        c.spec.database = "shop".into();
+        c.facts().database_exists = false;
+    }),
+    ("hardening: refused at the first start", |c| {
+        c.never_ready();
+        c.down(ContainerState::Restarting, 1);
+        c.world.log_tail = vec!["chown: changing ownership of '/data': Operation not permitted".into()];
+    }),
+    ("hardening: refused at the last level", |c| {
+        c.never_ready();
+        c.memory.hardening_level = 2;
+        let made = c.made();
+        c.world.container = Slot::Ours(made);
+        c.down(ContainerState::Restarting, 1);
+        c.world.log_tail = vec!["chown: Operation not permitted".into()];
+    }),
+    ("hardening: reduced", |c| {
+        c.memory.hardening_level = 1;
+        let made = c.made();
+        c.world.container = Slot::Ours(made);
+    }),
+    ("stopped: running", |c| c.spec.stopped = true),
+    ("stopped: by an operation", |c| c.memory.stopped_by_operation = true),
+    ("stopped: done, clean", |c| {
+        c.spec.stopped = true;
+        c.down(ContainerState::Exited, 0);
+        c.c().restart_policy = "no".into();
+    }),
+    ("stopped: done, not clean", |c| {
+        c.spec.stopped = true;
+        c.down(ContainerState::Exited, 137);
+        c.c().restart_policy = "no".into();
+    }),
+    ("stopped: the restart policy would bring it back", |c| {
+        c.spec.stopped = true;
+        c.down(ContainerState::Exited, 0);
+    }),
+    ("stopped: before it was ever made", |c| {
+        *c = Case::fresh();
+        c.spec.stopped = true;
+    }),
+    ("stopped: started again", |c| {
+        c.down(ContainerState::Exited, 0);
+        c.c().restart_policy = "no".into();
+    }),
+    ("restart: asked for", |c| c.memory.restart_requested = Some("2027-01-01T00:00:00Z".into())),
+    ("gone: Retain", |c| c.present = false),
+    ("gone: Retain, done", |c| {
+        c.present = false;
+        c.world.container = Slot::Missing;
+        c.world.server = Server::NotRunning;
+    }),
+    ("gone: Delete without confirmation", |c| {
+        c.present = false;
+        c.spec.deletion = DeletionPolicy::Delete;
+    }),
+    ("gone: Delete, confirmed in the manifest", |c| {
+        c.present = false;
+        c.spec.deletion = DeletionPolicy::Delete;
+        c.spec.delete_confirmed = true;
+    }),
+    ("gone: confirmed on the command line", |c| {
+        c.present = false;
+        c.memory.delete_confirmed = true;
+        c.down(ContainerState::Exited, 0);
+    }),
+    ("present: a confirmation alone deletes nothing", |c| {
+        c.memory.delete_confirmed = true;
+        c.spec.deletion = DeletionPolicy::Delete;
+        c.spec.delete_confirmed = true;
+    }),
+    ("paused: with drift", |c| {
+        c.spec.paused = true;
+        c.down(ContainerState::Exited, 137);
+    }),
+    ("outlook: the engine is away", |c| {
+        let message = "unknown since 2027: the Docker engine does not answer".to_owned();
+        c.outlook.failure = Some(Failure { reason: "EngineUnavailable", message, unknown: true });
+    }),
+    ("outlook: a step failed", |c| {
+        c.down(ContainerState::Exited, 137);
+        let message = "start container postgres-main: refused".to_owned();
+        c.outlook.failure = Some(Failure { reason: "EngineRefused", message, unknown: false });
+    }),
+    ("outlook: the manifest is broken", |c| {
+        c.outlook.manifest_broken = Some("main.yaml:5:3: spec.memry: unknown field".to_owned());
+    }),
+    ("outlook: the guard holds the removal back", |c| {
+        c.outlook.guard = Some("2 of 3 manifests are gone".to_owned())
+    }),
+];
+
+#[test]
+fn goldens_of_plans_and_conditions() {
+    let mut text = String::new();
+    let mut names = BTreeSet::new();
+    for (name, edit) in ROWS {
+        assert!(names.insert(*name), "{name} twice");
+        let mut case = Case::settled();
+        edit(&mut case);
+        let _ = writeln!(text, "## {name}\n{}", case.text());
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/postgres.txt");
+    if std::env::var_os("UPDATE_GOLDENS").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    for (got, want) in text.split("## ").zip(golden.split("## ")) {
+        assert_eq!(got, want, "see the head of this file");
+    }
+    assert!(text == golden, "rows were added or removed: see the head of this file");
+}
