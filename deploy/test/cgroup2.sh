@@ -106,7 +106,7 @@ mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm
 mount -t tmpfs tmpfs /run
-mount -t tmpfs tmpfs /tmp
+mkdir -p -m 1777 /tmp
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 # No process may be in the root group when controllers are given to its children.
 mkdir /sys/fs/cgroup/init
@@ -123,7 +123,7 @@ status=1
 if docker info --format 'engine {{.ServerVersion}}, cgroup v{{.CgroupVersion}}, kernel {{.KernelVersion}}, {{.Driver}}'; then
   if docker load -q </seawall/images.tar; then
     rm /seawall/images.tar
-    cd "$(cat /seawall/directory)" || exit
+    cd "$(cat /seawall/directory)" || echo "there is no $(cat /seawall/directory)"
     RUST_BACKTRACE=0 /seawall/ld.so --library-path /seawall/lib /seawall/real --test-threads=1 $(cat /seawall/cases)
     status=$?
   fi
@@ -179,8 +179,13 @@ add_tests() {
   printf '%s\n' "${CASES[*]}" >"$part/seawall/cases"
   printf '%s\n' "${MODULES[*]}" >"$part/seawall/modules"
   printf '%s\n' "$ROOT" >"$part/seawall/directory"
-  docker image inspect "${IMAGES[@]}" >/dev/null || fail "images are missing: run deploy/images/build.sh"
-  docker save -o "$part/seawall/images.tar" "${IMAGES[@]}"
+  # The contract needs no PostgreSQL, and copying its image takes minutes in there.
+  local case images=(seawall/not-postgres:test)
+  for case in "${CASES[@]}"; do
+    case "$case" in contract::* | -*) ;; *) images=("${IMAGES[@]}") ;; esac
+  done
+  docker image inspect "${images[@]}" >/dev/null || fail "images are missing: run deploy/images/build.sh"
+  docker save -o "$part/seawall/images.tar" "${images[@]}"
   write_init "$part/init"
   cp "$CACHE/root.cpio" "$WORK/initrd"
   pack "$part" >>"$WORK/initrd"
