@@ -212,7 +212,7 @@ fn a_container_made_by_hand_under_our_name_with_our_labels_is_replaced() {
         assert_eq!(status["image"]["id"], first["image"]["id"]);
         assert_eq!(sea.host_port("a"), u16::try_from(port).unwrap());
         assert_eq!(sea.sql("a", "SELECT n FROM kept"), "1");
-        assert_eq!(sea.containers(), [name.clone()]);
+        assert_eq!(sea.containers(), std::slice::from_ref(&name));
     }
 }
 
