@@ -24,6 +24,7 @@ fn must(command: &mut Command) -> Output {
 impl OwnEngine {
     /// An engine that is not started yet.
     pub fn new() -> Self {
+        Self::sweep();
         let namespace = format!("sea-{:x}-{:x}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let root = std::env::temp_dir().join(&namespace);
         fs::create_dir(&root).unwrap();
@@ -33,6 +34,19 @@ impl OwnEngine {
         must(Command::new("ip").args(["netns", "add", &engine.namespace]));
         must(engine.inside("ip").args(["link", "set", "lo", "up"]));
         engine
+    }
+
+    /// What a test process that was killed left behind: its pid is in the name.
+    fn sweep() {
+        let Ok(entries) = fs::read_dir(std::env::temp_dir()) else { return };
+        for entry in entries.flatten() {
+            let Ok(namespace) = entry.file_name().into_string() else { continue };
+            let pid = namespace.strip_prefix("sea-").and_then(|rest| rest.split('-').next());
+            let Some(pid) = pid.and_then(|hex| u32::from_str_radix(hex, 16).ok()) else { continue };
+            if !Path::new("/proc").join(pid.to_string()).exists() {
+                drop(Self { namespace, root: entry.path(), daemon: None });
+            }
+        }
     }
 
     fn netns(&self) -> PathBuf {
