@@ -39,6 +39,18 @@ pub async fn connect(context: &Context) -> Result<Connected, Failure> {
     }
 }
 
+/// As [`connect`], for what shows status; says when nobody keeps it up to date.
+///
+/// # Errors
+/// As [`connect`], or when standard error is closed.
+pub async fn look(context: &mut Context) -> Result<Arc<dyn Api>, Failure> {
+    let connected = connect(context).await?;
+    if !connected.live {
+        writeln!(context.out.stderr, "no operator runs: status is what was last seen, not what is now")?;
+    }
+    Ok(connected.api)
+}
+
 /// As [`connect`]; where nothing was ever run, an installation that starts from nothing.
 ///
 /// # Errors

@@ -43,6 +43,19 @@ fn view(state: &State, record: &Record) -> ObjectView {
     }
 }
 
+/// What an earlier process saw is not what is: until the first pass of this one, nobody knows.
+fn not_looked_at_yet(view: &mut ObjectView) {
+    let conditions = view.status.get_mut("conditions").and_then(|c| c.as_array_mut());
+    let ready = conditions.and_then(|c| c.iter_mut().find(|c| c["type"] == "Ready"));
+    if let Some(ready) = ready {
+        let before = ready["status"].as_str().unwrap_or_default().to_owned();
+        ready["message"] =
+            format!("not looked at since the operator started; Ready was {before} before").into();
+        ready["reason"] = "NotLookedAt".into();
+        ready["status"] = Truth::Unknown.as_str().into();
+    }
+}
+
 fn not_found(object: &ObjectRef) -> ApiError {
     ApiError::new(ErrorCode::NotFound, format!("{object} does not exist"), "seawall get lists what does")
 }
@@ -52,6 +65,15 @@ fn store_failed(error: &StoreError) -> ApiError {
 }
 
 impl Operator {
+    fn view(&self, state: &State, record: &Record) -> ObjectView {
+        let mut view = view(state, record);
+        let seen = state.live.get(&record.object).is_some_and(|l| l.seen);
+        if self.running && !seen && record.object.kind == Kind::Postgres {
+            not_looked_at_yet(&mut view);
+        }
+        view
+    }
+
     fn record(&self, object: &ObjectRef) -> Result<Record> {
         self.state().records.get(object).cloned().ok_or_else(|| not_found(object))
     }
@@ -135,7 +157,7 @@ impl Api for Operator {
 
     async fn object(&self, object: &ObjectRef) -> Result<ObjectView> {
         let state = self.state();
-        state.records.get(object).map(|r| view(&state, r)).ok_or_else(|| not_found(object))
+        state.records.get(object).map(|r| self.view(&state, r)).ok_or_else(|| not_found(object))
     }
 
     async fn events(&self, object: Option<&ObjectRef>, after: u64) -> Result<Vec<Event>> {

@@ -23,7 +23,7 @@ fn a_container_of_our_name_that_is_not_ours_is_left_alone() {
     let mut sea = Sea::new();
     let name = sea.container("a");
     docker(&["run", "-d", "--init", "--name", &name, "--entrypoint=sleep", "seawall/postgres:18", "3600"]);
-    let foreign = Foreign(&["rm", "-f"], name.clone());
+    let foreign = Foreign(&["rm", "-fv"], name.clone());
     let before = docker(&["inspect", &name]);
     sea.postgres("a", "{version: '18'}");
     sea.run();

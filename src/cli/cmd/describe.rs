@@ -4,7 +4,7 @@ use super::connection::url;
 use super::events;
 use crate::cli::age::age;
 use crate::cli::args::ObjectArg;
-use crate::cli::connect::connect;
+use crate::cli::connect::look;
 use crate::cli::format::{object_name, yaml_text};
 use crate::cli::out::clean;
 use crate::cli::print::{Grid, conditions, paint};
@@ -22,7 +22,7 @@ const SECTIONS: [&str; 7] =
     ["container", "image", "server", "resources", "volume", "endpoint", "credentials"];
 
 pub async fn run(cx: &mut Context, args: ObjectArg) -> Outcome {
-    let api = connect(cx).await?.api;
+    let api = look(cx).await?;
     let view = api.object(&args.object).await?;
     let now = Timestamp::now();
     head(cx, &view, now)?;

@@ -1,7 +1,7 @@
 //! `seawall get`
 
 use crate::cli::args::GetArgs;
-use crate::cli::connect::{connect, live};
+use crate::cli::connect::{live, look};
 use crate::cli::format::{Output, document, json_text, object_name, yaml_text};
 use crate::cli::out::{Failure, clean};
 use crate::cli::print::{Grid, header, row};
@@ -50,7 +50,7 @@ impl What {
 
 pub async fn run(cx: &mut Context, args: GetArgs) -> Outcome {
     let what = What::parse(&args.what)?;
-    let api = if args.watch { live(cx, "watching").await? } else { connect(cx).await?.api };
+    let api = if args.watch { live(cx, "watching").await? } else { look(cx).await? };
     let list = api.objects().await?;
     let mut items = what.select(&list);
     if let (What::One(object), true) = (&what, items.is_empty()) {

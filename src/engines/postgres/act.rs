@@ -199,7 +199,7 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             docker.put_files(&container, &[password_file(scene.image()?, Zeroizing::default())]).await?;
             memory.password_emptied_in = Some(container);
         }
-        Action::WriteParameters { container, text, .. } => {
+        Action::WriteParameters { container, text } => {
             write_parameters(scene, container, text, memory).await?
         }
         Action::RestoreParameters { container, text, refused, words } => {

@@ -60,7 +60,6 @@ pub enum Action {
     WriteParameters {
         container: String,
         text: String,
-        changed: String,
     },
     /// The last file that a server ran with, in place of one with which it does not start.
     RestoreParameters {
@@ -148,7 +147,9 @@ impl fmt::Display for Action {
                 write!(f, "connect {container} to network {network}")
             }
             Action::EmptyPasswordFile { container } => write!(f, "empty the password file in {container}"),
-            Action::WriteParameters { changed, .. } => write!(f, "write parameters and reload: {changed}"),
+            Action::WriteParameters { container, .. } => {
+                write!(f, "write parameters in {container} and reload")
+            }
             Action::RestoreParameters { container, .. } => {
                 write!(f, "start {container} with the last parameters that worked")
             }

@@ -223,6 +223,14 @@ fn keep_serving(subject: &Subject<'_>, world: &World, plan: &mut Plan) -> bool {
     false
 }
 
+/// The labels by which a volume is ours, as options of the docker command.
+fn label_options(id: &Identity) -> String {
+    let labels = id.labels();
+    let ours = [label::INSTALLATION, label::STORE, label::KIND, label::NAME];
+    let option = |key: &&str| labels.get(*key).map(|value| format!("--label {key}={value}"));
+    ours.iter().filter_map(option).collect::<Vec<_>>().join(" ")
+}
+
 /// Reasons in the data itself why no container of this image may touch the volume.
 fn data_blocks(subject: &Subject<'_>, world: &World, image: &ImageFacts, plan: &mut Plan) -> bool {
     let (id, spec, memory) = (subject.identity, subject.spec, subject.memory);
@@ -248,7 +256,7 @@ fn data_blocks(subject: &Subject<'_>, world: &World, image: &ImageFacts, plan: &
         plan.block(
             "VolumeMissing",
             format!("volume {} with the data of this object is gone. An empty one was not made in its place", id.volume()),
-            format!("bring the volume back, or give the data up: remove the manifest, run seawall delete {} --confirm {}, and commit the manifest again", id.object, id.object.name),
+            format!("bring the volume back (docker volume create {} {}, then its content), or give the data up: remove the manifest, run seawall delete {} --confirm {}, and commit the manifest again", label_options(id), id.volume(), id.object, id.object.name),
         );
     }
     if memory.ever_ready && !world.password_sealed {
@@ -691,7 +699,7 @@ fn parameters_of(subject: &Subject<'_>, image: &ImageFacts, facts: &ServerFacts,
             (false, true) => "parameter file written, perhaps not yet read",
             (false, false) => "spec.parameters changed",
         };
-        let action = Action::WriteParameters { container: id.container(), text, changed: why.to_owned() };
+        let action = Action::WriteParameters { container: id.container(), text };
         plan.step(Sign::Change, action, why);
     } else if !facts.pending_restart.is_empty() && spec.restart_automatically {
         let why = format!("{} changed and need a restart", facts.pending_restart.join(", "));
