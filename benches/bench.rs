@@ -223,7 +223,8 @@ async fn fake_of(services: usize) {
     bench.drive();
     until("a first plan", Duration::from_millis(1), async || fake.writes() > 0).await;
     let first = begun.elapsed();
-    until("all ready", Duration::from_millis(500), async || bench.ready().await == services).await;
+    // Asking for all objects is work as well: seldom.
+    until("all ready", Duration::from_secs(3), async || bench.ready().await == services).await;
     let all = begun.elapsed();
     sleep(Duration::from_secs(2)).await;
     fake.reset_calls();
@@ -457,10 +458,12 @@ impl Engine {
             let change = LiveUpdate { caps: Some(caps), restart: None };
             self.docker.update(&raw.name, &change).await.expect("an update");
             updates.push(begun.elapsed());
+            sleep(Duration::from_millis(2_500)).await;
             bench.write(
                 "p.yaml",
                 &manifest("p", &format!("{{image: '{IMAGE}', resources: {{memory: {mib}Mi}}}}")),
             );
+            // From rest, as a person saves: the engine takes a second to tell use again.
             lives.push(
                 until("live", Duration::from_millis(3), async || {
                     let now = self.docker.inspect(&name).await.ok().flatten();

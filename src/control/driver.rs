@@ -188,16 +188,15 @@ fn object_of(operator: &Operator, labels: &BTreeMap<String, String>) -> Option<O
 /// Something left a name that is ours: what stood in the way of an object may be gone.
 fn enqueue_by_name(operator: &Operator, event: &EngineEvent) {
     let installation = &operator.config.installation;
-    let is = |name: &str| {
-        let said = [Some(&event.actor), event.attributes.get("name"), event.attributes.get("oldName")];
-        said.into_iter().flatten().any(|s| s.trim_start_matches('/') == name)
-    };
-    for object in operator.postgreses() {
-        if is(&installation.container(&object))
-            || is(&installation.volume(&object))
-            || is(&installation.network())
-        {
-            operator.enqueue(&object, 0);
+    let said = [Some(&event.actor), event.attributes.get("name"), event.attributes.get("oldName")];
+    for name in said.into_iter().flatten().map(|s| s.trim_start_matches('/')) {
+        if name == installation.network() {
+            operator.enqueue_all();
+        }
+        for object in installation.owners(Kind::Postgres, name) {
+            if operator.state().records.contains_key(&object) {
+                operator.enqueue(&object, 0);
+            }
         }
     }
 }
@@ -231,12 +230,7 @@ async fn take_event(operator: &Operator, event: &EngineEvent) {
                 enqueue_by_name(operator, event);
             }
             let Some(container) = event.attributes.get("container") else { return };
-            let object = operator
-                .state()
-                .live
-                .iter()
-                .find(|(_, l)| l.container.as_ref().is_some_and(|c| c.id == *container))
-                .map(|(o, _)| o.clone());
+            let object = operator.state().by_container.get(container).cloned();
             if let Some(object) = object {
                 operator.enqueue(&object, 0);
             }

@@ -11,7 +11,7 @@ use crate::core::event::Note;
 use crate::core::names::Installation;
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::queue::{Lane, Queue};
-use crate::core::seen::EngineInfo;
+use crate::core::seen::{EngineInfo, SeenContainer};
 use crate::docker::{Docker, DockerError};
 use crate::engines::postgres::client::Servers;
 use crate::engines::postgres::desired::Identity;
@@ -306,6 +306,7 @@ impl Operator {
             state.records.remove(object);
             state.statuses.remove(object);
             state.live.remove(object);
+            state.by_container.retain(|_, o| o != object);
             state.checked.remove(object);
         }
         super::mirror::remove(&self.config.data, object).await;
@@ -358,6 +359,18 @@ impl Operator {
         if first {
             self.note(None, &[Note::warning("EngineUnavailable", error.to_string())]).await;
             self.enqueue_all();
+        }
+    }
+
+    /// Which container is the object's, for events that name the container only.
+    pub(super) fn remember_container(&self, object: &ObjectRef, seen: Option<&SeenContainer>) {
+        let mut state = self.state();
+        let old = state.live.get(object).and_then(|l| l.container.as_ref()).map(|c| c.id.clone());
+        if let Some(old) = old.filter(|old| seen.is_none_or(|c| c.id != *old)) {
+            state.by_container.remove(&old);
+        }
+        if let Some(c) = seen {
+            state.by_container.insert(c.id.clone(), object.clone());
         }
     }
 

@@ -375,6 +375,7 @@ async fn rest(
     let nowhere = plan.waiting.iter().any(|w| matches!(w.on, "CrashLoop" | "LoginFailed" | "ServerHung"));
     let pulling = plan.steps.iter().any(|s| matches!(s.action, Action::PullImage(_)));
     let (probe_at, look_at) = (operator.next_probe(), operator.next_look());
+    operator.remember_container(object, world.container.ours());
     let failures = operator.live(object, |l| {
         l.failures = match (nowhere, pulling) {
             (true, _) => l.failures.saturating_add(1),

@@ -52,6 +52,8 @@ pub struct State {
     pub checked: BTreeMap<ObjectRef, Checked>,
     pub statuses: BTreeMap<ObjectRef, Status>,
     pub live: BTreeMap<ObjectRef, Live>,
+    /// Container id → object, for events that carry no labels.
+    pub by_container: BTreeMap<String, ObjectRef>,
     pub catalog: Option<Catalog>,
     pub problems: Vec<Problem>,
     /// Objects on their last good version, with what is wrong with the newest.

@@ -193,6 +193,17 @@ impl Installation {
         format!("{}-data", self.container(object))
     }
 
+    /// The objects of `kind` whose container or volume would have this name: `postgres-x-data` may be
+    /// the volume of `x` or the container of `x-data`.
+    #[must_use]
+    pub fn owners(&self, kind: Kind, name: &str) -> Vec<ObjectRef> {
+        let prefix = self.prefixed(format!("{}-", kind.lower()));
+        let Some(rest) = name.strip_prefix(&prefix) else { return Vec::new() };
+        let names = [rest.strip_suffix("-data"), Some(rest)];
+        let object = |name: &str| Some(ObjectRef::new(kind, Name::parse(name).ok()?));
+        names.into_iter().flatten().filter_map(object).collect()
+    }
+
     /// The one bridge network of the installation.
     #[must_use]
     pub fn network(&self) -> String {
@@ -294,6 +305,12 @@ mod tests {
         assert_eq!(default.container(&object), "postgres-main");
         assert_eq!(default.volume(&object), "postgres-main-data");
         assert_eq!(default.network(), "seawall");
+        let owners = |name: &str| -> Vec<String> {
+            default.owners(Kind::Postgres, name).iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(owners("postgres-main-data"), ["postgres/main", "postgres/main-data"]);
+        assert_eq!(owners("postgres-main"), ["postgres/main"]);
+        assert_eq!(owners("blue-postgres-main"), Vec::<String>::new());
         let other = Installation::parse("blue").unwrap();
         assert_eq!(other.container(&object), "blue-postgres-main");
         assert_eq!(other.volume(&object), "blue-postgres-main-data");

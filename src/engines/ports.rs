@@ -11,18 +11,33 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Port → object, never two objects for one port.
 #[derive(Debug, Default)]
 pub struct PortBook {
-    taken: Mutex<BTreeMap<u16, ObjectRef>>,
+    book: Mutex<Book>,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    taken: BTreeMap<u16, ObjectRef>,
+    /// The same from the other side.
+    of: BTreeMap<ObjectRef, u16>,
+}
+
+impl Book {
+    fn release(&mut self, object: &ObjectRef) {
+        if let Some(port) = self.of.remove(object) {
+            self.taken.remove(&port);
+        }
+    }
 }
 
 impl PortBook {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u16, ObjectRef>> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Another object that has `port`.
     #[must_use]
     pub fn holder(&self, port: u16, object: &ObjectRef) -> Option<ObjectRef> {
-        self.lock().get(&port).filter(|o| *o != object).cloned()
+        self.lock().taken.get(&port).filter(|o| *o != object).cloned()
     }
 
     /// The first port from `from` upward that no object has, that is not in `refused` and that can be
@@ -32,7 +47,7 @@ impl PortBook {
         let mut from = from;
         loop {
             // The lock is not held while the system is asked.
-            let port = gap(&self.lock(), from, refused)?;
+            let port = gap(&self.lock().taken, from, refused)?;
             if can_bind(port) {
                 return Some(port);
             }
@@ -55,17 +70,18 @@ impl PortBook {
 
     /// Gives `port` to `object`; false when another one has it. The object's earlier port is freed.
     pub fn reserve(&self, port: u16, object: &ObjectRef) -> bool {
-        let mut taken = self.lock();
-        if taken.get(&port).is_some_and(|o| o != object) {
+        let mut book = self.lock();
+        if book.taken.get(&port).is_some_and(|o| o != object) {
             return false;
         }
-        taken.retain(|_, o| o != object);
-        taken.insert(port, object.clone());
+        book.release(object);
+        book.taken.insert(port, object.clone());
+        book.of.insert(object.clone(), port);
         true
     }
 
     pub fn release(&self, object: &ObjectRef) {
-        self.lock().retain(|_, o| o != object);
+        self.lock().release(object);
     }
 }
 
