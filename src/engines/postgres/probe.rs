@@ -54,7 +54,8 @@ pub async fn observe(
     let password_sealed = tools.password(&id.object)?.is_some();
     let container = container(tools, id).await?;
     let misnamed = match container {
-        Slot::Missing => misnamed(tools, id).await?,
+        // A list costs the engine a look at every container: only where there was one to rename.
+        Slot::Missing if memory.written_parameters.is_some() => misnamed(tools, id).await?,
         _ => Vec::new(),
     };
     let volume = volume(tools, id, &container).await?;
