@@ -9,7 +9,7 @@ use crate::core::event::Note;
 use crate::core::names::{Kind, Name, ObjectRef, label};
 use crate::core::queue::Lane;
 use crate::core::seen::{ContainerState, ContainerSummary, EngineEvent};
-use crate::engines::postgres::plan::{Subject, Wanted};
+use crate::engines::postgres::plan::Wanted;
 use crate::engines::postgres::probe;
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
@@ -352,12 +352,7 @@ async fn probe_one(operator: &Operator, object: &ObjectRef) {
         return;
     }
     let identity = operator.identity(&record);
-    let subject = Subject {
-        identity: &identity,
-        spec: &checked,
-        memory: &record.memory,
-        present: record.source.is_some(),
-    };
+    let subject = record.subject(&identity, &checked);
     if subject.wanted() != Wanted::Running {
         return;
     }

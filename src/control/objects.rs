@@ -3,6 +3,9 @@
 use crate::core::names::ObjectRef;
 use crate::core::problem::Place;
 use crate::core::resource::{Document, Metadata};
+use crate::engines::postgres::check::Checked;
+use crate::engines::postgres::desired::Identity;
+use crate::engines::postgres::plan::Subject;
 use crate::engines::postgres::record::Memory;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -57,6 +60,12 @@ impl Record {
         // A manifest that came back takes back the consent to delete its data.
         self.memory.delete_confirmed = false;
         *self != before
+    }
+
+    /// What a plan for this object is about.
+    #[must_use]
+    pub fn subject<'a>(&'a self, identity: &'a Identity, spec: &'a Checked) -> Subject<'a> {
+        Subject { identity, spec, memory: &self.memory, present: self.source.is_some() }
     }
 
     #[must_use]

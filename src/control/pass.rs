@@ -94,12 +94,7 @@ async fn rounds(
             return End::Stale;
         }
         let identity = operator.identity(&record);
-        let subject = Subject {
-            identity: &identity,
-            spec: checked,
-            memory: &record.memory,
-            present: record.source.is_some(),
-        };
+        let subject = record.subject(&identity, checked);
         let world = match observe(&operator.tools, &subject, &engine, Intent::Act).await {
             Ok(world) => world,
             Err(error) => return not_seen(operator, &error).await,
@@ -366,12 +361,7 @@ async fn rest(
 ) -> Again {
     let record = operator.state().records.get(object).cloned()?;
     let identity = operator.identity(&record);
-    let subject = Subject {
-        identity: &identity,
-        spec: checked,
-        memory: &record.memory,
-        present: record.source.is_some(),
-    };
+    let subject = record.subject(&identity, checked);
     let nowhere = plan.waiting.iter().any(|w| matches!(w.on, "CrashLoop" | "LoginFailed" | "ServerHung"));
     let pulling = plan.steps.iter().any(|s| matches!(s.action, Action::PullImage(_)));
     let (probe_at, look_at) = (operator.next_probe(), operator.next_look());
@@ -419,12 +409,8 @@ async fn failed(
 ) -> Again {
     let record = operator.state().records.get(object).cloned()?;
     let identity = operator.identity(&record);
-    let subject = Subject {
-        identity: &identity,
-        spec: checked,
-        memory: &record.memory,
-        present: record.source.is_some(),
-    };
+    let subject = record.subject(&identity, checked);
+    operator.remember_container(object, None);
     let failures = operator.live(object, |l| {
         l.failures = l.failures.saturating_add(1);
         l.settled = false;

@@ -7,13 +7,14 @@
 use super::objects::Record;
 use super::operator::now;
 use super::sources::{Before, read};
-use crate::core::desired::{DesiredContainer, Hardening, RestartPolicy, VolumeMount, stable_hash};
+use crate::core::desired::{VolumeMount, stable_hash};
 use crate::core::names::{Installation, Kind, Name, ObjectRef, label};
 use crate::core::problem::Place;
-use crate::core::resource::{Caps, Document, Metadata};
+use crate::core::resource::{Document, Metadata};
 use crate::core::seen::{ContainerState, SeenContainer, SeenVolume};
 use crate::docker::{Docker, DockerError};
 use crate::engines::postgres::check::Checked;
+use crate::engines::postgres::desired::looker;
 use crate::engines::postgres::probe::data_major;
 use crate::engines::postgres::record::{Memory, PinnedImage};
 use crate::engines::spec_schemas;
@@ -209,7 +210,9 @@ pub async fn look(
     }
     let image = looked.wanted_image.as_ref().or_else(|| spare.first());
     let Some(image) = image else { return Ok(looked) };
-    let id = docker.create(&looker(installation, &remains.store, image, &volume)).await?;
+    let mut desired = looker(installation, &remains.store, &random_id(), image);
+    desired.mounts.push(VolumeMount { volume, path: LOOK.to_owned() });
+    let id = docker.create(&desired).await?;
     let major = data_major(docker, &id, LOOK, None).await;
     // Also after a failure.
     let removed = docker.remove(&id).await;
@@ -217,36 +220,6 @@ pub async fn look(
     looked.sure = true;
     removed?;
     Ok(looked)
-}
-
-fn looker(installation: &Installation, store: &str, image: &str, volume: &str) -> DesiredContainer {
-    DesiredContainer {
-        name: format!("seawall-image-probe-{}", random_id()),
-        image: image.to_owned(),
-        env: BTreeMap::new(),
-        command: Vec::new(),
-        entrypoint: vec!["true".to_owned()],
-        labels: BTreeMap::from([
-            (label::INSTALLATION.to_owned(), installation.to_string()),
-            (label::STORE.to_owned(), store.to_owned()),
-            (label::PROBE.to_owned(), "true".to_owned()),
-        ]),
-        mounts: vec![VolumeMount { volume: volume.to_owned(), path: LOOK.to_owned() }],
-        network: None,
-        aliases: Vec::new(),
-        ports: Vec::new(),
-        caps: Caps::default(),
-        restart: RestartPolicy::No,
-        stop_signal: None,
-        stop_timeout: None,
-        hardening: Hardening {
-            no_new_privileges: true,
-            only_capabilities: Some(Vec::new()),
-            pids_limit: 64,
-            init: false,
-        },
-        shm_size: None,
-    }
 }
 
 /// The record of an object, from what is left of it.

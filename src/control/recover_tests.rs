@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::core::desired::PortMap;
+use crate::core::resource::Caps;
 use crate::core::seen::SeenMount;
 use crate::manifest::load::{FileText, load_texts};
 

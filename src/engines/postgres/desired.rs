@@ -106,6 +106,39 @@ fn hardening(level: u8) -> Hardening {
     }
 }
 
+/// A throw-away container that only looks into an image or a volume: no network, no rights, labelled so
+/// that a left-over is removed. It is made to be read from; started, it ends at once.
+#[must_use]
+pub fn looker(installation: &Installation, store: &str, name: &str, image: &str) -> DesiredContainer {
+    DesiredContainer {
+        name: format!("seawall-image-probe-{name}"),
+        image: image.to_owned(),
+        env: BTreeMap::new(),
+        command: Vec::new(),
+        entrypoint: vec!["true".to_owned()],
+        labels: BTreeMap::from([
+            (label::INSTALLATION.to_owned(), installation.to_string()),
+            (label::STORE.to_owned(), store.to_owned()),
+            (label::PROBE.to_owned(), "true".to_owned()),
+        ]),
+        mounts: Vec::new(),
+        network: None,
+        aliases: Vec::new(),
+        ports: Vec::new(),
+        caps: Caps::default(),
+        restart: RestartPolicy::No,
+        stop_signal: None,
+        stop_timeout: None,
+        hardening: Hardening {
+            no_new_privileges: true,
+            only_capabilities: Some(Vec::new()),
+            pids_limit: 64,
+            init: false,
+        },
+        shm_size: None,
+    }
+}
+
 /// The container that should exist. `port` is the reserved host port, `None` when unpublished.
 #[must_use]
 pub fn container(

@@ -5,15 +5,15 @@
 //! as such, that is never started unless the image does not tell its version otherwise.
 
 use super::client::{Session, SqlError, Target, TargetHost};
-use super::desired::{Identity, PORT};
+use super::desired::{Identity, PORT, looker};
 use super::facts::{self, Contents, ImageFacts, TOOLS, Unfit};
 use super::parameters;
 use super::plan::{Subject, Wanted, port_was_refused};
 use super::tools::{PasswordError, Reach, Tools};
 use super::world::{DataSeen, ImageSeen, Server, ServerFacts, Slot, World};
-use crate::core::desired::{DesiredContainer, Hardening, RestartPolicy};
+use crate::core::desired::DesiredContainer;
 use crate::core::names::label;
-use crate::core::resource::{Caps, PortRequest};
+use crate::core::resource::PortRequest;
 use crate::core::seen::{ContainerState, EngineInfo, SeenContainer, SeenImage};
 use crate::docker::{Docker, DockerError};
 use crate::secrets::random_id;
@@ -316,38 +316,11 @@ fn probe_container(tools: &Tools, image: &str, ask_version: bool) -> DesiredCont
         "-c",
         "for p in postgres /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres; do $p --version && exit 0; done; exit 1",
     ];
-    let name = format!("seawall-image-probe-{}", random_id());
-    DesiredContainer {
-        name,
-        image: image.to_owned(),
-        env: BTreeMap::new(),
-        command: Vec::new(),
-        entrypoint: if ask_version {
-            entrypoint.map(str::to_owned).to_vec()
-        } else {
-            vec!["true".to_owned()]
-        },
-        labels: BTreeMap::from([
-            (label::INSTALLATION.to_owned(), tools.installation.to_string()),
-            (label::STORE.to_owned(), tools.store.id()),
-            (label::PROBE.to_owned(), "true".to_owned()),
-        ]),
-        mounts: Vec::new(),
-        network: None,
-        aliases: Vec::new(),
-        ports: Vec::new(),
-        caps: Caps::default(),
-        restart: RestartPolicy::No,
-        stop_signal: None,
-        stop_timeout: None,
-        hardening: Hardening {
-            no_new_privileges: true,
-            only_capabilities: Some(Vec::new()),
-            pids_limit: 64,
-            init: false,
-        },
-        shm_size: None,
+    let mut probe = looker(&tools.installation, &tools.store.id(), &random_id(), image);
+    if ask_version {
+        probe.entrypoint = entrypoint.map(str::to_owned).to_vec();
     }
+    probe
 }
 
 /// The major version of whatever lies on the volume, in any layout an image has used.
