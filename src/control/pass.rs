@@ -15,7 +15,7 @@ use crate::engines::postgres::check::Checked;
 use crate::engines::postgres::conditions::{self, Failure, Outlook};
 use crate::engines::postgres::desired::parameter_file;
 use crate::engines::postgres::parameters;
-use crate::engines::postgres::plan::{Plan, Subject, Wanted, plan};
+use crate::engines::postgres::plan::{Plan, Subject, Wanted, another_port, plan};
 use crate::engines::postgres::probe::{Intent, ObserveError, observe};
 use crate::engines::postgres::status::{keep, status};
 use crate::engines::postgres::world::{ImageSeen, Server, World};
@@ -24,6 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Plans made in one pass; a world that still moves after so many is looked at again later.
 const ROUNDS: usize = 12;
+
+/// Automatic ports lost to somebody else in one pass; after these the pass has failed.
+const LOST_PORTS: usize = 5;
 
 /// When to look again; `None`: an event, a probe or the sweep will wake us.
 pub type Again = Option<u64>;
@@ -39,6 +42,8 @@ enum End {
     Forgotten,
     /// Something newer cancels this pass at a step border.
     Stale,
+    /// The world still moved after [`ROUNDS`].
+    Moving,
 }
 
 /// Runs a pass. Errors end up in status and events, never here.
@@ -49,6 +54,7 @@ pub async fn pass(operator: &Arc<Operator>, object: &ObjectRef, cancel: &Cancell
     };
     match rounds(operator, object, &checked, cancel).await {
         End::Stale => Some(0),
+        End::Moving => Some(1_000),
         End::Forgotten => None,
         End::Rest(world, plan) => rest(operator, object, &checked, &world, &plan).await,
         End::Pulling(world, plan) => {
@@ -88,6 +94,7 @@ async fn rounds(
         }
     };
     let mut before: Option<Plan> = None;
+    let (mut lost_ports, mut port_taken) = (0, None);
     for _ in 0..ROUNDS {
         let Some(record) = operator.state().records.get(object).cloned() else { return End::Forgotten };
         if operator.state().checked.get(object) != Some(checked) {
@@ -106,6 +113,11 @@ async fn rounds(
             Err(failure) => return End::Failed(Some(Box::new(world)), failure),
         };
         let subject = Subject { memory: &record.memory, ..subject };
+        if let Some(failure) = port_taken.take()
+            && !another_port(&subject, &world)
+        {
+            return End::Failed(Some(Box::new(world)), failure);
+        }
         let plan = plan(&subject, &world);
         operator.live(object, |l| l.plan = Some(plan.view(&object.to_string(), checked.paused)));
         if plan.steps.is_empty() || checked.paused {
@@ -143,10 +155,15 @@ async fn rounds(
             StepsEnd::Replan => {}
             StepsEnd::Forgotten => return End::Forgotten,
             StepsEnd::Stopped => return End::Rest(Box::new(world), plan),
+            // Lost in a race for a port, which only the start can tell: the next plan may have another.
+            StepsEnd::Failed(failure) if failure.reason == "PortTaken" && lost_ports < LOST_PORTS => {
+                lost_ports += 1;
+                port_taken = Some(failure);
+            }
             StepsEnd::Failed(failure) => return End::Failed(Some(Box::new(world)), failure),
         }
     }
-    End::Stale
+    End::Moving
 }
 
 /// Takes Ready back before it stops being true, or as soon as it is seen that it is not.

@@ -495,6 +495,20 @@ async fn a_port_that_somebody_else_took_is_skipped_when_automatic_and_said_when_
 }
 
 #[tokio::test(start_paused = true)]
+async fn once_does_not_give_up_while_another_automatic_port_can_be_tried() {
+    let rig = Rig::start(&[]);
+    // Free for who looks, taken when the container starts: as when two choose at the same moment.
+    for port in 5432..5444 {
+        rig.fake.hold_port(port);
+    }
+    rig.manifest("main", MAIN);
+    rig.until("known", || rig.view("main")).await;
+    let objects = seawall::control::settle::settled(&rig.operator, Duration::from_secs(600)).await;
+    assert!(objects.items.iter().all(|o| o.status["conditions"][0]["status"] == "True"), "{objects:?}");
+    assert!(rig.container("main").unwrap().published[0].host >= 5444);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_stopped_stays_stopped_also_after_a_restart_of_the_engine() {
     let rig = settled().await;
     let id = rig.container("main").unwrap().id;

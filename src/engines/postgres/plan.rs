@@ -8,7 +8,7 @@ use super::facts::ImageFacts;
 use super::parameters;
 use super::record::{Memory, PinnedImage, RefusedParameters};
 use super::world::{DataSeen, ImageSeen, Server, ServerFacts, Slot, World};
-use crate::core::desired::DesiredContainer;
+use crate::core::desired::{DesiredContainer, PortMap};
 use crate::core::names::label;
 use crate::core::plan::{Plan as CorePlan, Sign};
 use crate::core::resource::{Caps, DeletionPolicy, PortRequest};
@@ -293,7 +293,7 @@ fn port(subject: &Subject<'_>, world: &World, plan: &mut Plan) -> Option<Option<
             port
         }
         PortRequest::Auto => match memory.port {
-            Some(port) if !(port_was_refused(subject, world) && world.free_port.is_some()) => port,
+            Some(port) if !another_port(subject, world) => port,
             _ => match world.free_port {
                 Some(port) => port,
                 None => {
@@ -330,6 +330,12 @@ pub fn port_was_refused(subject: &Subject<'_>, world: &World) -> bool {
     subject.spec.port == PortRequest::Auto
         && !subject.memory.ever_ready
         && world.container.ours().is_some_and(refused)
+}
+
+/// The automatic port was lost before the first start, and there is another one to try.
+#[must_use]
+pub fn another_port(subject: &Subject<'_>, world: &World) -> bool {
+    port_was_refused(subject, world) && world.free_port.is_some()
 }
 
 fn create(
@@ -412,6 +418,10 @@ fn replace_cause(c: &SeenContainer, desired: &DesiredContainer, world: &World) -
         .filter(|(group, hash)| labels.get(&format!("{}{group}", label::HASH_PREFIX)) != Some(hash))
         .map(|(group, _)| group)
         .collect();
+    if changed == ["ports"] {
+        // Not always the spec: an automatic port that was lost moves too.
+        return Some(format!("port {} → {}", host_ports(&c.port_bindings), host_ports(&desired.ports)));
+    }
     if !changed.is_empty() {
         return Some(format!("{} changed: spec changed", changed.join(", ")));
     }
@@ -432,6 +442,11 @@ fn replace_cause(c: &SeenContainer, desired: &DesiredContainer, world: &World) -
         return Some(format!("network {name} was made again"));
     }
     None
+}
+
+fn host_ports(ports: &[PortMap]) -> String {
+    let ports: Vec<String> = ports.iter().map(|p| p.host.to_string()).collect();
+    if ports.is_empty() { "none".to_owned() } else { ports.join(", ") }
 }
 
 fn stopped_cause(c: &SeenContainer) -> String {
