@@ -13,14 +13,13 @@
 #
 # Environment:
 #   SEAWALL_IMAGES_NO_PULL=1   do not try a registry at all
-#   SEAWALL_DEBIAN_MIRROR      default http://deb.debian.org/debian
+#   SEAWALL_DEBIAN_MIRROR      default: the one that this machine's apt uses
 #   http_proxy, https_proxy    used for everything; without them the proxy of the host's apt configuration is, if it has one
 
 set -euo pipefail
 
 HERE=$(cd "$(dirname "$0")" && pwd)
-MIRROR=${SEAWALL_DEBIAN_MIRROR:-http://deb.debian.org/debian}
-MIRROR=${MIRROR%/}
+. "$HERE/mirror.sh"
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 HASH_LABEL=seawall.dev/build-hash
 PULL_SECONDS=60
@@ -110,6 +109,8 @@ need_debootstrap() {
     say "installing debootstrap"
     install_on_host debootstrap gpgv debian-archive-keyring wget || fail "debootstrap could not be installed"
   fi
+  [ -n "$MIRROR" ] || . "$HERE/mirror.sh"
+  [ -n "$MIRROR" ] || fail "no Debian mirror is known here: name one in SEAWALL_DEBIAN_MIRROR"
 }
 
 install_on_host() { quietly apt-get update && DEBIAN_FRONTEND=noninteractive quietly apt-get install -y --no-install-recommends "$@"; }

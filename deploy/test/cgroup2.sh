@@ -9,7 +9,7 @@
 # dockerd and the tests; the result comes back over the serial console.
 #
 # Needs root. Environment:
-#   SEAWALL_DEBIAN_MIRROR   default http://deb.debian.org/debian
+#   SEAWALL_DEBIAN_MIRROR   default: the one that this machine's apt uses
 #   SEAWALL_VM_CACHE        default .cache/cgroup2 in this repository
 #   SEAWALL_VM_MEMORY       default 6G
 #   SEAWALL_VM_MINUTES      default 40
@@ -18,8 +18,7 @@
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
-MIRROR=${SEAWALL_DEBIAN_MIRROR:-http://deb.debian.org/debian}
-MIRROR=${MIRROR%/}
+. "$ROOT/deploy/images/mirror.sh"
 CACHE=${SEAWALL_VM_CACHE:-$ROOT/.cache/cgroup2}
 MEMORY=${SEAWALL_VM_MEMORY:-6G}
 MINUTES=${SEAWALL_VM_MINUTES:-40}

@@ -11,14 +11,13 @@
 # that was started is stopped and removed at the end, also after a failure; the unpacked packages stay in the cache.
 #
 # Needs root. Environment:
-#   SEAWALL_DEBIAN_MIRROR   default http://deb.debian.org/debian
+#   SEAWALL_DEBIAN_MIRROR   default: the one that this machine's apt uses
 #   SEAWALL_ENGINE_CACHE    default .cache/engines in this repository
 
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
-MIRROR=${SEAWALL_DEBIAN_MIRROR:-http://deb.debian.org/debian}
-MIRROR=${MIRROR%/}
+. "$ROOT/deploy/images/mirror.sh"
 CACHE=${SEAWALL_ENGINE_CACHE:-$ROOT/.cache/engines}
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 IMAGES=(seawall/postgres:18 seawall/postgres:18b seawall/postgres:17 seawall/not-postgres:test)
