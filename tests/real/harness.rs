@@ -125,7 +125,8 @@ impl Sea {
         self.run_with(&[]);
     }
 
-    /// As `run`, with more environment.
+    /// As `run`, with more environment. Returns once the operator answers, or has ended by itself: before
+    /// that a verb would read the store, and see what an earlier operator left there.
     pub fn run_with(&mut self, environment: &[(&str, &str)]) {
         assert!(self.operator.is_none());
         let log = fs::OpenOptions::new().create(true).append(true).open(self.log_path()).unwrap();
@@ -141,11 +142,20 @@ impl Sea {
             .spawn()
             .unwrap();
         self.operator = Some(child);
+        let deadline = Instant::now() + PATIENCE;
+        while !self.ended() && text(&self.cli(&["version"])).contains("none answers") {
+            assert!(Instant::now() < deadline, "the operator never answered: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn ended(&mut self) -> bool {
+        self.operator.as_mut().is_some_and(|child| child.try_wait().unwrap().is_some())
     }
 
     /// Whether the operator ended by itself; then it is forgotten.
     pub fn died(&mut self) -> bool {
-        let ended = self.operator.as_mut().is_some_and(|child| child.try_wait().unwrap().is_some());
+        let ended = self.ended();
         if ended {
             self.operator = None;
         }

@@ -28,10 +28,14 @@ impl TestImage {
         let tag = format!("seawall-test/elsewhere:{}", std::process::id());
         let host = docker(&["version", "--format", "{{.Server.Arch}}"]);
         let other = if host == "arm64" { "amd64" } else { "arm64" };
+        // An archive that every engine loads: what `docker save` writes differs from version to version.
         let script = format!(
-            "set -e; cd \"$1\"; tar cf e.tar --files-from /dev/null; docker import e.tar {tag}; docker save {tag} -o s.tar; \
-             mkdir x; tar xf s.tar -C x; sed -i 's/\"architecture\":\"{host}\"/\"architecture\":\"{other}\"/' x/*.json; \
-             docker rmi {tag}; tar cf n.tar -C x .; docker load -i n.tar"
+            r#"set -e; cd "$1"; mkdir x; tar cf x/layer.tar --files-from /dev/null
+            layer=$(sha256sum x/layer.tar | cut -d' ' -f1)
+            echo '{{"architecture":"{other}","os":"linux","config":{{}},"rootfs":{{"type":"layers",' \
+                "\"diff_ids\":[\"sha256:$layer\"]}}}}" > x/config.json
+            echo '[{{"Config":"config.json","RepoTags":["{tag}"],"Layers":["layer.tar"]}}]' > x/manifest.json
+            tar cf n.tar -C x .; docker load -i n.tar"#
         );
         let dir = tempfile::tempdir().unwrap();
         let made = Command::new("sh").args(["-c", &script, "sh"]).arg(dir.path()).output().unwrap();

@@ -1,6 +1,6 @@
 //! Stopped by manifest or by hand: a fast, clean shutdown that nothing but the user undoes.
 
-use crate::harness::{PATIENCE, Sea, condition};
+use crate::harness::{Sea, condition};
 use crate::lifecycle::TestImage;
 
 /// Stopped cleanly, by exit code, by PostgreSQL's own log, and for the engine too.
@@ -86,11 +86,6 @@ fn stop_start_and_restart_by_hand_say_what_to_commit() {
     // It holds over a restart of the operator.
     sea.stop();
     sea.run();
-    let deadline = std::time::Instant::now() + PATIENCE;
-    while sea.ok(&["version"]).contains("none answers") {
-        assert!(std::time::Instant::now() < deadline, "{}", sea.log());
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
     sea.until_condition("a", "Ready", "False", "Stopped");
     assert_eq!(sea.inspect("a")["State"]["Status"], "exited");
     sea.ok(&["start", "postgres/a"]);
