@@ -153,26 +153,30 @@ impl Bench {
         }
     }
 
-    async fn ready(&self) -> usize {
-        let list = self.operator.objects().await.expect("objects");
-        let is = |status: &serde_json::Value, kind: &str, truth: &str| {
-            let all = status["conditions"].as_array();
+    /// One object, not the list: looking must cost less than what is looked at.
+    async fn is_ready(&self, name: &str) -> bool {
+        let Ok(view) = self.operator.object(&object(name)).await else { return false };
+        let is = |kind: &str, truth: &str| {
+            let all = view.status["conditions"].as_array();
             all.is_some_and(|c| c.iter().any(|c| c["type"] == kind && c["status"] == truth))
         };
-        let ready = |s: &serde_json::Value| is(s, "Ready", "True") && is(s, "Progressing", "False");
-        list.items.iter().filter(|o| o.kind == "Postgres" && ready(&o.status)).count()
+        is("Ready", "True") && is("Progressing", "False")
     }
 
-    async fn happened(&self, reason: &str) -> usize {
-        let mut count = 0;
-        for item in self.operator.objects().await.expect("objects").items {
-            if item.kind == "Postgres" {
-                let events =
-                    self.operator.events(Some(&object(&item.metadata.name)), 0).await.expect("events");
-                count += usize::from(events.iter().any(|e| e.reason == reason));
-            }
+    async fn until_ready(&self, names: &[String], every: Duration) {
+        for name in names {
+            until("ready", every, async || self.is_ready(name).await).await;
         }
-        count
+    }
+
+    async fn until_happened(&self, names: &[String], reason: &str, every: Duration) {
+        for name in names {
+            until(reason, every, async || {
+                let events = self.operator.events(Some(&object(name)), 0).await.expect("events");
+                events.iter().any(|e| e.reason == reason)
+            })
+            .await;
+        }
     }
 }
 
@@ -203,37 +207,43 @@ fn fake_engine() -> Arc<FakeDocker> {
     fake
 }
 
+/// The simulated engine alone with as many containers, in a process of its own: what of the memory is not
+/// the operator's.
+async fn fake_engine_of(services: usize) {
+    let empty = resident_mb(std::process::id());
+    let engine = Engine { docker: fake_engine(), services };
+    engine.raw(&installation(), &engine.names()).await;
+    let resident = resident_mb(std::process::id()) - empty;
+    line(&format!("fake, {services} services: the engine alone"), format!("{resident:.0} MB"), "");
+}
+
 /// In a process of its own, so that memory is that of one size only.
 async fn fake_of(services: usize) {
     let fake = fake_engine();
     let servers = Arc::new(FakeServers::new(Arc::clone(&fake)));
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-    let times = Times { sweep: Duration::from_secs(1), probe: HOUR, look: HOUR };
+    let times = Times { sweep: Duration::from_secs(5), probe: HOUR, look: HOUR };
     let empty = resident_mb(std::process::id());
     let mut bench = Bench::new(fake.clone(), servers, Some(store), times);
-    for file in 0..services.div_ceil(100) {
-        let documents: Vec<String> = (file * 100..services.min(file * 100 + 100))
-            .map(|n| {
-                manifest(&format!("p{n:05}"), &format!("{{image: '{IMAGE}', resources: {{memory: 256Mi}}}}"))
-            })
-            .collect();
+    let names: Vec<String> = (0..services).map(|n| format!("p{n:05}")).collect();
+    for (file, names) in names.chunks(100).enumerate() {
+        let spec = format!("{{image: '{IMAGE}', resources: {{memory: 256Mi}}}}");
+        let documents: Vec<String> = names.iter().map(|name| manifest(name, &spec)).collect();
         bench.write(&format!("f{file:03}.yaml"), &documents.join("---\n"));
     }
     let begun = Instant::now();
     bench.drive();
     until("a first plan", Duration::from_millis(1), async || fake.writes() > 0).await;
     let first = begun.elapsed();
-    // Asking for all objects is work as well: seldom.
-    until("all ready", Duration::from_secs(3), async || bench.ready().await == services).await;
+    bench.until_ready(&names, Duration::from_millis(20)).await;
     let all = begun.elapsed();
     sleep(Duration::from_secs(2)).await;
     fake.reset_calls();
-    let (before, begun) = (cpu(std::process::id()), Instant::now());
-    sleep(Duration::from_secs(10)).await;
+    let before = cpu(std::process::id());
+    sleep(Duration::from_secs(20)).await;
     let used = cpu(std::process::id()) - before;
     let calls = fake.call_log();
     let lists = calls.get("list").copied().unwrap_or(0).max(1);
-    let _ = begun;
     line(&format!("fake, {services} services: cold start to first plan"), seconds(first), "< 2 s at 10,000");
     line(&format!("fake, {services} services: cold start to all ready"), seconds(all), "");
     line(
@@ -259,8 +269,10 @@ fn fake() {
     let most = setting("SEAWALL_BENCH_FAKE", 10_000);
     for services in [most / 4, most / 2, most] {
         let me = std::env::current_exe().expect("this program");
-        let status = Command::new(me).args(["fake-of", &services.to_string()]).status().expect("a run");
-        assert!(status.success());
+        for what in ["fake-engine-of", "fake-of"] {
+            let status = Command::new(&me).args([what, &services.to_string()]).status().expect("a run");
+            assert!(status.success());
+        }
     }
 }
 
@@ -297,8 +309,7 @@ impl Engine {
             bench.write(&format!("{name}.yaml"), &manifest(name, spec));
         }
         bench.drive();
-        let all = services.len();
-        until("all ready", Duration::from_millis(100), async || bench.ready().await == all).await;
+        bench.until_ready(services, Duration::from_millis(100)).await;
         bench
     }
 
@@ -384,9 +395,9 @@ impl Engine {
         bench.drive();
         let all = names.len();
         let every = Duration::from_millis(5);
-        until("all started", every, async || bench.happened("ContainerStarted").await == all).await;
+        bench.until_happened(&names, "ContainerStarted", every).await;
         let started = begun.elapsed();
-        until("all ready", every, async || bench.ready().await == all).await;
+        bench.until_ready(&names, every).await;
         let ready = begun.elapsed();
         bench.stop().await;
         self.clean(&bench.installation).await;
@@ -435,7 +446,7 @@ impl Engine {
                 })
                 .await,
             );
-            until("ready", Duration::from_millis(50), async || bench.ready().await == 1).await;
+            bench.until_ready(&["p".to_owned()], Duration::from_millis(50)).await;
         }
         bench.stop().await;
         self.clean(&bench.installation).await;
@@ -536,10 +547,12 @@ fn kill(container: &str) {
 async fn main() {
     // `cargo bench` adds `--bench`.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
-    if let [first, services] = arguments.as_slice()
-        && first == "fake-of"
-    {
-        return fake_of(services.parse().expect("a number")).await;
+    if let [first, services] = arguments.as_slice() {
+        match (first.as_str(), services.parse()) {
+            ("fake-of", Ok(services)) => return fake_of(services).await,
+            ("fake-engine-of", Ok(services)) => return fake_engine_of(services).await,
+            _ => {}
+        }
     }
     let wanted = |section: &str| arguments.is_empty() || arguments.iter().any(|a| a == section);
     if wanted("binary") {

@@ -143,7 +143,7 @@ impl Api for Operator {
                 .nearest("what was in force stays in force; it is tried again every 5 s")
         }));
         Ok(ObjectList {
-            items: state.records.values().map(|r| view(&state, r)).collect(),
+            items: state.records.values().map(|r| self.view(&state, r)).collect(),
             problems,
             guard: state.guard.as_ref().map(super::guard::Guard::message),
             engine_down: state

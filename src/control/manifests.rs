@@ -3,11 +3,10 @@
 use super::objects::Record;
 use super::operator::{Operator, now};
 use super::sources::{Before, InForce, read};
-use crate::core::desired::stable_hash;
 use crate::core::event::Note;
 use crate::core::names::{Kind, ObjectRef};
 use crate::engines::postgres::check::{Against, check};
-use crate::manifest::load::{Loaded, load_dir};
+use crate::manifest::load::{Loaded, load, read_dir};
 use crate::secrets::random_id;
 use crate::store::StoreError;
 use std::collections::BTreeSet;
@@ -16,6 +15,9 @@ use std::collections::BTreeSet;
 /// it writes the new one.
 const GRACE_MS: u64 = 1_000;
 
+/// Objects in one commit.
+const COMMIT: usize = 500;
+
 impl Operator {
     /// Scans the directory and takes over what it says. `Some(ms)`: look again after that long.
     ///
@@ -23,19 +25,18 @@ impl Operator {
     /// When the store could not be written; what was in force stays in force.
     pub(super) async fn rescan_manifests(&self) -> Result<Option<u64>, StoreError> {
         let dir = self.config.manifests.clone();
-        let loaded = match tokio::task::spawn_blocking(move || load_dir(&dir)).await {
-            Ok(loaded) => loaded,
-            Err(error) => {
-                tracing::error!(%error, "the manifest scan ended abnormally");
-                return Ok(Some(5_000));
-            }
-        };
+        let Some(texts) = on_the_side(move || read_dir(&dir)).await else { return Ok(Some(5_000)) };
         let host_cpus = self.state().engine.info.as_ref().map(|i| i.cpus);
-        let hash = scan_hash(&loaded, host_cpus, self.state().prune_confirmed.as_deref());
+        // What the texts mean depends on these too.
+        let hash = {
+            let state = self.state();
+            format!("{} {host_cpus:?} {:?}", texts.digest(), state.prune_confirmed)
+        };
         let pending = self.state().live.values().any(|l| l.gone_since.is_some());
         if self.state().scan_hash == hash && !pending {
             return Ok(None);
         }
+        let Some(loaded) = on_the_side(move || load(texts)).await else { return Ok(Some(5_000)) };
         let in_force = self.read_scan(&loaded, host_cpus);
         let again = self.take_over(in_force).await?;
         self.state().scan_hash = hash;
@@ -55,42 +56,21 @@ impl Operator {
 
     async fn take_over(&self, mut new: InForce) -> Result<Option<u64>, StoreError> {
         let mut moved: BTreeSet<ObjectRef> = BTreeSet::new();
-        for (object, document) in &new.documents {
-            let known = self.state().records.get(object).cloned();
-            let (record, changed, note) = match known {
-                None => {
-                    let note = Note::normal("Created", format!("new in {}", document.place));
-                    (Record::new(document, random_id(), now()), true, Some(note))
-                }
-                Some(mut record) => {
-                    let was_gone = record.source.is_none();
-                    let generation = record.generation;
-                    let changed = record.update(document);
-                    let note = if was_gone {
-                        Some(Note::normal("Returned", format!("the manifest is back in {}", document.place)))
-                    } else if record.generation != generation {
-                        Some(Note::normal(
-                            "SpecChanged",
-                            format!("generation {} from {}", record.generation, document.place),
-                        ))
-                    } else {
-                        None
-                    };
-                    (record, changed, note)
-                }
-            };
-            if changed {
-                self.save(&record).await?;
-                moved.insert(object.clone());
-            }
-            self.note(Some(object), &note.into_iter().collect::<Vec<_>>()).await;
+        let (records, notes) = self.changed_records(&new);
+        moved.extend(records.iter().map(|r| r.object.clone()));
+        // Few commits for many objects: each one waits for the disk.
+        for some in records.chunks(COMMIT) {
+            self.save(some).await?;
+        }
+        for some in notes.chunks(COMMIT) {
+            self.note_all(some).await;
         }
         let again = self.removals(&new, &mut moved).await?;
         self.check_last_good(&mut new);
         let (guard_note, kept_notes) = self.install(new, &mut moved);
         self.note(None, &guard_note).await;
-        for (object, note) in kept_notes {
-            self.note(Some(&object), &[note]).await;
+        for some in kept_notes.chunks(COMMIT) {
+            self.note_all(some).await;
         }
         for object in moved.iter().filter(|o| o.kind == Kind::Postgres) {
             self.live(object, |l| l.failures = 0);
@@ -99,6 +79,33 @@ impl Operator {
         self.catalog_statuses(&moved).await;
         self.changed();
         Ok(again)
+    }
+
+    /// Records that the documents change, and what there is to say about it.
+    fn changed_records(&self, new: &InForce) -> (Vec<Record>, Vec<(ObjectRef, Note)>) {
+        let (mut records, mut notes) = (Vec::new(), Vec::new());
+        let state = self.state();
+        for (object, document) in &new.documents {
+            let Some(known) = state.records.get(object) else {
+                let note = Note::normal("Created", format!("new in {}", document.place));
+                records.push(Record::new(document, random_id(), now()));
+                notes.push((object.clone(), note));
+                continue;
+            };
+            let mut record = known.clone();
+            if !record.update(document) {
+                continue;
+            }
+            if known.source.is_none() {
+                let words = format!("the manifest is back in {}", document.place);
+                notes.push((object.clone(), Note::normal("Returned", words)));
+            } else if record.generation != known.generation {
+                let words = format!("generation {} from {}", record.generation, document.place);
+                notes.push((object.clone(), Note::normal("SpecChanged", words)));
+            }
+            records.push(record);
+        }
+        (records, notes)
     }
 
     /// Manifests that are gone, once the guard lets them go and the grace is over.
@@ -240,11 +247,15 @@ impl Operator {
     }
 }
 
-fn scan_hash(loaded: &Loaded, host_cpus: Option<u64>, confirmed: Option<&str>) -> String {
-    stable_hash(&format!(
-        "{:?} {:?} {host_cpus:?} {confirmed:?} {}",
-        loaded.directory, loaded.files, loaded.complete
-    ))
+/// For what blocks or takes long; `None` when it ended abnormally.
+async fn on_the_side<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => Some(done),
+        Err(error) => {
+            tracing::error!(%error, "the manifest scan ended abnormally");
+            None
+        }
+    }
 }
 
 impl Operator {

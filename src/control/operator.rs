@@ -7,7 +7,7 @@ use super::objects::{self, Record, status_key};
 use super::pulls::Pulls;
 use super::state::{Live, State};
 use crate::core::condition::{Condition, Finding, find, merge};
-use crate::core::event::Note;
+use crate::core::event::{EventType, Note};
 use crate::core::names::Installation;
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::queue::{Lane, Queue};
@@ -199,14 +199,17 @@ impl Operator {
         }
     }
 
-    /// Durable when it returns; the state follows the store, never the other way.
+    /// Durable when it returns; the state follows the store, never the other way. One commit.
     ///
     /// # Errors
     /// When it could not be written: nothing may act on it then.
-    pub(super) async fn save(&self, record: &Record) -> Result<(), StoreError> {
-        let body = json(record)?;
-        self.tools.store.commit(vec![Change::put(record.key(), body)]).await?;
-        self.state().records.insert(record.object.clone(), record.clone());
+    pub(super) async fn save(&self, records: &[Record]) -> Result<(), StoreError> {
+        let changes = records.iter().map(|r| Ok(Change::put(r.key(), json(r)?)));
+        self.tools.store.commit(changes.collect::<Result<_, StoreError>>()?).await?;
+        {
+            let mut state = self.state();
+            state.records.extend(records.iter().map(|r| (r.object.clone(), r.clone())));
+        }
         self.changed();
         Ok(())
     }
@@ -227,31 +230,41 @@ impl Operator {
             }
             edited
         };
-        self.save(&edited).await?;
+        self.save(std::slice::from_ref(&edited)).await?;
         Ok(Some(edited))
     }
 
     /// Records what happened; an event that cannot be written is logged and otherwise lost.
     pub async fn note(&self, object: Option<&ObjectRef>, notes: &[Note]) {
-        if notes.is_empty() {
-            return;
-        }
         let name = object.map_or_else(|| OPERATOR.to_owned(), ToString::to_string);
+        self.write_events(notes.iter().map(|note| (name.as_str(), note))).await;
+    }
+
+    /// The same for many objects, in one commit.
+    pub(super) async fn note_all(&self, notes: &[(ObjectRef, Note)]) {
+        let names: Vec<String> = notes.iter().map(|(object, _)| object.to_string()).collect();
+        self.write_events(names.iter().map(String::as_str).zip(notes.iter().map(|(_, note)| note))).await;
+    }
+
+    async fn write_events<'a>(&self, notes: impl Iterator<Item = (&'a str, &'a Note)> + Send) {
         let now = now();
         let mut changes = Vec::new();
-        for note in notes {
+        for (object, note) in notes {
             match note.kind {
-                crate::core::event::EventType::Normal => {
-                    tracing::info!(object = %name, reason = %note.reason, "{}", note.message);
+                EventType::Normal => {
+                    tracing::info!(%object, reason = %note.reason, "{}", note.message);
                 }
-                crate::core::event::EventType::Warning => {
-                    tracing::warn!(object = %name, reason = %note.reason, "{}", note.message);
+                EventType::Warning => {
+                    tracing::warn!(%object, reason = %note.reason, "{}", note.message);
                 }
             }
-            changes.extend(self.state().journal.add(&name, note, &now));
+            changes.extend(self.state().journal.add(object, note, &now));
+        }
+        if changes.is_empty() {
+            return;
         }
         if let Err(error) = self.tools.store.commit(changes).await {
-            tracing::error!(object = %name, %error, "events could not be written");
+            tracing::error!(%error, "events could not be written");
         }
         self.changed();
     }

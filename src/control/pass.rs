@@ -8,7 +8,7 @@ use crate::core::backoff::{STALLED_AFTER, delay_ms};
 use crate::core::condition::{ConditionType, Finding, Truth, find};
 use crate::core::event::Note;
 use crate::core::names::ObjectRef;
-use crate::core::seen::ContainerState;
+use crate::core::seen::{ContainerState, SeenContainer};
 use crate::engines::postgres::act::{ActError, Scene, apply, docker_reason};
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::check::Checked;
@@ -19,6 +19,7 @@ use crate::engines::postgres::plan::{Plan, Subject, Wanted, another_port, plan};
 use crate::engines::postgres::probe::{Intent, ObserveError, observe};
 use crate::engines::postgres::status::{keep, status};
 use crate::engines::postgres::world::{ImageSeen, Server, World};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -390,7 +391,7 @@ async fn rest(
             (false, true) => l.failures,
             (false, false) => 0,
         };
-        l.container = world.container.ours().cloned();
+        l.container = world.container.ours().map(remembered);
         l.server = Some(world.server.clone());
         l.settled = plan.is_settled();
         l.seen = true;
@@ -415,6 +416,11 @@ async fn rest(
         None if !plan.blocked.is_empty() && subject.wanted() == Wanted::Running => Some(30_000),
         None => None,
     }
+}
+
+/// Nobody asks the past for labels and environment, and they are most of a container.
+fn remembered(c: &SeenContainer) -> SeenContainer {
+    SeenContainer { labels: BTreeMap::new(), env: BTreeMap::new(), ..c.clone() }
 }
 
 async fn failed(

@@ -41,8 +41,6 @@ pub enum Directory {
 /// One file, or one folder that could not be read (its name then ends in `/`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileState {
-    /// SHA-256 of the bytes, in hex; empty when they were not read.
-    pub hash: String,
     /// The file may name objects that are not in [`Loaded`]: it must not count as having lost any.
     pub broken: bool,
 }
@@ -101,10 +99,52 @@ pub enum FileText {
     NotRead(String),
 }
 
-/// Reads every manifest under `dir`. Blocks on the disk.
+/// The texts of a directory, not looked into yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Texts {
+    pub directory: Directory,
+    /// By path relative to the directory.
+    pub files: BTreeMap<String, FileText>,
+    /// The limit that ended the scan.
+    pub limit: Option<Problem>,
+}
+
+impl Texts {
+    /// The same for the same texts under the same names, and for nothing else: 64 hex digits.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let mut all = Sha256::new();
+        let mut part = |bytes: &[u8]| {
+            all.update((bytes.len() as u64).to_be_bytes());
+            all.update(bytes);
+        };
+        part(format!("{:?} {:?}", self.directory, self.limit).as_bytes());
+        for (name, text) in &self.files {
+            part(name.as_bytes());
+            match text {
+                FileText::Bytes(bytes) => part(bytes),
+                FileText::NotRead(why) => part(format!("not read: {why}").as_bytes()),
+            }
+        }
+        hex(&all.finalize())
+    }
+}
+
+/// Reads every manifest under `dir` and does not look into it. Blocks on the disk.
+#[must_use]
+pub fn read_dir(dir: &Path) -> Texts {
+    scan::scan(dir)
+}
+
+/// Reads and understands every manifest under `dir`. Blocks on the disk.
 #[must_use]
 pub fn load_dir(dir: &Path) -> Loaded {
-    let scan::Scan { directory, files, limit } = scan::scan(dir);
+    load(read_dir(dir))
+}
+
+#[must_use]
+pub fn load(texts: Texts) -> Loaded {
+    let Texts { directory, files, limit } = texts;
     let mut loaded = load_texts(files);
     if directory != Directory::Present {
         loaded.directory = directory;
@@ -145,10 +185,10 @@ fn load_file(name: &str, text: FileText, loaded: &mut Loaded) -> FileState {
         FileText::Bytes(bytes) => bytes,
         FileText::NotRead(why) => {
             loaded.problems.push(Problem::new(whole, "", why));
-            return FileState { hash: String::new(), broken: true };
+            return FileState { broken: true };
         }
     };
-    let mut state = FileState { hash: hex(&Sha256::digest(&bytes)), broken: false };
+    let mut state = FileState { broken: false };
     let parsed = yaml::parse(name, &bytes);
     if let Some(problem) = parsed.broken {
         // What stood before the error may be half of what was meant.

@@ -42,7 +42,32 @@ fn right_documents_are_found_with_their_words_and_places() {
     assert_eq!(main.place_of("metadata.annotations[\"seawall.dev/paused\"]").to_string(), "a.yaml:7:37");
     assert_eq!(loaded.documents[1].spec, serde_json::json!({}));
     assert_eq!(loaded.directory, Directory::Present);
-    assert!(!loaded.files["a.yaml"].broken && loaded.files["a.yaml"].hash.len() == 64);
+    assert!(!loaded.files["a.yaml"].broken);
+}
+
+#[test]
+fn the_digest_tells_any_change_of_names_texts_or_directory() {
+    let of = |directory: Directory, files: &[(&str, FileText)]| {
+        let files = files.iter().map(|(name, text)| ((*name).to_owned(), text.clone())).collect();
+        Texts { directory, files, limit: None }.digest()
+    };
+    let bytes = |text: &str| FileText::Bytes(text.as_bytes().to_vec());
+    let here = Directory::Present;
+    let all = [
+        of(here.clone(), &[]),
+        of(Directory::Empty, &[]),
+        of(Directory::Missing, &[]),
+        of(here.clone(), &[("a", bytes("x"))]),
+        of(here.clone(), &[("a", bytes("y"))]),
+        of(here.clone(), &[("b", bytes("x"))]),
+        of(here.clone(), &[("a", bytes("xb"))]),
+        of(here.clone(), &[("a", bytes("x")), ("b", bytes(""))]),
+        of(here.clone(), &[("a", bytes("")), ("b", bytes("x"))]),
+        of(here.clone(), &[("a", FileText::NotRead("x".to_owned()))]),
+    ];
+    let different: std::collections::BTreeSet<&String> = all.iter().collect();
+    assert_eq!(different.len(), all.len(), "{all:?}");
+    assert_eq!(of(here, &[("a", bytes("x"))]), all[3]);
 }
 
 /// (text, problems, whether the file is then unknown, objects rejected)

@@ -495,6 +495,20 @@ async fn a_port_that_somebody_else_took_is_skipped_when_automatic_and_said_when_
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_an_earlier_process_saw_is_unknown_until_the_first_pass() {
+    let mut rig = settled().await;
+    rig.leave().await;
+    rig.restart();
+    // Nothing has run yet: the list and the object say the same.
+    let list = rig.all().into_iter().find(|o| o.metadata.name == "main").unwrap();
+    for status in [&list.status, &rig.view("main").unwrap().status] {
+        let ready = status["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "Ready").unwrap();
+        assert_eq!((&ready["status"], &ready["reason"]), (&"Unknown".into(), &"NotLookedAt".into()));
+    }
+    rig.ready("main").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn once_does_not_give_up_while_another_automatic_port_can_be_tried() {
     let rig = Rig::start(&[]);
     // Free for who looks, taken when the container starts: as when two choose at the same moment.

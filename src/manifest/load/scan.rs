@@ -1,7 +1,7 @@
 //! Finds and reads the manifest files of a directory, nothing else. It must never read more into
 //! memory than the limits say, wait on a pipe or device, nor go round in circles of links.
 
-use super::{Directory, FileText, MAX_FILE, MAX_FILES, MAX_TOTAL};
+use super::{Directory, FileText, MAX_FILE, MAX_FILES, MAX_TOTAL, Texts};
 use crate::core::problem::{Place, Problem};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,13 +14,6 @@ use std::time::Duration;
 const MAX_FOLDERS: usize = 64;
 /// How long a file that has just vanished gets to come back: editors delete and write anew.
 const COMES_BACK: Duration = Duration::from_millis(10);
-
-pub(super) struct Scan {
-    pub(super) directory: Directory,
-    pub(super) files: BTreeMap<String, FileText>,
-    /// The limit that ended the scan.
-    pub(super) limit: Option<Problem>,
-}
 
 /// Whether an entry of this name is left out, file or folder: hidden ones, and what editors leave
 /// behind while they save.
@@ -39,7 +32,7 @@ fn is_manifest(name: &str) -> bool {
     !is_skipped(name) && (name.ends_with(".yaml") || name.ends_with(".yml"))
 }
 
-pub(super) fn scan(dir: &Path) -> Scan {
+pub(super) fn scan(dir: &Path) -> Texts {
     let mut walk = Walk { files: BTreeMap::new(), seen: BTreeSet::new(), bytes: 0, limit: None };
     let directory = match fs::metadata(dir) {
         Err(error) if error.kind() == ErrorKind::NotFound => Directory::Missing,
@@ -51,7 +44,7 @@ pub(super) fn scan(dir: &Path) -> Scan {
             Ok(()) => Directory::Present,
         },
     };
-    Scan { directory, files: walk.files, limit: walk.limit }
+    Texts { directory, files: walk.files, limit: walk.limit }
 }
 
 struct Walk {
