@@ -22,6 +22,7 @@ use crate::secrets::ExposeSecret;
 use crate::store::{StoreError, export};
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 fn view(state: &State, record: &Record) -> ObjectView {
@@ -39,7 +40,7 @@ fn view(state: &State, record: &Record) -> ObjectView {
             source,
         },
         spec: record.spec.clone(),
-        status: state.statuses.get(&record.object).map(status_json).unwrap_or_default(),
+        status: state.statuses.get(&record.object).map(|s| status_json(s)).unwrap_or_default(),
     }
 }
 
@@ -74,7 +75,7 @@ impl Operator {
         view
     }
 
-    fn record(&self, object: &ObjectRef) -> Result<Record> {
+    fn record(&self, object: &ObjectRef) -> Result<Arc<Record>> {
         self.state().records.get(object).cloned().ok_or_else(|| not_found(object))
     }
 
@@ -188,7 +189,7 @@ impl Api for Operator {
             }
         };
         let mut list = PlanList::default();
-        let mut subjects: Vec<(Record, Checked)> = Vec::new();
+        let mut subjects: Vec<(Arc<Record>, Arc<Checked>)> = Vec::new();
         match loaded {
             None => {
                 let state = self.state();
@@ -234,7 +235,7 @@ impl Api for Operator {
             ));
         }
         let spec_stopped = self.state().checked.get(object).is_some_and(|c| c.stopped);
-        let source = record.source.map(|p| p.file).unwrap_or_default();
+        let source = record.source.as_ref().map(|p| p.file.clone()).unwrap_or_default();
         let at = now();
         let (reason, message, commit) = match operation {
             Operation::Stop => (
@@ -308,7 +309,7 @@ impl Api for Operator {
         };
         let username =
             record.memory.init_username.clone().unwrap_or_else(|| spec_text("username", "postgres"));
-        let database = spec.map_or_else(|| spec_text("database", "app"), |s| s.database);
+        let database = spec.map_or_else(|| spec_text("database", "app"), |s| s.database.clone());
         let password = if reveal {
             let opened = self.tools.password(object).map_err(|e| {
                 let chain = std::error::Error::source(&e).map(|s| format!(": {s}")).unwrap_or_default();
@@ -401,18 +402,17 @@ impl Api for Operator {
 
 impl Operator {
     /// The objects as they would be if these manifests came into force.
-    fn hypothetical(&self, new: &super::sources::InForce) -> Vec<(Record, Checked)> {
+    fn hypothetical(&self, new: &super::sources::InForce) -> Vec<(Arc<Record>, Arc<Checked>)> {
         let state = self.state();
         let mut subjects = Vec::new();
         for (object, checked) in &new.checked {
             let Some(document) = new.documents.get(object) else { continue };
-            let mut record = state
-                .records
-                .get(object)
-                .cloned()
-                .unwrap_or_else(|| Record::new(document, "new".to_owned(), String::new()));
+            let mut record = match state.records.get(object) {
+                Some(record) => record.as_ref().clone(),
+                None => Record::new(document, "new".to_owned(), String::new()),
+            };
             record.update(document);
-            subjects.push((record, checked.clone()));
+            subjects.push((Arc::new(record), checked.clone()));
         }
         for (object, record) in &state.records {
             let Some(checked) = state.checked.get(object) else { continue };
@@ -421,7 +421,7 @@ impl Operator {
             }
             let mut record = record.clone();
             if new.gone.contains(object) && new.guard.is_none() {
-                record.source = None;
+                Arc::make_mut(&mut record).source = None;
             }
             subjects.push((record, checked.clone()));
         }

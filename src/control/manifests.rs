@@ -10,6 +10,7 @@ use crate::manifest::load::{Loaded, load, read_dir};
 use crate::secrets::random_id;
 use crate::store::StoreError;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A manifest that is gone must still be gone this much later: `git checkout` removes a file before
 /// it writes the new one.
@@ -56,12 +57,16 @@ impl Operator {
 
     async fn take_over(&self, mut new: InForce) -> Result<Option<u64>, StoreError> {
         let mut moved: BTreeSet<ObjectRef> = BTreeSet::new();
-        let (records, notes) = self.changed_records(&new);
-        moved.extend(records.iter().map(|r| r.object.clone()));
-        // Few commits for many objects: each one waits for the disk.
-        for some in records.chunks(COMMIT) {
-            self.save(some).await?;
-        }
+        let notes = {
+            let _gates = self.gates.all().await;
+            let (records, notes) = self.changed_records(&new);
+            // Few commits for many objects: each one waits for the disk.
+            for some in records.chunks(COMMIT) {
+                self.save(some).await?;
+            }
+            moved.extend(records.iter().map(|r| r.object.clone()));
+            notes
+        };
         for some in notes.chunks(COMMIT) {
             self.note_all(some).await;
         }
@@ -82,17 +87,17 @@ impl Operator {
     }
 
     /// Records that the documents change, and what there is to say about it.
-    fn changed_records(&self, new: &InForce) -> (Vec<Record>, Vec<(ObjectRef, Note)>) {
+    fn changed_records(&self, new: &InForce) -> (Vec<Arc<Record>>, Vec<(ObjectRef, Note)>) {
         let (mut records, mut notes) = (Vec::new(), Vec::new());
         let state = self.state();
         for (object, document) in &new.documents {
             let Some(known) = state.records.get(object) else {
                 let note = Note::normal("Created", format!("new in {}", document.place));
-                records.push(Record::new(document, random_id(), now()));
+                records.push(Arc::new(Record::new(document, random_id(), now())));
                 notes.push((object.clone(), note));
                 continue;
             };
-            let mut record = known.clone();
+            let mut record = known.as_ref().clone();
             if !record.update(document) {
                 continue;
             }
@@ -103,7 +108,7 @@ impl Operator {
                 let words = format!("generation {} from {}", record.generation, document.place);
                 notes.push((object.clone(), Note::normal("SpecChanged", words)));
             }
-            records.push(record);
+            records.push(Arc::new(record));
         }
         (records, notes)
     }
@@ -158,7 +163,7 @@ impl Operator {
             let against = Against { catalog, host_cpus };
             match check(&record.document(), &against) {
                 Ok(checked) => {
-                    new.checked.insert(object.clone(), checked);
+                    new.checked.insert(object.clone(), Arc::new(checked));
                 }
                 Err(problems) if record.source.is_none() => {
                     // A retained object needs no image: only its identity counts.
@@ -274,7 +279,7 @@ impl Operator {
             .records
             .values()
             .filter(|r| r.object.kind == Kind::Postgres)
-            .filter_map(|r| Some((r.object.clone(), check(&r.document(), &against).ok()?)))
+            .filter_map(|r| Some((r.object.clone(), Arc::new(check(&r.document(), &against).ok()?))))
             .collect();
         state.checked.extend(checked);
         state.catalog = Some(catalog);

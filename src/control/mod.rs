@@ -5,6 +5,7 @@ pub mod api;
 mod attach;
 pub mod crash_point;
 pub mod driver;
+pub mod gates;
 pub mod guard;
 pub mod journal;
 mod manifests;

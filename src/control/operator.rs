@@ -2,6 +2,7 @@
 //!
 //! Passes, sources and surfaces all go through here. It decides nothing about an engine.
 
+use super::gates::Gates;
 use super::journal::{Journal, OPERATOR};
 use super::objects::{self, Record, status_key};
 use super::pulls::Pulls;
@@ -72,6 +73,7 @@ pub struct Operator {
     pub(super) queue: Mutex<Queue<ObjectRef>>,
     pub(super) wake: Notify,
     pub(super) pulls: Pulls,
+    pub(super) gates: Gates,
     /// Ask for a new look at the manifests.
     pub(super) rescan: Notify,
     revision: watch::Sender<u64>,
@@ -101,13 +103,13 @@ impl Operator {
         for (key, body) in store.scan(objects::PREFIX)? {
             let record: Record =
                 serde_json::from_value(body).map_err(|e| StoreError::Read { key, detail: e.to_string() })?;
-            state.records.insert(record.object.clone(), record);
+            state.records.insert(record.object.clone(), Arc::new(record));
         }
         for (object, _) in state.records.clone() {
             if let Some(body) = store.get(&status_key(&object))?
                 && let Ok(status) = serde_json::from_value(body)
             {
-                state.statuses.insert(object, status);
+                state.statuses.insert(object, Arc::new(status));
             }
         }
         state.journal = Journal::load(store.scan("event/")?);
@@ -127,6 +129,7 @@ impl Operator {
             queue: Mutex::new(Queue::new(PARALLEL)),
             wake: Notify::new(),
             pulls: Pulls::default(),
+            gates: Gates::default(),
             rescan: Notify::new(),
             revision: watch::channel(1).0,
         }))
@@ -199,12 +202,13 @@ impl Operator {
         }
     }
 
-    /// Durable when it returns; the state follows the store, never the other way. One commit.
+    /// Durable when it returns; the state follows the store, never the other way. One commit. The caller
+    /// holds the gates of these records.
     ///
     /// # Errors
     /// When it could not be written: nothing may act on it then.
-    pub(super) async fn save(&self, records: &[Record]) -> Result<(), StoreError> {
-        let changes = records.iter().map(|r| Ok(Change::put(r.key(), json(r)?)));
+    pub(super) async fn save(&self, records: &[Arc<Record>]) -> Result<(), StoreError> {
+        let changes = records.iter().map(|r| Ok(Change::put(r.key(), json(r.as_ref())?)));
         self.tools.store.commit(changes.collect::<Result<_, StoreError>>()?).await?;
         {
             let mut state = self.state();
@@ -214,21 +218,22 @@ impl Operator {
         Ok(())
     }
 
-    /// Changes one part of a record that others may have changed meanwhile.
+    /// Changes one part of a record; changes made at once all last.
     pub(super) async fn edit(
         &self,
         object: &ObjectRef,
         change: impl FnOnce(&mut Record) + Send,
-    ) -> Result<Option<Record>, StoreError> {
+    ) -> Result<Option<Arc<Record>>, StoreError> {
+        let _gate = self.gates.one(object).await;
         let edited = {
             let state = self.state();
             let Some(record) = state.records.get(object) else { return Ok(None) };
-            let mut edited = record.clone();
+            let mut edited = record.as_ref().clone();
             change(&mut edited);
-            if edited == *record {
-                return Ok(Some(edited));
+            if edited == **record {
+                return Ok(Some(Arc::clone(record)));
             }
-            edited
+            Arc::new(edited)
         };
         self.save(std::slice::from_ref(&edited)).await?;
         Ok(Some(edited))
@@ -275,23 +280,25 @@ impl Operator {
         object: &ObjectRef,
         generation: u64,
         findings: &[Finding],
-        make: impl FnOnce(Option<Status>, Vec<Condition>) -> Status + Send,
+        make: impl FnOnce(Option<&Status>, Vec<Condition>) -> Status + Send,
     ) {
         let (old, new) = {
             let state = self.state();
             let old = state.statuses.get(object).cloned();
             let before = old.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
             let conditions = merge(before, findings, &now(), generation);
-            (old.clone(), make(old, conditions))
+            let new = make(old.as_deref(), conditions);
+            (old, new)
         };
-        if old.as_ref() == Some(&new) {
+        if old.as_deref() == Some(&new) {
             return;
         }
+        let new = Arc::new(new);
         let body = super::state::status_json(&new);
         match self.tools.store.commit(vec![Change::put(status_key(object), body)]).await {
             Ok(()) => {
-                log_transition(object, old.as_ref(), &new);
-                self.state().statuses.insert(object.clone(), new.clone());
+                log_transition(object, old.as_deref(), &new);
+                self.state().statuses.insert(object.clone(), Arc::clone(&new));
                 self.changed();
             }
             Err(error) => {
@@ -311,6 +318,7 @@ impl Operator {
             Change::delete(status_key(object)),
             Change::delete(crate::engines::postgres::tools::secret_key(object)),
         ];
+        let _gate = self.gates.one(object).await;
         changes.extend(self.state().journal.forget(&object.to_string()));
         self.tools.store.commit(changes).await?;
         self.tools.forget(object);
@@ -407,3 +415,7 @@ fn log_transition(object: &ObjectRef, old: Option<&Status>, new: &Status) {
         tracing::info!(object = %object, status = %after, "{after}: {message}");
     }
 }
+
+#[cfg(test)]
+#[path = "operator_tests.rs"]
+mod tests;

@@ -75,7 +75,7 @@ async fn invalid(operator: &Operator, record: &Record) -> Again {
     let identity = operator.identity(record);
     operator
         .write_status(&record.object, record.generation, &[finding], |old, conditions| {
-            keep(old.unwrap_or_default(), &identity, conditions)
+            keep(old.cloned().unwrap_or_default(), &identity, conditions)
         })
         .await;
     None
@@ -98,7 +98,7 @@ async fn rounds(
     let (mut lost_ports, mut port_taken) = (0, None);
     for _ in 0..ROUNDS {
         let Some(record) = operator.state().records.get(object).cloned() else { return End::Forgotten };
-        if operator.state().checked.get(object) != Some(checked) {
+        if operator.state().checked.get(object).map(AsRef::as_ref) != Some(checked) {
             return End::Stale;
         }
         let identity = operator.identity(&record);
@@ -179,7 +179,7 @@ async fn say_before(operator: &Operator, subject: &Subject<'_>, world: &World, p
     if said_ready && let Some(findings) = conditions::before_steps(subject, world, plan, &outlook) {
         operator
             .write_status(object, subject.identity.generation, &findings, |old, c| {
-                status(subject, world, c).with_image_in_use(old.as_ref(), world)
+                status(subject, world, c).with_image_in_use(old, world)
             })
             .await;
     }
@@ -207,7 +207,7 @@ async fn run_steps(
         if cancel.is_cancelled() {
             return StepsEnd::Stopped;
         }
-        if operator.state().checked.get(object) != Some(checked) {
+        if operator.state().checked.get(object).map(AsRef::as_ref) != Some(checked) {
             return StepsEnd::Replan;
         }
         let before = memory.clone();
@@ -219,7 +219,7 @@ async fn run_steps(
             let after = memory.clone();
             let saved = operator.edit(object, |r| r.memory = after.merged(&before, &r.memory)).await;
             match saved {
-                Ok(Some(record)) => memory = record.memory,
+                Ok(Some(record)) => memory.clone_from(&record.memory),
                 Ok(None) => return StepsEnd::Forgotten,
                 Err(error) => {
                     return StepsEnd::Failed(Failure {
@@ -320,11 +320,11 @@ async fn note_restart(operator: &Operator, object: &ObjectRef, world: &World) {
 /// What a Ready server teaches for good.
 async fn learn(
     operator: &Operator,
-    record: &Record,
+    record: &Arc<Record>,
     checked: &Checked,
     world: &World,
-) -> Result<Record, Failure> {
-    let Server::Up(facts) = &world.server else { return Ok(record.clone()) };
+) -> Result<Arc<Record>, Failure> {
+    let Server::Up(facts) = &world.server else { return Ok(Arc::clone(record)) };
     let proven = match &world.image {
         ImageSeen::Fit(image) if facts.pending_restart.is_empty() => {
             let text = parameter_file(&operator.identity(record), checked, image);
@@ -355,7 +355,7 @@ async fn learn(
         })
         .await;
     match edited {
-        Ok(edited) => Ok(edited.unwrap_or_else(|| record.clone())),
+        Ok(edited) => Ok(edited.unwrap_or_else(|| Arc::clone(record))),
         Err(error) => Err(Failure { reason: "StoreFailed", message: error.to_string(), unknown: false }),
     }
 }
@@ -403,7 +403,7 @@ async fn rest(
     let findings = conditions::findings(&subject, world, plan, &outlook);
     operator
         .write_status(object, record.generation, &findings, |old, conditions| {
-            status(&subject, world, conditions).with_image_in_use(old.as_ref(), world)
+            status(&subject, world, conditions).with_image_in_use(old, world)
         })
         .await;
     if !plan.steps.is_empty() && !checked.paused {
@@ -451,7 +451,7 @@ async fn failed(
             let findings = conditions::findings(&subject, &world, &plan, &outlook);
             operator
                 .write_status(object, record.generation, &findings, |old, c| {
-                    status(&subject, &world, c).with_image_in_use(old.as_ref(), &world)
+                    status(&subject, &world, c).with_image_in_use(old, &world)
                 })
                 .await;
         }
@@ -459,7 +459,7 @@ async fn failed(
             let findings = conditions::unknown(&failure, &subject);
             operator
                 .write_status(object, record.generation, &findings, |old, c| {
-                    keep(old.unwrap_or_default(), &identity, c)
+                    keep(old.cloned().unwrap_or_default(), &identity, c)
                 })
                 .await;
         }

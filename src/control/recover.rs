@@ -22,6 +22,7 @@ use crate::manifest::load::{Directory, Loaded};
 use crate::secrets::random_id;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Where a throw-away container has the volume that it looks into.
 const LOOK: &str = "/seawall-look";
@@ -56,7 +57,7 @@ pub struct Looked {
 #[derive(Clone, Debug)]
 pub struct Wish {
     pub document: Document,
-    pub checked: Checked,
+    pub checked: Arc<Checked>,
 }
 
 /// What the manifests say.

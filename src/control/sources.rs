@@ -14,10 +14,11 @@ use crate::manifest::load::Loaded;
 use crate::manifest::shape;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What the manifests are compared with.
 pub struct Before<'a> {
-    pub records: &'a BTreeMap<ObjectRef, Record>,
+    pub records: &'a BTreeMap<ObjectRef, Arc<Record>>,
     pub schemas: &'a BTreeMap<Kind, Value>,
     pub host_cpus: Option<u64>,
     /// Words given to `seawall prune --confirm`.
@@ -29,7 +30,7 @@ pub struct Before<'a> {
 pub struct InForce {
     /// Good documents, one an object.
     pub documents: BTreeMap<ObjectRef, Document>,
-    pub checked: BTreeMap<ObjectRef, Checked>,
+    pub checked: BTreeMap<ObjectRef, Arc<Checked>>,
     pub catalog: Option<Catalog>,
     /// Objects whose last good version stays in force, with the first problem of the newest one.
     pub kept: BTreeMap<ObjectRef, String>,
@@ -150,7 +151,7 @@ fn postgreses(
                     }
                 }
                 result.documents.insert(object.clone(), (*document).clone());
-                result.checked.insert(object.clone(), checked);
+                result.checked.insert(object.clone(), Arc::new(checked));
             }
             Err(problems) => {
                 reject(object, problems, result);

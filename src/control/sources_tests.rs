@@ -16,7 +16,7 @@ fn loaded(files: &[(&str, &str)]) -> Loaded {
 }
 
 struct World {
-    records: BTreeMap<ObjectRef, Record>,
+    records: BTreeMap<ObjectRef, Arc<Record>>,
     schemas: BTreeMap<Kind, Value>,
 }
 
@@ -26,7 +26,7 @@ impl World {
         let first = world.read(files);
         assert_eq!(first.problems, vec![]);
         for (object, document) in first.documents {
-            world.records.insert(object, Record::new(&document, "u".into(), "t".into()));
+            world.records.insert(object, Record::new(&document, "u".into(), "t".into()).into());
         }
         world
     }

@@ -13,6 +13,7 @@ use crate::engines::postgres::status::Status;
 use crate::engines::postgres::world::Server;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The engine as last heard of.
 #[derive(Clone, Debug, Default)]
@@ -45,13 +46,15 @@ pub struct Live {
     pub seen: bool,
 }
 
+/// Values stand behind pointers: they are large, a map of small entries wastes little, and whoever works
+/// with one takes the pointer and leaves the lock.
 #[derive(Debug, Default)]
 pub struct State {
-    pub records: BTreeMap<ObjectRef, Record>,
+    pub records: BTreeMap<ObjectRef, Arc<Record>>,
     /// Specs in force; an object without one cannot be used with the present catalog.
-    pub checked: BTreeMap<ObjectRef, Checked>,
-    pub statuses: BTreeMap<ObjectRef, Status>,
-    pub live: BTreeMap<ObjectRef, Live>,
+    pub checked: BTreeMap<ObjectRef, Arc<Checked>>,
+    pub statuses: BTreeMap<ObjectRef, Arc<Status>>,
+    pub live: BTreeMap<ObjectRef, Box<Live>>,
     /// Container id → object, for events that carry no labels.
     pub by_container: BTreeMap<String, ObjectRef>,
     pub catalog: Option<Catalog>,
