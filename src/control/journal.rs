@@ -1,8 +1,10 @@
 //! Events: recorded, folded, bounded. The same words again raise a count instead of a line.
 
-use crate::core::event::{Event, Note};
+use crate::core::event::{Event, EventType, Note};
 use crate::store::Change;
+use jiff::Timestamp;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Events kept of one object.
@@ -15,8 +17,48 @@ pub const OPERATOR: &str = "operator";
 /// All events of a store, in memory; changes go out as store changes.
 #[derive(Debug, Default)]
 pub struct Journal {
-    by_object: BTreeMap<String, VecDeque<Event>>,
+    by_object: BTreeMap<String, VecDeque<Kept>>,
     sequence: u64,
+}
+
+/// An [`Event`] in little room: a store of ten thousand objects has a hundred thousand.
+#[derive(Debug)]
+struct Kept {
+    sequence: u64,
+    first_seen: Timestamp,
+    last_seen: Timestamp,
+    reason: Cow<'static, str>,
+    message: Box<str>,
+    count: u64,
+    kind: EventType,
+}
+
+impl Kept {
+    /// `None` when its times are none.
+    fn of(event: Event) -> Option<Self> {
+        Some(Self {
+            sequence: event.sequence,
+            first_seen: event.first_seen.parse().ok()?,
+            last_seen: event.last_seen.parse().ok()?,
+            reason: event.reason.into(),
+            message: event.message.into(),
+            count: event.count,
+            kind: event.kind,
+        })
+    }
+
+    fn event(&self, object: &str) -> Event {
+        Event {
+            object: object.to_owned(),
+            kind: self.kind,
+            reason: self.reason.to_string(),
+            message: self.message.to_string(),
+            count: self.count,
+            first_seen: self.first_seen.to_string(),
+            last_seen: self.last_seen.to_string(),
+            sequence: self.sequence,
+        }
+    }
 }
 
 impl Journal {
@@ -25,9 +67,11 @@ impl Journal {
     pub fn load(records: BTreeMap<String, Value>) -> Self {
         let mut journal = Self::default();
         for body in records.into_values() {
-            if let Ok(event) = serde_json::from_value::<Event>(body) {
-                journal.sequence = journal.sequence.max(event.sequence);
-                journal.by_object.entry(event.object.clone()).or_default().push_back(event);
+            let Ok(event) = serde_json::from_value::<Event>(body) else { continue };
+            journal.sequence = journal.sequence.max(event.sequence);
+            let object = event.object.clone();
+            if let Some(kept) = Kept::of(event) {
+                journal.by_object.entry(object).or_default().push_back(kept);
             }
         }
         for events in journal.by_object.values_mut() {
@@ -37,36 +81,35 @@ impl Journal {
     }
 
     /// Adds a note and says what to write. Moves a repeated event to the end.
-    pub fn add(&mut self, object: &str, note: &Note, now: &str) -> Vec<Change> {
+    pub fn add(&mut self, object: &str, note: &Note, now: Timestamp) -> Vec<Change> {
         self.sequence += 1;
         let events = self.by_object.entry(object.to_owned()).or_default();
         let same = events
             .iter()
-            .position(|e| e.kind == note.kind && e.reason == note.reason && e.message == note.message);
+            .position(|e| e.kind == note.kind && e.reason == note.reason && *e.message == *note.message);
         let mut changes = Vec::new();
-        let event = match same.and_then(|at| events.remove(at)) {
+        let kept = match same.and_then(|at| events.remove(at)) {
             Some(old) => {
-                changes.push(Change::delete(key(&old)));
-                Event { count: old.count + 1, last_seen: now.to_owned(), sequence: self.sequence, ..old }
+                changes.push(Change::delete(key(object, old.sequence)));
+                Kept { count: old.count + 1, last_seen: now, sequence: self.sequence, ..old }
             }
-            None => Event {
-                object: object.to_owned(),
+            None => Kept {
                 kind: note.kind,
-                reason: note.reason.to_owned(),
-                message: note.message.clone(),
+                reason: Cow::Borrowed(note.reason),
+                message: note.message.as_str().into(),
                 count: 1,
-                first_seen: now.to_owned(),
-                last_seen: now.to_owned(),
+                first_seen: now,
+                last_seen: now,
                 sequence: self.sequence,
             },
         };
-        if let Ok(body) = serde_json::to_value(&event) {
-            changes.push(Change::put(key(&event), body));
+        if let Ok(body) = serde_json::to_value(kept.event(object)) {
+            changes.push(Change::put(key(object, kept.sequence), body));
         }
-        events.push_back(event);
+        events.push_back(kept);
         while events.len() > KEEP {
             if let Some(old) = events.pop_front() {
-                changes.push(Change::delete(key(&old)));
+                changes.push(Change::delete(key(object, old.sequence)));
             }
         }
         changes
@@ -74,28 +117,28 @@ impl Journal {
 
     /// Everything of an object goes, but for what is said to the operator.
     pub fn forget(&mut self, object: &str) -> Vec<Change> {
-        self.by_object.remove(object).unwrap_or_default().iter().map(|e| Change::delete(key(e))).collect()
+        let gone = self.by_object.remove(object).unwrap_or_default();
+        gone.iter().map(|e| Change::delete(key(object, e.sequence))).collect()
     }
 
     /// Oldest first, at most the newest [`MAX_ANSWER`].
     #[must_use]
     pub fn after(&self, object: Option<&str>, after: u64) -> Vec<Event> {
-        let mut events: Vec<Event> = self
+        let mut events: Vec<(&str, &Kept)> = self
             .by_object
             .iter()
             .filter(|(name, _)| object.is_none_or(|o| o == name.as_str()))
-            .flat_map(|(_, events)| events.iter())
-            .filter(|e| e.sequence > after)
-            .cloned()
+            .flat_map(|(name, events)| events.iter().map(move |e| (name.as_str(), e)))
+            .filter(|(_, e)| e.sequence > after)
             .collect();
-        events.sort_by_key(|e| e.sequence);
+        events.sort_by_key(|(_, e)| e.sequence);
         let surplus = events.len().saturating_sub(MAX_ANSWER);
-        events.split_off(surplus)
+        events.iter().skip(surplus).map(|(name, e)| e.event(name)).collect()
     }
 }
 
-fn key(event: &Event) -> String {
-    format!("event/{}/{:020}", event.object, event.sequence)
+fn key(object: &str, sequence: u64) -> String {
+    format!("event/{object}/{sequence:020}")
 }
 
 #[cfg(test)]
@@ -114,14 +157,16 @@ mod tests {
     #[test]
     fn repeated_events_fold_and_the_number_is_bounded() {
         let (mut journal, mut store) = (Journal::default(), BTreeMap::new());
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
         for i in 0..3 {
             let note = Note::normal("ContainerStarted", "start");
-            apply(&mut store, journal.add("postgres/a", &note, &format!("t{i}")));
+            apply(&mut store, journal.add("postgres/a", &note, at(i)));
         }
         let event = &journal.after(None, 0)[0];
-        assert_eq!((event.count, event.first_seen.as_str(), event.last_seen.as_str()), (3, "t0", "t2"));
+        let (first, last) = ("1970-01-01T00:00:00Z", "1970-01-01T00:00:02Z");
+        assert_eq!((event.count, event.first_seen.as_str(), event.last_seen.as_str()), (3, first, last));
         for i in 0..300 {
-            apply(&mut store, journal.add("postgres/a", &Note::warning("X", format!("{i}")), "t"));
+            apply(&mut store, journal.add("postgres/a", &Note::warning("X", format!("{i}")), at(9)));
         }
         assert_eq!((store.len(), journal.after(Some("postgres/a"), 0).len()), (KEEP, KEEP));
         assert_eq!(journal.after(Some("postgres/b"), 0), vec![]);

@@ -21,6 +21,7 @@ use crate::engines::postgres::tools::{Reach, Tools};
 use crate::engines::spec_schemas;
 use crate::secrets::Sealer;
 use crate::store::{Change, Store, StoreError};
+use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -82,8 +83,14 @@ pub struct Operator {
 /// RFC 3339, UTC, whole seconds.
 #[must_use]
 pub fn now() -> String {
-    let now = jiff::Timestamp::now();
-    jiff::Timestamp::from_second(now.as_second()).unwrap_or(now).to_string()
+    this_second().to_string()
+}
+
+/// What [`now`] says.
+#[must_use]
+pub fn this_second() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 
 impl Operator {
@@ -252,7 +259,7 @@ impl Operator {
     }
 
     async fn write_events<'a>(&self, notes: impl Iterator<Item = (&'a str, &'a Note)> + Send) {
-        let now = now();
+        let now = this_second();
         let mut changes = Vec::new();
         for (object, note) in notes {
             match note.kind {
@@ -263,7 +270,7 @@ impl Operator {
                     tracing::warn!(%object, reason = %note.reason, "{}", note.message);
                 }
             }
-            changes.extend(self.state().journal.add(object, note, &now));
+            changes.extend(self.state().journal.add(object, note, now));
         }
         if changes.is_empty() {
             return;

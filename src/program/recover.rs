@@ -10,7 +10,7 @@ use crate::cli::settings::Settings;
 use crate::control::api::{ApiError, Done, ErrorCode};
 use crate::control::journal::{Journal, OPERATOR};
 use crate::control::objects::{self, Record};
-use crate::control::operator::now;
+use crate::control::operator::{now, this_second};
 use crate::control::recover::{Remains, Wishes, confirm_words, describe, look, record, survey, wishes};
 use crate::core::event::Note;
 use crate::core::names::{Kind, ObjectRef};
@@ -293,7 +293,7 @@ fn changes(
     records: &BTreeMap<ObjectRef, Record>,
     old: BTreeMap<String, Value>,
 ) -> Result<Vec<Change>, ApiError> {
-    let now = now();
+    let now = this_second();
     let with_secret: BTreeSet<&str> = old.keys().filter_map(|k| k.strip_prefix("secret/")).collect();
     let mut new: BTreeMap<String, Value> = BTreeMap::new();
     let mut journal = Journal::load(
@@ -302,7 +302,7 @@ fn changes(
     let mut notes = journal.add(
         OPERATOR,
         &Note::warning("StoreRecovered", format!("the store was rebuilt with id {}", plan.id)),
-        &now,
+        now,
     );
     for record in records.values() {
         let mut record = record.clone();
@@ -315,7 +315,7 @@ fn changes(
             record.memory.password_emptied_in = None;
         }
         let words = "the record was rebuilt by seawall recover; the password is a new one, set in the server as soon as it runs";
-        notes.extend(journal.add(&name, &Note::warning("Recovered", words), &now));
+        notes.extend(journal.add(&name, &Note::warning("Recovered", words), now));
         new.insert(record.key(), serde_json::to_value(&record).map_err(|e| internal(e, ""))?);
     }
     // Passwords and records are new, and no status is true any more.
