@@ -1,26 +1,28 @@
 //! One pass for one object: observe, plan, apply one step at a time, look again, say what was seen.
 
-use super::crash_point;
+mod report;
+mod steps;
+
 use super::objects::Record;
 use super::operator::{Operator, now};
 use super::pulls::{Pulled, pull};
-use crate::core::backoff::{STALLED_AFTER, delay_ms};
 use crate::core::condition::{ConditionType, Finding, Truth, find};
 use crate::core::event::Note;
 use crate::core::names::ObjectRef;
-use crate::core::seen::{ContainerState, SeenContainer};
-use crate::engines::postgres::act::{ActError, Scene, apply, docker_reason};
+use crate::core::seen::ContainerState;
+use crate::engines::postgres::act::{Scene, docker_reason};
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::check::Checked;
-use crate::engines::postgres::conditions::{self, Failure, Outlook};
+use crate::engines::postgres::conditions::{self, Failure};
 use crate::engines::postgres::desired::parameter_file;
 use crate::engines::postgres::parameters;
-use crate::engines::postgres::plan::{Plan, Subject, Wanted, another_port, plan};
+use crate::engines::postgres::plan::{Plan, Subject, another_port, plan};
 use crate::engines::postgres::probe::{Intent, ObserveError, observe};
-use crate::engines::postgres::status::{keep, status};
+use crate::engines::postgres::status::keep;
 use crate::engines::postgres::world::{ImageSeen, Server, World};
-use std::collections::BTreeMap;
+use report::{failed, outlook, rest};
 use std::sync::Arc;
+use steps::{StepsEnd, run_steps, unavailable};
 use tokio_util::sync::CancellationToken;
 
 /// Plans made in one pass; a world that still moves after so many is looked at again later.
@@ -177,122 +179,7 @@ async fn say_before(operator: &Operator, subject: &Subject<'_>, world: &World, p
     };
     let outlook = outlook(operator, object, None, 0);
     if said_ready && let Some(findings) = conditions::before_steps(subject, world, plan, &outlook) {
-        operator
-            .write_status(object, subject.identity.generation, &findings, |old, c| {
-                status(subject, world, c).with_image_in_use(old, world)
-            })
-            .await;
-    }
-}
-
-enum StepsEnd {
-    Done,
-    Replan,
-    Stopped,
-    Forgotten,
-    Failed(Failure),
-}
-
-async fn run_steps(
-    operator: &Operator,
-    record: &Record,
-    checked: &Checked,
-    scene: &Scene<'_>,
-    plan: &Plan,
-    cancel: &CancellationToken,
-) -> StepsEnd {
-    let object = &record.object;
-    let mut memory = record.memory.clone();
-    for step in &plan.steps {
-        if cancel.is_cancelled() {
-            return StepsEnd::Stopped;
-        }
-        if operator.state().checked.get(object).map(AsRef::as_ref) != Some(checked) {
-            return StepsEnd::Replan;
-        }
-        let before = memory.clone();
-        let counted = crash_point::before();
-        let applied = apply(scene, &step.action, &mut memory).await;
-        crash_point::after(counted);
-        if memory != before {
-            // Only what the step itself changed: an operation may have changed the rest meanwhile.
-            let after = memory.clone();
-            let saved = operator.edit(object, |r| r.memory = after.merged(&before, &r.memory)).await;
-            match saved {
-                Ok(Some(record)) => memory.clone_from(&record.memory),
-                Ok(None) => return StepsEnd::Forgotten,
-                Err(error) => {
-                    return StepsEnd::Failed(Failure {
-                        reason: "StoreFailed",
-                        message: error.to_string(),
-                        unknown: false,
-                    });
-                }
-            }
-        }
-        match applied {
-            Ok(mut notes) => {
-                notes.insert(
-                    0,
-                    Note::normal(step.action.reason(), format!("{}: {}", step.action, step.cause)),
-                );
-                if step.action == Action::Forget {
-                    if let Err(error) = operator.forget(object).await {
-                        let message = error.to_string();
-                        return StepsEnd::Failed(Failure { reason: "StoreFailed", message, unknown: false });
-                    }
-                    let words = format!("{object} and its data were deleted: {}", step.cause);
-                    operator.note(None, &[Note::normal("Deleted", words)]).await;
-                    return StepsEnd::Forgotten;
-                }
-                operator.note(Some(object), &notes).await;
-            }
-            Err(ActError::PortLost(_)) => return StepsEnd::Replan,
-            Err(error) => {
-                if error.is_unknown() {
-                    return StepsEnd::Failed(unknown_failure(operator, &error).await);
-                }
-                let message = format!("{}: {error}", step.action);
-                operator.note(Some(object), &[Note::warning(error.reason(), message.clone())]).await;
-                return StepsEnd::Failed(Failure { reason: error.reason(), message, unknown: false });
-            }
-        }
-    }
-    StepsEnd::Done
-}
-
-async fn unknown_failure(operator: &Operator, error: &ActError) -> Failure {
-    if let ActError::Docker(docker) = error
-        && matches!(docker, crate::docker::DockerError::Unavailable { .. })
-    {
-        operator.engine_is_away(docker).await;
-        return unavailable(operator, &docker.to_string());
-    }
-    Failure { reason: error.reason(), message: error.to_string(), unknown: true }
-}
-
-fn unavailable(operator: &Operator, words: &str) -> Failure {
-    let since = operator.state().engine.down.as_ref().map(|(since, _)| since.clone()).unwrap_or_else(now);
-    Failure { reason: "EngineUnavailable", message: format!("unknown since {since}: {words}"), unknown: true }
-}
-
-async fn not_seen(operator: &Operator, error: &ObserveError) -> End {
-    match error {
-        ObserveError::Docker(docker) => {
-            if matches!(docker, crate::docker::DockerError::Unavailable { .. }) {
-                operator.engine_is_away(docker).await;
-                return End::Failed(None, unavailable(operator, &docker.to_string()));
-            }
-            End::Failed(
-                None,
-                Failure { reason: docker_reason(docker), message: docker.to_string(), unknown: true },
-            )
-        }
-        ObserveError::Password(password) => {
-            let chain = std::error::Error::source(password).map(|s| format!(": {s}")).unwrap_or_default();
-            let message = format!("{password}{chain}");
-            End::Failed(None, Failure { reason: "CredentialsUnreadable", message, unknown: true })
-        }
+        report::write(operator, subject, world, &findings).await;
     }
 }
 
@@ -360,122 +247,22 @@ async fn learn(
     }
 }
 
-fn outlook(operator: &Operator, object: &ObjectRef, failure: Option<Failure>, failures: u32) -> Outlook {
-    let state = operator.state();
-    Outlook {
-        failure,
-        stalled: failures >= STALLED_AFTER,
-        manifest_broken: state.kept.get(object).cloned(),
-        guard: state.guard.as_ref().filter(|g| g.objects.contains(object)).map(super::guard::Guard::message),
-    }
-}
-
-async fn rest(
-    operator: &Operator,
-    object: &ObjectRef,
-    checked: &Checked,
-    world: &World,
-    plan: &Plan,
-) -> Again {
-    let record = operator.state().records.get(object).cloned()?;
-    let identity = operator.identity(&record);
-    let subject = record.subject(&identity, checked);
-    let nowhere = plan.waiting.iter().any(|w| matches!(w.on, "CrashLoop" | "LoginFailed" | "ServerHung"));
-    let pulling = plan.steps.iter().any(|s| matches!(s.action, Action::PullImage(_)));
-    let (probe_at, look_at) = (operator.next_probe(), operator.next_look());
-    operator.remember_container(object, world.container.ours());
-    let failures = operator.live(object, |l| {
-        l.failures = match (nowhere, pulling) {
-            (true, _) => l.failures.saturating_add(1),
-            // A pull that is tried again is no success yet.
-            (false, true) => l.failures,
-            (false, false) => 0,
-        };
-        l.container = world.container.ours().map(remembered);
-        l.server = Some(world.server.clone());
-        l.settled = plan.is_settled();
-        l.seen = true;
-        l.probe_at = probe_at;
-        l.look_at = look_at;
-        l.failures
-    });
-    let outlook = outlook(operator, object, None, failures);
-    let findings = conditions::findings(&subject, world, plan, &outlook);
-    operator
-        .write_status(object, record.generation, &findings, |old, conditions| {
-            status(&subject, world, conditions).with_image_in_use(old, world)
-        })
-        .await;
-    if !plan.steps.is_empty() && !checked.paused {
-        return Some(1_000);
-    }
-    let soonest = plan.waiting.iter().filter_map(|w| w.retry_ms).min();
-    match soonest {
-        Some(ms) if nowhere => Some(ms.max(delay_ms(failures.min(4), jitter()))),
-        Some(ms) => Some(ms),
-        None if !plan.blocked.is_empty() && subject.wanted() == Wanted::Running => Some(30_000),
-        None => None,
-    }
-}
-
-/// Nobody asks the past for labels and environment, and they are most of a container.
-fn remembered(c: &SeenContainer) -> SeenContainer {
-    SeenContainer { labels: BTreeMap::new(), env: BTreeMap::new(), ..c.clone() }
-}
-
-async fn failed(
-    operator: &Operator,
-    object: &ObjectRef,
-    checked: &Checked,
-    world: Option<Box<World>>,
-    failure: Failure,
-) -> Again {
-    let record = operator.state().records.get(object).cloned()?;
-    let identity = operator.identity(&record);
-    let subject = record.subject(&identity, checked);
-    operator.remember_container(object, None);
-    let failures = operator.live(object, |l| {
-        l.failures = l.failures.saturating_add(1);
-        l.settled = false;
-        l.seen = true;
-        // What was last seen may have changed: the next sweep must not take it for the truth.
-        l.container = None;
-        l.failures
-    });
-    let unknown = failure.unknown;
-    let reason = failure.reason;
-    let outlook = outlook(operator, object, Some(failure.clone()), failures);
-    match world.filter(|_| !unknown) {
-        Some(world) => {
-            let plan = plan(&subject, &world);
-            let findings = conditions::findings(&subject, &world, &plan, &outlook);
-            operator
-                .write_status(object, record.generation, &findings, |old, c| {
-                    status(&subject, &world, c).with_image_in_use(old, &world)
-                })
-                .await;
+async fn not_seen(operator: &Operator, error: &ObserveError) -> End {
+    match error {
+        ObserveError::Docker(docker) => {
+            if matches!(docker, crate::docker::DockerError::Unavailable { .. }) {
+                operator.engine_is_away(docker).await;
+                return End::Failed(None, unavailable(operator, &docker.to_string()));
+            }
+            End::Failed(
+                None,
+                Failure { reason: docker_reason(docker), message: docker.to_string(), unknown: true },
+            )
         }
-        None => {
-            let findings = conditions::unknown(&failure, &subject);
-            operator
-                .write_status(object, record.generation, &findings, |old, c| {
-                    keep(old.cloned().unwrap_or_default(), &identity, c)
-                })
-                .await;
+        ObserveError::Password(password) => {
+            let chain = std::error::Error::source(password).map(|s| format!(": {s}")).unwrap_or_default();
+            let message = format!("{password}{chain}");
+            End::Failed(None, Failure { reason: "CredentialsUnreadable", message, unknown: true })
         }
     }
-    let delay = delay_ms(failures, jitter());
-    Some(match reason {
-        // An engine that is away wakes everybody when it is back; asking often helps nobody.
-        "EngineUnavailable" => 30_000,
-        // Nothing tells us when somebody else lets a port go.
-        "PortTaken" => delay.min(15_000),
-        _ => delay,
-    })
-}
-
-/// Spreads retries of objects that failed together; need not be good randomness.
-fn jitter() -> f64 {
-    let nanos = jiff::Timestamp::now().subsec_nanosecond();
-    f64::from(nanos.rem_euclid(1_000_000)) / 1_000_000.0
 }

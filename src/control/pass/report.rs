@@ -1,0 +1,146 @@
+//! The end of a pass: what was seen becomes conditions and status, and when to look again.
+
+use super::Again;
+use crate::control::guard::Guard;
+use crate::control::operator::Operator;
+use crate::core::backoff::{STALLED_AFTER, delay_ms};
+use crate::core::condition::Finding;
+use crate::core::names::ObjectRef;
+use crate::core::seen::SeenContainer;
+use crate::engines::postgres::action::Action;
+use crate::engines::postgres::check::Checked;
+use crate::engines::postgres::conditions::{self, Failure, Outlook};
+use crate::engines::postgres::desired::Identity;
+use crate::engines::postgres::plan::{Plan, Subject, Wanted, plan};
+use crate::engines::postgres::status::{keep, status};
+use crate::engines::postgres::world::World;
+use std::collections::BTreeMap;
+
+pub(super) fn outlook(
+    operator: &Operator,
+    object: &ObjectRef,
+    failure: Option<Failure>,
+    failures: u32,
+) -> Outlook {
+    let state = operator.state();
+    Outlook {
+        failure,
+        stalled: failures >= STALLED_AFTER,
+        manifest_broken: state.kept.get(object).cloned(),
+        guard: state.guard.as_ref().filter(|g| g.objects.contains(object)).map(Guard::message),
+    }
+}
+
+/// The status of what was seen.
+pub(super) async fn write(operator: &Operator, subject: &Subject<'_>, world: &World, findings: &[Finding]) {
+    let Identity { object, generation, .. } = subject.identity;
+    operator
+        .write_status(object, *generation, findings, |old, conditions| {
+            status(subject, world, conditions).with_image_in_use(old, world)
+        })
+        .await;
+}
+
+/// A pass that came as far as it can now.
+pub(super) async fn rest(
+    operator: &Operator,
+    object: &ObjectRef,
+    checked: &Checked,
+    world: &World,
+    plan: &Plan,
+) -> Again {
+    let record = operator.state().records.get(object).cloned()?;
+    let identity = operator.identity(&record);
+    let subject = record.subject(&identity, checked);
+    let nowhere = plan.waiting.iter().any(|w| matches!(w.on, "CrashLoop" | "LoginFailed" | "ServerHung"));
+    let pulling = plan.steps.iter().any(|s| matches!(s.action, Action::PullImage(_)));
+    let (probe_at, look_at) = (operator.next_probe(), operator.next_look());
+    operator.remember_container(object, world.container.ours());
+    let failures = operator.live(object, |l| {
+        l.failures = match (nowhere, pulling) {
+            (true, _) => l.failures.saturating_add(1),
+            // A pull that is tried again is no success yet.
+            (false, true) => l.failures,
+            (false, false) => 0,
+        };
+        l.container = world.container.ours().map(remembered);
+        l.server = Some(world.server.clone());
+        l.settled = plan.is_settled();
+        l.seen = true;
+        l.probe_at = probe_at;
+        l.look_at = look_at;
+        l.failures
+    });
+    let outlook = outlook(operator, object, None, failures);
+    let findings = conditions::findings(&subject, world, plan, &outlook);
+    write(operator, &subject, world, &findings).await;
+    if !plan.steps.is_empty() && !checked.paused {
+        return Some(1_000);
+    }
+    let soonest = plan.waiting.iter().filter_map(|w| w.retry_ms).min();
+    match soonest {
+        Some(ms) if nowhere => Some(ms.max(delay_ms(failures.min(4), jitter()))),
+        Some(ms) => Some(ms),
+        None if !plan.blocked.is_empty() && subject.wanted() == Wanted::Running => Some(30_000),
+        None => None,
+    }
+}
+
+/// Nobody asks the past for labels and environment, and they are most of a container.
+fn remembered(c: &SeenContainer) -> SeenContainer {
+    SeenContainer { labels: BTreeMap::new(), env: BTreeMap::new(), ..c.clone() }
+}
+
+/// A pass that a step or a look ended.
+pub(super) async fn failed(
+    operator: &Operator,
+    object: &ObjectRef,
+    checked: &Checked,
+    world: Option<Box<World>>,
+    failure: Failure,
+) -> Again {
+    let record = operator.state().records.get(object).cloned()?;
+    let identity = operator.identity(&record);
+    let subject = record.subject(&identity, checked);
+    operator.remember_container(object, None);
+    let failures = operator.live(object, |l| {
+        l.failures = l.failures.saturating_add(1);
+        l.settled = false;
+        l.seen = true;
+        // What was last seen may have changed: the next sweep must not take it for the truth.
+        l.container = None;
+        l.failures
+    });
+    let unknown = failure.unknown;
+    let reason = failure.reason;
+    let outlook = outlook(operator, object, Some(failure.clone()), failures);
+    match world.filter(|_| !unknown) {
+        Some(world) => {
+            let plan = plan(&subject, &world);
+            let findings = conditions::findings(&subject, &world, &plan, &outlook);
+            write(operator, &subject, &world, &findings).await;
+        }
+        None => {
+            let findings = conditions::unknown(&failure, &subject);
+            operator
+                .write_status(object, record.generation, &findings, |old, c| {
+                    keep(old.cloned().unwrap_or_default(), &identity, c)
+                })
+                .await;
+        }
+    }
+    let delay = delay_ms(failures, jitter());
+    Some(match reason {
+        // An engine that is away wakes everybody when it is back; asking often helps nobody.
+        "EngineUnavailable" => 30_000,
+        // Nothing tells us when somebody else lets a port go.
+        "PortTaken" => delay.min(15_000),
+        _ => delay,
+    })
+}
+
+/// Spreads retries of objects that failed together; need not be good randomness.
+fn jitter() -> f64 {
+    let nanos = jiff::Timestamp::now().subsec_nanosecond();
+    f64::from(nanos.rem_euclid(1_000_000)) / 1_000_000.0
+}

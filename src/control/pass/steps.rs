@@ -1,0 +1,135 @@
+//! The steps of a plan, one at a time; after each one the record is durable and the event written.
+//!
+//! It decides nothing: a step that fails ends the pass, and the next plan sees what came of it.
+
+use crate::control::crash_point;
+use crate::control::objects::Record;
+use crate::control::operator::{Operator, now};
+use crate::core::event::Note;
+use crate::core::names::ObjectRef;
+use crate::core::plan::Step;
+use crate::engines::postgres::act::{ActError, Scene, apply};
+use crate::engines::postgres::action::Action;
+use crate::engines::postgres::check::Checked;
+use crate::engines::postgres::conditions::Failure;
+use crate::engines::postgres::plan::Plan;
+use crate::engines::postgres::record::Memory;
+use crate::store::StoreError;
+use tokio_util::sync::CancellationToken;
+
+/// How the steps of one plan ended.
+pub(super) enum StepsEnd {
+    Done,
+    Replan,
+    Stopped,
+    Forgotten,
+    Failed(Failure),
+}
+
+pub(super) async fn run_steps(
+    operator: &Operator,
+    record: &Record,
+    checked: &Checked,
+    scene: &Scene<'_>,
+    plan: &Plan,
+    cancel: &CancellationToken,
+) -> StepsEnd {
+    let object = &record.object;
+    let mut memory = record.memory.clone();
+    for step in &plan.steps {
+        if cancel.is_cancelled() {
+            return StepsEnd::Stopped;
+        }
+        if operator.state().checked.get(object).map(AsRef::as_ref) != Some(checked) {
+            return StepsEnd::Replan;
+        }
+        let before = memory.clone();
+        let counted = crash_point::before();
+        let applied = apply(scene, &step.action, &mut memory).await;
+        crash_point::after(counted);
+        if applied.is_ok() && step.action == Action::Forget {
+            return forget(operator, object, &step.cause).await;
+        }
+        // Both wait for the disk, and the disk takes both at once.
+        let notes = notes_of(step, &applied);
+        let (saved, ()) =
+            tokio::join!(remember(operator, object, &before, &memory), operator.note(Some(object), &notes));
+        match saved {
+            Ok(None) => {}
+            Ok(Some(saved)) => memory = saved,
+            Err(end) => return end,
+        }
+        match applied {
+            Ok(_) => {}
+            Err(ActError::PortLost(_)) => return StepsEnd::Replan,
+            Err(error) if error.is_unknown() => {
+                return StepsEnd::Failed(unknown_failure(operator, &error).await);
+            }
+            Err(error) => {
+                let message = format!("{}: {error}", step.action);
+                return StepsEnd::Failed(Failure { reason: error.reason(), message, unknown: false });
+            }
+        }
+    }
+    StepsEnd::Done
+}
+
+/// What there is to say about a step that was tried.
+fn notes_of(step: &Step<Action>, applied: &Result<Vec<Note>, ActError>) -> Vec<Note> {
+    match applied {
+        Ok(more) => {
+            let done = Note::normal(step.action.reason(), format!("{}: {}", step.action, step.cause));
+            std::iter::once(done).chain(more.iter().cloned()).collect()
+        }
+        Err(ActError::PortLost(_)) => Vec::new(),
+        Err(error) if error.is_unknown() => Vec::new(),
+        Err(error) => vec![Note::warning(error.reason(), format!("{}: {error}", step.action))],
+    }
+}
+
+/// Makes durable what a step changed in memory; `None` when that is nothing.
+async fn remember(
+    operator: &Operator,
+    object: &ObjectRef,
+    before: &Memory,
+    after: &Memory,
+) -> Result<Option<Memory>, StepsEnd> {
+    if after == before {
+        return Ok(None);
+    }
+    // Only what the step itself changed: an operation may have changed the rest meanwhile.
+    match operator.edit(object, |r| r.memory = after.clone().merged(before, &r.memory)).await {
+        Ok(Some(record)) => Ok(Some(record.memory.clone())),
+        Ok(None) => Err(StepsEnd::Forgotten),
+        Err(error) => Err(store_failed(&error)),
+    }
+}
+
+/// The last step of a removal: nothing of the object stays but a word to the operator.
+async fn forget(operator: &Operator, object: &ObjectRef, cause: &str) -> StepsEnd {
+    if let Err(error) = operator.forget(object).await {
+        return store_failed(&error);
+    }
+    let words = format!("{object} and its data were deleted: {cause}");
+    operator.note(None, &[Note::normal("Deleted", words)]).await;
+    StepsEnd::Forgotten
+}
+
+fn store_failed(error: &StoreError) -> StepsEnd {
+    StepsEnd::Failed(Failure { reason: "StoreFailed", message: error.to_string(), unknown: false })
+}
+
+async fn unknown_failure(operator: &Operator, error: &ActError) -> Failure {
+    if let ActError::Docker(docker) = error
+        && matches!(docker, crate::docker::DockerError::Unavailable { .. })
+    {
+        operator.engine_is_away(docker).await;
+        return unavailable(operator, &docker.to_string());
+    }
+    Failure { reason: error.reason(), message: error.to_string(), unknown: true }
+}
+
+pub(super) fn unavailable(operator: &Operator, words: &str) -> Failure {
+    let since = operator.state().engine.down.as_ref().map(|(since, _)| since.clone()).unwrap_or_else(now);
+    Failure { reason: "EngineUnavailable", message: format!("unknown since {since}: {words}"), unknown: true }
+}
