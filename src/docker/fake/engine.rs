@@ -430,12 +430,7 @@ impl State {
     }
 
     pub fn is_up(&self, id: &str) -> bool {
-        self.containers.get(id).is_some_and(|c| {
-            matches!(
-                c.seen.state,
-                ContainerState::Running | ContainerState::Paused | ContainerState::Restarting
-            )
-        })
+        self.containers.get(id).is_some_and(|c| c.seen.state.is_up())
     }
 
     pub fn stop(&mut self, id: &str) -> Result<()> {

@@ -28,7 +28,7 @@ use container::{create, existing};
 use port::port;
 use preconditions::{conflicts, data_blocks};
 use removal::gone;
-use start::{is_up, keep_serving};
+use start::keep_serving;
 
 pub type Plan = CorePlan<Action>;
 
@@ -87,7 +87,7 @@ fn stopped(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
     let id = subject.identity;
     let Slot::Ours(c) = &world.container else { return };
     let why = if subject.spec.stopped { "spec.stopped is true" } else { "stopped by `seawall stop`" };
-    if is_up(c) {
+    if c.state.is_up() {
         plan.step(Sign::Change, Action::StopContainer(id.container()), why);
     } else if c.restart_policy != "no" {
         // Otherwise the next start of the engine would bring it back.

@@ -3,7 +3,7 @@
 
 use super::live::live;
 use super::parameter_file::{upload, way_back};
-use super::start::{self, is_up};
+use super::start::{self, restart};
 use super::{Plan, Subject};
 use crate::core::desired::{DesiredContainer, PortMap};
 use crate::core::names::label;
@@ -52,8 +52,7 @@ pub(super) fn existing(
         && c.state == ContainerState::Running
         && !plan.steps.iter().any(|s| matches!(s.action, Action::RestartServer { .. }))
     {
-        let why = "asked for by `seawall restart`".to_owned();
-        plan.step(Sign::Change, Action::RestartServer { container: id.container(), why: why.clone() }, why);
+        restart(id, "asked for by `seawall restart`", plan);
     }
 }
 
@@ -82,7 +81,7 @@ pub(super) fn create(
 }
 
 pub(super) fn remove_container(c: &SeenContainer, id: &Identity, why: &str, plan: &mut Plan) {
-    if is_up(c) {
+    if c.state.is_up() {
         plan.step(Sign::Change, Action::StopContainer(id.container()), why);
     }
     plan.step(Sign::Delete, Action::RemoveContainer { name: id.container(), id: c.id.clone() }, why);

@@ -1,6 +1,7 @@
 //! The parameter file: which one is in force, when it is written, and the way back from one that the
 //! server refuses. Must never replace a file that works by one that was refused.
 
+use super::start::restart;
 use super::{Plan, Subject};
 use crate::core::plan::Sign;
 use crate::core::seen::{ContainerState, SeenContainer};
@@ -91,6 +92,6 @@ pub(super) fn parameters_of(subject: &Subject<'_>, image: &ImageFacts, facts: &S
         plan.step(Sign::Change, action, why);
     } else if !facts.pending_restart.is_empty() && spec.restart_automatically {
         let why = format!("{} changed and need a restart", facts.pending_restart.join(", "));
-        plan.step(Sign::Change, Action::RestartServer { container: id.container(), why: why.clone() }, why);
+        restart(id, &why, plan);
     }
 }

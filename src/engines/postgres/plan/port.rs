@@ -1,7 +1,6 @@
 //! Which host port is published, and when another one is tried. Must never give up a port that a Ready
 //! server had: it is kept for good.
 
-use super::start::is_up;
 use super::{Plan, Subject};
 use crate::core::plan::Sign;
 use crate::core::resource::PortRequest;
@@ -58,7 +57,8 @@ pub(super) fn port(subject: &Subject<'_>, world: &World, plan: &mut Plan) -> Opt
 pub fn port_was_refused(subject: &Subject<'_>, world: &World) -> bool {
     let refused = |c: &SeenContainer| {
         let error = c.error.to_ascii_lowercase();
-        !is_up(c) && (error.contains("port is already allocated") || error.contains("address already in use"))
+        !c.state.is_up()
+            && (error.contains("port is already allocated") || error.contains("address already in use"))
     };
     subject.spec.port == PortRequest::Auto
         && !subject.memory.ever_ready

@@ -2,6 +2,7 @@
 //! never make a database again that was seen before: an empty one would hide the loss.
 
 use super::parameter_file::parameters_of;
+use super::start::restart;
 use super::{Plan, Subject};
 use crate::core::plan::Sign;
 use crate::core::seen::SeenContainer;
@@ -19,8 +20,7 @@ pub(super) fn server(
     let name = subject.identity.container();
     let connected = c.networks.contains_key(&subject.identity.network());
     if connected && !c.port_bindings.is_empty() && c.published.is_empty() {
-        let why = "the port is not published although it should be".to_owned();
-        plan.step(Sign::Change, Action::RestartServer { container: name, why: why.clone() }, why);
+        restart(subject.identity, "the port is not published although it should be", plan);
         return;
     }
     match &world.server {

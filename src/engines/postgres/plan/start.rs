@@ -7,6 +7,7 @@ use super::{Plan, Subject};
 use crate::core::plan::Sign;
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::engines::postgres::action::Action;
+use crate::engines::postgres::desired::Identity;
 use crate::engines::postgres::facts::ImageFacts;
 use crate::engines::postgres::parameters;
 use crate::engines::postgres::world::{Slot, World};
@@ -44,13 +45,16 @@ pub(super) fn by_state(
             plan.wait("CrashLoop", format!("the server dies at start: {words}"), Some(5_000));
         }
         ContainerState::Paused => {
-            let why = "container paused by hand".to_owned();
-            plan.step(Sign::Change, Action::RestartServer { container: name, why: why.clone() }, why);
+            restart(subject.identity, "container paused by hand", plan);
         }
-        ContainerState::Running | ContainerState::Removing => {
-            server(subject, world, image, c, plan);
-        }
+        ContainerState::Running | ContainerState::Removing => server(subject, world, image, c, plan),
     }
+}
+
+/// A restart of the server: the step's cause is the reason that users are told.
+pub(super) fn restart(id: &Identity, why: &str, plan: &mut Plan) {
+    let action = Action::RestartServer { container: id.container(), why: why.to_owned() };
+    plan.step(Sign::Change, action, why);
 }
 
 /// What is there goes on serving while a change to it is not possible; only a start is still allowed.
@@ -66,10 +70,6 @@ pub(super) fn keep_serving(subject: &Subject<'_>, world: &World, plan: &mut Plan
         return true;
     }
     false
-}
-
-pub(super) fn is_up(c: &SeenContainer) -> bool {
-    matches!(c.state, ContainerState::Running | ContainerState::Paused | ContainerState::Restarting)
 }
 
 fn stopped_cause(c: &SeenContainer) -> String {
