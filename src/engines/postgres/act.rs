@@ -11,7 +11,7 @@ mod shutdown;
 pub use error::{ActError, docker_reason};
 
 use super::action::Action;
-use super::client::SqlError;
+use super::client::{Session, SqlError};
 use super::desired::Identity;
 use super::facts::ImageFacts;
 use super::parameters;
@@ -22,10 +22,10 @@ use crate::core::desired::RestartPolicy;
 use crate::core::event::Note;
 use crate::core::names::label;
 use crate::core::seen::{EngineInfo, LiveUpdate};
-use crate::docker::{Docker, DockerError};
-use crate::secrets::ExposeSecret;
+use crate::docker::{Docker, DockerError, ExecRequest};
+use crate::secrets::{ExposeSecret, Secret};
 use caps::update_caps;
-use parameter_file::{parameter_file, write_parameters};
+use parameter_file::{parameter_file, restore_parameters, write_parameters};
 use password::{generate_password, password_file, reset_password};
 use shutdown::{fast_shutdown, stop};
 use zeroize::Zeroizing;
@@ -56,6 +56,26 @@ impl Scene<'_> {
     async fn container_id(&self, name: &str) -> Result<String, ActError> {
         let found = self.docker().inspect(name).await?;
         found.map(|c| c.id).ok_or_else(|| ActError::Gone(format!("container {name}")))
+    }
+
+    /// The session that the probe of this pass left; whoever takes it puts it back.
+    fn session(&self) -> Result<Box<dyn Session>, ActError> {
+        let session = self.tools.take_session(&self.identity.object);
+        session.ok_or_else(|| ActError::Sql(SqlError::Refused("the session ended".to_owned())))
+    }
+
+    fn password(&self) -> Result<Secret, ActError> {
+        let password = self.tools.password(&self.identity.object)?;
+        password.ok_or_else(|| ActError::Gone("the password".to_owned()))
+    }
+}
+
+/// A command of the server's own user.
+fn by_postgres(argv: &[&str]) -> ExecRequest {
+    ExecRequest {
+        argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+        user: "postgres".to_owned(),
+        ..ExecRequest::default()
     }
 }
 
@@ -142,13 +162,8 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             write_parameters(scene, container, text, memory).await?
         }
         Action::RestoreParameters { container, text, refused, words } => {
-            let container = scene.container_id(container).await?;
-            fast_shutdown(docker, &container).await?;
-            docker.put_files(&container, &[parameter_file(parameters::PATH, text)]).await?;
-            memory.written_parameters = Some(parameters::sha256(text.as_bytes()));
-            memory.refused_parameters =
-                Some(RefusedParameters { sha256: refused.clone(), message: words.clone() });
-            docker.start(&container).await?;
+            let refused = RefusedParameters { sha256: refused.clone(), message: words.clone() };
+            restore_parameters(scene, container, text, refused, memory).await?;
             return Ok(vec![Note::warning("ParameterRejected", words.clone())]);
         }
         Action::RestartServer { container, .. } => {
@@ -159,9 +174,7 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             memory.restart_requested = None;
         }
         Action::CreateDatabase(name) => {
-            let session = tools
-                .take_session(&id.object)
-                .ok_or_else(|| ActError::Sql(SqlError::Refused("the session ended".to_owned())))?;
+            let session = scene.session()?;
             let made = session.create_database(name).await;
             tools.keep_session(&id.object, session);
             made?;
@@ -180,9 +193,7 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
 async fn upload(scene: &Scene<'_>, container: &str, text: &str, initialise: bool) -> Result<(), ActError> {
     let image = scene.image()?;
     let content = if initialise {
-        let password = scene.tools.password(&scene.identity.object)?;
-        let password = password.ok_or_else(|| ActError::Gone("the password".to_owned()))?;
-        Zeroizing::new(password.expose_secret().as_bytes().to_vec())
+        Zeroizing::new(scene.password()?.expose_secret().as_bytes().to_vec())
     } else {
         Zeroizing::default()
     };

@@ -1,9 +1,9 @@
 //! The parameter file in the container. Must never replace a good file by one that the server's own
 //! binary refuses.
 
-use super::{ActError, Scene};
-use crate::docker::{ExecRequest, FileToPut};
-use crate::engines::postgres::client::SqlError;
+use super::shutdown::fast_shutdown;
+use super::{ActError, Scene, by_postgres};
+use crate::docker::FileToPut;
 use crate::engines::postgres::parameters;
 use crate::engines::postgres::record::{Memory, RefusedParameters};
 use std::time::Duration;
@@ -31,13 +31,8 @@ pub(super) async fn write_parameters(
     let image = scene.image()?;
     let id = scene.container_id(name).await?;
     docker.put_files(&id, &[parameter_file(CANDIDATE, text)]).await?;
-    let argv =
-        ["postgres", "-C", "config_file", "-D", &image.pgdata, "-c", &format!("config_file={CANDIDATE}")];
-    let check = ExecRequest {
-        argv: argv.iter().map(|s| (*s).to_owned()).collect(),
-        user: "postgres".to_owned(),
-        ..ExecRequest::default()
-    };
+    let config = format!("config_file={CANDIDATE}");
+    let check = by_postgres(&["postgres", "-C", "config_file", "-D", &image.pgdata, "-c", &config]);
     let checked = docker.exec(&id, &check, Duration::from_secs(10)).await?;
     if checked.exit_code != 0 {
         let message = server_words(&format!("{}\n{}", checked.stderr, checked.stdout));
@@ -46,16 +41,30 @@ pub(super) async fn write_parameters(
         return Err(ActError::ParametersRefused(message));
     }
     docker.put_files(&id, &[parameter_file(parameters::PATH, text)]).await?;
-    let session = scene
-        .tools
-        .take_session(&scene.identity.object)
-        .ok_or_else(|| ActError::Sql(SqlError::Refused("the session ended".to_owned())))?;
+    let session = scene.session()?;
     let reloaded = session.reload().await;
     scene.tools.keep_session(&scene.identity.object, session);
     reloaded?;
     // Only now: a file that was written and not yet read is written and read again.
     memory.written_parameters = Some(parameters::sha256(text.as_bytes()));
     Ok(())
+}
+
+/// Back to the file that worked. What was refused is not tried again, also when this start fails.
+pub(super) async fn restore_parameters(
+    scene: &Scene<'_>,
+    name: &str,
+    text: &str,
+    refused: RefusedParameters,
+    memory: &mut Memory,
+) -> Result<(), ActError> {
+    let docker = scene.docker();
+    let id = scene.container_id(name).await?;
+    fast_shutdown(docker, &id).await?;
+    docker.put_files(&id, &[parameter_file(parameters::PATH, text)]).await?;
+    memory.written_parameters = Some(parameters::sha256(text.as_bytes()));
+    memory.refused_parameters = Some(refused);
+    Ok(docker.start(&id).await?)
 }
 
 /// The message of a PostgreSQL log excerpt, without timestamps and levels: the first line that says

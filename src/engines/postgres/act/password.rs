@@ -1,7 +1,7 @@
 //! The managed password: made and sealed, laid into the container for initdb, emptied, set again. Must
 //! never be in an argument, in the environment or, as it is, in SQL.
 
-use super::{ActError, Scene};
+use super::{ActError, Scene, by_postgres};
 use crate::docker::{ExecRequest, FileToPut};
 use crate::engines::postgres::client::set_password_sql;
 use crate::engines::postgres::desired::PASSWORD_FILE;
@@ -18,9 +18,13 @@ pub(super) async fn generate_password(scene: &Scene<'_>, memory: &mut Memory) ->
     let sealed = scene.tools.sealer.seal(&key, &secrets::password())?;
     let body = serde_json::to_value(&sealed).map_err(|e| ActError::Json(e.to_string()))?;
     scene.tools.store.commit(vec![Change::put(key, body)]).await?;
+    rotated(scene, memory);
+    Ok(())
+}
+
+fn rotated(scene: &Scene<'_>, memory: &mut Memory) {
     memory.password_generation += 1;
     memory.password_rotated_at.clone_from(&scene.now);
-    Ok(())
 }
 
 /// Read by an entrypoint that runs as root without DAC_OVERRIDE (as owner) and by the postgres user
@@ -35,15 +39,10 @@ pub(super) async fn reset_password(
     username: &str,
     memory: &mut Memory,
 ) -> Result<(), ActError> {
-    let object = &scene.identity.object;
-    let password = scene.tools.password(object)?.ok_or_else(|| ActError::Gone("the password".to_owned()))?;
+    let password = scene.password()?;
     let argv = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", username, "-d", "template1", "-f", "-"];
-    let request = ExecRequest {
-        argv: argv.iter().map(|s| (*s).to_owned()).collect(),
-        user: "postgres".to_owned(),
-        stdin: Some(Zeroizing::new(set_password_sql(username, &password).into_bytes())),
-        ..ExecRequest::default()
-    };
+    let sql = Zeroizing::new(set_password_sql(username, &password).into_bytes());
+    let request = ExecRequest { stdin: Some(sql), ..by_postgres(&argv) };
     let id = scene.container_id(name).await?;
     let result = scene.docker().exec(&id, &request, Duration::from_secs(15)).await?;
     if result.exit_code != 0 {
@@ -51,7 +50,6 @@ pub(super) async fn reset_password(
     }
     // It is a role of this server: the data is that user's.
     memory.init_username.get_or_insert_with(|| username.to_owned());
-    memory.password_generation += 1;
-    memory.password_rotated_at.clone_from(&scene.now);
+    rotated(scene, memory);
     Ok(())
 }

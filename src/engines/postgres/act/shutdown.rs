@@ -1,11 +1,11 @@
 //! Stops a server so that it needs no recovery at its next start, and says when it did not. Must never
 //! leave it to the engine's own kill while the server can still be asked.
 
-use super::{ActError, Scene};
+use super::{ActError, Scene, by_postgres};
 use crate::core::desired::RestartPolicy;
 use crate::core::event::Note;
 use crate::core::seen::{ContainerState, LiveUpdate};
-use crate::docker::{Docker, DockerError, ExecRequest};
+use crate::docker::{Docker, DockerError};
 use crate::engines::postgres::desired::STOP_TIMEOUT;
 use std::time::Duration;
 
@@ -15,12 +15,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// The stop signal is lost when it meets an entrypoint that is still preparing the start: a shell drops
 /// it while a child runs. The server would go on until the engine kills it, so it is asked again.
 pub(super) async fn fast_shutdown(docker: &dyn Docker, id: &str) -> Result<(), DockerError> {
-    let ask = "kill -INT \"$(head -n 1 \"$PGDATA/postmaster.pid\")\"";
-    let request = ExecRequest {
-        argv: ["sh", "-c", ask].map(str::to_owned).to_vec(),
-        user: "postgres".to_owned(),
-        ..ExecRequest::default()
-    };
+    let ask = by_postgres(&["sh", "-c", "kill -INT \"$(head -n 1 \"$PGDATA/postmaster.pid\")\""]);
     let mut stopping = docker.stop(id, Duration::from_secs(u64::from(STOP_TIMEOUT)));
     loop {
         tokio::select! {
@@ -28,7 +23,7 @@ pub(super) async fn fast_shutdown(docker: &dyn Docker, id: &str) -> Result<(), D
             () = tokio::time::sleep(ASK_AGAIN) => {}
         }
         // A shutdown in hand is not disturbed by a second request; a server that is gone needs none.
-        if let Err(error) = docker.exec(id, &request, ASK_AGAIN).await {
+        if let Err(error) = docker.exec(id, &ask, ASK_AGAIN).await {
             tracing::debug!(container = id, %error, "the server could not be asked to shut down again");
         }
     }
