@@ -217,7 +217,7 @@ fn proven(subject: &Subject<'_>, world: &World) -> Option<Finding> {
     }
     let message = format!(
         "logged in as {} over the network to PostgreSQL {}; data_directory {} lies in volume {volume}",
-        subject.memory.init_username.as_ref().unwrap_or(&subject.spec.username),
+        subject.memory.owner(&subject.spec.username),
         facts.version,
         facts.data_directory
     );

@@ -2,7 +2,6 @@
 //! spec must not touch. Blocks only; what is in the way is never removed here.
 
 use super::{Plan, Subject};
-use crate::core::names::label;
 use crate::engines::postgres::desired::Identity;
 use crate::engines::postgres::facts::ImageFacts;
 use crate::engines::postgres::world::{DataSeen, Slot, World};
@@ -76,8 +75,5 @@ pub(super) fn data_blocks(subject: &Subject<'_>, world: &World, image: &ImageFac
 
 /// The labels by which a volume is ours, as options of the docker command.
 fn label_options(id: &Identity) -> String {
-    let labels = id.labels();
-    let ours = [label::INSTALLATION, label::STORE, label::KIND, label::NAME];
-    let option = |key: &&str| labels.get(*key).map(|value| format!("--label {key}={value}"));
-    ours.iter().filter_map(option).collect::<Vec<_>>().join(" ")
+    id.proof().map(|(key, value)| format!("--label {key}={value}")).join(" ")
 }

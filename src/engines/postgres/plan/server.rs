@@ -33,10 +33,10 @@ pub(super) fn server(
         Server::Failed(words) => plan.wait("LoginFailed", words, Some(5_000)),
         Server::LoginRefused(words) => {
             // Whom the login was tried as: a recovered record may not know who the data belongs to.
-            let owner = subject.memory.init_username.as_ref().unwrap_or(&subject.spec.username);
+            let owner = subject.memory.owner(&subject.spec.username);
             plan.step(
                 Sign::Change,
-                Action::ResetPassword { container: name, username: owner.clone() },
+                Action::ResetPassword { container: name, username: owner.to_owned() },
                 format!("the managed credentials were refused: {words}"),
             );
         }

@@ -1,7 +1,6 @@
 //! What is there under our names: container, volume, network, and whether it is ours. Must never take
 //! for ours what does not carry all of our labels.
 
-use crate::core::names::label;
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::docker::DockerError;
 use crate::engines::postgres::desired::Identity;
@@ -12,22 +11,14 @@ use std::collections::BTreeMap;
 pub(super) async fn container(tools: &Tools, id: &Identity) -> Result<Slot<SeenContainer>, DockerError> {
     Ok(match tools.docker.inspect(&id.container()).await? {
         None => Slot::Missing,
-        Some(c) => match foreign(&c.labels, id) {
-            None => Slot::Ours(c),
-            Some(why) => Slot::Foreign(why),
-        },
+        Some(c) => foreign(&c.labels, id).map_or_else(|| Slot::Ours(c), Slot::Foreign),
     })
 }
 
 /// Ours by its labels, under another name: (id, name).
 pub(super) async fn misnamed(tools: &Tools, id: &Identity) -> Result<Vec<(String, String)>, DockerError> {
-    let labels = [
-        (label::INSTALLATION, id.installation.as_str()),
-        (label::KIND, id.object.kind.as_str()),
-        (label::NAME, id.object.name.as_str()),
-    ];
-    let found = tools.docker.list(&labels).await?;
-    Ok(found.into_iter().filter(|c| foreign(&c.labels, id).is_none()).map(|c| (c.id, c.name)).collect())
+    let found = tools.docker.list(&id.proof()).await?;
+    Ok(found.into_iter().map(|c| (c.id, c.name)).collect())
 }
 
 /// A mounted volume cannot go away: it is looked up only when no container of ours holds it.
@@ -42,10 +33,7 @@ pub(super) async fn volume(
     }
     Ok(match tools.docker.volume(&name).await? {
         None => Slot::Missing,
-        Some(volume) => match foreign(&volume.labels, id) {
-            None => Slot::Ours(()),
-            Some(why) => Slot::Foreign(why),
-        },
+        Some(volume) => foreign(&volume.labels, id).map_or(Slot::Ours(()), Slot::Foreign),
     })
 }
 
@@ -64,10 +52,8 @@ pub(super) async fn network(
         return Ok(Slot::Ours(known));
     }
     let found = tools.docker.networks(&name).await?;
-    let ours = found.iter().find(|n| {
-        n.labels.get(label::INSTALLATION).map(String::as_str) == Some(id.installation.as_str())
-            && n.labels.get(label::STORE).map(String::as_str) == Some(id.store.as_str())
-    });
+    let labels = id.installation_labels();
+    let ours = found.iter().find(|n| labels.iter().all(|(key, value)| n.labels.get(key) == Some(value)));
     tools.remember_network(ours.map(|n| n.id.clone()));
     Ok(match (ours, found.first()) {
         (Some(network), _) => Slot::Ours(network.id.clone()),
@@ -76,17 +62,12 @@ pub(super) async fn network(
     })
 }
 
-/// Whether labels say that an object is this one's.
+/// Why these labels are not this object's; `None` when they are.
 fn foreign(labels: &BTreeMap<String, String>, id: &Identity) -> Option<String> {
-    let wanted = [
-        (label::INSTALLATION, id.installation.as_str()),
-        (label::STORE, id.store.as_str()),
-        (label::KIND, id.object.kind.as_str()),
-        (label::NAME, id.object.name.as_str()),
-    ];
-    let wrong = wanted.iter().find(|(key, value)| labels.get(*key).map(String::as_str) != Some(*value))?;
-    Some(match labels.get(wrong.0) {
-        None => format!("it has no label {}", wrong.0),
-        Some(other) => format!("its label {} is {other:?}, ours is {:?}", wrong.0, wrong.1),
+    let differs = |(key, value): &(&str, &str)| labels.get(*key).map(String::as_str) != Some(*value);
+    let (key, value) = id.proof().into_iter().find(differs)?;
+    Some(match labels.get(key) {
+        None => format!("it has no label {key}"),
+        Some(other) => format!("its label {key} is {other:?}, ours is {value:?}"),
     })
 }

@@ -28,7 +28,7 @@ fn target(subject: &Subject<'_>, c: &SeenContainer, reach: Reach) -> Option<Targ
     Some(Target {
         host,
         port,
-        username: subject.memory.init_username.clone().unwrap_or_else(|| subject.spec.username.clone()),
+        username: subject.memory.owner(&subject.spec.username).to_owned(),
         database: subject.spec.database.clone(),
         epoch: format!("{} {} {}", c.id, c.started_at, subject.memory.password_generation),
     })
