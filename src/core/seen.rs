@@ -24,8 +24,9 @@ pub struct EngineInfo {
     pub id: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ContainerState {
+    #[default]
     Created,
     Running,
     Paused,
@@ -107,7 +108,7 @@ pub struct SeenMount {
 }
 
 /// One inspected container.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SeenContainer {
     pub id: String,
     pub name: String,
