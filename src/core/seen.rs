@@ -24,8 +24,9 @@ pub struct EngineInfo {
     pub id: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ContainerState {
+    #[default]
     Created,
     Running,
     Paused,
@@ -37,6 +38,16 @@ pub enum ContainerState {
 }
 
 impl ContainerState {
+    const ALL: [Self; 7] = [
+        Self::Created,
+        Self::Running,
+        Self::Paused,
+        Self::Restarting,
+        Self::Removing,
+        Self::Exited,
+        Self::Dead,
+    ];
+
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -53,16 +64,13 @@ impl ContainerState {
     /// `None` for a word no engine we know uses.
     #[must_use]
     pub fn parse(s: &str) -> Option<Self> {
-        Some(match s {
-            "created" => ContainerState::Created,
-            "running" => ContainerState::Running,
-            "paused" => ContainerState::Paused,
-            "restarting" => ContainerState::Restarting,
-            "removing" => ContainerState::Removing,
-            "exited" => ContainerState::Exited,
-            "dead" => ContainerState::Dead,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|state| state.as_str() == s)
+    }
+
+    /// Whether it has a main process, or will have one again by the engine's own doing.
+    #[must_use]
+    pub fn is_up(self) -> bool {
+        matches!(self, ContainerState::Running | ContainerState::Paused | ContainerState::Restarting)
     }
 }
 
@@ -100,7 +108,7 @@ pub struct SeenMount {
 }
 
 /// One inspected container.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SeenContainer {
     pub id: String,
     pub name: String,
@@ -122,7 +130,7 @@ pub struct SeenContainer {
     pub restart_count: u64,
     /// What inspect says; `None` is no limit. `swap` is extra above memory.
     pub caps: Caps,
-    /// The memory limit that the kernel enforces, where the engine's stats tell it.
+    /// `always`, `no`, or another of the engine's words.
     pub restart_policy: String,
     pub networks: BTreeMap<String, SeenEndpoint>,
     pub mounts: Vec<SeenMount>,

@@ -4,47 +4,38 @@
 //! made by the first call, so that Seawall starts while the engine is down. What bollard itself logs
 //! at `debug` holds whole request bodies: its log target must stay above that level.
 
+mod call;
+mod exec;
+mod files;
+
 use crate::core::desired::DesiredContainer;
 use crate::core::quantity::NanoCpus;
 use crate::core::seen::{
     ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, SeenContainer, SeenImage, SeenNetwork, SeenVolume,
     Usage,
 };
-use crate::docker::archive::{self, Entry};
 use crate::docker::from_api::{self, Host};
 use crate::docker::lines::Lines;
-use crate::docker::map::{self, Call};
-use crate::docker::streams::{Follow, collect, feed, log_options, split, text, until_error};
+use crate::docker::map;
+use crate::docker::streams::{Follow, log_options, split, until_error};
 use crate::docker::{Docker, DockerError, ExecRequest, ExecResult, FileToPut, Result, to_api};
 use async_trait::async_trait;
 use bollard::errors::Error as ApiError;
-use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use bollard::models;
 use bollard::query_parameters as query;
+use call::{LONG, SHORT, call, gone, optional, within};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use std::collections::{BTreeMap, HashMap};
-use std::future::Future;
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
-use tokio::time::timeout;
+use std::time::Duration;
 
-/// Reads and small writes.
-const SHORT: Duration = Duration::from_secs(10);
-/// Create, start, update, copy: the engine works on disk, network and cgroups.
-const LONG: Duration = Duration::from_secs(60);
 /// A pull may take hours, but never says nothing for this long.
 const PULL_IDLE: Duration = Duration::from_secs(60);
 /// Past a stop's own timeout: the engine kills and then tidies up.
 const AFTER_STOP: Duration = Duration::from_secs(15);
-/// Past an exec's own timeout: its `timeout` command kills first.
-const AFTER_EXEC: Duration = Duration::from_secs(5);
 /// bollard's own limit must never be the one that fires.
 const NO_OWN_LIMIT: u64 = 7 * 24 * 3600;
-/// As in the kernel's spirit, only smaller.
-const MAX_LINKS: usize = 8;
-/// Room for tar headers before a file's content.
-const TAR_HEADERS: usize = 16 * 1024;
 
 /// Docker Engine over a unix socket or plain TCP.
 pub struct BollardDocker {
@@ -98,85 +89,10 @@ impl BollardDocker {
             None => self.info().await.map(|i| host_of(&i)),
         }
     }
-
-    /// A file or link by its path, not followed; `None` when there is none.
-    async fn entry(&self, id: &str, path: &str, max: usize) -> Result<Option<Entry>> {
-        let call = call("read a file of a container", "container", id);
-        let options = query::DownloadFromContainerOptionsBuilder::default().path(path).build();
-        let mut parts = self.client()?.download_from_container(id, Some(options));
-        let mut tar = Vec::new();
-        while let Some(part) =
-            within(LONG, call, async { parts.next().await.transpose() }).await.or_else(absent)?
-        {
-            tar.extend_from_slice(&part);
-            if tar.len() >= max.saturating_add(TAR_HEADERS) {
-                break;
-            }
-        }
-        if tar.is_empty() {
-            return Ok(None);
-        }
-        let entry = archive::first(&tar, max);
-        entry.map(Some).map_err(|e| unreadable(call, &e))
-    }
-
-    async fn exec_code(&self, exec: &str, call: Call<'_>) -> Result<i64> {
-        // The output can end a moment before the engine has noted the code.
-        for _ in 0..50 {
-            let seen = within(SHORT, call, self.client()?.inspect_exec(exec)).await?;
-            if let Some(code) = seen.exit_code.filter(|_| seen.running != Some(true)) {
-                return Ok(code);
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        Err(DockerError::Refused { doing: call.doing, status: 200, detail: "no exit code".to_owned() })
-    }
-}
-
-fn call<'a>(doing: &'static str, kind: &'static str, name: &'a str) -> Call<'a> {
-    Call { doing, kind, name }
 }
 
 fn host_of(info: &EngineInfo) -> Host {
     Host { cpus: info.cpus, memory: info.memory, swap_limit: info.swap_limit }
-}
-
-/// A call with its limit.
-async fn within<T>(
-    limit: Duration,
-    call: Call<'_>,
-    work: impl Future<Output = Result<T, ApiError>>,
-) -> Result<T> {
-    match timeout(limit, work).await {
-        Ok(done) => done.map_err(|e| map::error(call, e)),
-        Err(_) => Err(DockerError::Timeout { doing: call.doing, after: limit }),
-    }
-}
-
-/// A missing path inside a container that is there.
-fn absent<T>(error: DockerError) -> Result<Option<T>> {
-    match error {
-        DockerError::Refused { status: 404, .. } => Ok(None),
-        other => Err(other),
-    }
-}
-
-/// `None` for what is not there.
-fn optional<T>(result: Result<T>) -> Result<Option<T>> {
-    match result {
-        Ok(found) => Ok(Some(found)),
-        Err(DockerError::NotFound { .. } | DockerError::ImageMissing { .. }) => Ok(None),
-        Err(other) => Err(other),
-    }
-}
-
-/// Success for what is gone already.
-fn gone(result: Result<()>) -> Result<()> {
-    optional(result).map(|_| ())
-}
-
-fn unreadable(call: Call<'_>, error: &std::io::Error) -> DockerError {
-    DockerError::Refused { doing: call.doing, status: 200, detail: error.to_string() }
 }
 
 fn label_filter(labels: &[(&str, &str)]) -> HashMap<String, Vec<String>> {
@@ -266,70 +182,15 @@ impl Docker for BollardDocker {
     }
 
     async fn put_files(&self, id: &str, files: &[FileToPut]) -> Result<()> {
-        let call = call("write files into a container", "container", id);
-        let tar = archive::pack(files).map_err(|e| unreadable(call, &e))?;
-        let body = bollard::body_full(bytes::Bytes::from_owner(tar));
-        let options = query::UploadToContainerOptionsBuilder::default().path("/").build();
-        within(LONG, call, self.client()?.upload_to_container(id, Some(options), body)).await
+        self.write_files(id, files).await
     }
 
     async fn get_file(&self, id: &str, path: &str, max: usize) -> Result<Option<Vec<u8>>> {
-        let mut path = path.to_owned();
-        for _ in 0..=MAX_LINKS {
-            match self.entry(id, &path, max).await? {
-                None => return Ok(None),
-                Some(Entry::File(content)) => return Ok(Some(content)),
-                Some(Entry::Link(to)) => path = archive::resolve(&path, &to),
-                Some(Entry::Other) => break,
-            }
-        }
-        Err(DockerError::Refused {
-            doing: "read a file of a container",
-            status: 200,
-            detail: format!("{path} leads to no regular file"),
-        })
+        self.read_file(id, path, max).await
     }
 
     async fn exec(&self, id: &str, request: &ExecRequest, limit: Duration) -> Result<ExecResult> {
-        let call = call("run a command in a container", "container", id);
-        let client = self.client()?;
-        // A command goes on when its client goes away: it gets its own end.
-        let seconds = limit.as_secs() + u64::from(limit.subsec_nanos() > 0);
-        let mut argv: Vec<String> = ["timeout", "-k", "2"].map(str::to_owned).to_vec();
-        argv.push(seconds.max(1).to_string());
-        argv.extend(request.argv.iter().cloned());
-        let options = CreateExecOptions {
-            attach_stdin: Some(request.stdin.is_some()),
-            attach_stdout: Some(true),
-            attach_stderr: Some(true),
-            env: Some(request.env.iter().map(|(k, v)| format!("{k}={v}")).collect()),
-            cmd: Some(argv),
-            user: (!request.user.is_empty()).then(|| request.user.clone()),
-            ..Default::default()
-        };
-        let exec = within(SHORT, call, client.create_exec(id, options)).await?.id;
-        let begun = Instant::now();
-        let whole = limit.saturating_add(AFTER_EXEC);
-        let started = within(whole, call, client.start_exec(&exec, None::<StartExecOptions>)).await?;
-        let StartExecResults::Attached { output, input } = started else {
-            return Err(DockerError::Refused {
-                doing: call.doing,
-                status: 200,
-                detail: "detached".to_owned(),
-            });
-        };
-        let late = || DockerError::Timeout { doing: call.doing, after: limit };
-        let both = async { tokio::join!(feed(input, request.stdin.as_ref()), collect(output)).1 };
-        let (stdout, stderr) = timeout(whole.saturating_sub(begun.elapsed()), both)
-            .await
-            .map_err(|_| late())?
-            .map_err(|e| map::error(call, e))?;
-        let exit_code = self.exec_code(&exec, call).await?;
-        // 124 (GNU), 143 (busybox), 137 (it ignored TERM): ended by `timeout`, unless it was quicker.
-        if begun.elapsed() >= limit && [124, 137, 143].contains(&exit_code) {
-            return Err(late());
-        }
-        Ok(ExecResult { exit_code, stdout: text(&stdout), stderr: text(&stderr) })
+        self.run(id, request, limit).await
     }
 
     async fn logs(&self, id: &str, lines: usize) -> Result<Vec<String>> {

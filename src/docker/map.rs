@@ -118,98 +118,52 @@ fn image_in(detail: &str) -> String {
 mod tests {
     use super::*;
 
-    fn kind(e: &DockerError) -> &'static str {
-        match e {
-            DockerError::Unavailable { .. } => "Unavailable",
-            DockerError::Timeout { .. } => "Timeout",
-            DockerError::NotFound { .. } => "NotFound",
-            DockerError::ImageMissing { .. } => "ImageMissing",
-            DockerError::NameTaken { .. } => "NameTaken",
-            DockerError::PortTaken { .. } => "PortTaken",
-            DockerError::MemoryInUse { .. } => "MemoryInUse",
-            DockerError::WrongState { .. } => "WrongState",
-            DockerError::Refused { .. } => "Refused",
-        }
-    }
+    /// Texts as three engine versions gave them: what they mean, what was asked about, status, words.
+    const ANSWERS: &str = r#"
+NameTaken container 409 Conflict. The container name "/x" is already in use by container "9". You have to remove (or rename)
+NameTaken container 409 Error when allocating new name: Conflict. The container name
+NameTaken network 409 network with name x already exists
+ImageMissing container 404 No such image: n:1
+ImageMissing image 404 no such image: x: No such image: x:latest
+NotFound container 404 No such container: x
+NotFound network 404 network abc not found
+NotFound network 404 No such network: n
+NotFound volume 404 get v: no such volume
+PortTaken container 500 driver failed programming external connectivity on endpoint X (1): Bind for 0.0.0.0:5 failed: port is already allocated
+PortTaken container 500 Error starting userland proxy: listen tcp4 0.0.0.0:5: bind: address already in use
+PortTaken container 500 failed to set up container networking: failed to bind host port for 0.0.0.0:5:1.2.3.4:5432/tcp: address already in use
+MemoryInUse container 500 Cannot update container 1: runc did not terminate successfully: unable to set memory limit to 6291456 (current usage: 9, peak usage: 9)
+WrongState network 403 error while removing network: network x id 1 has active endpoints
+WrongState network 403 endpoint with name x already exists in network y
+WrongState volume 409 remove v: volume is in use - [9]
+WrongState container 409 Container 1 is not running
+WrongState container 409 container 1 is Not Running
+WrongState container 409 Container 1 is restarting, wait until the container is running
+WrongState container 409 removal of container x is already in progress
+Unavailable container 503
+Refused container 404 network abc not found
+Refused container 404 failed to set up container networking: network abc not found
+Refused container 404 Could not find the file /x in container 9
+Refused container 404 lstat /x: no such file or directory
+Refused container 403 Address already in use
+Refused container 500 cannot assign requested address
+Refused container 409 Memory limit should be smaller than already set memoryswap limit
+Refused container 400 Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available
+Refused container 500 something else
+Refused container 500
+Refused network 404 could not find an available, non-overlapping IPv4 address pool among the defaults
+Refused network 400 all predefined address pools have been fully subnetted
+"#;
 
-    /// Texts as three engine versions gave them.
     #[test]
     fn answers_of_three_engines() {
-        let c = |kind, name| Call { doing: "t", kind, name };
-        let container = c("container", "x");
-        let network = c("network", "n");
-        let volume = c("volume", "v");
-        for (call, status, text, want) in [
-            (
-                container,
-                409,
-                "Conflict. The container name \"/x\" is already in use by container \"9\". You have to remove (or rename)",
-                "NameTaken",
-            ),
-            (container, 409, "Error when allocating new name: Conflict. The container name", "NameTaken"),
-            (container, 404, "No such image: n:1", "ImageMissing"),
-            (c("image", "x"), 404, "no such image: x: No such image: x:latest", "ImageMissing"),
-            (container, 404, "No such container: x", "NotFound"),
-            (container, 404, "network abc not found", "Refused"),
-            (container, 404, "failed to set up container networking: network abc not found", "Refused"),
-            (container, 404, "Could not find the file /x in container 9", "Refused"),
-            (container, 404, "lstat /x: no such file or directory", "Refused"),
-            (network, 404, "network abc not found", "NotFound"),
-            (network, 404, "No such network: n", "NotFound"),
-            (
-                network,
-                404,
-                "could not find an available, non-overlapping IPv4 address pool among the defaults",
-                "Refused",
-            ),
-            (network, 400, "all predefined address pools have been fully subnetted", "Refused"),
-            (network, 409, "network with name x already exists", "NameTaken"),
-            (network, 403, "error while removing network: network x id 1 has active endpoints", "WrongState"),
-            (network, 403, "endpoint with name x already exists in network y", "WrongState"),
-            (volume, 409, "remove v: volume is in use - [9]", "WrongState"),
-            (volume, 404, "get v: no such volume", "NotFound"),
-            (
-                container,
-                500,
-                "driver failed programming external connectivity on endpoint X (1): Bind for 0.0.0.0:5 failed: port is already allocated",
-                "PortTaken",
-            ),
-            (
-                container,
-                500,
-                "Error starting userland proxy: listen tcp4 0.0.0.0:5: bind: address already in use",
-                "PortTaken",
-            ),
-            (
-                container,
-                500,
-                "failed to set up container networking: failed to bind host port for 0.0.0.0:5:1.2.3.4:5432/tcp: address already in use",
-                "PortTaken",
-            ),
-            (container, 403, "Address already in use", "Refused"),
-            (container, 500, "cannot assign requested address", "Refused"),
-            (
-                container,
-                500,
-                "Cannot update container 1: runc did not terminate successfully: unable to set memory limit to 6291456 (current usage: 9, peak usage: 9)",
-                "MemoryInUse",
-            ),
-            (container, 409, "Container 1 is not running", "WrongState"),
-            (container, 409, "container 1 is Not Running", "WrongState"),
-            (container, 409, "Container 1 is restarting, wait until the container is running", "WrongState"),
-            (container, 409, "removal of container x is already in progress", "WrongState"),
-            (container, 409, "Memory limit should be smaller than already set memoryswap limit", "Refused"),
-            (
-                container,
-                400,
-                "Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available",
-                "Refused",
-            ),
-            (container, 503, "", "Unavailable"),
-            (container, 500, "something else", "Refused"),
-            (container, 500, "", "Refused"),
-        ] {
-            assert_eq!(kind(&refused(call, status, text.to_owned())), want, "{status} {text}");
+        for line in ANSWERS.lines().filter(|l| !l.is_empty()) {
+            let mut words = line.splitn(4, ' ');
+            let (want, kind) = (words.next().unwrap(), words.next().unwrap());
+            let status = words.next().unwrap().parse().unwrap();
+            let text = words.next().unwrap_or_default();
+            let error = refused(Call { doing: "t", kind, name: "x" }, status, text.to_owned());
+            assert!(format!("{error:?}").starts_with(want), "{line}: {error:?}");
         }
     }
 

@@ -159,7 +159,7 @@ fn ready(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook) -
         Wanted::Retained => {
             return no("Retained", "the manifest is gone; the container is being removed".to_owned());
         }
-        Wanted::Stopped if container.is_none_or(|c| !runs(c)) => return stopped(subject, container),
+        Wanted::Stopped if container.is_none_or(|c| !c.state.is_up()) => return stopped(subject, container),
         Wanted::Stopped => return no("Stopping", "the server is being stopped".to_owned()),
         Wanted::Running => {}
     }
@@ -186,10 +186,6 @@ fn ready(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook) -
         .first()
         .map_or_else(|| "nothing seen yet".to_owned(), |s| format!("{}: {}", s.action, s.cause));
     no("Reconciling", step)
-}
-
-fn runs(c: &SeenContainer) -> bool {
-    matches!(c.state, ContainerState::Running | ContainerState::Restarting | ContainerState::Paused)
 }
 
 /// A stop is clean by exit code; anything else is said.
@@ -221,7 +217,7 @@ fn proven(subject: &Subject<'_>, world: &World) -> Option<Finding> {
     }
     let message = format!(
         "logged in as {} over the network to PostgreSQL {}; data_directory {} lies in volume {volume}",
-        subject.memory.init_username.as_ref().unwrap_or(&subject.spec.username),
+        subject.memory.owner(&subject.spec.username),
         facts.version,
         facts.data_directory
     );

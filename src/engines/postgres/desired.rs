@@ -52,12 +52,22 @@ impl Identity {
         ])
     }
 
+    /// The labels by which a container or a volume is this object's: with another value, or without
+    /// one of them, it is somebody else's.
+    #[must_use]
+    pub fn proof(&self) -> [(&'static str, &str); 4] {
+        [
+            (label::INSTALLATION, self.installation.as_str()),
+            (label::STORE, &self.store),
+            (label::KIND, self.object.kind.as_str()),
+            (label::NAME, self.object.name.as_str()),
+        ]
+    }
+
     /// Labels of the object's own container and volume.
     #[must_use]
     pub fn labels(&self) -> BTreeMap<String, String> {
-        let mut labels = self.installation_labels();
-        labels.insert(label::KIND.to_owned(), self.object.kind.as_str().to_owned());
-        labels.insert(label::NAME.to_owned(), self.object.name.to_string());
+        let mut labels = BTreeMap::from(self.proof().map(|(key, value)| (key.to_owned(), value.to_owned())));
         labels.insert(label::UID.to_owned(), self.uid.clone());
         labels.insert(label::GENERATION.to_owned(), self.generation.to_string());
         labels
@@ -148,13 +158,12 @@ pub fn container(
     memory: &Memory,
     port: Option<u16>,
 ) -> DesiredContainer {
-    let username = memory.init_username.as_ref().unwrap_or(&spec.username);
     let database = memory.init_database.as_ref().unwrap_or(&spec.database);
     DesiredContainer {
         name: identity.container(),
         image: image.id.clone(),
         env: BTreeMap::from([
-            ("POSTGRES_USER".to_owned(), username.clone()),
+            ("POSTGRES_USER".to_owned(), memory.owner(&spec.username).to_owned()),
             ("POSTGRES_DB".to_owned(), database.clone()),
             ("POSTGRES_PASSWORD_FILE".to_owned(), PASSWORD_FILE.to_owned()),
             ("PGDATA".to_owned(), image.pgdata.clone()),

@@ -66,6 +66,12 @@ impl Memory {
         merged
     }
 
+    /// The user that the data belongs to: fixed by initdb, the manifest's until then.
+    #[must_use]
+    pub fn owner<'a>(&'a self, username: &'a str) -> &'a str {
+        self.init_username.as_deref().unwrap_or(username)
+    }
+
     /// Whether nobody knows what lies on the volume.
     #[must_use]
     pub fn must_look_at_volume(&self) -> bool {

@@ -164,7 +164,7 @@ pub fn status(subject: &Subject<'_>, world: &World, conditions: Vec<Condition>) 
             in_sync: container.is_some_and(|c| caps_in_sync(&subject.spec.caps, &c.caps, &world.engine)),
         }),
         credentials: (memory.password_generation > 0).then(|| CredentialsStatus {
-            username: memory.init_username.clone().unwrap_or_else(|| subject.spec.username.clone()),
+            username: memory.owner(&subject.spec.username).to_owned(),
             generation: memory.password_generation,
             rotated_at: memory.password_rotated_at.clone(),
         }),

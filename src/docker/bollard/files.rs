@@ -1,0 +1,68 @@
+//! Files of a container, as the archives that the engine takes and gives. Must never follow a link out
+//! of the container: links are resolved here, inside its own tree.
+
+use super::BollardDocker;
+use super::call::{LONG, call, unusable, within};
+use crate::docker::archive::{self, Entry};
+use crate::docker::map::Call;
+use crate::docker::{DockerError, FileToPut, Result};
+use bollard::query_parameters as query;
+use futures_util::StreamExt;
+
+/// As in the kernel's spirit, only smaller.
+const MAX_LINKS: usize = 8;
+/// Room for tar headers before a file's content.
+const TAR_HEADERS: usize = 16 * 1024;
+
+impl BollardDocker {
+    pub(super) async fn write_files(&self, id: &str, files: &[FileToPut]) -> Result<()> {
+        let call = call("write files into a container", "container", id);
+        let tar = archive::pack(files).map_err(|e| unusable(call, e))?;
+        let body = bollard::body_full(bytes::Bytes::from_owner(tar));
+        let options = query::UploadToContainerOptionsBuilder::default().path("/").build();
+        within(LONG, call, self.client()?.upload_to_container(id, Some(options), body)).await
+    }
+
+    /// The content of a regular file, links followed.
+    pub(super) async fn read_file(&self, id: &str, path: &str, max: usize) -> Result<Option<Vec<u8>>> {
+        let call = call("read a file of a container", "container", id);
+        let mut path = path.to_owned();
+        for _ in 0..=MAX_LINKS {
+            match self.entry(call, &path, max).await? {
+                None => return Ok(None),
+                Some(Entry::File(content)) => return Ok(Some(content)),
+                Some(Entry::Link(to)) => path = archive::resolve(&path, &to),
+                Some(Entry::Other) => break,
+            }
+        }
+        Err(unusable(call, format!("{path} leads to no regular file")))
+    }
+
+    /// A file or link of the container that `call` names, not followed; `None` when there is none.
+    async fn entry(&self, call: Call<'_>, path: &str, max: usize) -> Result<Option<Entry>> {
+        let options = query::DownloadFromContainerOptionsBuilder::default().path(path).build();
+        let mut parts = self.client()?.download_from_container(call.name, Some(options));
+        let mut tar = Vec::new();
+        while let Some(part) =
+            within(LONG, call, async { parts.next().await.transpose() }).await.or_else(absent)?
+        {
+            tar.extend_from_slice(&part);
+            if tar.len() >= max.saturating_add(TAR_HEADERS) {
+                break;
+            }
+        }
+        if tar.is_empty() {
+            return Ok(None);
+        }
+        let entry = archive::first(&tar, max);
+        entry.map(Some).map_err(|e| unusable(call, e))
+    }
+}
+
+/// A missing path inside a container that is there.
+fn absent<T>(error: DockerError) -> Result<Option<T>> {
+    match error {
+        DockerError::Refused { status: 404, .. } => Ok(None),
+        other => Err(other),
+    }
+}

@@ -1,0 +1,207 @@
+//! The calls of the trait. Each counts and may be made to fail; what it does is in `engine.rs`.
+
+use super::{FakeDocker, Signal};
+use crate::core::desired::DesiredContainer;
+use crate::core::seen::{
+    ContainerState, ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, SeenContainer, SeenImage,
+    SeenNetwork, SeenVolume, Usage,
+};
+use crate::docker::{Docker, DockerError, ExecRequest, ExecResult, FileToPut, Result};
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+use tokio::sync::broadcast;
+
+#[async_trait]
+impl Docker for FakeDocker {
+    async fn info(&self) -> Result<EngineInfo> {
+        self.call("info", |c| Ok(c.engine.info.clone())).await
+    }
+
+    async fn list(&self, labels: &[(&str, &str)]) -> Result<Vec<ContainerSummary>> {
+        self.call("list", |c| Ok(c.engine.list(labels))).await
+    }
+
+    async fn inspect(&self, name_or_id: &str) -> Result<Option<SeenContainer>> {
+        self.call("inspect", |c| Ok(c.engine.inspect(name_or_id))).await
+    }
+
+    async fn create(&self, desired: &DesiredContainer) -> Result<String> {
+        self.call("create", |c| c.engine.create(desired)).await
+    }
+
+    async fn start(&self, id: &str) -> Result<()> {
+        let script = self.lock().on_start.clone();
+        let ran = self.call("start", |c| c.engine.start(id)).await?;
+        let seen = if ran { self.lock().engine.inspect(id) } else { None };
+        if let (Some(script), Some(seen)) = (script, seen)
+            && let Some(code) = script(&seen)
+        {
+            self.change(|s| s.end(&seen.id, code));
+        }
+        Ok(())
+    }
+
+    async fn stop(&self, id: &str, _timeout: Duration) -> Result<()> {
+        self.call("stop", |c| c.engine.stop(id)).await
+    }
+
+    async fn remove(&self, id: &str) -> Result<()> {
+        self.call("remove", |c| {
+            c.engine.remove(id);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn update(&self, id: &str, change: &LiveUpdate) -> Result<()> {
+        self.call("update", |c| c.engine.update(id, change)).await
+    }
+
+    async fn rename(&self, id: &str, name: &str) -> Result<()> {
+        self.call("rename", |c| c.engine.rename(id, name)).await
+    }
+
+    async fn usage(&self, id: &str) -> Result<Option<Usage>> {
+        self.call("usage", |c| c.engine.usage(id)).await
+    }
+
+    async fn put_files(&self, id: &str, files: &[FileToPut]) -> Result<()> {
+        self.call("put_files", |c| c.engine.put_files(id, files)).await
+    }
+
+    async fn get_file(&self, id: &str, path: &str, max: usize) -> Result<Option<Vec<u8>>> {
+        self.call("get_file", |c| {
+            let found = c.engine.file(id, path)?;
+            Ok(found.map(|mut content| {
+                content.truncate(max);
+                content
+            }))
+        })
+        .await
+    }
+
+    async fn exec(&self, id: &str, request: &ExecRequest, limit: Duration) -> Result<ExecResult> {
+        let (seen, script) =
+            self.call("exec", |c| Ok((c.engine.exec(id, &request.argv)?, c.exec.clone()))).await?;
+        // Not under the lock: a script may look at the engine.
+        match script {
+            Some(script) => match script(&seen, request) {
+                Err(DockerError::Timeout { doing, .. }) => Err(DockerError::Timeout { doing, after: limit }),
+                other => other,
+            },
+            None => Ok(ExecResult { exit_code: 0, stdout: String::new(), stderr: String::new() }),
+        }
+    }
+
+    async fn logs(&self, id: &str, lines: usize) -> Result<Vec<String>> {
+        self.call("logs", |c| {
+            let all = c.engine.logs(id)?;
+            Ok(all.get(all.len().saturating_sub(lines)..).unwrap_or_default().to_vec())
+        })
+        .await
+    }
+
+    fn follow_logs(&self, id: &str, lines: usize) -> BoxStream<'static, Result<String>> {
+        // Follows what was logged so far; scripted logs do not grow.
+        let found = self.stream_call("follow_logs", |c| c.engine.logs(id).map(<[String]>::to_vec));
+        match found.and_then(|r| r) {
+            Ok(all) => {
+                let skip = all.len().saturating_sub(lines);
+                stream::iter(all.into_iter().skip(skip).map(Ok)).boxed()
+            }
+            Err(e) => stream::once(async { Err(e) }).boxed(),
+        }
+    }
+
+    async fn wait(&self, id: &str, limit: Duration) -> Result<i64> {
+        self.call("wait", |c| c.engine.get(id).map(|_| ())).await?;
+        let ended = async {
+            loop {
+                let changed = self.changed.notified();
+                tokio::pin!(changed);
+                // Registered before the look, so that no change slips between.
+                changed.as_mut().enable();
+                match self.lock().engine.inspect(id) {
+                    None => return Err(DockerError::NotFound { what: format!("container {id}") }),
+                    Some(c) if c.state == ContainerState::Exited => return Ok(c.exit_code.unwrap_or(0)),
+                    Some(_) => {}
+                }
+                changed.await;
+            }
+        };
+        tokio::time::timeout(limit, ended)
+            .await
+            .unwrap_or(Err(DockerError::Timeout { doing: "wait for a container", after: limit }))
+    }
+
+    async fn image(&self, reference: &str) -> Result<Option<SeenImage>> {
+        self.call("image", |c| Ok(c.engine.image(reference).cloned())).await
+    }
+
+    async fn pull(&self, reference: &str) -> Result<()> {
+        self.call("pull", |c| c.engine.pull(reference)).await
+    }
+
+    async fn volume(&self, name: &str) -> Result<Option<SeenVolume>> {
+        self.call("volume", |c| Ok(c.engine.volume(name))).await
+    }
+
+    async fn volumes(&self, labels: &[(&str, &str)]) -> Result<Vec<SeenVolume>> {
+        self.call("volumes", |c| Ok(c.engine.volumes(labels))).await
+    }
+
+    async fn create_volume(&self, name: &str, labels: &BTreeMap<String, String>) -> Result<SeenVolume> {
+        self.call("create_volume", |c| Ok(c.engine.create_volume(name, labels))).await
+    }
+
+    async fn remove_volume(&self, name: &str) -> Result<()> {
+        self.call("remove_volume", |c| c.engine.remove_volume(name)).await
+    }
+
+    async fn networks(&self, name: &str) -> Result<Vec<SeenNetwork>> {
+        self.call("networks", |c| Ok(c.engine.networks(name))).await
+    }
+
+    async fn create_network(&self, name: &str, labels: &BTreeMap<String, String>) -> Result<SeenNetwork> {
+        self.call("create_network", |c| c.engine.create_network(name, labels)).await
+    }
+
+    async fn remove_network(&self, id: &str) -> Result<()> {
+        self.call("remove_network", |c| c.engine.remove_network(id)).await
+    }
+
+    async fn connect(&self, network_id: &str, container: &str, aliases: &[String]) -> Result<()> {
+        self.call("connect", |c| c.engine.connect(network_id, container, aliases)).await
+    }
+
+    async fn disconnect(&self, network_id: &str, container: &str) -> Result<()> {
+        self.call("disconnect", |c| c.engine.disconnect(network_id, container)).await
+    }
+
+    fn events(&self, since_nano: i64) -> BoxStream<'static, Result<EngineEvent>> {
+        // Subscribed under the lock: no event falls between the replay and the stream.
+        let begun = self.stream_call("events", |c| (c.engine.replay(since_nano), self.signals.subscribe()));
+        let (replay, live) = match begun {
+            Ok(begun) => begun,
+            Err(e) => return stream::once(async { Err(e) }).boxed(),
+        };
+        let state: (VecDeque<EngineEvent>, _) = (replay, live);
+        stream::unfold(state, |(mut replay, mut live)| async move {
+            if let Some(event) = replay.pop_front() {
+                return Some((Ok(event), (replay, live)));
+            }
+            loop {
+                match live.recv().await {
+                    Ok(Signal::Event(event)) => return Some((Ok(*event), (replay, live))),
+                    // The reader was too slow: these are lost.
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Ok(Signal::End) | Err(broadcast::error::RecvError::Closed) => return None,
+                }
+            }
+        })
+        .boxed()
+    }
+}

@@ -1,0 +1,206 @@
+//! Containers as things: made, found, changed, renamed. What runs in them is in `running.rs`.
+
+use super::{Container, State, carries, no_container, refused};
+use crate::core::desired::DesiredContainer;
+use crate::core::quantity::{Bytes, NanoCpus};
+use crate::core::resource::Caps;
+use crate::core::seen::{
+    ContainerState, ContainerSummary, LiveUpdate, SeenContainer, SeenEndpoint, SeenMount, Usage, all_cpus,
+};
+use crate::docker::{DockerError, Result};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The smallest memory limit the engine takes.
+const MIN_MEMORY: u64 = 6 << 20;
+
+impl State {
+    /// By id or name.
+    pub fn id_of(&self, id: &str) -> Result<String> {
+        if self.containers.contains_key(id) {
+            return Ok(id.to_owned());
+        }
+        self.names.get(id).cloned().ok_or_else(|| no_container(id))
+    }
+
+    pub fn get(&self, id: &str) -> Result<&Container> {
+        let id = self.id_of(id)?;
+        self.containers.get(&id).ok_or_else(|| no_container(&id))
+    }
+
+    pub fn get_mut(&mut self, id: &str) -> Result<&mut Container> {
+        let id = self.id_of(id)?;
+        self.containers.get_mut(&id).ok_or_else(|| no_container(&id))
+    }
+
+    pub fn list(&self, labels: &[(&str, &str)]) -> Vec<ContainerSummary> {
+        let in_order = self.names.values().filter_map(|id| self.containers.get(id));
+        in_order
+            .filter(|c| carries(&c.seen.labels, labels))
+            .map(|Container { seen, .. }| ContainerSummary {
+                id: seen.id.clone(),
+                name: seen.name.clone(),
+                image_id: seen.image_id.clone(),
+                labels: seen.labels.clone(),
+                state: seen.state,
+                networks: seen.networks.keys().cloned().collect(),
+                host_ports: seen
+                    .published
+                    .iter()
+                    .map(|p| p.host)
+                    .collect::<BTreeSet<_>>()
+                    .into_iter()
+                    .collect(),
+            })
+            .collect()
+    }
+
+    pub fn inspect(&self, id: &str) -> Option<SeenContainer> {
+        self.get(id).ok().map(|c| c.seen.clone())
+    }
+
+    fn check_caps(&self, doing: &'static str, caps: &Caps) -> Result<()> {
+        if caps.memory.is_some_and(|m| m.0 < MIN_MEMORY) {
+            return Err(refused(doing, 400, "Minimum memory limit allowed is 6MB".into()));
+        }
+        let all = all_cpus(&self.info);
+        if caps.cpus.is_some_and(|c| c > all) {
+            let n = self.info.cpus;
+            let detail =
+                format!("range of CPUs is from 0.01 to {n}.00, as there are only {n} CPUs available");
+            return Err(refused(doing, 400, detail));
+        }
+        Ok(())
+    }
+
+    /// As inspect tells caps back: all CPUs are no cap, swap needs memory.
+    fn normal(&self, caps: Caps) -> Caps {
+        Caps {
+            memory: caps.memory,
+            swap: caps.swap.filter(|s| caps.memory.is_some() && s.0 > 0),
+            cpus: caps.cpus.filter(|c| *c < all_cpus(&self.info) && *c > NanoCpus(0)),
+        }
+    }
+
+    pub fn create(&mut self, d: &DesiredContainer) -> Result<String> {
+        let Some((image_id, mut labels, mut env)) =
+            self.image(&d.image).map(|i| (i.id.clone(), i.labels.clone(), i.env.clone()))
+        else {
+            return Err(DockerError::ImageMissing { reference: d.image.clone() });
+        };
+        self.check_caps("create a container", &d.caps)?;
+        if let Some(by) = self.names.get(&d.name) {
+            let detail =
+                format!("The container name \"/{}\" is already in use by container \"{by}\"", d.name);
+            return Err(DockerError::NameTaken { name: d.name.clone(), detail });
+        }
+        let id = self.next_id();
+        for mount in &d.mounts {
+            // As the engine does: a volume that is not there is made, without labels.
+            self.create_volume(&mount.volume, &BTreeMap::new());
+            self.volumes.entry(mount.volume.clone()).or_default().users.insert(id.clone());
+        }
+        let sorted =
+            |list: &[String]| list.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>();
+        let mut mounts: Vec<SeenMount> = d
+            .mounts
+            .iter()
+            .map(|m| SeenMount { kind: "volume".into(), volume: m.volume.clone(), path: m.path.clone() })
+            .collect();
+        mounts.sort_by(|a, b| a.path.cmp(&b.path));
+        let endpoint =
+            SeenEndpoint { network_id: String::new(), ip: String::new(), aliases: sorted(&d.aliases) };
+        let mut port_bindings = d.ports.clone();
+        port_bindings.sort_unstable();
+        // A container has its image's labels too.
+        labels.extend(d.all_labels());
+        env.extend(d.env.clone());
+        let hard = &d.hardening;
+        let seen = SeenContainer {
+            id: id.clone(),
+            name: d.name.clone(),
+            image_id,
+            image_ref: d.image.clone(),
+            labels,
+            env,
+            state: ContainerState::Created,
+            exit_code: None,
+            oom_killed: false,
+            error: String::new(),
+            started_at: String::new(),
+            finished_at: String::new(),
+            restart_count: 0,
+            caps: self.normal(d.caps),
+            restart_policy: d.restart.as_str().into(),
+            networks: BTreeMap::from([(d.network.clone().unwrap_or_else(|| "none".into()), endpoint)]),
+            mounts,
+            port_bindings,
+            published: Vec::new(),
+            shm_size: Some(d.shm_size.unwrap_or(Bytes(64 << 20))),
+            pids_limit: Some(hard.pids_limit).filter(|n| *n > 0),
+            init: hard.init,
+            cap_add: hard.only_capabilities.as_deref().map(sorted).unwrap_or_default(),
+            cap_drop: hard.only_capabilities.iter().map(|_| "ALL".to_owned()).collect(),
+            no_new_privileges: hard.no_new_privileges,
+        };
+        self.insert(seen);
+        self.emit_container(&id, "create", &[]);
+        Ok(id)
+    }
+
+    pub fn insert(&mut self, seen: SeenContainer) {
+        let usage = Usage { memory: Bytes(32 << 20), unreclaimable: Bytes(16 << 20), memory_limit: None };
+        self.names.insert(seen.name.clone(), seen.id.clone());
+        let container = Container { files: BTreeMap::new(), logs: Vec::new(), usage, stopped: false, seen };
+        self.containers.insert(container.seen.id.clone(), container);
+    }
+
+    pub fn update(&mut self, id: &str, change: &LiveUpdate) -> Result<()> {
+        let id = self.id_of(id)?;
+        if let Some(caps) = &change.caps {
+            self.check_caps("update a container", caps)?;
+            let c = self.get(&id)?;
+            let too_low = caps.memory.is_some_and(|m| m < c.usage.unreclaimable);
+            if too_low && self.is_up(&id) {
+                // cgroup v1 refuses; on v2 the engine says yes and the kernel kills.
+                if self.info.cgroup_version == 1 {
+                    let detail = format!("unable to set memory limit (current usage: {})", c.usage.memory.0);
+                    return Err(DockerError::MemoryInUse { detail });
+                }
+                self.emit_container(&id, "oom", &[]);
+                self.end(&id, 137);
+                self.get_mut(&id)?.seen.oom_killed = true;
+            }
+            let caps = self.normal(*caps);
+            self.get_mut(&id)?.seen.caps = caps;
+        }
+        if let Some(policy) = change.restart {
+            policy.as_str().clone_into(&mut self.get_mut(&id)?.seen.restart_policy);
+        }
+        self.emit_container(&id, "update", &[]);
+        Ok(())
+    }
+
+    pub fn rename(&mut self, id: &str, name: &str) -> Result<()> {
+        let id = self.id_of(id)?;
+        if let Some(by) = self.names.get(name) {
+            let detail =
+                format!("Error when allocating new name: Conflict. \"/{name}\" is in use by \"{by}\"");
+            return Err(DockerError::NameTaken { name: name.to_owned(), detail });
+        }
+        let old = std::mem::replace(&mut self.get_mut(&id)?.seen.name, name.to_owned());
+        self.names.remove(&old);
+        self.names.insert(name.to_owned(), id.clone());
+        self.emit_container(&id, "rename", &[("oldName", &format!("/{old}"))]);
+        Ok(())
+    }
+
+    pub fn usage(&self, id: &str) -> Result<Option<Usage>> {
+        let c = self.get(id)?;
+        let usage = Usage { memory_limit: c.seen.caps.memory, ..c.usage };
+        Ok((c.seen.state == ContainerState::Running).then_some(usage))
+    }
+
+    pub fn logs(&self, id: &str) -> Result<&[String]> {
+        Ok(&self.get(id)?.logs)
+    }
+}

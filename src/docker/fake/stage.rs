@@ -1,0 +1,155 @@
+//! What a test sets up before and reads off afterwards. None of these counts as a call or can be made to
+//! fail.
+
+use super::{ExecScript, FakeDocker, StartScript, WRITES};
+use crate::core::seen::{
+    ContainerState, EngineInfo, SeenContainer, SeenImage, SeenNetwork, SeenVolume, Usage,
+};
+use crate::docker::{ExecRequest, ExecResult, FileToPut, Result};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Names are container names (or ids); errors are `NotFound`.
+impl FakeDocker {
+    pub fn set_info(&self, info: EngineInfo) {
+        self.change(|s| s.info = info);
+    }
+
+    // Counts
+
+    /// Method → calls so far, failed ones too.
+    #[must_use]
+    pub fn call_log(&self) -> BTreeMap<&'static str, u64> {
+        self.lock().calls.clone()
+    }
+
+    /// Calls so far of methods that write.
+    #[must_use]
+    pub fn writes(&self) -> u64 {
+        let control = self.lock();
+        WRITES.iter().filter_map(|m| control.calls.get(m)).sum()
+    }
+
+    pub fn reset_calls(&self) {
+        self.lock().calls.clear();
+    }
+
+    // Scripts
+
+    /// Answers every exec; without it each ends with 0 and no output.
+    pub fn on_exec(
+        &self,
+        script: impl Fn(&SeenContainer, &ExecRequest) -> Result<ExecResult> + Send + Sync + 'static,
+    ) {
+        let script: ExecScript = Arc::new(script);
+        self.lock().exec = Some(script);
+    }
+
+    /// Decides for every started container whether it ends at once, and with which code.
+    pub fn on_start(&self, script: impl Fn(&SeenContainer) -> Option<i64> + Send + Sync + 'static) {
+        let script: StartScript = Arc::new(script);
+        self.lock().on_start = Some(script);
+    }
+
+    /// # Errors
+    /// `NotFound`
+    pub fn set_logs(&self, name: &str, lines: Vec<String>) -> Result<()> {
+        self.change(|s| s.get_mut(name).map(|c| c.logs = lines))
+    }
+
+    /// # Errors
+    /// `NotFound`
+    pub fn set_usage(&self, name: &str, usage: Usage) -> Result<()> {
+        self.change(|s| s.get_mut(name).map(|c| c.usage = usage))
+    }
+
+    // Things there already
+
+    pub fn add_image(&self, image: SeenImage) {
+        self.change(|s| s.add_image(image));
+    }
+
+    /// An image that a pull finds.
+    pub fn add_remote_image(&self, image: SeenImage) {
+        self.change(|s| s.add_remote_image(image));
+    }
+
+    pub fn remove_image(&self, reference: &str) {
+        self.change(|s| s.remove_image(reference));
+    }
+
+    /// A file that every container of this image has. The image must be there.
+    pub fn add_image_file(&self, image: &str, path: &str, content: &[u8]) {
+        self.change(|s| s.add_image_file(image, path, content));
+    }
+
+    /// Somebody else's running container; gives its id.
+    pub fn add_foreign_container(&self, name: &str) -> String {
+        self.change(|s| {
+            let id = s.next_id();
+            s.insert(SeenContainer {
+                id: id.clone(),
+                name: name.to_owned(),
+                image_id: "sha256:foreign".to_owned(),
+                image_ref: "foreign".to_owned(),
+                state: ContainerState::Running,
+                restart_policy: "no".to_owned(),
+                ..SeenContainer::default()
+            });
+            id
+        })
+    }
+
+    /// Somebody else's volume, without labels.
+    pub fn add_foreign_volume(&self, name: &str) -> SeenVolume {
+        self.change(|s| s.create_volume(name, &BTreeMap::new()))
+    }
+
+    /// A network, also a second one of a name that is there (as Docker 20.10 allows).
+    pub fn add_network(&self, name: &str, labels: &BTreeMap<String, String>) -> SeenNetwork {
+        self.change(|s| s.add_network(name, labels))
+    }
+
+    /// A process outside Docker listens there.
+    pub fn hold_port(&self, port: u16) {
+        self.change(|s| s.hold_port(port));
+    }
+
+    pub fn free_port(&self, port: u16) {
+        self.change(|s| s.free_port(port));
+    }
+
+    // Reading
+
+    /// The container as inspect shows it.
+    #[must_use]
+    pub fn seen(&self, name: &str) -> Option<SeenContainer> {
+        self.lock().engine.inspect(name)
+    }
+
+    /// Names of all containers, volumes and networks there are.
+    #[must_use]
+    pub fn inventory(&self) -> Vec<String> {
+        self.lock().engine.inventory()
+    }
+
+    /// Ids of all networks of a name.
+    #[must_use]
+    pub fn network_ids(&self, name: &str) -> Vec<String> {
+        self.lock().engine.networks(name).into_iter().map(|n| n.id).collect()
+    }
+
+    /// One environment variable of a local image.
+    #[must_use]
+    pub fn image_env(&self, reference: &str, name: &str) -> Option<String> {
+        self.lock().engine.image(reference)?.env.get(name).cloned()
+    }
+
+    /// A file as it was put, with owner and mode.
+    ///
+    /// # Errors
+    /// `NotFound`
+    pub fn file(&self, name: &str, path: &str) -> Result<Option<FileToPut>> {
+        self.lock().engine.laid(name, path)
+    }
+}

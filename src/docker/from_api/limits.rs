@@ -1,0 +1,130 @@
+//! Limits and use. The API says "no limit" in many numbers, by engine, cgroup version and call; here each
+//! of them becomes `None`. Must never take such a number for a size.
+
+use crate::core::quantity::{Bytes, NanoCpus};
+use crate::core::resource::Caps;
+use crate::core::seen::Usage;
+use crate::docker::to_api::NO_LIMIT;
+use bollard::models;
+
+/// From here on a number of bytes means "no limit": 2^62 and the page-aligned maximum are in use.
+const UNLIMITED_FROM: i64 = 1 << 62;
+
+/// What must be known of the host to read limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::docker) struct Host {
+    pub cpus: u64,
+    pub memory: u64,
+    pub swap_limit: bool,
+}
+
+/// Caps as inspect tells them.
+pub(super) fn caps(host: &models::HostConfig, engine: Host) -> Caps {
+    let memory = host.memory.filter(|m| *m > 0 && *m < UNLIMITED_FROM);
+    let swap = memory.and_then(|memory| match host.memory_swap.unwrap_or(0) {
+        0 => None,
+        // A kernel that cannot cap swap: the engine stores -1 whatever was asked for.
+        s if s < 0 && !engine.swap_limit => None,
+        s if s < 0 => Some(NO_LIMIT - memory),
+        s => Some(s - memory).filter(|extra| *extra > 0),
+    });
+    let quota = host.cpu_quota.filter(|q| *q > 0).map(|quota| {
+        let period = host.cpu_period.filter(|p| *p > 0).unwrap_or(100_000);
+        i64::try_from(i128::from(quota) * 1_000_000_000 / i128::from(period)).unwrap_or(i64::MAX)
+    });
+    let cpus = host.nano_cpus.filter(|n| *n > 0).or(quota).and_then(|n| u64::try_from(n).ok());
+    let size = |n: i64| u64::try_from(n).ok().map(Bytes);
+    Caps {
+        memory: memory.and_then(size),
+        swap: swap.and_then(size),
+        cpus: cpus.filter(|n| *n < engine.cpus.saturating_mul(1_000_000_000)).map(NanoCpus),
+    }
+}
+
+/// `None` when the container does not run: the engine then answers with a zero time.
+pub(in crate::docker) fn usage(s: models::ContainerStatsResponse, engine: Host) -> Option<Usage> {
+    if s.read.as_deref().unwrap_or_default().starts_with("0001-01-01") {
+        return None;
+    }
+    let memory = s.memory_stats?;
+    let used = memory.usage?;
+    let stats = memory.stats.unwrap_or_default();
+    // cgroup v1 counts the whole subtree under `total_`.
+    let stat =
+        |name: &str| stats.get(&format!("total_{name}")).or_else(|| stats.get(name)).copied().unwrap_or(0);
+    let inactive = stat("inactive_file");
+    // The file lists, not `cache` or `file`: these also count shared memory, which is where
+    // PostgreSQL keeps its buffers and which nothing reclaims without swap.
+    let reclaimable = inactive.saturating_add(stat("active_file"));
+    let limit = stats.get("hierarchical_memory_limit").copied().or(memory.limit);
+    Some(Usage {
+        memory: Bytes(used.saturating_sub(inactive)),
+        unreclaimable: Bytes(used.saturating_sub(reclaimable)),
+        memory_limit: limit.filter(|l| *l > 0 && *l < engine.memory).map(Bytes),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOST: Host = Host { cpus: 2, memory: 8 << 30, swap_limit: true };
+
+    #[test]
+    fn sentinels_are_no_limit() {
+        let mi = |n: i64| n << 20;
+        for (memory, swap, nano, want) in [
+            (None, None, None, (None, None, None)),
+            (Some(0), Some(0), Some(0), (None, None, None)),
+            (Some(-1), Some(-1), None, (None, None, None)),
+            (Some(NO_LIMIT), Some(NO_LIMIT), Some(2_000_000_000), (None, None, None)),
+            (Some(1 << 62), Some(NO_LIMIT), Some(9_000_000_000), (None, None, None)),
+            (Some(mi(256)), Some(mi(256)), Some(500_000_000), (Some(256), None, Some(500_000_000))),
+            (Some(mi(256)), Some(mi(384)), None, (Some(256), Some(128), None)),
+            // Created with memory alone: the engine stores twice as much, and that is true.
+            (Some(mi(256)), Some(mi(512)), None, (Some(256), Some(256), None)),
+            (Some(mi(256)), Some(0), None, (Some(256), None, None)),
+        ] {
+            let host =
+                models::HostConfig { memory, memory_swap: swap, nano_cpus: nano, ..Default::default() };
+            let got = caps(&host, HOST);
+            let size = |n: Option<u64>| n.map(|n| Bytes(n << 20));
+            let want = Caps { memory: size(want.0), swap: size(want.1), cpus: want.2.map(NanoCpus) };
+            assert_eq!(got, want, "{memory:?} {swap:?} {nano:?}");
+        }
+    }
+
+    #[test]
+    fn endless_swap_shows_only_where_swap_can_be_capped() {
+        let host = models::HostConfig { memory: Some(1 << 28), memory_swap: Some(-1), ..Default::default() };
+        assert!(caps(&host, HOST).swap.is_some_and(|s| s.0 > 1 << 60));
+        assert_eq!(caps(&host, Host { swap_limit: false, ..HOST }).swap, None);
+    }
+
+    #[test]
+    fn a_quota_set_by_hand_is_a_cap() {
+        let host = models::HostConfig { cpu_quota: Some(50_000), nano_cpus: Some(0), ..Default::default() };
+        assert_eq!(caps(&host, HOST).cpus, Some(NanoCpus(500_000_000)));
+        let lifted = models::HostConfig { cpu_quota: Some(-1), ..Default::default() };
+        assert_eq!(caps(&lifted, HOST).cpus, None);
+    }
+
+    #[test]
+    fn memory_in_use_on_both_cgroup_versions() {
+        let stats = |json: &str| -> models::ContainerStatsResponse { serde_json::from_str(json).unwrap() };
+        let v1 = stats(
+            r#"{"read":"2026-01-01T00:00:00Z","memory_stats":{"usage":1000,"limit":8589934592,"stats":{
+            "cache":700,"total_cache":700,"inactive_file":1,"total_inactive_file":300,"total_active_file":100,
+            "hierarchical_memory_limit":5000}}}"#,
+        );
+        let want = Usage { memory: Bytes(700), unreclaimable: Bytes(600), memory_limit: Some(Bytes(5000)) };
+        assert_eq!(usage(v1, HOST), Some(want));
+        let v2 = stats(
+            r#"{"read":"2026-01-01T00:00:00Z","memory_stats":{"usage":1000,"limit":8589934592,"stats":{
+            "file":700,"shmem":300,"inactive_file":300,"active_file":100}}}"#,
+        );
+        assert_eq!(usage(v2, HOST), Some(Usage { memory_limit: None, ..want }));
+        assert_eq!(usage(stats(r#"{"read":"0001-01-01T00:00:00Z","memory_stats":{}}"#), HOST), None);
+        assert_eq!(usage(stats(r#"{"read":"2026-01-01T00:00:00Z","memory_stats":{}}"#), HOST), None);
+    }
+}

@@ -1,0 +1,77 @@
+//! Why a step did not work, and the one word for it that metrics, events and conditions share. Words of
+//! the engine and of the server only: must never hold a secret.
+
+use crate::docker::DockerError;
+use crate::engines::postgres::client::SqlError;
+use crate::engines::postgres::tools::PasswordError;
+use crate::secrets;
+use crate::store::StoreError;
+
+/// Why a step did not work.
+#[derive(Debug, thiserror::Error)]
+pub enum ActError {
+    #[error(transparent)]
+    Docker(#[from] DockerError),
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Seal(#[from] secrets::SealError),
+    #[error("the statement failed: {0}")]
+    Sql(#[from] SqlError),
+    #[error("port {0} was taken by another object a moment ago")]
+    PortLost(u16),
+    #[error("the engine said yes, but has {0} afterwards")]
+    NotApplied(String),
+    #[error("PostgreSQL refused: {0}")]
+    ParametersRefused(String),
+    #[error("{0} exists and is not ours")]
+    Foreign(String),
+    #[error("psql in the container failed (exit code {code}): {stderr}")]
+    Psql { code: i64, stderr: String },
+    #[error("the record could not be written as JSON: {0}")]
+    Json(String),
+    #[error("nothing to work on: {0}")]
+    Gone(String),
+}
+
+impl ActError {
+    /// One CamelCase word from a closed set: metric label, event reason, condition reason.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            ActError::Docker(e) => docker_reason(e),
+            ActError::Password(_) | ActError::Seal(_) => "CredentialsUnreadable",
+            ActError::Store(_) | ActError::Json(_) => "StoreFailed",
+            ActError::Sql(_) | ActError::Psql { .. } => "StatementFailed",
+            ActError::PortLost(_) => "PortTaken",
+            ActError::NotApplied(_) => "NotApplied",
+            ActError::ParametersRefused(_) => "ParameterRejected",
+            ActError::Foreign(_) => "NameConflict",
+            ActError::Gone(_) => "Changed",
+        }
+    }
+
+    /// The engine could not be asked: nothing is known.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, ActError::Docker(e) if e.is_unavailable())
+    }
+}
+
+/// The condition reason of an engine error.
+#[must_use]
+pub fn docker_reason(error: &DockerError) -> &'static str {
+    match error {
+        DockerError::Unavailable { .. } => "EngineUnavailable",
+        DockerError::Timeout { .. } => "EngineTimeout",
+        DockerError::NotFound { .. } => "NotFound",
+        DockerError::ImageMissing { .. } => "ImageMissing",
+        DockerError::NameTaken { .. } => "NameConflict",
+        DockerError::PortTaken { .. } => "PortTaken",
+        DockerError::MemoryInUse { .. } => "LimitBelowUse",
+        DockerError::WrongState { .. } => "Changed",
+        DockerError::Refused { .. } => "EngineRefused",
+    }
+}

@@ -1,0 +1,111 @@
+//! The parameter file in the container. Must never replace a good file by one that the server's own
+//! binary refuses.
+
+use super::shutdown::fast_shutdown;
+use super::{ActError, Scene, by_postgres};
+use crate::docker::FileToPut;
+use crate::engines::postgres::parameters;
+use crate::engines::postgres::record::{Memory, RefusedParameters};
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+pub(super) fn parameter_file(path: &str, text: &str) -> FileToPut {
+    FileToPut {
+        path: path.to_owned(),
+        mode: 0o644,
+        uid: 0,
+        gid: 0,
+        content: Zeroizing::new(text.as_bytes().to_vec()),
+    }
+}
+
+/// The server's own binary reads the new file first: a file it refuses never replaces a good one.
+pub(super) async fn write_parameters(
+    scene: &Scene<'_>,
+    name: &str,
+    text: &str,
+    memory: &mut Memory,
+) -> Result<(), ActError> {
+    const CANDIDATE: &str = "/etc/seawall/candidate.conf";
+    let docker = scene.docker();
+    let image = scene.image()?;
+    let id = scene.container_id(name).await?;
+    docker.put_files(&id, &[parameter_file(CANDIDATE, text)]).await?;
+    let config = format!("config_file={CANDIDATE}");
+    let check = by_postgres(&["postgres", "-C", "config_file", "-D", &image.pgdata, "-c", &config]);
+    let checked = docker.exec(&id, &check, Duration::from_secs(10)).await?;
+    if checked.exit_code != 0 {
+        let message = server_words(&format!("{}\n{}", checked.stderr, checked.stdout));
+        memory.refused_parameters =
+            Some(RefusedParameters { sha256: parameters::sha256(text.as_bytes()), message: message.clone() });
+        return Err(ActError::ParametersRefused(message));
+    }
+    docker.put_files(&id, &[parameter_file(parameters::PATH, text)]).await?;
+    let session = scene.session()?;
+    let reloaded = session.reload().await;
+    scene.tools.keep_session(&scene.identity.object, session);
+    reloaded?;
+    // Only now: a file that was written and not yet read is written and read again.
+    memory.written_parameters = Some(parameters::sha256(text.as_bytes()));
+    Ok(())
+}
+
+/// Back to the file that worked. What was refused is not tried again, also when this start fails.
+pub(super) async fn restore_parameters(
+    scene: &Scene<'_>,
+    name: &str,
+    text: &str,
+    refused: RefusedParameters,
+    memory: &mut Memory,
+) -> Result<(), ActError> {
+    let docker = scene.docker();
+    let id = scene.container_id(name).await?;
+    fast_shutdown(docker, &id).await?;
+    docker.put_files(&id, &[parameter_file(parameters::PATH, text)]).await?;
+    memory.written_parameters = Some(parameters::sha256(text.as_bytes()));
+    memory.refused_parameters = Some(refused);
+    Ok(docker.start(&id).await?)
+}
+
+/// The message of a PostgreSQL log excerpt, without timestamps and levels: the first line that says
+/// what is wrong.
+fn server_words(log: &str) -> String {
+    let mut hint = None;
+    let mut message = None;
+    for line in log.lines() {
+        for level in ["ERROR:", "FATAL:", "LOG:", "WARNING:"] {
+            if let Some((_, words)) = line.split_once(level)
+                && message.is_none()
+            {
+                message = Some(words.trim().to_owned());
+            }
+        }
+        if let Some((_, words)) = line.split_once("HINT:")
+            && hint.is_none()
+        {
+            hint = Some(words.trim().to_owned());
+        }
+    }
+    match (message, hint) {
+        (Some(message), Some(hint)) => format!("{message} ({hint})"),
+        (Some(message), None) => message,
+        (None, _) => log.trim().chars().take(300).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_own_words() {
+        let log = "2026-01-01 00:00:00.000 UTC [9] LOG:  invalid value for parameter \"work_mem\": \"16ZB\"\n\
+                   2026-01-01 00:00:00.000 UTC [9] HINT:  Valid units for this parameter are \"B\", \"kB\".\n\
+                   2026-01-01 00:00:00.000 UTC [9] FATAL:  configuration file \"x\" contains errors\n";
+        assert_eq!(
+            server_words(log),
+            "invalid value for parameter \"work_mem\": \"16ZB\" (Valid units for this parameter are \"B\", \"kB\".)"
+        );
+        assert_eq!(server_words("strange"), "strange");
+    }
+}

@@ -1,0 +1,53 @@
+//! Stops a server so that it needs no recovery at its next start, and says when it did not. Must never
+//! leave it to the engine's own kill while the server can still be asked.
+
+use super::{ActError, Scene, by_postgres};
+use crate::core::desired::RestartPolicy;
+use crate::core::event::Note;
+use crate::core::seen::{ContainerState, LiveUpdate};
+use crate::docker::{Docker, DockerError};
+use crate::engines::postgres::desired::STOP_TIMEOUT;
+use std::time::Duration;
+
+/// Between two requests for the shutdown.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+
+/// The stop signal is lost when it meets an entrypoint that is still preparing the start: a shell drops
+/// it while a child runs. The server would go on until the engine kills it, so it is asked again.
+pub(super) async fn fast_shutdown(docker: &dyn Docker, id: &str) -> Result<(), DockerError> {
+    let ask = by_postgres(&["sh", "-c", "kill -INT \"$(head -n 1 \"$PGDATA/postmaster.pid\")\""]);
+    let mut stopping = docker.stop(id, Duration::from_secs(u64::from(STOP_TIMEOUT)));
+    loop {
+        tokio::select! {
+            stopped = &mut stopping => return stopped,
+            () = tokio::time::sleep(ASK_AGAIN) => {}
+        }
+        // A shutdown in hand is not disturbed by a second request; a server that is gone needs none.
+        if let Err(error) = docker.exec(id, &ask, ASK_AGAIN).await {
+            tracing::debug!(container = id, %error, "the server could not be asked to shut down again");
+        }
+    }
+}
+
+pub(super) async fn stop(scene: &Scene<'_>, name: &str) -> Result<Vec<Note>, ActError> {
+    let docker = scene.docker();
+    let id = scene.container_id(name).await?;
+    scene.tools.drop_session(&scene.identity.object);
+    // First the policy: a restart of the engine must not bring back what was stopped on purpose.
+    docker.update(&id, &LiveUpdate { caps: None, restart: Some(RestartPolicy::No) }).await?;
+    let was_running = scene.world.container.ours().is_some_and(|c| c.state == ContainerState::Running);
+    fast_shutdown(docker, &id).await?;
+    let after = docker.inspect(&id).await?;
+    let code = after.and_then(|c| c.exit_code);
+    let clean = docker.logs(&id, 5).await?.iter().any(|line| line.contains("database system is shut down"));
+    let unclean = was_running && (code != Some(0) || !clean);
+    Ok(if unclean {
+        let code = code.map_or("unknown".to_owned(), |c| c.to_string());
+        vec![Note::warning(
+            "UncleanShutdown",
+            format!("{name} stopped with exit code {code}; recovery runs at the next start"),
+        )]
+    } else {
+        Vec::new()
+    })
+}

@@ -1,0 +1,149 @@
+//! The container itself: made when it is missing, made anew when only that can put it right, otherwise
+//! left and brought up. Must never plan a re-create where a change in place is enough.
+
+use super::live::live;
+use super::parameter_file::{upload, way_back};
+use super::start::{self, restart};
+use super::{Plan, Subject};
+use crate::core::desired::{DesiredContainer, PortMap};
+use crate::core::names::label;
+use crate::core::plan::Sign;
+use crate::core::seen::{ContainerState, SeenContainer};
+use crate::engines::postgres::action::{Action, short};
+use crate::engines::postgres::desired::{self, Identity};
+use crate::engines::postgres::facts::ImageFacts;
+use crate::engines::postgres::world::World;
+
+/// A container of ours that should run. What stands in the way of the rest is planned alone: the rest is
+/// decided at the next look.
+pub(super) fn existing(
+    subject: &Subject<'_>,
+    world: &World,
+    image: &ImageFacts,
+    desired: DesiredContainer,
+    c: &SeenContainer,
+    plan: &mut Plan,
+) {
+    let (id, memory) = (subject.identity, subject.memory);
+    if c.state == ContainerState::Removing {
+        plan.wait("ContainerRemoving", "the engine is removing the container", Some(500));
+        return;
+    }
+    if let Some(level) = relax(subject, world, c) {
+        let why = format!(
+            "the image does not start hardened: {}",
+            world.log_tail.last().cloned().unwrap_or_default()
+        );
+        plan.step(Sign::Change, Action::RelaxHardening(level), why);
+        return;
+    }
+    if let Some(why) = replace_cause(c, &desired, world) {
+        remove_container(c, id, &why, plan);
+        create(subject, image, desired, &why, Sign::Replace, plan);
+        return;
+    }
+    live(subject, world, &desired, c, plan);
+    if let Some(action) = way_back(subject, image, world, c) {
+        plan.step(Sign::Change, action, "the server does not start with the new parameters");
+        return;
+    }
+    start::by_state(subject, world, image, c, plan);
+    if memory.restart_requested.is_some()
+        && c.state == ContainerState::Running
+        && !plan.steps.iter().any(|s| matches!(s.action, Action::RestartServer { .. }))
+    {
+        restart(id, "asked for by `seawall restart`", plan);
+    }
+}
+
+/// Made, and started in the same pass unless the volume holds something that nobody has looked at.
+pub(super) fn create(
+    subject: &Subject<'_>,
+    image: &ImageFacts,
+    desired: DesiredContainer,
+    why: &str,
+    sign: Sign,
+    plan: &mut Plan,
+) {
+    let name = desired.name.clone();
+    plan.step(sign, Action::CreateContainer(Box::new(desired)), why);
+    let volume_is_new = plan.steps.iter().any(|s| matches!(s.action, Action::CreateVolume(_)));
+    if subject.memory.must_look_at_volume() && !volume_is_new {
+        plan.wait(
+            "LookingAtVolume",
+            "what lies on the volume is looked at before the server starts",
+            Some(0),
+        );
+        return;
+    }
+    plan.step(Sign::Change, upload(subject, image, &name), "before the first start");
+    plan.step(Sign::Change, Action::StartContainer(name), "created");
+}
+
+pub(super) fn remove_container(c: &SeenContainer, id: &Identity, why: &str, plan: &mut Plan) {
+    if c.state.is_up() {
+        plan.step(Sign::Change, Action::StopContainer(id.container()), why);
+    }
+    plan.step(Sign::Delete, Action::RemoveContainer { name: id.container(), id: c.id.clone() }, why);
+}
+
+/// Why only a re-create can make the container right; `None` when it is not needed.
+fn replace_cause(c: &SeenContainer, desired: &DesiredContainer, world: &World) -> Option<String> {
+    if c.image_id != desired.image {
+        return Some(format!("image {} → {}", short(&c.image_id), short(&desired.image)));
+    }
+    let labels = &c.labels;
+    let changed: Vec<&str> = desired
+        .group_hashes()
+        .into_iter()
+        .filter(|(group, hash)| labels.get(&format!("{}{group}", label::HASH_PREFIX)) != Some(hash))
+        .map(|(group, _)| group)
+        .collect();
+    if changed == ["ports"] {
+        // Not always the spec: an automatic port that was lost moves too.
+        return Some(format!("port {} → {}", host_ports(&c.port_bindings), host_ports(&desired.ports)));
+    }
+    if !changed.is_empty() {
+        return Some(format!("{} changed: spec changed", changed.join(", ")));
+    }
+    for mount in &desired.mounts {
+        if !c.mounts.iter().any(|m| m.volume == mount.volume && m.path == mount.path) {
+            return Some(format!("volume {} is not mounted at {}", mount.volume, mount.path));
+        }
+    }
+    if c.port_bindings != desired.ports {
+        return Some("port map changed by hand".to_owned());
+    }
+    if let Some(name) = &desired.network
+        && let Some(endpoint) = c.networks.get(name)
+        && !endpoint.network_id.is_empty()
+        && world.network.ours() != Some(&endpoint.network_id)
+    {
+        // Bound by id: a network made again under the same name is another one (docker-facts §10).
+        return Some(format!("network {name} was made again"));
+    }
+    None
+}
+
+fn host_ports(ports: &[PortMap]) -> String {
+    let ports: Vec<String> = ports.iter().map(|p| p.host.to_string()).collect();
+    if ports.is_empty() { "none".to_owned() } else { ports.join(", ") }
+}
+
+/// The next hardening level, when a server that never ran dies for want of a permission.
+fn relax(subject: &Subject<'_>, world: &World, c: &SeenContainer) -> Option<u8> {
+    let died =
+        matches!(c.state, ContainerState::Restarting | ContainerState::Exited) && c.exit_code != Some(0);
+    let level = subject.memory.hardening_level;
+    if subject.memory.ever_ready || !died || level >= desired::HARDENING_LEVELS {
+        return None;
+    }
+    let words = [
+        "permission denied",
+        "operation not permitted",
+        "could not change permissions",
+        "could not change owner",
+    ];
+    let denied = |line: &String| words.iter().any(|w| line.to_ascii_lowercase().contains(w));
+    world.log_tail.iter().any(denied).then_some(level + 1)
+}

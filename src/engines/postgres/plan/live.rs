@@ -1,0 +1,70 @@
+//! What changes on a container in place, without a re-create or a restart: caps, restart policy, network.
+//! Must never lower memory below what is in use, unless the user forces it.
+
+use super::{Plan, Subject};
+use crate::core::desired::DesiredContainer;
+use crate::core::plan::Sign;
+use crate::core::resource::Caps;
+use crate::core::seen::{ContainerState, EngineInfo, SeenContainer};
+use crate::engines::postgres::action::{Action, caps_in_words};
+use crate::engines::postgres::world::World;
+
+/// Whether the caps in force are those wanted: all CPUs of the host is the same as no limit.
+#[must_use]
+pub fn caps_in_sync(desired: &Caps, seen: &Caps, engine: &EngineInfo) -> bool {
+    let cpus = |caps: &Caps| caps.cpus.filter(|c| c.0 < engine.cpus.max(1) * 1_000_000_000);
+    desired.memory == seen.memory
+        && cpus(desired) == cpus(seen)
+        && (!engine.swap_limit || desired.memory.is_none() || desired.swap == seen.swap)
+}
+
+/// What changes on a container without a re-create or a restart.
+pub(super) fn live(
+    subject: &Subject<'_>,
+    world: &World,
+    desired: &DesiredContainer,
+    c: &SeenContainer,
+    plan: &mut Plan,
+) {
+    let name = &desired.name;
+    if !caps_in_sync(&desired.caps, &c.caps, &world.engine) {
+        let why = format!("{} → {}", caps_in_words(&c.caps), caps_in_words(&desired.caps));
+        let lowered = desired.caps.memory.filter(|new| c.caps.memory.is_none_or(|old| *new < old));
+        let running = c.state == ContainerState::Running;
+        match (lowered, &world.usage) {
+            (Some(new), Some(usage)) if usage.unreclaimable > new && !subject.spec.force_caps => plan.block(
+                "LimitBelowUse",
+                format!(
+                    "memory {new} is below the {} in use; the kernel would kill the server",
+                    mebibytes(usage.unreclaimable.0)
+                ),
+                "raise resources.memory, stop the service first, or set resources.force: true",
+            ),
+            (Some(new), None) if running && !subject.spec.force_caps => plan.wait(
+                "UsageUnknown",
+                format!("memory in use could not be read; lowering to {new} waits for it"),
+                Some(2_000),
+            ),
+            _ => plan.step(
+                Sign::Change,
+                Action::UpdateCaps { container: name.clone(), caps: desired.caps },
+                why,
+            ),
+        }
+    }
+    if c.restart_policy != desired.restart.as_str() {
+        let why = format!("restart policy is {:?}", c.restart_policy);
+        plan.step(Sign::Change, Action::UpdateRestartPolicy { container: name.clone() }, why);
+    }
+    if let Some(network) = &desired.network
+        && !c.networks.contains_key(network)
+    {
+        let action = Action::ConnectNetwork { container: name.clone(), network: network.clone() };
+        plan.step(Sign::Change, action, format!("not connected to network {network}"));
+    }
+}
+
+/// Whole mebibytes, rounded up: a number to compare with a limit.
+fn mebibytes(bytes: u64) -> String {
+    format!("{}Mi", bytes.div_ceil(1 << 20))
+}

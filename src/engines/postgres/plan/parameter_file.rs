@@ -1,0 +1,97 @@
+//! The parameter file: which one is in force, when it is written, and the way back from one that the
+//! server refuses. Must never replace a file that works by one that was refused.
+
+use super::start::restart;
+use super::{Plan, Subject};
+use crate::core::plan::Sign;
+use crate::core::seen::{ContainerState, SeenContainer};
+use crate::engines::postgres::action::Action;
+use crate::engines::postgres::facts::ImageFacts;
+use crate::engines::postgres::record::{Memory, RefusedParameters};
+use crate::engines::postgres::world::{ServerFacts, World};
+use crate::engines::postgres::{desired, parameters};
+
+/// What a container gets before its start; the password only until initdb has read it.
+pub(super) fn upload(subject: &Subject<'_>, image: &ImageFacts, container: &str) -> Action {
+    Action::UploadFiles {
+        container: container.to_owned(),
+        parameters: file_in_force(subject, image),
+        initialise: !subject.memory.ever_ready,
+        major: image.major,
+    }
+}
+
+/// The parameter file to run with: the manifest's, or the last that worked while the server refuses
+/// the manifest's.
+pub(super) fn file_in_force(subject: &Subject<'_>, image: &ImageFacts) -> String {
+    let wanted = desired::parameter_file(subject.identity, subject.spec, image);
+    match (refused(subject.memory, &wanted), &subject.memory.proven_parameters) {
+        (Some(_), Some(proven)) => proven.clone(),
+        _ => wanted,
+    }
+}
+
+fn refused<'a>(memory: &'a Memory, text: &str) -> Option<&'a RefusedParameters> {
+    let sha = parameters::sha256(text.as_bytes());
+    memory.refused_parameters.as_ref().filter(|r| r.sha256 == sha)
+}
+
+/// The way back, when a server does not start with new parameters although it did with older ones:
+/// some can be judged only at start (a library to preload, shared memory to get).
+pub(super) fn way_back(
+    subject: &Subject<'_>,
+    image: &ImageFacts,
+    world: &World,
+    c: &SeenContainer,
+) -> Option<Action> {
+    // The postmaster says FATAL and exits with 1 when it gives up by itself; other ends have other causes.
+    let gave_up =
+        matches!(c.state, ContainerState::Restarting | ContainerState::Exited | ContainerState::Dead)
+            && c.exit_code == Some(1);
+    let words = parameters::fatal_words(&world.log_tail).filter(|_| gave_up)?;
+    let proven = subject.memory.proven_parameters.as_ref()?;
+    let refused =
+        parameters::sha256(desired::parameter_file(subject.identity, subject.spec, image).as_bytes());
+    let is_new =
+        world.file_sha256.as_ref() == Some(&refused) && parameters::sha256(proven.as_bytes()) != refused;
+    is_new.then(|| Action::RestoreParameters {
+        container: subject.identity.container(),
+        text: proven.clone(),
+        refused,
+        words,
+    })
+}
+
+pub(super) fn parameters_of(subject: &Subject<'_>, image: &ImageFacts, facts: &ServerFacts, plan: &mut Plan) {
+    let (id, spec, memory) = (subject.identity, subject.spec, subject.memory);
+    let wanted = desired::parameter_file(id, spec, image);
+    let refused = refused(memory, &wanted);
+    if let Some(refused) = refused {
+        plan.block(
+            "ParameterRejected",
+            format!(
+                "PostgreSQL refused: {}. The server keeps running with the old parameters",
+                refused.message
+            ),
+            "correct spec.parameters",
+        );
+        if memory.proven_parameters.is_none() {
+            return;
+        }
+    }
+    let text = file_in_force(subject, image);
+    let sha = parameters::sha256(text.as_bytes());
+    let written = memory.written_parameters.as_ref() == Some(&sha);
+    if facts.parameters_sha256 != sha || !written {
+        let why = match (written, facts.parameters_sha256 == sha) {
+            (true, _) => "parameter file edited in the container",
+            (false, true) => "parameter file written, perhaps not yet read",
+            (false, false) => "spec.parameters changed",
+        };
+        let action = Action::WriteParameters { container: id.container(), text };
+        plan.step(Sign::Change, action, why);
+    } else if !facts.pending_restart.is_empty() && spec.restart_automatically {
+        let why = format!("{} changed and need a restart", facts.pending_restart.join(", "));
+        restart(id, &why, plan);
+    }
+}

@@ -1,0 +1,72 @@
+//! Which host port is published, and when another one is tried. Must never give up a port that a Ready
+//! server had: it is kept for good.
+
+use super::{Plan, Subject};
+use crate::core::plan::Sign;
+use crate::core::resource::PortRequest;
+use crate::core::seen::SeenContainer;
+use crate::engines::postgres::action::Action;
+use crate::engines::postgres::world::World;
+
+/// The host port to publish (`Some(None)`: none), `None` when there is no legal one now.
+pub(super) fn port(subject: &Subject<'_>, world: &World, plan: &mut Plan) -> Option<Option<u16>> {
+    let memory = subject.memory;
+    let wanted = match subject.spec.port {
+        PortRequest::None => return Some(None),
+        PortRequest::Fixed(port) => {
+            if let Some(holder) = &world.port_holder {
+                plan.block(
+                    "PortConflict",
+                    format!("port {port} belongs to {holder}"),
+                    "choose another port, or port: auto",
+                );
+                return None;
+            }
+            port
+        }
+        PortRequest::Auto => match memory.port {
+            Some(port) if !another_port(subject, world) => port,
+            _ => match world.free_port {
+                Some(port) => port,
+                None => {
+                    plan.block(
+                        "NoFreePort",
+                        "no free host port from 5432 upward",
+                        "give a port, or port: none",
+                    );
+                    return None;
+                }
+            },
+        },
+    };
+    if memory.port != Some(wanted) {
+        let why = match (subject.spec.port, memory.port) {
+            (PortRequest::Fixed(_), Some(old)) => format!("port {old} → {wanted}: spec changed"),
+            (PortRequest::Fixed(_), None) => "spec.port".to_owned(),
+            (_, Some(old)) => format!("port {old} is taken by somebody else"),
+            (_, None) => "port: auto, the first that is free".to_owned(),
+        };
+        plan.step(Sign::Change, Action::ReservePort(wanted), why);
+    }
+    Some(Some(wanted))
+}
+
+/// The engine could not publish the port at the first start: somebody else took it. A port that was
+/// once ours in a Ready server is kept for good instead.
+#[must_use]
+pub fn port_was_refused(subject: &Subject<'_>, world: &World) -> bool {
+    let refused = |c: &SeenContainer| {
+        let error = c.error.to_ascii_lowercase();
+        !c.state.is_up()
+            && (error.contains("port is already allocated") || error.contains("address already in use"))
+    };
+    subject.spec.port == PortRequest::Auto
+        && !subject.memory.ever_ready
+        && world.container.ours().is_some_and(refused)
+}
+
+/// The automatic port was lost before the first start, and there is another one to try.
+#[must_use]
+pub fn another_port(subject: &Subject<'_>, world: &World) -> bool {
+    port_was_refused(subject, world) && world.free_port.is_some()
+}

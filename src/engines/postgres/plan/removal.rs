@@ -1,0 +1,35 @@
+//! The manifest is gone: the container goes, the data only when that was confirmed.
+
+use super::container::remove_container;
+use super::{Plan, Subject};
+use crate::core::plan::Sign;
+use crate::core::resource::DeletionPolicy;
+use crate::engines::postgres::action::Action;
+use crate::engines::postgres::world::{Slot, World};
+
+pub(super) fn gone(subject: &Subject<'_>, world: &World, delete: bool, plan: &mut Plan) {
+    let id = subject.identity;
+    let why = if delete {
+        "manifest removed and deletion confirmed"
+    } else {
+        "manifest removed, data is kept (Retain)"
+    };
+    if let Slot::Ours(c) = &world.container {
+        remove_container(c, id, why, plan);
+    }
+    for (misnamed, name) in &world.misnamed {
+        plan.step(Sign::Delete, Action::RemoveContainer { name: name.clone(), id: misnamed.clone() }, why);
+    }
+    if delete {
+        if world.volume.ours().is_some() {
+            plan.step(Sign::Data, Action::RemoveVolume(id.volume()), why);
+        }
+        plan.step(Sign::Delete, Action::Forget, why);
+    } else if subject.spec.deletion == DeletionPolicy::Delete {
+        plan.block(
+            "DeletionNotConfirmed",
+            "deletionPolicy is Delete, but the deletion of the data was not confirmed; data and credentials are kept",
+            format!("seawall delete {} --confirm {}", id.object, id.object.name),
+        );
+    }
+}

@@ -1,0 +1,91 @@
+//! A container that runs: is its server reached, logged into, on our volume, with the database? Must
+//! never make a database again that was seen before: an empty one would hide the loss.
+
+use super::parameter_file::parameters_of;
+use super::start::restart;
+use super::{Plan, Subject};
+use crate::core::plan::Sign;
+use crate::core::seen::SeenContainer;
+use crate::engines::postgres::action::Action;
+use crate::engines::postgres::facts::ImageFacts;
+use crate::engines::postgres::world::{Server, ServerFacts, World};
+
+pub(super) fn server(
+    subject: &Subject<'_>,
+    world: &World,
+    image: &ImageFacts,
+    c: &SeenContainer,
+    plan: &mut Plan,
+) {
+    let name = subject.identity.container();
+    let connected = c.networks.contains_key(&subject.identity.network());
+    if connected && !c.port_bindings.is_empty() && c.published.is_empty() {
+        restart(subject.identity, "the port is not published although it should be", plan);
+        return;
+    }
+    match &world.server {
+        Server::NotRunning => plan.wait("ServerStarting", "the container was just started", Some(300)),
+        Server::Starting(words) => plan.wait("ServerStarting", words, Some(500)),
+        Server::Refused(words) => {
+            plan.wait("ServerStarting", format!("not accepting connections yet: {words}"), Some(300))
+        }
+        Server::Hung(words) => plan.wait("ServerHung", words, Some(5_000)),
+        Server::Failed(words) => plan.wait("LoginFailed", words, Some(5_000)),
+        Server::LoginRefused(words) => {
+            // Whom the login was tried as: a recovered record may not know who the data belongs to.
+            let owner = subject.memory.owner(&subject.spec.username);
+            plan.step(
+                Sign::Change,
+                Action::ResetPassword { container: name, username: owner.to_owned() },
+                format!("the managed credentials were refused: {words}"),
+            );
+        }
+        Server::Up(facts) => up(subject, image, c, facts, plan),
+    }
+}
+
+fn up(subject: &Subject<'_>, image: &ImageFacts, c: &SeenContainer, facts: &ServerFacts, plan: &mut Plan) {
+    let (id, spec, memory) = (subject.identity, subject.spec, subject.memory);
+    if facts.in_recovery {
+        plan.wait("InRecovery", "the server is in recovery: it answers, but takes no writes", Some(1_000));
+        return;
+    }
+    if !inside(&facts.data_directory, &image.mount_path) {
+        plan.block(
+            "DataOutsideVolume",
+            format!(
+                "data_directory is {}, outside the volume at {}: the data would be lost with the container",
+                facts.data_directory, image.mount_path
+            ),
+            "use an image whose PGDATA lies in its declared volume",
+        );
+        return;
+    }
+    if !facts.database_exists {
+        if memory.seen_databases.contains(&spec.database) {
+            plan.block(
+                "DatabaseMissing",
+                format!("database {:?} was there and is gone; an empty one was not made in its place", spec.database),
+                format!("restore it, create it yourself (seawall psql {} -- -d postgres), or name another spec.database", id.object.name),
+            );
+        } else {
+            plan.step(
+                Sign::Create,
+                Action::CreateDatabase(spec.database.clone()),
+                "database missing, never seen before",
+            );
+        }
+    }
+    if memory.password_emptied_in.as_ref() != Some(&c.id) {
+        let action = Action::EmptyPasswordFile { container: id.container() };
+        plan.step(Sign::Change, action, "initdb is done");
+    }
+    parameters_of(subject, image, facts, plan);
+}
+
+/// Whether `path` is `root` or below it.
+#[must_use]
+pub fn inside(path: &str, root: &str) -> bool {
+    let root = root.trim_end_matches('/');
+    path == root || path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'))
+}

@@ -1,0 +1,94 @@
+//! A container that should run, by the state it is in: started, given its files, waited for. Must never
+//! change what the container is.
+
+use super::parameter_file::{file_in_force, upload};
+use super::server::server;
+use super::{Plan, Subject};
+use crate::core::plan::Sign;
+use crate::core::seen::{ContainerState, SeenContainer};
+use crate::engines::postgres::action::Action;
+use crate::engines::postgres::desired::Identity;
+use crate::engines::postgres::facts::ImageFacts;
+use crate::engines::postgres::parameters;
+use crate::engines::postgres::world::{Slot, World};
+
+/// What the state that a container is in asks for.
+pub(super) fn by_state(
+    subject: &Subject<'_>,
+    world: &World,
+    image: &ImageFacts,
+    c: &SeenContainer,
+    plan: &mut Plan,
+) {
+    let name = subject.identity.container();
+    let wanted_sha = parameters::sha256(file_in_force(subject, image).as_bytes());
+    let file_differs = world.file_sha256.as_ref() != Some(&wanted_sha);
+    match c.state {
+        ContainerState::Created => {
+            plan.step(Sign::Change, upload(subject, image, &name), "before the first start");
+            let why = if c.error.is_empty() { "never started".to_owned() } else { stopped_cause(c) };
+            plan.step(Sign::Change, Action::StartContainer(name), why);
+        }
+        ContainerState::Exited | ContainerState::Dead => {
+            if file_differs {
+                plan.step(Sign::Change, upload(subject, image, &name), "parameters differ");
+            }
+            plan.step(Sign::Change, Action::StartContainer(name), stopped_cause(c));
+        }
+        ContainerState::Restarting if file_differs => {
+            plan.step(Sign::Change, Action::StopContainer(name.clone()), "parameters differ");
+            plan.step(Sign::Change, upload(subject, image, &name), "parameters differ");
+            plan.step(Sign::Change, Action::StartContainer(name), "parameters differ");
+        }
+        ContainerState::Restarting => {
+            let words = telling(&world.log_tail).cloned().unwrap_or_else(|| stopped_cause(c));
+            plan.wait("CrashLoop", format!("the server dies at start: {words}"), Some(5_000));
+        }
+        ContainerState::Paused => {
+            restart(subject.identity, "container paused by hand", plan);
+        }
+        ContainerState::Running | ContainerState::Removing => server(subject, world, image, c, plan),
+    }
+}
+
+/// A restart of the server: the step's cause is the reason that users are told.
+pub(super) fn restart(id: &Identity, why: &str, plan: &mut Plan) {
+    let action = Action::RestartServer { container: id.container(), why: why.to_owned() };
+    plan.step(Sign::Change, action, why);
+}
+
+/// What is there goes on serving while a change to it is not possible; only a start is still allowed.
+/// True when one is planned.
+pub(super) fn keep_serving(subject: &Subject<'_>, world: &World, plan: &mut Plan) -> bool {
+    let memory = subject.memory;
+    if let Slot::Ours(c) = &world.container
+        && matches!(c.state, ContainerState::Exited | ContainerState::Dead)
+        && memory.ever_ready
+        && memory.image.as_ref().is_some_and(|pinned| pinned.id == c.image_id)
+    {
+        plan.step(Sign::Change, Action::StartContainer(subject.identity.container()), stopped_cause(c));
+        return true;
+    }
+    false
+}
+
+fn stopped_cause(c: &SeenContainer) -> String {
+    let code = c.exit_code.unwrap_or_default();
+    let how = match code {
+        _ if c.oom_killed => "out of memory".to_owned(),
+        0 => "exited with code 0".to_owned(),
+        137 => "killed (exit code 137)".to_owned(),
+        _ => format!("exited with code {code}"),
+    };
+    if c.error.is_empty() {
+        format!("container {how}")
+    } else {
+        format!("container could not start: {}", c.error)
+    }
+}
+
+/// The line of a dead server's log that says most: its last fatal one, else the last.
+fn telling(log: &[String]) -> Option<&String> {
+    let grave = |line: &&String| ["PANIC:", "FATAL:", "ERROR:"].iter().any(|word| line.contains(word));
+    log.iter().rev().find(grave).or_else(|| log.last())
+}

@@ -1,0 +1,128 @@
+//! What is in the image. Known once, known for good: ids stand for contents.
+//!
+//! Looking takes a throw-away container, labelled as such. Must never start it unless the image does not
+//! tell its version otherwise, and never leave it behind.
+
+use crate::core::desired::DesiredContainer;
+use crate::core::seen::{EngineInfo, SeenImage};
+use crate::docker::DockerError;
+use crate::engines::postgres::desired::looker;
+use crate::engines::postgres::facts::{self, Contents, ImageFacts, TOOLS, Unfit};
+use crate::engines::postgres::plan::Subject;
+use crate::engines::postgres::tools::Tools;
+use crate::engines::postgres::world::ImageSeen;
+use crate::secrets::random_id;
+use std::time::Duration;
+
+/// The image to run: the pinned one while the manifest names the same reference and it is local.
+pub(super) async fn image(
+    tools: &Tools,
+    subject: &Subject<'_>,
+    engine: &EngineInfo,
+) -> Result<ImageSeen, DockerError> {
+    let reference = &subject.spec.image;
+    if let Some(pinned) = subject.memory.image.as_ref().filter(|p| p.reference == *reference) {
+        if let Some(known) = tools.image_facts(&pinned.id) {
+            return Ok(seen(known));
+        }
+        if let Some(image) = tools.docker.image(&pinned.id).await? {
+            return Ok(seen(look_into(tools, &image, engine).await?));
+        }
+    }
+    match tools.docker.image(reference).await? {
+        None => Ok(ImageSeen::Missing),
+        Some(image) => Ok(seen(look_into(tools, &image, engine).await?)),
+    }
+}
+
+fn seen(facts: Result<ImageFacts, Unfit>) -> ImageSeen {
+    match facts {
+        Ok(facts) => ImageSeen::Fit(facts),
+        Err(unfit) => ImageSeen::Unfit(unfit),
+    }
+}
+
+async fn look_into(
+    tools: &Tools,
+    image: &SeenImage,
+    engine: &EngineInfo,
+) -> Result<Result<ImageFacts, Unfit>, DockerError> {
+    if let Some(known) = tools.image_facts(&image.id) {
+        return Ok(known);
+    }
+    let gate = tools.image_gate(&image.id);
+    let _held = gate.lock().await;
+    if let Some(known) = tools.image_facts(&image.id) {
+        return Ok(known);
+    }
+    if let Some(known) = tools.stored_image_facts(&image.id) {
+        return Ok(Ok(tools.known_image(&image.id, known)));
+    }
+    let wrong_architecture = facts::facts(image, &Contents::default(), &engine.architecture);
+    let found = match wrong_architecture {
+        // Nothing inside can be run or trusted; what is inside does not matter then.
+        Err(unfit @ Unfit::Architecture { .. }) => Err(unfit),
+        _ => facts::facts(image, &contents(tools, image).await?, &engine.architecture),
+    };
+    tools.remember_image(&image.id, found.clone()).await;
+    Ok(found)
+}
+
+async fn contents(tools: &Tools, image: &SeenImage) -> Result<Contents, DockerError> {
+    let ask_version = facts::major_of_env(image).is_none();
+    let probe = probe_container(tools, &image.id, ask_version);
+    tools.set_probing(&probe.name, true);
+    let contents = contents_by(tools, &probe, ask_version).await;
+    // A labelled container that could not be removed now, or that a cut call made, is a left-over for
+    // the next sweep or start.
+    tools.set_probing(&probe.name, false);
+    contents
+}
+
+async fn contents_by(
+    tools: &Tools,
+    probe: &DesiredContainer,
+    ask_version: bool,
+) -> Result<Contents, DockerError> {
+    let id = tools.docker.create(probe).await?;
+    let read = read_contents(tools, &id, ask_version).await;
+    // Also after a failure.
+    let removed = tools.docker.remove(&id).await;
+    let contents = read?;
+    removed?;
+    Ok(contents)
+}
+
+async fn read_contents(tools: &Tools, id: &str, ask_version: bool) -> Result<Contents, DockerError> {
+    let docker = &tools.docker;
+    let passwd = docker.get_file(id, "/etc/passwd", 256 * 1024).await?.unwrap_or_default();
+    let mut found = Vec::new();
+    for (tool, paths) in TOOLS {
+        for path in paths {
+            if docker.get_file(id, path, 1).await?.is_some() {
+                found.push(tool.to_owned());
+                break;
+            }
+        }
+    }
+    let mut version_output = None;
+    if ask_version && docker.start(id).await.is_ok() {
+        let code = docker.wait(id, Duration::from_secs(20)).await?;
+        let lines = docker.logs(id, 5).await?;
+        version_output = (code == 0).then(|| lines.join("\n"));
+    }
+    Ok(Contents { passwd: String::from_utf8_lossy(&passwd).into_owned(), tools: found, version_output })
+}
+
+fn probe_container(tools: &Tools, image: &str, ask_version: bool) -> DesiredContainer {
+    let entrypoint = [
+        "sh",
+        "-c",
+        "for p in postgres /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres; do $p --version && exit 0; done; exit 1",
+    ];
+    let mut probe = looker(&tools.installation, &tools.store.id(), &random_id(), image);
+    if ask_version {
+        probe.entrypoint = entrypoint.map(str::to_owned).to_vec();
+    }
+    probe
+}

@@ -1,0 +1,95 @@
+//! The server, by a login over the network as a user's would be. Must never try again by itself: one
+//! probe, at most one login.
+
+use super::ObserveError;
+use crate::core::seen::SeenContainer;
+use crate::engines::postgres::client::{Session, SqlError, Target, TargetHost};
+use crate::engines::postgres::desired::PORT;
+use crate::engines::postgres::parameters;
+use crate::engines::postgres::plan::Subject;
+use crate::engines::postgres::tools::{Reach, Tools};
+use crate::engines::postgres::world::{Server, ServerFacts};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// Where to log in, for a container that runs; `None` when it has no address yet.
+fn target(subject: &Subject<'_>, c: &SeenContainer, reach: Reach) -> Option<Target> {
+    let id = subject.identity;
+    let address = c.networks.get(&id.network()).and_then(|e| e.ip.parse::<IpAddr>().ok());
+    let published = c.published.iter().find(|p| p.container == PORT);
+    let (host, port) = match (reach, published, address) {
+        (Reach::Network, _, _) => (TargetHost::Name(id.container()), PORT),
+        (Reach::Host, Some(p), _) if p.host_ip.is_unspecified() => {
+            (TargetHost::Address(IpAddr::V4(Ipv4Addr::LOCALHOST)), p.host)
+        }
+        (Reach::Host, Some(p), _) => (TargetHost::Address(p.host_ip), p.host),
+        (Reach::Host, None, Some(ip)) => (TargetHost::Address(ip), PORT),
+        (Reach::Host, None, None) => return None,
+    };
+    Some(Target {
+        host,
+        port,
+        username: subject.memory.owner(&subject.spec.username).to_owned(),
+        database: subject.spec.database.clone(),
+        epoch: format!("{} {} {}", c.id, c.started_at, subject.memory.password_generation),
+    })
+}
+
+/// Asks over the kept session alone; `None` when there is none or it failed, and is given up: then only
+/// a new login tells more.
+pub async fn again(tools: &Tools, subject: &Subject<'_>, c: &SeenContainer) -> Option<Server> {
+    let object = &subject.identity.object;
+    let target = target(subject, c, tools.reach)?;
+    let session = tools.take_session(object).filter(|s| *s.target() == target)?;
+    let facts = ask(session.as_ref(), subject).await.ok()?;
+    tools.keep_session(object, session);
+    Some(Server::Up(Box::new(facts)))
+}
+
+/// Probes over the kept session, else by one new login.
+///
+/// # Errors
+/// When the password cannot be opened.
+pub(super) async fn server(
+    tools: &Tools,
+    subject: &Subject<'_>,
+    c: &SeenContainer,
+) -> Result<Server, ObserveError> {
+    if let Some(answer) = again(tools, subject, c).await {
+        return Ok(answer);
+    }
+    let object = &subject.identity.object;
+    let Some(target) = target(subject, c, tools.reach) else {
+        return Ok(Server::Failed("the container has no address on the network".to_owned()));
+    };
+    let Some(password) = tools.password(object)? else {
+        return Ok(Server::Failed("there is no password to log in with".to_owned()));
+    };
+    let answer = match tools.servers.login(&target, &password).await {
+        Ok(session) => ask(session.as_ref(), subject).await.map(|facts| (session, facts)),
+        Err(e) => Err(e),
+    };
+    Ok(match answer {
+        Ok((session, facts)) => {
+            tools.keep_session(object, session);
+            Server::Up(Box::new(facts))
+        }
+        Err(e) => e.into(),
+    })
+}
+
+async fn ask(session: &dyn Session, subject: &Subject<'_>) -> Result<ServerFacts, SqlError> {
+    let names: Vec<&str> = subject.spec.parameters.keys().map(String::as_str).collect();
+    session.probe(&subject.spec.database, &names, parameters::PATH).await
+}
+
+impl From<SqlError> for Server {
+    fn from(error: SqlError) -> Self {
+        match error {
+            SqlError::Starting(words) => Server::Starting(words),
+            SqlError::Refused(words) => Server::Refused(words),
+            SqlError::LoginRefused(words) => Server::LoginRefused(words),
+            hung @ SqlError::Hung(_) => Server::Hung(hung.to_string()),
+            SqlError::Failed(words) => Server::Failed(words),
+        }
+    }
+}
