@@ -3,7 +3,6 @@
 
 use super::operator::Operator;
 use super::pass::pass;
-use super::state::differs;
 use super::watch_dir;
 use crate::core::event::Note;
 use crate::core::names::{Kind, Name, ObjectRef, label};
@@ -282,7 +281,7 @@ async fn sweep_once(operator: &Operator, all: bool) {
         let look = all
             || operator.state().live.get(&object).is_none_or(|live| match (summary, &live.container) {
                 _ if live.look_at <= clock => true,
-                (Some(summary), Some(seen)) => differs(summary, seen),
+                (Some(summary), Some(seen)) => seen.differs(summary),
                 (None, None) => !live.settled,
                 _ => true,
             });

@@ -6,13 +6,13 @@ use super::objects::Record;
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::plan::PlanView;
 use crate::core::problem::Problem;
-use crate::core::seen::{ContainerSummary, EngineInfo, SeenContainer};
+use crate::core::seen::{EngineInfo, Glance};
 use crate::engines::catalog::Catalog;
 use crate::engines::postgres::check::Checked;
 use crate::engines::postgres::status::Status;
 use crate::engines::postgres::world::Server;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The engine as last heard of.
@@ -29,7 +29,7 @@ pub struct Live {
     /// Passes in a row that failed or got nowhere.
     pub failures: u32,
     /// The container as the last pass left it.
-    pub container: Option<SeenContainer>,
+    pub container: Option<Glance>,
     /// The last answer of the server.
     pub server: Option<Server>,
     /// Nothing was left to do after the last pass.
@@ -71,20 +71,6 @@ pub struct State {
     pub scan_hash: String,
     /// Why the manifests as they are now could not be taken over (the disk is full, say).
     pub not_taken_over: Option<String>,
-}
-
-/// The part of a container that the list call shows too: when it differs, something changed.
-#[must_use]
-pub fn differs(summary: &ContainerSummary, seen: &SeenContainer) -> bool {
-    let networks: BTreeSet<&String> = summary.networks.iter().collect();
-    let known: BTreeSet<&String> = seen.networks.keys().collect();
-    let ports: BTreeSet<u16> = summary.host_ports.iter().copied().collect();
-    let published: BTreeSet<u16> = seen.published.iter().map(|p| p.host).collect();
-    summary.id != seen.id
-        || summary.state != seen.state
-        || summary.image_id != seen.image_id
-        || networks != known
-        || ports != published
 }
 
 /// The status of an object as JSON; every kind has `observedGeneration` and `conditions`.

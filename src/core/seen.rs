@@ -3,7 +3,7 @@
 use crate::core::desired::PortMap;
 use crate::core::quantity::{Bytes, NanoCpus};
 use crate::core::resource::Caps;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The engine and its host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -145,6 +145,51 @@ pub struct SeenContainer {
     pub cap_add: Vec<String>,
     pub cap_drop: Vec<String>,
     pub no_new_privileges: bool,
+}
+
+impl SeenContainer {
+    #[must_use]
+    pub fn glance(&self) -> Glance {
+        Glance {
+            id: self.id.clone(),
+            image_id: self.image_id.clone(),
+            state: self.state,
+            started_at: self.started_at.clone(),
+            restart_count: self.restart_count,
+            networks: self.networks.iter().map(|(name, e)| (name.clone(), e.ip.clone())).collect(),
+            published: self.published.clone(),
+        }
+    }
+}
+
+/// What is remembered of a container between two looks: enough to tell that it changed and where its
+/// server answers, in a tenth of the room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glance {
+    pub id: String,
+    pub image_id: String,
+    pub state: ContainerState,
+    pub started_at: String,
+    pub restart_count: u64,
+    /// Name and address, by name; the address is empty while the container is not running.
+    pub networks: Vec<(String, String)>,
+    pub published: Vec<PortMap>,
+}
+
+impl Glance {
+    /// Whether the list call shows something else.
+    #[must_use]
+    pub fn differs(&self, summary: &ContainerSummary) -> bool {
+        let networks: BTreeSet<&String> = summary.networks.iter().collect();
+        let known: BTreeSet<&String> = self.networks.iter().map(|(name, _)| name).collect();
+        let ports: BTreeSet<u16> = summary.host_ports.iter().copied().collect();
+        let published: BTreeSet<u16> = self.published.iter().map(|p| p.host).collect();
+        summary.id != self.id
+            || summary.state != self.state
+            || summary.image_id != self.image_id
+            || networks != known
+            || ports != published
+    }
 }
 
 /// Memory and CPU use right now.

@@ -14,7 +14,6 @@ use crate::engines::postgres::desired::Identity;
 use crate::engines::postgres::plan::{Plan, Subject, Wanted, plan};
 use crate::engines::postgres::status::{keep, status};
 use crate::engines::postgres::world::World;
-use std::collections::BTreeMap;
 
 pub(super) fn outlook(
     operator: &Operator,
@@ -63,7 +62,7 @@ pub(super) async fn rest(
             (false, true) => l.failures,
             (false, false) => 0,
         };
-        l.container = world.container.ours().map(remembered);
+        l.container = world.container.ours().map(SeenContainer::glance);
         l.server = Some(world.server.clone());
         l.settled = plan.is_settled();
         l.seen = true;
@@ -84,11 +83,6 @@ pub(super) async fn rest(
         None if !plan.blocked.is_empty() && subject.wanted() == Wanted::Running => Some(30_000),
         None => None,
     }
-}
-
-/// Nobody asks the past for labels and environment, and they are most of a container.
-fn remembered(c: &SeenContainer) -> SeenContainer {
-    SeenContainer { labels: BTreeMap::new(), env: BTreeMap::new(), ..c.clone() }
 }
 
 /// A pass that a step or a look ended.

@@ -120,7 +120,7 @@ async fn details(
     let (spec, memory) = (subject.spec, subject.memory);
     let wanted = subject.wanted();
     if c.state == ContainerState::Running && wanted == Wanted::Running {
-        world.server = server(tools, subject, c).await?;
+        world.server = server(tools, subject, &c.glance()).await?;
         let lowered = spec.caps.memory.is_some_and(|new| c.caps.memory.is_none_or(|old| new < old));
         if lowered {
             world.usage = tools.docker.usage(&c.id).await?;

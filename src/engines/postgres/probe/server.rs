@@ -2,7 +2,7 @@
 //! probe, at most one login.
 
 use super::ObserveError;
-use crate::core::seen::SeenContainer;
+use crate::core::seen::Glance;
 use crate::engines::postgres::client::{Session, SqlError, Target, TargetHost};
 use crate::engines::postgres::desired::PORT;
 use crate::engines::postgres::parameters;
@@ -12,9 +12,11 @@ use crate::engines::postgres::world::{Server, ServerFacts};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Where to log in, for a container that runs; `None` when it has no address yet.
-fn target(subject: &Subject<'_>, c: &SeenContainer, reach: Reach) -> Option<Target> {
+fn target(subject: &Subject<'_>, c: &Glance, reach: Reach) -> Option<Target> {
     let id = subject.identity;
-    let address = c.networks.get(&id.network()).and_then(|e| e.ip.parse::<IpAddr>().ok());
+    let network = id.network();
+    let address =
+        c.networks.iter().find(|(name, _)| *name == network).and_then(|(_, ip)| ip.parse::<IpAddr>().ok());
     let published = c.published.iter().find(|p| p.container == PORT);
     let (host, port) = match (reach, published, address) {
         (Reach::Network, _, _) => (TargetHost::Name(id.container()), PORT),
@@ -36,7 +38,7 @@ fn target(subject: &Subject<'_>, c: &SeenContainer, reach: Reach) -> Option<Targ
 
 /// Asks over the kept session alone; `None` when there is none or it failed, and is given up: then only
 /// a new login tells more.
-pub async fn again(tools: &Tools, subject: &Subject<'_>, c: &SeenContainer) -> Option<Server> {
+pub async fn again(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Option<Server> {
     let object = &subject.identity.object;
     let target = target(subject, c, tools.reach)?;
     let session = tools.take_session(object).filter(|s| *s.target() == target)?;
@@ -49,11 +51,7 @@ pub async fn again(tools: &Tools, subject: &Subject<'_>, c: &SeenContainer) -> O
 ///
 /// # Errors
 /// When the password cannot be opened.
-pub(super) async fn server(
-    tools: &Tools,
-    subject: &Subject<'_>,
-    c: &SeenContainer,
-) -> Result<Server, ObserveError> {
+pub(super) async fn server(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Result<Server, ObserveError> {
     if let Some(answer) = again(tools, subject, c).await {
         return Ok(answer);
     }
