@@ -1,5 +1,7 @@
 //! The house: imports go down only, adapters and engines do not know each other, pure files are pure.
 
+use seawall::core::names::Kind;
+use seawall::engines::ENGINES;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -25,12 +27,12 @@ fn floor(module: &str) -> u32 {
     FLOORS.iter().find(|(m, _)| *m == module).unwrap_or_else(|| panic!("module {module} has no floor")).1
 }
 
-fn sources(dir: &Path, list: &mut Vec<PathBuf>) {
+fn walk(dir: &Path, extension: &str, list: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            sources(&path, list);
-        } else if path.extension().is_some_and(|e| e == "rs") {
+            walk(&path, extension, list);
+        } else if path.extension().is_some_and(|e| e == extension) {
             list.push(path);
         }
     }
@@ -57,7 +59,7 @@ fn root() -> PathBuf {
 
 fn all() -> Vec<(String, String)> {
     let mut list = Vec::new();
-    sources(&root(), &mut list);
+    walk(&root(), "rs", &mut list);
     list.sort();
     list.iter()
         .map(|p| (p.strip_prefix(root()).unwrap().display().to_string(), fs::read_to_string(p).unwrap()))
@@ -124,6 +126,56 @@ fn a_file_below_a_module_is_held_to_the_same_rule() {
         assert!(impure([(file, "use crate::core::plan::Plan;")]).is_empty(), "{file}");
     }
     assert_eq!(impure([("engines/x/plan/y.rs", "let seen = look().await;")]).len(), 1);
+}
+
+/// What an engine with this name lacks, below `root`.
+fn lacks(root: &Path, kind: &str, folder: &str, examples: &str) -> Vec<String> {
+    const FILES: [&str; 15] = [
+        "mod",
+        "spec",
+        "check",
+        "facts",
+        "desired",
+        "world",
+        "plan",
+        "action",
+        "record",
+        "conditions",
+        "status",
+        "client",
+        "probe",
+        "act",
+        "fake_server",
+    ];
+    let sources = FILES.map(|f| format!("src/engines/{folder}/{f}.rs"));
+    let others =
+        [format!("tests/goldens/{folder}.txt"), format!("schemas/{}.schema.json", kind.to_lowercase())];
+    let mut lacks: Vec<String> =
+        sources.into_iter().chain(others).filter(|path| !root.join(path).is_file()).collect();
+    if !examples.contains(&format!("kind: {kind}\n")) {
+        lacks.push(format!("an example of kind {kind}"));
+    }
+    lacks
+}
+
+#[test]
+fn every_engine_of_the_registry_is_whole() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    walk(&repository.join("examples"), "yaml", &mut files);
+    let examples: String = files.iter().map(|f| fs::read_to_string(f).unwrap()).collect();
+    for engine in &ENGINES {
+        assert_eq!(lacks(repository, engine.kind.as_str(), engine.folder, &examples), Vec::<String>::new());
+    }
+    assert_eq!(lacks(repository, "Redis", "redis", &examples).len(), 18, "what is not there is told");
+    // And nothing else is an engine.
+    let registered: Vec<&str> = ENGINES.iter().map(|e| e.folder).collect();
+    for (file, _) in all() {
+        let inside = file.strip_prefix("engines/").and_then(|f| f.split_once('/'));
+        assert!(inside.is_none_or(|(folder, _)| registered.contains(&folder)), "{file} is in no registry");
+    }
+    let kinds: Vec<Kind> = ENGINES.iter().map(|e| e.kind).chain([Kind::ImageCatalog]).collect();
+    assert!(Kind::ALL.iter().all(|kind| kinds.contains(kind)));
 }
 
 #[test]
