@@ -28,6 +28,8 @@ pub struct EngineState {
 pub struct Live {
     /// Passes in a row that failed or got nowhere.
     pub failures: u32,
+    /// Passes in a row that ended waiting for something that comes by itself.
+    pub waits: u32,
     /// The container as the last pass left it.
     pub container: Option<Glance>,
     /// The last answer of the server.

@@ -18,9 +18,29 @@ pub fn delay_ms(failures: u32, jitter: f64) -> u64 {
     base + added
 }
 
+/// Longest pause between two looks at something that comes by itself, milliseconds.
+const MAX_WAIT_MS: u64 = 2_000;
+
+/// The pause before another look at what is on its way (a server that starts, say), after `waits` looks:
+/// a quarter longer each time, up to 2 s, so that many slow starts at once are not slowed by looking.
+#[must_use]
+pub fn patience_ms(first: u64, waits: u32) -> u64 {
+    let longer = first.saturating_mul(u64::from(waits.saturating_sub(1)) + 4) / 4;
+    longer.min(MAX_WAIT_MS.max(first))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn patience_grows_and_is_bounded() {
+        for (first, waits, want) in
+            [(300, 0, 300), (300, 1, 300), (300, 2, 375), (300, 5, 600), (300, 100, 2_000), (5_000, 9, 5_000)]
+        {
+            assert_eq!(patience_ms(first, waits), want, "{first} {waits}");
+        }
+    }
 
     #[test]
     fn doubles_and_is_bounded() {

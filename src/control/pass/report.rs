@@ -3,7 +3,7 @@
 use super::Again;
 use crate::control::guard::Guard;
 use crate::control::operator::Operator;
-use crate::core::backoff::{STALLED_AFTER, delay_ms};
+use crate::core::backoff::{STALLED_AFTER, delay_ms, patience_ms};
 use crate::core::condition::Finding;
 use crate::core::names::ObjectRef;
 use crate::core::seen::SeenContainer;
@@ -55,7 +55,8 @@ pub(super) async fn rest(
     let pulling = plan.steps.iter().any(|s| matches!(s.action, Action::PullImage(_)));
     let (probe_at, look_at) = (operator.next_probe(), operator.next_look());
     operator.remember_container(object, world.container.ours());
-    let failures = operator.live(object, |l| {
+    let (failures, waits) = operator.live(object, |l| {
+        l.waits = if plan.waiting.is_empty() { 0 } else { l.waits.saturating_add(1) };
         l.failures = match (nowhere, pulling) {
             (true, _) => l.failures.saturating_add(1),
             // A pull that is tried again is no success yet.
@@ -68,7 +69,7 @@ pub(super) async fn rest(
         l.seen = true;
         l.probe_at = probe_at;
         l.look_at = look_at;
-        l.failures
+        (l.failures, l.waits)
     });
     let outlook = outlook(operator, object, None, failures);
     let findings = conditions::findings(&subject, world, plan, &outlook);
@@ -79,7 +80,7 @@ pub(super) async fn rest(
     let soonest = plan.waiting.iter().filter_map(|w| w.retry_ms).min();
     match soonest {
         Some(ms) if nowhere => Some(ms.max(delay_ms(failures.min(4), jitter()))),
-        Some(ms) => Some(ms),
+        Some(ms) => Some(patience_ms(ms, waits)),
         None if !plan.blocked.is_empty() && subject.wanted() == Wanted::Running => Some(30_000),
         None => None,
     }
