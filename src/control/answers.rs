@@ -13,10 +13,12 @@ use crate::core::names::{API_VERSION, Kind, ObjectRef};
 use crate::core::plan::PlanView;
 use crate::core::problem::{Place, Problem};
 use crate::core::resource::DeletionPolicy;
+use crate::engines::postgres::action::Action;
 use crate::engines::postgres::check::Checked;
 use crate::engines::postgres::desired::PORT;
 use crate::engines::postgres::plan::{Subject, plan};
 use crate::engines::postgres::probe::{Intent, observe};
+use crate::engines::postgres::world::Slot;
 use crate::manifest::load::{FileText, load_dir, load_texts};
 use crate::secrets::ExposeSecret;
 use crate::store::{StoreError, export};
@@ -57,6 +59,13 @@ fn not_looked_at_yet(view: &mut ObjectView) {
     }
 }
 
+/// What the plans before one would have made by then: their ports are not free, the network is there.
+#[derive(Default)]
+struct Planned {
+    ports: BTreeSet<u16>,
+    network: bool,
+}
+
 fn not_found(object: &ObjectRef) -> ApiError {
     ApiError::new(ErrorCode::NotFound, format!("{object} does not exist"), "seawall get lists what does")
 }
@@ -90,8 +99,8 @@ impl Operator {
         ))
     }
 
-    /// The plan of one object as it would be now; the port of another planned object is not free.
-    async fn plan_one(&self, record: &Record, checked: &Checked, ports: &mut BTreeSet<u16>) -> PlanView {
+    /// The plan of one object as it would be now, after those before it.
+    async fn plan_one(&self, record: &Record, checked: &Checked, before: &mut Planned) -> PlanView {
         let name = record.object.to_string();
         let engine = match self.engine().await {
             Ok(engine) => engine,
@@ -99,13 +108,18 @@ impl Operator {
         };
         let identity = self.identity(record);
         let mut memory = record.memory.clone();
-        memory.refused_ports.extend(ports.iter().copied());
+        memory.refused_ports.extend(before.ports.iter().copied());
         let subject =
             Subject { identity: &identity, spec: checked, memory: &memory, present: record.source.is_some() };
         match observe(&self.tools, &subject, &engine, Intent::View).await {
-            Ok(world) => {
-                ports.extend(world.free_port);
-                plan(&subject, &world).view(&name, checked.paused)
+            Ok(mut world) => {
+                before.ports.extend(world.free_port);
+                if before.network && world.network == Slot::Missing {
+                    world.network = Slot::Ours(String::new());
+                }
+                let plan = plan(&subject, &world);
+                before.network |= plan.steps.iter().any(|s| matches!(s.action, Action::CreateNetwork(_)));
+                plan.view(&name, checked.paused)
             }
             Err(error) => unknown_plan(name, error.to_string()),
         }
@@ -209,9 +223,9 @@ impl Api for Operator {
                 subjects = self.hypothetical(&new);
             }
         }
-        let mut ports = BTreeSet::new();
+        let mut before = Planned::default();
         for (record, checked) in subjects.iter().filter(|(r, _)| r.object.kind == Kind::Postgres) {
-            list.plans.push(self.plan_one(record, checked, &mut ports).await);
+            list.plans.push(self.plan_one(record, checked, &mut before).await);
         }
         Ok(list)
     }

@@ -125,10 +125,13 @@ impl DesiredContainer {
         ])
     }
 
-    /// Identity labels and one hash label per field group.
+    /// Identity labels, the host port and one hash label per field group.
     #[must_use]
     pub fn all_labels(&self) -> BTreeMap<String, String> {
         let mut labels = self.labels.clone();
+        if let Some(port) = self.ports.first() {
+            labels.insert(label::HOST_PORT.to_owned(), port.host.to_string());
+        }
         for (group, hash) in self.group_hashes() {
             labels.insert(format!("{}{group}", label::HASH_PREFIX), hash);
         }

@@ -24,6 +24,9 @@ pub mod label {
     pub const NAME: &str = "seawall.dev/name";
     pub const UID: &str = "seawall.dev/uid";
     pub const GENERATION: &str = "seawall.dev/generation";
+    /// The published host port: it is taken also while the container is stopped, which the engine does
+    /// not tell in a list.
+    pub const HOST_PORT: &str = "seawall.dev/host-port";
     /// Prefix of the hash of one field group: `seawall.dev/hash.ports`.
     pub const HASH_PREFIX: &str = "seawall.dev/hash.";
     /// On throw-away containers that only look into an image: they may be removed at any time.

@@ -3,16 +3,20 @@
 
 pub mod rig;
 
+use crate::plan_goldens::{Case, facts_of};
 use rig::{PASSWD, Rig, engine, image, object};
 use seawall::control::api::{Api, Operation};
 use seawall::control::operator::Times;
 use seawall::core::condition::{ConditionType as C, Truth};
+use seawall::core::names::Installation;
 use seawall::core::quantity::{Bytes, NanoCpus};
 use seawall::core::resource::Caps;
 use seawall::core::seen::{ContainerState, Usage};
 use seawall::docker::Docker;
 use seawall::docker::fake::{Fault, What, When};
 use seawall::engines::postgres::client::SqlError;
+use seawall::engines::postgres::desired;
+use seawall::engines::postgres::facts::ImageFacts;
 use seawall::engines::postgres::fake_server::BAD_VALUE;
 use seawall::store::Store;
 use std::collections::{BTreeMap, BTreeSet};
@@ -492,6 +496,27 @@ async fn a_port_that_somebody_else_took_is_skipped_when_automatic_and_said_when_
     rig.manifest("auto", MAIN);
     rig.ready("auto").await;
     assert!(rig.container("auto").unwrap().published[0].host >= 5532);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_port_of_a_stopped_container_of_another_installation_is_not_free() {
+    let fake = engine();
+    let others = 5432..5452u16;
+    for port in others.clone() {
+        let Case { mut identity, spec, memory, .. } = Case::settled();
+        identity.installation = Installation::parse("other").unwrap();
+        identity.object = object(&format!("p{port}"));
+        let facts = ImageFacts { id: image("local/postgres:18", 18, 1).id, ..facts_of("aa", 18) };
+        let made = desired::container(&identity, &spec, &facts, &memory, Some(port));
+        fake.create(&made).await.unwrap();
+    }
+    let mut rig = Rig::new(fake, Times::default());
+    rig.manifest("main", MAIN);
+    rig.drive();
+    rig.ready("main").await;
+    let port = rig.container("main").unwrap().published[0].host;
+    assert!(!others.contains(&port), "{port}");
+    assert!(!rig.said("PortReserved", "taken"), "not found out by trying: {:?}", rig.events());
 }
 
 #[tokio::test(start_paused = true)]

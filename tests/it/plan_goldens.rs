@@ -8,12 +8,13 @@ use seawall::core::quantity::{Bytes, NanoCpus};
 use seawall::core::resource::{Caps, DeletionPolicy, PortRequest};
 use seawall::core::seen::{ContainerState, EngineInfo, SeenContainer, SeenEndpoint, SeenMount, Usage};
 use seawall::engines::postgres::check::Checked;
-use seawall::engines::postgres::conditions::{Failure, Outlook, findings};
+use seawall::engines::postgres::conditions::{Failure, Outlook, before_steps, findings};
 use seawall::engines::postgres::desired::{self, Identity};
 use seawall::engines::postgres::facts::{ImageFacts, Unfit};
 use seawall::engines::postgres::parameters::sha256;
 use seawall::engines::postgres::plan::{Plan, Subject, plan};
 use seawall::engines::postgres::record::{Memory, PinnedImage, RefusedParameters};
+use seawall::engines::postgres::status::status;
 use seawall::engines::postgres::world::{DataSeen, ImageSeen, Server, ServerFacts, Slot, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -236,6 +237,12 @@ impl Case {
         for finding in findings(&self.subject(), &self.world, &plan, &self.outlook) {
             let Finding { kind, status, reason, message } = finding;
             let _ = writeln!(text, "    {kind}={status} {reason}: {message}");
+        }
+        // What is said before the steps run, where that differs.
+        let before = before_steps(&self.subject(), &self.world, &plan, &self.outlook).unwrap_or_default();
+        let now = findings(&self.subject(), &self.world, &plan, &self.outlook);
+        for Finding { kind, status, reason, message } in before.iter().filter(|f| !now.contains(f)) {
+            let _ = writeln!(text, "    before: {kind}={status} {reason}: {message}");
         }
         text
     }
@@ -602,4 +609,22 @@ fn goldens_of_plans_and_conditions() {
         assert_eq!(got, want, "see the head of this file");
     }
     assert!(text == golden, "rows were added or removed: see the head of this file");
+}
+
+#[test]
+fn status_names_the_image_that_the_container_was_made_from() {
+    let mut case = Case::settled();
+    let id = |s: &seawall::engines::postgres::status::Status| s.image.as_ref().map(|i| i.id.clone());
+    let first = status(&case.subject(), &case.world, Vec::new()).with_image_in_use(None, &case.world);
+    let in_use = case.c().image_id.clone();
+    assert_eq!(id(&first), Some(in_use.clone()));
+    // Another one is wanted, and the container is still the old one.
+    case.world.image = ImageSeen::Fit(facts_of("bb", 18));
+    let wanted = status(&case.subject(), &case.world, Vec::new());
+    assert_ne!(id(&wanted), Some(in_use.clone()));
+    assert_eq!(id(&wanted.clone().with_image_in_use(Some(&first), &case.world)), Some(in_use));
+    // Nobody knows the old one: it is not called the new one.
+    assert_eq!(id(&wanted.clone().with_image_in_use(None, &case.world)), None);
+    case.world.container = Slot::Missing;
+    assert_eq!(id(&wanted.clone().with_image_in_use(Some(&first), &case.world)), id(&wanted));
 }

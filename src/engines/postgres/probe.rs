@@ -7,21 +7,21 @@
 mod data;
 mod image;
 mod objects;
+mod ports;
 mod server;
 
 pub use data::data_major;
 pub use server::again;
 
-use super::desired::PORT;
 use super::parameters;
-use super::plan::{Subject, Wanted, port_was_refused};
+use super::plan::{Subject, Wanted};
 use super::tools::{PasswordError, Tools};
 use super::world::{DataSeen, ImageSeen, Server, Slot, World};
-use crate::core::resource::PortRequest;
 use crate::core::seen::{ContainerState, EngineInfo, SeenContainer};
 use crate::docker::DockerError;
 use image::image;
 use objects::{container, misnamed, network, volume};
+use ports::ports;
 use server::server;
 
 /// Lines of a dead server's log that go into a condition.
@@ -83,31 +83,11 @@ pub async fn observe(
         port_holder: None,
         password_sealed,
     };
-    ports(tools, subject, intent, &mut world);
+    ports(tools, subject, intent, &mut world).await?;
     if let Slot::Ours(c) = world.container.clone() {
         details(tools, subject, &c, &mut world).await?;
     }
     Ok(world)
-}
-
-/// Who has the wanted port, or which one is free.
-fn ports(tools: &Tools, subject: &Subject<'_>, intent: Intent, world: &mut World) {
-    let (id, memory) = (subject.identity, subject.memory);
-    let wants_port = memory.port.is_none() || port_was_refused(subject, world);
-    match subject.spec.port {
-        PortRequest::Auto if wants_port => {
-            let mut refused = memory.refused_ports.clone();
-            refused.extend(memory.port);
-            world.free_port = match intent {
-                Intent::Act => tools.ports.lease(PORT, &refused, &id.object),
-                Intent::View => tools.ports.free(PORT, &refused),
-            };
-        }
-        PortRequest::Fixed(port) => {
-            world.port_holder = tools.ports.holder(port, &id.object).map(|o| o.to_string());
-        }
-        _ => {}
-    }
 }
 
 /// What a container of ours tells by its state: the server when it runs, the log when it died.

@@ -10,6 +10,11 @@ use crate::secrets::{SealError, Sealed, Sealer, Secret};
 use crate::store::{Change, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a look at the ports of others is taken for the present.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// How the operator reaches a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +42,8 @@ pub struct Tools {
     pub(super) network_gate: tokio::sync::Mutex<()>,
     /// Opened passwords, so that a probe does not read and open the record each time.
     passwords: Mutex<BTreeMap<ObjectRef, Secret>>,
+    /// Host ports of containers that are not ours, and when they were looked at.
+    ports_of_others: Mutex<Option<(Instant, BTreeSet<u16>)>>,
     /// Names of the containers that look into images right now.
     probing: Mutex<BTreeSet<String>>,
 }
@@ -86,6 +93,7 @@ impl Tools {
             network: Mutex::default(),
             network_gate: tokio::sync::Mutex::default(),
             passwords: Mutex::default(),
+            ports_of_others: Mutex::default(),
             probing: Mutex::default(),
         }
     }
@@ -177,6 +185,18 @@ impl Tools {
     /// Held while one pass looks into an image; the others then know what it found.
     pub(super) fn image_gate(&self, id: &str) -> Arc<tokio::sync::Mutex<()>> {
         Arc::clone(lock(&self.image_gates).entry(id.to_owned()).or_default())
+    }
+
+    /// What was seen a moment ago: many services that are made at once need one look. What is missed in
+    /// that moment the start tells, and then another port is tried.
+    pub(super) fn ports_of_others(&self) -> Option<BTreeSet<u16>> {
+        let known = lock(&self.ports_of_others);
+        known.as_ref().filter(|(at, _)| at.elapsed() < FRESH).map(|(_, ports)| ports.clone())
+    }
+
+    pub(super) fn remember_ports_of_others(&self, ports: BTreeSet<u16>) -> BTreeSet<u16> {
+        *lock(&self.ports_of_others) = Some((Instant::now(), ports.clone()));
+        ports
     }
 
     /// The id of our network, when it was seen and nothing said since that it changed.
