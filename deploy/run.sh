@@ -24,14 +24,17 @@ ready() {
       return 0
     fi
   done
-  local first=${objects[0]}
+  local first=${objects[0]} with_psql=
+  # `seawall psql` needs none: the container has one.
+  if command -v psql >/dev/null 2>&1; then
+    with_psql=$'\n'"  psql \"\$($seawall connection $first --reveal -o url)\""
+  fi
   printf '\n%s\n\n' "$("$seawall" get postgres)"
   cat <<END
 In another terminal:
 
   $seawall psql ${first#*/}
-  $seawall connection $first --reveal
-  psql "\$($seawall connection $first --reveal -o url)"
+  $seawall connection $first --reveal$with_psql
   $seawall describe $first
 
 Edit a file in manifests/ and watch what happens here. Ctrl-C ends Seawall and leaves the databases running;

@@ -13,6 +13,7 @@ mod mirror;
 pub mod objects;
 pub mod operator;
 mod pass;
+mod preview;
 mod pulls;
 pub mod recover;
 pub mod settle;

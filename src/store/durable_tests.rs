@@ -1,6 +1,7 @@
 //! What the durable store does when things go wrong around it.
 
-use super::super::export;
+use super::super::directory::{copy_dir, meta_of};
+use super::super::{STORE_VERSION, export};
 use super::*;
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt;

@@ -3,6 +3,7 @@
 //! It keeps what cannot be seen elsewhere (sealed credentials, ports, identities) and what people
 //! want to read later (status, events). It decides nothing and knows no object's meaning.
 
+mod directory;
 mod durable;
 mod export;
 mod lock;

@@ -4,7 +4,7 @@
 //! whole or not at all: killed at any point, the directory holds the old store, the new one, or a note
 //! without a store, which counts as damaged and can be rebuilt again.
 
-use super::durable::{check_room, copy_dir, damaged, examine, make, remove, told, write};
+use super::directory::{check_room, copy_dir, damaged, examine, make, remove, told, write};
 use super::lock::StoreLock;
 use super::note::Note;
 use super::sled::Disk;
