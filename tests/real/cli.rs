@@ -199,7 +199,7 @@ fn every_form_tells_the_same_and_status_is_mirrored_to_a_file() {
     };
     let mut watchers =
         [watching(&["get", "postgres/a", "-w"], "rows"), watching(&["events", "-w"], "events")];
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + *PATIENCE;
     let printed = |file: &str, needle: &str| loop {
         let printed = std::fs::read_to_string(sea.root().join(file)).unwrap();
         if printed.contains(needle) {

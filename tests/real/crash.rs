@@ -110,7 +110,7 @@ fn crashed(sea: &mut Sea, scenario: &Scenario, port: u16, point: &str) -> bool {
         if arrived(sea, scenario, &manifest) && !sea.died() {
             break false;
         }
-        assert!(start.elapsed() < PATIENCE, "{} {point}: neither\n{}", scenario.name, tail(sea));
+        assert!(start.elapsed() < *PATIENCE, "{} {point}: neither\n{}", scenario.name, tail(sea));
         std::thread::sleep(Duration::from_millis(150));
     };
     if crashed {

@@ -5,11 +5,16 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// Long enough for a busy two-core machine; reached only by a failing test.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+/// Long enough for a busy two-core machine; reached only by a failing test. SEAWALL_TEST_PATIENCE gives an
+/// emulated machine more seconds.
+pub static PATIENCE: LazyLock<Duration> = LazyLock::new(|| {
+    let seconds = std::env::var("SEAWALL_TEST_PATIENCE").ok().and_then(|s| s.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(90))
+});
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -142,7 +147,7 @@ impl Sea {
             .spawn()
             .unwrap();
         self.operator = Some(child);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + *PATIENCE;
         while !self.ended() && text(&self.cli(&["version"])).contains("none answers") {
             assert!(Instant::now() < deadline, "the operator never answered: {}", self.log());
             std::thread::sleep(Duration::from_millis(20));
@@ -227,7 +232,7 @@ impl Sea {
                 return object["status"].clone();
             }
             assert!(
-                start.elapsed() < PATIENCE,
+                start.elapsed() < *PATIENCE,
                 "{name}: not {what} in time: {object:#}\n{}\nevents: {}",
                 self.log().lines().rev().take(40).collect::<Vec<_>>().join("\n"),
                 text(&self.cli(&["events"]))
@@ -261,7 +266,7 @@ impl Sea {
             if events.lines().any(|l| l.contains(reason) && l.contains(needle)) {
                 return;
             }
-            assert!(start.elapsed() < PATIENCE, "no event {reason} {needle:?}:\n{events}");
+            assert!(start.elapsed() < *PATIENCE, "no event {reason} {needle:?}:\n{events}");
             std::thread::sleep(Duration::from_millis(100));
         }
     }
@@ -397,7 +402,7 @@ pub fn wait_for<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
         if let Some(got) = done() {
             return got;
         }
-        assert!(start.elapsed() < PATIENCE, "{what}: not in time");
+        assert!(start.elapsed() < *PATIENCE, "{what}: not in time");
         std::thread::sleep(Duration::from_millis(50));
     }
 }

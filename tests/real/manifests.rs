@@ -60,7 +60,7 @@ fn of_two_files_with_one_name_the_one_in_force_stays() {
     for other in ["aa.yaml", "z/z.yml"] {
         sea.write(other, &postgres("a", "{version: '18', parameters: {work_mem: 9MB}}"));
         // The file in force is good: the object is not degraded, the other file is the problem.
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + *PATIENCE;
         let get = loop {
             let get = text(&sea.cli(&["get"]));
             if get.contains("m.yaml") && get.contains(other) {

@@ -16,7 +16,7 @@ fn refused(sea: &Sea, more: &[&str]) -> String {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let start = Instant::now();
     while child.try_wait().unwrap().is_none() {
-        if start.elapsed() > PATIENCE {
+        if start.elapsed() > *PATIENCE {
             let _ = child.kill();
             panic!("run was not refused");
         }
@@ -202,7 +202,7 @@ fn a_full_disk_is_said_nothing_is_done_that_is_not_durable_and_space_heals_it() 
         if said.contains("no space left") {
             break said;
         }
-        assert!(start.elapsed() < PATIENCE, "{said}\n{}", sea.log());
+        assert!(start.elapsed() < *PATIENCE, "{said}\n{}", sea.log());
         std::thread::sleep(std::time::Duration::from_millis(100));
     };
     assert!(words.contains("could not be taken over") && words.contains("stays in force"), "{words}");
