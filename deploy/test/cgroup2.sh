@@ -198,6 +198,8 @@ fetch_kernel
 make_root
 add_tests
 say "the machine starts ($ACCEL)"
+# There before tail looks for it.
+: >"$CACHE/console.log"
 timeout "$((MINUTES * 60))" qemu-system-x86_64 -accel "$ACCEL" -cpu max -smp 2 -m "$MEMORY" -nographic -no-reboot -nic none \
   -kernel "$CACHE/vmlinuz" -initrd "$WORK/initrd" \
   -append "console=ttyS0 quiet panic=-1 rdinit=/init cgroup_no_v1=all" </dev/null >"$CACHE/console.log" 2>&1 &
