@@ -8,7 +8,7 @@ debian_mirror() {
     printf '%s\n' "$SEAWALL_DEBIAN_MIRROR"
   else
     # Reads the sources, also those of a machine that has never run `apt-get update`.
-    apt-get update --print-uris 2>/dev/null | sed -n "s#^'\(http[^']*/debian\)/dists/.*#\1#p"
+    apt-get update --print-uris 2>/dev/null | sed -n "s#^'\(http[^']*/debian\)/dists/.*#\1#p" || true
     sed -n 's/^default_mirror //p' /usr/share/debootstrap/scripts/sid 2>/dev/null || true
   fi
 }
