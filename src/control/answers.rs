@@ -208,12 +208,15 @@ impl Api for Operator {
 
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {
         self.must_run("delete")?;
-        let record = self.record(object)?;
+        self.record(object)?;
         if confirm != object.name.as_str() {
             let what = format!("deleting {object} destroys its data for good; it was not confirmed");
             let next = format!("seawall delete {object} --confirm {}", object.name);
             return Err(ApiError::new(ErrorCode::Conflict, what, next));
         }
+        // Asked and confirmed in one: a manifest that comes back meanwhile must not find a consent to delete.
+        let edited = self.edit(object, |r| r.memory.delete_confirmed = r.source.is_none()).await;
+        let record = edited.map_err(|e| store_failed(&e))?.ok_or_else(|| not_found(object))?;
         if let Some(source) = &record.source {
             let what = format!("{object} has a manifest in {}", source.file);
             return Err(ApiError::new(
@@ -222,8 +225,6 @@ impl Api for Operator {
                 format!("remove it from {} first", source.file),
             ));
         }
-        let edited = self.edit(object, |r| r.memory.delete_confirmed = true).await;
-        edited.map_err(|e| store_failed(&e))?;
         self.note(Some(object), &[Note::warning("DeletionConfirmed", "confirmed on the command line")]).await;
         self.hurry(object);
         Ok(Done { message: format!("{object} and its data are being deleted"), commit: String::new() })

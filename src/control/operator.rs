@@ -333,8 +333,9 @@ impl Operator {
             let mut state = self.state();
             state.records.remove(object);
             state.statuses.remove(object);
-            state.live.remove(object);
-            state.by_container.retain(|_, o| o != object);
+            if let Some(container) = state.live.remove(object).and_then(|l| l.container) {
+                state.by_container.remove(&container.id);
+            }
             state.checked.remove(object);
         }
         super::mirror::remove(&self.config.data, object).await;

@@ -260,9 +260,6 @@ fn memory(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Memory {
     let ever_ready = looked.major.is_some() || !looked.sure;
     let init_database = if ever_ready { env("POSTGRES_DB") } else { None };
     let image = c.zip(wish).filter(|(c, _)| looked.wanted_image.as_ref() == Some(&c.image_id));
-    let up = |c: &SeenContainer| {
-        matches!(c.state, ContainerState::Running | ContainerState::Paused | ContainerState::Restarting)
-    };
     Memory {
         port: c.and_then(|c| c.port_bindings.first()).map(|p| p.host),
         image: image.map(|(c, w)| PinnedImage { reference: w.checked.image.clone(), id: c.image_id.clone() }),
@@ -277,7 +274,7 @@ fn memory(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Memory {
         hardening_level: c.map_or(0, hardening_level),
         // Only a stop on purpose takes the restart policy away first.
         stopped_by_operation: c
-            .is_some_and(|c| !up(c) && !c.started_at.is_empty() && c.restart_policy == "no")
+            .is_some_and(|c| !c.state.is_up() && !c.started_at.is_empty() && c.restart_policy == "no")
             && wish.is_none_or(|w| !w.checked.stopped),
         ..Memory::default()
     }
