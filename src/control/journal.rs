@@ -7,6 +7,8 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
+/// Prefix of event keys.
+pub const PREFIX: &str = "event/";
 /// Events kept of one object.
 const KEEP: usize = 100;
 /// Events kept in one answer.
@@ -62,22 +64,17 @@ impl Kept {
 }
 
 impl Journal {
-    /// From the records under `event/`. One that cannot be read is left out: events are no truth.
-    #[must_use]
-    pub fn load(records: BTreeMap<String, Value>) -> Self {
-        let mut journal = Self::default();
-        for body in records.into_values() {
-            let Ok(event) = serde_json::from_value::<Event>(body) else { continue };
-            journal.sequence = journal.sequence.max(event.sequence);
-            let object = event.object.clone();
-            if let Some(kept) = Kept::of(event) {
-                journal.by_object.entry(object).or_default().push_back(kept);
-            }
+    /// Takes the body of a record under `event/`, in the order of their keys. One that cannot be read is
+    /// left out: events are no truth.
+    pub fn load(&mut self, body: Value) {
+        let Ok(event) = serde_json::from_value::<Event>(body) else { return };
+        self.sequence = self.sequence.max(event.sequence);
+        let object = event.object.clone();
+        if let Some(kept) = Kept::of(event) {
+            let events = self.by_object.entry(object).or_default();
+            events.reserve_exact(1);
+            events.push_back(kept);
         }
-        for events in journal.by_object.values_mut() {
-            events.make_contiguous().sort_by_key(|e| e.sequence);
-        }
-        journal
     }
 
     /// Adds a note and says what to write. Moves a repeated event to the end.
@@ -106,6 +103,8 @@ impl Journal {
         if let Ok(body) = serde_json::to_value(kept.event(object)) {
             changes.push(Change::put(key(object, kept.sequence), body));
         }
+        // Growing in steps of one: most objects have few events, and there may be many objects.
+        events.reserve_exact(1);
         events.push_back(kept);
         while events.len() > KEEP {
             if let Some(old) = events.pop_front() {
@@ -138,7 +137,7 @@ impl Journal {
 }
 
 fn key(object: &str, sequence: u64) -> String {
-    format!("event/{object}/{sequence:020}")
+    format!("{PREFIX}{object}/{sequence:020}")
 }
 
 #[cfg(test)]
@@ -170,7 +169,8 @@ mod tests {
         }
         assert_eq!((store.len(), journal.after(Some("postgres/a"), 0).len()), (KEEP, KEEP));
         assert_eq!(journal.after(Some("postgres/b"), 0), vec![]);
-        let again = Journal::load(store.clone());
+        let mut again = Journal::default();
+        store.values().for_each(|body| again.load(body.clone()));
         assert_eq!(again.after(None, 0), journal.after(None, 0));
         assert_eq!(again.sequence, journal.sequence);
         apply(&mut store, journal.forget("postgres/a"));

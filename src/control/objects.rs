@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 
 /// Prefix of record keys.
 pub const PREFIX: &str = "obj/";
+/// Prefix of status keys.
+pub const STATUS: &str = "status/";
 
 /// One object as the store keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,5 +95,5 @@ pub fn key(object: &ObjectRef) -> String {
 
 #[must_use]
 pub fn status_key(object: &ObjectRef) -> String {
-    format!("status/{object}")
+    format!("{STATUS}{object}")
 }

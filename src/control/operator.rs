@@ -3,8 +3,8 @@
 //! Passes, sources and surfaces all go through here. It decides nothing about an engine.
 
 use super::gates::Gates;
-use super::journal::{Journal, OPERATOR};
-use super::objects::{self, Record, status_key};
+use super::journal::{self, OPERATOR};
+use super::objects::{self, Record, STATUS, status_key};
 use super::pulls::Pulls;
 use super::state::{Live, State};
 use crate::core::condition::{Condition, Finding, find, merge};
@@ -107,19 +107,26 @@ impl Operator {
         running: bool,
     ) -> Result<Arc<Self>, StoreError> {
         let mut state = State { schemas: spec_schemas(), ..State::default() };
-        for (key, body) in store.scan(objects::PREFIX)? {
-            let record: Record =
-                serde_json::from_value(body).map_err(|e| StoreError::Read { key, detail: e.to_string() })?;
-            state.records.insert(record.object.clone(), Arc::new(record));
+        let mut unread = None;
+        store.each(
+            objects::PREFIX,
+            &mut |key, found| match serde_json::from_value::<Record>(found.body) {
+                Ok(record) => drop(state.records.insert(record.object.clone(), Arc::new(record))),
+                Err(e) => unread = Some(StoreError::Read { key, detail: e.to_string() }),
+            },
+        )?;
+        if let Some(error) = unread {
+            return Err(error);
         }
-        for (object, _) in state.records.clone() {
-            if let Some(body) = store.get(&status_key(&object))?
-                && let Ok(status) = serde_json::from_value(body)
+        store.each(STATUS, &mut |key, found| {
+            if let Some(object) = key.strip_prefix(STATUS).and_then(|name| name.parse().ok())
+                && state.records.contains_key(&object)
+                && let Ok(status) = serde_json::from_value(found.body)
             {
                 state.statuses.insert(object, Arc::new(status));
             }
-        }
-        state.journal = Journal::load(store.scan("event/")?);
+        })?;
+        store.each(journal::PREFIX, &mut |_, found| state.journal.load(found.body))?;
         let tools = Tools::new(docker, servers, store, sealer, config.installation.clone(), config.reach);
         for record in state.records.values() {
             if let Some(port) = record.memory.port {

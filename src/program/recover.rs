@@ -8,7 +8,7 @@
 use super::{internal, store_error};
 use crate::cli::settings::Settings;
 use crate::control::api::{ApiError, Done, ErrorCode};
-use crate::control::journal::{Journal, OPERATOR};
+use crate::control::journal::{self, Journal, OPERATOR};
 use crate::control::objects::{self, Record};
 use crate::control::operator::{now, this_second};
 use crate::control::recover::{Remains, Wishes, confirm_words, describe, look, record, survey, wishes};
@@ -296,9 +296,10 @@ fn changes(
     let now = this_second();
     let with_secret: BTreeSet<&str> = old.keys().filter_map(|k| k.strip_prefix("secret/")).collect();
     let mut new: BTreeMap<String, Value> = BTreeMap::new();
-    let mut journal = Journal::load(
-        old.iter().filter(|(k, _)| k.starts_with("event/")).map(|(k, v)| (k.clone(), v.clone())).collect(),
-    );
+    let mut journal = Journal::default();
+    old.iter()
+        .filter(|(k, _)| k.starts_with(journal::PREFIX))
+        .for_each(|(_, body)| journal.load(body.clone()));
     let mut notes = journal.add(
         OPERATOR,
         &Note::warning("StoreRecovered", format!("the store was rebuilt with id {}", plan.id)),

@@ -1,22 +1,21 @@
 //! The durable store: one writer thread owns the disk, readers see what is on it.
 //!
-//! Every record is also in memory, put there only after its fsync, so that nobody acts on something a
-//! crash could take back, and reading goes on while the disk is full. Opening first tries a copy of the
+//! What passes read ([`is_held`]) is also in memory, put there only after its fsync, so that nobody acts
+//! on something a crash could take back, and reading it goes on while the disk is full. Opening first tries a copy of the
 //! directory: sled repairs as it opens, and a damaged store must stay as it was found.
 
 use super::directory::{Meta, check_room, create, encode_meta, find, remove, told, write};
 use super::lock::StoreLock;
 use super::note::Note;
 use super::record;
-use super::sled::{Bytes, Disk, Records, THREAD};
-use super::{Change, META_KEY, Record, Result, Store, StoreError, check_keys};
+use super::sled::{Bytes, Disk, Reader, Records, THREAD};
+use super::{Change, META_KEY, Record, Result, Store, StoreError, check_keys, is_held};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File};
-use std::ops::Bound;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
@@ -33,11 +32,22 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct SledStore {
     data_dir: PathBuf,
     id: String,
-    durable: Arc<RwLock<Records>>,
+    shared: Arc<Shared>,
+    /// For what is not held; `None` only while this is dropped.
+    reader: Option<Reader>,
     requests: Option<mpsc::Sender<Request>>,
     writer: Option<JoinHandle<()>>,
     /// Freed last, when the writer has closed the disk.
     _lock: StoreLock,
+}
+
+/// What the writer tells the readers.
+#[derive(Debug, Default)]
+struct Shared {
+    held: RwLock<Records>,
+    /// The first failure of the disk: sled takes no more writes then, and neither do we, and how much of that
+    /// one is on the disk is not known.
+    failed: OnceLock<String>,
 }
 
 #[derive(Debug)]
@@ -81,7 +91,8 @@ impl SledStore {
     }
 
     fn start(data_dir: &Path, lock: StoreLock, meta: Meta) -> Result<SledStore> {
-        let (disk, records) = Disk::open(&data_dir.join("store")).map_err(|t| told(data_dir, t))?;
+        let (disk, mut records) = Disk::open(&data_dir.join("store")).map_err(|t| told(data_dir, t))?;
+        records.retain(|key, _| is_held(key));
         // Must be gone before the first commit: the next start would take it for the newest.
         // Renamed first: half removed it would be taken for a store.
         let spent = data_dir.join("store.check");
@@ -90,11 +101,12 @@ impl SledStore {
             .and_then(|()| remove(&spent))
             .map_err(|e| write(data_dir, e))?;
         let note = Note::open(data_dir).map_err(|e| write(data_dir, e))?;
-        let durable = Arc::new(RwLock::new(records));
+        let reader = Some(disk.reader());
+        let shared = Arc::new(Shared { held: RwLock::new(records), failed: OnceLock::new() });
         let (requests, queue) = mpsc::channel(QUEUE);
         let id = meta.id.clone();
         let writer =
-            Writer { data_dir: data_dir.into(), disk: Ok(disk), durable: Arc::clone(&durable), meta, note };
+            Writer { data_dir: data_dir.into(), disk: Some(disk), shared: Arc::clone(&shared), meta, note };
         let writer = thread::Builder::new()
             .name(THREAD.into())
             .spawn(move || writer.run(queue))
@@ -102,15 +114,24 @@ impl SledStore {
         Ok(SledStore {
             data_dir: data_dir.into(),
             id,
-            durable,
+            shared,
+            reader,
             requests: Some(requests),
             writer: Some(writer),
             _lock: lock,
         })
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Records> {
-        self.durable.read().unwrap_or_else(PoisonError::into_inner)
+    fn held(&self, key: &str) -> Option<Bytes> {
+        self.shared.held.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    fn on_disk(&self, key: &str) -> Result<&Reader> {
+        let detail = match (&self.reader, self.shared.failed.get()) {
+            (Some(reader), None) => return Ok(reader),
+            (_, first) => first.map_or("the store is closed", String::as_str),
+        };
+        Err(StoreError::Read { key: key.into(), detail: format!("{detail}; restart Seawall") })
     }
 }
 
@@ -140,15 +161,20 @@ impl Store for SledStore {
     }
 
     fn get(&self, key: &str) -> Result<Option<Value>> {
-        let bytes = self.read().get(key).cloned();
+        let bytes = if is_held(key) {
+            self.held(key)
+        } else {
+            self.on_disk(key)?.get(key).map_err(|detail| StoreError::Read { key: key.into(), detail })?
+        };
         bytes.map(|bytes| decode(key, &bytes).map(|record| record.body)).transpose()
     }
 
-    fn records(&self, prefix: &str) -> Result<BTreeMap<String, Record>> {
-        let from = (Bound::Included(prefix), Bound::Unbounded);
-        let all = self.read();
-        let found = all.range::<str, _>(from).take_while(|(key, _)| key.starts_with(prefix));
-        found.map(|(key, bytes)| Ok((key.clone(), decode(key, bytes)?))).collect()
+    fn each(&self, prefix: &str, take: &mut dyn FnMut(String, Record)) -> Result<()> {
+        let read = self.on_disk(prefix)?.each(prefix, |key, bytes| {
+            take(key.to_owned(), Record::decode(key, bytes).map_err(|e| e.to_string())?);
+            Ok(())
+        });
+        read.map_err(|detail| StoreError::Read { key: format!("{prefix}*"), detail })
     }
 
     fn id(&self) -> String {
@@ -158,6 +184,8 @@ impl Store for SledStore {
 
 impl Drop for SledStore {
     fn drop(&mut self) {
+        // Before the writer's, which closes the database.
+        self.reader = None;
         // Without senders the writer answers what is queued and leaves.
         self.requests = None;
         if let Some(writer) = self.writer.take() {
@@ -171,9 +199,9 @@ impl Drop for SledStore {
 
 struct Writer {
     data_dir: PathBuf,
-    /// The text of the first failure afterwards: sled takes no more writes then, and neither do we.
-    disk: Result<Disk, String>,
-    durable: Arc<RwLock<Records>>,
+    /// `None` after the first failure.
+    disk: Option<Disk>,
+    shared: Arc<Shared>,
     meta: Meta,
     note: File,
 }
@@ -201,7 +229,10 @@ impl Writer {
     }
 
     fn write(&mut self, changes: BTreeMap<String, Option<Bytes>>) -> Result<(), String> {
-        let disk = self.disk.as_mut().map_err(|first| format!("{first}; restart Seawall"))?;
+        let Some(disk) = &mut self.disk else {
+            let first = self.shared.failed.get().map_or("the disk failed", String::as_str);
+            return Err(format!("{first}; restart Seawall"));
+        };
         let mut meta = self.meta.clone();
         meta.commits += 1;
         let mut batch = changes;
@@ -211,19 +242,19 @@ impl Writer {
         // A write that fails inside sled cannot be repeated and may hang it, so it is not tried.
         check_room(&self.data_dir, size as u64 * 2)?;
         if let Err(detail) = disk.write(&batch) {
-            let poisoned = std::mem::replace(&mut self.disk, Err(detail.clone()));
             // Closing would wait for ever for the write that failed.
-            std::mem::forget(poisoned);
+            std::mem::forget(self.disk.take());
+            let _ = self.shared.failed.set(detail.clone());
             return Err(detail);
         }
         self.meta = meta;
         // A count that is too small only makes the check at the next start weaker.
         let _ = Note { id: self.meta.id.clone(), commits: self.meta.commits }.overwrite(&self.note);
-        let mut durable = self.durable.write().unwrap_or_else(PoisonError::into_inner);
-        for (key, value) in batch {
+        let mut held = self.shared.held.write().unwrap_or_else(PoisonError::into_inner);
+        for (key, value) in batch.into_iter().filter(|(key, _)| is_held(key)) {
             match value {
-                Some(bytes) => durable.insert(key, bytes),
-                None => durable.remove(&key),
+                Some(bytes) => held.insert(key, bytes),
+                None => held.remove(&key),
             };
         }
         Ok(())

@@ -11,7 +11,9 @@ use serde_json::Value;
 /// # Errors
 /// `Read` when a record cannot be read.
 pub fn export(store: &dyn Store) -> Result<Vec<String>> {
-    Ok(store.records("")?.iter().map(|(key, record)| line(key, record)).collect())
+    let mut lines = Vec::new();
+    store.each("", &mut |key, record| lines.push(line(&key, &record)))?;
+    Ok(lines)
 }
 
 fn line(key: &str, record: &Record) -> String {

@@ -76,11 +76,13 @@ impl Store for MemoryStore {
         records.get(key).map(|bytes| Ok(decode(key, bytes)?.body)).transpose()
     }
 
-    fn records(&self, prefix: &str) -> Result<BTreeMap<String, Record>> {
+    fn each(&self, prefix: &str, take: &mut dyn FnMut(String, Record)) -> Result<()> {
         let from = (Bound::Included(prefix), Bound::Unbounded);
         let records = self.lock();
-        let found = records.range::<str, _>(from).take_while(|(key, _)| key.starts_with(prefix));
-        found.map(|(key, bytes)| Ok((key.clone(), decode(key, bytes)?))).collect()
+        for (key, bytes) in records.range::<str, _>(from).take_while(|(key, _)| key.starts_with(prefix)) {
+            take(key.clone(), decode(key, bytes)?);
+        }
+        Ok(())
     }
 
     fn id(&self) -> String {

@@ -56,6 +56,14 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 /// The store's own record: `{version, id, createdAt, commits}`. Others read it, only the store writes it.
 pub const META_KEY: &str = "meta/store";
 
+/// Prefixes of what passes read, also while the disk takes no writes: a store holds it in memory. Everything
+/// else is held by those who write it, and twice would be too much.
+const HELD: [&str; 3] = ["image/", "meta/", "secret/"];
+
+fn is_held(key: &str) -> bool {
+    HELD.iter().any(|prefix| key.starts_with(prefix))
+}
+
 /// One change of a batch.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
@@ -81,9 +89,16 @@ pub trait Store: Send + Sync + 'static {
     /// readers, but may turn up after a crash: repeat them. A dropped future may still be committed.
     async fn commit(&self, changes: Vec<Change>) -> Result<()>;
     fn get(&self, key: &str) -> Result<Option<Value>>;
-    /// All records whose key starts with `prefix`, with version and time, in key order.
-    fn records(&self, prefix: &str) -> Result<BTreeMap<String, Record>>;
-    /// The bodies of all records whose key starts with `prefix`, in key order.
+    /// Hands over every record whose key starts with `prefix`, with version and time, in key order, one
+    /// at a time: there may be a hundred thousand. `take` must not call the store.
+    fn each(&self, prefix: &str, take: &mut dyn FnMut(String, Record)) -> Result<()>;
+    /// All of them at once.
+    fn records(&self, prefix: &str) -> Result<BTreeMap<String, Record>> {
+        let mut all = BTreeMap::new();
+        self.each(prefix, &mut |key, record| drop(all.insert(key, record)))?;
+        Ok(all)
+    }
+    /// The bodies of all of them.
     fn scan(&self, prefix: &str) -> Result<BTreeMap<String, Value>> {
         Ok(self.records(prefix)?.into_iter().map(|(key, record)| (key, record.body)).collect())
     }

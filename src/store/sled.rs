@@ -1,7 +1,7 @@
 //! The only file that knows sled: opens its directory, loads everything, writes batches durably.
 //!
-//! It never serves reads (callers keep what it loaded) and never runs on a tokio worker. sled may
-//! panic, hang or report corruption while opening: all three come back as [`Trouble`].
+//! Writes never run on a tokio worker. sled may panic, hang or report corruption while opening: all
+//! three come back as [`Trouble`].
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ pub type Bytes = Box<[u8]>;
 /// Encoded records by key.
 pub type Records = BTreeMap<String, Bytes>;
 
-/// Everything is in the callers' memory, so sled's cache serves its own writes only.
+/// What is read often is in the callers' memory, so sled's cache serves its own writes.
 const CACHE: u64 = 1024 * 1024;
 /// sled's own thread only rolls buffers and collects garbage; durability is ours, at every write.
 const HOUSEKEEPING_MS: u64 = 1000;
@@ -48,7 +48,36 @@ pub struct Disk {
     blobs: BTreeSet<OsString>,
 }
 
+/// Reads an open directory, also what a write is only just making durable. Must go before its [`Disk`]:
+/// whoever drops the last of them closes the database.
+#[derive(Debug)]
+pub struct Reader(sled::Db);
+
+impl Reader {
+    pub fn get(&self, key: &str) -> Result<Option<Bytes>, String> {
+        guarded(|| Ok(self.0.get(key)?.map(|value| value.as_ref().into())))
+    }
+
+    /// In key order, until `take` fails.
+    pub fn each(
+        &self,
+        prefix: &str,
+        mut take: impl FnMut(&str, &[u8]) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let mut entries = self.0.scan_prefix(prefix);
+        while let Some((key, value)) = guarded(|| entries.next().transpose())? {
+            take(std::str::from_utf8(&key).map_err(|_| "a key is not text")?, &value)?;
+        }
+        Ok(())
+    }
+}
+
 impl Disk {
+    /// A second handle, for reading.
+    pub fn reader(&self) -> Reader {
+        Reader(self.db.clone())
+    }
+
     /// Opens or creates the directory and loads every record.
     pub fn open(dir: &Path) -> Result<(Disk, Records), Trouble> {
         quiet_panics();
@@ -70,7 +99,7 @@ impl Disk {
     /// After an error nothing more can be written, the value must be forgotten instead of dropped (sled
     /// may wait for ever in its destructor), and whether the batch is on the disk is not known.
     pub fn write(&mut self, changes: &BTreeMap<String, Option<Bytes>>) -> Result<(), String> {
-        let written = catch_unwind(AssertUnwindSafe(|| {
+        guarded(|| {
             let mut batch = sled::Batch::default();
             for (key, value) in changes {
                 match value {
@@ -80,12 +109,7 @@ impl Disk {
             }
             self.db.apply_batch(batch)?;
             self.db.flush()
-        }));
-        match written {
-            Ok(Ok(_)) => {}
-            Ok(Err(e)) => return Err(e.to_string()),
-            Err(panic) => return Err(panic_text(&*panic)),
-        }
+        })?;
         self.log.sync_all().and_then(|()| self.sync_blobs()).map_err(|e| e.to_string())
     }
 
@@ -115,6 +139,14 @@ impl Disk {
         }
         self.blobs = now;
         Ok(())
+    }
+}
+
+/// Turns sled's panics into errors.
+fn guarded<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(done) => done.map_err(|e| e.to_string()),
+        Err(panic) => Err(panic_text(&*panic)),
     }
 }
 
