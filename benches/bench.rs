@@ -11,6 +11,7 @@ use seawall::control::api::Api;
 use seawall::control::driver::drive;
 use seawall::control::operator::{Config, Operator, Times};
 use seawall::core::names::{Installation, ObjectRef, label};
+use seawall::core::pairs::Pairs;
 use seawall::core::quantity::Bytes;
 use seawall::core::resource::{Caps, DeletionPolicy, PortRequest};
 use seawall::core::seen::{LiveUpdate, SeenImage};
@@ -25,7 +26,7 @@ use seawall::engines::postgres::parameters;
 use seawall::engines::postgres::record::Memory;
 use seawall::engines::postgres::tools::Reach;
 use seawall::secrets::{Algorithm, Key, Sealer, random_id};
-use seawall::store::{MemoryStore, SledStore, Store};
+use seawall::store::{SledStore, Store};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -108,17 +109,11 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(
-        docker: Arc<dyn Docker>,
-        servers: Arc<dyn Servers>,
-        store: Option<Arc<dyn Store>>,
-        times: Times,
-    ) -> Self {
+    fn new(docker: Arc<dyn Docker>, servers: Arc<dyn Servers>, times: Times) -> Self {
         let root = tempfile::tempdir().expect("a directory");
         fs::create_dir(root.path().join("manifests")).expect("a directory");
         let data = root.path().join("data");
-        let store =
-            store.unwrap_or_else(|| Arc::new(SledStore::open(&data).expect("a store")) as Arc<dyn Store>);
+        let store: Arc<dyn Store> = Arc::new(SledStore::open(&data).expect("a store"));
         let key = Key::load_or_create(&root.path().join("key"), false).expect("a key");
         let installation = installation();
         let config = Config {
@@ -192,11 +187,8 @@ fn fake_engine() -> Arc<FakeDocker> {
         id: format!("sha256:{}", "01".repeat(32)),
         tags: vec![IMAGE.to_owned()],
         digests: Vec::new(),
-        env: BTreeMap::from([
-            ("PG_MAJOR".to_owned(), "18".to_owned()),
-            ("PGDATA".to_owned(), "/var/lib/postgresql/18/docker".to_owned()),
-        ]),
-        labels: BTreeMap::from([(label::MANAGED.to_owned(), "true".to_owned())]),
+        env: Pairs::from([("PG_MAJOR", "18"), ("PGDATA", "/var/lib/postgresql/18/docker")]),
+        labels: Pairs::from([(label::MANAGED, "true")]),
         volumes: vec!["/var/lib/postgresql".to_owned()],
         architecture: "amd64".to_owned(),
         user: String::new(),
@@ -220,10 +212,9 @@ async fn fake_engine_of(services: usize) {
 async fn fake_of(services: usize) {
     let fake = fake_engine();
     let servers = Arc::new(FakeServers::new(Arc::clone(&fake)));
-    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let times = Times { sweep: Duration::from_secs(5), probe: HOUR, look: HOUR };
     let empty = resident_mb(std::process::id());
-    let mut bench = Bench::new(fake.clone(), servers, Some(store), times);
+    let mut bench = Bench::new(fake.clone(), servers, times);
     let names: Vec<String> = (0..services).map(|n| format!("p{n:05}")).collect();
     for (file, names) in names.chunks(100).enumerate() {
         let spec = format!("{{image: '{IMAGE}', resources: {{memory: 256Mi}}}}");
@@ -298,7 +289,7 @@ impl Engine {
     }
 
     fn bench(&self, times: Times) -> Bench {
-        Bench::new(Arc::clone(&self.docker), Arc::new(Network), None, times)
+        Bench::new(Arc::clone(&self.docker), Arc::new(Network), times)
     }
 
     /// With all services Ready.

@@ -64,7 +64,7 @@ pub(super) async fn attach(operator: &Operator, world: &World) {
 }
 
 fn attached(own: &SeenContainer, network: &str) -> bool {
-    own.networks.values().any(|endpoint| endpoint.network_id == network)
+    own.networks.iter().any(|endpoint| endpoint.network_id == network)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::pass::pass;
 use super::watch_dir;
 use crate::core::event::Note;
 use crate::core::names::{Kind, Name, ObjectRef, label};
+use crate::core::pairs::Pairs;
 use crate::core::queue::Lane;
 use crate::core::seen::{ContainerState, ContainerSummary, EngineEvent};
 use crate::engines::postgres::plan::Wanted;
@@ -176,8 +177,8 @@ async fn follow_events(operator: Arc<Operator>, cancel: CancellationToken) {
     }
 }
 
-fn object_of(operator: &Operator, labels: &BTreeMap<String, String>) -> Option<ObjectRef> {
-    if labels.get(label::INSTALLATION).map(String::as_str) != Some(operator.config.installation.as_str()) {
+fn object_of(operator: &Operator, labels: &Pairs) -> Option<ObjectRef> {
+    if labels.get(label::INSTALLATION) != Some(operator.config.installation.as_str()) {
         return None;
     }
     let kind: Kind = labels.get(label::KIND)?.parse().ok()?;
@@ -293,7 +294,7 @@ async fn sweep_once(operator: &Operator, all: bool) {
 
 /// A container that only looked into an image, and that nobody uses any more.
 async fn remove_left_over(operator: &Operator, probe: &ContainerSummary) {
-    let ours = probe.labels.get(label::STORE) == Some(&operator.tools.store.id());
+    let ours = probe.labels.get(label::STORE) == Some(operator.tools.store.id().as_str());
     if !ours || operator.tools.is_probing(&probe.name) {
         return;
     }

@@ -9,6 +9,7 @@ use super::operator::now;
 use super::sources::{Before, read};
 use crate::core::desired::{VolumeMount, stable_hash};
 use crate::core::names::{Installation, Kind, Name, ObjectRef, label};
+use crate::core::pairs::Pairs;
 use crate::core::problem::Place;
 use crate::core::resource::{Document, Metadata};
 use crate::core::seen::{ContainerState, SeenContainer, SeenVolume};
@@ -105,13 +106,13 @@ fn entry(all: &mut BTreeMap<(String, ObjectRef), Remains>, store: String, object
     })
 }
 
-fn whose(labels: &BTreeMap<String, String>) -> Option<(String, ObjectRef)> {
+fn whose(labels: &Pairs) -> Option<(String, ObjectRef)> {
     if labels.contains_key(label::PROBE) {
         return None;
     }
     let kind: Kind = labels.get(label::KIND)?.parse().ok()?;
     let name = Name::parse(labels.get(label::NAME)?).ok()?;
-    Some((labels.get(label::STORE)?.clone(), ObjectRef::new(kind, name)))
+    Some((labels.get(label::STORE)?.to_owned(), ObjectRef::new(kind, name)))
 }
 
 /// What a scan of the manifests says about each Postgres.
@@ -198,7 +199,7 @@ pub async fn look(
     if let Some(c) = &remains.container {
         looked.tags = docker.image(&c.image_id).await?.map(|i| i.tags).unwrap_or_default();
         if let Some(mount) = c.mounts.iter().find(|m| m.volume == volume) {
-            let pgdata = c.env.get("PGDATA").map(String::as_str);
+            let pgdata = c.env.get("PGDATA");
             looked.major = data_major(docker, &c.id, &mount.path, pgdata).await?;
             looked.sure = c.started_at.is_empty();
             return Ok(looked);
@@ -228,7 +229,7 @@ pub async fn look(
 pub fn record(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Record {
     let labels = remains.container.as_ref().map(|c| &c.labels);
     let labels = labels.or_else(|| remains.volume.as_ref().map(|v| &v.labels));
-    let uid = labels.and_then(|l| l.get(label::UID)).cloned().unwrap_or_else(random_id);
+    let uid = labels.and_then(|l| l.get(label::UID)).map_or_else(random_id, str::to_owned);
     let generation = labels.and_then(|l| l.get(label::GENERATION)).and_then(|g| g.parse().ok()).unwrap_or(1);
     let name = remains.object.name.clone();
     let (metadata, spec, source) = match wish {
@@ -256,7 +257,7 @@ pub fn record(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Record
 
 fn memory(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Memory {
     let c = remains.container.as_ref();
-    let env = |key: &str| c.and_then(|c| c.env.get(key)).filter(|v| !v.is_empty()).cloned();
+    let env = |key: &str| c.and_then(|c| c.env.get(key)).filter(|v| !v.is_empty()).map(str::to_owned);
     let ever_ready = looked.major.is_some() || !looked.sure;
     let init_database = if ever_ready { env("POSTGRES_DB") } else { None };
     let image = c.zip(wish).filter(|(c, _)| looked.wanted_image.as_ref() == Some(&c.image_id));

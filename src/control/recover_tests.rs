@@ -15,7 +15,7 @@ fn container() -> SeenContainer {
         (label::GENERATION, "7"),
     ];
     let env = [("POSTGRES_USER", "owner"), ("POSTGRES_DB", "shop"), ("PGDATA", "/d")];
-    let pairs = |list: &[(&str, &str)]| list.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+    let pairs = |list: &[(&str, &str)]| list.iter().copied().collect();
     SeenContainer {
         id: "c1".into(),
         name: "postgres-main".into(),
@@ -32,7 +32,7 @@ fn container() -> SeenContainer {
         restart_count: 0,
         caps: Caps { memory: Some(crate::core::quantity::Bytes(256 << 20)), ..Caps::default() },
         restart_policy: "always".into(),
-        networks: BTreeMap::new(),
+        networks: Vec::new(),
         mounts: vec![SeenMount {
             kind: "volume".into(),
             volume: "postgres-main-data".into(),

@@ -23,7 +23,7 @@ pub async fn check(operator: &Operator) -> Result<(), ApiError> {
     let store = operator.tools.store.id();
     let mut foreign = Vec::new();
     for container in listed {
-        let of_this_store = container.labels.get(label::STORE) == Some(&store);
+        let of_this_store = container.labels.get(label::STORE) == Some(store.as_str());
         if container.labels.contains_key(label::PROBE) {
             if of_this_store && let Err(error) = docker.remove(&container.id).await {
                 tracing::warn!(container = %container.name, %error, "a left-over image probe could not be removed");

@@ -8,6 +8,7 @@ pub mod condition;
 pub mod desired;
 pub mod event;
 pub mod names;
+pub mod pairs;
 pub mod path;
 pub mod plan;
 pub mod problem;

@@ -1,6 +1,7 @@
 //! What was seen on the engine, normalised: the sentinels of the API are already turned into words.
 
 use crate::core::desired::PortMap;
+use crate::core::pairs::Pairs;
 use crate::core::quantity::{Bytes, NanoCpus};
 use crate::core::resource::Caps;
 use std::collections::{BTreeMap, BTreeSet};
@@ -81,7 +82,7 @@ pub struct ContainerSummary {
     /// Without the leading slash.
     pub name: String,
     pub image_id: String,
-    pub labels: BTreeMap<String, String>,
+    pub labels: Pairs,
     pub state: ContainerState,
     /// Names of attached networks.
     pub networks: Vec<String>,
@@ -92,6 +93,8 @@ pub struct ContainerSummary {
 /// One network a container is attached to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeenEndpoint {
+    /// The network's name.
+    pub network: String,
     pub network_id: String,
     /// Empty while the container is not running.
     pub ip: String,
@@ -115,9 +118,9 @@ pub struct SeenContainer {
     pub image_id: String,
     /// The reference it was created with.
     pub image_ref: String,
-    pub labels: BTreeMap<String, String>,
+    pub labels: Pairs,
     /// What it was created with and what its image brings. Never holds a secret of ours.
-    pub env: BTreeMap<String, String>,
+    pub env: Pairs,
     pub state: ContainerState,
     pub exit_code: Option<i64>,
     /// Unreliable alone on Docker 20.10 (docker-facts §5).
@@ -132,7 +135,8 @@ pub struct SeenContainer {
     pub caps: Caps,
     /// `always`, `no`, or another of the engine's words.
     pub restart_policy: String,
-    pub networks: BTreeMap<String, SeenEndpoint>,
+    /// Ordered by the networks' names.
+    pub networks: Vec<SeenEndpoint>,
     pub mounts: Vec<SeenMount>,
     /// As asked for at create (`HostConfig.PortBindings`).
     pub port_bindings: Vec<PortMap>,
@@ -148,6 +152,12 @@ pub struct SeenContainer {
 }
 
 impl SeenContainer {
+    /// Its place in the network of this name.
+    #[must_use]
+    pub fn endpoint(&self, network: &str) -> Option<&SeenEndpoint> {
+        self.networks.iter().find(|e| e.network == network)
+    }
+
     #[must_use]
     pub fn glance(&self) -> Glance {
         Glance {
@@ -156,7 +166,7 @@ impl SeenContainer {
             state: self.state,
             started_at: self.started_at.clone(),
             restart_count: self.restart_count,
-            networks: self.networks.iter().map(|(name, e)| (name.clone(), e.ip.clone())).collect(),
+            networks: self.networks.iter().map(|e| (e.network.clone(), e.ip.clone())).collect(),
             published: self.published.clone(),
         }
     }
@@ -219,8 +229,8 @@ pub struct SeenImage {
     pub tags: Vec<String>,
     /// `repo@sha256:…`; empty for locally built images.
     pub digests: Vec<String>,
-    pub env: BTreeMap<String, String>,
-    pub labels: BTreeMap<String, String>,
+    pub env: Pairs,
+    pub labels: Pairs,
     /// Declared by VOLUME.
     pub volumes: Vec<String>,
     pub architecture: String,
@@ -231,7 +241,7 @@ pub struct SeenImage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeenVolume {
     pub name: String,
-    pub labels: BTreeMap<String, String>,
+    pub labels: Pairs,
     pub mountpoint: String,
 }
 
@@ -239,7 +249,7 @@ pub struct SeenVolume {
 pub struct SeenNetwork {
     pub id: String,
     pub name: String,
-    pub labels: BTreeMap<String, String>,
+    pub labels: Pairs,
     pub driver: String,
     pub internal: bool,
 }
@@ -254,7 +264,7 @@ pub struct EngineEvent {
     /// Container id, volume name or network id.
     pub actor: String,
     /// Container labels; empty for volumes and networks (the engine gives none).
-    pub labels: BTreeMap<String, String>,
+    pub labels: Pairs,
     /// Further attributes (`exitCode`, `name`, `container`, …).
     pub attributes: BTreeMap<String, String>,
     /// Nanoseconds since the epoch, to go on from after a reconnect.

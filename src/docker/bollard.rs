@@ -316,7 +316,7 @@ impl Docker for BollardDocker {
         Ok(SeenNetwork {
             id: made.id,
             name: name.to_owned(),
-            labels: labels.clone(),
+            labels: labels.into(),
             driver: "bridge".to_owned(),
             internal: false,
         })

@@ -6,6 +6,7 @@ mod limits;
 pub(super) use limits::{Host, usage};
 
 use crate::core::desired::PortMap;
+use crate::core::pairs::Pairs;
 use crate::core::quantity::Bytes;
 use crate::core::seen::{
     ContainerState, ContainerSummary, EngineEvent, EngineInfo, SeenContainer, SeenEndpoint, SeenImage,
@@ -56,7 +57,7 @@ pub(super) fn summary(c: models::ContainerSummary) -> ContainerSummary {
         id: c.id.unwrap_or_default(),
         name: own_name(c.names),
         image_id: c.image_id.unwrap_or_default(),
-        labels: sorted(c.labels),
+        labels: pairs(c.labels),
         state: state(c.state.as_ref().map_or("", AsRef::as_ref)),
         networks: sorted(c.network_settings.and_then(|n| n.networks)).into_keys().collect(),
         host_ports,
@@ -101,13 +102,11 @@ pub(super) fn container(c: models::ContainerInspectResponse, engine: Host) -> Se
     };
     let networks = sorted(net.networks)
         .into_iter()
-        .map(|(name, e)| {
-            let seen = SeenEndpoint {
-                network_id: e.network_id.unwrap_or_default(),
-                ip: e.ip_address.unwrap_or_default(),
-                aliases: ordered(e.aliases),
-            };
-            (name, seen)
+        .map(|(name, e)| SeenEndpoint {
+            network: name,
+            network_id: e.network_id.unwrap_or_default(),
+            ip: e.ip_address.unwrap_or_default(),
+            aliases: ordered(e.aliases),
         })
         .collect();
     let mut mounts: Vec<SeenMount> = c
@@ -129,7 +128,7 @@ pub(super) fn container(c: models::ContainerInspectResponse, engine: Host) -> Se
         name: c.name.unwrap_or_default().trim_start_matches('/').to_owned(),
         image_id: c.image.unwrap_or_default(),
         image_ref: config.image.unwrap_or_default(),
-        labels: sorted(config.labels),
+        labels: pairs(config.labels),
         env: variables(config.env),
         state: word,
         exit_code,
@@ -158,10 +157,12 @@ pub(super) fn container(c: models::ContainerInspectResponse, engine: Host) -> Se
     }
 }
 
-fn variables(list: Option<Vec<String>>) -> BTreeMap<String, String> {
-    let list = list.unwrap_or_default();
-    let pairs = list.iter().filter_map(|e| e.split_once('='));
-    pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+fn variables(list: Option<Vec<String>>) -> Pairs {
+    list.unwrap_or_default().iter().filter_map(|e| e.split_once('=')).collect()
+}
+
+fn pairs(map: Option<HashMap<String, String>>) -> Pairs {
+    map.unwrap_or_default().into_iter().collect()
 }
 
 /// Without the `CAP_` that some engines add, ordered.
@@ -176,7 +177,7 @@ pub(super) fn image(i: models::ImageInspect) -> SeenImage {
         tags: ordered(i.repo_tags),
         digests: ordered(i.repo_digests),
         env: variables(config.env),
-        labels: sorted(config.labels),
+        labels: pairs(config.labels),
         volumes: ordered(config.volumes),
         architecture: architecture(&i.architecture.unwrap_or_default()),
         user: config.user.unwrap_or_default(),
@@ -185,14 +186,14 @@ pub(super) fn image(i: models::ImageInspect) -> SeenImage {
 }
 
 pub(super) fn volume(v: models::Volume) -> SeenVolume {
-    SeenVolume { name: v.name, labels: v.labels.into_iter().collect(), mountpoint: v.mountpoint }
+    SeenVolume { name: v.name, labels: pairs(Some(v.labels)), mountpoint: v.mountpoint }
 }
 
 pub(super) fn network(n: models::Network) -> SeenNetwork {
     SeenNetwork {
         id: n.id.unwrap_or_default(),
         name: n.name.unwrap_or_default(),
-        labels: sorted(n.labels),
+        labels: pairs(n.labels),
         driver: n.driver.unwrap_or_default(),
         internal: n.internal.unwrap_or(false),
     }
@@ -200,13 +201,13 @@ pub(super) fn network(n: models::Network) -> SeenNetwork {
 
 pub(super) fn event(e: models::EventMessage) -> EngineEvent {
     let actor = e.actor.unwrap_or_default();
-    let (labels, attributes) =
+    let (labels, attributes): (BTreeMap<_, _>, _) =
         sorted(actor.attributes).into_iter().partition(|(key, _)| key.starts_with(OUR_LABELS));
     EngineEvent {
         kind: e.typ.map(|t| t.to_string()).unwrap_or_default(),
         action: e.action.unwrap_or_default(),
         actor: actor.id.unwrap_or_default(),
-        labels,
+        labels: labels.into_iter().collect(),
         attributes,
         time_nano: e.time_nano.unwrap_or(0),
     }
@@ -253,7 +254,7 @@ mod tests {
         .unwrap();
         let e = event(e);
         assert_eq!((e.kind.as_str(), e.action.as_str(), e.actor.as_str()), ("container", "die", "ab"));
-        assert_eq!(e.labels.into_iter().collect::<Vec<_>>(), [("seawall.dev/name".into(), "main".into())]);
+        assert_eq!(e.labels, Pairs::from([("seawall.dev/name", "main")]));
         assert_eq!(e.attributes.keys().collect::<Vec<_>>(), ["exitCode", "image"]);
         assert_eq!(e.time_nano, 1_000_000_001);
     }

@@ -5,6 +5,7 @@
 use futures_util::StreamExt;
 use seawall::core::desired::{DesiredContainer, Hardening, PortMap, RestartPolicy, VolumeMount};
 use seawall::core::names::label;
+use seawall::core::pairs::Pairs;
 use seawall::core::quantity::{Bytes, NanoCpus};
 use seawall::core::resource::Caps;
 use seawall::core::seen::{ContainerState, EngineEvent, EngineInfo, LiveUpdate, Usage};
@@ -66,10 +67,10 @@ impl World {
     }
 
     /// With the image's own labels, which the engine adds.
-    async fn all_labels(&self, desired: &DesiredContainer) -> BTreeMap<String, String> {
-        let mut labels = self.docker.image(&self.image).await.unwrap().unwrap().labels;
-        labels.extend(desired.all_labels());
-        labels
+    async fn all_labels(&self, desired: &DesiredContainer) -> Pairs {
+        let image = self.docker.image(&self.image).await.unwrap().unwrap();
+        let own = Pairs::from(&desired.all_labels());
+        image.labels.iter().chain(own.iter()).collect()
     }
 
     async fn running(&self, desired: &DesiredContainer) -> String {
@@ -165,8 +166,8 @@ pub async fn every_field_comes_back(w: &World) {
     assert_eq!((seen.started_at.as_str(), seen.finished_at.as_str(), seen.error.as_str()), ("", "", ""));
     let image = w.docker.image(&w.image).await.unwrap().unwrap();
     assert_eq!((seen.image_id.as_str(), seen.image_ref.as_str()), (image.id.as_str(), w.image.as_str()));
-    assert_eq!(seen.env.get("SW_A").map(String::as_str), Some("1 2"));
-    for (key, value) in &image.env {
+    assert_eq!(seen.env.get("SW_A"), Some("1 2"));
+    for (key, value) in image.env.iter() {
         assert_eq!(seen.env.get(key), Some(value), "from the image");
     }
     assert_eq!(seen.restart_policy, "always");
@@ -183,7 +184,7 @@ pub async fn every_field_comes_back(w: &World) {
         (seen.mounts[0].kind.as_str(), seen.mounts[0].volume.as_str(), seen.mounts[0].path.as_str()),
         ("volume", volume.as_str(), "/data")
     );
-    assert_eq!(seen.networks.keys().collect::<Vec<_>>(), [&network.name]);
+    assert_eq!(seen.networks.iter().map(|e| &e.network).collect::<Vec<_>>(), [&network.name]);
     assert_eq!((seen.caps.memory, seen.caps.cpus), (mi(128), Some(NanoCpus(500_000_000))));
     if w.docker.info().await.unwrap().swap_limit {
         assert_eq!(seen.caps.swap, mi(64));
@@ -194,7 +195,7 @@ pub async fn every_field_comes_back(w: &World) {
     assert_eq!(seen.state, ContainerState::Running);
     assert!(!seen.started_at.is_empty());
     assert_eq!(seen.published, d.ports);
-    let endpoint = &seen.networks[&network.name];
+    let endpoint = seen.endpoint(&network.name).unwrap();
     assert_eq!(endpoint.network_id, network.id);
     assert!(!endpoint.ip.is_empty());
     for alias in &d.aliases {
@@ -437,7 +438,7 @@ pub async fn files_in_a_volume_outlive_the_container(w: &World) {
 pub async fn volumes_keep_old_labels(w: &World) {
     for name in ["vb", "va"] {
         let made = w.docker.create_volume(&w.name(name), &w.labels()).await.unwrap();
-        assert_eq!((made.name, made.labels), (w.name(name), w.labels()));
+        assert_eq!((made.name, made.labels), (w.name(name), Pairs::from(&w.labels())));
     }
     let other = BTreeMap::from([("x".to_owned(), "y".to_owned())]);
     let again = w.docker.create_volume(&w.name("va"), &other).await.unwrap();
@@ -454,7 +455,10 @@ pub async fn networks_have_exact_names(w: &World) {
     assert_eq!(w.docker.networks(&name).await.unwrap(), [], "no part of a name");
     let made = w.docker.create_network(&name, &w.labels()).await.unwrap();
     assert_eq!(w.docker.networks(&name).await.unwrap(), std::slice::from_ref(&made));
-    assert_eq!((made.driver.as_str(), made.internal, &made.labels), ("bridge", false, &w.labels()));
+    assert_eq!(
+        (made.driver.as_str(), made.internal, &made.labels),
+        ("bridge", false, &Pairs::from(&w.labels()))
+    );
     let error = w.docker.create_network(&name, &w.labels()).await.unwrap_err();
     assert!(matches!(error, DockerError::NameTaken { .. }), "{error:?}");
 
@@ -462,7 +466,7 @@ pub async fn networks_have_exact_names(w: &World) {
     d.network = Some(format!("{name}-longer"));
     let id = w.running(&d).await;
     w.docker.connect(&made.id, &id, &["extra".to_owned()]).await.unwrap();
-    let endpoint = w.seen(&id).await.networks[&name].clone();
+    let endpoint = w.seen(&id).await.endpoint(&name).cloned().unwrap();
     assert_eq!(endpoint.network_id, made.id);
     assert!(endpoint.aliases.contains(&"extra".to_owned()) && !endpoint.ip.is_empty());
     let error = w.docker.connect(&made.id, &id, &[]).await.unwrap_err();
@@ -473,7 +477,7 @@ pub async fn networks_have_exact_names(w: &World) {
     let error = w.docker.connect(&made.id, &alone, &[]).await.unwrap_err();
     assert!(matches!(error, DockerError::Refused { status: 400, .. }), "has no network: {error:?}");
     w.docker.disconnect(&made.id, &id).await.unwrap();
-    assert!(!w.seen(&id).await.networks.contains_key(&name));
+    assert!(w.seen(&id).await.endpoint(&name).is_none());
     let error = w.docker.disconnect(&made.id, &id).await.unwrap_err();
     assert!(!error.is_unavailable(), "twice: {error:?}");
     w.docker.remove_network(&made.id).await.unwrap();
@@ -492,7 +496,7 @@ pub async fn a_lost_network_cannot_be_started_on(w: &World) {
     assert_ne!(new.id, old.id);
     let error = w.docker.start(&id).await.unwrap_err();
     assert!(matches!(error, DockerError::Refused { status: 404, .. }), "{error:?}");
-    assert_eq!(w.seen(&id).await.networks[&old.name].network_id, old.id, "bound by id");
+    assert_eq!(w.seen(&id).await.endpoint(&old.name).unwrap().network_id, old.id, "bound by id");
 }
 
 pub async fn list_is_by_labels_and_ordered(w: &World) {

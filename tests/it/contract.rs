@@ -5,6 +5,7 @@ mod suite;
 
 use futures_util::StreamExt;
 use seawall::core::desired::{DesiredContainer, Hardening, PortMap, RestartPolicy};
+use seawall::core::pairs::Pairs;
 use seawall::core::quantity::Bytes;
 use seawall::core::resource::Caps;
 use seawall::core::seen::{ContainerState, LiveUpdate, SeenImage, Usage};
@@ -23,8 +24,8 @@ fn engine() -> Arc<FakeDocker> {
         id: format!("sha256:{}", "ab".repeat(32)),
         tags: vec![IMAGE.to_owned()],
         digests: Vec::new(),
-        env: BTreeMap::new(),
-        labels: BTreeMap::from([("seawall.dev/managed".to_owned(), "true".to_owned())]),
+        env: Pairs::default(),
+        labels: Pairs::from([("seawall.dev/managed", "true")]),
         volumes: Vec::new(),
         architecture: "amd64".to_owned(),
         user: String::new(),

@@ -6,6 +6,7 @@
 use seawall::control::api::Api;
 use seawall::control::operator::{Config, Operator, Times};
 use seawall::core::names::Installation;
+use seawall::core::pairs::Pairs;
 use seawall::core::seen::SeenImage;
 use seawall::docker::fake::FakeDocker;
 use seawall::engines::postgres::fake_server::FakeServers;
@@ -14,7 +15,7 @@ use seawall::http::server::serve;
 use seawall::http::wire::SOCKET;
 use seawall::secrets::{Algorithm, Key, Sealer};
 use seawall::store::MemoryStore;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -62,15 +63,12 @@ fn engine() -> FakeDocker {
         ("17", "/var/lib/postgresql/data", "/var/lib/postgresql/data", &[]),
     ] {
         let reference = format!("seawall/postgres:{major}");
-        let text = |pairs: &[(&str, &str)]| {
-            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>()
-        };
         docker.add_image(SeenImage {
             id: format!("sha256:{:0<64}", major),
             tags: vec![reference.clone()],
             digests: Vec::new(),
-            env: text(&[("PG_MAJOR", major), ("PGDATA", pgdata)]),
-            labels: text(labels),
+            env: Pairs::from([("PG_MAJOR", major), ("PGDATA", pgdata)]),
+            labels: labels.iter().copied().collect(),
             volumes: vec![volume.to_owned()],
             architecture: "amd64".to_owned(),
             user: String::new(),

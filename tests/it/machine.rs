@@ -114,7 +114,7 @@ const DRIFTS: [(&str, Drift, Back, &str, &str); 12] = [
     (
         "disconnected",
         |rig| rig.fake.drift_disconnect(CONTAINER, NETWORK).unwrap(),
-        |rig| rig.container("main").is_some_and(|c| c.networks.contains_key(NETWORK)),
+        |rig| rig.container("main").is_some_and(|c| c.endpoint(NETWORK).is_some()),
         "NetworkConnected",
         "not connected to network seawall",
     ),

@@ -4,6 +4,7 @@
 
 use seawall::core::condition::Finding;
 use seawall::core::names::Installation;
+use seawall::core::pairs::Pairs;
 use seawall::core::quantity::{Bytes, NanoCpus};
 use seawall::core::resource::{Caps, DeletionPolicy, PortRequest};
 use seawall::core::seen::{ContainerState, EngineInfo, SeenContainer, SeenEndpoint, SeenMount, Usage};
@@ -139,15 +140,19 @@ impl Case {
             PortRequest::Auto => self.memory.port.or(self.world.free_port),
         };
         let desired = desired::container(&self.identity, &self.spec, image, &self.memory, port);
-        let endpoint =
-            SeenEndpoint { network_id: "n1".to_owned(), ip: "172.18.0.2".to_owned(), aliases: Vec::new() };
+        let endpoint = SeenEndpoint {
+            network: "seawall".to_owned(),
+            network_id: "n1".to_owned(),
+            ip: "172.18.0.2".to_owned(),
+            aliases: Vec::new(),
+        };
         SeenContainer {
             id: "c1".repeat(32),
             name: desired.name.clone(),
             image_id: desired.image.clone(),
             image_ref: self.spec.image.clone(),
-            labels: desired.all_labels(),
-            env: desired.env.clone(),
+            labels: Pairs::from(&desired.all_labels()),
+            env: Pairs::from(&desired.env),
             state: ContainerState::Running,
             exit_code: None,
             oom_killed: false,
@@ -157,7 +162,7 @@ impl Case {
             restart_count: 0,
             caps: self.spec.caps,
             restart_policy: "always".to_owned(),
-            networks: BTreeMap::from([("seawall".to_owned(), endpoint)]),
+            networks: vec![endpoint],
             mounts: vec![SeenMount {
                 kind: "volume".to_owned(),
                 volume: self.identity.volume(),

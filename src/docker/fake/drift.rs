@@ -192,8 +192,7 @@ impl FakeDocker {
     /// `NotFound`
     pub fn drift_disconnect(&self, name: &str, network: &str) -> Result<()> {
         self.change(|s| {
-            let id =
-                s.get(name)?.seen.networks.get(network).map(|e| e.network_id.clone()).unwrap_or_default();
+            let id = s.get(name)?.seen.endpoint(network).map(|e| e.network_id.clone()).unwrap_or_default();
             s.disconnect(&id, name)
         })
     }

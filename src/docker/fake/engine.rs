@@ -5,6 +5,7 @@ mod containers;
 mod objects;
 mod running;
 
+use crate::core::pairs::Pairs;
 use crate::core::seen::{EngineEvent, EngineInfo, SeenContainer, SeenImage, SeenNetwork, SeenVolume, Usage};
 use crate::docker::{DockerError, FileToPut};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -16,7 +17,7 @@ const EPOCH: i64 = 1_800_000_000_000_000_000;
 
 pub(super) struct Container {
     pub seen: SeenContainer,
-    pub files: BTreeMap<String, FileToPut>,
+    pub files: Files,
     pub logs: Vec<String>,
     pub usage: Usage,
     /// Stopped on purpose: `unless-stopped` does not bring it back.
@@ -26,14 +27,30 @@ pub(super) struct Container {
 #[derive(Default)]
 pub(super) struct Volume {
     seen: Option<SeenVolume>,
-    files: BTreeMap<String, FileToPut>,
-    users: BTreeSet<String>,
+    files: Files,
+    users: Vec<String>,
+}
+
+/// A few files by path. Lists here and boxes below, as benches have ten thousand containers.
+#[derive(Default)]
+pub(super) struct Files(Vec<FileToPut>);
+
+impl Files {
+    fn put(&mut self, file: &FileToPut) {
+        self.0.retain(|old| old.path != file.path);
+        self.0.reserve_exact(1);
+        self.0.push(file.clone());
+    }
+
+    fn get(&self, path: &str) -> Option<&FileToPut> {
+        self.0.iter().find(|file| file.path == path)
+    }
 }
 
 #[derive(Default)]
 pub(super) struct State {
     pub info: EngineInfo,
-    pub containers: BTreeMap<String, Container>,
+    pub containers: BTreeMap<String, Box<Container>>,
     names: BTreeMap<String, String>,
     volumes: BTreeMap<String, Volume>,
     networks: BTreeMap<String, SeenNetwork>,
@@ -64,8 +81,8 @@ fn refused(doing: &'static str, status: u16, detail: String) -> DockerError {
     DockerError::Refused { doing, status, detail }
 }
 
-fn carries(have: &BTreeMap<String, String>, want: &[(&str, &str)]) -> bool {
-    want.iter().all(|(k, v)| have.get(*k).is_some_and(|h| h == v))
+fn carries(have: &Pairs, want: &[(&str, &str)]) -> bool {
+    want.iter().all(|(k, v)| have.get(k) == Some(*v))
 }
 
 impl State {
@@ -105,22 +122,16 @@ impl State {
 
     // Events
 
-    fn emit(
-        &mut self,
-        kind: &str,
-        action: &str,
-        actor: &str,
-        labels: &BTreeMap<String, String>,
-        more: &[(&str, &str)],
-    ) {
-        let (labels, mut attributes): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            labels.clone().into_iter().partition(|(k, _)| k.starts_with("seawall.dev/"));
-        attributes.extend(more.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+    fn emit(&mut self, kind: &str, action: &str, actor: &str, labels: &Pairs, more: &[(&str, &str)]) {
+        let (labels, others): (Vec<_>, Vec<_>) =
+            labels.iter().partition(|(k, _)| k.starts_with("seawall.dev/"));
+        let others = others.iter().chain(more);
+        let attributes = others.map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let event = EngineEvent {
             kind: kind.into(),
             action: action.into(),
             actor: actor.into(),
-            labels,
+            labels: labels.into_iter().collect(),
             attributes,
             time_nano: self.now(),
         };

@@ -100,7 +100,7 @@ pub fn facts(image: &SeenImage, contents: &Contents, host_architecture: &str) ->
     } else {
         "/var/lib/postgresql/data".to_owned()
     };
-    let pgdata = image.env.get("PGDATA").filter(|p| p.starts_with('/')).cloned().unwrap_or(default_pgdata);
+    let pgdata = image.env.get("PGDATA").filter(|p| p.starts_with('/')).map_or(default_pgdata, str::to_owned);
     let inside = |volume: &&String| pgdata == **volume || pgdata.starts_with(&format!("{volume}/"));
     let mount_path =
         image.volumes.iter().filter(inside).max_by_key(|v| v.len()).cloned().unwrap_or_else(|| {
@@ -117,7 +117,7 @@ pub fn facts(image: &SeenImage, contents: &Contents, host_architecture: &str) ->
     capabilities.sort();
     capabilities.dedup();
     let archives = |c: &String| c == "wal-g" || c == "pgbackrest";
-    let managed = match image.labels.get(label::MANAGED).map(String::as_str) {
+    let managed = match image.labels.get(label::MANAGED) {
         Some("true") => true,
         Some(_) => false,
         None => capabilities.iter().any(archives),
@@ -148,20 +148,16 @@ fn user_ids(passwd: &str) -> Option<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
 
     const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\npostgres:x:999:998::/var/lib/postgresql:/bin/sh\n";
 
     fn image(env: &[(&str, &str)], labels: &[(&str, &str)], volumes: &[&str]) -> SeenImage {
-        let map = |list: &[(&str, &str)]| -> BTreeMap<String, String> {
-            list.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
-        };
         SeenImage {
             id: "sha256:1".into(),
             tags: vec![],
             digests: vec![],
-            env: map(env),
-            labels: map(labels),
+            env: env.iter().copied().collect(),
+            labels: labels.iter().copied().collect(),
             volumes: volumes.iter().map(|v| (*v).to_owned()).collect(),
             architecture: "amd64".into(),
             user: String::new(),

@@ -37,8 +37,8 @@ struct Cluster {
 #[derive(Clone, Debug)]
 struct Run {
     started_at: String,
-    at_start: String,
-    loaded: String,
+    at_start: Arc<str>,
+    loaded: Arc<str>,
 }
 
 #[derive(Default)]
@@ -149,7 +149,7 @@ impl Shared {
             TargetHost::Address(ip) => {
                 let published = |p: &crate::core::desired::PortMap| p.host_ip == *ip && p.host == target.port;
                 c.published.iter().any(published)
-                    || c.networks.values().any(|e| target.port == PORT && e.ip == ip.to_string())
+                    || c.networks.iter().any(|e| target.port == PORT && e.ip == ip.to_string())
             }
         };
         if c.state != ContainerState::Running || epoch.next() != Some(c.started_at.as_str()) || !address {
@@ -160,12 +160,12 @@ impl Shared {
 
     /// The run that a container is in; noticed at the first login after its start.
     fn run(&self, c: &SeenContainer) -> Run {
-        let file = self.text(c, parameters::PATH).unwrap_or_default();
+        let file: Arc<str> = self.text(c, parameters::PATH).unwrap_or_default().into();
         let mut script = self.lock();
         if let Some(run) = script.runs.get(&c.id).filter(|r| r.started_at == c.started_at) {
             return run.clone();
         }
-        let run = Run { started_at: c.started_at.clone(), at_start: file.clone(), loaded: file };
+        let run = Run { started_at: c.started_at.clone(), at_start: Arc::clone(&file), loaded: file };
         script.runs.insert(c.id.clone(), run.clone());
         run
     }
@@ -322,7 +322,7 @@ impl Session for FakeSession {
         let file = self.shared.text(&c, parameters::PATH).unwrap_or_default();
         self.shared.run(&c);
         if let Some(run) = self.shared.lock().runs.get_mut(&c.id) {
-            run.loaded = file;
+            run.loaded = file.into();
         }
         Ok(())
     }

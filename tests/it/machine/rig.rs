@@ -8,6 +8,7 @@ use seawall::control::operator::{Config, Operator, Times};
 use seawall::core::condition::{Condition, ConditionType, Truth, find, phase};
 use seawall::core::event::Event;
 use seawall::core::names::{Installation, ObjectRef, label};
+use seawall::core::pairs::Pairs;
 use seawall::core::plan::PlanView;
 use seawall::core::seen::{SeenContainer, SeenImage};
 use seawall::docker::Docker;
@@ -16,7 +17,6 @@ use seawall::engines::postgres::fake_server::FakeServers;
 use seawall::engines::postgres::tools::Reach;
 use seawall::secrets::{Algorithm, Key, Sealer};
 use seawall::store::{MemoryStore, Store};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,13 +46,13 @@ pub fn image(tag: &str, major: u32, n: u8) -> SeenImage {
     } else {
         ("/var/lib/postgresql/data".to_owned(), "/var/lib/postgresql/data")
     };
-    let env = [("PG_MAJOR".to_owned(), major.to_string()), ("PGDATA".to_owned(), pgdata)];
+    let env = [("PG_MAJOR", major.to_string()), ("PGDATA", pgdata)];
     SeenImage {
         id: format!("sha256:{}", format!("{n:02x}").repeat(32)),
         tags: vec![tag.to_owned()],
         digests: Vec::new(),
-        env: BTreeMap::from(env),
-        labels: BTreeMap::from([(label::MANAGED.to_owned(), (major == 18).to_string())]),
+        env: env.into_iter().collect(),
+        labels: Pairs::from([(label::MANAGED, if major == 18 { "true" } else { "false" })]),
         volumes: vec![volume.to_owned()],
         architecture: "amd64".to_owned(),
         user: String::new(),

@@ -1,7 +1,8 @@
 //! Containers as things: made, found, changed, renamed. What runs in them is in `running.rs`.
 
-use super::{Container, State, carries, no_container, refused};
+use super::{Container, Files, State, carries, no_container, refused};
 use crate::core::desired::DesiredContainer;
+use crate::core::pairs::Pairs;
 use crate::core::quantity::{Bytes, NanoCpus};
 use crate::core::resource::Caps;
 use crate::core::seen::{
@@ -24,25 +25,26 @@ impl State {
 
     pub fn get(&self, id: &str) -> Result<&Container> {
         let id = self.id_of(id)?;
-        self.containers.get(&id).ok_or_else(|| no_container(&id))
+        self.containers.get(&id).map(AsRef::as_ref).ok_or_else(|| no_container(&id))
     }
 
     pub fn get_mut(&mut self, id: &str) -> Result<&mut Container> {
         let id = self.id_of(id)?;
-        self.containers.get_mut(&id).ok_or_else(|| no_container(&id))
+        self.containers.get_mut(&id).map(AsMut::as_mut).ok_or_else(|| no_container(&id))
     }
 
     pub fn list(&self, labels: &[(&str, &str)]) -> Vec<ContainerSummary> {
         let in_order = self.names.values().filter_map(|id| self.containers.get(id));
         in_order
             .filter(|c| carries(&c.seen.labels, labels))
-            .map(|Container { seen, .. }| ContainerSummary {
+            .map(|c| &c.seen)
+            .map(|seen| ContainerSummary {
                 id: seen.id.clone(),
                 name: seen.name.clone(),
                 image_id: seen.image_id.clone(),
                 labels: seen.labels.clone(),
                 state: seen.state,
-                networks: seen.networks.keys().cloned().collect(),
+                networks: seen.networks.iter().map(|e| e.network.clone()).collect(),
                 host_ports: seen
                     .published
                     .iter()
@@ -82,9 +84,7 @@ impl State {
     }
 
     pub fn create(&mut self, d: &DesiredContainer) -> Result<String> {
-        let Some((image_id, mut labels, mut env)) =
-            self.image(&d.image).map(|i| (i.id.clone(), i.labels.clone(), i.env.clone()))
-        else {
+        let Some(image) = self.image(&d.image).cloned() else {
             return Err(DockerError::ImageMissing { reference: d.image.clone() });
         };
         self.check_caps("create a container", &d.caps)?;
@@ -97,7 +97,7 @@ impl State {
         for mount in &d.mounts {
             // As the engine does: a volume that is not there is made, without labels.
             self.create_volume(&mount.volume, &BTreeMap::new());
-            self.volumes.entry(mount.volume.clone()).or_default().users.insert(id.clone());
+            self.volumes.entry(mount.volume.clone()).or_default().users.push(id.clone());
         }
         let sorted =
             |list: &[String]| list.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>();
@@ -107,21 +107,25 @@ impl State {
             .map(|m| SeenMount { kind: "volume".into(), volume: m.volume.clone(), path: m.path.clone() })
             .collect();
         mounts.sort_by(|a, b| a.path.cmp(&b.path));
-        let endpoint =
-            SeenEndpoint { network_id: String::new(), ip: String::new(), aliases: sorted(&d.aliases) };
+        let endpoint = SeenEndpoint {
+            network: d.network.clone().unwrap_or_else(|| "none".into()),
+            network_id: String::new(),
+            ip: String::new(),
+            aliases: sorted(&d.aliases),
+        };
         let mut port_bindings = d.ports.clone();
         port_bindings.sort_unstable();
         // A container has its image's labels too.
-        labels.extend(d.all_labels());
-        env.extend(d.env.clone());
+        let own_labels = Pairs::from(&d.all_labels());
+        let own_env = Pairs::from(&d.env);
         let hard = &d.hardening;
         let seen = SeenContainer {
             id: id.clone(),
             name: d.name.clone(),
-            image_id,
+            image_id: image.id,
             image_ref: d.image.clone(),
-            labels,
-            env,
+            labels: image.labels.iter().chain(own_labels.iter()).collect(),
+            env: image.env.iter().chain(own_env.iter()).collect(),
             state: ContainerState::Created,
             exit_code: None,
             oom_killed: false,
@@ -131,7 +135,7 @@ impl State {
             restart_count: 0,
             caps: self.normal(d.caps),
             restart_policy: d.restart.as_str().into(),
-            networks: BTreeMap::from([(d.network.clone().unwrap_or_else(|| "none".into()), endpoint)]),
+            networks: vec![endpoint],
             mounts,
             port_bindings,
             published: Vec::new(),
@@ -150,8 +154,8 @@ impl State {
     pub fn insert(&mut self, seen: SeenContainer) {
         let usage = Usage { memory: Bytes(32 << 20), unreclaimable: Bytes(16 << 20), memory_limit: None };
         self.names.insert(seen.name.clone(), seen.id.clone());
-        let container = Container { files: BTreeMap::new(), logs: Vec::new(), usage, stopped: false, seen };
-        self.containers.insert(container.seen.id.clone(), container);
+        let container = Container { files: Files::default(), logs: Vec::new(), usage, stopped: false, seen };
+        self.containers.insert(container.seen.id.clone(), Box::new(container));
     }
 
     pub fn update(&mut self, id: &str, change: &LiveUpdate) -> Result<()> {

@@ -1,6 +1,7 @@
 //! The fake engine's files, images, volumes, networks and ports.
 
 use super::{State, carries, refused};
+use crate::core::pairs::Pairs;
 use crate::core::seen::{SeenContainer, SeenEndpoint, SeenImage, SeenMount, SeenNetwork, SeenVolume};
 use crate::docker::{DockerError, FileToPut, Result};
 use std::collections::BTreeMap;
@@ -23,7 +24,7 @@ impl State {
                 Some(volume) => &mut self.volumes.entry(volume).or_default().files,
                 None => &mut self.get_mut(&id)?.files,
             };
-            into.insert(file.path.clone(), file.clone());
+            into.put(file);
         }
         Ok(())
     }
@@ -92,7 +93,7 @@ impl State {
             return Err(refused("pull an image", 404, format!("pull access denied for {reference}")));
         };
         self.add_image(image);
-        self.emit("image", "pull", reference, &BTreeMap::new(), &[]);
+        self.emit("image", "pull", reference, &Pairs::default(), &[]);
         Ok(())
     }
 
@@ -112,9 +113,9 @@ impl State {
             return seen;
         }
         let mountpoint = format!("{}/volumes/{name}/_data", self.info.root_dir);
-        let seen = SeenVolume { name: name.to_owned(), labels: labels.clone(), mountpoint };
+        let seen = SeenVolume { name: name.to_owned(), labels: labels.into(), mountpoint };
         self.volumes.entry(name.to_owned()).or_default().seen = Some(seen.clone());
-        self.emit("volume", "create", name, &BTreeMap::new(), &[]);
+        self.emit("volume", "create", name, &Pairs::default(), &[]);
         seen
     }
 
@@ -125,7 +126,7 @@ impl State {
             return Err(DockerError::WrongState { what: format!("volume {name}"), detail });
         }
         self.volumes.remove(name);
-        self.emit("volume", "destroy", name, &BTreeMap::new(), &[]);
+        self.emit("volume", "destroy", name, &Pairs::default(), &[]);
         Ok(())
     }
 
@@ -148,12 +149,12 @@ impl State {
         let seen = SeenNetwork {
             id: self.next_id(),
             name: name.to_owned(),
-            labels: labels.clone(),
+            labels: labels.into(),
             driver: "bridge".into(),
             internal: false,
         };
         self.networks.insert(seen.id.clone(), seen.clone());
-        self.emit("network", "create", &seen.id, &BTreeMap::new(), &[("name", name)]);
+        self.emit("network", "create", &seen.id, &Pairs::default(), &[("name", name)]);
         seen
     }
 
@@ -165,7 +166,7 @@ impl State {
         }
         if self.networks.remove(id).is_some() {
             self.attached.remove(id);
-            self.emit("network", "destroy", id, &BTreeMap::new(), &[]);
+            self.emit("network", "destroy", id, &Pairs::default(), &[]);
         }
         Ok(())
     }
@@ -185,24 +186,29 @@ impl State {
             Err(e) => return Err(e),
         };
         let seen = &mut self.get_mut(&id)?.seen;
-        if up && seen.networks.contains_key("none") {
+        if up && seen.endpoint("none").is_some() {
             let detail =
                 "container cannot be connected to multiple networks with one of them in private (none) mode";
             return Err(refused("connect a container to a network", 400, detail.into()));
         }
-        if seen.networks.contains_key(&name) {
+        if seen.endpoint(&name).is_some() {
             let detail = format!("endpoint with name {} already exists in network {name}", seen.name);
             return Err(DockerError::WrongState { what: format!("network {network}"), detail });
         }
         let mut aliases = aliases.to_vec();
         aliases.sort();
-        seen.networks.remove("none");
-        let endpoint = SeenEndpoint { network_id: known, ip: String::new(), aliases };
-        seen.networks.insert(name.clone(), endpoint);
+        seen.networks.retain(|e| e.network != "none");
+        seen.networks.push(SeenEndpoint {
+            network: name.clone(),
+            network_id: known,
+            ip: String::new(),
+            aliases,
+        });
+        seen.networks.sort_by(|a, b| a.network.cmp(&b.network));
         if up {
             self.attach(&id, &name, network)?;
         }
-        self.emit("network", "connect", network, &BTreeMap::new(), &[("container", &id), ("name", &name)]);
+        self.emit("network", "connect", network, &Pairs::default(), &[("container", &id), ("name", &name)]);
         Ok(())
     }
 
@@ -210,10 +216,11 @@ impl State {
         let id = self.id_of(container)?;
         let name = self.network_name(network)?;
         let seen = &mut self.get_mut(&id)?.seen;
-        if seen.networks.remove(&name).is_none() {
+        if seen.endpoint(&name).is_none() {
             let detail = format!("container {id} is not connected to network {name}");
             return Err(DockerError::WrongState { what: format!("network {network}"), detail });
         }
+        seen.networks.retain(|e| e.network != name);
         // Ports are published through the network.
         let ports = if seen.networks.is_empty() { std::mem::take(&mut seen.published) } else { Vec::new() };
         for port in ports {
@@ -222,7 +229,13 @@ impl State {
         if let Some(here) = self.attached.get_mut(network) {
             here.remove(&id);
         }
-        self.emit("network", "disconnect", network, &BTreeMap::new(), &[("container", &id), ("name", &name)]);
+        self.emit(
+            "network",
+            "disconnect",
+            network,
+            &Pairs::default(),
+            &[("container", &id), ("name", &name)],
+        );
         Ok(())
     }
 

@@ -45,10 +45,8 @@ impl State {
     fn occupy(&mut self, id: &str) -> Result<()> {
         let seen = self.get(id)?.seen.clone();
         let mut bound = BTreeMap::new();
-        for (name, endpoint) in &seen.networks {
-            if name == "none" {
-                continue;
-            }
+        for endpoint in seen.networks.iter().filter(|e| e.network != "none") {
+            let name = &endpoint.network;
             // Bound by id at the first start, for ever.
             let network = if endpoint.network_id.is_empty() {
                 self.networks(name).into_iter().next().map(|n| n.id)
@@ -87,7 +85,7 @@ impl State {
         let here = self.attached.entry(network.to_owned()).or_default();
         here.insert(id.to_owned());
         let n = here.len() + 1;
-        if let Some(endpoint) = self.get_mut(id)?.seen.networks.get_mut(name) {
+        if let Some(endpoint) = self.get_mut(id)?.seen.networks.iter_mut().find(|e| e.network == name) {
             network.clone_into(&mut endpoint.network_id);
             endpoint.ip = format!("172.18.{}.{}", n / 250, n % 250 + 1);
         }
@@ -100,7 +98,7 @@ impl State {
         for port in std::mem::take(&mut c.seen.published) {
             self.ports.remove(&port.host);
         }
-        for endpoint in c.seen.networks.values_mut() {
+        for endpoint in &mut c.seen.networks {
             endpoint.ip.clear();
             if let Some(here) = self.attached.get_mut(&endpoint.network_id) {
                 here.remove(id);
@@ -146,7 +144,7 @@ impl State {
             self.names.remove(&c.seen.name);
             for mount in &c.seen.mounts {
                 if let Some(volume) = self.volumes.get_mut(&mount.volume) {
-                    volume.users.remove(&id);
+                    volume.users.retain(|user| *user != id);
                 }
             }
         }

@@ -115,7 +115,7 @@ fn replace_cause(c: &SeenContainer, desired: &DesiredContainer, world: &World) -
         return Some("port map changed by hand".to_owned());
     }
     if let Some(name) = &desired.network
-        && let Some(endpoint) = c.networks.get(name)
+        && let Some(endpoint) = c.endpoint(name)
         && !endpoint.network_id.is_empty()
         && world.network.ours() != Some(&endpoint.network_id)
     {

@@ -57,7 +57,7 @@ pub(super) fn live(
         plan.step(Sign::Change, Action::UpdateRestartPolicy { container: name.clone() }, why);
     }
     if let Some(network) = &desired.network
-        && !c.networks.contains_key(network)
+        && c.endpoint(network).is_none()
     {
         let action = Action::ConnectNetwork { container: name.clone(), network: network.clone() };
         plan.step(Sign::Change, action, format!("not connected to network {network}"));

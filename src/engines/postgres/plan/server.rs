@@ -18,7 +18,7 @@ pub(super) fn server(
     plan: &mut Plan,
 ) {
     let name = subject.identity.container();
-    let connected = c.networks.contains_key(&subject.identity.network());
+    let connected = c.endpoint(&subject.identity.network()).is_some();
     if connected && !c.port_bindings.is_empty() && c.published.is_empty() {
         restart(subject.identity, "the port is not published although it should be", plan);
         return;

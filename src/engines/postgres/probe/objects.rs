@@ -1,12 +1,12 @@
 //! What is there under our names: container, volume, network, and whether it is ours. Must never take
 //! for ours what does not carry all of our labels.
 
+use crate::core::pairs::Pairs;
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::docker::DockerError;
 use crate::engines::postgres::desired::Identity;
 use crate::engines::postgres::tools::Tools;
 use crate::engines::postgres::world::Slot;
-use std::collections::BTreeMap;
 
 pub(super) async fn container(tools: &Tools, id: &Identity) -> Result<Slot<SeenContainer>, DockerError> {
     Ok(match tools.docker.inspect(&id.container()).await? {
@@ -46,7 +46,7 @@ pub(super) async fn network(
     let name = id.network();
     if let Some(known) = tools.known_network()
         && container.is_some_and(|c| {
-            c.state == ContainerState::Running && c.networks.get(&name).is_some_and(|e| e.network_id == known)
+            c.state == ContainerState::Running && c.endpoint(&name).is_some_and(|e| e.network_id == known)
         })
     {
         return Ok(Slot::Ours(known));
@@ -63,8 +63,8 @@ pub(super) async fn network(
 }
 
 /// Why these labels are not this object's; `None` when they are.
-fn foreign(labels: &BTreeMap<String, String>, id: &Identity) -> Option<String> {
-    let differs = |(key, value): &(&str, &str)| labels.get(*key).map(String::as_str) != Some(*value);
+fn foreign(labels: &Pairs, id: &Identity) -> Option<String> {
+    let differs = |(key, value): &(&str, &str)| labels.get(key) != Some(*value);
     let (key, value) = id.proof().into_iter().find(differs)?;
     Some(match labels.get(key) {
         None => format!("it has no label {key}"),
