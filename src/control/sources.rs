@@ -53,6 +53,16 @@ pub fn read(loaded: &Loaded, before: &Before<'_>) -> InForce {
     let chosen = choose(loaded, before);
     let catalog = catalogs(&chosen, before, &mut result);
     postgreses(&chosen, &catalog, before, &mut result);
+    for document in &loaded.unusable {
+        let more = match document.object.kind {
+            Kind::ImageCatalog => judged(document, before, catalog::check).err(),
+            Kind::Postgres => {
+                let against = Against { catalog: &catalog, host_cpus: before.host_cpus };
+                judged(document, before, |d| check(d, &against)).err()
+            }
+        };
+        result.problems.extend(more.unwrap_or_default());
+    }
     result.catalog = Some(catalog);
     removals(loaded, before, &mut result);
     result.problems.sort();
@@ -76,21 +86,30 @@ fn choose<'a>(loaded: &'a Loaded, before: &Before<'_>) -> BTreeMap<ObjectRef, &'
     chosen
 }
 
-fn shape_is_right(document: &Document, before: &Before<'_>, result: &mut InForce) -> bool {
-    let problems = before
-        .schemas
-        .get(&document.object.kind)
-        .map(|schema| shape::check(schema, document))
-        .unwrap_or_default();
-    reject(&document.object, problems, result)
+/// What a document means, or everything that is wrong with it: what its shape leaves in doubt is left out
+/// when the rest is judged.
+fn judged<T>(
+    document: &Document,
+    before: &Before<'_>,
+    check: impl Fn(&Document) -> Result<T, Vec<Problem>>,
+) -> Result<T, Vec<Problem>> {
+    let schema = before.schemas.get(&document.object.kind);
+    let mut problems = schema.map(|schema| shape::check(schema, document)).unwrap_or_default();
+    if problems.is_empty() {
+        return check(document);
+    }
+    if let Some(spec) = shape::without(&document.spec, &problems) {
+        let rest = check(&Document { spec, ..document.clone() }).err().unwrap_or_default();
+        // What is said of the spec as a whole may come from what was left out.
+        problems.extend(rest.into_iter().filter(|p| p.path != "spec"));
+    }
+    Err(problems)
 }
 
-/// True when there is nothing to reject.
-fn reject(object: &ObjectRef, problems: Vec<Problem>, result: &mut InForce) -> bool {
-    let Some(first) = problems.first() else { return true };
-    result.kept.insert(object.clone(), first.to_string());
+fn reject(object: &ObjectRef, problems: Vec<Problem>, result: &mut InForce) {
+    let why = problems.first().map(ToString::to_string).unwrap_or_default();
+    result.kept.insert(object.clone(), why);
     result.problems.extend(problems);
-    false
 }
 
 /// The built-in catalog, then those in force in the order of their names.
@@ -103,17 +122,12 @@ fn catalogs(chosen: &BTreeMap<ObjectRef, &Document>, before: &Before<'_>, result
         }
     }
     for (object, document) in chosen.iter().filter(|(o, _)| o.kind == Kind::ImageCatalog) {
-        if !shape_is_right(document, before, result) {
-            continue;
-        }
-        match catalog::check(document) {
+        match judged(document, before, catalog::check) {
             Ok(spec) => {
                 specs.insert(object.clone(), spec);
                 result.documents.insert(object.clone(), (*document).clone());
             }
-            Err(problems) => {
-                reject(object, problems, result);
-            }
+            Err(problems) => reject(object, problems, result),
         }
     }
     let mut catalog = Catalog::builtin();
@@ -132,10 +146,7 @@ fn postgreses(
     let against = Against { catalog, host_cpus: before.host_cpus };
     let mut pinned: BTreeMap<u16, ObjectRef> = BTreeMap::new();
     for (object, document) in chosen.iter().filter(|(o, _)| o.kind == Kind::Postgres) {
-        if !shape_is_right(document, before, result) {
-            continue;
-        }
-        match check(document, &against) {
+        match judged(document, before, |d| check(d, &against)) {
             Ok(checked) => {
                 if let PortRequest::Fixed(port) = checked.port {
                     match pinned.get(&port) {
@@ -153,9 +164,7 @@ fn postgreses(
                 result.documents.insert(object.clone(), (*document).clone());
                 result.checked.insert(object.clone(), Arc::new(checked));
             }
-            Err(problems) => {
-                reject(object, problems, result);
-            }
+            Err(problems) => reject(object, problems, result),
         }
     }
 }

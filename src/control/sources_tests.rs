@@ -62,6 +62,32 @@ fn a_broken_file_keeps_what_it_named_and_stops_nothing_else() {
 }
 
 #[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    let world = World::new(&[]);
+    let spec = "{version: '9', prot: 1, resources: {memory: 512MB, swap: []}, port: 70000}";
+    let in_doubt = ["spec.prot", "spec.resources.swap"];
+    let judged = ["spec.port", "spec.resources.memory", "spec.version"];
+    let heads = [
+        (MAIN.to_owned(), vec![]),
+        (named("Bad_Name"), vec!["metadata.name"]),
+        (MAIN.replace("{name: main}", "{}"), vec!["metadata.name"]),
+        (MAIN.replace("seawall.dev/v1", "v2"), vec!["apiVersion"]),
+    ];
+    for (head, of_head) in heads {
+        let now = world.read(&[("a.yaml", &head.replace("{version: '18'}", spec))]);
+        let mut paths: Vec<&str> = now.problems.iter().map(|p| p.path.as_str()).collect();
+        paths.sort_unstable();
+        let mut wanted: Vec<&str> = of_head.iter().chain(&in_doubt).chain(&judged).copied().collect();
+        wanted.sort_unstable();
+        assert_eq!(paths, wanted, "{head}");
+        assert!(now.documents.is_empty() && now.checked.is_empty());
+    }
+    // A version that is misspelt is not missing as well.
+    let now = world.read(&[("a.yaml", &MAIN.replace("version", "verzion"))]);
+    assert_eq!(now.problems.len(), 1, "{:?}", now.problems);
+}
+
+#[test]
 fn a_file_that_is_gone_removes_its_objects_unless_too_many() {
     let other = named("other");
     let third = named("third");

@@ -14,9 +14,9 @@ pub(super) enum Header {
     /// Its head is right.
     Good(Document),
     /// It is known which object is meant, but the document cannot be used.
-    Rejected(ObjectRef, Place, Vec<Problem>),
-    /// Nobody can say which object is meant.
-    Unknown(Vec<Problem>),
+    Rejected(Document, Vec<Problem>),
+    /// Nobody can say which object is meant. The document, when at least its kind is known, has a made-up name.
+    Unknown(Option<Document>, Vec<Problem>),
 }
 
 const FIELDS: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
@@ -34,31 +34,30 @@ pub(super) fn read(yaml: YamlDocument) -> Header {
             format!("expected an object with apiVersion, kind, metadata and spec, found {found}"),
             None,
         );
-        return Header::Unknown(check.problems);
+        return Header::Unknown(None, check.problems);
     };
     check.unknown("", &fields, &FIELDS);
     check.api_version(fields.get("apiVersion"));
     let kind = check.kind(fields.get("kind"));
     let metadata = check.metadata(fields.get("metadata"));
+    let named = metadata.is_some();
+    let metadata = metadata.or_else(|| Some((Name::parse("unnamed").ok()?, Strings::new(), Strings::new())));
     let (Some(kind), Some((name, labels, annotations))) = (kind, metadata) else {
-        return Header::Unknown(check.problems);
+        return Header::Unknown(None, check.problems);
     };
-    let object = ObjectRef::new(kind, name.clone());
-    if !check.problems.is_empty() {
-        return Header::Rejected(object, check.place, check.problems);
-    }
     let spec = match fields.remove("spec") {
         // `spec:` with nothing under it is as good as no fields.
         None | Some(Value::Null) => Value::Object(Map::new()),
         Some(spec) => spec,
     };
-    Header::Good(Document {
-        object,
-        metadata: Metadata { name, labels, annotations },
-        spec,
-        place: check.place,
-        places: check.places,
-    })
+    let Check { places, place, problems } = check;
+    let object = ObjectRef::new(kind, name.clone());
+    let document = Document { object, metadata: Metadata { name, labels, annotations }, spec, place, places };
+    match (named, problems.is_empty()) {
+        (true, true) => Header::Good(document),
+        (true, false) => Header::Rejected(document, problems),
+        (false, _) => Header::Unknown(Some(document), problems),
+    }
 }
 
 struct Check {

@@ -65,6 +65,9 @@ pub struct Loaded {
     pub documents: Vec<Document>,
     /// Documents that name their object but cannot be used: the object is wanted, its words are not known.
     pub rejected: Vec<Rejected>,
+    /// Documents with a wrong head, some with a made-up name: never in force, only to say what else is wrong
+    /// with them.
+    pub unusable: Vec<Document>,
     /// Objects that more than one document names, and where. The caller says which one is in force.
     pub duplicates: BTreeMap<ObjectRef, Vec<Place>>,
     /// By place.
@@ -166,6 +169,7 @@ pub fn load_texts(files: BTreeMap<String, FileText>) -> Loaded {
         files: BTreeMap::new(),
         documents: Vec::new(),
         rejected: Vec::new(),
+        unusable: Vec::new(),
         duplicates: BTreeMap::new(),
         problems: Vec::new(),
         complete: true,
@@ -207,12 +211,15 @@ fn load_file(name: &str, text: FileText, loaded: &mut Loaded) -> FileState {
     for document in parsed.documents {
         match header::read(document) {
             Header::Good(document) => loaded.documents.push(document),
-            Header::Rejected(object, place, own) => {
+            Header::Rejected(document, own) => {
                 problems.extend_from_slice(&own);
+                let (object, place) = (document.object.clone(), document.place.clone());
                 loaded.rejected.push(Rejected { object, place, problems: own });
+                loaded.unusable.push(document);
             }
-            Header::Unknown(own) => {
+            Header::Unknown(document, own) => {
                 problems.extend(own);
+                loaded.unusable.extend(document);
                 state.broken = true;
             }
         }

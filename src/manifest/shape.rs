@@ -8,6 +8,7 @@ use crate::core::problem::Problem;
 use crate::core::resource::Document;
 use crate::manifest::suggest::{hint, quoted};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// Schemas inside each other without a step into the spec: more is a `$ref` that leads to itself.
 const MAX_SCHEMA_DEPTH: usize = 64;
@@ -23,6 +24,26 @@ pub fn check(schema: &Value, document: &Document) -> Vec<Problem> {
     walk.value(schema, &document.spec, "spec", 0, &mut problems);
     problems.truncate(MAX_PROBLEMS);
     problems
+}
+
+/// The spec less what `problems` are about, so that the rest can be judged too; `None` when they are about
+/// all of it.
+#[must_use]
+pub fn without(spec: &Value, problems: &[Problem]) -> Option<Value> {
+    let wrong: BTreeSet<&str> = problems.iter().map(|p| p.path.as_str()).collect();
+    prune(spec, "spec", &wrong)
+}
+
+fn prune(value: &Value, path: &str, wrong: &BTreeSet<&str>) -> Option<Value> {
+    if wrong.contains(path) {
+        return None;
+    }
+    let Value::Object(fields) = value else { return Some(value.clone()) };
+    let right = fields.iter().filter_map(|(key, value)| {
+        let value = prune(value, &path::field(path, key), wrong)?;
+        Some((key.clone(), value))
+    });
+    Some(Value::Object(right.collect()))
 }
 
 struct Walk<'a> {

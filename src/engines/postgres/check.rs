@@ -1,7 +1,9 @@
 //! From the user's words to a spec with no illegal value. Pure; reports all problems at once.
 
 use super::parameters;
-use super::spec::{DeletionPolicySpec, PortSpec, PortWord, PostgresSpec, RestartPolicySpec, Scalar, Size};
+use super::spec::{
+    DeletionPolicySpec, PortSpec, PortWord, PostgresSpec, RestartPolicySpec, Scalar, Size, Text,
+};
 use crate::core::names::annotation;
 use crate::core::problem::Problem;
 use crate::core::quantity::{Bytes, NanoCpus};
@@ -165,9 +167,9 @@ fn preset(size: Option<Size>) -> Caps {
 
 fn caps(spec: &PostgresSpec, host_cpus: Option<u64>, found: &mut Found<'_>) -> Caps {
     let mut caps = preset(spec.size);
-    let bytes = |path: &str, value: &Option<Scalar>, found: &mut Found<'_>| match value {
+    let bytes = |path: &str, value: &Option<Text>, found: &mut Found<'_>| match value {
         None => None,
-        Some(Scalar(text)) => match Bytes::parse(text) {
+        Some(Text(text)) => match Bytes::parse(text) {
             Ok(bytes) => Some(bytes),
             Err(e) => {
                 found.add(path, e.to_string());
@@ -193,7 +195,7 @@ fn caps(spec: &PostgresSpec, host_cpus: Option<u64>, found: &mut Found<'_>) -> C
     let mut cpus_path = "spec.resources.cpus";
     match &spec.resources.cpus {
         None => cpus_path = "spec.size",
-        Some(Scalar(text)) => match NanoCpus::parse(text) {
+        Some(Text(text)) => match NanoCpus::parse(text) {
             Ok(cpus) if cpus.0 < 10_000_000 => {
                 found.add("spec.resources.cpus", format!("{cpus} is too few; at least 0.01"));
             }

@@ -94,15 +94,15 @@ pub struct ResourcesSpec {
     /// Hard memory limit: `512Mi`, `2Gi`, or bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"512Mi")]
-    pub memory: Option<Scalar>,
+    pub memory: Option<Text>,
     /// Swap in addition to `memory`; absent is no extra swap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"256Mi")]
-    pub swap: Option<Scalar>,
+    pub swap: Option<Text>,
     /// CPUs, fractions allowed: `1.5` or `1500m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = 1.5)]
-    pub cpus: Option<Scalar>,
+    pub cpus: Option<Text>,
     /// Lower the memory limit even below what is in use. The kernel may then kill the server.
     #[serde(default)]
     pub force: bool,
