@@ -57,10 +57,18 @@ pub async fn run(cx: &mut Context, args: ObjectArg) -> Outcome {
 
 fn head(cx: &mut Context, view: &ObjectView, now: Timestamp) -> io::Result<()> {
     let conditions = conditions(view);
-    let phase = paint(&condition::phase(&conditions), cx.out.colour);
+    let phase = condition::phase(&conditions);
+    // The condition that the word comes from.
+    let said_by = match phase.as_str() {
+        "Degraded" => ConditionType::Degraded,
+        "Stalled" => ConditionType::Stalled,
+        "Paused" => ConditionType::Paused,
+        _ => ConditionType::Ready,
+    };
+    let phase = paint(&phase, cx.out.colour);
     let out = &mut cx.out.stdout;
     writeln!(out, "Name:      {}", object_name(view))?;
-    match condition::find(&conditions, ConditionType::Ready) {
+    match condition::find(&conditions, said_by) {
         Some(c) => {
             let since = age(&c.last_transition_time, now);
             writeln!(out, "Status:    {phase} for {since}: {}", clean(&c.message))?;

@@ -14,6 +14,13 @@ use std::process::Command;
 pub async fn run(cx: &mut Context, args: PsqlArgs) -> Outcome {
     let api = connect(cx).await?.api;
     let view = api.connection(&args.name, false).await?;
+    if !view.ready {
+        let name = &view.object;
+        writeln!(
+            cx.out.stderr,
+            "{name} does not accept logins at the moment: seawall describe {name} says why"
+        )?;
+    }
     // Asking for the password leaves an event, so only where it is needed.
     if view.host.is_some() && on_path(cx, "psql") {
         let view = api.connection(&args.name, true).await?;

@@ -132,7 +132,10 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             created?;
         }
         Action::UploadFiles { container, parameters, initialise, .. } => {
-            upload(scene, container, parameters, *initialise).await?;
+            let container = upload(scene, container, parameters, *initialise).await?;
+            if !initialise {
+                memory.password_emptied_in = Some(container);
+            }
             memory.written_parameters = Some(parameters::sha256(parameters.as_bytes()));
         }
         Action::StartContainer(name) => docker.start(&scene.container_id(name).await?).await?,
@@ -190,7 +193,13 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
     Ok(Vec::new())
 }
 
-async fn upload(scene: &Scene<'_>, container: &str, text: &str, initialise: bool) -> Result<(), ActError> {
+/// Gives the container's id.
+async fn upload(
+    scene: &Scene<'_>,
+    container: &str,
+    text: &str,
+    initialise: bool,
+) -> Result<String, ActError> {
     let image = scene.image()?;
     let content = if initialise {
         Zeroizing::new(scene.password()?.expose_secret().as_bytes().to_vec())
@@ -199,5 +208,6 @@ async fn upload(scene: &Scene<'_>, container: &str, text: &str, initialise: bool
     };
     let id = scene.container_id(container).await?;
     let files = [parameter_file(parameters::PATH, text), password_file(image, content)];
-    Ok(scene.docker().put_files(&id, &files).await?)
+    scene.docker().put_files(&id, &files).await?;
+    Ok(id)
 }

@@ -193,7 +193,8 @@ impl Session for PgSession {
         let sql = format!(
             "SELECT current_setting('server_version'), \
              (SELECT system_identifier::text FROM pg_control_system()), \
-             current_setting('data_directory'), pg_postmaster_start_time()::text, pg_is_in_recovery()::text, \
+             current_setting('data_directory'), \
+             to_char(pg_postmaster_start_time() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), pg_is_in_recovery()::text, \
              EXISTS(SELECT 1 FROM pg_database WHERE datname = {db})::text, \
              coalesce(encode(sha256(pg_read_binary_file({file}, 0, 1000000, true)), 'hex'), ''), \
              coalesce(string_agg(name, ',' ORDER BY name) FILTER (WHERE pending_restart), ''), \
