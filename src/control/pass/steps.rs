@@ -34,6 +34,22 @@ pub(super) async fn run_steps(
     plan: &Plan,
     cancel: &CancellationToken,
 ) -> StepsEnd {
+    // Events of steps that left nothing to remember: written while the next step is under way.
+    let mut unwritten = Vec::new();
+    let end = each_step(operator, record, checked, scene, plan, cancel, &mut unwritten).await;
+    operator.note(Some(&record.object), &unwritten).await;
+    end
+}
+
+async fn each_step(
+    operator: &Operator,
+    record: &Record,
+    checked: &Checked,
+    scene: &Scene<'_>,
+    plan: &Plan,
+    cancel: &CancellationToken,
+    unwritten: &mut Vec<Note>,
+) -> StepsEnd {
     let object = &record.object;
     let mut memory = record.memory.clone();
     for step in &plan.steps {
@@ -45,19 +61,25 @@ pub(super) async fn run_steps(
         }
         let before = memory.clone();
         let counted = crash_point::before();
-        let applied = apply(scene, &step.action, &mut memory).await;
+        let notes = std::mem::take(unwritten);
+        let (applied, ()) =
+            tokio::join!(apply(scene, &step.action, &mut memory), operator.note(Some(object), &notes));
         crash_point::after(counted);
         if applied.is_ok() && step.action == Action::Forget {
             return forget(operator, object, &step.cause).await;
         }
-        // Both wait for the disk, and the disk takes both at once.
-        let notes = notes_of(step, &applied);
-        let (saved, ()) =
-            tokio::join!(remember(operator, object, &before, &memory), operator.note(Some(object), &notes));
-        match saved {
-            Ok(None) => {}
-            Ok(Some(saved)) => memory = saved,
-            Err(end) => return end,
+        *unwritten = notes_of(step, &applied);
+        if memory != before {
+            // Both wait for the disk, and the disk takes both at once.
+            let notes = std::mem::take(unwritten);
+            let (saved, ()) = tokio::join!(
+                remember(operator, object, &before, &memory),
+                operator.note(Some(object), &notes)
+            );
+            match saved {
+                Ok(saved) => memory = saved,
+                Err(end) => return end,
+            }
         }
         match applied {
             Ok(_) => {}
@@ -87,19 +109,16 @@ fn notes_of(step: &Step<Action>, applied: &Result<Vec<Note>, ActError>) -> Vec<N
     }
 }
 
-/// Makes durable what a step changed in memory; `None` when that is nothing.
+/// Makes durable what a step changed in memory, and gives what it is then.
 async fn remember(
     operator: &Operator,
     object: &ObjectRef,
     before: &Memory,
     after: &Memory,
-) -> Result<Option<Memory>, StepsEnd> {
-    if after == before {
-        return Ok(None);
-    }
+) -> Result<Memory, StepsEnd> {
     // Only what the step itself changed: an operation may have changed the rest meanwhile.
     match operator.edit(object, |r| r.memory = after.clone().merged(before, &r.memory)).await {
-        Ok(Some(record)) => Ok(Some(record.memory.clone())),
+        Ok(Some(record)) => Ok(record.memory.clone()),
         Ok(None) => Err(StepsEnd::Forgotten),
         Err(error) => Err(store_failed(&error)),
     }

@@ -52,7 +52,8 @@ impl Scene<'_> {
         }
     }
 
-    /// Names are ours alone: a step works on the container of our name, whatever its id became.
+    /// Names are ours alone: a step works on the container of our name, whatever its id became. Only for
+    /// steps that need the id itself: the engine takes names too.
     async fn container_id(&self, name: &str) -> Result<String, ActError> {
         let found = self.docker().inspect(name).await?;
         found.map(|c| c.id).ok_or_else(|| ActError::Gone(format!("container {name}")))
@@ -132,13 +133,13 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             created?;
         }
         Action::UploadFiles { container, parameters, initialise, .. } => {
-            let container = upload(scene, container, parameters, *initialise).await?;
+            upload(scene, container, parameters, *initialise).await?;
             if !initialise {
-                memory.password_emptied_in = Some(container);
+                memory.password_emptied_in = Some(scene.container_id(container).await?);
             }
             memory.written_parameters = Some(parameters::sha256(parameters.as_bytes()));
         }
-        Action::StartContainer(name) => docker.start(&scene.container_id(name).await?).await?,
+        Action::StartContainer(name) => docker.start(name).await?,
         Action::StopContainer(name) => return stop(scene, name).await,
         Action::RemoveContainer { id: container, .. } => {
             tools.drop_session(&id.object);
@@ -193,21 +194,13 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
     Ok(Vec::new())
 }
 
-/// Gives the container's id.
-async fn upload(
-    scene: &Scene<'_>,
-    container: &str,
-    text: &str,
-    initialise: bool,
-) -> Result<String, ActError> {
+async fn upload(scene: &Scene<'_>, container: &str, text: &str, initialise: bool) -> Result<(), ActError> {
     let image = scene.image()?;
     let content = if initialise {
         Zeroizing::new(scene.password()?.expose_secret().as_bytes().to_vec())
     } else {
         Zeroizing::default()
     };
-    let id = scene.container_id(container).await?;
     let files = [parameter_file(parameters::PATH, text), password_file(image, content)];
-    scene.docker().put_files(&id, &files).await?;
-    Ok(id)
+    Ok(scene.docker().put_files(container, &files).await?)
 }

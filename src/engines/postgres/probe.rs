@@ -55,24 +55,27 @@ pub async fn observe(
 ) -> Result<World, ObserveError> {
     let (id, memory) = (subject.identity, subject.memory);
     let password_sealed = tools.password(&id.object)?.is_some();
-    let container = container(tools, id).await?;
+    let image = async {
+        match subject.wanted() {
+            Wanted::Running | Wanted::Stopped => image(tools, subject, engine).await,
+            Wanted::Retained | Wanted::Deleted => Ok(ImageSeen::Missing),
+        }
+    };
+    // Side by side where one does not depend on the other: a busy engine answers each after a while.
+    let (container, image) = tokio::join!(container(tools, id), image);
+    let (container, image) = (container?, image?);
     let misnamed = match container {
         // A list costs the engine a look at every container: only where there was one to rename.
         Slot::Missing if memory.written_parameters.is_some() => misnamed(tools, id).await?,
         _ => Vec::new(),
     };
-    let volume = volume(tools, id, &container).await?;
-    let network = network(tools, id, container.ours()).await?;
-    let image = match subject.wanted() {
-        Wanted::Running | Wanted::Stopped => image(tools, subject, engine).await?,
-        Wanted::Retained | Wanted::Deleted => ImageSeen::Missing,
-    };
+    let (volume, network) = tokio::join!(volume(tools, id, &container), network(tools, id, container.ours()));
     let mut world = World {
         engine: engine.clone(),
         container,
         misnamed,
-        volume,
-        network,
+        volume: volume?,
+        network: network?,
         image,
         data: DataSeen::NotLooked,
         server: Server::NotRunning,
