@@ -34,66 +34,57 @@ pub(super) async fn run_steps(
     plan: &Plan,
     cancel: &CancellationToken,
 ) -> StepsEnd {
-    // Events of steps that left nothing to remember: written while the next step is under way.
-    let mut unwritten = Vec::new();
-    let end = each_step(operator, record, checked, scene, plan, cancel, &mut unwritten).await;
-    operator.note(Some(&record.object), &unwritten).await;
-    end
-}
-
-async fn each_step(
-    operator: &Operator,
-    record: &Record,
-    checked: &Checked,
-    scene: &Scene<'_>,
-    plan: &Plan,
-    cancel: &CancellationToken,
-    unwritten: &mut Vec<Note>,
-) -> StepsEnd {
     let object = &record.object;
     let mut memory = record.memory.clone();
-    for step in &plan.steps {
-        if cancel.is_cancelled() {
-            return StepsEnd::Stopped;
-        }
-        if operator.state().checked.get(object).map(AsRef::as_ref) != Some(checked) {
-            return StepsEnd::Replan;
-        }
-        let before = memory.clone();
-        let counted = crash_point::before();
-        let notes = std::mem::take(unwritten);
-        let (applied, ()) =
-            tokio::join!(apply(scene, &step.action, &mut memory), operator.note(Some(object), &notes));
-        crash_point::after(counted);
-        if applied.is_ok() && step.action == Action::Forget {
-            return forget(operator, object, &step.cause).await;
-        }
-        *unwritten = notes_of(step, &applied);
-        if memory != before {
-            // Both wait for the disk, and the disk takes both at once.
-            let notes = std::mem::take(unwritten);
-            let (saved, ()) = tokio::join!(
-                remember(operator, object, &before, &memory),
-                operator.note(Some(object), &notes)
-            );
-            match saved {
-                Ok(saved) => memory = saved,
-                Err(end) => return end,
+    // Events of steps that left nothing to remember: written while the next step is under way.
+    let mut unwritten = Vec::new();
+    let end = async {
+        for step in &plan.steps {
+            if cancel.is_cancelled() {
+                return StepsEnd::Stopped;
+            }
+            if operator.state().checked.get(object).map(AsRef::as_ref) != Some(checked) {
+                return StepsEnd::Replan;
+            }
+            let before = memory.clone();
+            let counted = crash_point::before();
+            let notes = std::mem::take(&mut unwritten);
+            let (applied, ()) =
+                tokio::join!(apply(scene, &step.action, &mut memory), operator.note(Some(object), &notes));
+            crash_point::after(counted);
+            if applied.is_ok() && step.action == Action::Forget {
+                return forget(operator, object, &step.cause).await;
+            }
+            unwritten = notes_of(step, &applied);
+            if memory != before {
+                // Both wait for the disk, and the disk takes both at once.
+                let notes = std::mem::take(&mut unwritten);
+                let (saved, ()) = tokio::join!(
+                    remember(operator, object, &before, &memory),
+                    operator.note(Some(object), &notes)
+                );
+                match saved {
+                    Ok(saved) => memory = saved,
+                    Err(end) => return end,
+                }
+            }
+            match applied {
+                Ok(_) => {}
+                Err(ActError::PortLost(_)) => return StepsEnd::Replan,
+                Err(error) if error.is_unknown() => {
+                    return StepsEnd::Failed(unknown_failure(operator, &error).await);
+                }
+                Err(error) => {
+                    let message = format!("{}: {error}", step.action);
+                    return StepsEnd::Failed(Failure { reason: error.reason(), message, unknown: false });
+                }
             }
         }
-        match applied {
-            Ok(_) => {}
-            Err(ActError::PortLost(_)) => return StepsEnd::Replan,
-            Err(error) if error.is_unknown() => {
-                return StepsEnd::Failed(unknown_failure(operator, &error).await);
-            }
-            Err(error) => {
-                let message = format!("{}: {error}", step.action);
-                return StepsEnd::Failed(Failure { reason: error.reason(), message, unknown: false });
-            }
-        }
+        StepsEnd::Done
     }
-    StepsEnd::Done
+    .await;
+    operator.note(Some(object), &unwritten).await;
+    end
 }
 
 /// What there is to say about a step that was tried.
