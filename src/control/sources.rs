@@ -48,12 +48,12 @@ pub fn read(loaded: &Loaded, before: &Before<'_>) -> InForce {
     let mut result = InForce { problems: loaded.problems.clone(), ..InForce::default() };
     for rejected in &loaded.rejected {
         let why = rejected.problems.first().map(ToString::to_string).unwrap_or_default();
-        result.kept.insert(rejected.object.clone(), why);
+        result.kept.insert(rejected.document.object.clone(), why);
     }
     let chosen = choose(loaded, before);
     let catalog = catalogs(&chosen, before, &mut result);
     postgreses(&chosen, &catalog, before, &mut result);
-    for document in &loaded.unusable {
+    for document in loaded.rejected.iter().map(|r| &r.document).chain(&loaded.nameless) {
         let more = match document.object.kind {
             Kind::ImageCatalog => judged(document, before, catalog::check).err(),
             Kind::Postgres => {

@@ -136,20 +136,34 @@ pub fn find(conditions: &[Condition], kind: ConditionType) -> Option<&Condition>
 /// The one word for tables. Derived, never stored.
 #[must_use]
 pub fn phase(conditions: &[Condition]) -> String {
-    let is = |kind| find(conditions, kind).is_some_and(|c| c.status == Truth::True);
-    let Some(ready) = find(conditions, ConditionType::Ready) else { return "Pending".to_owned() };
-    match (ready.status, ready.reason.as_str()) {
+    phase_and_source(conditions).0
+}
+
+/// The same, with the condition that says since when and why; none while nothing is known.
+#[must_use]
+pub fn phase_and_source(conditions: &[Condition]) -> (String, Option<&Condition>) {
+    let is = |kind| find(conditions, kind).filter(|c| c.status == Truth::True);
+    let Some(ready) = find(conditions, ConditionType::Ready) else { return ("Pending".to_owned(), None) };
+    let (word, source) = match (ready.status, ready.reason.as_str()) {
         (_, "Stopped" | "Retained" | "Blocked" | "NameConflict" | "Invalid" | "Deleting") => {
-            ready.reason.clone()
+            (ready.reason.as_str(), ready)
         }
-        (Truth::Unknown, _) => "Unknown".to_owned(),
-        _ if is(ConditionType::Paused) => "Paused".to_owned(),
-        _ if is(ConditionType::Stalled) => "Stalled".to_owned(),
-        (Truth::True, _) if is(ConditionType::Degraded) => "Degraded".to_owned(),
-        (Truth::True, _) => "Ready".to_owned(),
-        (Truth::False, _) if is(ConditionType::Progressing) => "Progressing".to_owned(),
-        (Truth::False, _) => "NotReady".to_owned(),
-    }
+        (Truth::Unknown, _) => ("Unknown", ready),
+        (status, _) => {
+            if let Some(paused) = is(ConditionType::Paused) {
+                ("Paused", paused)
+            } else if let Some(stalled) = is(ConditionType::Stalled) {
+                ("Stalled", stalled)
+            } else if status == Truth::True {
+                is(ConditionType::Degraded).map_or(("Ready", ready), |degraded| ("Degraded", degraded))
+            } else if is(ConditionType::Progressing).is_some() {
+                ("Progressing", ready)
+            } else {
+                ("NotReady", ready)
+            }
+        }
+    };
+    (word.to_owned(), Some(source))
 }
 
 #[cfg(test)]

@@ -116,7 +116,7 @@ pub trait Docker: Send + Sync + 'static {
     async fn inspect(&self, name_or_id: &str) -> Result<Option<SeenContainer>>;
     /// Creates and returns the id; starts nothing. The image must be local.
     async fn create(&self, desired: &DesiredContainer) -> Result<String>;
-    /// Already running is success.
+    /// By exact name or id. Already running is success.
     async fn start(&self, id: &str) -> Result<()>;
     /// Sends the container's stop signal; KILL after `timeout`. Already stopped is success.
     async fn stop(&self, id: &str, timeout: Duration) -> Result<()>;
@@ -128,6 +128,7 @@ pub trait Docker: Send + Sync + 'static {
     async fn rename(&self, id: &str, name: &str) -> Result<()>;
     /// `None` when it does not run.
     async fn usage(&self, id: &str) -> Result<Option<Usage>>;
+    /// By exact name or id.
     async fn put_files(&self, id: &str, files: &[FileToPut]) -> Result<()>;
     /// At most `max` bytes of a file, also of a container that was never started; `None` when there
     /// is no such file. Symbolic links are followed inside the container.

@@ -48,8 +48,7 @@ pub struct FileState {
 /// An object that is named by a document which cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
-    pub object: ObjectRef,
-    pub place: Place,
+    pub document: Document,
     /// Also in [`Loaded::problems`].
     pub problems: Vec<Problem>,
 }
@@ -65,9 +64,9 @@ pub struct Loaded {
     pub documents: Vec<Document>,
     /// Documents that name their object but cannot be used: the object is wanted, its words are not known.
     pub rejected: Vec<Rejected>,
-    /// Documents with a wrong head, some with a made-up name: never in force, only to say what else is wrong
+    /// Documents of a known kind without a good name, under a made-up one: only to say what else is wrong
     /// with them.
-    pub unusable: Vec<Document>,
+    pub nameless: Vec<Document>,
     /// Objects that more than one document names, and where. The caller says which one is in force.
     pub duplicates: BTreeMap<ObjectRef, Vec<Place>>,
     /// By place.
@@ -169,7 +168,7 @@ pub fn load_texts(files: BTreeMap<String, FileText>) -> Loaded {
         files: BTreeMap::new(),
         documents: Vec::new(),
         rejected: Vec::new(),
-        unusable: Vec::new(),
+        nameless: Vec::new(),
         duplicates: BTreeMap::new(),
         problems: Vec::new(),
         complete: true,
@@ -213,13 +212,11 @@ fn load_file(name: &str, text: FileText, loaded: &mut Loaded) -> FileState {
             Header::Good(document) => loaded.documents.push(document),
             Header::Rejected(document, own) => {
                 problems.extend_from_slice(&own);
-                let (object, place) = (document.object.clone(), document.place.clone());
-                loaded.rejected.push(Rejected { object, place, problems: own });
-                loaded.unusable.push(document);
+                loaded.rejected.push(Rejected { document, problems: own });
             }
             Header::Unknown(document, own) => {
                 problems.extend(own);
-                loaded.unusable.extend(document);
+                loaded.nameless.extend(document);
                 state.broken = true;
             }
         }
@@ -235,10 +232,8 @@ fn load_file(name: &str, text: FileText, loaded: &mut Loaded) -> FileState {
 
 fn find_duplicates(loaded: &mut Loaded) {
     let mut places: BTreeMap<&ObjectRef, Vec<&Place>> = BTreeMap::new();
-    let good = loaded.documents.iter().map(|document| (&document.object, &document.place));
-    let bad = loaded.rejected.iter().map(|rejected| (&rejected.object, &rejected.place));
-    for (object, place) in good.chain(bad) {
-        places.entry(object).or_default().push(place);
+    for document in loaded.documents.iter().chain(loaded.rejected.iter().map(|r| &r.document)) {
+        places.entry(&document.object).or_default().push(&document.place);
     }
     let mut duplicates = BTreeMap::new();
     for (object, mut places) in places {

@@ -1,15 +1,15 @@
 //! The durable store: one writer thread owns the disk, readers see what is on it.
 //!
-//! What passes read ([`is_held`]) is also in memory, put there only after its fsync, so that nobody acts
-//! on something a crash could take back, and reading it goes on while the disk is full. Opening first tries a copy of the
-//! directory: sled repairs as it opens, and a damaged store must stay as it was found.
+//! What passes read ([`HELD`]) is also in memory, put there only after its fsync, so that nobody acts on
+//! something a crash could take back, and reading it goes on while the disk is full. Opening first tries
+//! a copy of the directory: sled repairs as it opens, and a damaged store must stay as it was found.
 
 use super::directory::{Meta, check_room, create, encode_meta, find, remove, told, write};
 use super::lock::StoreLock;
 use super::note::Note;
 use super::record;
 use super::sled::{Bytes, Disk, Reader, Records, THREAD};
-use super::{Change, META_KEY, Record, Result, Store, StoreError, check_keys, is_held};
+use super::{Change, META_KEY, Record, Result, Store, StoreError, check_keys};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File};
@@ -20,6 +20,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
+/// Prefixes of what passes read. Everything else is in the memory of those who write it, and twice would
+/// be too much.
+const HELD: [&str; 3] = ["image/", "meta/", "secret/"];
 /// Commits waiting for the writer; further ones wait in their own task.
 const QUEUE: usize = 256;
 /// A commit unanswered for this long is an error, whatever the disk is doing.
@@ -259,6 +262,10 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+fn is_held(key: &str) -> bool {
+    HELD.iter().any(|prefix| key.starts_with(prefix))
 }
 
 fn decode(key: &str, bytes: &[u8]) -> Result<Record> {

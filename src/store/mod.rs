@@ -56,14 +56,6 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 /// The store's own record: `{version, id, createdAt, commits}`. Others read it, only the store writes it.
 pub const META_KEY: &str = "meta/store";
 
-/// Prefixes of what passes read, also while the disk takes no writes: a store holds it in memory. Everything
-/// else is held by those who write it, and twice would be too much.
-const HELD: [&str; 3] = ["image/", "meta/", "secret/"];
-
-fn is_held(key: &str) -> bool {
-    HELD.iter().any(|prefix| key.starts_with(prefix))
-}
-
 /// One change of a batch.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {

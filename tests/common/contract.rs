@@ -421,8 +421,9 @@ pub async fn files_in_a_volume_outlive_the_container(w: &World) {
     let mut d = w.container("c");
     d.mounts = vec![VolumeMount { volume: volume.clone(), path: "/data".into() }];
     let id = w.docker.create(&d).await.unwrap();
-    w.docker.put_files(&id, &[file("/data/f", b"kept", 0o600, 5)]).await.unwrap();
-    w.docker.start(&id).await.unwrap();
+    // By name, as a first start does it.
+    w.docker.put_files(&d.name, &[file("/data/f", b"kept", 0o600, 5)]).await.unwrap();
+    w.docker.start(&d.name).await.unwrap();
     let error = w.docker.remove_volume(&volume).await.unwrap_err();
     assert!(matches!(error, DockerError::WrongState { .. }), "in use: {error:?}");
     w.docker.remove(&id).await.unwrap();

@@ -57,18 +57,11 @@ pub async fn run(cx: &mut Context, args: ObjectArg) -> Outcome {
 
 fn head(cx: &mut Context, view: &ObjectView, now: Timestamp) -> io::Result<()> {
     let conditions = conditions(view);
-    let phase = condition::phase(&conditions);
-    // The condition that the word comes from.
-    let said_by = match phase.as_str() {
-        "Degraded" => ConditionType::Degraded,
-        "Stalled" => ConditionType::Stalled,
-        "Paused" => ConditionType::Paused,
-        _ => ConditionType::Ready,
-    };
+    let (phase, source) = condition::phase_and_source(&conditions);
     let phase = paint(&phase, cx.out.colour);
     let out = &mut cx.out.stdout;
     writeln!(out, "Name:      {}", object_name(view))?;
-    match condition::find(&conditions, said_by) {
+    match source {
         Some(c) => {
             let since = age(&c.last_transition_time, now);
             writeln!(out, "Status:    {phase} for {since}: {}", clean(&c.message))?;
