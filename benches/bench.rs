@@ -335,6 +335,7 @@ impl Engine {
             restart_automatically: true,
             paused: false,
             delete_confirmed: false,
+            accept_cluster: None,
         };
         let identity = |name: &str| Identity {
             installation: installation.clone(),

@@ -222,6 +222,15 @@ async fn learn(
     let edited = operator
         .edit(&record.object, |r| {
             let memory = &mut r.memory;
+            let accepted = checked.accept_cluster.as_ref() == Some(&facts.system_identifier);
+            let first = facts.database_exists && memory.system_identifier.is_none();
+            if (accepted || first) && !facts.system_identifier.is_empty() {
+                memory.system_identifier = Some(facts.system_identifier.clone());
+            }
+            // What another cluster has or runs with says nothing about this object's data.
+            if !memory.same_cluster(&facts.system_identifier) {
+                return;
+            }
             if facts.database_exists {
                 memory.ever_ready = true;
                 memory.seen_databases.insert(checked.database.clone());

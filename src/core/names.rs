@@ -43,6 +43,8 @@ pub mod annotation {
     pub const PAUSED: &str = "seawall.dev/paused";
     /// The object's name: consent to delete its data when the manifest goes away.
     pub const CONFIRM_DELETE: &str = "seawall.dev/confirm-delete";
+    /// A system identifier: other data under this object was put there on purpose.
+    pub const ACCEPT_CLUSTER: &str = "seawall.dev/accept-cluster";
 }
 
 /// The kinds of objects.

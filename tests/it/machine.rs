@@ -57,6 +57,28 @@ async fn a_manifest_becomes_a_ready_server() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn other_data_under_an_object_is_not_ready_until_it_was_meant() {
+    let rig = settled().await;
+    assert!(rig.servers.replace_data(CONTAINER, "42"));
+    assert!(rig.servers.drop_database(CONTAINER, "appdb"));
+    let why = rig.reason("main", C::Degraded, "DifferentCluster").await;
+    assert!(why.contains("its system identifier is 42, this object's is 7000000000000000001"), "{why}");
+    assert!(why.contains("seawall.dev/accept-cluster: \"42\""), "{why}");
+    assert_eq!(rig.condition("main", C::Ready).unwrap().status, Truth::False);
+    // Not a database is made in it, and what it is named does not become what is remembered.
+    rig.let_pass(Duration::from_secs(120)).await;
+    assert_eq!(rig.condition("main", C::Degraded).unwrap().reason, "DifferentCluster");
+    rig.manifest_with("main", "'seawall.dev/accept-cluster': '41'", MAIN);
+    rig.let_pass(Duration::from_secs(120)).await;
+    assert_eq!(rig.condition("main", C::Degraded).unwrap().reason, "DifferentCluster");
+    rig.manifest_with("main", "'seawall.dev/accept-cluster': '42'", MAIN);
+    rig.until("meant", || {
+        rig.condition("main", C::Degraded).is_none_or(|c| c.reason != "DifferentCluster").then_some(())
+    })
+    .await;
+}
+
 type Drift = fn(&Rig);
 type Back = fn(&Rig) -> bool;
 

@@ -74,6 +74,7 @@ impl Case {
             restart_automatically: true,
             paused: false,
             delete_confirmed: false,
+            accept_cluster: None,
         };
         let image = facts_of("aa", 18);
         let file = desired::parameter_file(&identity, &spec, &image);
@@ -317,6 +318,10 @@ const ROWS: &[(&str, Edit)] = &[
         c.world.server = Server::Starting("the database system is starting up".into());
     }),
     ("first: ready, the password file still there", |c| c.memory.password_emptied_in = None),
+    ("server: other data than ours", |c| {
+        c.memory.system_identifier = Some("6999".into());
+        c.facts().database_exists = false;
+    }),
     ("drift: stopped", |c| c.down(ContainerState::Exited, 0)),
     ("drift: killed", |c| c.down(ContainerState::Exited, 137)),
     ("drift: out of memory", |c| {

@@ -29,6 +29,8 @@ pub struct Checked {
     pub restart_automatically: bool,
     pub paused: bool,
     pub delete_confirmed: bool,
+    /// The system identifier of other data that the user says is this object's now.
+    pub accept_cluster: Option<String>,
 }
 
 /// What a spec is checked against.
@@ -95,6 +97,7 @@ pub fn check(document: &Document, against: &Against<'_>) -> Result<Checked, Vec<
         delete_confirmed: annotations
             .get(annotation::CONFIRM_DELETE)
             .is_some_and(|v| v == document.metadata.name.as_str()),
+        accept_cluster: annotations.get(annotation::ACCEPT_CLUSTER).cloned(),
     };
     if found.problems.is_empty() { Ok(checked) } else { Err(found.problems) }
 }

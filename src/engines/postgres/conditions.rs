@@ -210,6 +210,9 @@ fn proven(subject: &Subject<'_>, world: &World) -> Option<Finding> {
     if !facts.database_exists || facts.in_recovery {
         return None;
     }
+    if !subject.memory.same_cluster(&facts.system_identifier) {
+        return None;
+    }
     // By the container's own mounts: the image that the manifest names may be another one by now.
     let volume = subject.identity.volume();
     if !c.mounts.iter().any(|m| m.volume == volume && inside(&facts.data_directory, &m.path)) {

@@ -256,6 +256,12 @@ impl FakeServers {
         })
     }
 
+    /// Other data in the volume of this name, with the same password and databases; false when there is
+    /// no server yet.
+    pub fn replace_data(&self, container: &str, system_identifier: &str) -> bool {
+        self.change(container, |c| c.system_identifier = system_identifier.to_owned())
+    }
+
     /// What tells one set of data from another; `None` before initdb.
     #[must_use]
     pub fn system_identifier(&self, container: &str) -> Option<String> {

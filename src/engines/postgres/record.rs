@@ -46,6 +46,9 @@ pub struct Memory {
     /// The parameter file that a Ready server last ran with in full: what it goes back to when it
     /// does not start with a newer one.
     pub proven_parameters: Option<String>,
+    /// PostgreSQL's own name for the data of this object (`pg_control_system()`), learnt from the first
+    /// server that was logged into with the managed database on it. Other data is not this object's.
+    pub system_identifier: Option<String>,
 }
 
 impl Memory {
@@ -70,6 +73,12 @@ impl Memory {
     #[must_use]
     pub fn owner<'a>(&'a self, username: &'a str) -> &'a str {
         self.init_username.as_deref().unwrap_or(username)
+    }
+
+    /// Whether this server's data is what this object had all along; true until it is known.
+    #[must_use]
+    pub fn same_cluster(&self, system_identifier: &str) -> bool {
+        self.system_identifier.as_deref().is_none_or(|known| known == system_identifier)
     }
 
     /// Whether nobody knows what lies on the volume.

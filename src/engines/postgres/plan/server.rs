@@ -4,6 +4,7 @@
 use super::parameter_file::parameters_of;
 use super::start::restart;
 use super::{Plan, Subject};
+use crate::core::names::annotation;
 use crate::core::plan::Sign;
 use crate::core::seen::SeenContainer;
 use crate::engines::postgres::action::Action;
@@ -46,6 +47,23 @@ pub(super) fn server(
 
 fn up(subject: &Subject<'_>, image: &ImageFacts, c: &SeenContainer, facts: &ServerFacts, plan: &mut Plan) {
     let (id, spec, memory) = (subject.identity, subject.spec, subject.memory);
+    if !memory.same_cluster(&facts.system_identifier)
+        && spec.accept_cluster.as_ref() != Some(&facts.system_identifier)
+    {
+        let known = memory.system_identifier.as_deref().unwrap_or_default();
+        plan.block(
+            "DifferentCluster",
+            format!(
+                "the server that answers has other data than this object had: its system identifier is {}, this object's is {known}. Nothing was done to it",
+                facts.system_identifier
+            ),
+            format!(
+                "find out what became of the data in volume {} (seawall events {}); if other data was put there on purpose, say so with the annotation {}: \"{}\"",
+                id.volume(), id.object, annotation::ACCEPT_CLUSTER, facts.system_identifier
+            ),
+        );
+        return;
+    }
     if facts.in_recovery {
         plan.wait("InRecovery", "the server is in recovery: it answers, but takes no writes", Some(1_000));
         return;
