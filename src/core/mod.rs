@@ -16,3 +16,4 @@ pub mod quantity;
 pub mod queue;
 pub mod resource;
 pub mod seen;
+pub mod text;

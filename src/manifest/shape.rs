@@ -6,7 +6,8 @@
 use crate::core::path;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
-use crate::manifest::suggest::{hint, quoted};
+use crate::core::text::quoted;
+use crate::manifest::suggest::hint;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 

@@ -38,16 +38,6 @@ pub fn hint(word: &str, valid: &[&str]) -> String {
     }
 }
 
-/// `text` in quotes, cut to a readable length, control characters escaped.
-#[must_use]
-pub fn quoted(text: &str) -> String {
-    const SHOWN: usize = 60;
-    match text.char_indices().nth(SHOWN) {
-        Some((cut, _)) => format!("{:?}…", &text[..cut]),
-        None => format!("{text:?}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,8 +7,8 @@
 use crate::core::path;
 use crate::core::problem::{Place, Problem};
 use crate::core::resource::FieldAt;
+use crate::core::text::quoted;
 use crate::manifest::scalar::plain;
-use crate::manifest::suggest::quoted;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

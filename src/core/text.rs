@@ -1,0 +1,90 @@
+//! Text that came from somebody else, made fit to be shown: on a terminal, in a log line, in status.
+//!
+//! What it gives has no control character and a known length. It never decides whether a text may be
+//! shown at all: what may hold a secret is masked or left out before.
+
+/// Characters of a name, or of a short value, that are shown whole.
+pub const NAME: usize = 60;
+/// What is shown of a longer one: enough to find it again, too little to be worth anything if it was a
+/// secret in the wrong place.
+const OF_LONGER: usize = 24;
+
+/// `text` on one line: control characters and those that change the order of what is shown are
+/// escaped (`\n`, `\u{1b}`, `\u{202e}`), and after `max` characters of it there is a `…`.
+/// The cost is that of `max` characters, however long the text is.
+#[must_use]
+pub fn shown(text: &str, max: usize) -> String {
+    let mut safe = String::with_capacity(text.len().min(max));
+    let mut rest = text.chars();
+    for c in rest.by_ref().take(max) {
+        if is_hidden(c) {
+            safe.extend(c.escape_default());
+        } else {
+            safe.push(c);
+        }
+    }
+    if rest.next().is_some() {
+        safe.push('…');
+    }
+    safe
+}
+
+/// A name or a short value in quotes; of one with more than [`NAME`] characters only the first few.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let (start, cut) = cut(text);
+    format!("{start:?}{}", if cut { "…" } else { "" })
+}
+
+/// The part of a name or short value that may be shown, and whether there is more of it.
+#[must_use]
+pub fn cut(text: &str) -> (&str, bool) {
+    if text.char_indices().nth(NAME).is_none() {
+        return (text, false);
+    }
+    let end = text.char_indices().nth(OF_LONGER).map_or(text.len(), |(at, _)| at);
+    (&text[..end], true)
+}
+
+/// Whether a terminal would act on `c`, or show it nowhere or elsewhere.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+        || matches!(c, '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_acts_on_is_left() {
+        for (text, max, want) in [
+            ("plain äöü €", 20, "plain äöü €"),
+            ("", 5, ""),
+            ("12345", 5, "12345"),
+            ("123456", 5, "12345…"),
+            ("äöüäöü", 5, "äöüäö…"),
+            ("a\nb\r\tc", 20, "a\\nb\\r\\tc"),
+            ("\x1b[2J\x07\x7f", 20, "\\u{1b}[2J\\u{7}\\u{7f}"),
+            ("\u{9b}31m", 20, "\\u{9b}31m"),
+            ("a\u{202e}b\u{2066}c\u{200b}", 20, "a\\u{202e}b\\u{2066}c\\u{200b}"),
+            ("a\u{2028}b", 20, "a\\u{2028}b"),
+            ("C:\\dir \"x\"", 20, "C:\\dir \"x\""),
+        ] {
+            assert_eq!(shown(text, max), want);
+        }
+        assert_eq!(shown(&"x".repeat(1 << 20), 3), "xxx…");
+    }
+
+    #[test]
+    fn a_long_name_is_not_shown_nearly_whole() {
+        assert_eq!(quoted("memory"), "\"memory\"");
+        assert_eq!(quoted(&"k".repeat(60)), format!("\"{}\"", "k".repeat(60)));
+        // A key of ours has 64 digits: 60 of them would leave nothing to guess.
+        assert_eq!(quoted(&"a".repeat(64)), format!("\"{}\"…", "a".repeat(24)));
+        assert_eq!(quoted(&"ä".repeat(64)), format!("\"{}\"…", "ä".repeat(24)));
+        assert_eq!(quoted("a\x1b\u{202e}\n"), "\"a\\u{1b}\\u{202e}\\n\"");
+    }
+}
