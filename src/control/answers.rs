@@ -5,7 +5,7 @@ use super::api::{
     Operation, OperatorView, PlanList, PruneItem, PruneView, Result,
 };
 use super::objects::Record;
-use super::operator::{Operator, now};
+use super::operator::Operator;
 use super::state::{State, status_json};
 use crate::core::condition::{ConditionType, Truth, find};
 use crate::core::event::{Event, Note};
@@ -170,7 +170,6 @@ impl Api for Operator {
         }
         let spec_stopped = self.state().checked.get(object).is_some_and(|c| c.stopped);
         let source = record.source.as_ref().map(|p| p.file.clone()).unwrap_or_default();
-        let at = now();
         let (reason, message, commit) = match operation {
             Operation::Stop => (
                 "StopRequested",
@@ -197,7 +196,8 @@ impl Api for Operator {
         self.edit(object, |r| match operation {
             Operation::Stop => r.memory.stopped_by_operation = true,
             Operation::Start => r.memory.stopped_by_operation = false,
-            Operation::Restart => r.memory.restart_requested = Some(at),
+            // To the nanosecond: two requests in one second are two.
+            Operation::Restart => r.memory.restart_requested = Some(jiff::Timestamp::now().to_string()),
         })
         .await
         .map_err(|e| store_failed(&e))?;

@@ -25,6 +25,7 @@ impl Operator {
     /// # Errors
     /// When the store could not be written; what was in force stays in force.
     pub(super) async fn rescan_manifests(&self) -> Result<Option<u64>, StoreError> {
+        let _one = self.looking.lock().await;
         let dir = self.config.manifests.clone();
         let Some(texts) = on_the_side(move || read_dir(&dir)).await else { return Ok(Some(5_000)) };
         let host_cpus = self.state().engine.info.as_ref().map(|i| i.cpus);
@@ -42,6 +43,18 @@ impl Operator {
         let again = self.take_over(in_force).await?;
         self.state().scan_hash = hash;
         Ok(again)
+    }
+
+    /// As the directory is in this moment, not as it was when somebody last had a reason to look.
+    ///
+    /// # Errors
+    /// As [`Operator::rescan_manifests`].
+    pub(super) async fn read_manifests_now(&self) -> Result<(), StoreError> {
+        if self.rescan_manifests().await?.is_some() {
+            // When to look again is the watcher's to know.
+            self.rescan.notify_one();
+        }
+        Ok(())
     }
 
     /// What a scan means against what is in force; writes nothing.
@@ -137,7 +150,7 @@ impl Operator {
             }
             self.live(&object, |l| l.gone_since = None);
             if object.kind == Kind::ImageCatalog {
-                self.forget(&object).await?;
+                self.forget(&object, None).await?;
                 continue;
             }
             self.edit(&object, |r| {

@@ -22,3 +22,4 @@ pub mod start;
 pub mod state;
 pub mod validate;
 pub mod watch_dir;
+pub mod will;

@@ -7,6 +7,7 @@ use super::journal::{self, OPERATOR};
 use super::objects::{self, Record, STATUS, status_key};
 use super::pulls::Pulls;
 use super::state::{Live, State};
+use super::will::Will;
 use crate::core::condition::{Condition, Finding, find, merge};
 use crate::core::event::{EventType, Note};
 use crate::core::names::Installation;
@@ -75,6 +76,8 @@ pub struct Operator {
     pub(super) wake: Notify,
     pub(super) pulls: Pulls,
     pub(super) gates: Gates,
+    /// One look at the manifests at a time: what a later one saw is never overwritten by an earlier one's.
+    pub(super) looking: tokio::sync::Mutex<()>,
     /// Ask for a new look at the manifests.
     pub(super) rescan: Notify,
     revision: watch::Sender<u64>,
@@ -144,6 +147,7 @@ impl Operator {
             wake: Notify::new(),
             pulls: Pulls::default(),
             gates: Gates::default(),
+            looking: tokio::sync::Mutex::default(),
             rescan: Notify::new(),
             revision: watch::channel(1).0,
         }))
@@ -325,14 +329,18 @@ impl Operator {
         }
     }
 
-    /// The last of an object: its record, status and password leave the store in one commit.
-    pub(super) async fn forget(&self, object: &ObjectRef) -> Result<(), StoreError> {
+    /// The last of an object: its record, status and password leave the store in one commit. False, and
+    /// nothing is done, when `will` is no longer what is wanted.
+    pub(super) async fn forget(&self, object: &ObjectRef, will: Option<&Will>) -> Result<bool, StoreError> {
         let mut changes = vec![
             Change::delete(objects::key(object)),
             Change::delete(status_key(object)),
             Change::delete(crate::engines::postgres::tools::secret_key(object)),
         ];
         let _gate = self.gates.one(object).await;
+        if will.is_some_and(|will| !self.still(object, will)) {
+            return Ok(false);
+        }
         changes.extend(self.state().journal.forget(&object.to_string()));
         self.tools.store.commit(changes).await?;
         self.tools.forget(object);
@@ -347,7 +355,7 @@ impl Operator {
         }
         super::mirror::remove(&self.config.data, object).await;
         self.changed();
-        Ok(())
+        Ok(true)
     }
 
     /// The engine's facts, asked once and again after each time it was away.

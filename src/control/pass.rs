@@ -6,6 +6,7 @@ mod steps;
 use super::objects::Record;
 use super::operator::{Operator, now};
 use super::pulls::{Pulled, pull};
+use super::will::Will;
 use crate::core::condition::{ConditionType, Finding, Truth, find};
 use crate::core::event::Note;
 use crate::core::names::ObjectRef;
@@ -86,7 +87,7 @@ async fn invalid(operator: &Operator, record: &Record) -> Again {
 async fn rounds(
     operator: &Arc<Operator>,
     object: &ObjectRef,
-    checked: &Checked,
+    checked: &Arc<Checked>,
     cancel: &CancellationToken,
 ) -> End {
     let engine = match operator.engine().await {
@@ -100,9 +101,10 @@ async fn rounds(
     let (mut lost_ports, mut port_taken) = (0, None);
     for _ in 0..ROUNDS {
         let Some(record) = operator.state().records.get(object).cloned() else { return End::Forgotten };
-        if operator.state().checked.get(object).map(AsRef::as_ref) != Some(checked) {
+        if operator.state().checked.get(object) != Some(checked) {
             return End::Stale;
         }
+        let will = Will::new(&record, checked);
         let identity = operator.identity(&record);
         let subject = record.subject(&identity, checked);
         let world = match observe(&operator.tools, &subject, &engine, Intent::Act).await {
@@ -115,6 +117,10 @@ async fn rounds(
             Ok(record) => record,
             Err(failure) => return End::Failed(Some(Box::new(world)), failure),
         };
+        // Learning takes what the record is by then: it may be wanted otherwise.
+        if !will.is(&record, checked) {
+            continue;
+        }
         let subject = Subject { memory: &record.memory, ..subject };
         if let Some(failure) = port_taken.take()
             && !another_port(&subject, &world)
@@ -151,9 +157,16 @@ async fn rounds(
             };
         }
         say_before(operator, &subject, &world, &plan).await;
-        let scene =
-            Scene { tools: &operator.tools, identity: &identity, engine: &engine, world: &world, now: now() };
-        match run_steps(operator, &record, checked, &scene, &plan, cancel).await {
+        let still = || operator.still(object, &will);
+        let scene = Scene {
+            tools: &operator.tools,
+            identity: &identity,
+            engine: &engine,
+            world: &world,
+            now: now(),
+            still: &still,
+        };
+        match run_steps(operator, &record, &will, &scene, &plan, cancel).await {
             StepsEnd::Done => before = Some(plan),
             StepsEnd::Replan => {}
             StepsEnd::Forgotten => return End::Forgotten,

@@ -7,6 +7,7 @@ mod converge;
 mod examples;
 mod faults;
 mod machine;
+mod machine_removal;
 mod plan_goldens;
 mod schemas;
 mod store_crash;

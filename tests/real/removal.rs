@@ -162,3 +162,49 @@ fn a_scan_that_would_remove_too_much_removes_nothing_until_it_is_confirmed() {
     // The next look would remove too much again; it was let go once, and is done.
     assert_eq!(sea.cli(&["get"]).status.code(), Some(0));
 }
+
+/// A signal to the server itself, beside whatever the operator does.
+fn signal(sea: &Sea, name: &str, signal: &str) {
+    let kill = format!("kill -{signal} \"$(head -n 1 \"$PGDATA/postmaster.pid\")\"");
+    sea.docker(&["exec", "-u", "postgres", &sea.container(name), "sh", "-c", &kill]);
+}
+
+#[test]
+fn a_manifest_that_is_back_while_the_server_still_stops_keeps_everything() {
+    let sea = Sea::start();
+    let annotated = "apiVersion: seawall.dev/v1\nkind: Postgres\nmetadata: {name: noted, annotations: {seawall.dev/confirm-delete: noted}}\nspec: {version: '18', deletionPolicy: Delete}\n";
+    sea.write("noted.yaml", annotated);
+    sea.postgres("x", "{version: '18'}");
+    sea.postgres("stays", "{version: '18', stopped: true}");
+    for name in ["noted", "x"] {
+        sea.ready(name);
+        sea.sql(name, "CREATE TABLE kept AS SELECT 42 AS answer");
+        sea.sql(name, "CHECKPOINT");
+    }
+    let uid = |name: &str| sea.object(name)["metadata"]["uid"].clone();
+    let before = (uid("noted"), sea.password("noted"), sea.host_port("noted"));
+
+    // By file and annotation.
+    signal(&sea, "noted", "STOP");
+    sea.remove("noted.yaml");
+    sea.until_condition("noted", "Ready", "False", "Deleting");
+    sea.write("noted.yaml", annotated);
+    sea.event("Returned", "noted.yaml");
+    signal(&sea, "noted", "CONT");
+    sea.ready("noted");
+    assert_eq!(sea.sql("noted", "SELECT answer FROM kept"), "42");
+    assert_eq!((uid("noted"), sea.password("noted"), sea.host_port("noted")), before);
+
+    // By command.
+    signal(&sea, "x", "STOP");
+    sea.remove("x.yaml");
+    sea.until_condition("x", "Ready", "False", "Retained");
+    sea.ok(&["delete", "postgres/x", "--confirm", "x"]);
+    sea.write("x.yaml", &postgres("x", "{version: '18'}"));
+    sea.event("Returned", "x.yaml");
+    signal(&sea, "x", "CONT");
+    sea.ready("x");
+    assert_eq!(sea.sql("x", "SELECT answer FROM kept"), "42");
+    let events = sea.ok(&["events"]);
+    assert!(!events.contains("VolumeRemoved") && !events.contains("UncleanShutdown"), "{events}");
+}

@@ -5,12 +5,12 @@
 use crate::control::crash_point;
 use crate::control::objects::Record;
 use crate::control::operator::{Operator, now};
+use crate::control::will::Will;
 use crate::core::event::Note;
 use crate::core::names::ObjectRef;
 use crate::core::plan::Step;
 use crate::engines::postgres::act::{ActError, Scene, apply};
 use crate::engines::postgres::action::Action;
-use crate::engines::postgres::check::Checked;
 use crate::engines::postgres::conditions::Failure;
 use crate::engines::postgres::plan::Plan;
 use crate::engines::postgres::record::Memory;
@@ -29,7 +29,7 @@ pub(super) enum StepsEnd {
 pub(super) async fn run_steps(
     operator: &Operator,
     record: &Record,
-    checked: &Checked,
+    will: &Will,
     scene: &Scene<'_>,
     plan: &Plan,
     cancel: &CancellationToken,
@@ -43,7 +43,14 @@ pub(super) async fn run_steps(
             if cancel.is_cancelled() {
                 return StepsEnd::Stopped;
             }
-            if operator.state().checked.get(object).map(AsRef::as_ref) != Some(checked) {
+            // What cannot be undone is not done on an old reading of the manifests.
+            if step.action.is_final()
+                && let Err(error) = operator.read_manifests_now().await
+            {
+                return store_failed(&error);
+            }
+            // Whatever changed is a new look: a manifest that came back, a consent that was taken back.
+            if !(scene.still)() {
                 return StepsEnd::Replan;
             }
             let before = memory.clone();
@@ -53,16 +60,14 @@ pub(super) async fn run_steps(
                 tokio::join!(apply(scene, &step.action, &mut memory), operator.note(Some(object), &notes));
             crash_point::after(counted);
             if applied.is_ok() && step.action == Action::Forget {
-                return forget(operator, object, &step.cause).await;
+                return forget(operator, object, will, &step.cause).await;
             }
             unwritten = notes_of(step, &applied);
             if memory != before {
                 // Both wait for the disk, and the disk takes both at once.
                 let notes = std::mem::take(&mut unwritten);
-                let (saved, ()) = tokio::join!(
-                    remember(operator, object, &before, &memory),
-                    operator.note(Some(object), &notes)
-                );
+                let (saved, ()) =
+                    tokio::join!(remember(operator, object, &memory), operator.note(Some(object), &notes));
                 match saved {
                     Ok(saved) => memory = saved,
                     Err(end) => return end,
@@ -70,7 +75,7 @@ pub(super) async fn run_steps(
             }
             match applied {
                 Ok(_) => {}
-                Err(ActError::PortLost(_)) => return StepsEnd::Replan,
+                Err(ActError::PortLost(_) | ActError::Overtaken) => return StepsEnd::Replan,
                 Err(error) if error.is_unknown() => {
                     return StepsEnd::Failed(unknown_failure(operator, &error).await);
                 }
@@ -94,21 +99,16 @@ fn notes_of(step: &Step<Action>, applied: &Result<Vec<Note>, ActError>) -> Vec<N
             let done = Note::normal(step.action.reason(), format!("{}: {}", step.action, step.cause));
             std::iter::once(done).chain(more.iter().cloned()).collect()
         }
-        Err(ActError::PortLost(_)) => Vec::new(),
+        Err(ActError::PortLost(_) | ActError::Overtaken) => Vec::new(),
         Err(error) if error.is_unknown() => Vec::new(),
         Err(error) => vec![Note::warning(error.reason(), format!("{}: {error}", step.action))],
     }
 }
 
 /// Makes durable what a step changed in memory, and gives what it is then.
-async fn remember(
-    operator: &Operator,
-    object: &ObjectRef,
-    before: &Memory,
-    after: &Memory,
-) -> Result<Memory, StepsEnd> {
+async fn remember(operator: &Operator, object: &ObjectRef, after: &Memory) -> Result<Memory, StepsEnd> {
     // Only what the step itself changed: an operation may have changed the rest meanwhile.
-    match operator.edit(object, |r| r.memory = after.clone().merged(before, &r.memory)).await {
+    match operator.edit(object, |r| r.memory = after.clone().merged(&r.memory)).await {
         Ok(Some(record)) => Ok(record.memory.clone()),
         Ok(None) => Err(StepsEnd::Forgotten),
         Err(error) => Err(store_failed(&error)),
@@ -116,9 +116,11 @@ async fn remember(
 }
 
 /// The last step of a removal: nothing of the object stays but a word to the operator.
-async fn forget(operator: &Operator, object: &ObjectRef, cause: &str) -> StepsEnd {
-    if let Err(error) = operator.forget(object).await {
-        return store_failed(&error);
+async fn forget(operator: &Operator, object: &ObjectRef, will: &Will, cause: &str) -> StepsEnd {
+    match operator.forget(object, Some(will)).await {
+        Ok(true) => {}
+        Ok(false) => return StepsEnd::Replan,
+        Err(error) => return store_failed(&error),
     }
     let words = format!("{object} and its data were deleted: {cause}");
     operator.note(None, &[Note::normal("Deleted", words)]).await;

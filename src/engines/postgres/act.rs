@@ -38,6 +38,8 @@ pub struct Scene<'a> {
     pub world: &'a World,
     /// RFC 3339
     pub now: String,
+    /// Whether what the plan was made for is still wanted: asked between the waits of a long step.
+    pub still: &'a (dyn Fn() -> bool + Send + Sync),
 }
 
 impl Scene<'_> {
@@ -174,8 +176,12 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             let container = scene.container_id(container).await?;
             tools.drop_session(&id.object);
             fast_shutdown(docker, &container).await?;
+            // It is down, so the restart is answered, whatever comes next.
+            memory.restarted_for.clone_from(&memory.restart_requested);
+            if !(scene.still)() {
+                return Err(ActError::Overtaken);
+            }
             docker.start(&container).await?;
-            memory.restart_requested = None;
         }
         Action::CreateDatabase(name) => {
             let session = scene.session()?;
@@ -187,9 +193,12 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             reset_password(scene, container, username, memory).await?;
         }
         Action::RelaxHardening(level) => memory.hardening_level = *level,
-        Action::RemoveVolume(name) => docker.remove_volume(name).await?,
+        Action::RemoveVolume(name) => {
+            docker.remove_volume(name).await?;
+            memory.forget_data();
+        }
         // The record itself is the controller's to delete, as the last thing.
-        Action::Forget => tools.forget(&id.object),
+        Action::Forget => {}
     }
     Ok(Vec::new())
 }

@@ -87,6 +87,12 @@ pub enum Action {
 }
 
 impl Action {
+    /// Whether nothing brings back what the step takes: it needs a wish that is in force in that moment.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Action::RemoveVolume(_) | Action::Forget)
+    }
+
     /// The event reason: one CamelCase word from a closed set.
     #[must_use]
     pub fn reason(&self) -> &'static str {

@@ -34,7 +34,7 @@ pub struct Memory {
     pub refused_ports: BTreeSet<u16>,
     /// `seawall stop` was said and not yet `seawall start`.
     pub stopped_by_operation: bool,
-    /// `seawall restart` was said at this time and not yet done.
+    /// `seawall restart` was last said at this time; see [`Memory::restart_due`].
     pub restart_requested: Option<String>,
     /// `seawall delete --confirm` was said.
     pub delete_confirmed: bool,
@@ -49,24 +49,49 @@ pub struct Memory {
     /// PostgreSQL's own name for the data of this object (`pg_control_system()`), learnt from the first
     /// server that was logged into with the managed database on it. Other data is not this object's.
     pub system_identifier: Option<String>,
+    /// The last `seawall restart` that was answered: requests are never cleared, so that none is lost.
+    pub restarted_for: Option<String>,
 }
 
 impl Memory {
-    /// `self` came from `before` by a step; `current` is what is in force now. What the step did not
-    /// touch keeps its current value: an operation may have changed it meanwhile.
+    /// What a pass remembers (`self`) beside what the user asks for now (`current`): the one never writes
+    /// the other's part.
     #[must_use]
-    pub fn merged(self, before: &Memory, current: &Memory) -> Memory {
-        let mut merged = self;
-        if merged.stopped_by_operation == before.stopped_by_operation {
-            merged.stopped_by_operation = current.stopped_by_operation;
+    pub fn merged(self, current: &Memory) -> Memory {
+        Memory {
+            stopped_by_operation: current.stopped_by_operation,
+            restart_requested: current.restart_requested.clone(),
+            delete_confirmed: current.delete_confirmed,
+            ..self
         }
-        if merged.restart_requested == before.restart_requested {
-            merged.restart_requested.clone_from(&current.restart_requested);
-        }
-        if merged.delete_confirmed == before.delete_confirmed {
-            merged.delete_confirmed = current.delete_confirmed;
-        }
-        merged
+    }
+
+    /// The user's part: what was asked for and agreed to. Written by operations and manifests only.
+    #[must_use]
+    pub fn asked(&self) -> (bool, Option<&str>, bool) {
+        (self.stopped_by_operation, self.restart_requested.as_deref(), self.delete_confirmed)
+    }
+
+    /// `seawall restart` was said and not yet done.
+    #[must_use]
+    pub fn restart_due(&self) -> bool {
+        self.restart_requested.is_some() && self.restart_requested != self.restarted_for
+    }
+
+    /// The volume was removed with consent: a manifest that comes back now starts with an empty one.
+    pub fn forget_data(&mut self) {
+        let old = std::mem::take(self);
+        *self = Self {
+            port: old.port,
+            refused_ports: old.refused_ports,
+            password_generation: old.password_generation,
+            password_rotated_at: old.password_rotated_at,
+            stopped_by_operation: old.stopped_by_operation,
+            restart_requested: old.restart_requested,
+            restarted_for: old.restarted_for,
+            delete_confirmed: old.delete_confirmed,
+            ..Self::default()
+        };
     }
 
     /// The user that the data belongs to: fixed by initdb, the manifest's until then.

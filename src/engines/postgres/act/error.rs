@@ -34,6 +34,9 @@ pub enum ActError {
     Json(String),
     #[error("nothing to work on: {0}")]
     Gone(String),
+    /// Nothing went wrong: the rest of the step is no longer wanted.
+    #[error("something else is wanted by now")]
+    Overtaken,
 }
 
 impl ActError {
@@ -49,7 +52,7 @@ impl ActError {
             ActError::NotApplied(_) => "NotApplied",
             ActError::ParametersRefused(_) => "ParameterRejected",
             ActError::Foreign(_) => "NameConflict",
-            ActError::Gone(_) => "Changed",
+            ActError::Gone(_) | ActError::Overtaken => "Changed",
         }
     }
 

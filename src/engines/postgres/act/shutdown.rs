@@ -35,6 +35,9 @@ pub(super) async fn stop(scene: &Scene<'_>, name: &str) -> Result<Vec<Note>, Act
     scene.tools.drop_session(&scene.identity.object);
     // First the policy: a restart of the engine must not bring back what was stopped on purpose.
     docker.update(&id, &LiveUpdate { caps: None, restart: Some(RestartPolicy::No) }).await?;
+    if !(scene.still)() {
+        return Err(ActError::Overtaken);
+    }
     let was_running = scene.world.container.ours().is_some_and(|c| c.state == ContainerState::Running);
     fast_shutdown(docker, &id).await?;
     let after = docker.inspect(&id).await?;

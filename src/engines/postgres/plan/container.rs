@@ -48,7 +48,7 @@ pub(super) fn existing(
         return;
     }
     start::by_state(subject, world, image, c, plan);
-    if memory.restart_requested.is_some()
+    if memory.restart_due()
         && c.state == ContainerState::Running
         && !plan.steps.iter().any(|s| matches!(s.action, Action::RestartServer { .. }))
     {

@@ -1,0 +1,107 @@
+//! What is wanted of one object at one moment: its document, whether a manifest holds it, what the user
+//! asked for and agreed to. A pass plans for one will and goes on only while that very will is in force.
+//!
+//! It must be compared whole. What a pass itself remembers is no part of it, and no pass writes any of it.
+
+use super::objects::Record;
+use super::operator::Operator;
+use crate::core::names::ObjectRef;
+use crate::engines::postgres::check::Checked;
+use std::sync::Arc;
+
+/// One will, as it was when somebody looked.
+#[derive(Clone, Debug)]
+pub struct Will {
+    record: Arc<Record>,
+    checked: Arc<Checked>,
+}
+
+impl Will {
+    #[must_use]
+    pub fn new(record: &Arc<Record>, checked: &Arc<Checked>) -> Self {
+        Self { record: Arc::clone(record), checked: Arc::clone(checked) }
+    }
+
+    /// Whether what is in force now is still this will.
+    #[must_use]
+    pub fn is(&self, now: &Record, checked: &Checked) -> bool {
+        let then = self.record.as_ref();
+        // Where the manifest lies may change; that there is one may not.
+        then.uid == now.uid
+            && then.generation == now.generation
+            && then.source.is_some() == now.source.is_some()
+            && then.metadata == now.metadata
+            && then.spec == now.spec
+            && then.memory.asked() == now.memory.asked()
+            && *self.checked == *checked
+    }
+}
+
+impl Operator {
+    /// Whether `will` is still in force, as far as the manifests were read.
+    pub(super) fn still(&self, object: &ObjectRef, will: &Will) -> bool {
+        let state = self.state();
+        match (state.records.get(object), state.checked.get(object)) {
+            (Some(record), Some(checked)) => will.is(record, checked),
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::problem::Place;
+    use crate::core::resource::{DeletionPolicy, Document, Metadata};
+    use crate::engines::catalog::Catalog;
+    use crate::engines::postgres::check::{Against, check};
+    use std::collections::BTreeMap;
+
+    fn record() -> Record {
+        let object: ObjectRef = "postgres/main".parse().unwrap();
+        let document = Document {
+            metadata: Metadata {
+                name: object.name.clone(),
+                labels: BTreeMap::new(),
+                annotations: BTreeMap::new(),
+            },
+            object,
+            spec: serde_json::json!({"version": "18"}),
+            place: Place { file: "a.yaml".into(), line: 1, column: 1 },
+            places: BTreeMap::new(),
+        };
+        Record::new(&document, "u".into(), "t".into())
+    }
+
+    /// What the manifests or the user change, and whether it is another will.
+    type Change = (&'static str, bool, fn(&mut Record, &mut Checked));
+    const CHANGES: [Change; 14] = [
+        ("nothing", true, |_, _| {}),
+        ("gone", false, |r, _| r.source = None),
+        ("moved", true, |r, _| r.source = Some(Place { file: "b.yaml".into(), line: 9, column: 1 })),
+        ("generation", false, |r, _| r.generation += 1),
+        ("made anew", false, |r, _| r.uid = "v".into()),
+        ("spec", false, |r, _| r.spec = serde_json::json!({"version": "17"})),
+        ("annotation", false, |r, _| drop(r.metadata.annotations.insert("a".into(), "b".into()))),
+        ("deleted by command", false, |r, _| r.memory.delete_confirmed = true),
+        ("stopped", false, |r, _| r.memory.stopped_by_operation = true),
+        ("restart", false, |r, _| r.memory.restart_requested = Some("t".into())),
+        ("policy", false, |_, c| c.deletion = DeletionPolicy::Delete),
+        ("catalog", false, |_, c| c.image = "another:1".into()),
+        ("restarted by a pass", true, |r, _| r.memory.restarted_for = Some("t".into())),
+        ("learnt by a pass", true, |r, _| r.memory.ever_ready = true),
+    ];
+
+    #[test]
+    fn every_wish_counts_and_nothing_that_a_pass_remembers() {
+        let record = record();
+        let against = Against { catalog: &Catalog::builtin(), host_cpus: None };
+        let checked = check(&record.document(), &against).unwrap();
+        let will = Will::new(&Arc::new(record.clone()), &Arc::new(checked.clone()));
+        for (what, same, change) in CHANGES {
+            let (mut record, mut checked) = (record.clone(), checked.clone());
+            change(&mut record, &mut checked);
+            assert_eq!(will.is(&record, &checked), same, "{what}");
+        }
+    }
+}
