@@ -5,6 +5,7 @@ pub mod action;
 pub mod check;
 pub mod client;
 pub mod conditions;
+pub mod control_file;
 pub mod desired;
 pub mod facts;
 pub mod fake_server;
