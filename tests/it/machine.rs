@@ -18,6 +18,7 @@ use seawall::engines::postgres::client::SqlError;
 use seawall::engines::postgres::desired;
 use seawall::engines::postgres::facts::ImageFacts;
 use seawall::engines::postgres::fake_server::BAD_VALUE;
+use seawall::engines::postgres::world::Weak;
 use seawall::store::Store;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -77,6 +78,32 @@ async fn other_data_under_an_object_is_not_ready_until_it_was_meant() {
         rig.condition("main", C::Degraded).is_none_or(|c| c.reason != "DifferentCluster").then_some(())
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_proves_nothing_is_a_condition_and_never_sets_passwords_again_and_again() {
+    for (weak, resets) in [
+        (Weak::ClearText, 0),
+        (Weak::NoPassword, 0),
+        (Weak::Other("GSSAPI"), 0),
+        // Stored as MD5 it can be mended from here: once.
+        (Weak::Md5, 1),
+    ] {
+        let rig = settled().await;
+        rig.servers.set_answer(CONTAINER, Some(SqlError::Weak(weak)));
+        // Also the kept session ends.
+        rig.fake.drift_kill(CONTAINER).unwrap();
+        let why = rig.reason("main", C::Degraded, "AuthenticationWeak").await;
+        assert!(why.starts_with(&weak.to_string()), "{why}");
+        assert!(why.contains("psql -X -U appuser -d template1 -c 'SELECT pg_reload_conf()'"), "{why}");
+        let ready = rig.condition("main", C::Ready).unwrap();
+        assert_eq!((ready.status, ready.reason.as_str()), (Truth::False, "AuthenticationWeak"));
+        rig.let_pass(Duration::from_secs(600)).await;
+        let set: u64 = rig.events().iter().filter(|e| e.reason == "PasswordReset").map(|e| e.count).sum();
+        assert_eq!(set, resets, "{weak:?}: {:#?}", rig.events());
+        rig.servers.set_answer(CONTAINER, None);
+        rig.ready("main").await;
+    }
 }
 
 type Drift = fn(&Rig);

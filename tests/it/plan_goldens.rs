@@ -16,7 +16,7 @@ use seawall::engines::postgres::parameters::sha256;
 use seawall::engines::postgres::plan::{Plan, Subject, plan};
 use seawall::engines::postgres::record::{Memory, PinnedImage, RefusedParameters};
 use seawall::engines::postgres::status::status;
-use seawall::engines::postgres::world::{DataSeen, ImageSeen, Server, ServerFacts, Slot, World};
+use seawall::engines::postgres::world::{DataSeen, ImageSeen, Server, ServerFacts, Slot, Weak, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -318,6 +318,13 @@ const ROWS: &[(&str, Edit)] = &[
         c.world.server = Server::Starting("the database system is starting up".into());
     }),
     ("first: ready, the password file still there", |c| c.memory.password_emptied_in = None),
+    ("server: asks for the password itself", |c| c.world.server = Server::Weak(Weak::ClearText)),
+    ("server: asks for MD5", |c| c.world.server = Server::Weak(Weak::Md5)),
+    ("server: asks for MD5 again", |c| {
+        c.memory.verifier_set_in = Some(c.c().id.clone());
+        c.world.server = Server::Weak(Weak::Md5);
+    }),
+    ("server: lets everybody in", |c| c.world.server = Server::Weak(Weak::NoPassword)),
     ("server: other data than ours", |c| {
         c.memory.system_identifier = Some("6999".into());
         c.facts().database_exists = false;

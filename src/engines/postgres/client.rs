@@ -1,14 +1,24 @@
 //! One session with a PostgreSQL server: log in, ask what a probe needs, run the few statements that
-//! repairs need. Every call has a timeout. A password never goes into a statement.
+//! repairs need. Every call has a timeout, and every answer a bound. A password never goes into a
+//! statement, and is never told to a server: it is only proven (`client/guard.rs`).
 
-use super::world::ServerFacts;
-use crate::secrets::Secret;
+mod guard;
+mod sql;
+pub mod statements;
+
+use super::world::{ServerFacts, Weak};
+use crate::core::text::shown;
+use crate::secrets::{ExposeSecret, Secret};
 use async_trait::async_trait;
-use secrecy::ExposeSecret;
-use std::net::IpAddr;
+use futures_util::TryStreamExt;
+use guard::{Guard, Refusal};
+use sql::Sql;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::OnceLock;
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
@@ -16,10 +26,17 @@ use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 /// within 30 s.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Rows of an answer that are read; no statement of ours has more.
+const ROWS: usize = 4;
+/// Characters of a server's own words that are kept.
+const WORDS: usize = 500;
+
 /// Where and as whom to log in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    pub host: TargetHost,
+    /// An address of the container, as the engine's inspect says. Never a name: whoever has the name on
+    /// the network would be asked, too.
+    pub host: IpAddr,
     pub port: u16,
     pub username: String,
     /// The managed database; the session itself prefers `postgres`, so that it never stands in the
@@ -27,13 +44,6 @@ pub struct Target {
     pub database: String,
     /// Container id and start: a session outlives neither.
     pub epoch: String,
-}
-
-/// By address from the host, by name from inside the network.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TargetHost {
-    Address(IpAddr),
-    Name(String),
 }
 
 /// Why there is no answer. Texts are PostgreSQL's or the system's own; they hold no password.
@@ -45,6 +55,9 @@ pub enum SqlError {
     Refused(String),
     #[error("{0}")]
     LoginRefused(String),
+    /// The login asked for less, or for more, than a proof that both sides know the password.
+    #[error("{0}")]
+    Weak(Weak),
     #[error("no answer within {0:?}")]
     Hung(Duration),
     #[error("{0}")]
@@ -97,9 +110,16 @@ impl Drop for PgSession {
 
 fn classify(error: &tokio_postgres::Error) -> SqlError {
     if let Some(db) = error.as_db_error() {
-        let words = db.message().to_owned();
+        let words = shown(db.message(), WORDS);
         return match db.code() {
             &SqlState::CANNOT_CONNECT_NOW => SqlError::Starting(words),
+            // No line of pg_hba.conf, or one that says reject: another password changes nothing. The name
+            // of PostgreSQL's own function tells it from a role that may not log in, in every language.
+            &SqlState::INVALID_AUTHORIZATION_SPECIFICATION
+                if db.routine().is_some_and(|r| r.starts_with("ClientAuthentication")) =>
+            {
+                SqlError::Failed(format!("pg_hba.conf does not let this login in: {words}"))
+            }
             &SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
                 SqlError::LoginRefused(words)
             }
@@ -110,53 +130,71 @@ fn classify(error: &tokio_postgres::Error) -> SqlError {
     let mut source = std::error::Error::source(error);
     while let Some(inner) = source {
         if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-            return SqlError::Refused(io.to_string());
+            return match io.get_ref().and_then(|e| e.downcast_ref::<Refusal>()) {
+                Some(Refusal::Weak(weak)) => SqlError::Weak(*weak),
+                Some(refusal) => SqlError::Failed(refusal.to_string()),
+                None if io.kind() == std::io::ErrorKind::InvalidInput => not_understood(error),
+                None => SqlError::Refused(shown(&io.to_string(), WORDS)),
+            };
         }
         source = inner.source();
     }
-    if error.is_closed() {
-        SqlError::Refused("connection closed".to_owned())
-    } else {
-        SqlError::Failed(error.to_string())
-    }
+    if error.is_closed() { SqlError::Refused("connection closed".to_owned()) } else { not_understood(error) }
+}
+
+fn not_understood(error: &tokio_postgres::Error) -> SqlError {
+    let more = std::error::Error::source(error).map(|s| format!(": {s}")).unwrap_or_default();
+    SqlError::Failed(shown(&format!("{error}{more}"), WORDS))
 }
 
 impl PgSession {
+    /// At most three logins: a server from before [`statements::NEWER_SINCE`] refuses a setting that it
+    /// does not know, and there need be no database `postgres`.
     async fn login(target: &Target, password: &Secret) -> Result<Self, SqlError> {
-        match Self::login_to(target, password, "postgres").await {
-            Err(LoginError::NoDatabase) => Self::login_to(target, password, &target.database).await,
-            other => other,
-        }
-        .map_err(|e| match e {
-            LoginError::NoDatabase => {
-                SqlError::Failed(format!("neither database \"postgres\" nor {:?} exists", target.database))
+        let (mut database, mut newer) = ("postgres", true);
+        for _ in 0..3 {
+            match Self::login_to(target, password, database, newer).await {
+                Err(LoginError::UnknownSetting(_)) if newer => newer = false,
+                Err(LoginError::NoDatabase) if database != target.database => {
+                    database = &target.database;
+                }
+                Err(LoginError::NoDatabase) => break,
+                Err(LoginError::Other(e) | LoginError::UnknownSetting(e)) => return Err(e),
+                Ok(session) => return Ok(session),
             }
-            LoginError::Other(e) => e,
-        })
+        }
+        Err(SqlError::Failed(format!("neither database \"postgres\" nor {:?} exists", target.database)))
     }
 
-    async fn login_to(target: &Target, password: &Secret, database: &str) -> Result<Self, LoginError> {
+    async fn login_to(
+        target: &Target,
+        password: &Secret,
+        database: &str,
+        newer: bool,
+    ) -> Result<Self, LoginError> {
         let mut config = Config::new();
-        match &target.host {
-            TargetHost::Address(ip) => config.hostaddr(*ip),
-            TargetHost::Name(name) => config.host(name),
-        };
         config
-            .port(target.port)
             .user(&target.username)
             .password(password.expose_secret())
             .dbname(database)
             .application_name("seawall")
-            .connect_timeout(TIMEOUT)
-            .options("-c statement_timeout=5000 -c log_statement=none -c log_min_duration_statement=-1");
-        let connecting = config.connect(NoTls);
-        let (client, connection) = timeout(TIMEOUT, connecting)
-            .await
-            .map_err(|_| LoginError::Other(SqlError::Hung(TIMEOUT)))?
-            .map_err(|e| match e.code() {
+            .ssl_mode(SslMode::Disable)
+            .options(statements::options(newer));
+        let address = SocketAddr::new(target.host, target.port);
+        let connecting = async {
+            let stream = TcpStream::connect(address)
+                .await
+                .map_err(|e| LoginError::Other(SqlError::Refused(shown(&e.to_string(), WORDS))))?;
+            // Questions and answers are small and wait for each other.
+            let _ = stream.set_nodelay(true);
+            config.connect_raw(Guard::new(stream), NoTls).await.map_err(|e| match e.code() {
                 Some(&SqlState::INVALID_CATALOG_NAME) => LoginError::NoDatabase,
+                Some(&SqlState::UNDEFINED_OBJECT) => LoginError::UnknownSetting(classify(&e)),
                 _ => LoginError::Other(classify(&e)),
-            })?;
+            })
+        };
+        let (client, connection) =
+            timeout(TIMEOUT, connecting).await.map_err(|_| LoginError::Other(SqlError::Hung(TIMEOUT)))??;
         let connection = tokio::spawn(async move {
             // The client sees the error of its own call; there is nobody else to tell.
             let _ = connection.await;
@@ -164,20 +202,23 @@ impl PgSession {
         Ok(Self { client, target: target.clone(), connection, credentials: OnceLock::new() })
     }
 
-    async fn rows(&self, sql: &str) -> Result<Vec<Vec<Option<String>>>, SqlError> {
-        let messages = timeout(TIMEOUT, self.client.simple_query(sql))
+    async fn rows(&self, sql: &Sql) -> Result<Vec<Vec<Option<String>>>, SqlError> {
+        let reading = async {
+            let mut messages = std::pin::pin!(self.client.simple_query_raw(sql.as_str()).await?);
+            let mut rows = Vec::new();
+            while let Some(message) = messages.try_next().await? {
+                if let SimpleQueryMessage::Row(row) = message
+                    && rows.len() < ROWS
+                {
+                    rows.push((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect());
+                }
+            }
+            Ok(rows)
+        };
+        timeout(TIMEOUT, reading)
             .await
             .map_err(|_| SqlError::Hung(TIMEOUT))?
-            .map_err(|e| classify(&e))?;
-        Ok(messages
-            .iter()
-            .filter_map(|message| match message {
-                SimpleQueryMessage::Row(row) => {
-                    Some((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect())
-                }
-                _ => None,
-            })
-            .collect())
+            .map_err(|e: tokio_postgres::Error| classify(&e))
     }
 }
 
@@ -188,28 +229,11 @@ impl Session for PgSession {
     }
 
     async fn probe(&self, database: &str, parameters: &[&str], file: &str) -> Result<ServerFacts, SqlError> {
-        let names: Vec<String> = parameters.iter().map(|p| literal(p)).collect();
-        let names = if names.is_empty() { "''".to_owned() } else { names.join(",") };
-        let sql = format!(
-            "SELECT current_setting('server_version'), \
-             (SELECT system_identifier::text FROM pg_control_system()), \
-             current_setting('data_directory'), \
-             to_char(pg_postmaster_start_time() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), pg_is_in_recovery()::text, \
-             EXISTS(SELECT 1 FROM pg_database WHERE datname = {db})::text, \
-             coalesce(encode(sha256(pg_read_binary_file({file}, 0, 1000000, true)), 'hex'), ''), \
-             coalesce(string_agg(name, ',' ORDER BY name) FILTER (WHERE pending_restart), ''), \
-             coalesce(string_agg(name, ',' ORDER BY name) FILTER (WHERE name IN ({names}) \
-               AND sourcefile IS NOT NULL AND sourcefile <> {file}), ''), \
-             (SELECT encode(sha256(convert_to(concat(rolpassword, rolcanlogin, rolvaliduntil), 'UTF8')), 'hex') \
-               FROM pg_authid WHERE rolname = session_user) \
-             FROM pg_settings",
-            db = literal(database),
-            file = literal(file),
-        );
+        let sql = statements::probe(database, parameters, file);
         let rows = self.rows(&sql).await?;
         let row = rows
             .first()
-            .filter(|r| r.len() == 10)
+            .filter(|r| r.len() == statements::PROBE_COLUMNS)
             .ok_or_else(|| SqlError::Failed("the probe got no row".to_owned()))?;
         let text = |i: usize| row.get(i).cloned().flatten().unwrap_or_default();
         if *self.credentials.get_or_init(|| text(9)) != text(9) {
@@ -231,12 +255,12 @@ impl Session for PgSession {
     }
 
     async fn reload(&self) -> Result<(), SqlError> {
-        let load_time = "SELECT pg_conf_load_time()::text";
-        let before = self.rows(load_time).await?;
-        self.rows("SELECT pg_reload_conf()").await?;
+        let load_time = statements::load_time();
+        let before = self.rows(&load_time).await?;
+        self.rows(&statements::reload()).await?;
         for _ in 0..40 {
             tokio::time::sleep(Duration::from_millis(25)).await;
-            if self.rows(load_time).await? != before {
+            if self.rows(&load_time).await? != before {
                 return Ok(());
             }
         }
@@ -244,55 +268,17 @@ impl Session for PgSession {
     }
 
     async fn create_database(&self, name: &str) -> Result<(), SqlError> {
-        self.rows(&format!("CREATE DATABASE {}", identifier(name))).await.map(|_| ())
+        self.rows(&statements::create_database(name)).await.map(|_| ())
     }
 }
 
 enum LoginError {
     NoDatabase,
+    /// One of the start-up packet's, or the server says so.
+    UnknownSetting(SqlError),
     Other(SqlError),
 }
 
-/// A string literal that means the same whatever `standard_conforming_strings` is.
-#[must_use]
-pub fn literal(text: &str) -> String {
-    if text.contains('\\') {
-        format!(" E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
-    } else {
-        format!("'{}'", text.replace('\'', "''"))
-    }
-}
-
-#[must_use]
-pub fn identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// `ALTER ROLE` with a SCRAM verifier: neither the wire nor the server's log sees the password.
-#[must_use]
-pub fn set_password_sql(username: &str, password: &Secret) -> String {
-    let verifier = postgres_protocol::password::scram_sha_256(password.expose_secret().as_bytes());
-    format!(
-        "ALTER ROLE {} WITH LOGIN PASSWORD {} VALID UNTIL 'infinity';\n",
-        identifier(username),
-        literal(&verifier)
-    )
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quoting() {
-        assert_eq!(literal("it's"), "'it''s'");
-        assert_eq!(literal("a\\'b"), " E'a\\\\''b'");
-        assert_eq!(identifier("we\"ird"), "\"we\"\"ird\"");
-    }
-
-    #[test]
-    fn the_password_is_not_in_the_statement() {
-        let sql = set_password_sql("app", &Secret::from("correct horse".to_owned()));
-        assert!(sql.contains("SCRAM-SHA-256$4096:") && !sql.contains("correct horse"), "{sql}");
-    }
-}
+#[path = "client/session_tests.rs"]
+mod tests;

@@ -264,6 +264,9 @@ fn degraded(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook
     if let Some(failure) = &outlook.failure {
         return yes(failure.reason, failure.message.clone());
     }
+    if let Some(weak) = plan.waiting.iter().find(|w| w.on == "AuthenticationWeak") {
+        return yes("AuthenticationWeak", weak.why.clone());
+    }
     if let Some(problem) = &outlook.manifest_broken {
         return yes("ManifestBroken", format!("the last good version stays in force: {problem}"));
     }

@@ -5,7 +5,7 @@
 //! is derived from the container: whether it runs, the parameter file in it, the password file at
 //! the first start.
 
-use super::client::{Servers, Session, SqlError, Target, TargetHost};
+use super::client::{Servers, Session, SqlError, Target};
 use super::desired::{PASSWORD_FILE, PORT};
 use super::parameters;
 use super::world::ServerFacts;
@@ -144,14 +144,10 @@ impl Shared {
         if let Some(answer) = self.lock().answers.get(&c.name) {
             return Err(answer.clone());
         }
-        let address = match &target.host {
-            TargetHost::Name(name) => *name == c.name && target.port == PORT,
-            TargetHost::Address(ip) => {
-                let published = |p: &crate::core::desired::PortMap| p.host_ip == *ip && p.host == target.port;
-                c.published.iter().any(published)
-                    || c.networks.iter().any(|e| target.port == PORT && e.ip == ip.to_string())
-            }
-        };
+        let ip = target.host;
+        let published = |p: &crate::core::desired::PortMap| p.host_ip == ip && p.host == target.port;
+        let address = c.published.iter().any(published)
+            || c.networks.iter().any(|e| target.port == PORT && e.ip == ip.to_string());
         if c.state != ContainerState::Running || epoch.next() != Some(c.started_at.as_str()) || !address {
             return Err(refused());
         }

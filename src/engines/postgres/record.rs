@@ -51,6 +51,9 @@ pub struct Memory {
     pub system_identifier: Option<String>,
     /// The last `seawall restart` that was answered: requests are never cleared, so that none is lost.
     pub restarted_for: Option<String>,
+    /// Container in which the role's password was last set again, as SCRAM: one that asks for MD5 after
+    /// that is not helped by doing it once more.
+    pub verifier_set_in: Option<String>,
 }
 
 impl Memory {

@@ -40,6 +40,36 @@ pub enum DataSeen {
     Major(u32),
 }
 
+/// A login that is no proof of the managed credentials, or would give them away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weak {
+    /// The server asked for the password itself.
+    ClearText,
+    /// The server asked for an MD5 hash of it: what it stores is one.
+    Md5,
+    /// The server let us in without.
+    NoPassword,
+    /// Something that we do not have, by name.
+    Other(&'static str),
+}
+
+impl std::fmt::Display for Weak {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Weak::ClearText => f.write_str(
+                "the server asked for the password in clear text (method password, ldap, radius, pam or bsd in pg_hba.conf); it was not told",
+            ),
+            Weak::Md5 => f.write_str(
+                "the server asked for an MD5 hash of the password (method md5 in pg_hba.conf, and the role's password is stored as MD5); none was sent",
+            ),
+            Weak::NoPassword => f.write_str(
+                "the server let the login in without any password (method trust, ident, peer or cert in pg_hba.conf): that proves nothing, and everybody who reaches the port may be in",
+            ),
+            Weak::Other(what) => write!(f, "the server asked for {what} instead of a password's proof by SCRAM-SHA-256; nothing was sent"),
+        }
+    }
+}
+
 /// The server, seen by a login over the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Server {
@@ -51,6 +81,8 @@ pub enum Server {
     Refused(String),
     /// The managed credentials were refused.
     LoginRefused(String),
+    /// A login that must not count; nothing was told to the server.
+    Weak(Weak),
     /// No answer in time.
     Hung(String),
     /// Some other failure, in words.

@@ -3,7 +3,7 @@
 
 use super::{ActError, Scene, by_postgres};
 use crate::docker::{ExecRequest, FileToPut};
-use crate::engines::postgres::client::set_password_sql;
+use crate::engines::postgres::client::statements::{NEWER_SINCE, options, set_password};
 use crate::engines::postgres::desired::PASSWORD_FILE;
 use crate::engines::postgres::facts::ImageFacts;
 use crate::engines::postgres::record::Memory;
@@ -40,14 +40,20 @@ pub(super) async fn reset_password(
     memory: &mut Memory,
 ) -> Result<(), ActError> {
     let password = scene.password()?;
-    let argv = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", username, "-d", "template1", "-f", "-"];
-    let sql = Zeroizing::new(set_password_sql(username, &password).into_bytes());
-    let request = ExecRequest { stdin: Some(sql), ..by_postgres(&argv) };
+    let argv = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse", "-U", username];
+    let argv = [&argv[..], &["-d", "template1", "-f", "-"]].concat();
+    let sql = Zeroizing::new(set_password(username, &password).as_str().as_bytes().to_vec());
+    // As in a session of ours: whatever is set for this role, and whatever the server logs.
+    let newer = scene.image()?.major >= NEWER_SINCE;
+    let env = [("PGOPTIONS".to_owned(), options(newer))].into();
+    let request = ExecRequest { stdin: Some(sql), env, ..by_postgres(&argv) };
     let id = scene.container_id(name).await?;
+    // Terse: the words of a failure never repeat the statement.
     let result = scene.docker().exec(&id, &request, Duration::from_secs(15)).await?;
     if result.exit_code != 0 {
         return Err(ActError::Psql { code: result.exit_code, stderr: result.stderr.trim().to_owned() });
     }
+    memory.verifier_set_in = Some(id);
     // It is a role of this server: the data is that user's.
     memory.init_username.get_or_insert_with(|| username.to_owned());
     rotated(scene, memory);

@@ -9,7 +9,7 @@ use crate::core::plan::Sign;
 use crate::core::seen::SeenContainer;
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::facts::ImageFacts;
-use crate::engines::postgres::world::{Server, ServerFacts, World};
+use crate::engines::postgres::world::{Server, ServerFacts, Weak, World};
 
 pub(super) fn server(
     subject: &Subject<'_>,
@@ -41,8 +41,38 @@ pub(super) fn server(
                 format!("the managed credentials were refused: {words}"),
             );
         }
+        Server::Weak(weak) => weak_login(subject, c, *weak, plan),
         Server::Up(facts) => up(subject, image, c, facts, plan),
     }
+}
+
+/// A login that proves nothing. Only a password that is stored as MD5 can be mended from here, and only
+/// once: what a server asks for must not make us do the same again and again.
+fn weak_login(subject: &Subject<'_>, c: &SeenContainer, weak: Weak, plan: &mut Plan) {
+    let name = subject.identity.container();
+    let owner = subject.memory.owner(&subject.spec.username);
+    if weak == Weak::Md5 && subject.memory.verifier_set_in.as_ref() != Some(&c.id) {
+        plan.step(
+            Sign::Change,
+            Action::ResetPassword { container: name, username: owner.to_owned() },
+            "the role's password is stored as MD5: it is set again as SCRAM-SHA-256",
+        );
+        return;
+    }
+    let psql = format!("docker exec -u postgres {name} psql -X -U {} -d template1 -c", in_shell(owner));
+    plan.wait(
+        "AuthenticationWeak",
+        format!(
+            "{weak}. Find the line with {psql} 'TABLE pg_hba_file_rules' -c 'SHOW hba_file', give it the method scram-sha-256, then {psql} 'SELECT pg_reload_conf()'"
+        ),
+        Some(15_000),
+    );
+}
+
+/// A word for a shell, in quotes where it needs some.
+fn in_shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 fn up(subject: &Subject<'_>, image: &ImageFacts, c: &SeenContainer, facts: &ServerFacts, plan: &mut Plan) {
@@ -106,4 +136,18 @@ fn up(subject: &Subject<'_>, image: &ImageFacts, c: &SeenContainer, facts: &Serv
 pub fn inside(path: &str, root: &str) -> bool {
     let root = root.trim_end_matches('/');
     path == root || path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_shell;
+
+    #[test]
+    fn a_word_for_a_shell_is_one_word() {
+        for (word, want) in
+            [("app", "app"), ("o'brien", "'o'\\''brien'"), ("a b;$(x)", "'a b;$(x)'"), ("-x.y_1", "-x.y_1")]
+        {
+            assert_eq!(in_shell(word), want);
+        }
+    }
 }

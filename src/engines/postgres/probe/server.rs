@@ -3,7 +3,7 @@
 
 use super::ObserveError;
 use crate::core::seen::Glance;
-use crate::engines::postgres::client::{Session, SqlError, Target, TargetHost};
+use crate::engines::postgres::client::{Session, SqlError, Target};
 use crate::engines::postgres::desired::PORT;
 use crate::engines::postgres::parameters;
 use crate::engines::postgres::plan::Subject;
@@ -19,13 +19,11 @@ fn target(subject: &Subject<'_>, c: &Glance, reach: Reach) -> Option<Target> {
         c.networks.iter().find(|(name, _)| *name == network).and_then(|(_, ip)| ip.parse::<IpAddr>().ok());
     let published = c.published.iter().find(|p| p.container == PORT);
     let (host, port) = match (reach, published, address) {
-        (Reach::Network, _, _) => (TargetHost::Name(id.container()), PORT),
-        (Reach::Host, Some(p), _) if p.host_ip.is_unspecified() => {
-            (TargetHost::Address(IpAddr::V4(Ipv4Addr::LOCALHOST)), p.host)
-        }
-        (Reach::Host, Some(p), _) => (TargetHost::Address(p.host_ip), p.host),
-        (Reach::Host, None, Some(ip)) => (TargetHost::Address(ip), PORT),
-        (Reach::Host, None, None) => return None,
+        (Reach::Host, Some(p), _) if p.host_ip.is_unspecified() => (IpAddr::V4(Ipv4Addr::LOCALHOST), p.host),
+        (Reach::Host, Some(p), _) => (p.host_ip, p.host),
+        // By what the engine says of this very container: any other on the network can have its name, too.
+        (Reach::Network, _, Some(ip)) | (Reach::Host, None, Some(ip)) => (ip, PORT),
+        (Reach::Network, _, None) | (Reach::Host, None, None) => return None,
     };
     Some(Target {
         host,
@@ -86,6 +84,7 @@ impl From<SqlError> for Server {
             SqlError::Starting(words) => Server::Starting(words),
             SqlError::Refused(words) => Server::Refused(words),
             SqlError::LoginRefused(words) => Server::LoginRefused(words),
+            SqlError::Weak(weak) => Server::Weak(weak),
             hung @ SqlError::Hung(_) => Server::Hung(hung.to_string()),
             SqlError::Failed(words) => Server::Failed(words),
         }

@@ -1,0 +1,174 @@
+//! Every statement that Seawall sends, and the settings of its sessions.
+//!
+//! Others can make functions, operators and types in the databases that these run in, and settings for
+//! roles and databases. So each name is qualified with the schema that only PostgreSQL itself writes
+//! to, operators too; only a literal is cast, as a cast between types can be anybody's who owns one of them;
+//! and what could turn a statement into something else is set in the start-up packet,
+//! which wins over `ALTER ROLE … SET` and `ALTER DATABASE … SET`. Answers are cut by the server.
+
+use super::sql::Sql;
+use crate::secrets::{ExposeSecret, Secret};
+
+/// Settings of every session of ours, on every server that is supported.
+///
+/// * names mean PostgreSQL's own, whatever `search_path` or `role` is set for this role or database;
+/// * a statement ends in time, and so does a transaction that nobody goes on with;
+/// * no statement reaches the server's log, its statistics or its list of activities: one of them holds
+///   the verifier of a password. A setting of a library that is not loaded is kept by the server and
+///   does nothing.
+const OPTIONS: &str = "-c search_path=pg_catalog,pg_temp -c role=none -c row_security=off \
+    -c default_transaction_read_only=off -c standard_conforming_strings=on \
+    -c statement_timeout=5000 -c lock_timeout=4000 -c idle_in_transaction_session_timeout=10000 \
+    -c lc_messages=C -c client_min_messages=error \
+    -c track_activities=off -c log_statement=none -c log_duration=off -c log_min_duration_statement=-1 \
+    -c log_min_duration_sample=-1 -c log_transaction_sample_rate=0 -c log_min_error_statement=panic \
+    -c debug_print_parse=off -c debug_print_rewritten=off -c debug_print_plan=off \
+    -c pg_stat_statements.track=none -c pg_stat_statements.track_utility=off -c pgaudit.log=none \
+    -c auto_explain.log_min_duration=-1";
+
+/// What servers since [`NEWER_SINCE`] know beside it: a trigger on login would run before our first
+/// statement, as us.
+const NEWER_OPTIONS: &str = " -c event_triggers=off -c transaction_timeout=0 -c idle_session_timeout=0";
+
+/// The first major version that has all of [`NEWER_OPTIONS`].
+pub const NEWER_SINCE: u32 = 17;
+
+/// The options of a session, in the form of `PGOPTIONS` and of the start-up packet.
+#[must_use]
+pub fn options(newer: bool) -> String {
+    format!("{OPTIONS}{}", if newer { NEWER_OPTIONS } else { "" })
+}
+
+/// Everything a probe needs, in one row of [`PROBE_COLUMNS`] columns.
+#[must_use]
+pub fn probe(database: &str, parameters: &[&str], file: &str) -> Sql {
+    Sql::of(
+        "SELECT pg_catalog.left(pg_catalog.current_setting('server_version'), 100), \
+         (SELECT pg_catalog.textin(pg_catalog.int8out(c.system_identifier)) FROM pg_catalog.pg_control_system() AS c), \
+         pg_catalog.left(pg_catalog.current_setting('data_directory'), 4096), \
+         pg_catalog.to_char(pg_catalog.timezone('UTC', pg_catalog.pg_postmaster_start_time()), \
+           'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), \
+         CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'true' ELSE 'false' END, \
+         CASE WHEN EXISTS(SELECT 1 FROM pg_catalog.pg_database AS d \
+           WHERE d.datname OPERATOR(pg_catalog.=) CAST(",
+    )
+    .literal(database)
+    .then(
+        " AS pg_catalog.name)) THEN 'true' ELSE 'false' END, \
+         COALESCE(pg_catalog.encode(pg_catalog.sha256(pg_catalog.pg_read_binary_file(",
+    )
+    .literal(file)
+    .then(
+        ", 0, 1000000, true)), 'hex'), ''), \
+         COALESCE(pg_catalog.left(pg_catalog.string_agg(pg_catalog.left(s.name, 63), ',' ORDER BY s.name) \
+           FILTER (WHERE s.pending_restart), 10000), ''), \
+         COALESCE(pg_catalog.left(pg_catalog.string_agg(pg_catalog.left(s.name, 63), ',' ORDER BY s.name) \
+           FILTER (WHERE s.name OPERATOR(pg_catalog.=) ANY (",
+    )
+    .literals(parameters)
+    .then(") AND s.sourcefile IS NOT NULL AND s.sourcefile OPERATOR(pg_catalog.<>) ")
+    .literal(file)
+    .then(
+        "), 10000), ''), \
+         (SELECT pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to( \
+             pg_catalog.concat(a.rolpassword, a.rolcanlogin, a.rolvaliduntil), 'UTF8')), 'hex') \
+           FROM pg_catalog.pg_authid AS a WHERE a.rolname OPERATOR(pg_catalog.=) SESSION_USER) \
+         FROM pg_catalog.pg_settings AS s",
+    )
+}
+
+/// Columns of the row that [`probe`] asks for.
+pub const PROBE_COLUMNS: usize = 10;
+
+/// When the server last read its configuration.
+#[must_use]
+pub fn load_time() -> Sql {
+    Sql::of("SELECT pg_catalog.textin(pg_catalog.timestamptz_out(pg_catalog.pg_conf_load_time()))")
+}
+
+#[must_use]
+pub fn reload() -> Sql {
+    Sql::of("SELECT pg_catalog.pg_reload_conf()")
+}
+
+#[must_use]
+pub fn create_database(name: &str) -> Sql {
+    Sql::of("CREATE DATABASE ").identifier(name)
+}
+
+/// `ALTER ROLE` with a SCRAM verifier: neither the wire nor the server's log sees the password.
+#[must_use]
+pub fn set_password(username: &str, password: &Secret) -> Sql {
+    let verifier = postgres_protocol::password::scram_sha_256(password.expose_secret().as_bytes());
+    Sql::of("ALTER ROLE ")
+        .identifier(username)
+        .then(" WITH LOGIN PASSWORD ")
+        .literal(&verifier)
+        .then(" VALID UNTIL 'infinity';\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Vec<Sql> {
+        let password = Secret::from("correct horse".to_owned());
+        vec![
+            probe("app", &["work_mem", "a'b"], "/etc/x"),
+            probe("app", &[], "/etc/x"),
+            load_time(),
+            reload(),
+            create_database("app"),
+            set_password("app", &password),
+        ]
+    }
+
+    /// Words before a parenthesis that are grammar, not functions.
+    const GRAMMAR: [&str; 10] =
+        ["CAST", "COALESCE", "EXISTS", "FILTER", "ANY", "OPERATOR", "SELECT", "AND", "AS", "WHERE"];
+
+    /// The text with what is in quotes taken out.
+    fn unquoted(sql: &str) -> String {
+        sql.split('\'').step_by(2).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn every_function_operator_type_and_table_is_qualified() {
+        for sql in all() {
+            let text = unquoted(sql.as_str());
+            for (at, _) in text.match_indices('(') {
+                let before = text[..at].trim_end();
+                let word: String = {
+                    let back = before.chars().rev();
+                    let taken: Vec<char> =
+                        back.take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '.')).collect();
+                    taken.into_iter().rev().collect()
+                };
+                let fine = word.is_empty() || word.starts_with("pg_catalog.") || GRAMMAR.contains(&&*word);
+                assert!(fine, "{word}( in {}", sql.as_str());
+            }
+            for keyword in [" FROM ", " AS pg_", "JOIN "] {
+                for (at, _) in text.match_indices(keyword) {
+                    let rest = text[at..].trim_start_matches(keyword);
+                    let rest = if keyword == " AS pg_" { &text[at + 4..] } else { rest };
+                    assert!(rest.starts_with("pg_catalog."), "{rest}");
+                }
+            }
+            let bare = text.replace("OPERATOR(pg_catalog.=)", "").replace("OPERATOR(pg_catalog.<>)", "");
+            assert!(!bare.contains(['=', '<', '>', '~', '|', '+', '%', '^', '&', '!', ':']), "{bare}");
+        }
+    }
+
+    #[test]
+    fn the_password_is_not_in_the_statement() {
+        let sql = set_password("app", &Secret::from("correct horse".to_owned()));
+        assert!(sql.as_str().contains("SCRAM-SHA-256$4096:") && !sql.as_str().contains("correct horse"));
+    }
+
+    #[test]
+    fn options_of_older_servers_hold_nothing_that_they_do_not_know() {
+        assert!(!options(false).contains("event_triggers"));
+        assert!(options(true).contains("-c event_triggers=off"));
+        assert!(options(true).starts_with(&options(false)));
+    }
+}
