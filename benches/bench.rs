@@ -212,7 +212,7 @@ async fn fake_engine_of(services: usize) {
 async fn fake_of(services: usize) {
     let fake = fake_engine();
     let servers = Arc::new(FakeServers::new(Arc::clone(&fake)));
-    let times = Times { sweep: Duration::from_secs(5), probe: HOUR, look: HOUR };
+    let times = Times { sweep: Duration::from_secs(5), probe: HOUR, look: HOUR, ..Times::default() };
     let empty = resident_mb(std::process::id());
     let mut bench = Bench::new(fake.clone(), servers, times);
     let names: Vec<String> = (0..services).map(|n| format!("p{n:05}")).collect();

@@ -305,7 +305,7 @@ impl Api for Operator {
                 .iter()
                 .map(|o| PruneItem { object: o.to_string(), what: what(o).to_owned() })
                 .collect(),
-            guard: Some(guard.why.clone()),
+            guard: Some(guard.headline()),
             confirm: guard.confirm_words(),
         })
     }

@@ -90,7 +90,7 @@ async fn run_queue(operator: &Arc<Operator>, cancel: &CancellationToken) {
 async fn watch_manifests(operator: Arc<Operator>, cancel: CancellationToken) {
     let dir = operator.config.manifests.clone();
     let poll = operator.config.times.sweep;
-    let mut looks = match watch_dir::watch(dir, poll, QUIET, cancel.clone()) {
+    let mut looks = match watch_dir::watch(dir, poll, QUIET, Arc::clone(&operator.arrivals), cancel.clone()) {
         Ok(looks) => Some(looks),
         Err(error) => {
             tracing::error!(%error, "the manifest directory cannot be watched; it is read every 30 s");

@@ -1,12 +1,14 @@
 //! Takes a scan of the manifest directory into force: records, checked specs, removals.
 
+use super::guard::Guard;
 use super::objects::Record;
 use super::operator::{Operator, now};
+use super::settling::{Now, Rest};
 use super::sources::{Before, InForce, read};
 use crate::core::event::Note;
 use crate::core::names::{Kind, ObjectRef};
 use crate::engines::postgres::check::{Against, check};
-use crate::manifest::load::{Loaded, load, read_dir};
+use crate::manifest::load::{FileText, Loaded, load, read_dir};
 use crate::secrets::random_id;
 use crate::store::StoreError;
 use std::collections::BTreeSet;
@@ -19,15 +21,46 @@ const GRACE_MS: u64 = 1_000;
 /// Objects in one commit.
 const COMMIT: usize = 500;
 
+/// What came of a look at the directory.
+struct Looked {
+    /// Milliseconds after which to look again.
+    again: Option<u64>,
+    /// What it says is in force now.
+    whole: bool,
+}
+
 impl Operator {
     /// Scans the directory and takes over what it says. `Some(ms)`: look again after that long.
     ///
     /// # Errors
     /// When the store could not be written; what was in force stays in force.
     pub(super) async fn rescan_manifests(&self) -> Result<Option<u64>, StoreError> {
-        let _one = self.looking.lock().await;
+        Ok(self.look_at_manifests().await?.again)
+    }
+
+    async fn look_at_manifests(&self) -> Result<Looked, StoreError> {
+        let mut settling = self.looking.lock().await;
+        let not_yet = |ms| Ok(Looked { again: Some(ms), whole: false });
         let dir = self.config.manifests.clone();
-        let Some(texts) = on_the_side(move || read_dir(&dir)).await else { return Ok(Some(5_000)) };
+        let Some(mut texts) = on_the_side(move || read_dir(&dir)).await else { return not_yet(5_000) };
+        let first = !self.state().scanned;
+        match settling.look(
+            &texts.stamps,
+            |s| self.arrivals.has(s),
+            self.rest_ms(),
+            first,
+            self.both_clocks(),
+        ) {
+            Rest::Wait(ms) => return not_yet(ms),
+            Rest::Whole(moving) => {
+                for name in moving {
+                    let why =
+                        "not read: it is being written again and again; it is read once it is left alone";
+                    texts.files.insert(name, FileText::NotRead(why.to_owned()));
+                }
+            }
+        }
+        let moving = settling.is_waiting().then_some(1_000);
         let host_cpus = self.state().engine.info.as_ref().map(|i| i.cpus);
         // What the texts mean depends on these too.
         let hash = {
@@ -36,35 +69,51 @@ impl Operator {
         };
         let pending = self.state().live.values().any(|l| l.gone_since.is_some());
         if self.state().scan_hash == hash && !pending {
-            return Ok(None);
+            return Ok(Looked { again: moving, whole: true });
         }
-        let Some(loaded) = on_the_side(move || load(texts)).await else { return Ok(Some(5_000)) };
+        let Some(loaded) = on_the_side(move || load(texts)).await else { return not_yet(5_000) };
         let in_force = self.read_scan(&loaded, host_cpus);
         let again = self.take_over(in_force).await?;
         self.state().scan_hash = hash;
-        Ok(again)
+        Ok(Looked { again: again.into_iter().chain(moving).min(), whole: true })
     }
 
-    /// As the directory is in this moment, not as it was when somebody last had a reason to look.
+    fn rest_ms(&self) -> u64 {
+        u64::try_from(self.config.times.rest.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn both_clocks(&self) -> Now {
+        Now { wall: jiff::Timestamp::now().as_millisecond().into(), clock: self.clock() }
+    }
+
+    /// As the directory is in this moment, not as it was when somebody last had a reason to look. False while
+    /// nobody can say what it means.
     ///
     /// # Errors
     /// As [`Operator::rescan_manifests`].
-    pub(super) async fn read_manifests_now(&self) -> Result<(), StoreError> {
-        if self.rescan_manifests().await?.is_some() {
+    pub(super) async fn read_manifests_now(&self) -> Result<bool, StoreError> {
+        let looked = self.look_at_manifests().await?;
+        if looked.again.is_some() {
             // When to look again is the watcher's to know.
             self.rescan.notify_one();
         }
-        Ok(())
+        Ok(looked.whole)
     }
 
     /// What a scan means against what is in force; writes nothing.
     pub(super) fn read_scan(&self, loaded: &Loaded, host_cpus: Option<u64>) -> InForce {
-        let (records, schemas, confirmed) = {
+        let (records, schemas, confirmed, unread) = {
             let state = self.state();
-            (state.records.clone(), state.schemas.clone(), state.prune_confirmed.clone())
+            let unread = state.unread.clone();
+            (state.records.clone(), state.schemas.clone(), state.prune_confirmed.clone(), unread)
         };
-        let before =
-            Before { records: &records, schemas: &schemas, host_cpus, prune_confirmed: confirmed.as_deref() };
+        let before = Before {
+            records: &records,
+            schemas: &schemas,
+            host_cpus,
+            prune_confirmed: confirmed.as_deref(),
+            unread: &unread,
+        };
         read(loaded, &before)
     }
 
@@ -136,15 +185,15 @@ impl Operator {
         let mut again = None;
         let known: Vec<ObjectRef> = self.state().records.keys().cloned().collect();
         for object in known {
-            let gone = new.gone.contains(&object) && new.guard.is_none();
-            if !gone {
+            let let_go = new.let_go.contains(&object);
+            if !let_go && !new.gone.contains(&object) {
                 if let Some(live) = self.state().live.get_mut(&object) {
                     live.gone_since = None;
                 }
                 continue;
             }
             let since = self.live(&object, |l| *l.gone_since.get_or_insert(clock));
-            if clock < since + GRACE_MS {
+            if !let_go && clock < since + GRACE_MS {
                 again = Some(GRACE_MS);
                 continue;
             }
@@ -200,19 +249,30 @@ impl Operator {
         let mut guard_note = Vec::new();
         match (&state.guard, &new.guard) {
             (old, Some(guard)) if old.as_ref() != Some(guard) => {
-                guard_note.push(Note::warning("PruneGuard", guard.message()));
+                if !guard.why.is_empty() {
+                    guard_note.push(Note::warning("PruneGuard", guard.message()));
+                }
                 moved.extend(guard.objects.iter().cloned());
-            }
-            (Some(old), None) => {
-                guard_note.push(Note::normal(
-                    "PruneGuardLifted",
-                    "manifests are back or their removal was confirmed",
-                ));
-                moved.extend(old.objects.iter().cloned());
             }
             _ => {}
         }
+        let many = |guard: &Option<Guard>| guard.as_ref().is_some_and(|g| !g.why.is_empty());
+        if many(&state.guard) && !many(&new.guard) {
+            let words = "manifests are back or their removal was confirmed";
+            guard_note.push(Note::normal("PruneGuardLifted", words));
+        }
+        if let Some(old) = &state.guard {
+            let still = |object: &&ObjectRef| new.guard.as_ref().is_some_and(|g| g.objects.contains(*object));
+            moved.extend(old.objects.iter().filter(|object| !still(object)).cloned());
+        }
         let mut kept_notes = Vec::new();
+        for (object, hold) in new.guard.iter().flat_map(|g| &g.held) {
+            let before = state.guard.as_ref().and_then(|g| g.held.get(object));
+            if before != Some(hold) {
+                let words = format!("{}; nothing is removed", hold.words);
+                kept_notes.push((object.clone(), Note::warning(hold.reason, words)));
+            }
+        }
         for (object, why) in &new.kept {
             if state.kept.get(object) != Some(why) && state.records.contains_key(object) {
                 let words = format!("the last good version stays in force: {why}");
@@ -230,8 +290,9 @@ impl Operator {
                 moved.insert(object.clone());
             }
         }
-        if new.guard.is_none() && new.gone.is_empty() {
-            state.prune_confirmed = None;
+        state.prune_confirmed = None;
+        for object in new.documents.keys() {
+            state.unread.insert(object.clone(), Arc::clone(&new.unread));
         }
         state.guard = new.guard;
         state.kept = new.kept;

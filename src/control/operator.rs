@@ -6,7 +6,9 @@ use super::gates::Gates;
 use super::journal::{self, OPERATOR};
 use super::objects::{self, Record, STATUS, status_key};
 use super::pulls::Pulls;
+use super::settling::Settling;
 use super::state::{Live, State};
+use super::watch_dir::Arrivals;
 use super::will::Will;
 use crate::core::condition::{Condition, Finding, find, merge};
 use crate::core::event::{EventType, Note};
@@ -42,6 +44,8 @@ pub struct Times {
     /// Each object is looked at as a whole after this long: caps and restart policy do not show in the
     /// sweep's list, and the event that told of them may be lost.
     pub look: Duration,
+    /// A manifest that is written in place counts once it was left alone for so long.
+    pub rest: Duration,
 }
 
 impl Default for Times {
@@ -50,6 +54,7 @@ impl Default for Times {
             sweep: Duration::from_secs(30),
             probe: Duration::from_secs(15),
             look: Duration::from_secs(600),
+            rest: Duration::from_secs(1),
         }
     }
 }
@@ -77,7 +82,9 @@ pub struct Operator {
     pub(super) pulls: Pulls,
     pub(super) gates: Gates,
     /// One look at the manifests at a time: what a later one saw is never overwritten by an earlier one's.
-    pub(super) looking: tokio::sync::Mutex<()>,
+    pub(super) looking: tokio::sync::Mutex<Settling>,
+    /// Files that were seen to arrive as a whole.
+    pub(super) arrivals: Arc<Arrivals>,
     /// Ask for a new look at the manifests.
     pub(super) rescan: Notify,
     revision: watch::Sender<u64>,
@@ -148,6 +155,7 @@ impl Operator {
             pulls: Pulls::default(),
             gates: Gates::default(),
             looking: tokio::sync::Mutex::default(),
+            arrivals: Arc::default(),
             rescan: Notify::new(),
             revision: watch::channel(1).0,
         }))
@@ -352,6 +360,7 @@ impl Operator {
                 state.by_container.remove(&container.id);
             }
             state.checked.remove(object);
+            state.unread.remove(object);
         }
         super::mirror::remove(&self.config.data, object).await;
         self.changed();

@@ -25,7 +25,7 @@ async fn changes_of_one_record_made_at_once_all_last() {
             data: root.path().join("data"),
             manifests: manifests.clone(),
             reach: Reach::Host,
-            times: Times::default(),
+            times: Times { rest: Duration::ZERO, ..Times::default() },
         },
         fake.clone(),
         Arc::new(FakeServers::new(fake)),

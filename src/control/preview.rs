@@ -116,7 +116,7 @@ impl Operator {
                 continue;
             }
             let mut record = record.clone();
-            if new.gone.contains(object) && new.guard.is_none() {
+            if new.gone.contains(object) {
                 Arc::make_mut(&mut record).source = None;
             }
             subjects.push((record, checked.clone()));

@@ -119,7 +119,13 @@ fn whose(labels: &Pairs) -> Option<(String, ObjectRef)> {
 #[must_use]
 pub fn wishes(loaded: &Loaded) -> Wishes {
     let (records, schemas) = (BTreeMap::new(), spec_schemas());
-    let before = Before { records: &records, schemas: &schemas, host_cpus: None, prune_confirmed: None };
+    let before = Before {
+        records: &records,
+        schemas: &schemas,
+        host_cpus: None,
+        prune_confirmed: None,
+        unread: &BTreeMap::new(),
+    };
     let mut in_force = read(loaded, &before);
     let directory = match &loaded.directory {
         Directory::Present => None,

@@ -1,16 +1,18 @@
 //! From what the manifests say to what is in force. Pure: values in, values out.
 //!
 //! A broken file never stops the rest: an object whose newest text cannot be used keeps its last good
-//! version. An object counts as gone only when every file that could name it was read.
+//! version. An object counts as gone only when every file that could name it was read, and none that named it
+//! is still there.
 
 use super::guard::{Guard, judge};
+use super::holds::hold;
 use super::objects::Record;
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::problem::Problem;
 use crate::core::resource::{Document, PortRequest};
 use crate::engines::catalog::{self, Catalog};
 use crate::engines::postgres::check::{Against, Checked, check};
-use crate::manifest::load::Loaded;
+use crate::manifest::load::{Directory, Loaded};
 use crate::manifest::shape;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +25,8 @@ pub struct Before<'a> {
     pub host_cpus: Option<u64>,
     /// Words given to `seawall prune --confirm`.
     pub prune_confirmed: Option<&'a str>,
+    /// The files that could not be read when an object was last named.
+    pub unread: &'a BTreeMap<ObjectRef, Arc<BTreeSet<String>>>,
 }
 
 /// What follows from a scan.
@@ -34,10 +38,14 @@ pub struct InForce {
     pub catalog: Option<Catalog>,
     /// Objects whose last good version stays in force, with the first problem of the newest one.
     pub kept: BTreeMap<ObjectRef, String>,
-    /// Objects whose manifest is gone.
+    /// Objects whose manifest is gone; not those that are held back.
     pub gone: BTreeSet<ObjectRef>,
-    /// Set while the removals in `gone` are held back.
+    /// Removals that are held back.
     pub guard: Option<Guard>,
+    /// Removals that were held back and that the user let go.
+    pub let_go: BTreeSet<ObjectRef>,
+    /// The files that could not be read this time.
+    pub unread: Arc<BTreeSet<String>>,
     /// By place.
     pub problems: Vec<Problem>,
 }
@@ -175,24 +183,37 @@ fn removals(loaded: &Loaded, before: &Before<'_>, result: &mut InForce) {
         .iter()
         .filter_map(|(object, record)| Some((object, record.source.as_ref()?.file.as_str())))
         .collect();
+    let present = loaded.directory == Directory::Present;
+    let mut held = BTreeMap::new();
     for (object, file) in &with_manifest {
         let named = result.documents.contains_key(*object) || result.kept.contains_key(*object);
         if named {
             continue;
         }
-        let missing_directory = !matches!(loaded.directory, crate::manifest::load::Directory::Present);
-        if loaded.is_unknown(file) && !missing_directory {
+        if loaded.is_unknown(file) && present {
             let why = loaded
                 .problems
                 .iter()
                 .find(|p| p.place.file == *file)
                 .map_or_else(|| format!("{file} could not be read"), ToString::to_string);
             result.kept.insert((*object).clone(), why);
-        } else {
-            result.gone.insert((*object).clone());
+            continue;
+        }
+        let unread = before.unread.get(*object).map(AsRef::as_ref);
+        match hold(object, file, loaded, unread).filter(|_| present) {
+            Some(hold) => drop(held.insert((*object).clone(), hold)),
+            None => drop(result.gone.insert((*object).clone())),
         }
     }
-    result.guard = judge(&loaded.directory, with_manifest.len(), &result.gone, before.prune_confirmed);
+    match judge(&loaded.directory, with_manifest.len(), &result.gone, held, before.prune_confirmed) {
+        Ok(guard) => result.guard = guard,
+        Err(let_go) => result.let_go = let_go,
+    }
+    // Until the user says more: neither wanted nor gone.
+    let back = |object: &ObjectRef| result.guard.as_ref().is_some_and(|g| g.objects.contains(object));
+    result.gone.retain(|object| !back(object) && !result.let_go.contains(object));
+    let unread = loaded.files.iter().filter(|(_, state)| state.broken).map(|(name, _)| name.clone());
+    result.unread = Arc::new(unread.collect());
 }
 
 #[cfg(test)]

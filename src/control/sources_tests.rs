@@ -38,6 +38,7 @@ impl World {
                 schemas: &self.schemas,
                 host_cpus: Some(2),
                 prune_confirmed: None,
+                unread: &BTreeMap::new(),
             },
         )
     }
@@ -95,9 +96,9 @@ fn a_file_that_is_gone_removes_its_objects_unless_too_many() {
     let one = world.read(&[("a.yaml", MAIN), ("b.yaml", &other)]);
     assert_eq!((names(&one.gone), one.guard.is_some()), (vec!["postgres/third".to_owned()], false));
     let two = world.read(&[("a.yaml", MAIN)]);
-    assert!(two.guard.is_some());
+    assert_eq!((two.gone.len(), two.guard.unwrap().objects.len()), (0, 2));
     let all = world.read(&[]);
-    assert_eq!((all.gone.len(), all.guard.is_some()), (3, true));
+    assert_eq!((all.gone.len(), all.guard.unwrap().objects.len()), (0, 3));
 }
 
 #[test]
@@ -131,4 +132,40 @@ fn a_catalog_in_the_directory_is_used_and_a_pinned_port_has_one_owner() {
         text.len() == 1 && text[0].contains("b.yaml") && text[0].contains("also pinned by postgres/main"),
         "{text:?}"
     );
+}
+
+#[test]
+fn a_file_that_is_still_there_removes_nothing_that_it_named() {
+    let (a, b, c) = (MAIN, named("b"), named("c"));
+    let five = format!("{a}---\n{b}---\n{c}---\n{}---\n{}", named("d"), named("e"));
+    let world = World::new(&[("all.yaml", &five), ("o.yaml", &named("other"))]);
+    let rows: [(&str, Vec<&str>); 6] = [
+        // Cut between two documents: a legal file, and the same bytes as a clean edit.
+        (&five[..five.find("---\n").unwrap()], vec!["postgres/b", "postgres/c", "postgres/d", "postgres/e"]),
+        (&five[..five.rfind("---\n").unwrap()], vec!["postgres/e"]),
+        ("", vec!["postgres/b", "postgres/c", "postgres/d", "postgres/e", "postgres/main"]),
+        ("# only words\n", vec!["postgres/b", "postgres/c", "postgres/d", "postgres/e", "postgres/main"]),
+        ("---\n---\n", vec!["postgres/b", "postgres/c", "postgres/d", "postgres/e", "postgres/main"]),
+        // Half a document: nobody knows what it names.
+        (&five[..five.len() - 60], vec![]),
+    ];
+    for (text, held) in rows {
+        let now = world.read(&[("all.yaml", text), ("o.yaml", &named("other"))]);
+        let guard = now.guard.unwrap_or_default();
+        assert_eq!(names(&guard.held.keys().cloned().collect()), held, "{text}");
+        assert_eq!((names(&now.gone), guard.why.as_str()), (vec![], ""), "{text}");
+    }
+    // Named elsewhere is moved, not held; gone with its file is gone.
+    let now = world.read(&[
+        ("all.yaml", &format!("{a}---\n{b}---\n{c}---\n{}", named("d"))),
+        ("e.yaml", &named("e")),
+        ("o.yaml", &named("other")),
+    ]);
+    assert!(now.guard.is_none() && now.gone.is_empty());
+    let now = world.read(&[("all.yaml", &five)]);
+    assert_eq!((names(&now.gone), now.guard), (vec!["postgres/other".to_owned()], None));
+    // What one file holds back does not keep another file's object.
+    let now = world.read(&[("all.yaml", &five[..five.rfind("---\n").unwrap()])]);
+    assert_eq!(names(&now.gone), ["postgres/other"]);
+    assert_eq!(names(&now.guard.unwrap().objects), ["postgres/e"]);
 }

@@ -12,7 +12,7 @@ use crate::engines::postgres::check::Checked;
 use crate::engines::postgres::status::Status;
 use crate::engines::postgres::world::Server;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The engine as last heard of.
@@ -65,6 +65,8 @@ pub struct State {
     pub kept: BTreeMap<ObjectRef, String>,
     pub guard: Option<Guard>,
     pub prune_confirmed: Option<String>,
+    /// The files that could not be read when an object was last named.
+    pub unread: BTreeMap<ObjectRef, Arc<BTreeSet<String>>>,
     pub engine: EngineState,
     pub journal: Journal,
     pub schemas: BTreeMap<Kind, Value>,

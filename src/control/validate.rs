@@ -30,7 +30,13 @@ pub fn validate(dir: &Path) -> Result<Report, ApiError> {
         Directory::Present | Directory::Empty => {}
     }
     let (records, schemas) = (BTreeMap::new(), spec_schemas());
-    let before = Before { records: &records, schemas: &schemas, host_cpus: None, prune_confirmed: None };
+    let before = Before {
+        records: &records,
+        schemas: &schemas,
+        host_cpus: None,
+        prune_confirmed: None,
+        unread: &BTreeMap::new(),
+    };
     let in_force = read(&loaded, &before);
     Ok(Report { objects: in_force.documents.len(), files: loaded.files.len(), problems: in_force.problems })
 }

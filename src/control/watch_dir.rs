@@ -3,17 +3,17 @@
 //! It must never decide what changed, nor keep a tokio worker waiting on the disk. Every doubt ends
 //! in one message too many, not one too few; what the system loses is caught by the poll.
 
-use crate::manifest::load::is_skipped;
-use notify::event::{EventKind, ModifyKind};
+use crate::manifest::load::{Stamp, is_skipped};
+use notify::event::{EventKind, ModifyKind, RenameMode};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 const MAX_BATCH: Duration = Duration::from_secs(1);
 /// Folders that are watched; what lies in others is left to the poll.
 const MAX_FOLDERS: usize = 10_000;
+/// Files that arrived by a rename; a checkout of more than these rests like any other.
+const MAX_ARRIVALS: usize = 20_000;
 /// Links that lead to links, as the kernel counts them.
 const MAX_LINKS: usize = 40;
 
@@ -36,12 +38,13 @@ pub fn watch(
     dir: PathBuf,
     poll: Duration,
     quiet: Duration,
+    arrivals: Arc<Arrivals>,
     cancel: CancellationToken,
 ) -> io::Result<mpsc::Receiver<()>> {
     let (look, looks) = mpsc::channel(1);
     // One pending wake-up says all there is to say.
     let (wake, wakes) = sync_channel(1);
-    let state = Arc::new(State { wake, rearm: AtomicBool::new(false) });
+    let state = Arc::new(State { wake, rearm: AtomicBool::new(false), arrivals });
     let end = Arc::clone(&state);
     let (over, token) = (look.clone(), cancel.clone());
     std::thread::Builder::new()
@@ -57,10 +60,45 @@ pub fn watch(
     Ok(looks)
 }
 
+/// Files that were renamed to their name: whoever writes so has written all of it before. By device and inode,
+/// with the size and the time of the last write that they arrived with: what is written later is no part of it.
+#[derive(Debug, Default)]
+pub struct Arrivals(Mutex<BTreeMap<(u64, u64), (u64, i128)>>);
+
+impl Arrivals {
+    fn held(&self) -> MutexGuard<'_, BTreeMap<(u64, u64), (u64, i128)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, event: &Event) {
+        let EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both)) = event.kind else {
+            return;
+        };
+        let Some(meta) = event.paths.last().and_then(|path| fs::symlink_metadata(path).ok()) else { return };
+        if !meta.is_file() {
+            return;
+        }
+        let mut held = self.held();
+        // Only those of the last moments matter: an older file has rested.
+        if held.len() >= MAX_ARRIVALS {
+            held.clear();
+        }
+        let written = i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec());
+        held.insert((meta.dev(), meta.ino()), (meta.size(), written));
+    }
+
+    /// Whether the text with this stamp arrived as a whole.
+    #[must_use]
+    pub fn has(&self, stamp: &Stamp) -> bool {
+        self.held().get(&(stamp.device, stamp.inode)) == Some(&(stamp.size, stamp.written))
+    }
+}
+
 struct State {
     wake: SyncSender<()>,
     /// The watches no longer fit, or events were lost.
     rearm: AtomicBool,
+    arrivals: Arc<Arrivals>,
 }
 
 impl State {
@@ -135,6 +173,10 @@ impl Watch {
     fn arm(&self, targets: Targets) -> Option<Armed> {
         let (state, seen) = (Arc::clone(&self.state), targets.clone());
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            if let Ok(event) = &event {
+                // Before anybody is told to look.
+                state.arrivals.note(event);
+            }
             match event.as_ref().map(|event| seen.weigh(event)) {
                 Ok(Weight::Nothing) => return,
                 Ok(Weight::Look) => {}

@@ -23,7 +23,8 @@ impl Bench {
         let dir = base.path().join("manifests");
         prepare(base.path());
         let cancel = CancellationToken::new();
-        let looks = watch(dir.clone(), Duration::from_secs(3600), QUIET, cancel.clone()).unwrap();
+        let looks =
+            watch(dir.clone(), Duration::from_secs(3600), QUIET, Arc::default(), cancel.clone()).unwrap();
         let mut bench = Self { base, dir, looks, cancel };
         bench.look("the first").await;
         bench.silence().await;
@@ -153,7 +154,7 @@ async fn a_missing_way_to_the_directory() {
     let base = tempfile::tempdir().unwrap();
     let dir = base.path().join("a/b/manifests");
     let cancel = CancellationToken::new();
-    let looks = watch(dir.clone(), Duration::from_secs(3600), QUIET, cancel.clone()).unwrap();
+    let looks = watch(dir.clone(), Duration::from_secs(3600), QUIET, Arc::default(), cancel.clone()).unwrap();
     let mut bench = Bench { base, dir, looks, cancel };
     bench.look("the first").await;
     bench.expect("all of it", |base| fs::create_dir_all(base.join("a/b/manifests")).unwrap()).await;
@@ -244,7 +245,9 @@ async fn a_save_is_told_soon() {
 async fn the_poll_comes_without_any_change_and_the_end_is_an_end() {
     let dir = tempfile::tempdir().unwrap();
     let cancel = CancellationToken::new();
-    let mut looks = watch(dir.path().to_owned(), Duration::from_millis(20), QUIET, cancel.clone()).unwrap();
+    let mut looks =
+        watch(dir.path().to_owned(), Duration::from_millis(20), QUIET, Arc::default(), cancel.clone())
+            .unwrap();
     for _ in 0..3 {
         timeout(SOON, looks.recv()).await.unwrap().unwrap();
     }

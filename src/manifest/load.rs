@@ -73,6 +73,8 @@ pub struct Loaded {
     pub problems: Vec<Problem>,
     /// False when a limit ended the scan early: then files that are not listed are unknown, not gone.
     pub complete: bool,
+    /// Names that were passed over, relative to the directory; see [`Texts::ignored`].
+    pub ignored: Vec<String>,
 }
 
 impl Loaded {
@@ -109,6 +111,26 @@ pub struct Texts {
     pub files: BTreeMap<String, FileText>,
     /// The limit that ended the scan.
     pub limit: Option<Problem>,
+    /// Names of files and folders that are no manifests or hidden, relative to the directory, in order; not
+    /// more than [`MAX_FILES`].
+    pub ignored: Vec<String>,
+    /// By name, of the files that were read: when each was last written.
+    pub stamps: BTreeMap<String, Stamp>,
+}
+
+/// Which text of a file was read, as the file system tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp {
+    pub device: u64,
+    pub inode: u64,
+    pub size: u64,
+    /// Nanoseconds since 1970: the last write.
+    pub written: i128,
+    /// The same: the last change of the inode. Writing moves both; a rename, or whoever sets the time of the
+    /// last write, only this.
+    pub changed: i128,
+    /// The last line has an end.
+    pub ended: bool,
 }
 
 impl Texts {
@@ -121,6 +143,9 @@ impl Texts {
             all.update(bytes);
         };
         part(format!("{:?} {:?}", self.directory, self.limit).as_bytes());
+        for name in &self.ignored {
+            part(name.as_bytes());
+        }
         for (name, text) in &self.files {
             part(name.as_bytes());
             match text {
@@ -146,8 +171,9 @@ pub fn load_dir(dir: &Path) -> Loaded {
 
 #[must_use]
 pub fn load(texts: Texts) -> Loaded {
-    let Texts { directory, files, limit } = texts;
+    let Texts { directory, files, limit, ignored, stamps: _ } = texts;
     let mut loaded = load_texts(files);
+    loaded.ignored = ignored;
     if directory != Directory::Present {
         loaded.directory = directory;
     }
@@ -172,6 +198,7 @@ pub fn load_texts(files: BTreeMap<String, FileText>) -> Loaded {
         duplicates: BTreeMap::new(),
         problems: Vec::new(),
         complete: true,
+        ignored: Vec::new(),
     };
     for (name, text) in files {
         let state = load_file(&name, text, &mut loaded);

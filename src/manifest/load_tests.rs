@@ -49,7 +49,7 @@ fn right_documents_are_found_with_their_words_and_places() {
 fn the_digest_tells_any_change_of_names_texts_or_directory() {
     let of = |directory: Directory, files: &[(&str, FileText)]| {
         let files = files.iter().map(|(name, text)| ((*name).to_owned(), text.clone())).collect();
-        Texts { directory, files, limit: None }.digest()
+        Texts { directory, files, limit: None, ignored: Vec::new(), stamps: BTreeMap::new() }.digest()
     };
     let bytes = |text: &str| FileText::Bytes(text.as_bytes().to_vec());
     let here = Directory::Present;

@@ -3,7 +3,7 @@
 
 use crate::machine::rig::{Rig, object};
 use seawall::control::api::{Api, Operation};
-use seawall::core::condition::ConditionType as C;
+use seawall::core::condition::{ConditionType as C, Truth};
 use seawall::core::seen::ContainerState;
 use seawall::docker::fake::{Fault, What, When};
 use std::time::Duration;
@@ -168,4 +168,91 @@ async fn an_operation_that_is_given_during_another_one_is_followed() {
     rig.until("restarted twice", || (calls(&rig, "start") == 2 && rig.is_ready("main")).then_some(())).await;
     rig.let_pass(Duration::from_secs(120)).await;
     assert_eq!(calls(&rig, "start"), 2);
+}
+
+/// A Postgres document.
+fn document(name: &str) -> String {
+    format!("apiVersion: seawall.dev/v1\nkind: Postgres\nmetadata: {{name: {name}}}\nspec: {MAIN}\n")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_still_there_removes_nothing_until_it_is_confirmed_or_gone() {
+    let rig = Rig::start(&[("stays", MAIN), ("stays-too", MAIN)]);
+    let all = format!("{}---\n{}", document("a"), document("b"));
+    std::fs::write(rig.path("all.yaml"), &all).unwrap();
+    for name in ["a", "b"] {
+        rig.ready(name).await;
+    }
+    let before = (rig.container("a"), rig.container("b"));
+    for (text, held) in [("", ["a", "b"]), ("# later\n", ["a", "b"]), (&document("a"), ["b", "b"])] {
+        std::fs::write(rig.path("all.yaml"), text).unwrap();
+        for name in held {
+            let why = rig.reason(name, C::Degraded, "ManifestHeld").await;
+            assert!(
+                why.contains(&format!("all.yaml is still there and no longer names postgres/{name}")),
+                "{why}"
+            );
+            assert!(why.contains("seawall prune --confirm remove-"), "{why}");
+        }
+        rig.let_pass(Duration::from_secs(300)).await;
+        assert_eq!((rig.container("a"), rig.container("b")), before, "{text}");
+        assert!(rig.operator.objects().await.unwrap().guard.is_some_and(|g| g.contains("still there")));
+        std::fs::write(rig.path("all.yaml"), &all).unwrap();
+        for name in ["a", "b"] {
+            rig.until("let go of", || {
+                rig.condition(name, C::Degraded).is_none_or(|c| c.status != Truth::True).then_some(())
+            })
+            .await;
+        }
+    }
+    // A clean edit is confirmed by its command.
+    std::fs::write(rig.path("all.yaml"), document("a")).unwrap();
+    let why = rig.reason("b", C::Degraded, "ManifestHeld").await;
+    let words = why.rsplit_once("--confirm ").unwrap().1.to_owned();
+    assert!(rig.operator.confirm_prune("remove-1-000000").await.is_err());
+    rig.operator.confirm_prune(&words).await.unwrap();
+    rig.until("b retained", || (rig.phase("b") == "Retained" && rig.container("b").is_none()).then_some(()))
+        .await;
+    assert!(rig.fake.inventory().contains(&"postgres-b-data".to_owned()));
+    assert!(rig.operator.prune().await.unwrap().guard.is_none());
+    assert_eq!(rig.container("a"), before.0);
+    // Or the file goes.
+    std::fs::write(rig.path("all.yaml"), "").unwrap();
+    rig.reason("a", C::Degraded, "ManifestHeld").await;
+    std::fs::remove_file(rig.path("all.yaml")).unwrap();
+    rig.until("a retained", || (rig.phase("a") == "Retained").then_some(())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_was_put_away_under_another_name_is_held_and_said() {
+    let rig = Rig::start(&[("main", MAIN), ("stays", MAIN), ("stays-too", MAIN)]);
+    rig.ready("main").await;
+    let before = rig.container("main");
+    for away in ["main.YAML", "main.yaml.disabled", ".main.yaml", "main.yaml~", "main.yaml.bak"] {
+        std::fs::rename(rig.path("main.yaml"), rig.path(away)).unwrap();
+        let why = rig.reason("main", C::Degraded, "ManifestBroken").await;
+        assert!(why.contains(&format!("{away} lies beside it")), "{why}");
+        rig.let_pass(Duration::from_secs(300)).await;
+        assert_eq!(rig.container("main"), before, "{away}");
+        std::fs::rename(rig.path(away), rig.path("main.yaml")).unwrap();
+        rig.until("back", || {
+            rig.condition("main", C::Degraded).is_none_or(|c| c.status != Truth::True).then_some(())
+        })
+        .await;
+    }
+    // Moved, and broken on the way.
+    std::fs::write(rig.path("moved.yaml"), "kind: [").unwrap();
+    std::fs::remove_file(rig.path("main.yaml")).unwrap();
+    let why = rig.reason("main", C::Degraded, "ManifestBroken").await;
+    assert!(why.contains("moved.yaml"), "{why}");
+    rig.let_pass(Duration::from_secs(300)).await;
+    assert_eq!(rig.container("main"), before);
+    // A file that was broken all along hides nobody.
+    rig.manifest("main", MAIN);
+    rig.until("back", || {
+        rig.condition("main", C::Degraded).is_none_or(|c| c.status != Truth::True).then_some(())
+    })
+    .await;
+    rig.remove("main");
+    rig.until("retained", || (rig.phase("main") == "Retained").then_some(())).await;
 }

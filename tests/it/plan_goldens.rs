@@ -603,7 +603,7 @@ const ROWS: &[(&str, Edit)] = &[
         c.outlook.manifest_broken = Some("main.yaml:5:3: spec.memry: unknown field".to_owned());
     }),
     ("outlook: the guard holds the removal back", |c| {
-        c.outlook.guard = Some("2 of 3 manifests are gone".to_owned())
+        c.outlook.guard = Some(("PruneGuard", "2 of 3 manifests are gone".to_owned()))
     }),
 ];
 

@@ -1,6 +1,8 @@
 //! A manifest that goes away never costs data: it is kept, or deleted only with consent.
 
 use crate::harness::{Sea, condition, postgres, text};
+use std::fs;
+use std::io::Write;
 
 fn gone(sea: &Sea, name: &str) {
     let object = format!("postgres/{name}");
@@ -207,4 +209,91 @@ fn a_manifest_that_is_back_while_the_server_still_stops_keeps_everything() {
     assert_eq!(sea.sql("x", "SELECT answer FROM kept"), "42");
     let events = sea.ok(&["events"]);
     assert!(!events.contains("VolumeRemoved") && !events.contains("UncleanShutdown"), "{events}");
+}
+
+#[test]
+fn a_file_that_is_empty_cut_or_half_written_removes_and_changes_nothing() {
+    let sea = Sea::start();
+    let names = ["a", "b", "c"];
+    let spec = "{version: '18', parameters: {max_connections: 200}}";
+    let all = names.map(|name| postgres(name, spec)).join("---\n");
+    sea.write("all.yaml", &all);
+    sea.postgres("stays", "{version: '18', stopped: true}");
+    let started = |name: &str| sea.ready(name)["container"]["startedAt"].clone();
+    let before = names.map(started);
+    let unchanged = || {
+        for (name, before) in names.iter().zip(&before) {
+            let status = sea.ready(name);
+            assert_eq!(status["container"]["startedAt"], *before, "{name}");
+            assert_eq!(status["observedGeneration"], 1, "{name}");
+            assert_ne!(condition(&status, "Degraded").0, "True", "{name}");
+        }
+    };
+    let file = sea.manifests.join("all.yaml");
+
+    // Emptied, as by a full disk.
+    fs::write(&file, "").unwrap();
+    let words = sea.until_condition("a", "Degraded", "True", "ManifestHeld");
+    assert!(words.contains("all.yaml is still there and no longer names postgres/a"), "{words}");
+    let get = sea.cli(&["get"]);
+    assert_eq!(get.status.code(), Some(3), "{}", text(&get));
+    assert!(text(&get).contains("seawall prune --confirm remove-3-"), "{}", text(&get));
+    assert!(sea.ok(&["prune"]).contains("all.yaml is still there"));
+    sea.write("all.yaml", &all);
+    sea.until("a", "let go of", |s| condition(s, "Degraded").0 != "True");
+    assert_eq!(sea.cli(&["get"]).status.code(), Some(0));
+    unchanged();
+
+    // In two pieces, cut between two documents and inside of a value, with a pause that a person can see.
+    let value = all.find("200").unwrap() + 2;
+    for cut in [all.find("---\n").unwrap(), value] {
+        let (one, two) = all.split_at(cut);
+        fs::write(&file, one).unwrap();
+        std::thread::sleep(std::time::Duration::from_secs(3));
+        let mut rest = fs::OpenOptions::new().append(true).open(&file).unwrap();
+        rest.write_all(two.as_bytes()).unwrap();
+        drop(rest);
+        // Something after it, to know that it was read.
+        let next = format!("next{cut}");
+        sea.postgres(&next, "{version: '18', stopped: true}");
+        sea.until_condition(&next, "Ready", "False", "Stopped");
+        sea.until("b", "let go of", |s| condition(s, "Degraded").0 != "True");
+        unchanged();
+    }
+    assert_eq!(sea.sql("a", "SHOW max_connections"), "200");
+
+    // A clean edit is confirmed once.
+    sea.write("all.yaml", &["a", "b"].map(|name| postgres(name, spec)).join("---\n"));
+    let words = sea.until_condition("c", "Degraded", "True", "ManifestHeld");
+    let command = words.rsplit_once("seawall prune --confirm ").unwrap().1.to_owned();
+    sea.ok(&["prune", "--confirm", &command]);
+    sea.until("c", "without its container", |s| {
+        s["container"].is_null() && condition(s, "Ready").1 == "Retained"
+    });
+    assert!(sea.volumes().contains(&sea.volume("c")));
+    assert_eq!(sea.cli(&["get"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_file_that_was_put_away_under_another_name_keeps_its_database() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18'}");
+    sea.postgres("stays", "{version: '18', stopped: true}");
+    sea.postgres("stays-too", "{version: '18', stopped: true}");
+    let before = sea.ready("a")["container"]["startedAt"].clone();
+    let file = sea.manifests.join("a.yaml");
+    for away in ["A.YAML", "a.yaml.disabled", ".a.yaml", "a.yaml~"] {
+        let away_file = sea.manifests.join(away);
+        fs::rename(&file, &away_file).unwrap();
+        let words = sea.until_condition("a", "Degraded", "True", "ManifestBroken");
+        assert!(words.contains(&format!("a.yaml is gone, but {away} lies beside it")), "{words}");
+        fs::rename(&away_file, &file).unwrap();
+        sea.until("a", "let go of", |s| condition(s, "Degraded").0 != "True");
+    }
+    // Moved to another file, and broken on the way.
+    fs::rename(&file, sea.manifests.join("other.yaml")).unwrap();
+    sea.write("other.yaml", "kind: Postgres\nmetadata: {name: a\n");
+    let words = sea.until_condition("a", "Degraded", "True", "ManifestBroken");
+    assert!(words.contains("other.yaml"), "{words}");
+    assert_eq!(sea.status("a")["container"]["startedAt"], before);
 }

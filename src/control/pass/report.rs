@@ -1,7 +1,6 @@
 //! The end of a pass: what was seen becomes conditions and status, and when to look again.
 
 use super::Again;
-use crate::control::guard::Guard;
 use crate::control::operator::Operator;
 use crate::core::backoff::{STALLED_AFTER, delay_ms, patience_ms};
 use crate::core::condition::Finding;
@@ -26,7 +25,7 @@ pub(super) fn outlook(
         failure,
         stalled: failures >= STALLED_AFTER,
         manifest_broken: state.kept.get(object).cloned(),
-        guard: state.guard.as_ref().filter(|g| g.objects.contains(object)).map(Guard::message),
+        guard: state.guard.as_ref().and_then(|g| g.about(object)),
     }
 }
 

@@ -44,10 +44,12 @@ pub(super) async fn run_steps(
                 return StepsEnd::Stopped;
             }
             // What cannot be undone is not done on an old reading of the manifests.
-            if step.action.is_final()
-                && let Err(error) = operator.read_manifests_now().await
-            {
-                return store_failed(&error);
+            if step.action.is_final() {
+                match operator.read_manifests_now().await {
+                    Ok(true) => {}
+                    Ok(false) => return StepsEnd::Stopped,
+                    Err(error) => return store_failed(&error),
+                }
             }
             // Whatever changed is a new look: a manifest that came back, a consent that was taken back.
             if !(scene.still)() {

@@ -26,7 +26,8 @@ pub struct Outlook {
     pub stalled: bool,
     /// The manifest's newest text is broken; its last good version is in force.
     pub manifest_broken: Option<String>,
-    pub guard: Option<String>,
+    /// Why its removal is held back: reason and words.
+    pub guard: Option<(&'static str, String)>,
 }
 
 /// Conditions when nothing at all could be seen.
@@ -270,8 +271,8 @@ fn degraded(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook
     if let Some(problem) = &outlook.manifest_broken {
         return yes("ManifestBroken", format!("the last good version stays in force: {problem}"));
     }
-    if let Some(guard) = &outlook.guard {
-        return yes("PruneGuard", guard.clone());
+    if let Some((reason, words)) = &outlook.guard {
+        return yes(reason, words.clone());
     }
     if let Server::Up(facts) = &world.server
         && !facts.overridden.is_empty()

@@ -1,11 +1,12 @@
 //! Finds and reads the manifest files of a directory, nothing else. It must never read more into
 //! memory than the limits say, wait on a pipe or device, nor go round in circles of links.
 
-use super::{Directory, FileText, MAX_FILE, MAX_FILES, MAX_TOTAL, Texts};
+use super::{Directory, FileText, MAX_FILE, MAX_FILES, MAX_TOTAL, Stamp, Texts};
 use crate::core::problem::{Place, Problem};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -33,7 +34,7 @@ fn is_manifest(name: &str) -> bool {
 }
 
 pub(super) fn scan(dir: &Path) -> Texts {
-    let mut walk = Walk { files: BTreeMap::new(), seen: BTreeSet::new(), bytes: 0, limit: None };
+    let mut walk = Walk::default();
     let directory = match fs::metadata(dir) {
         Err(error) if error.kind() == ErrorKind::NotFound => Directory::Missing,
         Err(error) => Directory::Unreadable(error.to_string()),
@@ -44,15 +45,18 @@ pub(super) fn scan(dir: &Path) -> Texts {
             Ok(()) => Directory::Present,
         },
     };
-    Texts { directory, files: walk.files, limit: walk.limit }
+    Texts { directory, files: walk.files, limit: walk.limit, ignored: walk.ignored, stamps: walk.stamps }
 }
 
+#[derive(Default)]
 struct Walk {
     files: BTreeMap<String, FileText>,
     /// Real paths of the folders that were visited.
     seen: BTreeSet<PathBuf>,
     bytes: u64,
     limit: Option<Problem>,
+    ignored: Vec<String>,
+    stamps: BTreeMap<String, Stamp>,
 }
 
 impl Walk {
@@ -65,7 +69,9 @@ impl Walk {
         for entry in fs::read_dir(dir)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if !is_skipped(&name) {
+            if is_skipped(&name) {
+                self.ignore(&name, prefix);
+            } else {
                 entries.push((name, entry.path()));
             }
         }
@@ -102,12 +108,21 @@ impl Walk {
                     self.files.insert(format!("{relative}/"), FileText::NotRead(unreadable(&error)));
                 }
             }
-            _ if !is_manifest(name) => {}
+            _ if !is_manifest(name) => self.ignore(&relative, ""),
             _ => {
                 if let Some(text) = self.file(path, &relative) {
                     self.files.insert(relative, text);
                 }
             }
+        }
+    }
+
+    /// Keeps a name that is passed over, in order; what editors make while they save comes and goes.
+    fn ignore(&mut self, name: &str, prefix: &str) {
+        if self.ignored.len() < MAX_FILES && !name.ends_with(".swp") && !name.ends_with(".tmp") {
+            let name = format!("{prefix}{name}");
+            let at = self.ignored.partition_point(|other| *other < name);
+            self.ignored.insert(at, name);
         }
     }
 
@@ -121,7 +136,10 @@ impl Walk {
             result => result,
         };
         let text = match result {
-            Ok(text) => text,
+            Ok((text, stamp)) => {
+                self.stamps.extend(stamp.map(|stamp| (relative.to_owned(), stamp)));
+                text
+            }
             Err(error) if error.kind() == ErrorKind::NotFound && fs::symlink_metadata(path).is_err() => {
                 return None;
             }
@@ -151,22 +169,39 @@ fn unreadable(error: &io::Error) -> String {
     }
 }
 
-fn read(path: &Path) -> io::Result<FileText> {
+/// With the stamp of the very text that was read.
+fn read(path: &Path) -> io::Result<(FileText, Option<Stamp>)> {
     // Before opening: to open a pipe is to wait for its writer.
     let meta = fs::metadata(path)?;
     if !meta.is_file() {
-        return Ok(FileText::NotRead("not a regular file".to_owned()));
+        return Ok((FileText::NotRead("not a regular file".to_owned()), None));
     }
-    let too_large =
-        |size: u64| FileText::NotRead(format!("{size} bytes; at most {MAX_FILE} are read of one file"));
+    let too_large = |size: u64| {
+        (FileText::NotRead(format!("{size} bytes; at most {MAX_FILE} are read of one file")), None)
+    };
     if meta.len() > MAX_FILE {
         return Ok(too_large(meta.len()));
     }
     let mut bytes = Vec::new();
-    fs::File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    let mut file = fs::File::open(path)?;
+    file.by_ref().take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     // It may have grown since.
     if bytes.len() as u64 > MAX_FILE {
         return Ok(too_large(bytes.len() as u64));
     }
-    Ok(FileText::Bytes(bytes))
+    let stamp = stamp(&file.metadata()?, &bytes);
+    Ok((FileText::Bytes(bytes), Some(stamp)))
+}
+
+/// `meta` of after the text was read: what is written meanwhile shows in it.
+fn stamp(meta: &fs::Metadata, text: &[u8]) -> Stamp {
+    let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+    Stamp {
+        device: meta.dev(),
+        inode: meta.ino(),
+        size: meta.size(),
+        written: nanoseconds(meta.mtime(), meta.mtime_nsec()),
+        changed: nanoseconds(meta.ctime(), meta.ctime_nsec()),
+        ended: text.ends_with(b"\n"),
+    }
 }
