@@ -2,6 +2,7 @@
 
 use super::settings::{Environment, SettingsError};
 use crate::control::api::{ApiError, ErrorCode};
+use crate::core::text::{line, shown};
 use std::io::{self, IsTerminal, Write};
 
 /// Standard output and error of one command.
@@ -62,14 +63,37 @@ impl From<SettingsError> for Failure {
     }
 }
 
+/// Characters that are shown of one text of others; a terminal takes no more of it, and neither does the
+/// layout of a table.
+const SHOWN: usize = 4_000;
+/// Lines that are shown of one.
+const LINES: usize = 200;
+
 /// Words of others (servers, images, files) on one line, without what a terminal would obey.
 #[must_use]
 pub fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    shown(text, SHOWN)
 }
 
 /// As [`clean`], keeping line breaks and tabs.
 #[must_use]
 pub fn clean_lines(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { ' ' } else { c }).collect()
+    let mut lines: Vec<String> = text.split('\n').take(LINES).map(|l| line(l, SHOWN)).collect();
+    if text.split('\n').nth(LINES).is_some() {
+        lines.push("…".to_owned());
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_others_are_cut_and_do_nothing_to_a_terminal() {
+        assert_eq!(clean("a\x1b[31m\nb\u{202e}"), "a\\u{1b}[31m\\nb\\u{202e}");
+        assert_eq!(clean(&"x".repeat(20 << 20)).chars().count(), SHOWN + 1);
+        assert_eq!(clean_lines("a\tb\n\x1b[2Jc\r"), "a\tb\n\\u{1b}[2Jc\\r");
+        assert_eq!(clean_lines(&"x\n".repeat(1 << 20)).lines().count(), LINES + 1);
+    }
 }

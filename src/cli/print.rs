@@ -157,3 +157,18 @@ pub fn row(view: &ObjectView, wide: bool, full_name: bool, now: Timestamp) -> Ve
     }
     row
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_of_any_size_is_a_row_of_a_known_one() {
+        let rows =
+            vec![vec!["a".to_owned(), "x".repeat(20 << 20)], vec!["b\x1b[2J\n".to_owned(), String::new()]];
+        let text = Grid::new(&["NAME", "MESSAGE"], true).full(&rows);
+        assert!(text.len() < 20_000, "{}", text.len());
+        assert_eq!(text.lines().count(), 3);
+        assert!(text.contains("b\\u{1b}[2J\\n  -") && !text.contains('\x1b'), "{text}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Events: recorded, folded, bounded. The same words again raise a count instead of a line.
 
 use crate::core::event::{Event, EventType, Note};
+use crate::core::text::shown;
 use crate::store::Change;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -11,6 +12,8 @@ use std::collections::{BTreeMap, VecDeque};
 pub const PREFIX: &str = "event/";
 /// Events kept of one object.
 const KEEP: usize = 100;
+/// Characters of a message that are kept: words of servers, engines and files go into it.
+const WORDS: usize = 4_000;
 /// Events kept in one answer.
 pub const MAX_ANSWER: usize = 1000;
 /// What concerns no single object.
@@ -80,10 +83,11 @@ impl Journal {
     /// Adds a note and says what to write. Moves a repeated event to the end.
     pub fn add(&mut self, object: &str, note: &Note, now: Timestamp) -> Vec<Change> {
         self.sequence += 1;
+        let message = shown(&note.message, WORDS);
         let events = self.by_object.entry(object.to_owned()).or_default();
         let same = events
             .iter()
-            .position(|e| e.kind == note.kind && e.reason == note.reason && *e.message == *note.message);
+            .position(|e| e.kind == note.kind && e.reason == note.reason && *e.message == *message);
         let mut changes = Vec::new();
         let kept = match same.and_then(|at| events.remove(at)) {
             Some(old) => {
@@ -93,7 +97,7 @@ impl Journal {
             None => Kept {
                 kind: note.kind,
                 reason: Cow::Borrowed(note.reason),
-                message: note.message.as_str().into(),
+                message: message.into(),
                 count: 1,
                 first_seen: now,
                 last_seen: now,

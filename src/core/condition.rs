@@ -2,8 +2,12 @@
 //!
 //! Only a change of `status` moves `lastTransitionTime`, so status written twice is the same bytes.
 
+use super::text::shown;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+
+/// Characters of a message that are kept: words of servers, engines and files go into it.
+const WORDS: usize = 4_000;
 
 /// The condition types; the order is the order in which people read them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -117,7 +121,7 @@ pub fn merge(old: &[Condition], findings: &[Finding], now: &str, generation: u64
                 kind: finding.kind,
                 status: finding.status,
                 reason: finding.reason.to_owned(),
-                message: finding.message.clone(),
+                message: shown(&finding.message, WORDS),
                 last_transition_time: since,
                 observed_generation: generation,
             }

@@ -29,6 +29,31 @@ pub fn shown(text: &str, max: usize) -> String {
     safe
 }
 
+/// As [`shown`], with the tabs left in: for lines whose own form counts, such as a log's.
+#[must_use]
+pub fn line(text: &str, max: usize) -> String {
+    let mut room = max;
+    let mut safe = String::with_capacity(text.len().min(max));
+    for (index, part) in text.split('\t').enumerate() {
+        if index > 0 {
+            if room == 0 {
+                safe.push('…');
+                break;
+            }
+            safe.push('\t');
+            room -= 1;
+        }
+        let piece = shown(part, room);
+        let cut = part.chars().nth(room).is_some();
+        safe.push_str(&piece);
+        if cut {
+            break;
+        }
+        room -= part.chars().count();
+    }
+    safe
+}
+
 /// A name or a short value in quotes; of one with more than [`NAME`] characters only the first few.
 #[must_use]
 pub fn quoted(text: &str) -> String {
@@ -76,6 +101,21 @@ mod tests {
             assert_eq!(shown(text, max), want);
         }
         assert_eq!(shown(&"x".repeat(1 << 20), 3), "xxx…");
+    }
+
+    #[test]
+    fn a_line_keeps_its_tabs_and_its_bound() {
+        for (text, max, want) in [
+            ("a\tb", 20, "a\tb"),
+            ("\t\x1b]0;x\x07\n", 20, "\t\\u{1b}]0;x\\u{7}\\n"),
+            ("ab\tcd", 2, "ab…"),
+            ("ab\tcd", 3, "ab\t…"),
+            ("ab\tcd", 4, "ab\tc…"),
+            ("ab\tcd", 5, "ab\tcd"),
+            ("", 0, ""),
+        ] {
+            assert_eq!(line(text, max), want, "{text:?} {max}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::control::driver::drive;
 use crate::control::operator::{Config, Operator, Times};
 use crate::control::{settle, start};
 use crate::core::names::{Kind, ObjectRef};
+use crate::core::text::line as on_one_line;
 use crate::docker::{BollardDocker, Docker};
 use crate::engines::postgres::client::Network;
 use crate::engines::postgres::tools::Reach;
@@ -29,6 +30,8 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+/// Characters of one line of a container's log that are shown; the adapter keeps no more of it.
+const LOG_LINE: usize = 64 * 1024;
 /// After SIGTERM: the step in hand may take this long, then it is cut (crash-only makes that safe).
 const LEAVE: Duration = Duration::from_secs(8);
 /// A command without an operator holds the store at most this long.
@@ -249,7 +252,8 @@ impl Backend for Program {
             let what = format!("there is no container {name}");
             return Err(ApiError::new(ErrorCode::NotFound, what, format!("seawall describe {object}")));
         }
-        let line = |text: String| Bytes::from(format!("{text}\n"));
+        // A log is written by whoever gets the server, or the container, to print something.
+        let line = |text: String| Bytes::from(on_one_line(&text, LOG_LINE) + "\n");
         if follow {
             let stream = docker.follow_logs(&name, lines);
             return Ok(stream.map(move |l| l.map(line).map_err(|e| internal(e, ""))).boxed());

@@ -3,7 +3,9 @@
 //!
 //! It formats what it is given; keeping secrets out is the duty of who logs.
 
+use crate::core::text::shown;
 use std::fmt;
+use std::fmt::Write as _;
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
@@ -54,7 +56,7 @@ pub fn init(form: Form, level: Option<&str>) -> Result<(), TelemetryError> {
             registry.with(json.with_filter(filter_fn(may_be_logged))).try_init()
         }
         Form::Lines { colour } => {
-            let lines = lines.with_ansi(colour).event_format(Lines);
+            let lines = lines.with_ansi(false).event_format(Lines { colour });
             registry.with(lines.with_filter(filter_fn(may_be_logged))).try_init()
         }
     };
@@ -67,8 +69,14 @@ fn may_be_logged(meta: &Metadata<'_>) -> bool {
     *meta.level() <= Level::INFO || meta.target().split("::").next() == Some("seawall")
 }
 
-/// Time, level, message, fields; the target only where it helps to find a bug.
-struct Lines;
+/// Characters of one line that are written.
+const LINE: usize = 8_000;
+
+/// Time, level, message, fields; the target only where it helps to find a bug. Words of others are in the
+/// fields: what a terminal would obey is escaped, so only the words before them have colours.
+struct Lines {
+    colour: bool,
+}
 
 impl<S, N> FormatEvent<S, N> for Lines
 where
@@ -90,7 +98,7 @@ where
             Level::DEBUG => ("DEBUG", "\x1b[2m"),
             Level::TRACE => ("TRACE", "\x1b[2m"),
         };
-        if writer.has_ansi_escapes() {
+        if self.colour {
             write!(writer, "\x1b[2m{time}\x1b[0m {colour}{name}\x1b[0m ")?;
         } else {
             write!(writer, "{time} {name} ")?;
@@ -98,16 +106,18 @@ where
         if *meta.level() >= Level::DEBUG {
             write!(writer, "{}: ", meta.target())?;
         }
-        context.format_fields(writer.by_ref(), event)?;
+        let mut text = String::new();
+        context.format_fields(Writer::new(&mut text), event)?;
         if let Some(scope) = context.event_scope() {
             for span in scope {
                 if let Some(fields) = span.extensions().get::<FormattedFields<N>>()
                     && !fields.is_empty()
                 {
-                    write!(writer, " {fields}")?;
+                    write!(text, " {fields}")?;
                 }
             }
         }
+        writer.write_str(&shown(&text, LINE))?;
         writeln!(writer)
     }
 }
@@ -115,13 +125,12 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
     use std::sync::{Arc, Mutex};
 
     #[derive(Clone, Default)]
     struct Sink(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Sink {
+    impl std::io::Write for Sink {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
@@ -137,14 +146,16 @@ mod tests {
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(Level::DEBUG)
             .with_writer(move || writer.clone())
-            .with_ansi(colour)
-            .event_format(Lines)
+            .with_ansi(false)
+            .event_format(Lines { colour })
             .finish();
         tracing::subscriber::with_default(subscriber, || {
             let _span = tracing::info_span!("pass", object = "postgres/main").entered();
             tracing::info!(port = 5432, "container started");
             tracing::debug!("looked");
             tracing::warn!("it says \x1b[2J");
+            tracing::warn!(error = %"no\n12:00:00 INFO  forged \x1b[31m\u{9b}\u{202e}", "it says");
+            tracing::warn!(error = %"x".repeat(1 << 20), "it says much");
         });
         String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
     }
@@ -156,6 +167,9 @@ mod tests {
         assert_eq!(lines[0], "INFO  container started port=5432 object=\"postgres/main\"");
         assert_eq!(lines[1], "DEBUG seawall::telemetry::tests: looked object=\"postgres/main\"");
         assert!(!text.contains('\x1b'), "what a terminal would obey is escaped: {text:?}");
+        let forged = "it says error=no\\n12:00:00 INFO  forged \\u{1b}[31m\\u{9b}\\u{202e}";
+        assert_eq!(lines[3], format!("WARN  {forged} object=\"postgres/main\""));
+        assert!(lines[4].ends_with("xxx…") && lines[4].chars().count() < LINE + 20 && lines.len() == 5);
         assert!(logged(true).contains("\x1b[32mINFO \x1b[0m"));
     }
 

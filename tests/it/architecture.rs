@@ -214,3 +214,32 @@ fn the_program_starts_in_a_few_lines() {
     let main = fs::read_to_string(root().join("main.rs")).unwrap();
     assert!(main.lines().count() <= 20);
 }
+
+/// A statement is made of the program's own text in one file, and sent by one other. The words are split,
+/// so that this file does not find itself.
+#[test]
+fn statements_are_made_in_one_place_and_sent_from_one() {
+    let of = concat!("Sql", "::of(");
+    let home = "engines/postgres/client";
+    let mut made = Vec::new();
+    let mut sent = Vec::new();
+    for (file, text) in all() {
+        let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+        if program.contains(of) {
+            made.push(file.clone());
+        }
+        let calls = ["use tokio_postgres", "\"psql\", \"-X\""];
+        if calls.iter().any(|c| program.contains(c)) {
+            sent.push(file.clone());
+        }
+        if file.starts_with("engines/postgres/client/statements") || file.contains("tests") {
+            continue;
+        }
+        for word in ["\"SELECT ", "\"ALTER ROLE ", "\"CREATE DATABASE ", "\"SET ", "\"DROP "] {
+            let line = program.lines().find(|l| l.contains(word) && !l.trim_start().starts_with("//"));
+            assert!(line.is_none(), "{file}: {line:?} is no statement of {home}/statements.rs");
+        }
+    }
+    assert_eq!(made, [format!("{home}/statements.rs")]);
+    assert_eq!(sent, ["engines/postgres/act/password.rs".to_owned(), format!("{home}.rs")]);
+}

@@ -95,7 +95,10 @@ async fn a_login_that_proves_nothing_is_a_condition_and_never_sets_passwords_aga
         rig.fake.drift_kill(CONTAINER).unwrap();
         let why = rig.reason("main", C::Degraded, "AuthenticationWeak").await;
         assert!(why.starts_with(&weak.to_string()), "{why}");
-        assert!(why.contains("psql -X -U appuser -d template1 -c 'SELECT pg_reload_conf()'"), "{why}");
+        assert!(
+            why.contains("psql -X -U appuser -d template1 -c 'SELECT pg_catalog.pg_reload_conf()'"),
+            "{why}"
+        );
         let ready = rig.condition("main", C::Ready).unwrap();
         assert_eq!((ready.status, ready.reason.as_str()), (Truth::False, "AuthenticationWeak"));
         rig.let_pass(Duration::from_secs(600)).await;

@@ -1,6 +1,7 @@
 //! Tests on the real Docker engine with real PostgreSQL. They fail when there is no engine or the
 //! images are not built: `make test` sees to both.
 
+mod attacks;
 mod cli;
 mod conflicts;
 mod contract;

@@ -5,6 +5,7 @@ use super::plan::{Subject, Wanted, caps_in_sync};
 use super::world::{ImageSeen, Server, World};
 use crate::core::condition::Condition;
 use crate::core::resource::Caps;
+use crate::core::text::shown;
 use serde::{Deserialize, Serialize};
 
 /// Later issues add fields; none is ever renamed.
@@ -107,6 +108,9 @@ pub struct CredentialsStatus {
     pub rotated_at: String,
 }
 
+/// Characters of one text of an image or a server that are kept.
+const WORDS: usize = 500;
+
 /// The status after a pass. What could not be seen this time is absent, not stale.
 #[must_use]
 pub fn status(subject: &Subject<'_>, world: &World, conditions: Vec<Condition>) -> Status {
@@ -132,7 +136,7 @@ pub fn status(subject: &Subject<'_>, world: &World, conditions: Vec<Condition>) 
                 digest: facts.digest.clone(),
                 major: facts.major,
                 managed: facts.managed,
-                capabilities: facts.capabilities.clone(),
+                capabilities: facts.capabilities.iter().take(50).map(|c| shown(c, WORDS)).collect(),
             }),
             _ => None,
         },
@@ -144,10 +148,10 @@ pub fn status(subject: &Subject<'_>, world: &World, conditions: Vec<Condition>) 
         }),
         server: match &world.server {
             Server::Up(facts) => Some(ServerStatus {
-                version: facts.version.clone(),
-                system_identifier: facts.system_identifier.clone(),
-                data_directory: facts.data_directory.clone(),
-                started_at: facts.started_at.clone(),
+                version: shown(&facts.version, WORDS),
+                system_identifier: shown(&facts.system_identifier, WORDS),
+                data_directory: shown(&facts.data_directory, WORDS),
+                started_at: shown(&facts.started_at, WORDS),
             }),
             _ => None,
         },

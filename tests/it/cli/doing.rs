@@ -237,7 +237,7 @@ async fn one_convergence_ends_with_a_table_of_why() {
     let ran = place.run("run --once").await;
     assert_eq!(ran.code, 1);
     let last = ran.out.lines().last().unwrap();
-    assert_eq!(last, "postgres/shop-eu is not Ready: LoginFailed: no [2J route to host");
+    assert_eq!(last, "postgres/shop-eu is not Ready: LoginFailed: no\\u{1b}[2J route\\nto host");
     fake.change(|w| w.list.items[1] = view("off", "False", "Stopped", "as asked"));
     let ran = place.run("run --once").await;
     assert_eq!((ran.code, ran.out.lines().count()), (0, 3), "stopped on purpose is well: {ran:?}");

@@ -31,7 +31,10 @@ shop-eu  False  NotReady  18       -     512Mi   40d
         ),
         "{wide}"
     );
-    assert!(lines[2].ends_with("no [2J route to host"), "what a terminal would obey is gone: {wide:?}");
+    assert!(
+        lines[2].ends_with("no\\u{1b}[2J route\\nto host"),
+        "what a terminal would obey is gone: {wide:?}"
+    );
 }
 
 #[tokio::test]
@@ -216,9 +219,9 @@ async fn describe_tells_the_worst_first() {
     let out = place.run("describe pg/shop-eu").await.out;
     let order = [
         "Name:      postgres/shop-eu",
-        "Status:    NotReady for 40d: no [2J route to host",
+        "Status:    NotReady for 40d: no\\u{1b}[2J route\\nto host",
         "Manifest:  shop.yaml:3 (generation 3)",
-        "Wrong now:\n  Ready=False LoginFailed for 40d\n    no [2J route to host",
+        "Wrong now:\n  Ready=False LoginFailed for 40d\n    no\\u{1b}[2J route\\nto host",
         "Connect:",
         "Container:\n  name          postgres-shop-eu",
         "Image:",

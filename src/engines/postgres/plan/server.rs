@@ -63,7 +63,7 @@ fn weak_login(subject: &Subject<'_>, c: &SeenContainer, weak: Weak, plan: &mut P
     plan.wait(
         "AuthenticationWeak",
         format!(
-            "{weak}. Find the line with {psql} 'TABLE pg_hba_file_rules' -c 'SHOW hba_file', give it the method scram-sha-256, then {psql} 'SELECT pg_reload_conf()'"
+            "{weak}. Find the line with {psql} 'TABLE pg_catalog.pg_hba_file_rules' -c 'SHOW hba_file', give it the method scram-sha-256, then {psql} 'SELECT pg_catalog.pg_reload_conf()'"
         ),
         Some(15_000),
     );
