@@ -3,7 +3,7 @@
 CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
 
-.PHONY: help run build image test bench setup images test-tools audit test-engines test-cgroup2 clean
+.PHONY: help run build image test bench setup images test-tools audit test-official test-engines test-cgroup2 clean
 
 help:
 	@echo 'make run           Docker, images, Seawall on manifests/: a PostgreSQL you can log in to'
@@ -12,6 +12,7 @@ help:
 	@echo 'make images        the PostgreSQL images alone'
 	@echo 'make image         Seawall itself as a container image, seawall:local'
 	@echo 'make audit         licences, sources and bans of all dependencies'
+	@echo 'make test-official the real suite over images that keep the official image'\''s contract'
 	@echo 'make test-engines  the real suite on other Docker versions'
 	@echo 'make test-cgroup2  the resource caps on a cgroup v2 engine, in a virtual machine'
 	@echo 'make clean         what was built; databases and images stay'
@@ -48,6 +49,15 @@ test: test-tools
 	cargo test --lib --test it
 	@$(MAKE) --no-print-directory images
 	cargo test --test real -- --test-threads=4
+	SEAWALL_TEST_IMAGES=official cargo test --test real -- --test-threads=4 $(OFFICIAL)
+
+# What depends most on an image's entry point; test-official runs everything.
+OFFICIAL = first:: lifecycle:: stopping:: drift::a_container drift::a_server crash::
+
+# The real suite over images that keep the official image's contract, as Debian and as alpine have it.
+test-official: test-tools images
+	SEAWALL_TEST_IMAGES=official cargo test --test real -- --test-threads=4
+	SEAWALL_TEST_IMAGES=alpine cargo test --test real -- --test-threads=4 first:: lifecycle:: stopping::
 
 bench: images
 	cargo bench --bench bench

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Builds the PostgreSQL images that deploy/images/catalog.yaml names.
 #
-#   deploy/images/build.sh [all|18|17|18b|not-postgres]...        (default: all)
+#   deploy/images/build.sh [all|18|17|18b|not-postgres|official]...        (default: all)
 #
 #   18            seawall/postgres:18            managed image, with pgBackRest and pg_auto_failover
 #   17            seawall/postgres:17            plain PostgreSQL, as somebody's own image would be
 #   18b           seawall/postgres:18b           another build of 18, to test image updates
 #   not-postgres  seawall/not-postgres:test      no PostgreSQL in it, to test refusals
+#   official      seawall/official:18, 18b, 17, seawall/official-alpine:17
+#                                                the servers of 18 and 17 under the official image's entry point and paths, for tests
 #
 # Where an image registry answers, the official images are the start. Where none does, everything is made of Debian packages by
 # debootstrap, which needs root. An image that was made of the same files is not built again.
@@ -267,13 +269,33 @@ build_not_postgres() {
   say "$tag: built"
 }
 
+# $1 tag, $2 image it is made on, $3 stage, $4 major
+build_official_on() {
+  local tag=$1 base=$2 stage=$3 major=$4 hash
+  hash=$({ docker image inspect --format '{{.Id}}' "$base"; declare -f build_official_on; printf '%s\n' "$@"
+    cat "$HERE"/official/*; } | sha)
+  if is_current "$tag" "$hash"; then return 0; fi
+  build --target "$stage" --build-arg "BASE=$base" --build-arg "PG_MAJOR=$major" --build-arg "VOLUME=$(volume_for "$major")" \
+    --label "$HASH_LABEL=$hash" -t "$tag" "$HERE/official" || fail "$tag could not be built"
+  say "$tag: built"
+}
+
+build_official() {
+  build_18b
+  build_17
+  build_official_on seawall/official:18 seawall/postgres:18 debian 18
+  build_official_on seawall/official:18b seawall/postgres:18b debian 18
+  build_official_on seawall/official:17 seawall/postgres:17 debian 17
+  build_official_on seawall/official-alpine:17 seawall/postgres:17 alpine 17
+}
+
 # --- main -------------------------------------------------------------------------------------------------------------
 
 [ $# -gt 0 ] || set -- all
 for target in "$@"; do
   case "$target" in
-    all | 18 | 17 | 18b | not-postgres) ;;
-    *) fail "unknown target '$target'. Usage: $0 [all|18|17|18b|not-postgres]..." ;;
+    all | 18 | 17 | 18b | not-postgres | official) ;;
+    *) fail "unknown target '$target'. Usage: $0 [all|18|17|18b|not-postgres|official]..." ;;
   esac
 done
 docker version --format '{{.Server.Version}}' >/dev/null 2>&1 || fail "no Docker Engine answers: run deploy/setup.sh first"
@@ -286,6 +308,7 @@ for target in "$@"; do
     17) build_17 ;;
     18b) build_18b ;;
     not-postgres) build_not_postgres ;;
-    all) build_18b; build_17; build_not_postgres ;; # 18b brings 18
+    official) build_official ;;
+    all) build_18b; build_17; build_not_postgres; build_official ;; # 18b brings 18
   esac
 done

@@ -10,12 +10,13 @@ use super::will::Will;
 use crate::core::condition::{ConditionType, Finding, Truth, find};
 use crate::core::event::Note;
 use crate::core::names::ObjectRef;
-use crate::core::seen::ContainerState;
+use crate::core::seen::{ContainerState, SeenContainer};
 use crate::engines::postgres::act::{Scene, docker_reason};
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::check::Checked;
 use crate::engines::postgres::conditions::{self, Failure};
 use crate::engines::postgres::desired::parameter_file;
+use crate::engines::postgres::hardening::Profile;
 use crate::engines::postgres::parameters;
 use crate::engines::postgres::plan::{Plan, Subject, another_port, plan};
 use crate::engines::postgres::probe::{Intent, ObserveError, observe};
@@ -217,6 +218,29 @@ async fn note_restart(operator: &Operator, object: &ObjectRef, world: &World) {
     }
 }
 
+/// One start of a container, and what it stands for.
+struct Start {
+    name: String,
+    image: String,
+    profile: Profile,
+}
+
+impl Start {
+    fn of(c: &SeenContainer) -> Self {
+        Self {
+            name: format!("{} {}", c.id, c.started_at),
+            image: c.image_id.clone(),
+            profile: Profile::of_container(c),
+        }
+    }
+
+    /// Whether another server of this image has already started again like this.
+    fn is_known(&self, world: &World) -> bool {
+        matches!(&world.image, ImageSeen::Fit(image) if image.id == self.image)
+            && world.image_starts.proven.contains(&self.profile)
+    }
+}
+
 /// What a Ready server teaches for good.
 async fn learn(
     operator: &Operator,
@@ -232,6 +256,8 @@ async fn learn(
         }
         _ => None,
     };
+    let start = world.container.ours().map(Start::of);
+    let mut restarted = false;
     let edited = operator
         .edit(&record.object, |r| {
             let memory = &mut r.memory;
@@ -245,6 +271,9 @@ async fn learn(
                 return;
             }
             if facts.database_exists {
+                if let Some(start) = &start {
+                    restarted = memory.saw_start(&start.name, start.is_known(world));
+                }
                 memory.ever_ready = true;
                 memory.seen_databases.insert(checked.database.clone());
             }
@@ -263,6 +292,9 @@ async fn learn(
             memory.volume_fresh = false;
         })
         .await;
+    if let Some(start) = start.filter(|_| restarted) {
+        operator.tools.image_restarts(&start.image, start.profile).await;
+    }
     match edited {
         Ok(edited) => Ok(edited.unwrap_or_else(|| Arc::clone(record))),
         Err(error) => Err(Failure { reason: "StoreFailed", message: error.to_string(), unknown: false }),

@@ -16,6 +16,7 @@ use crate::core::seen::{ContainerState, SeenContainer, SeenVolume};
 use crate::docker::{Docker, DockerError};
 use crate::engines::postgres::check::Checked;
 use crate::engines::postgres::desired::looker;
+use crate::engines::postgres::hardening::Profile;
 use crate::engines::postgres::probe::data_major;
 use crate::engines::postgres::record::{Memory, PinnedImage};
 use crate::engines::spec_schemas;
@@ -278,22 +279,12 @@ fn memory(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Memory {
         ever_ready,
         password_generation: u64::from(ever_ready),
         password_rotated_at: if ever_ready { now() } else { String::new() },
-        hardening_level: c.map_or(0, hardening_level),
+        profile: c.map(Profile::of_container),
         // Only a stop on purpose takes the restart policy away first.
         stopped_by_operation: c
             .is_some_and(|c| !c.state.is_up() && !c.started_at.is_empty() && c.restart_policy == "no")
             && wish.is_none_or(|w| !w.checked.stopped),
         ..Memory::default()
-    }
-}
-
-/// The level that a container was made with; see `desired::hardening`.
-fn hardening_level(c: &SeenContainer) -> u8 {
-    let dropped = c.cap_drop.iter().any(|cap| cap == "ALL");
-    match (dropped, c.cap_add.iter().any(|cap| cap == "DAC_OVERRIDE")) {
-        (false, _) => 2,
-        (true, true) => 1,
-        (true, false) => 0,
     }
 }
 

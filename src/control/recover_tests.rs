@@ -4,6 +4,7 @@ use super::*;
 use crate::core::desired::PortMap;
 use crate::core::resource::Caps;
 use crate::core::seen::SeenMount;
+use crate::engines::postgres::hardening::Profile;
 use crate::manifest::load::{FileText, load_texts};
 
 fn container() -> SeenContainer {
@@ -46,6 +47,7 @@ fn container() -> SeenContainer {
         cap_add: vec!["CHOWN".into()],
         cap_drop: vec!["ALL".into()],
         no_new_privileges: true,
+        user: String::new(),
     }
 }
 
@@ -143,13 +145,16 @@ fn without_a_manifest_the_spec_keeps_things_as_they_are() {
 
 #[test]
 fn the_hardening_a_container_was_made_with_is_kept() {
-    for (add, drop, level) in
-        [(&["CHOWN"][..], &["ALL"][..], 0), (&["CHOWN", "DAC_OVERRIDE"], &["ALL"], 1), (&[], &[], 2)]
-    {
+    for (add, drop, profile) in [
+        (&[][..], &["ALL"][..], Profile::AsPostgres),
+        (&["CHOWN"], &["ALL"], Profile::Root),
+        (&["CHOWN", "DAC_OVERRIDE"], &["ALL"], Profile::RootWrites),
+        (&[], &[], Profile::EngineDefault),
+    ] {
         let mut c = container();
         c.cap_add = add.iter().map(|s| (*s).to_owned()).collect();
         c.cap_drop = drop.iter().map(|s| (*s).to_owned()).collect();
-        assert_eq!(record(&remains(Some(c)), &data(Some(18), false), None).memory.hardening_level, level);
+        assert_eq!(record(&remains(Some(c)), &data(Some(18), false), None).memory.profile(), profile);
     }
 }
 

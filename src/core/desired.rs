@@ -45,6 +45,8 @@ pub struct Hardening {
     pub pids_limit: i64,
     /// A small init as process 1, so that PostgreSQL does not take orphans for crashed children.
     pub init: bool,
+    /// Another user than the image's.
+    pub user: Option<String>,
 }
 
 /// A named volume mounted in a container.
@@ -118,8 +120,13 @@ impl DesiredContainer {
             (
                 "security",
                 stable_hash(&format!(
-                    "{} {:?} {} {}",
-                    hard.no_new_privileges, hard.only_capabilities, hard.pids_limit, hard.init
+                    "{} {:?} {} {}{}",
+                    hard.no_new_privileges,
+                    hard.only_capabilities,
+                    hard.pids_limit,
+                    hard.init,
+                    // Nothing where there is none: as it was before there could be one.
+                    hard.user.as_ref().map(|user| format!(" {user:?}")).unwrap_or_default()
                 )),
             ),
         ])

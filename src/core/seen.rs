@@ -149,6 +149,8 @@ pub struct SeenContainer {
     pub cap_add: Vec<String>,
     pub cap_drop: Vec<String>,
     pub no_new_privileges: bool,
+    /// As asked for at create, else the image's; empty is root.
+    pub user: String,
 }
 
 impl SeenContainer {

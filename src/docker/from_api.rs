@@ -154,6 +154,7 @@ pub(super) fn container(c: models::ContainerInspectResponse, engine: Host) -> Se
         cap_add: capabilities(host.cap_add),
         cap_drop: capabilities(host.cap_drop),
         no_new_privileges,
+        user: config.user.unwrap_or_default(),
     }
 }
 

@@ -92,6 +92,7 @@ pub(super) fn create(d: &DesiredContainer) -> ContainerCreateBody {
         env: Some(d.env.iter().map(|(k, v)| format!("{k}={v}")).collect()),
         cmd: filled(&d.command),
         entrypoint: filled(&d.entrypoint),
+        user: hard.user.clone(),
         labels: Some(d.all_labels().into_iter().collect()),
         exposed_ports: Some(exposed),
         stop_signal: d.stop_signal.clone(),

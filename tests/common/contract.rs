@@ -61,6 +61,7 @@ impl World {
                 only_capabilities: None,
                 pids_limit: 64,
                 init: true,
+                user: None,
             },
             shm_size: None,
         }
@@ -157,6 +158,7 @@ pub async fn every_field_comes_back(w: &World) {
     d.restart = RestartPolicy::Always;
     d.shm_size = mi(96);
     d.hardening.only_capabilities = Some(vec!["SETUID".into(), "CHOWN".into(), "KILL".into()]);
+    d.hardening.user = Some("65534".to_owned());
 
     let id = w.docker.create(&d).await.unwrap();
     let seen = w.seen(&id).await;
@@ -177,6 +179,7 @@ pub async fn every_field_comes_back(w: &World) {
         (seen.cap_drop.as_slice(), seen.cap_add.as_slice()),
         (&["ALL".to_owned()][..], &["CHOWN".to_owned(), "KILL".into(), "SETUID".into()][..])
     );
+    assert_eq!(seen.user, "65534");
     assert_eq!(seen.port_bindings, d.ports);
     assert_eq!(seen.published, [], "nothing is published before the start");
     assert_eq!(seen.mounts.len(), 1);

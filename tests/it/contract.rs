@@ -69,7 +69,13 @@ fn container(name: &str) -> DesiredContainer {
         restart: RestartPolicy::Always,
         stop_signal: None,
         stop_timeout: None,
-        hardening: Hardening { no_new_privileges: true, only_capabilities: None, pids_limit: 0, init: true },
+        hardening: Hardening {
+            no_new_privileges: true,
+            only_capabilities: None,
+            pids_limit: 0,
+            init: true,
+            user: None,
+        },
         shm_size: None,
     }
 }

@@ -8,6 +8,7 @@ mod examples;
 mod faults;
 mod machine;
 mod machine_removal;
+mod machine_starts;
 mod plan_goldens;
 mod schemas;
 mod store_crash;

@@ -12,6 +12,7 @@ use seawall::engines::postgres::check::Checked;
 use seawall::engines::postgres::conditions::{Failure, Outlook, before_steps, findings};
 use seawall::engines::postgres::desired::{self, Identity};
 use seawall::engines::postgres::facts::{ImageFacts, Unfit};
+use seawall::engines::postgres::hardening::Profile;
 use seawall::engines::postgres::parameters::sha256;
 use seawall::engines::postgres::plan::{Plan, Subject, plan};
 use seawall::engines::postgres::record::{Memory, PinnedImage, RefusedParameters};
@@ -112,6 +113,7 @@ impl Case {
             free_port: None,
             port_holder: None,
             password_sealed: true,
+            image_starts: Default::default(),
         };
         let mut case = Self { identity, spec, memory, present: true, world, outlook: Outlook::default() };
         case.world.container = Slot::Ours(case.made());
@@ -174,9 +176,10 @@ impl Case {
             shm_size: desired.shm_size,
             pids_limit: Some(4096),
             init: true,
-            cap_add: Vec::new(),
-            cap_drop: vec!["ALL".to_owned()],
+            cap_drop: desired.hardening.only_capabilities.iter().map(|_| "ALL".to_owned()).collect(),
+            cap_add: desired.hardening.only_capabilities.unwrap_or_default(),
             no_new_privileges: true,
+            user: desired.hardening.user.unwrap_or_default(),
         }
     }
 
@@ -530,6 +533,36 @@ const ROWS: &[(&str, Edit)] = &[
         c.world.container = Slot::Ours(made);
         c.down(ContainerState::Restarting, 1);
         c.world.log_tail = vec!["chown: Operation not permitted".into()];
+    }),
+    ("hardening: a first server is restarted once", |c| {
+        c.memory.first_start = Some("c1 t".into());
+    }),
+    ("hardening: another server of the image is restarted", |c| {
+        c.memory.first_start = Some("c1 t".into());
+        c.world.image_starts.prover = Some("postgres/other".into());
+    }),
+    ("hardening: another server of the image did not start again", |c| {
+        c.memory.first_start = Some("c1 t".into());
+        c.world.image_starts.refused = BTreeSet::from([Profile::Root]);
+    }),
+    ("hardening: does not start again", |c| {
+        c.down(ContainerState::Restarting, 1);
+        c.world.log_tail = vec!["find: '/var/lib/postgresql/18/docker': Permission denied".into()];
+    }),
+    ("hardening: a statement that was refused is no entry point that was", |c| {
+        c.down(ContainerState::Restarting, 1);
+        c.world.log_tail = vec!["[9] ERROR:  permission denied for table t".into()];
+    }),
+    ("hardening: a server that was killed wanted nothing", |c| {
+        c.down(ContainerState::Restarting, 137);
+        c.world.log_tail = vec!["x: Permission denied".into()];
+    }),
+    ("hardening: new parameters that name a file nobody can read go back", |c| {
+        c.down(ContainerState::Restarting, 1);
+        c.spec.parameters.insert("ssl_key_file".into(), "/root/key".into());
+        let file = desired::parameter_file(&c.identity, &c.spec, &facts_of("aa", 18));
+        c.world.file_sha256 = Some(sha256(file.as_bytes()));
+        c.world.log_tail = vec!["FATAL:  could not load private key file: Permission denied".into()];
     }),
     ("hardening: reduced", |c| {
         c.memory.hardening_level = 1;

@@ -1,6 +1,6 @@
 //! Objects of our names that are not ours are never touched.
 
-use super::harness::{Sea, docker};
+use super::harness::{Sea, docker, image};
 use std::process::Command;
 
 /// Somebody else's object; gone with the test.
@@ -22,7 +22,7 @@ impl Drop for Foreign {
 fn a_container_of_our_name_that_is_not_ours_is_left_alone() {
     let mut sea = Sea::new();
     let name = sea.container("a");
-    docker(&["run", "-d", "--init", "--name", &name, "--entrypoint=sleep", "seawall/postgres:18", "3600"]);
+    docker(&["run", "-d", "--init", "--name", &name, "--entrypoint=sleep", &image("18"), "3600"]);
     let foreign = Foreign(&["rm", "-fv"], name.clone());
     let before = docker(&["inspect", &name]);
     sea.postgres("a", "{version: '18'}");

@@ -1,6 +1,6 @@
 //! What people do to containers by hand is undone, with the cause in an event, and costs no data.
 
-use super::harness::{Sea, condition, docker, wait_for};
+use super::harness::{Sea, condition, docker, image as of_suite, wait_for};
 use serde_json::Value;
 use std::process::Command;
 
@@ -190,7 +190,7 @@ fn a_container_made_by_hand_under_our_name_with_our_labels_is_replaced() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let image = seen["Image"].as_str().unwrap();
     for (image, host, cause) in [
-        ("seawall/postgres:18b", port, "image "),
+        (of_suite("18b").as_str(), port, "image "),
         (image, u64::from(free), "port map changed by hand"),
         (image, 0, "is not mounted at"),
     ] {

@@ -1,7 +1,7 @@
 //! The engine goes away and comes back, in every way: nothing is forgotten, nothing is made twice.
 
 use super::engine::OwnEngine;
-use super::harness::{Sea, condition, wait_for};
+use super::harness::{Sea, condition, image, wait_for};
 
 fn unknown(sea: &Sea, name: &str) {
     let status = sea.until(name, "unknown", |s| condition(s, "Ready").1 == "EngineUnavailable");
@@ -21,7 +21,7 @@ fn running(sea: &Sea, name: &str) -> bool {
 fn an_engine_that_is_down_stopped_or_killed_costs_nothing_but_time() {
     let mut engine = OwnEngine::new();
     engine.start();
-    engine.load(&["seawall/postgres:18"]);
+    engine.load(&[&image("18")]);
     engine.stop();
     let mut sea = engine.sea();
     sea.postgres("a", "{version: '18'}");

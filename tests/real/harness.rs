@@ -18,17 +18,26 @@ pub static PATIENCE: LazyLock<Duration> = LazyLock::new(|| {
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-/// The versions that tests use, as `deploy/images/build.sh` builds them.
-pub const CATALOG: &str = "apiVersion: seawall.dev/v1
-kind: ImageCatalog
-metadata: {name: local}
-spec:
-  engine: postgres
-  images:
-    '18': {image: 'seawall/postgres:18'}
-    '18b': {image: 'seawall/postgres:18b'}
-    '17': {image: 'seawall/postgres:17'}
-";
+/// An image that `deploy/images/build.sh` builds, by its tag. SEAWALL_TEST_IMAGES=official runs the same
+/// tests over images that keep the official image's contract, =alpine over its other variant where there is one.
+pub fn image(tag: &str) -> String {
+    match std::env::var("SEAWALL_TEST_IMAGES").as_deref() {
+        Ok("official") => format!("seawall/official:{tag}"),
+        Ok("alpine") if tag == "17" => "seawall/official-alpine:17".to_owned(),
+        Ok("alpine") => format!("seawall/official:{tag}"),
+        Ok(other) if !other.is_empty() => panic!("SEAWALL_TEST_IMAGES={other}: official or alpine"),
+        _ => format!("seawall/postgres:{tag}"),
+    }
+}
+
+/// The versions that tests use.
+pub fn catalog() -> String {
+    let versions: String =
+        ["18", "18b", "17"].iter().map(|v| format!("    '{v}': {{image: '{}'}}\n", image(v))).collect();
+    format!(
+        "apiVersion: seawall.dev/v1\nkind: ImageCatalog\nmetadata: {{name: local}}\nspec:\n  engine: postgres\n  images:\n{versions}"
+    )
+}
 
 pub struct Sea {
     pub installation: String,
@@ -50,7 +59,7 @@ impl Sea {
         let installation = format!("t{:x}-{n:x}", std::process::id());
         let (manifests, data) = (root.path().join("manifests"), root.path().join("data"));
         fs::create_dir(&manifests).unwrap();
-        fs::write(manifests.join("catalog.yaml"), CATALOG).unwrap();
+        fs::write(manifests.join("catalog.yaml"), catalog()).unwrap();
         Self { installation, manifests, data, docker_host: None, prefix: Vec::new(), root, operator: None }
     }
 

@@ -1,6 +1,6 @@
 //! What an image is, is found out; another build of it keeps everything; what cannot run says why.
 
-use crate::harness::{Sea, condition, docker, text};
+use crate::harness::{Sea, condition, docker, image as of_suite, text};
 use serde_json::Value;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -18,6 +18,8 @@ impl TestImage {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
+        // On top of the images that the suite runs over.
+        let dockerfile = dockerfile.replace("FROM seawall/postgres:", &format!("FROM {}", of_suite("")));
         child.stdin.take().unwrap().write_all(dockerfile.as_bytes()).unwrap();
         assert!(child.wait().unwrap().success(), "{dockerfile}");
         Self(tag)
@@ -73,11 +75,8 @@ fn what_an_image_is_comes_from_the_image_and_not_from_its_name() {
     let image = &status["image"];
     assert_eq!((&image["major"], &image["managed"]), (&18.into(), &true.into()));
     assert_eq!(image["capabilities"], serde_json::json!(["pg_auto_failover", "pgbackrest"]));
-    assert_eq!(image["reference"], "seawall/postgres:18");
-    assert_eq!(
-        image["id"],
-        docker(&["image", "inspect", "--format", "{{.Id}}", "seawall/postgres:18"]).as_str()
-    );
+    assert_eq!(image["reference"], of_suite("18"));
+    assert_eq!(image["id"], docker(&["image", "inspect", "--format", "{{.Id}}", &of_suite("18")]).as_str());
     assert_eq!(image["digest"], Value::Null);
     assert_eq!(mount_of(&sea, "managed"), (sea.volume("managed"), "/var/lib/postgresql".to_owned()));
     assert_eq!(status["volume"]["mountPath"], "/var/lib/postgresql");
@@ -87,7 +86,7 @@ fn what_an_image_is_comes_from_the_image_and_not_from_its_name() {
     assert_eq!((truth.as_str(), reason.as_str()), ("False", "NotConfigured"));
     assert!(words.contains("nothing is archived"), "{words}");
 
-    for (name, tag) in [("custom", "seawall/postgres:17"), ("quiet", quiet.0.as_str())] {
+    for (name, tag) in [("custom", of_suite("17").as_str()), ("quiet", quiet.0.as_str())] {
         let status = sea.ready(name);
         let image = &status["image"];
         assert_eq!((&image["major"], &image["managed"]), (&17.into(), &false.into()), "{name}");
@@ -164,7 +163,7 @@ fn another_build_keeps_everything_and_another_major_touches_nothing() {
     let after = sea.ready("new");
     assert_ne!(before["container"]["id"], after["container"]["id"]);
     assert_ne!(before["image"]["id"], after["image"]["id"]);
-    assert_eq!(after["image"]["reference"], "seawall/postgres:18b");
+    assert_eq!(after["image"]["reference"], of_suite("18b"));
     assert_eq!(before["server"]["systemIdentifier"], after["server"]["systemIdentifier"]);
     assert_eq!((sea.password("new"), sea.host_port("new")), (password, port));
     assert_eq!(sea.sql("new", "SELECT answer FROM kept"), "42");
@@ -240,7 +239,7 @@ fn a_volume_from_another_major_is_seen_before_a_server_starts_on_it() {
         &to,
         "--entrypoint",
         "cp",
-        "seawall/postgres:17",
+        &of_suite("17"),
         "-a",
         "/from/.",
         "/to/",

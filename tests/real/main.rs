@@ -13,6 +13,7 @@ mod first;
 mod harness;
 mod lifecycle;
 mod manifests;
+mod official;
 mod parameters;
 mod ports;
 mod readiness;

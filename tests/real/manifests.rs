@@ -1,6 +1,6 @@
 //! What happens to files on disk ends in the right state, and a broken one hurts nobody.
 
-use crate::harness::{CATALOG, PATIENCE, Sea, condition, postgres, text};
+use crate::harness::{PATIENCE, Sea, catalog, condition, postgres, text};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
@@ -127,7 +127,7 @@ fn every_way_to_save_a_file_lands() {
     let (one, two) = (sea.root().join("one"), sea.root().join("two"));
     for (dir, megabytes) in [(&one, 15), (&two, 16)] {
         fs::create_dir(dir).unwrap();
-        fs::write(dir.join("catalog.yaml"), CATALOG).unwrap();
+        fs::write(dir.join("catalog.yaml"), catalog()).unwrap();
         fs::write(dir.join("a.yaml"), text_of(megabytes)).unwrap();
     }
     // The directory is replaced as a whole.

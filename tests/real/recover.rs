@@ -1,6 +1,6 @@
 //! A lost or damaged store is rebuilt from what the engine still has: same data, same ports, new passwords.
 
-use crate::harness::{CATALOG, Sea, condition, postgres, text};
+use crate::harness::{Sea, catalog, condition, postgres, text};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -212,7 +212,7 @@ fn recover_refuses_what_it_cannot_know() {
     sea.run();
     sea.until("a", "guarded", |_| sea.ok(&["prune"]).contains("postgres/a"));
     assert_eq!(sea.inspect("a")["State"]["Running"], true);
-    sea.write("catalog.yaml", CATALOG);
+    sea.write("catalog.yaml", &catalog());
     sea.write("a.yaml", &postgres("a", "{version: '18'}"));
     sea.ready("a");
 }

@@ -105,7 +105,11 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
         }
         // The controller pulls beside the passes: control/pulls.rs.
         Action::PullImage(_) => {}
-        Action::PinImage { reference, id } => {
+        Action::PinImage { reference, id, profile } => {
+            if memory.image.as_ref().is_none_or(|old| old.id != *id) {
+                memory.profile = Some(*profile);
+                memory.refused_profiles.clear();
+            }
             memory.image = Some(PinnedImage { reference: reference.clone(), id: id.clone() });
         }
         Action::CreateNetwork(name) => {
@@ -192,7 +196,19 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
         Action::ResetPassword { container, username } => {
             reset_password(scene, container, username, memory).await?;
         }
-        Action::RelaxHardening(level) => memory.hardening_level = *level,
+        Action::RelaxHardening { from, to, image_refuses } => {
+            if let Some(image) = image_refuses {
+                tools.image_refuses(image, *from).await;
+            }
+            memory.refused_profiles.insert(*from);
+            memory.profile = Some(*to);
+        }
+        Action::ProveRestart { container } => {
+            let container = scene.container_id(container).await?;
+            tools.drop_session(&id.object);
+            fast_shutdown(docker, &container).await?;
+            docker.start(&container).await?;
+        }
         Action::RemoveVolume(name) => {
             docker.remove_volume(name).await?;
             memory.forget_data();

@@ -1,5 +1,6 @@
 //! The steps that a Postgres plan is made of. Values; `act.rs` runs them.
 
+use super::hardening::Profile;
 use crate::core::desired::DesiredContainer;
 use crate::core::resource::Caps;
 use std::fmt;
@@ -19,6 +20,7 @@ pub enum Action {
     PinImage {
         reference: String,
         id: String,
+        profile: Profile,
     },
     CreateNetwork(String),
     CreateVolume(String),
@@ -79,8 +81,16 @@ pub enum Action {
         container: String,
         username: String,
     },
-    /// Into the store: give up one step of hardening.
-    RelaxHardening(u8),
+    /// Into the store: give more privilege. `image_refuses` names the image of which that is known for all.
+    RelaxHardening {
+        from: Profile,
+        to: Profile,
+        image_refuses: Option<String>,
+    },
+    /// A restart of a server that was just made, so that Ready is not said of what does not start again.
+    ProveRestart {
+        container: String,
+    },
     RemoveVolume(String),
     /// Out of the store: nothing of the object is left.
     Forget,
@@ -118,7 +128,8 @@ impl Action {
             Action::RestartServer { .. } => "ServerRestarted",
             Action::CreateDatabase(_) => "DatabaseCreated",
             Action::ResetPassword { .. } => "PasswordReset",
-            Action::RelaxHardening(_) => "HardeningRelaxed",
+            Action::RelaxHardening { .. } => "HardeningRelaxed",
+            Action::ProveRestart { .. } => "RestartProven",
             Action::RemoveVolume(_) => "VolumeRemoved",
             Action::Forget => "Deleted",
         }
@@ -131,7 +142,7 @@ impl fmt::Display for Action {
             Action::GeneratePassword { .. } => write!(f, "generate and seal the password"),
             Action::ReservePort(port) => write!(f, "reserve host port {port}"),
             Action::PullImage(image) => write!(f, "pull image {image}"),
-            Action::PinImage { reference, id } => write!(f, "use image {reference} ({})", short(id)),
+            Action::PinImage { reference, id, .. } => write!(f, "use image {reference} ({})", short(id)),
             Action::CreateNetwork(name) => write!(f, "create network {name}"),
             Action::CreateVolume(name) => write!(f, "create volume {name}"),
             Action::CreateContainer(desired) => write!(f, "create container {}", desired.name),
@@ -162,7 +173,8 @@ impl fmt::Display for Action {
             Action::RestartServer { container, .. } => write!(f, "restart {container}"),
             Action::CreateDatabase(name) => write!(f, "create database {name}"),
             Action::ResetPassword { .. } => write!(f, "set the managed user's password again"),
-            Action::RelaxHardening(level) => write!(f, "relax hardening to level {level}"),
+            Action::RelaxHardening { to, .. } => write!(f, "set hardening to {}", to.in_words()),
+            Action::ProveRestart { container } => write!(f, "restart {container} once"),
             Action::RemoveVolume(name) => write!(f, "remove volume {name} with all its data"),
             Action::Forget => write!(f, "forget credentials, port and record"),
         }

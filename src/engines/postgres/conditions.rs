@@ -2,7 +2,6 @@
 //! read is `Unknown`, and Ready is only ever said of a login that worked.
 
 use super::action::{Action, caps_in_words};
-use super::desired::hardening_in_words;
 use super::plan::{Plan, Subject, Wanted, caps_in_sync, inside};
 use super::world::{ImageSeen, Server, Slot, World};
 use crate::core::condition::{ConditionType as C, Finding, Truth};
@@ -208,7 +207,7 @@ fn stopped(subject: &Subject<'_>, container: Option<&SeenContainer>) -> Finding 
 fn proven(subject: &Subject<'_>, world: &World) -> Option<Finding> {
     let Server::Up(facts) = &world.server else { return None };
     let c = world.container.ours()?;
-    if !facts.database_exists || facts.in_recovery {
+    if !facts.database_exists || facts.in_recovery || subject.memory.first_start.is_some() {
         return None;
     }
     if !subject.memory.same_cluster(&facts.system_identifier) {
@@ -285,8 +284,9 @@ fn degraded(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook
             ),
         );
     }
-    if subject.memory.hardening_level > 0 {
-        return yes("HardeningReduced", hardening_in_words(subject.memory.hardening_level).to_owned());
+    let profile = subject.memory.profile();
+    if profile.is_reduced() {
+        return yes("HardeningReduced", profile.in_words().to_owned());
     }
     None
 }

@@ -84,38 +84,6 @@ pub fn shm_size(caps: &Caps) -> Bytes {
     }
 }
 
-/// The deepest hardening first; each level gives up one thing that some images need.
-pub const HARDENING_LEVELS: u8 = 2;
-
-/// What a level means, in words for status.
-#[must_use]
-pub fn hardening_in_words(level: u8) -> &'static str {
-    match level {
-        0 => "full: no-new-privileges, all capabilities dropped but those that the entrypoint needs",
-        1 => "reduced: as full, with DAC_OVERRIDE, because the image did not start without",
-        _ => {
-            "reduced: no-new-privileges, the engine's default capabilities, because the image did not start with fewer"
-        }
-    }
-}
-
-fn hardening(level: u8) -> Hardening {
-    // What an entrypoint that starts as root needs to prepare the data directory and to become
-    // postgres, and KILL so that init may forward the stop signal (docker-facts §8, §11).
-    let mut list = vec!["CHOWN", "FOWNER", "KILL", "SETGID", "SETUID"];
-    if level >= 1 {
-        list.push("DAC_OVERRIDE");
-        list.sort_unstable();
-    }
-    let list: Vec<String> = list.into_iter().map(str::to_owned).collect();
-    Hardening {
-        no_new_privileges: true,
-        only_capabilities: (level < 2).then_some(list),
-        pids_limit: 4096,
-        init: true,
-    }
-}
-
 /// A throw-away container that only looks into an image or a volume: no network, no rights, labelled so
 /// that a left-over is removed. It is made to be read from; started, it ends at once.
 #[must_use]
@@ -144,6 +112,7 @@ pub fn looker(installation: &Installation, store: &str, name: &str, image: &str)
             only_capabilities: Some(Vec::new()),
             pids_limit: 64,
             init: false,
+            user: None,
         },
         shm_size: None,
     }
@@ -182,7 +151,7 @@ pub fn container(
         restart: RestartPolicy::Always,
         stop_signal: Some("SIGINT".to_owned()),
         stop_timeout: Some(STOP_TIMEOUT),
-        hardening: hardening(memory.hardening_level),
+        hardening: memory.profile().hardening(),
         shm_size: Some(shm_size(&spec.caps)),
     }
 }

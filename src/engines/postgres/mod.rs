@@ -9,6 +9,7 @@ pub mod control_file;
 pub mod desired;
 pub mod facts;
 pub mod fake_server;
+pub mod hardening;
 pub mod parameters;
 pub mod plan;
 pub mod probe;

@@ -4,6 +4,7 @@
 //! Here is the order in which things are looked at; each file in `plan/` decides about one of them.
 
 mod container;
+mod hardening;
 mod image;
 mod live;
 mod parameter_file;
@@ -107,13 +108,14 @@ fn running(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
         keep_serving(subject, world, plan);
         return;
     };
-    let desired = desired::container(id, spec, image, memory, port);
+    let profile = Some(hardening::profile(memory, world, image));
+    let desired = desired::container(id, spec, image, &Memory { profile, ..memory.clone() }, port);
     if !world.password_sealed {
         let action =
             Action::GeneratePassword { username: spec.username.clone(), database: spec.database.clone() };
         plan.step(Sign::Create, action, "no password yet");
     }
-    image::pin(subject, image, plan);
+    image::pin(subject, world, image, plan);
     if world.network == Slot::Missing {
         plan.step(Sign::Create, Action::CreateNetwork(id.network()), "network missing");
     }

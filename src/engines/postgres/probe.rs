@@ -16,7 +16,7 @@ pub use server::again;
 use super::parameters;
 use super::plan::{Subject, Wanted};
 use super::tools::{PasswordError, Tools};
-use super::world::{DataSeen, ImageSeen, Server, Slot, World};
+use super::world::{DataSeen, ImageSeen, ImageStarts, Server, Slot, World};
 use crate::core::seen::{ContainerState, EngineInfo, SeenContainer};
 use crate::docker::DockerError;
 use image::image;
@@ -85,12 +85,29 @@ pub async fn observe(
         free_port: None,
         port_holder: None,
         password_sealed,
+        image_starts: ImageStarts::default(),
     };
+    starts(tools, subject, intent, &mut world);
     ports(tools, subject, intent, &mut world).await?;
     if let Slot::Ours(c) = world.container.clone() {
         details(tools, subject, &c, &mut world).await?;
     }
     Ok(world)
+}
+
+/// How the image starts is needed before the first Ready only; who has to prove it by a restart says so
+/// to the others.
+fn starts(tools: &Tools, subject: &Subject<'_>, intent: Intent, world: &mut World) {
+    let (memory, object) = (subject.memory, &subject.identity.object);
+    let ImageSeen::Fit(image) = &world.image else { return };
+    if memory.ever_ready && memory.first_start.is_none() {
+        return;
+    }
+    let profile = memory.profile();
+    if intent == Intent::Act && memory.first_start.is_some() && !subject.spec.paused {
+        tools.claim_proof(&image.id, profile, object);
+    }
+    world.image_starts = tools.image_starts(&image.id, profile, object);
 }
 
 /// What a container of ours tells by its state: the server when it runs, the log when it died.

@@ -1,5 +1,6 @@
 //! What Seawall must remember about one Postgres because it can be seen nowhere else.
 
+use super::hardening::Profile;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -28,7 +29,7 @@ pub struct Memory {
     pub password_generation: u64,
     /// RFC 3339
     pub password_rotated_at: String,
-    /// How many steps of hardening this image made us give up (0, 1, 2).
+    /// What `profile` was before it had names (0, 1, 2); in force while there is none.
     pub hardening_level: u8,
     /// Ports that were free when chosen and taken when the container started.
     pub refused_ports: BTreeSet<u16>,
@@ -54,6 +55,13 @@ pub struct Memory {
     /// Container in which the role's password was last set again, as SCRAM: one that asks for MD5 after
     /// that is not helped by doing it once more.
     pub verifier_set_in: Option<String>,
+    /// With which privilege the container is made; see [`Memory::profile`].
+    pub profile: Option<Profile>,
+    /// Profiles with which the image in use did not start here.
+    pub refused_profiles: BTreeSet<Profile>,
+    /// The start (container and time) in which the data was made, until the server was seen after another
+    /// one: before that nobody knows whether it starts again. Empty as well where that is known already.
+    pub first_start: Option<String>,
 }
 
 impl Memory {
@@ -95,6 +103,25 @@ impl Memory {
             delete_confirmed: old.delete_confirmed,
             ..Self::default()
         };
+    }
+
+    /// A server with the managed database is up in the start of this name. True when this is the proof
+    /// that it starts again. `known`: of this image and profile that is known already.
+    pub fn saw_start(&mut self, start: &str, known: bool) -> bool {
+        if !self.ever_ready {
+            self.first_start = (!known).then(|| start.to_owned());
+            return false;
+        }
+        let proven = self.first_start.as_deref().is_some_and(|first| first != start);
+        if known || proven {
+            self.first_start = None;
+        }
+        proven
+    }
+
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        self.profile.unwrap_or_else(|| Profile::of_level(self.hardening_level))
     }
 
     /// The user that the data belongs to: fixed by initdb, the manifest's until then.

@@ -1,6 +1,6 @@
 //! `status` of a Postgres: what was seen, in the form people and scripts read.
 
-use super::desired::{Identity, PORT, hardening_in_words};
+use super::desired::{Identity, PORT};
 use super::plan::{Subject, Wanted, caps_in_sync};
 use super::world::{ImageSeen, Server, World};
 use crate::core::condition::Condition;
@@ -172,7 +172,7 @@ pub fn status(subject: &Subject<'_>, world: &World, conditions: Vec<Condition>) 
             generation: memory.password_generation,
             rotated_at: memory.password_rotated_at.clone(),
         }),
-        hardening: container.map(|_| hardening_in_words(memory.hardening_level).to_owned()),
+        hardening: container.map(|_| memory.profile().in_words().to_owned()),
     }
 }
 

@@ -3,11 +3,14 @@
 
 use super::client::{Servers, Session};
 use super::facts::{ImageFacts, Unfit};
+use super::hardening::Profile;
+use super::world::ImageStarts;
 use crate::core::names::{Installation, ObjectRef};
 use crate::docker::Docker;
 use crate::engines::ports::PortBook;
 use crate::secrets::{SealError, Sealed, Sealer, Secret};
 use crate::store::{Change, Store, StoreError};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,6 +18,8 @@ use tokio::time::Instant;
 
 /// How long a look at the ports of others is taken for the present.
 const FRESH: Duration = Duration::from_secs(1);
+/// How long others wait for the one that proves an image; then the next one tries.
+const PROVING: Duration = Duration::from_secs(60);
 
 /// How the operator reaches a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +49,10 @@ pub struct Tools {
     passwords: Mutex<BTreeMap<ObjectRef, Secret>>,
     /// Host ports of containers that are not ours, and when they were looked at.
     ports_of_others: Mutex<Option<(Instant, BTreeSet<u16>)>>,
+    /// Image id → how it starts, as far as it was asked for.
+    image_starts: Mutex<BTreeMap<String, KnownStarts>>,
+    /// Who proves an image and profile by a restart, and since when.
+    provers: Mutex<BTreeMap<(String, Profile), (ObjectRef, Instant)>>,
     /// Names of the containers that look into images right now.
     probing: Mutex<BTreeSet<String>>,
 }
@@ -70,6 +79,18 @@ fn image_key(id: &str) -> String {
     format!("image/1/{id}")
 }
 
+fn starts_key(image: &str) -> String {
+    format!("image/starts-1/{image}")
+}
+
+/// What is kept of [`ImageStarts`].
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct KnownStarts {
+    proven: BTreeSet<Profile>,
+    refused: BTreeSet<Profile>,
+}
+
 impl Tools {
     pub fn new(
         docker: Arc<dyn Docker>,
@@ -94,6 +115,8 @@ impl Tools {
             network_gate: tokio::sync::Mutex::default(),
             passwords: Mutex::default(),
             ports_of_others: Mutex::default(),
+            image_starts: Mutex::default(),
+            provers: Mutex::default(),
             probing: Mutex::default(),
         }
     }
@@ -132,6 +155,7 @@ impl Tools {
     pub fn forget(&self, object: &ObjectRef) {
         self.drop_session(object);
         lock(&self.passwords).remove(object);
+        lock(&self.provers).retain(|_, (by, _)| by != object);
         self.ports.release(object);
     }
 
@@ -175,6 +199,60 @@ impl Tools {
     pub(super) fn known_image(&self, id: &str, facts: ImageFacts) -> ImageFacts {
         lock(&self.images).insert(id.to_owned(), Ok(facts.clone()));
         facts
+    }
+
+    fn known_starts(&self, image: &str) -> KnownStarts {
+        if let Some(known) = lock(&self.image_starts).get(image) {
+            return known.clone();
+        }
+        let body = self.store.get(&starts_key(image)).ok().flatten();
+        let known: KnownStarts = body.and_then(|body| serde_json::from_value(body).ok()).unwrap_or_default();
+        lock(&self.image_starts).entry(image.to_owned()).or_insert(known).clone()
+    }
+
+    /// How this image starts, and who else proves it with this profile right now.
+    pub(super) fn image_starts(&self, image: &str, profile: Profile, object: &ObjectRef) -> ImageStarts {
+        let KnownStarts { proven, refused } = self.known_starts(image);
+        let provers = lock(&self.provers);
+        let prover = provers
+            .get(&(image.to_owned(), profile))
+            .filter(|(by, since)| by != object && since.elapsed() < PROVING);
+        ImageStarts { proven, refused, prover: prover.map(|(by, _)| by.to_string()) }
+    }
+
+    /// From now on others wait for this object's restart, for a while.
+    pub(super) fn claim_proof(&self, image: &str, profile: Profile, object: &ObjectRef) {
+        let mut provers = lock(&self.provers);
+        let claim = (object.clone(), Instant::now());
+        let old = provers.entry((image.to_owned(), profile)).or_insert_with(|| claim.clone());
+        if old.1.elapsed() >= PROVING {
+            *old = claim;
+        }
+    }
+
+    /// A server of this image started again with this profile.
+    pub async fn image_restarts(&self, image: &str, profile: Profile) {
+        lock(&self.provers).remove(&(image.to_owned(), profile));
+        self.learn_starts(image, |known| known.proven.insert(profile)).await;
+    }
+
+    /// This image does not start on data of its own with this profile.
+    pub(super) async fn image_refuses(&self, image: &str, profile: Profile) {
+        lock(&self.provers).remove(&(image.to_owned(), profile));
+        self.learn_starts(image, |known| known.proven.remove(&profile) | known.refused.insert(profile)).await;
+    }
+
+    /// Losing it costs a restart before the next Ready, and nothing else.
+    async fn learn_starts(&self, image: &str, change: impl FnOnce(&mut KnownStarts) -> bool) {
+        let mut known = self.known_starts(image);
+        if !change(&mut known) {
+            return;
+        }
+        lock(&self.image_starts).insert(image.to_owned(), known.clone());
+        let Ok(body) = serde_json::to_value(&known) else { return };
+        if let Err(error) = self.store.commit(vec![Change::put(starts_key(image), body)]).await {
+            tracing::debug!(image, %error, "how the image starts was not kept");
+        }
     }
 
     /// The engine says that it does not have the image any more.

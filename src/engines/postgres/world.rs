@@ -1,7 +1,9 @@
 //! What one pass saw of one Postgres: the values that `plan` and `conditions` decide on.
 
 use super::facts::{ImageFacts, Unfit};
+use super::hardening::Profile;
 use crate::core::seen::{EngineInfo, SeenContainer, Usage};
+use std::collections::BTreeSet;
 
 /// A Docker object under our name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +70,17 @@ impl std::fmt::Display for Weak {
             Weak::Other(what) => write!(f, "the server asked for {what} instead of a password's proof by SCRAM-SHA-256; nothing was sent"),
         }
     }
+}
+
+/// How an image starts, learnt from all objects that run it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageStarts {
+    /// Profiles with which a server started again on its data.
+    pub proven: BTreeSet<Profile>,
+    /// Profiles with which it did not start on data of its own.
+    pub refused: BTreeSet<Profile>,
+    /// Another object that proves this image and profile right now.
+    pub prover: Option<String>,
 }
 
 /// The server, seen by a login over the network.
@@ -142,4 +155,5 @@ pub struct World {
     pub port_holder: Option<String>,
     /// Whether the password is in the store.
     pub password_sealed: bool,
+    pub image_starts: ImageStarts,
 }

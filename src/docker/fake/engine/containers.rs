@@ -145,6 +145,7 @@ impl State {
             cap_add: hard.only_capabilities.as_deref().map(sorted).unwrap_or_default(),
             cap_drop: hard.only_capabilities.iter().map(|_| "ALL".to_owned()).collect(),
             no_new_privileges: hard.no_new_privileges,
+            user: hard.user.clone().unwrap_or(image.user),
         };
         self.insert(seen);
         self.emit_container(&id, "create", &[]);

@@ -1,6 +1,7 @@
 //! The container itself: made when it is missing, made anew when only that can put it right, otherwise
 //! left and brought up. Must never plan a re-create where a change in place is enough.
 
+use super::hardening::relax;
 use super::live::live;
 use super::parameter_file::{upload, way_back};
 use super::start::{self, restart};
@@ -10,7 +11,7 @@ use crate::core::names::label;
 use crate::core::plan::Sign;
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::engines::postgres::action::{Action, short};
-use crate::engines::postgres::desired::{self, Identity};
+use crate::engines::postgres::desired::Identity;
 use crate::engines::postgres::facts::ImageFacts;
 use crate::engines::postgres::world::World;
 
@@ -29,12 +30,7 @@ pub(super) fn existing(
         plan.wait("ContainerRemoving", "the engine is removing the container", Some(500));
         return;
     }
-    if let Some(level) = relax(subject, world, c) {
-        let why = format!(
-            "the image does not start hardened: {}",
-            world.log_tail.last().cloned().unwrap_or_default()
-        );
-        plan.step(Sign::Change, Action::RelaxHardening(level), why);
+    if relax(subject, world, image, c, plan) {
         return;
     }
     if let Some(why) = replace_cause(c, &desired, world) {
@@ -103,6 +99,9 @@ fn replace_cause(c: &SeenContainer, desired: &DesiredContainer, world: &World) -
         // Not always the spec: an automatic port that was lost moves too.
         return Some(format!("port {} → {}", host_ports(&c.port_bindings), host_ports(&desired.ports)));
     }
+    if changed == ["security"] {
+        return Some("hardening changed".to_owned());
+    }
     if !changed.is_empty() {
         return Some(format!("{} changed: spec changed", changed.join(", ")));
     }
@@ -128,22 +127,4 @@ fn replace_cause(c: &SeenContainer, desired: &DesiredContainer, world: &World) -
 fn host_ports(ports: &[PortMap]) -> String {
     let ports: Vec<String> = ports.iter().map(|p| p.host.to_string()).collect();
     if ports.is_empty() { "none".to_owned() } else { ports.join(", ") }
-}
-
-/// The next hardening level, when a server that never ran dies for want of a permission.
-fn relax(subject: &Subject<'_>, world: &World, c: &SeenContainer) -> Option<u8> {
-    let died =
-        matches!(c.state, ContainerState::Restarting | ContainerState::Exited) && c.exit_code != Some(0);
-    let level = subject.memory.hardening_level;
-    if subject.memory.ever_ready || !died || level >= desired::HARDENING_LEVELS {
-        return None;
-    }
-    let words = [
-        "permission denied",
-        "operation not permitted",
-        "could not change permissions",
-        "could not change owner",
-    ];
-    let denied = |line: &String| words.iter().any(|w| line.to_ascii_lowercase().contains(w));
-    world.log_tail.iter().any(denied).then_some(level + 1)
 }

@@ -1,7 +1,7 @@
 //! The image: pulled when it is not local, pinned by its id when first used.
 
 use super::start::keep_serving;
-use super::{Plan, Subject};
+use super::{Plan, Subject, hardening};
 use crate::core::plan::Sign;
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::facts::ImageFacts;
@@ -31,7 +31,7 @@ pub(super) fn usable<'a>(subject: &Subject<'_>, world: &'a World, plan: &mut Pla
 }
 
 /// A tag that moves changes nothing: the image is kept by its id until the manifest names another.
-pub(super) fn pin(subject: &Subject<'_>, image: &ImageFacts, plan: &mut Plan) {
+pub(super) fn pin(subject: &Subject<'_>, world: &World, image: &ImageFacts, plan: &mut Plan) {
     let (spec, memory) = (subject.spec, subject.memory);
     let pinned = PinnedImage { reference: spec.image.clone(), id: image.id.clone() };
     if memory.image.as_ref() != Some(&pinned) {
@@ -40,6 +40,8 @@ pub(super) fn pin(subject: &Subject<'_>, image: &ImageFacts, plan: &mut Plan) {
             Some(old) if old.reference == spec.image => "the pinned image is no longer local".to_owned(),
             Some(old) => format!("image {} → {}: spec changed", old.reference, spec.image),
         };
-        plan.step(Sign::Change, Action::PinImage { reference: pinned.reference, id: pinned.id }, why);
+        let profile = hardening::profile(memory, world, image);
+        let action = Action::PinImage { reference: pinned.reference, id: pinned.id, profile };
+        plan.step(Sign::Change, action, why);
     }
 }

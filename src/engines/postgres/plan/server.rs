@@ -1,6 +1,7 @@
 //! A container that runs: is its server reached, logged into, on our volume, with the database? Must
 //! never make a database again that was seen before: an empty one would hide the loss.
 
+use super::hardening::prove;
 use super::parameter_file::parameters_of;
 use super::start::restart;
 use super::{Plan, Subject};
@@ -42,7 +43,7 @@ pub(super) fn server(
             );
         }
         Server::Weak(weak) => weak_login(subject, c, *weak, plan),
-        Server::Up(facts) => up(subject, image, c, facts, plan),
+        Server::Up(facts) => up(subject, world, image, c, facts, plan),
     }
 }
 
@@ -75,7 +76,14 @@ fn in_shell(word: &str) -> String {
     if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
-fn up(subject: &Subject<'_>, image: &ImageFacts, c: &SeenContainer, facts: &ServerFacts, plan: &mut Plan) {
+fn up(
+    subject: &Subject<'_>,
+    world: &World,
+    image: &ImageFacts,
+    c: &SeenContainer,
+    facts: &ServerFacts,
+    plan: &mut Plan,
+) {
     let (id, spec, memory) = (subject.identity, subject.spec, subject.memory);
     if !memory.same_cluster(&facts.system_identifier)
         && spec.accept_cluster.as_ref() != Some(&facts.system_identifier)
@@ -129,6 +137,7 @@ fn up(subject: &Subject<'_>, image: &ImageFacts, c: &SeenContainer, facts: &Serv
         plan.step(Sign::Change, action, "initdb is done");
     }
     parameters_of(subject, image, facts, plan);
+    prove(subject, world, plan);
 }
 
 /// Whether `path` is `root` or below it.
