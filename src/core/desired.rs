@@ -70,6 +70,7 @@ pub struct DesiredContainer {
     pub entrypoint: Vec<String>,
     /// Identity labels; the hash labels are added by [`DesiredContainer::all_labels`].
     pub labels: BTreeMap<String, String>,
+    /// The volume of the data first; the rest are what the image keeps elsewhere.
     pub mounts: Vec<VolumeMount>,
     /// The user-defined network; `None` is no network at all.
     pub network: Option<String>,
@@ -103,7 +104,10 @@ impl DesiredContainer {
     #[must_use]
     pub fn group_hashes(&self) -> BTreeMap<&'static str, String> {
         let env: Vec<String> = self.env.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        let mounts: Vec<String> = self.mounts.iter().map(|m| format!("{}:{}", m.volume, m.path)).collect();
+        // The others are compared with the live container: one that was made before they had names has
+        // them all the same.
+        let mounts: Vec<String> =
+            self.mounts.iter().take(1).map(|m| format!("{}:{}", m.volume, m.path)).collect();
         let ports: Vec<String> =
             self.ports.iter().map(|p| format!("{}:{}:{}", p.host_ip, p.host, p.container)).collect();
         let hard = &self.hardening;

@@ -3,6 +3,7 @@
 //! A name is parsed once, at the edge, into a type that cannot hold an illegal value. This module
 //! is the only one that knows how a Docker object of Seawall is called.
 
+use crate::core::desired::stable_hash;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -198,6 +199,20 @@ impl Installation {
         format!("{}-data", self.container(object))
     }
 
+    /// The volume for what an image of this object keeps at `path` outside the data volume:
+    /// `postgres-main.var.lib.extra`. No object's name has a dot, so that it is no other's.
+    #[must_use]
+    pub fn extra_volume(&self, object: &ObjectRef, path: &str) -> String {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        let name = format!("{}.{}", self.container(object), parts.join("."));
+        // Two paths must not meet in one name, and the engine takes letters, digits, '_', '-', '.'.
+        if parts.iter().all(|part| part.chars().all(plain)) && name.len() <= 200 {
+            return name;
+        }
+        format!("{}.{}", self.container(object), stable_hash(path))
+    }
+
     /// The objects of `kind` whose container or volume would have this name: `postgres-x-data` may be
     /// the volume of `x` or the container of `x-data`.
     #[must_use]
@@ -316,6 +331,10 @@ mod tests {
         assert_eq!(owners("postgres-main-data"), ["postgres/main", "postgres/main-data"]);
         assert_eq!(owners("postgres-main"), ["postgres/main"]);
         assert_eq!(owners("blue-postgres-main"), Vec::<String>::new());
+        let extra = |path: &str| default.extra_volume(&object, path);
+        assert_eq!(extra("/var/lib/extra"), "postgres-main.var.lib.extra");
+        assert_ne!(extra("/var.lib/extra"), extra("/var/lib/extra"));
+        assert_ne!(extra("/a b"), extra("/a c"));
         let other = Installation::parse("blue").unwrap();
         assert_eq!(other.container(&object), "blue-postgres-main");
         assert_eq!(other.volume(&object), "blue-postgres-main-data");

@@ -58,6 +58,28 @@ pub(super) enum Entry {
     Other,
 }
 
+/// The names of the links that lie directly in the directory that the tar is of, sorted.
+///
+/// # Errors
+/// When it is no tar.
+pub(super) fn links(tar: &[u8]) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in tar::Archive::new(tar).entries()? {
+        let entry = entry?;
+        if entry.header().entry_type() != tar::EntryType::Symlink {
+            continue;
+        }
+        // `pg_tblspc/16385`: the directory's own name, then the link's.
+        let path = entry.path()?;
+        let mut parts = path.components().skip(1);
+        if let (Some(name), None) = (parts.next(), parts.next()) {
+            names.push(name.as_os_str().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
 /// Reads the first entry, at most `max` bytes of it. The tar may be cut after that.
 ///
 /// # Errors

@@ -189,6 +189,14 @@ impl Docker for BollardDocker {
         self.read_file(id, path, max).await
     }
 
+    async fn link(&self, id: &str, path: &str) -> Result<Option<String>> {
+        self.read_link(id, path).await
+    }
+
+    async fn links(&self, id: &str, directory: &str) -> Result<Option<Vec<String>>> {
+        self.list_links(id, directory).await
+    }
+
     async fn exec(&self, id: &str, request: &ExecRequest, limit: Duration) -> Result<ExecResult> {
         self.run(id, request, limit).await
     }

@@ -23,12 +23,14 @@ use tokio::sync::{Notify, broadcast};
 
 /// Calls that only read. These and [`WRITES`] are the names for [`Fault::method`] and the keys of
 /// [`FakeDocker::call_log`].
-pub const READS: [&str; 13] = [
+pub const READS: [&str; 15] = [
     "info",
     "list",
     "inspect",
     "usage",
     "get_file",
+    "link",
+    "links",
     "logs",
     "follow_logs",
     "wait",

@@ -133,6 +133,12 @@ pub trait Docker: Send + Sync + 'static {
     /// At most `max` bytes of a file, also of a container that was never started; `None` when there
     /// is no such file. Symbolic links are followed inside the container.
     async fn get_file(&self, id: &str, path: &str, max: usize) -> Result<Option<Vec<u8>>>;
+    /// Where the symbolic link at `path` leads, followed to its end inside the container's own tree, absolute; `None` when
+    /// no link is there. Links above it are followed. Also for a container that does not run.
+    async fn link(&self, id: &str, path: &str) -> Result<Option<String>>;
+    /// Names of the symbolic links that lie directly in a directory, sorted; empty when there is no directory. `None`
+    /// when it holds more than can be read.
+    async fn links(&self, id: &str, directory: &str) -> Result<Option<Vec<String>>>;
     async fn exec(&self, id: &str, request: &ExecRequest, timeout: Duration) -> Result<ExecResult>;
     /// The last `lines` lines, stdout and stderr together, without timestamps.
     async fn logs(&self, id: &str, lines: usize) -> Result<Vec<String>>;

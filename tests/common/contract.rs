@@ -123,7 +123,7 @@ macro_rules! cases {
             an_image_must_be_local, a_port_is_taken_by_a_container, a_port_is_taken_by_a_process,
             caps_change_live, caps_change_while_stopped, restart_policy_alone_leaves_caps,
             memory_in_use_cannot_be_taken_away,
-            files_before_the_first_start, files_in_a_volume_outlive_the_container, volumes_keep_old_labels,
+            files_before_the_first_start, files_in_a_volume_outlive_the_container, links_are_followed_inside_the_container, volumes_keep_old_labels,
             networks_have_exact_names, a_lost_network_cannot_be_started_on, list_is_by_labels_and_ordered,
             inspect_takes_no_prefix, events_tell_of_start_and_die, logs_are_lines, commands_run_inside,
             wait_gives_the_code, use_is_known_while_running, missing_things_say_so,
@@ -418,6 +418,31 @@ pub async fn files_before_the_first_start(w: &World) {
     assert_eq!(w.sh(&id, "stat -c '%a %u' /run/sw/late").await.stdout, "600 7\n");
 }
 
+pub async fn links_are_followed_inside_the_container(w: &World) {
+    let id = w.running(&w.container("c")).await;
+    let links = [("/d/one", "/e"), ("/d/two", "/e/f"), ("/d/gone", "/no/such"), ("/d/sub/three", "/e")];
+    if let Some(fake) = &w.fake {
+        for (path, to) in links {
+            fake.add_link(&id, path, to).unwrap();
+        }
+    }
+    // The second through the first, and up beyond the root; the third to nothing.
+    let make = "mkdir -p /d/sub /e; ln -s /e /d/one; ln -s ../../../d/one/f /d/two; touch /e/f /d/file; ln -s /no/such /d/gone; ln -s /e /d/sub/three";
+    w.sh(&id, make).await;
+    for state in ["running", "stopped"] {
+        for (path, to) in links {
+            assert_eq!(w.docker.link(&id, path).await.unwrap().as_deref(), Some(to), "{path} {state}");
+        }
+        for path in ["/d/file", "/d/sub", "/d/none", "/none/such"] {
+            assert_eq!(w.docker.link(&id, path).await.unwrap(), None, "{path} {state}");
+        }
+        let names = ["gone", "one", "two"].map(str::to_owned).to_vec();
+        assert_eq!(w.docker.links(&id, "/d").await.unwrap(), Some(names), "{state}");
+        assert_eq!(w.docker.links(&id, "/none").await.unwrap(), Some(Vec::new()), "{state}");
+        w.docker.stop(&id, Duration::from_secs(5)).await.unwrap();
+    }
+}
+
 pub async fn files_in_a_volume_outlive_the_container(w: &World) {
     let volume = w.name("data");
     w.docker.create_volume(&volume, &w.labels()).await.unwrap();
@@ -671,6 +696,8 @@ pub async fn missing_things_say_so(w: &World) {
     not_found("usage", w.docker.usage(&none).await.unwrap_err());
     not_found("put", w.docker.put_files(&none, &[file("/a", b"", 0o600, 0)]).await.unwrap_err());
     not_found("get", w.docker.get_file(&none, "/a", 1).await.unwrap_err());
+    not_found("link", w.docker.link(&none, "/a").await.unwrap_err());
+    not_found("links", w.docker.links(&none, "/a").await.unwrap_err());
     not_found("logs", w.docker.logs(&none, 1).await.unwrap_err());
     not_found("wait", w.docker.wait(&none, GRACE).await.unwrap_err());
     let request = ExecRequest { argv: vec!["true".to_owned()], ..Default::default() };

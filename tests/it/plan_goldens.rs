@@ -17,7 +17,9 @@ use seawall::engines::postgres::parameters::sha256;
 use seawall::engines::postgres::plan::{Plan, Subject, plan};
 use seawall::engines::postgres::record::{Memory, PinnedImage, RefusedParameters};
 use seawall::engines::postgres::status::status;
-use seawall::engines::postgres::world::{DataSeen, ImageSeen, Server, ServerFacts, Slot, Weak, World};
+use seawall::engines::postgres::world::{
+    DataSeen, ImageSeen, Placement, Server, ServerFacts, Slot, Weak, World,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -49,6 +51,7 @@ pub fn facts_of(id: &str, major: u32) -> ImageFacts {
         pgdata: if major >= 18 { format!("{mount}/{major}/docker") } else { mount.to_owned() },
         uid: 999,
         gid: 999,
+        extra_volumes: Vec::new(),
     }
 }
 
@@ -114,6 +117,8 @@ impl Case {
             port_holder: None,
             password_sealed: true,
             image_starts: Default::default(),
+            placement: Placement::NotLooked,
+            extra_volumes: BTreeMap::new(),
         };
         let mut case = Self { identity, spec, memory, present: true, world, outlook: Outlook::default() };
         case.world.container = Slot::Ours(case.made());
@@ -204,6 +209,20 @@ impl Case {
             Slot::Ours(c) => c,
             _ => panic!("no container"),
         }
+    }
+
+    /// Links in the data directory, by name, and where they lead.
+    fn astray(&mut self, links: &[(&str, &str)]) {
+        let pgdata = "/var/lib/postgresql/18/docker";
+        let links = links.iter().map(|(name, to)| (format!("{pgdata}/{name}"), (*to).to_owned()));
+        let links = links.chain([(pgdata.to_owned(), pgdata.to_owned())]).collect();
+        self.world.placement = Placement::Links(links);
+    }
+
+    /// The image declares a second volume, at /wal.
+    fn with_extra_volume(&mut self) {
+        let ImageSeen::Fit(image) = &mut self.world.image else { panic!("no image") };
+        image.extra_volumes = vec!["/wal".to_owned()];
     }
 
     fn facts(&mut self) -> &mut ServerFacts {
@@ -390,6 +409,78 @@ const ROWS: &[(&str, Edit)] = &[
     ("server: fails", |c| c.world.server = Server::Failed("too many clients already".into())),
     ("server: in recovery", |c| c.facts().in_recovery = true),
     ("server: data outside the volume", |c| c.facts().data_directory = "/tmp/data".into()),
+    ("data: the WAL outside the volume", |c| c.astray(&[("pg_wal", "/wal")])),
+    ("data: a link that stays in the volume", |c| c.astray(&[("pg_wal", "/var/lib/postgresql/18/wal")])),
+    ("data: tablespaces and more outside, another image wanted", |c| {
+        c.astray(&[("pg_tblspc/16385", "/srv/a"), ("pg_tblspc/16386", "/srv/b"), ("log", "/var/log/pg")]);
+        c.world.image = ImageSeen::Fit(facts_of("bb", 18));
+        c.spec.image = "postgres:18b".into();
+    }),
+    ("data: outside, the container does not run, another image wanted", |c| {
+        c.astray(&[("pg_wal", "/wal")]);
+        c.down(ContainerState::Exited, 0);
+        c.world.image = ImageSeen::Fit(facts_of("bb", 18));
+        c.spec.image = "postgres:18b".into();
+    }),
+    ("data: outside, the manifest is gone", |c| {
+        c.astray(&[("pg_wal", "/wal")]);
+        c.present = false;
+    }),
+    ("data: outside, the manifest is gone, stopped already", |c| {
+        c.astray(&[("pg_wal", "/wal")]);
+        c.down(ContainerState::Exited, 0);
+        c.present = false;
+    }),
+    ("data: outside, deletion confirmed", |c| {
+        c.astray(&[("pg_wal", "/wal")]);
+        c.present = false;
+        c.memory.delete_confirmed = true;
+    }),
+    ("data: more links than can be looked at, another image wanted", |c| {
+        c.world.placement = Placement::TooMany;
+        c.world.image = ImageSeen::Fit(facts_of("bb", 18));
+        c.spec.image = "postgres:18b".into();
+    }),
+    ("data: in a directory that a mount inside the volume hides", |c| {
+        c.c().mounts.push(SeenMount {
+            kind: "tmpfs".into(),
+            volume: String::new(),
+            path: "/var/lib/postgresql/wal".into(),
+        });
+        c.astray(&[("pg_wal", "/var/lib/postgresql/wal/here")]);
+    }),
+    ("volumes: the image declares another, first start", |c| {
+        *c = Case::fresh();
+        c.with_extra_volume();
+    }),
+    ("volumes: the image declares another, the container has one without a name", |c| {
+        c.with_extra_volume();
+        c.c().mounts.push(SeenMount { kind: "volume".into(), volume: "e1".repeat(32), path: "/wal".into() });
+        c.astray(&[("pg_wal", "/wal/pg")]);
+    }),
+    ("volumes: another, kept", |c| {
+        c.with_extra_volume();
+        c.memory.volumes.insert("/wal".into(), "e1".repeat(32));
+        c.c().mounts.push(SeenMount { kind: "volume".into(), volume: "e1".repeat(32), path: "/wal".into() });
+        c.astray(&[("pg_wal", "/wal/pg")]);
+    }),
+    ("volumes: another, the container without it", |c| {
+        c.with_extra_volume();
+        c.memory.volumes.insert("/wal".into(), "postgres-main.wal".into());
+        c.astray(&[]);
+    }),
+    ("volumes: another, lost", |c| {
+        c.with_extra_volume();
+        c.memory.volumes.insert("/wal".into(), "postgres-main.wal".into());
+        c.world.extra_volumes.insert("postgres-main.wal".into(), Slot::Missing);
+        c.world.container = Slot::Missing;
+        c.world.server = Server::NotRunning;
+    }),
+    ("volumes: another, deletion confirmed", |c| {
+        c.memory.volumes.insert("/wal".into(), "postgres-main.wal".into());
+        c.present = false;
+        c.memory.delete_confirmed = true;
+    }),
     ("server: just started", |c| c.world.server = Server::NotRunning),
     ("server: dies at start, again and again", |c| {
         c.down(ContainerState::Restarting, 1);

@@ -15,6 +15,7 @@ mod lifecycle;
 mod manifests;
 mod official;
 mod parameters;
+mod placement;
 mod ports;
 mod readiness;
 mod recover;

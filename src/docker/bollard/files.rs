@@ -2,15 +2,17 @@
 //! of the container: links are resolved here, inside its own tree.
 
 use super::BollardDocker;
-use super::call::{LONG, call, unusable, within};
+use super::call::{LONG, SHORT, call, unusable, within};
 use crate::docker::archive::{self, Entry};
 use crate::docker::map::Call;
-use crate::docker::{DockerError, FileToPut, Result};
+use crate::docker::{Docker, DockerError, FileToPut, Result};
 use bollard::query_parameters as query;
 use futures_util::StreamExt;
 
 /// As in the kernel's spirit, only smaller.
 const MAX_LINKS: usize = 8;
+/// Bytes of archive that a directory of links may have: some thousand of them.
+const MAX_LISTING: usize = 4 << 20;
 /// Room for tar headers before a file's content.
 const TAR_HEADERS: usize = 16 * 1024;
 
@@ -36,6 +38,41 @@ impl BollardDocker {
             }
         }
         Err(unusable(call, format!("{path} leads to no regular file")))
+    }
+
+    /// The engine itself follows the link, inside the container's tree.
+    pub(super) async fn read_link(&self, id: &str, path: &str) -> Result<Option<String>> {
+        let call = call("look at a path of a container", "container", id);
+        let options = query::ContainerArchiveInfoOptionsBuilder::default().path(path).build();
+        let asked = within(SHORT, call, self.client()?.get_container_archive_info(id, Some(options))).await;
+        match asked {
+            Ok(seen) => Ok(Some(seen.link_target).filter(|to| !to.is_empty())),
+            // A HEAD is answered without words: the container or the path may be missing.
+            Err(DockerError::Refused { status: 404, .. } | DockerError::NotFound { .. }) => {
+                match self.inspect(id).await? {
+                    Some(_) => Ok(None),
+                    None => Err(DockerError::NotFound { what: format!("container {id}") }),
+                }
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Reads the directory's archive, which for a directory of links is short.
+    pub(super) async fn list_links(&self, id: &str, directory: &str) -> Result<Option<Vec<String>>> {
+        let call = call("look into a directory of a container", "container", id);
+        let options = query::DownloadFromContainerOptionsBuilder::default().path(directory).build();
+        let mut parts = self.client()?.download_from_container(id, Some(options));
+        let mut tar = Vec::new();
+        while let Some(part) =
+            within(LONG, call, async { parts.next().await.transpose() }).await.or_else(absent)?
+        {
+            tar.extend_from_slice(&part);
+            if tar.len() > MAX_LISTING {
+                return Ok(None);
+            }
+        }
+        archive::links(&tar).map(Some).map_err(|e| unusable(call, e))
     }
 
     /// A file or link of the container that `call` names, not followed; `None` when there is none.

@@ -83,6 +83,22 @@ impl Docker for FakeDocker {
         .await
     }
 
+    async fn link(&self, id: &str, path: &str) -> Result<Option<String>> {
+        self.call("link", |c| Ok(c.engine.links_of(id)?.and_then(|l| l.get(path)).cloned())).await
+    }
+
+    async fn links(&self, id: &str, directory: &str) -> Result<Option<Vec<String>>> {
+        self.call("links", |c| {
+            let all = c.engine.links_of(id)?.into_iter().flat_map(BTreeMap::keys);
+            let here = |path: &String| {
+                let name = path.strip_prefix(directory)?.strip_prefix('/')?;
+                (!name.contains('/')).then(|| name.to_owned())
+            };
+            Ok(Some(all.filter_map(here).collect()))
+        })
+        .await
+    }
+
     async fn exec(&self, id: &str, request: &ExecRequest, limit: Duration) -> Result<ExecResult> {
         let (seen, script) =
             self.call("exec", |c| Ok((c.engine.exec(id, &request.argv)?, c.exec.clone()))).await?;

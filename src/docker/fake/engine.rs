@@ -58,6 +58,8 @@ pub(super) struct State {
     attached: BTreeMap<String, BTreeSet<String>>,
     images: BTreeMap<String, SeenImage>,
     image_files: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
+    /// Container id → symbolic links in it, by path, and where they lead.
+    links: BTreeMap<String, BTreeMap<String, String>>,
     /// References and ids → id.
     references: BTreeMap<String, String>,
     remote: BTreeMap<String, SeenImage>,

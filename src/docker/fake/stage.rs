@@ -83,6 +83,14 @@ impl FakeDocker {
         self.change(|s| s.add_image_file(image, path, content));
     }
 
+    /// A symbolic link in a container; `to` is where it leads in the end.
+    ///
+    /// # Errors
+    /// `NotFound`
+    pub fn add_link(&self, name: &str, path: &str, to: &str) -> Result<()> {
+        self.change(|s| s.add_link(name, path, to))
+    }
+
     /// Somebody else's running container; gives its id.
     pub fn add_foreign_container(&self, name: &str) -> String {
         self.change(|s| {

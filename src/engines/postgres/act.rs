@@ -131,6 +131,16 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             }
             memory.volume_fresh = true;
         }
+        Action::CreateExtraVolume { volume: name, path } => {
+            let volume = docker.create_volume(name, &id.labels()).await?;
+            if volume.labels.get(label::STORE) != Some(&id.store) {
+                return Err(ActError::Foreign(format!("volume {name}")));
+            }
+            memory.volumes.insert(path.clone(), name.clone());
+        }
+        Action::KeepVolume { volume, path } => {
+            memory.volumes.insert(path.clone(), volume.clone());
+        }
         Action::CreateContainer(desired) => {
             let created = docker.create(desired).await;
             if matches!(created, Err(DockerError::ImageMissing { .. })) {
@@ -211,7 +221,10 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
         }
         Action::RemoveVolume(name) => {
             docker.remove_volume(name).await?;
-            memory.forget_data();
+            memory.volumes.retain(|_, kept| kept != name);
+            if *name == id.volume() {
+                memory.forget_data();
+            }
         }
         // The record itself is the controller's to delete, as the last thing.
         Action::Forget => {}

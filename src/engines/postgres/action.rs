@@ -24,6 +24,16 @@ pub enum Action {
     },
     CreateNetwork(String),
     CreateVolume(String),
+    /// A volume for what the image keeps at `path`, outside that of the data.
+    CreateExtraVolume {
+        volume: String,
+        path: String,
+    },
+    /// Into the store: the volume without a name of ours that the container has there is the object's.
+    KeepVolume {
+        volume: String,
+        path: String,
+    },
     CreateContainer(Box<DesiredContainer>),
     /// The parameter file, and the password file: the password when `initialise`, else empty.
     UploadFiles {
@@ -112,7 +122,8 @@ impl Action {
             Action::PullImage(_) => "ImagePulled",
             Action::PinImage { .. } => "ImageChosen",
             Action::CreateNetwork(_) => "NetworkCreated",
-            Action::CreateVolume(_) => "VolumeCreated",
+            Action::CreateVolume(_) | Action::CreateExtraVolume { .. } => "VolumeCreated",
+            Action::KeepVolume { .. } => "VolumeKept",
             Action::CreateContainer(_) => "ContainerCreated",
             Action::UploadFiles { .. } => "FilesUploaded",
             Action::StartContainer(_) => "ContainerStarted",
@@ -145,6 +156,10 @@ impl fmt::Display for Action {
             Action::PinImage { reference, id, .. } => write!(f, "use image {reference} ({})", short(id)),
             Action::CreateNetwork(name) => write!(f, "create network {name}"),
             Action::CreateVolume(name) => write!(f, "create volume {name}"),
+            Action::CreateExtraVolume { volume, path } => write!(f, "create volume {volume} for {path}"),
+            Action::KeepVolume { volume, path } => {
+                write!(f, "keep volume {} at {path}", volume_in_words(volume))
+            }
             Action::CreateContainer(desired) => write!(f, "create container {}", desired.name),
             Action::UploadFiles { container, initialise: true, .. } => {
                 write!(f, "upload parameters and password file to {container}")
@@ -186,6 +201,13 @@ impl fmt::Display for Action {
 pub fn short(id: &str) -> &str {
     let hex = id.strip_prefix("sha256:").unwrap_or(id);
     hex.get(..12).unwrap_or(hex)
+}
+
+/// A volume's name; of one that the engine named, the beginning.
+#[must_use]
+pub fn volume_in_words(name: &str) -> &str {
+    let by_the_engine = name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit());
+    if by_the_engine { short(name) } else { name }
 }
 
 /// `memory 512Mi, swap 256Mi, cpus 1.5`; an absent cap is `unlimited`.

@@ -2,7 +2,7 @@
 //! read is `Unknown`, and Ready is only ever said of a login that worked.
 
 use super::action::{Action, caps_in_words};
-use super::plan::{Plan, Subject, Wanted, caps_in_sync, inside};
+use super::plan::{Plan, Subject, Wanted, astray, caps_in_sync, inside};
 use super::world::{ImageSeen, Server, Slot, World};
 use crate::core::condition::{ConditionType as C, Finding, Truth};
 use crate::core::seen::{ContainerState, SeenContainer};
@@ -156,6 +156,12 @@ fn ready(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook) -
                 "the manifest is gone; volume, credentials, port and record are kept".to_owned(),
             );
         }
+        Wanted::Retained if !plan.blocked.is_empty() => {
+            return no(
+                "Retained",
+                "the manifest is gone; the container is stopped and kept, see Degraded".to_owned(),
+            );
+        }
         Wanted::Retained => {
             return no("Retained", "the manifest is gone; the container is being removed".to_owned());
         }
@@ -215,7 +221,9 @@ fn proven(subject: &Subject<'_>, world: &World) -> Option<Finding> {
     }
     // By the container's own mounts: the image that the manifest names may be another one by now.
     let volume = subject.identity.volume();
-    if !c.mounts.iter().any(|m| m.volume == volume && inside(&facts.data_directory, &m.path)) {
+    if !c.mounts.iter().any(|m| m.volume == volume && inside(&facts.data_directory, &m.path))
+        || astray(subject, world, c).is_some()
+    {
         return None;
     }
     let message = format!(

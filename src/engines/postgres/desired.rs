@@ -38,6 +38,11 @@ impl Identity {
     pub fn volume(&self) -> String {
         self.installation.volume(&self.object)
     }
+    /// The volume for what the image keeps at `path` beside its data.
+    #[must_use]
+    pub fn extra_volume(&self, path: &str) -> String {
+        self.installation.extra_volume(&self.object, path)
+    }
     #[must_use]
     pub fn network(&self) -> String {
         self.installation.network()
@@ -140,7 +145,7 @@ pub fn container(
         command: vec!["postgres".to_owned(), "-c".to_owned(), format!("config_file={}", parameters::PATH)],
         entrypoint: Vec::new(),
         labels: identity.labels(),
-        mounts: vec![VolumeMount { volume: identity.volume(), path: image.mount_path.clone() }],
+        mounts: mounts(identity, image, memory),
         network: Some(identity.network()),
         aliases: Vec::new(),
         ports: port
@@ -154,6 +159,20 @@ pub fn container(
         hardening: memory.profile().hardening(),
         shm_size: Some(shm_size(&spec.caps)),
     }
+}
+
+/// The data's volume, then all that belongs to the object besides. The engine sorts them by path, so that
+/// one may lie inside another.
+fn mounts(identity: &Identity, image: &ImageFacts, memory: &Memory) -> Vec<VolumeMount> {
+    let data = VolumeMount { volume: identity.volume(), path: image.mount_path.clone() };
+    let mut extra = memory.volumes.clone();
+    for path in &image.extra_volumes {
+        extra.entry(path.clone()).or_insert_with(|| identity.extra_volume(path));
+    }
+    // A later image may have its data where an earlier one had something else.
+    extra.remove(&image.mount_path);
+    let extra = extra.into_iter().map(|(path, volume)| VolumeMount { volume, path });
+    std::iter::once(data).chain(extra).collect()
 }
 
 /// The text of the parameter file for this spec on this image.

@@ -11,6 +11,9 @@ pub const TOOLS: [(&str, &[&str]); 3] = [
     ("pg_auto_failover", &["/usr/bin/pg_autoctl", "/usr/local/bin/pg_autoctl"]),
 ];
 
+/// A file of the directory that we lay files into before the start.
+const OUR_FILES: &str = super::desired::PASSWORD_FILE;
+
 /// What was read from inside the image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
@@ -37,6 +40,9 @@ pub struct ImageFacts {
     /// The postgres user inside.
     pub uid: u64,
     pub gid: u64,
+    /// Paths beside `mount_path` that the image declares as volumes, sorted.
+    #[serde(default)]
+    pub extra_volumes: Vec<String>,
 }
 
 /// Why an image cannot run a Postgres object.
@@ -50,6 +56,10 @@ pub enum Unfit {
     NoPostgres { detail: String },
     #[error("it holds PostgreSQL {0}; Seawall needs 13 or newer")]
     TooOld(u32),
+    #[error(
+        "it declares a volume at {0}, where Seawall puts the server's password and parameters; use an image that does not"
+    )]
+    VolumeInTheWay(String),
 }
 
 /// Whether the environment already says the major version.
@@ -110,6 +120,14 @@ pub fn facts(image: &SeenImage, contents: &Contents, host_architecture: &str) ->
                 pgdata.clone()
             }
         });
+    let hides_our_files =
+        |volume: &&String| OUR_FILES.starts_with(&format!("{}/", volume.trim_end_matches('/')));
+    if let Some(volume) = image.volumes.iter().find(hides_our_files) {
+        return Err(Unfit::VolumeInTheWay(volume.clone()));
+    }
+    let mut extra_volumes: Vec<String> =
+        image.volumes.iter().filter(|v| **v != mount_path).cloned().collect();
+    extra_volumes.sort();
     let mut capabilities: Vec<String> = match image.labels.get(label::CAPABILITIES) {
         Some(list) => list.split(',').map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()).collect(),
         None => contents.tools.clone(),
@@ -132,6 +150,7 @@ pub fn facts(image: &SeenImage, contents: &Contents, host_architecture: &str) ->
         pgdata,
         uid,
         gid,
+        extra_volumes,
     })
 }
 

@@ -8,6 +8,7 @@ mod hardening;
 mod image;
 mod live;
 mod parameter_file;
+mod placement;
 mod port;
 mod preconditions;
 mod removal;
@@ -15,6 +16,7 @@ mod server;
 mod start;
 
 pub use live::caps_in_sync;
+pub use placement::astray;
 pub use port::{another_port, port_was_refused};
 pub use server::inside;
 
@@ -25,7 +27,9 @@ use super::record::Memory;
 use super::world::{Slot, World};
 use crate::core::plan::{Plan as CorePlan, Sign};
 use crate::core::resource::DeletionPolicy;
-use container::{create, existing};
+use container::{create, existing, replace_cause};
+use live::live;
+use placement::{extra_volumes, forbids_removal, keep_volumes};
 use port::port;
 use preconditions::{conflicts, data_blocks};
 use removal::gone;
@@ -108,8 +112,20 @@ fn running(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
         keep_serving(subject, world, plan);
         return;
     };
+    if keep_volumes(subject, world, image, plan) {
+        return;
+    }
     let profile = Some(hardening::profile(memory, world, image));
     let desired = desired::container(id, spec, image, &Memory { profile, ..memory.clone() }, port);
+    if let Slot::Ours(c) = &world.container
+        && replace_cause(c, &desired, world).is_some()
+        && forbids_removal(subject, world, c, plan)
+    {
+        // It goes on as it is; of the change only what needs no other container.
+        live(subject, world, &desired, c, plan);
+        keep_serving(subject, world, plan);
+        return;
+    }
     if !world.password_sealed {
         let action =
             Action::GeneratePassword { username: spec.username.clone(), database: spec.database.clone() };
@@ -122,6 +138,7 @@ fn running(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
     if world.volume == Slot::Missing {
         plan.step(Sign::Create, Action::CreateVolume(id.volume()), "volume missing");
     }
+    extra_volumes(subject, image, plan);
     match &world.container {
         Slot::Missing if !world.misnamed.is_empty() => {
             if let Some((container, from)) = world.misnamed.first() {

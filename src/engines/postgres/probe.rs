@@ -7,22 +7,26 @@
 mod data;
 mod image;
 mod objects;
+mod placement;
 mod ports;
 mod server;
 
 pub use data::data_major;
 pub use server::again;
 
+use super::action::Action;
 use super::parameters;
-use super::plan::{Subject, Wanted};
+use super::plan::{Subject, Wanted, astray, plan};
 use super::tools::{PasswordError, Tools};
-use super::world::{DataSeen, ImageSeen, ImageStarts, Server, Slot, World};
+use super::world::{DataSeen, ImageSeen, ImageStarts, Placement, Server, Slot, World};
 use crate::core::seen::{ContainerState, EngineInfo, SeenContainer};
 use crate::docker::DockerError;
 use image::image;
-use objects::{container, misnamed, network, volume};
+use objects::{container, extra_volumes, misnamed, network, volume};
+use placement::placement;
 use ports::ports;
 use server::server;
+use std::collections::BTreeMap;
 
 /// Lines of a dead server's log that go into a condition.
 const LOG_LINES: usize = 6;
@@ -86,11 +90,17 @@ pub async fn observe(
         port_holder: None,
         password_sealed,
         image_starts: ImageStarts::default(),
+        placement: Placement::NotLooked,
+        extra_volumes: BTreeMap::new(),
     };
     starts(tools, subject, intent, &mut world);
     ports(tools, subject, intent, &mut world).await?;
     if let Slot::Ours(c) = world.container.clone() {
         details(tools, subject, &c, &mut world).await?;
+    }
+    world.extra_volumes = extra_volumes(tools, id, memory, &world.container).await?;
+    if let Slot::Ours(c) = world.container.clone() {
+        look_at_placement(tools, subject, &c, &mut world).await?;
     }
     Ok(world)
 }
@@ -108,6 +118,38 @@ fn starts(tools: &Tools, subject: &Subject<'_>, intent: Intent, world: &mut Worl
         tools.claim_proof(&image.id, profile, object);
     }
     world.image_starts = tools.image_starts(&image.id, profile, object);
+}
+
+/// Once for each start of a server, and anew before a container goes: a link can be made at any time.
+async fn look_at_placement(
+    tools: &Tools,
+    subject: &Subject<'_>,
+    c: &SeenContainer,
+    world: &mut World,
+) -> Result<(), ObserveError> {
+    let object = &subject.identity.object;
+    let epoch = format!("{} {}", c.id, c.started_at);
+    let data_directory = match &world.server {
+        Server::Up(facts) => {
+            if let Some(known) = tools.known_placement(object, &epoch) {
+                world.placement = known;
+            }
+            Some(facts.data_directory.clone())
+        }
+        _ => c.env.get("PGDATA").map(str::to_owned),
+    };
+    let Some(data_directory) = data_directory.filter(|_| !c.started_at.is_empty()) else { return Ok(()) };
+    let goes = |world: &World| {
+        plan(subject, world).steps.iter().any(|s| matches!(s.action, Action::RemoveContainer { .. }))
+    };
+    // What was astray may have been put right.
+    let unknown = matches!(world.server, Server::Up(_))
+        && (world.placement == Placement::NotLooked || astray(subject, world, c).is_some());
+    if unknown || goes(world) {
+        world.placement = placement(tools.docker.as_ref(), c, &data_directory).await?;
+        tools.remember_placement(object, epoch, world.placement.clone());
+    }
+    Ok(())
 }
 
 /// What a container of ours tells by its state: the server when it runs, the log when it died.

@@ -2,7 +2,7 @@
 
 use super::hardening::Profile;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Kept in the store, in the object's record. Every field may be missing in an older record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,9 @@ pub struct Memory {
     /// The start (container and time) in which the data was made, until the server was seen after another
     /// one: before that nobody knows whether it starts again. Empty as well where that is known already.
     pub first_start: Option<String>,
+    /// Volumes beside that of the data, by the path where the image wants them. They are kept and mounted
+    /// for good, also when a later image does not ask for them.
+    pub volumes: BTreeMap<String, String>,
 }
 
 impl Memory {
@@ -101,6 +104,7 @@ impl Memory {
             restart_requested: old.restart_requested,
             restarted_for: old.restarted_for,
             delete_confirmed: old.delete_confirmed,
+            volumes: old.volumes,
             ..Self::default()
         };
     }

@@ -72,6 +72,16 @@ pub struct ServerStatus {
 pub struct VolumeStatus {
     pub name: String,
     pub mount_path: Option<String>,
+    /// What the image keeps outside of it, each in a volume of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extra: Vec<ExtraVolumeStatus>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExtraVolumeStatus {
+    pub name: String,
+    pub mount_path: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,6 +171,11 @@ pub fn status(subject: &Subject<'_>, world: &World, conditions: Vec<Condition>) 
                 ImageSeen::Fit(facts) => Some(facts.mount_path.clone()),
                 _ => None,
             },
+            extra: memory
+                .volumes
+                .iter()
+                .map(|(path, name)| ExtraVolumeStatus { name: name.clone(), mount_path: path.clone() })
+                .collect(),
         }),
         resources: Some(ResourcesStatus {
             desired: (&subject.spec.caps).into(),

@@ -4,7 +4,7 @@
 use super::client::{Servers, Session};
 use super::facts::{ImageFacts, Unfit};
 use super::hardening::Profile;
-use super::world::ImageStarts;
+use super::world::{ImageStarts, Placement};
 use crate::core::names::{Installation, ObjectRef};
 use crate::docker::Docker;
 use crate::engines::ports::PortBook;
@@ -53,6 +53,8 @@ pub struct Tools {
     image_starts: Mutex<BTreeMap<String, KnownStarts>>,
     /// Who proves an image and profile by a restart, and since when.
     provers: Mutex<BTreeMap<(String, Profile), (ObjectRef, Instant)>>,
+    /// Where data lay when it was last looked at, and at which start of which container.
+    placements: Mutex<BTreeMap<ObjectRef, (String, Placement)>>,
     /// Names of the containers that look into images right now.
     probing: Mutex<BTreeSet<String>>,
 }
@@ -76,7 +78,7 @@ pub fn secret_key(object: &ObjectRef) -> String {
 
 /// The version grows when more is looked for in an image.
 fn image_key(id: &str) -> String {
-    format!("image/1/{id}")
+    format!("image/2/{id}")
 }
 
 fn starts_key(image: &str) -> String {
@@ -117,6 +119,7 @@ impl Tools {
             ports_of_others: Mutex::default(),
             image_starts: Mutex::default(),
             provers: Mutex::default(),
+            placements: Mutex::default(),
             probing: Mutex::default(),
         }
     }
@@ -156,7 +159,16 @@ impl Tools {
         self.drop_session(object);
         lock(&self.passwords).remove(object);
         lock(&self.provers).retain(|_, (by, _)| by != object);
+        lock(&self.placements).remove(object);
         self.ports.release(object);
+    }
+
+    pub(super) fn known_placement(&self, object: &ObjectRef, epoch: &str) -> Option<Placement> {
+        lock(&self.placements).get(object).filter(|(at, _)| at == epoch).map(|(_, seen)| seen.clone())
+    }
+
+    pub(super) fn remember_placement(&self, object: &ObjectRef, epoch: String, seen: Placement) {
+        lock(&self.placements).insert(object.clone(), (epoch, seen));
     }
 
     pub(super) fn set_probing(&self, container: &str, now: bool) {

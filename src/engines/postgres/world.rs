@@ -3,7 +3,7 @@
 use super::facts::{ImageFacts, Unfit};
 use super::hardening::Profile;
 use crate::core::seen::{EngineInfo, SeenContainer, Usage};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A Docker object under our name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +83,19 @@ pub struct ImageStarts {
     pub prover: Option<String>,
 }
 
+/// What lies elsewhere although it is found in the data directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Placement {
+    /// There was no need to look.
+    #[default]
+    NotLooked,
+    /// Symbolic links by path, and where they lead in the end; the data directory too, which leads to itself when it is
+    /// no link.
+    Links(BTreeMap<String, String>),
+    /// There are too many to tell.
+    TooMany,
+}
+
 /// The server, seen by a login over the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Server {
@@ -156,4 +169,8 @@ pub struct World {
     /// Whether the password is in the store.
     pub password_sealed: bool,
     pub image_starts: ImageStarts,
+    /// Where symbolic links lead out of the data directory.
+    pub placement: Placement,
+    /// Remembered extra volumes that are not there, or are somebody else's: volume → what it is.
+    pub extra_volumes: BTreeMap<String, Slot<()>>,
 }

@@ -51,6 +51,16 @@ impl State {
         self.put_files(id, &[FileToPut { path: path.into(), mode: 0o644, uid: 0, gid: 0, content }])
     }
 
+    pub fn links_of(&self, id: &str) -> Result<Option<&BTreeMap<String, String>>> {
+        Ok(self.links.get(&self.id_of(id)?))
+    }
+
+    pub fn add_link(&mut self, id: &str, path: &str, to: &str) -> Result<()> {
+        let id = self.id_of(id)?;
+        self.links.entry(id).or_default().insert(path.to_owned(), to.to_owned());
+        Ok(())
+    }
+
     pub fn add_image_file(&mut self, image: &str, path: &str, content: &[u8]) {
         if let Some(id) = self.references.get(image) {
             self.image_files.entry(id.clone()).or_default().insert(path.into(), content.to_vec());

@@ -84,7 +84,7 @@ pub(super) fn remove_container(c: &SeenContainer, id: &Identity, why: &str, plan
 }
 
 /// Why only a re-create can make the container right; `None` when it is not needed.
-fn replace_cause(c: &SeenContainer, desired: &DesiredContainer, world: &World) -> Option<String> {
+pub(super) fn replace_cause(c: &SeenContainer, desired: &DesiredContainer, world: &World) -> Option<String> {
     if c.image_id != desired.image {
         return Some(format!("image {} → {}", short(&c.image_id), short(&desired.image)));
     }

@@ -1,6 +1,7 @@
 //! What forbids every step on an object: names that are somebody else's, data that this image or this
 //! spec must not touch. Blocks only; what is in the way is never removed here.
 
+use super::placement::lost_volumes;
 use super::{Plan, Subject};
 use crate::engines::postgres::desired::Identity;
 use crate::engines::postgres::facts::ImageFacts;
@@ -56,6 +57,7 @@ pub(super) fn data_blocks(subject: &Subject<'_>, world: &World, image: &ImageFac
             format!("bring the volume back (docker volume create {} {}, then its content), or give the data up: remove the manifest, run seawall delete {} --confirm {}, and commit the manifest again", label_options(id), id.volume(), id.object, id.object.name),
         );
     }
+    lost_volumes(subject, world, plan);
     if memory.ever_ready && !world.password_sealed {
         plan.block(
             "CredentialsMissing",

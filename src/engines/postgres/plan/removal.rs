@@ -1,7 +1,7 @@
 //! The manifest is gone: the container goes, the data only when that was confirmed.
 
 use super::container::remove_container;
-use super::{Plan, Subject};
+use super::{Plan, Subject, placement};
 use crate::core::plan::Sign;
 use crate::core::resource::DeletionPolicy;
 use crate::engines::postgres::action::Action;
@@ -15,6 +15,13 @@ pub(super) fn gone(subject: &Subject<'_>, world: &World, delete: bool, plan: &mu
         "manifest removed, data is kept (Retain)"
     };
     if let Slot::Ours(c) = &world.container {
+        if !delete && placement::forbids_removal(subject, world, c, plan) {
+            // Nobody wants it to run; what it holds is kept.
+            if c.state.is_up() {
+                plan.step(Sign::Change, Action::StopContainer(id.container()), why);
+            }
+            return;
+        }
         remove_container(c, id, why, plan);
     }
     for (misnamed, name) in &world.misnamed {
@@ -23,6 +30,9 @@ pub(super) fn gone(subject: &Subject<'_>, world: &World, delete: bool, plan: &mu
     if delete {
         if world.volume.ours().is_some() {
             plan.step(Sign::Data, Action::RemoveVolume(id.volume()), why);
+        }
+        for volume in subject.memory.volumes.values() {
+            plan.step(Sign::Data, Action::RemoveVolume(volume.clone()), why);
         }
         plan.step(Sign::Delete, Action::Forget, why);
     } else if subject.spec.deletion == DeletionPolicy::Delete {

@@ -4,7 +4,7 @@
 use super::hardening::prove;
 use super::parameter_file::parameters_of;
 use super::start::restart;
-use super::{Plan, Subject};
+use super::{Plan, Subject, placement};
 use crate::core::names::annotation;
 use crate::core::plan::Sign;
 use crate::core::seen::SeenContainer;
@@ -115,6 +115,10 @@ fn up(
             ),
             "use an image whose PGDATA lies in its declared volume",
         );
+        return;
+    }
+    if let Some(words) = placement::astray(subject, world, c) {
+        placement::block(&words, plan);
         return;
     }
     if !facts.database_exists {

@@ -1,12 +1,15 @@
 //! What is there under our names: container, volume, network, and whether it is ours. Must never take
 //! for ours what does not carry all of our labels.
 
+use crate::core::names::label;
 use crate::core::pairs::Pairs;
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::docker::DockerError;
 use crate::engines::postgres::desired::Identity;
+use crate::engines::postgres::record::Memory;
 use crate::engines::postgres::tools::Tools;
 use crate::engines::postgres::world::Slot;
+use std::collections::BTreeMap;
 
 pub(super) async fn container(tools: &Tools, id: &Identity) -> Result<Slot<SeenContainer>, DockerError> {
     Ok(match tools.docker.inspect(&id.container()).await? {
@@ -35,6 +38,29 @@ pub(super) async fn volume(
         None => Slot::Missing,
         Some(volume) => foreign(&volume.labels, id).map_or(Slot::Ours(()), Slot::Foreign),
     })
+}
+
+/// Remembered volumes beside that of the data which no container of ours holds: missing, or whose. One that the
+/// engine named has no labels of ours: that it is remembered makes it the object's.
+pub(super) async fn extra_volumes(
+    tools: &Tools,
+    id: &Identity,
+    memory: &Memory,
+    container: &Slot<SeenContainer>,
+) -> Result<BTreeMap<String, Slot<()>>, DockerError> {
+    let mut seen = BTreeMap::new();
+    for name in memory.volumes.values() {
+        if container.ours().is_some_and(|c| c.mounts.iter().any(|m| m.volume == *name)) {
+            continue;
+        }
+        let slot = match tools.docker.volume(name).await? {
+            None => Slot::Missing,
+            Some(volume) if volume.labels.get(label::INSTALLATION).is_none() => Slot::Ours(()),
+            Some(volume) => foreign(&volume.labels, id).map_or(Slot::Ours(()), Slot::Foreign),
+        };
+        seen.insert(name.clone(), slot);
+    }
+    Ok(seen)
 }
 
 /// The network's id is kept between passes; a container attached to it proves that it is still there.
