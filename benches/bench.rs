@@ -336,6 +336,7 @@ impl Engine {
             paused: false,
             delete_confirmed: false,
             accept_cluster: None,
+            volume_users: std::collections::BTreeSet::new(),
         };
         let identity = |name: &str| Identity {
             installation: installation.clone(),

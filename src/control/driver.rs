@@ -3,12 +3,14 @@
 
 use super::operator::Operator;
 use super::pass::pass;
+use super::state::Company;
 use super::watch_dir;
 use crate::core::event::Note;
 use crate::core::names::{Kind, Name, ObjectRef, label};
 use crate::core::pairs::Pairs;
 use crate::core::queue::Lane;
 use crate::core::seen::{ContainerState, ContainerSummary, EngineEvent};
+use crate::engines::postgres::ownership::{is_left_over, remembered};
 use crate::engines::postgres::plan::Wanted;
 use crate::engines::postgres::probe;
 use futures_util::StreamExt;
@@ -22,6 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Quiet time after a change in the manifest directory.
 const QUIET: Duration = Duration::from_millis(50);
+/// Between the start of a container that is not ours and the look whether it uses a volume of ours.
+const STRANGERS: Duration = Duration::from_secs(1);
 /// Probes that run at once.
 const PROBES: usize = 8;
 
@@ -185,6 +189,13 @@ fn object_of(operator: &Operator, labels: &Pairs) -> Option<ObjectRef> {
     Some(ObjectRef::new(kind, Name::parse(labels.get(label::NAME)?).ok()?))
 }
 
+/// Whether an event tells of a container that is no object's, whatever its labels say.
+fn is_stranger(operator: &Operator, object: Option<&ObjectRef>, event: &EngineEvent) -> bool {
+    let name = event.attributes.get("name").map(String::as_str);
+    !operator.state().by_container.contains_key(&event.actor)
+        && object.is_none_or(|o| name != Some(operator.config.installation.container(o).as_str()))
+}
+
 /// Something left a name that is ours: what stood in the way of an object may be gone.
 fn enqueue_by_name(operator: &Operator, event: &EngineEvent) {
     let installation = &operator.config.installation;
@@ -210,7 +221,13 @@ async fn take_event(operator: &Operator, event: &EngineEvent) {
             if matches!(event.action.as_str(), "destroy" | "rename") {
                 enqueue_by_name(operator, event);
             }
-            let Some(object) = object_of(operator, &event.labels) else { return };
+            let object = object_of(operator, &event.labels);
+            if matches!(event.action.as_str(), "start" | "die" | "unpause")
+                && is_stranger(operator, object.as_ref(), event)
+            {
+                operator.strangers.notify_one();
+            }
+            let Some(object) = object else { return };
             if event.action == "oom" {
                 let words = "the kernel killed a process of the container for want of memory";
                 operator.note(Some(&object), &[Note::warning("OutOfMemory", words)]).await;
@@ -235,7 +252,7 @@ async fn take_event(operator: &Operator, event: &EngineEvent) {
                 operator.enqueue(&object, 0);
             }
         }
-        "volume" if event.action == "destroy" => enqueue_by_name(operator, event),
+        "volume" if matches!(event.action.as_str(), "create" | "destroy") => enqueue_by_name(operator, event),
         _ => {}
     }
 }
@@ -248,6 +265,11 @@ async fn sweep(operator: Arc<Operator>, cancel: CancellationToken) {
         tokio::select! {
             () = cancel.cancelled() => return,
             _ = ticks.tick() => {}
+            // Many that start at once are one look.
+            () = operator.strangers.notified() => tokio::select! {
+                () = cancel.cancelled() => return,
+                () = sleep(STRANGERS) => {}
+            },
         }
         if operator.state().engine.info.is_some() {
             sweep_once(&operator, false).await;
@@ -255,37 +277,43 @@ async fn sweep(operator: Arc<Operator>, cancel: CancellationToken) {
     }
 }
 
-/// One list call for all; what differs from what the last pass left is looked at. With `all`,
-/// everything is: after a reconnect caps may have changed, which the list does not show. The same for
-/// one that has not been looked at for long.
+/// One list of containers and one of volumes for all; what differs from what the last pass left is looked
+/// at. With `all`, everything is: after a reconnect caps may have changed, which the list does not show. The
+/// same for one that has not been looked at for long.
 async fn sweep_once(operator: &Operator, all: bool) {
-    let installation = operator.config.installation.as_str();
-    let listed = match operator.tools.docker.list(&[(label::INSTALLATION, installation)]).await {
-        Ok(listed) => listed,
-        Err(error) => {
-            tracing::warn!(%error, "the sweep could not list containers");
+    let docker = &operator.tools.docker;
+    let (listed, volumes) = match tokio::join!(docker.list(&[]), docker.volumes(&[])) {
+        (Ok(listed), Ok(volumes)) => (listed, volumes),
+        (Err(error), _) | (_, Err(error)) => {
+            tracing::warn!(%error, "the sweep could not list containers and volumes");
             return;
         }
     };
+    let census = operator.tools.take_census(&listed, &volumes);
+    drop(volumes);
+    let installation = &operator.config.installation;
     let mut by_name: BTreeMap<String, ContainerSummary> = BTreeMap::new();
     for summary in listed {
-        if summary.labels.contains_key(label::PROBE) {
-            remove_left_over(operator, &summary).await;
+        if summary.labels.get(label::INSTALLATION) != Some(installation.as_str()) {
             continue;
         }
+        remove_left_over(operator, &summary).await;
         by_name.insert(summary.name.clone(), summary);
     }
     let clock = operator.clock();
     for object in operator.postgreses() {
-        let name = operator.config.installation.container(&object);
-        let summary = by_name.get(&name);
-        let look = all
-            || operator.state().live.get(&object).is_none_or(|live| match (summary, &live.container) {
-                _ if live.look_at <= clock => true,
+        let summary = by_name.get(&installation.container(&object));
+        let look = all || {
+            let state = operator.state();
+            let own = state.records.get(&object).and_then(|r| remembered(&r.memory));
+            let company = Company::in_census(&census, &object, &installation.volume(&object), own);
+            state.live.get(&object).is_none_or(|live| match (summary, &live.container) {
+                _ if live.look_at <= clock || live.company != company => true,
                 (Some(summary), Some(seen)) => seen.differs(summary),
                 (None, None) => !live.settled,
                 _ => true,
-            });
+            })
+        };
         if look {
             operator.enqueue(&object, 0);
         }
@@ -294,11 +322,10 @@ async fn sweep_once(operator: &Operator, all: bool) {
 
 /// A container that only looked into an image, and that nobody uses any more.
 async fn remove_left_over(operator: &Operator, probe: &ContainerSummary) {
-    let ours = probe.labels.get(label::STORE) == Some(operator.tools.store.id().as_str());
-    if !ours || operator.tools.is_probing(&probe.name) {
+    if !is_left_over(probe, &operator.tools.store.id()) || operator.tools.is_probing(&probe.name) {
         return;
     }
-    if let Err(error) = operator.tools.docker.remove(&probe.id).await {
+    if let Err(error) = operator.tools.docker.remove_throwaway(&probe.id).await {
         tracing::warn!(container = %probe.name, %error, "a left-over image probe could not be removed");
     }
 }

@@ -85,6 +85,8 @@ pub struct Operator {
     pub(super) looking: tokio::sync::Mutex<Settling>,
     /// Files that were seen to arrive as a whole.
     pub(super) arrivals: Arc<Arrivals>,
+    /// Containers that are not ours started or ended.
+    pub(super) strangers: Notify,
     /// Ask for a new look at the manifests.
     pub(super) rescan: Notify,
     revision: watch::Sender<u64>,
@@ -156,6 +158,7 @@ impl Operator {
             gates: Gates::default(),
             looking: tokio::sync::Mutex::default(),
             arrivals: Arc::default(),
+            strangers: Notify::new(),
             rescan: Notify::new(),
             revision: watch::channel(1).0,
         }))

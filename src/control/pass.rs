@@ -23,7 +23,7 @@ use crate::engines::postgres::probe::{Intent, ObserveError, observe};
 use crate::engines::postgres::status::keep;
 use crate::engines::postgres::world::{ImageSeen, Server, World};
 use report::{failed, outlook, rest};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use steps::{StepsEnd, run_steps, unavailable};
 use tokio_util::sync::CancellationToken;
 
@@ -166,6 +166,8 @@ async fn rounds(
             world: &world,
             now: now(),
             still: &still,
+            made: OnceLock::new(),
+            volume_users: &checked.volume_users,
         };
         match run_steps(operator, &record, &will, &scene, &plan, cancel).await {
             StepsEnd::Done => before = Some(plan),
@@ -241,6 +243,23 @@ impl Start {
     }
 }
 
+/// From the first look on a container is ours by its id: a record of before that was kept learns it, and one
+/// whose process was killed between making a container and remembering it.
+async fn known_container(
+    operator: &Operator,
+    record: &Arc<Record>,
+    world: &World,
+) -> Result<Arc<Record>, Failure> {
+    let Some(c) = world.container.ours() else { return Ok(Arc::clone(record)) };
+    if record.memory.container.as_ref() == Some(&c.id) {
+        return Ok(Arc::clone(record));
+    }
+    match operator.edit(&record.object, |r| r.memory.container = Some(c.id.clone())).await {
+        Ok(edited) => Ok(edited.unwrap_or_else(|| Arc::clone(record))),
+        Err(error) => Err(Failure { reason: "StoreFailed", message: error.to_string(), unknown: false }),
+    }
+}
+
 /// What a Ready server teaches for good.
 async fn learn(
     operator: &Operator,
@@ -248,6 +267,7 @@ async fn learn(
     checked: &Checked,
     world: &World,
 ) -> Result<Arc<Record>, Failure> {
+    let record = &known_container(operator, record, world).await?;
     let Server::Up(facts) = &world.server else { return Ok(Arc::clone(record)) };
     let proven = match &world.image {
         ImageSeen::Fit(image) if facts.pending_restart.is_empty() => {

@@ -12,11 +12,12 @@ use crate::core::names::{Installation, Kind, Name, ObjectRef, label};
 use crate::core::pairs::Pairs;
 use crate::core::problem::Place;
 use crate::core::resource::{Document, Metadata};
-use crate::core::seen::{ContainerState, SeenContainer, SeenVolume};
+use crate::core::seen::{ContainerState, SeenContainer, SeenImage, SeenVolume};
 use crate::docker::{Docker, DockerError};
 use crate::engines::postgres::check::Checked;
 use crate::engines::postgres::desired::looker;
 use crate::engines::postgres::hardening::Profile;
+use crate::engines::postgres::ownership::{hands_on_labels, is_probe};
 use crate::engines::postgres::probe::data_major;
 use crate::engines::postgres::record::{Memory, PinnedImage};
 use crate::engines::spec_schemas;
@@ -72,21 +73,31 @@ pub struct Wishes {
     pub directory: Option<String>,
 }
 
-/// Everything of an installation that carries its labels, by store and object.
+/// A container that carries an installation's labels and is not taken over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unproven {
+    pub name: String,
+    pub why: String,
+}
+
+/// Everything of an installation that carries its labels, by store and object; and what only says so.
 ///
 /// # Errors
 /// When the engine does not answer.
-pub async fn survey(docker: &dyn Docker, installation: &Installation) -> Result<Vec<Remains>, DockerError> {
+pub async fn survey(
+    docker: &dyn Docker,
+    installation: &Installation,
+) -> Result<(Vec<Remains>, Vec<Unproven>), DockerError> {
     let ours = [(label::INSTALLATION, installation.as_str())];
     let mut all: BTreeMap<(String, ObjectRef), Remains> = BTreeMap::new();
+    let mut unproven = Vec::new();
     for row in docker.list(&ours).await? {
-        let Some((store, object)) = whose(&row.labels) else { continue };
+        let Some((store, object)) = whose(&row.labels).filter(|_| !is_probe(&row)) else { continue };
         let Some(container) = docker.inspect(&row.id).await? else { continue };
-        let remains = entry(&mut all, store, object);
-        // Of two, the one under the right name is the one that served.
-        let right = |c: &SeenContainer| c.name == installation.container(&remains.object);
-        if remains.container.as_ref().is_none_or(|known| !right(known) && right(&container)) {
-            remains.container = Some(container);
+        let image = docker.image(&container.image_id).await?;
+        match unproven_because(&container, image.as_ref(), installation, &object) {
+            Some(why) => unproven.push(Unproven { name: container.name, why }),
+            None => entry(&mut all, store, object).container = Some(container),
         }
     }
     for volume in docker.volumes(&ours).await? {
@@ -95,7 +106,34 @@ pub async fn survey(docker: &dyn Docker, installation: &Installation) -> Result<
             entry(&mut all, store, object).volume = Some(volume);
         }
     }
-    Ok(all.into_values().collect())
+    Ok((all.into_values().collect(), unproven))
+}
+
+/// Why a container that carries the labels of an object cannot be taken for its; `None` when it can. There is
+/// no record to go by: it must have the name and the volume, and its labels must be its own.
+#[must_use]
+fn unproven_because(
+    c: &SeenContainer,
+    image: Option<&SeenImage>,
+    installation: &Installation,
+    object: &ObjectRef,
+) -> Option<String> {
+    let (name, volume) = (installation.container(object), installation.volume(object));
+    if c.name != name {
+        return Some(format!("that of {object} is called {name}"));
+    }
+    if !c.mounts.iter().any(|m| m.volume == volume) {
+        return Some(format!("it does not mount volume {volume}"));
+    }
+    match image {
+        None => {
+            Some("its image is not there, so that nobody can tell whether the labels are its own".to_owned())
+        }
+        Some(image) if hands_on_labels(&image.labels) => {
+            Some("its image carries such labels (made by docker commit?): they may not be its own".to_owned())
+        }
+        Some(_) => None,
+    }
 }
 
 fn entry(all: &mut BTreeMap<(String, ObjectRef), Remains>, store: String, object: ObjectRef) -> &mut Remains {
@@ -108,12 +146,11 @@ fn entry(all: &mut BTreeMap<(String, ObjectRef), Remains>, store: String, object
 }
 
 fn whose(labels: &Pairs) -> Option<(String, ObjectRef)> {
-    if labels.contains_key(label::PROBE) {
-        return None;
-    }
     let kind: Kind = labels.get(label::KIND)?.parse().ok()?;
     let name = Name::parse(labels.get(label::NAME)?).ok()?;
-    Some((labels.get(label::STORE)?.to_owned(), ObjectRef::new(kind, name)))
+    // It becomes part of files and commands: nothing but what we draw ourselves.
+    let is_id = |id: &&str| id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
+    Some((labels.get(label::STORE).filter(is_id)?.to_owned(), ObjectRef::new(kind, name)))
 }
 
 /// What a scan of the manifests says about each Postgres.
@@ -224,7 +261,7 @@ pub async fn look(
     let id = docker.create(&desired).await?;
     let major = data_major(docker, &id, LOOK, None).await;
     // Also after a failure.
-    let removed = docker.remove(&id).await;
+    let removed = docker.remove_throwaway(&id).await;
     looked.major = major?;
     looked.sure = true;
     removed?;
@@ -269,6 +306,7 @@ fn memory(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Memory {
     let init_database = if ever_ready { env("POSTGRES_DB") } else { None };
     let image = c.zip(wish).filter(|(c, _)| looked.wanted_image.as_ref() == Some(&c.image_id));
     Memory {
+        container: c.map(|c| c.id.clone()),
         port: c.and_then(|c| c.port_bindings.first()).map(|p| p.host),
         image: image.map(|(c, w)| PinnedImage { reference: w.checked.image.clone(), id: c.image_id.clone() }),
         data_major: looked.major,

@@ -164,3 +164,55 @@ fn a_confirmation_fits_what_was_shown_only() {
     assert_ne!(confirm_words("s1", &[&one]), confirm_words("s1", &[&other]));
     assert_ne!(confirm_words("s1", &[&one]), confirm_words("s2", &[&one]));
 }
+
+#[test]
+fn labels_alone_make_nothing_worth_recovering() {
+    let (installation, object) = (Installation::default(), "postgres/main".parse().unwrap());
+    let image = |labels: &[(&str, &str)]| SeenImage {
+        id: "sha256:i1".into(),
+        tags: Vec::new(),
+        digests: Vec::new(),
+        env: Pairs::default(),
+        labels: labels.iter().copied().collect(),
+        volumes: Vec::new(),
+        architecture: "amd64".into(),
+        user: String::new(),
+        stop_signal: String::new(),
+    };
+    let renamed = SeenContainer { name: "copy".into(), ..container() };
+    let path = SeenContainer { name: "../postgres-main".into(), ..container() };
+    let elsewhere = SeenContainer { mounts: Vec::new(), ..container() };
+    let plain = image(&[(label::MANAGED, "true")]);
+    let committed = image(&[(label::STORE, "s1"), (label::NAME, "main")]);
+    for (c, image, why) in [
+        (container(), Some(&plain), None),
+        (renamed, Some(&plain), Some("is called postgres-main")),
+        (path, Some(&plain), Some("is called postgres-main")),
+        (elsewhere, Some(&plain), Some("does not mount volume postgres-main-data")),
+        (container(), Some(&committed), Some("made by docker commit?")),
+        (container(), None, Some("its image is not there")),
+    ] {
+        let got = unproven_because(&c, image, &installation, &object);
+        assert_eq!(got.is_some(), why.is_some(), "{got:?}");
+        assert!(why.is_none_or(|why| got.as_ref().unwrap().contains(why)), "{got:?}");
+    }
+}
+
+#[test]
+fn a_label_that_could_be_a_path_is_no_store_and_no_object() {
+    let labels = |store: &str, name: &str| -> Pairs {
+        [(label::STORE, store), (label::KIND, "Postgres"), (label::NAME, name)].into_iter().collect()
+    };
+    let id = "0123456789abcdef";
+    assert!(whose(&labels(id, "main")).is_some());
+    for (store, name) in [
+        ("../../etc", "main"),
+        ("", "main"),
+        (&*"a".repeat(17), "main"),
+        (id, "../main"),
+        (id, ""),
+        (id, "A b"),
+    ] {
+        assert!(whose(&labels(store, name)).is_none(), "{store:?} {name:?}");
+    }
+}

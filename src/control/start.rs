@@ -4,6 +4,7 @@
 use super::api::{ApiError, ErrorCode};
 use super::operator::Operator;
 use crate::core::names::label;
+use crate::engines::postgres::ownership::{is_left_over, is_probe};
 
 /// An engine that is away is no reason not to start: passes say so until it is back.
 ///
@@ -23,12 +24,11 @@ pub async fn check(operator: &Operator) -> Result<(), ApiError> {
     let store = operator.tools.store.id();
     let mut foreign = Vec::new();
     for container in listed {
-        let of_this_store = container.labels.get(label::STORE) == Some(store.as_str());
-        if container.labels.contains_key(label::PROBE) {
-            if of_this_store && let Err(error) = docker.remove(&container.id).await {
+        if is_left_over(&container, &store) {
+            if let Err(error) = docker.remove_throwaway(&container.id).await {
                 tracing::warn!(container = %container.name, %error, "a left-over image probe could not be removed");
             }
-        } else if !of_this_store {
+        } else if !is_probe(&container) && container.labels.get(label::STORE) != Some(store.as_str()) {
             foreign.push(container.name);
         }
     }

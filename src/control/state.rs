@@ -3,6 +3,7 @@
 use super::guard::Guard;
 use super::journal::Journal;
 use super::objects::Record;
+use crate::core::census::{Census, User};
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::plan::PlanView;
 use crate::core::problem::Problem;
@@ -10,7 +11,7 @@ use crate::core::seen::{EngineInfo, Glance};
 use crate::engines::catalog::Catalog;
 use crate::engines::postgres::check::Checked;
 use crate::engines::postgres::status::Status;
-use crate::engines::postgres::world::Server;
+use crate::engines::postgres::world::{Server, Slot, World};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -46,6 +47,39 @@ pub struct Live {
     pub plan: Option<PlanView>,
     /// At least one pass has ended since the start.
     pub seen: bool,
+    /// Who else had its volume or its labels in the last pass, and whether the volume was there.
+    pub company: Company,
+}
+
+/// What the sweep compares beside an object's own container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Company {
+    pub sharers: Vec<User>,
+    /// (id, name)
+    pub duplicates: Vec<(String, String)>,
+    pub volume: bool,
+}
+
+impl Company {
+    #[must_use]
+    pub fn of(world: &World) -> Self {
+        Self {
+            sharers: world.sharers.clone(),
+            duplicates: world.duplicates.clone(),
+            volume: world.volume != Slot::Missing,
+        }
+    }
+
+    /// The same from a look at everything; `own` is the object's container.
+    #[must_use]
+    pub fn in_census(census: &Census, object: &ObjectRef, volume: &str, own: Option<&str>) -> Self {
+        let others = census.namesakes(object).iter().filter(|n| own != Some(n.id.as_str()));
+        Self {
+            sharers: census.users_but(volume, own),
+            duplicates: others.map(|n| (n.id.clone(), n.name.clone())).collect(),
+            volume: census.has_volume(volume),
+        }
+    }
 }
 
 /// Values stand behind pointers: they are large, a map of small entries wastes little, and whoever works

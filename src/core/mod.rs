@@ -4,6 +4,7 @@
 //! needs is passed in. Everything above may import from here; this imports nothing of the crate.
 
 pub mod backoff;
+pub mod census;
 pub mod condition;
 pub mod desired;
 pub mod event;

@@ -30,7 +30,7 @@ pub mod label {
     pub const HOST_PORT: &str = "seawall.dev/host-port";
     /// Prefix of the hash of one field group: `seawall.dev/hash.ports`.
     pub const HASH_PREFIX: &str = "seawall.dev/hash.";
-    /// On throw-away containers that only look into an image: they may be removed at any time.
+    /// On throw-away containers that only look into an image: the last part of their name.
     pub const PROBE: &str = "seawall.dev/image-probe";
     /// On images: `true` when made for Seawall.
     pub const MANAGED: &str = "seawall.dev/managed";
@@ -45,6 +45,8 @@ pub mod annotation {
     /// The object's name: consent to delete its data when the manifest goes away.
     pub const CONFIRM_DELETE: &str = "seawall.dev/confirm-delete";
     /// A system identifier: other data under this object was put there on purpose.
+    /// Names of containers, with commas between, that may use the object's volume beside its server.
+    pub const VOLUME_USERS: &str = "seawall.dev/volume-users";
     pub const ACCEPT_CLUSTER: &str = "seawall.dev/accept-cluster";
 }
 

@@ -88,6 +88,8 @@ pub struct ContainerSummary {
     pub networks: Vec<String>,
     /// Host ports published right now.
     pub host_ports: Vec<u16>,
+    /// What of the host it mounts: the name of a volume or an absolute path, and `rw` or `ro`.
+    pub mounts: Pairs,
 }
 
 /// One network a container is attached to.
@@ -245,6 +247,8 @@ pub struct SeenVolume {
     pub name: String,
     pub labels: Pairs,
     pub mountpoint: String,
+    /// Type and device of its driver options (`none /srv/data`, `nfs :/export`); empty for a plain one.
+    pub device: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -81,6 +81,12 @@ impl BollardDocker {
         Ok(self.client.get_or_init(|| made))
     }
 
+    async fn remove_with(&self, id: &str, volumes: bool) -> Result<()> {
+        let call = call("remove a container", "container", id);
+        let options = query::RemoveContainerOptionsBuilder::default().force(true).v(volumes).build();
+        gone(within(LONG, call, self.client()?.remove_container(id, Some(options))).await)
+    }
+
     /// What is known of the host, asked for once.
     async fn host(&self) -> Result<Host> {
         let known = *self.host.lock().unwrap_or_else(PoisonError::into_inner);
@@ -155,9 +161,11 @@ impl Docker for BollardDocker {
     }
 
     async fn remove(&self, id: &str) -> Result<()> {
-        let call = call("remove a container", "container", id);
-        let options = query::RemoveContainerOptionsBuilder::default().force(true).v(true).build();
-        gone(within(LONG, call, self.client()?.remove_container(id, Some(options))).await)
+        self.remove_with(id, false).await
+    }
+
+    async fn remove_throwaway(&self, id: &str) -> Result<()> {
+        self.remove_with(id, true).await
     }
 
     async fn update(&self, id: &str, change: &LiveUpdate) -> Result<()> {

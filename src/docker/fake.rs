@@ -41,11 +41,12 @@ pub const READS: [&str; 15] = [
     "events",
 ];
 /// Calls that write.
-pub const WRITES: [&str; 15] = [
+pub const WRITES: [&str; 16] = [
     "create",
     "start",
     "stop",
     "remove",
+    "remove_throwaway",
     "update",
     "rename",
     "put_files",

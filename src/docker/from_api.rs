@@ -5,6 +5,7 @@ mod limits;
 
 pub(super) use limits::{Host, usage};
 
+use crate::core::census::READ_ONLY;
 use crate::core::desired::PortMap;
 use crate::core::pairs::Pairs;
 use crate::core::quantity::Bytes;
@@ -61,7 +62,20 @@ pub(super) fn summary(c: models::ContainerSummary) -> ContainerSummary {
         state: state(c.state.as_ref().map_or("", AsRef::as_ref)),
         networks: sorted(c.network_settings.and_then(|n| n.networks)).into_keys().collect(),
         host_ports,
+        mounts: mounts(c.mounts.unwrap_or_default()),
     }
+}
+
+/// What of the host is mounted. Of two mounts of one source the one that can write counts.
+fn mounts(all: Vec<models::MountPoint>) -> Pairs {
+    let mut sources: BTreeMap<String, bool> = BTreeMap::new();
+    for mount in all {
+        let kind = mount.typ.map(|t| t.to_string()).unwrap_or_default();
+        let source = if kind == "volume" { mount.name } else { mount.source };
+        let Some(source) = source.filter(|s| !s.is_empty()) else { continue };
+        *sources.entry(source).or_default() |= mount.rw.unwrap_or(true);
+    }
+    sources.into_iter().map(|(source, rw)| (source, if rw { "rw" } else { READ_ONLY })).collect()
 }
 
 /// TCP ports of a `"5432/tcp": [{HostIp, HostPort}]` map, ordered.
@@ -187,7 +201,14 @@ pub(super) fn image(i: models::ImageInspect) -> SeenImage {
 }
 
 pub(super) fn volume(v: models::Volume) -> SeenVolume {
-    SeenVolume { name: v.name, labels: pairs(Some(v.labels)), mountpoint: v.mountpoint }
+    let option = |key: &str| v.options.get(key).map(String::as_str).unwrap_or_default();
+    let device = match (option("type"), option("device")) {
+        (_, "") => String::new(),
+        // A bind mount, whatever its type is called.
+        (_, path) if option("o").split(',').any(|o| o == "bind" || o == "rbind") => format!("none {path}"),
+        (kind, device) => format!("{kind} {device}"),
+    };
+    SeenVolume { device, name: v.name, labels: pairs(Some(v.labels)), mountpoint: v.mountpoint }
 }
 
 pub(super) fn network(n: models::Network) -> SeenNetwork {

@@ -120,9 +120,12 @@ pub trait Docker: Send + Sync + 'static {
     async fn start(&self, id: &str) -> Result<()>;
     /// Sends the container's stop signal; KILL after `timeout`. Already stopped is success.
     async fn stop(&self, id: &str, timeout: Duration) -> Result<()>;
-    /// Removes a container, running or not. Its named volumes stay; those without a name go with it.
-    /// Gone already is success.
+    /// Removes a container, running or not. Its volumes stay, also those without a name. Gone already is
+    /// success.
     async fn remove(&self, id: &str) -> Result<()>;
+    /// The same for a container that was made to be looked at: volumes without a name, which were made with
+    /// it, go with it.
+    async fn remove_throwaway(&self, id: &str) -> Result<()>;
     /// Changes caps and restart policy in place, lifting caps that are `None`.
     async fn update(&self, id: &str, change: &LiveUpdate) -> Result<()>;
     async fn rename(&self, id: &str, name: &str) -> Result<()>;

@@ -11,7 +11,9 @@ use crate::control::api::{ApiError, Done, ErrorCode};
 use crate::control::journal::{self, Journal, OPERATOR};
 use crate::control::objects::{self, Record};
 use crate::control::operator::{now, this_second};
-use crate::control::recover::{Remains, Wishes, confirm_words, describe, look, record, survey, wishes};
+use crate::control::recover::{
+    Remains, Unproven, Wishes, confirm_words, describe, look, record, survey, wishes,
+};
 use crate::core::event::Note;
 use crate::core::names::{Kind, ObjectRef};
 use crate::docker::{Docker, DockerError};
@@ -60,15 +62,18 @@ pub async fn recover(
     let data = settings.data.clone();
     let rebuild = blocking(move || Rebuild::begin(&data)).await?.map_err(|e| locked(&e))?;
     let key = key(settings, &rebuild.found)?;
-    let remains = survey(docker.as_ref(), &settings.installation).await.map_err(|e| engine(&e))?;
+    let (remains, unproven) =
+        survey(docker.as_ref(), &settings.installation).await.map_err(|e| engine(&e))?;
     let plans = plans(&remains, &rebuild.found, &key);
     if plans.is_empty() {
-        return Err(nothing(settings, &rebuild.found, &key));
+        return Err(nothing(settings, &rebuild.found, &key, &unproven));
     }
     let scanned = dir.clone();
     let wishes = wishes(&blocking(move || load_dir(&scanned)).await?);
     let Some(plan) = plans.iter().find(|p| Some(p.words.as_str()) == confirm) else {
-        return Err(preview(settings, &dir, &rebuild.found, &key, &plans, &wishes, confirm));
+        let mut error = preview(settings, &dir, &rebuild.found, &key, &plans, &wishes, confirm);
+        error.what.push_str(&left_alone(&unproven));
+        return Err(error);
     };
     if let Some((object, why)) =
         plan.remains.iter().find_map(|r| Some((&r.object, wishes.broken.get(&r.object)?)))
@@ -167,7 +172,15 @@ fn plans<'a>(remains: &'a [Remains], found: &Found, key: &KeyFound) -> Vec<Plan<
     by_id.into_iter().map(plan).collect()
 }
 
-fn nothing(settings: &Settings, found: &Found, key: &KeyFound) -> ApiError {
+/// Containers that only say that they are ours, a line each.
+fn left_alone(unproven: &[Unproven]) -> String {
+    let line = |u: &Unproven| {
+        format!("\n! container {} carries labels of this installation and is left alone: {}", u.name, u.why)
+    };
+    unproven.iter().map(line).collect()
+}
+
+fn nothing(settings: &Settings, found: &Found, key: &KeyFound, unproven: &[Unproven]) -> ApiError {
     let installation = &settings.installation;
     match found {
         Found::Sound { .. } if key.is_good() => ApiError::new(
@@ -181,7 +194,8 @@ fn nothing(settings: &Settings, found: &Found, key: &KeyFound) -> ApiError {
         _ => ApiError::new(
             ErrorCode::NotFound,
             format!(
-                "no container and no volume on this engine carries labels of installation {installation}: there is nothing to rebuild a store from"
+                "no container and no volume on this engine carries labels of installation {installation}: there is nothing to rebuild a store from{}",
+                left_alone(unproven)
             ),
             "check --installation and --docker-host; to begin anew, move store and store.id in the data directory away",
         ),

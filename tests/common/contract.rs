@@ -27,6 +27,8 @@ pub struct World {
     /// Unique: names and labels carry it.
     pub installation: String,
     pub image: String,
+    /// One that declares a volume.
+    pub image_with_volume: String,
 }
 
 impl World {
@@ -126,6 +128,7 @@ macro_rules! cases {
             files_before_the_first_start, files_in_a_volume_outlive_the_container, links_are_followed_inside_the_container, volumes_keep_old_labels,
             networks_have_exact_names, a_lost_network_cannot_be_started_on, list_is_by_labels_and_ordered,
             inspect_takes_no_prefix, events_tell_of_start_and_die, logs_are_lines, commands_run_inside,
+            list_tells_what_is_mounted, volumes_without_a_name_stay,
             wait_gives_the_code, use_is_known_while_running, missing_things_say_so,
         }
     };
@@ -539,6 +542,37 @@ pub async fn list_is_by_labels_and_ordered(w: &World) {
     assert_eq!(names(&[ours]).await, [w.name("a"), w.name("b"), w.name("c")], "stopped ones too");
     assert_eq!(names(&[ours, (label::NAME, "b")]).await, [w.name("b")], "all labels must fit");
     assert_eq!(names(&[(label::INSTALLATION, "none-such")]).await, Vec::<String>::new());
+}
+
+pub async fn list_tells_what_is_mounted(w: &World) {
+    let volume = w.name("data");
+    let made = w.docker.create_volume(&volume, &w.labels()).await.unwrap();
+    assert_eq!((made.device.as_str(), made.mountpoint.is_empty()), ("", false));
+    let mut d = w.container("c");
+    d.mounts = vec![VolumeMount { volume: volume.clone(), path: "/data".into() }];
+    w.running(&d).await;
+    let rows = w.docker.list(&[(label::INSTALLATION, &w.installation)]).await.unwrap();
+    assert_eq!(rows.iter().map(|r| r.mounts.clone()).collect::<Vec<_>>(), [Pairs::from([(&*volume, "rw")])]);
+    let all = w.docker.volumes(&[]).await.unwrap();
+    assert!(all.contains(&made), "without a label all are listed, as an inspect shows them");
+}
+
+pub async fn volumes_without_a_name_stay(w: &World) {
+    let mut d = w.container("c");
+    d.image.clone_from(&w.image_with_volume);
+    d.entrypoint = vec!["true".to_owned()];
+    for throwaway in [false, true] {
+        let id = w.docker.create(&d).await.unwrap();
+        let volume = w.seen(&id).await.mounts.first().expect("the image declares one").volume.clone();
+        if throwaway {
+            w.docker.remove_throwaway(&id).await.unwrap();
+        } else {
+            w.docker.remove(&id).await.unwrap();
+        }
+        assert_eq!(w.docker.volume(&volume).await.unwrap().is_none(), throwaway);
+        w.docker.remove_volume(&volume).await.unwrap();
+        w.docker.remove_throwaway(&id).await.expect("gone already");
+    }
 }
 
 pub async fn inspect_takes_no_prefix(w: &World) {

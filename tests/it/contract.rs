@@ -20,18 +20,25 @@ const IMAGE: &str = "seawall/contract:test";
 
 fn engine() -> Arc<FakeDocker> {
     let fake = Arc::new(FakeDocker::new());
-    fake.add_image(SeenImage {
-        id: format!("sha256:{}", "ab".repeat(32)),
-        tags: vec![IMAGE.to_owned()],
+    for (id, tag, volumes) in [("ab", IMAGE, vec![]), ("cd", "seawall/volume:test", vec!["/data".to_owned()])]
+    {
+        fake.add_image(contract_image(id, tag, volumes));
+    }
+    fake
+}
+
+fn contract_image(id: &str, tag: &str, volumes: Vec<String>) -> SeenImage {
+    SeenImage {
+        id: format!("sha256:{}", id.repeat(32)),
+        tags: vec![tag.to_owned()],
         digests: Vec::new(),
         env: Pairs::default(),
         labels: Pairs::from([("seawall.dev/managed", "true")]),
-        volumes: Vec::new(),
+        volumes,
         architecture: "amd64".to_owned(),
         user: String::new(),
         stop_signal: String::new(),
-    });
-    fake
+    }
 }
 
 macro_rules! on_the_fake {
@@ -45,6 +52,7 @@ macro_rules! on_the_fake {
                     fake: Some(fake),
                     installation: "contract".to_owned(),
                     image: IMAGE.to_owned(),
+                    image_with_volume: "seawall/volume:test".to_owned(),
                 };
                 suite::$case(&world).await;
             }

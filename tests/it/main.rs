@@ -7,6 +7,7 @@ mod converge;
 mod examples;
 mod faults;
 mod machine;
+mod machine_ownership;
 mod machine_removal;
 mod machine_starts;
 mod plan_goldens;

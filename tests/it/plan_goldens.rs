@@ -2,6 +2,7 @@
 //! `tests/goldens/postgres.txt`. After a wanted change: `UPDATE_GOLDENS=1 cargo test --test it goldens`,
 //! then read the difference.
 
+use seawall::core::census::User;
 use seawall::core::condition::Finding;
 use seawall::core::names::Installation;
 use seawall::core::pairs::Pairs;
@@ -79,6 +80,7 @@ impl Case {
             paused: false,
             delete_confirmed: false,
             accept_cluster: None,
+            volume_users: BTreeSet::new(),
         };
         let image = facts_of("aa", 18);
         let file = desired::parameter_file(&identity, &spec, &image);
@@ -94,6 +96,7 @@ impl Case {
             password_generation: 1,
             written_parameters: Some(sha256(file.as_bytes())),
             proven_parameters: Some(file),
+            container: Some("c1".repeat(32)),
             ..Memory::default()
         };
         let world = World {
@@ -119,6 +122,8 @@ impl Case {
             image_starts: Default::default(),
             placement: Placement::NotLooked,
             extra_volumes: BTreeMap::new(),
+            duplicates: Vec::new(),
+            sharers: Vec::new(),
         };
         let mut case = Self { identity, spec, memory, present: true, world, outlook: Outlook::default() };
         case.world.container = Slot::Ours(case.made());
@@ -714,6 +719,43 @@ const ROWS: &[(&str, Edit)] = &[
         c.spec.paused = true;
         c.down(ContainerState::Exited, 137);
     }),
+    ("shared: ours is stopped", |c| {
+        c.down(ContainerState::Exited, 0);
+        c.world.sharers = vec![theirs()];
+    }),
+    ("shared: ours runs", |c| c.world.sharers = vec![theirs()]),
+    ("shared: ours runs and is not started by the engine", |c| {
+        c.world.sharers = vec![theirs()];
+        c.c().restart_policy = "no".to_owned();
+    }),
+    ("shared: the engine starts ours again and again", |c| {
+        c.down(ContainerState::Restarting, 1);
+        c.world.sharers = vec![theirs()];
+    }),
+    ("shared: let in", |c| {
+        c.world.sharers = vec![theirs()];
+        c.spec.volume_users = BTreeSet::from(["theirs".to_owned()]);
+    }),
+    ("shared: to be deleted", |c| {
+        c.present = false;
+        c.memory.delete_confirmed = true;
+        c.world.sharers = vec![theirs()];
+    }),
+    ("duplicate: ours runs", |c| c.world.duplicates = vec![("c2".repeat(32), "copy".to_owned())]),
+    ("duplicate: ours would be removed", |c| {
+        c.present = false;
+        c.world.duplicates = vec![("c2".repeat(32), "copy".to_owned())];
+    }),
+    ("duplicate: ours is missing", |c| {
+        c.world.container = Slot::Missing;
+        c.world.server = Server::NotRunning;
+        c.world.duplicates = vec![("c2".repeat(32), "copy".to_owned())];
+    }),
+    ("duplicate: a copy has our name", |c| {
+        c.world.container = Slot::Foreign("its image is another one".to_owned());
+        c.world.server = Server::NotRunning;
+        c.world.misnamed = vec![("c1".repeat(32), "mine".to_owned())];
+    }),
     ("outlook: the engine is away", |c| {
         let message = "unknown since 2027: the Docker engine does not answer".to_owned();
         c.outlook.failure = Some(Failure { reason: "EngineUnavailable", message, unknown: true });
@@ -730,6 +772,10 @@ const ROWS: &[(&str, Edit)] = &[
         c.outlook.guard = Some(("PruneGuard", "2 of 3 manifests are gone".to_owned()))
     }),
 ];
+
+fn theirs() -> User {
+    User { name: "theirs".to_owned(), id: "c3".repeat(32), image: format!("sha256:{}", "bb".repeat(32)) }
+}
 
 #[test]
 fn goldens_of_plans_and_conditions() {

@@ -379,3 +379,99 @@ fn nothing_that_a_role_made_runs_as_us_on_17() {
 }
 
 // --- end of servers and statements ---
+
+// --- labels and images ---
+
+/// Somebody's container and image; gone with the test.
+struct Theirs {
+    containers: Vec<String>,
+    image: String,
+}
+
+impl Drop for Theirs {
+    fn drop(&mut self) {
+        for name in &self.containers {
+            let _ = Command::new("docker").args(["rm", "-fv", name]).output();
+        }
+        let _ = Command::new("docker").args(["rmi", "-f", &self.image]).output();
+    }
+}
+
+#[test]
+fn a_container_made_from_a_commit_of_ours_is_left_alone() {
+    let mut sea = Sea::start();
+    sea.postgres("a", "{version: '18'}");
+    sea.ready("a");
+    sea.sql("a", "create table t as select 1 as n");
+    let (ours, image) = (sea.container("a"), format!("{}-commit:1", sea.installation));
+    let copy = format!("{}-copy", sea.installation);
+    let _theirs = Theirs { containers: vec![copy.clone()], image: image.clone() };
+    docker(&["commit", "--pause=false", &ours, &image]);
+    // With all of our labels, and a volume without a name in the place of ours.
+    docker(&["run", "-d", "--name", &copy, "--entrypoint=sh", &image, "-c", "sleep 3600"]);
+    let before = docker(&["inspect", &copy]);
+    let why = sea.until_condition("a", "Degraded", "True", "DuplicateContainer");
+    assert!(why.contains(&ours) && why.contains(&copy), "{why}");
+    sea.until_condition("a", "Ready", "True", "LoginSucceeded");
+    // Ours is lost: what is made again is ours, and the copy neither gets its name nor is it touched.
+    docker(&["rm", "-f", &ours]);
+    wait_for("made again", || sea.try_sql("a", "select n from t").status.success().then_some(()));
+    assert_eq!(docker(&["inspect", &copy]), before);
+    // Not by a new process either.
+    sea.stop();
+    sea.run();
+    sea.until_condition("a", "Degraded", "True", "DuplicateContainer");
+    assert_eq!(docker(&["inspect", &copy]), before);
+    // With our manifest gone, ours stays as long as nobody can tell what was meant.
+    sea.write("other.yaml", &super::harness::postgres("other", "{version: '18'}"));
+    sea.remove("a.yaml");
+    sea.until("a", "retained", |status| super::harness::condition(status, "Ready").1 == "Retained");
+    assert_eq!(docker(&["inspect", &copy]), before);
+    assert!(sea.containers().contains(&ours));
+}
+
+#[test]
+fn an_image_with_labels_of_ours_is_refused_and_removes_nothing() {
+    let mut sea = Sea::start();
+    sea.postgres("a", "{version: '18'}");
+    sea.ready("a");
+    let image = format!("{}-probe:1", sea.installation);
+    let database = format!("{}-db", sea.installation);
+    let _theirs = Theirs { containers: vec![database.clone()], image: image.clone() };
+    let mut build = Command::new("docker")
+        .args(["build", "-q", "-t", &image, "-"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let text = "FROM seawall/postgres:18\nLABEL seawall.dev/image-probe=true\n";
+    std::io::Write::write_all(&mut build.stdin.take().unwrap(), text.as_bytes()).unwrap();
+    assert!(build.wait().unwrap().success());
+    // A database in our installation's name, as one that was made from such an image before looked.
+    let store =
+        docker(&["inspect", "-f", "{{index .Config.Labels \"seawall.dev/store\"}}", &sea.container("a")]);
+    let label = |key: &str, value: &str| format!("seawall.dev/{key}={}", value.trim());
+    docker(&[
+        "run",
+        "-d",
+        "--name",
+        &database,
+        "--label",
+        &label("installation", &sea.installation),
+        "--label",
+        &label("store", &store),
+        "--entrypoint=sh",
+        &image,
+        "-c",
+        "sleep 3600",
+    ]);
+    sea.postgres("b", &format!("{{image: '{image}'}}"));
+    let why = sea.until_condition("b", "Degraded", "True", "ImageUnfit");
+    assert!(why.contains("seawall.dev/image-probe"), "{why}");
+    // A start and a sweep look at left-overs.
+    sea.stop();
+    docker(&["stop", "-t", "0", &database]);
+    sea.run();
+    sea.ready("a");
+    assert_eq!(docker(&["inspect", "-f", "{{.State.Status}}", &database]).trim(), "exited");
+}

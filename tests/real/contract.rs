@@ -47,7 +47,7 @@ macro_rules! on_the_engine {
                 let cleanup = Cleanup(installation.clone());
                 cleanup.run();
                 let docker: Arc<dyn Docker> = Arc::new(BollardDocker::connect(None).unwrap());
-                let world = World { docker, fake: None, installation, image: IMAGE.to_owned() };
+                let world = World { docker, fake: None, installation, image: IMAGE.to_owned(), image_with_volume: "seawall/postgres:18".to_owned() };
                 suite::$case(&world).await;
             }
         )*

@@ -23,3 +23,4 @@ mod removal;
 mod resources;
 mod stopping;
 mod store_trouble;
+mod volumes;

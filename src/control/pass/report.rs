@@ -2,8 +2,10 @@
 
 use super::Again;
 use crate::control::operator::Operator;
+use crate::control::state::Company;
 use crate::core::backoff::{STALLED_AFTER, delay_ms, patience_ms};
-use crate::core::condition::Finding;
+use crate::core::condition::{ConditionType, Finding, find};
+use crate::core::event::Note;
 use crate::core::names::ObjectRef;
 use crate::core::seen::SeenContainer;
 use crate::engines::postgres::action::Action;
@@ -64,6 +66,7 @@ pub(super) async fn rest(
         };
         l.container = world.container.ours().map(SeenContainer::glance);
         l.server = Some(world.server.clone());
+        l.company = Company::of(world);
         l.settled = plan.is_settled();
         l.seen = true;
         l.probe_at = probe_at;
@@ -72,6 +75,7 @@ pub(super) async fn rest(
     });
     let outlook = outlook(operator, object, None, failures);
     let findings = conditions::findings(&subject, world, plan, &outlook);
+    say_danger(operator, object, plan).await;
     write(operator, &subject, world, &findings).await;
     if !plan.steps.is_empty() && !checked.paused {
         return Some(1_000);
@@ -82,6 +86,21 @@ pub(super) async fn rest(
         Some(ms) => Some(patience_ms(ms, waits)),
         None if !plan.blocked.is_empty() && subject.wanted() == Wanted::Running => Some(30_000),
         None => None,
+    }
+}
+
+/// Blocks that tell of data at risk are events, too, once each time that they begin.
+async fn say_danger(operator: &Operator, object: &ObjectRef, plan: &Plan) {
+    const DANGERS: [&str; 5] =
+        ["VolumeShared", "VolumeMissing", "VolumeEmpty", "DifferentCluster", "DuplicateContainer"];
+    let Some(block) = plan.blocked.first().filter(|b| DANGERS.contains(&b.reason)) else { return };
+    let said = {
+        let state = operator.state();
+        let conditions = state.statuses.get(object).map(|s| s.conditions.as_slice()).unwrap_or_default();
+        find(conditions, ConditionType::Degraded).is_some_and(|c| c.reason == block.reason)
+    };
+    if !said {
+        operator.note(Some(object), &[Note::warning(block.reason, &block.why)]).await;
     }
 }
 

@@ -77,7 +77,9 @@ pub(super) async fn run_steps(
             }
             match applied {
                 Ok(_) => {}
-                Err(ActError::PortLost(_) | ActError::Overtaken) => return StepsEnd::Replan,
+                Err(ActError::PortLost(_) | ActError::Overtaken | ActError::VolumeShared) => {
+                    return StepsEnd::Replan;
+                }
                 Err(error) if error.is_unknown() => {
                     return StepsEnd::Failed(unknown_failure(operator, &error).await);
                 }
@@ -101,7 +103,7 @@ fn notes_of(step: &Step<Action>, applied: &Result<Vec<Note>, ActError>) -> Vec<N
             let done = Note::normal(step.action.reason(), format!("{}: {}", step.action, step.cause));
             std::iter::once(done).chain(more.iter().cloned()).collect()
         }
-        Err(ActError::PortLost(_) | ActError::Overtaken) => Vec::new(),
+        Err(ActError::PortLost(_) | ActError::Overtaken | ActError::VolumeShared) => Vec::new(),
         Err(error) if error.is_unknown() => Vec::new(),
         Err(error) => vec![Note::warning(error.reason(), format!("{}: {error}", step.action))],
     }

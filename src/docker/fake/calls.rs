@@ -50,7 +50,15 @@ impl Docker for FakeDocker {
 
     async fn remove(&self, id: &str) -> Result<()> {
         self.call("remove", |c| {
-            c.engine.remove(id);
+            c.engine.remove(id, false);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn remove_throwaway(&self, id: &str) -> Result<()> {
+        self.call("remove_throwaway", |c| {
+            c.engine.remove(id, true);
             Ok(())
         })
         .await

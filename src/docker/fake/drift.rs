@@ -140,7 +140,7 @@ impl FakeDocker {
     /// # Errors
     /// `NotFound`
     pub fn drift_remove(&self, name: &str) -> Result<()> {
-        self.change(|s| s.id_of(name).map(|id| s.remove(&id)))
+        self.change(|s| s.id_of(name).map(|id| s.remove(&id, false)))
     }
 
     /// `docker update`

@@ -22,6 +22,8 @@ pub(super) struct Container {
     pub usage: Usage,
     /// Stopped on purpose: `unless-stopped` does not bring it back.
     pub stopped: bool,
+    /// What somebody else's container mounts, as the list call shows it.
+    pub mounts: Pairs,
 }
 
 #[derive(Default)]

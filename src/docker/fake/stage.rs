@@ -108,6 +108,51 @@ impl FakeDocker {
         })
     }
 
+    /// Starts somebody else's container with these mounts: the name of a volume or a path of the host, and `rw` or `ro`.
+    ///
+    /// # Errors
+    /// `NotFound`
+    pub fn set_mounts(&self, name: &str, mounts: &[(&str, &str)]) -> Result<()> {
+        self.change(|s| {
+            let id = s.id_of(name)?;
+            s.get_mut(&id)?.mounts = mounts.iter().copied().collect();
+            s.emit_container(&id, "start", &[]);
+            Ok(())
+        })
+    }
+
+    /// A container made by hand, with these labels, from this image; gives its id. It runs.
+    pub fn add_copy(&self, name: &str, of: &str, image: &str) -> String {
+        self.change(|s| {
+            let id = s.next_id();
+            let seen = s.inspect(of).unwrap_or_default();
+            s.insert(SeenContainer {
+                id: id.clone(),
+                name: name.to_owned(),
+                image_id: image.to_owned(),
+                mounts: Vec::new(),
+                networks: Vec::new(),
+                published: Vec::new(),
+                port_bindings: Vec::new(),
+                state: ContainerState::Running,
+                ..seen
+            });
+            s.emit_container(&id, "start", &[]);
+            id
+        })
+    }
+
+    /// # Errors
+    /// `NotFound`
+    pub fn relabel<'a>(&self, name: &str, labels: impl Iterator<Item = (&'a str, &'a str)>) -> Result<()> {
+        self.change(|s| s.get_mut(name).map(|c| c.seen.labels = labels.collect()))
+    }
+
+    /// The driver options of a volume: type and device.
+    pub fn set_device(&self, volume: &str, device: &str) {
+        self.change(|s| s.set_device(volume, device));
+    }
+
     /// Somebody else's volume, without labels.
     pub fn add_foreign_volume(&self, name: &str) -> SeenVolume {
         self.change(|s| s.create_volume(name, &BTreeMap::new()))

@@ -14,13 +14,13 @@ use super::action::Action;
 use super::client::{Session, SqlError};
 use super::desired::Identity;
 use super::facts::ImageFacts;
+use super::ownership::foreign;
 use super::parameters;
 use super::record::{Memory, PinnedImage, RefusedParameters};
 use super::tools::Tools;
 use super::world::{ImageSeen, Slot, World};
 use crate::core::desired::RestartPolicy;
 use crate::core::event::Note;
-use crate::core::names::label;
 use crate::core::seen::{EngineInfo, LiveUpdate};
 use crate::docker::{Docker, DockerError, ExecRequest};
 use crate::secrets::{ExposeSecret, Secret};
@@ -28,6 +28,8 @@ use caps::update_caps;
 use parameter_file::{parameter_file, restore_parameters, write_parameters};
 use password::{generate_password, password_file, reset_password};
 use shutdown::{fast_shutdown, stop};
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
 use zeroize::Zeroizing;
 
 /// What a step works with.
@@ -40,6 +42,10 @@ pub struct Scene<'a> {
     pub now: String,
     /// Whether what the plan was made for is still wanted: asked between the waits of a long step.
     pub still: &'a (dyn Fn() -> bool + Send + Sync),
+    /// The id of the container that a step of this plan made.
+    pub made: OnceLock<String>,
+    /// Names of containers that may use the object's volume beside it.
+    pub volume_users: &'a BTreeSet<String>,
 }
 
 impl Scene<'_> {
@@ -54,11 +60,33 @@ impl Scene<'_> {
         }
     }
 
-    /// Names are ours alone: a step works on the container of our name, whatever its id became. Only for
-    /// steps that need the id itself: the engine takes names too.
-    async fn container_id(&self, name: &str) -> Result<String, ActError> {
-        let found = self.docker().inspect(name).await?;
-        found.map(|c| c.id).ok_or_else(|| ActError::Gone(format!("container {name}")))
+    /// The container that the steps work on, by id: another one may have taken its name meanwhile.
+    fn container_id(&self, name: &str) -> Result<String, ActError> {
+        let seen = self.world.container.ours().map(|c| &c.id);
+        let renamed = self.world.misnamed.first().map(|(id, _)| id);
+        let id = self.made.get().or(seen).or(renamed);
+        id.cloned().ok_or_else(|| ActError::Gone(format!("container {name}")))
+    }
+
+    /// Starts the object's container, unless another one has its volume: two servers destroy what is on it.
+    /// Looked at right before, as nothing else is late enough. A volume that a step of this plan made is
+    /// nobody else's.
+    async fn start(&self, name: &str) -> Result<(), ActError> {
+        let id = self.container_id(name)?;
+        let new = self.world.volume == Slot::Missing;
+        if !new {
+            let census = self.tools.look_around().await?;
+            let users = census.users_but(&self.identity.volume(), Some(&id));
+            if users.iter().any(|u| !self.volume_users.contains(&u.name)) {
+                return Err(ActError::VolumeShared);
+            }
+        }
+        self.docker().start(&id).await?;
+        if !new {
+            // Whoever came in between is found by the next look.
+            self.tools.forget_census();
+        }
+        Ok(())
     }
 
     /// The session that the probe of this pass left; whoever takes it puts it back.
@@ -126,14 +154,14 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             // An existing volume comes back with its old labels (docker-facts §3).
             let labels = id.labels();
             let volume = docker.create_volume(name, &labels).await?;
-            if volume.labels.get(label::STORE) != Some(&id.store) {
+            if foreign(&volume.labels, id).is_some() {
                 return Err(ActError::Foreign(format!("volume {name}")));
             }
             memory.volume_fresh = true;
         }
         Action::CreateExtraVolume { volume: name, path } => {
             let volume = docker.create_volume(name, &id.labels()).await?;
-            if volume.labels.get(label::STORE) != Some(&id.store) {
+            if foreign(&volume.labels, id).is_some() {
                 return Err(ActError::Foreign(format!("volume {name}")));
             }
             memory.volumes.insert(path.clone(), name.clone());
@@ -146,35 +174,40 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             if matches!(created, Err(DockerError::ImageMissing { .. })) {
                 tools.forget_image(&desired.image);
             }
-            created?;
+            let created = created?;
+            let _ = scene.made.set(created.clone());
+            memory.container = Some(created);
         }
         Action::UploadFiles { container, parameters, initialise, .. } => {
             upload(scene, container, parameters, *initialise).await?;
             if !initialise {
-                memory.password_emptied_in = Some(scene.container_id(container).await?);
+                memory.password_emptied_in = Some(scene.container_id(container)?);
             }
             memory.written_parameters = Some(parameters::sha256(parameters.as_bytes()));
         }
-        Action::StartContainer(name) => docker.start(name).await?,
+        Action::StartContainer(name) => scene.start(name).await?,
         Action::StopContainer(name) => return stop(scene, name).await,
         Action::RemoveContainer { id: container, .. } => {
             tools.drop_session(&id.object);
             docker.remove(container).await?;
+            if memory.container.as_ref() == Some(container) {
+                memory.container = None;
+            }
         }
         Action::RenameContainer { id, to, .. } => docker.rename(id, to).await?,
         Action::UpdateCaps { container, caps } => update_caps(scene, container, caps).await?,
         Action::UpdateRestartPolicy { container } => {
             let change = LiveUpdate { caps: None, restart: Some(RestartPolicy::Always) };
-            docker.update(&scene.container_id(container).await?, &change).await?;
+            docker.update(&scene.container_id(container)?, &change).await?;
         }
         Action::ConnectNetwork { container, .. } => {
             let Slot::Ours(network) = &scene.world.network else {
                 return Err(ActError::Gone("the network".to_owned()));
             };
-            docker.connect(network, &scene.container_id(container).await?, &[]).await?;
+            docker.connect(network, &scene.container_id(container)?, &[]).await?;
         }
         Action::EmptyPasswordFile { container } => {
-            let container = scene.container_id(container).await?;
+            let container = scene.container_id(container)?;
             docker.put_files(&container, &[password_file(scene.image()?, Zeroizing::default())]).await?;
             memory.password_emptied_in = Some(container);
         }
@@ -186,8 +219,12 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             restore_parameters(scene, container, text, refused, memory).await?;
             return Ok(vec![Note::warning("ParameterRejected", words.clone())]);
         }
-        Action::RestartServer { container, .. } => {
-            let container = scene.container_id(container).await?;
+        Action::HoldRestart { container } => {
+            let change = LiveUpdate { caps: None, restart: Some(RestartPolicy::No) };
+            docker.update(&scene.container_id(container)?, &change).await?;
+        }
+        Action::RestartServer { container: name, .. } => {
+            let container = scene.container_id(name)?;
             tools.drop_session(&id.object);
             fast_shutdown(docker, &container).await?;
             // It is down, so the restart is answered, whatever comes next.
@@ -195,7 +232,7 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             if !(scene.still)() {
                 return Err(ActError::Overtaken);
             }
-            docker.start(&container).await?;
+            scene.start(name).await?;
         }
         Action::CreateDatabase(name) => {
             let session = scene.session()?;
@@ -213,11 +250,10 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             memory.refused_profiles.insert(*from);
             memory.profile = Some(*to);
         }
-        Action::ProveRestart { container } => {
-            let container = scene.container_id(container).await?;
+        Action::ProveRestart { container: name } => {
             tools.drop_session(&id.object);
-            fast_shutdown(docker, &container).await?;
-            docker.start(&container).await?;
+            fast_shutdown(docker, &scene.container_id(name)?).await?;
+            scene.start(name).await?;
         }
         Action::RemoveVolume(name) => {
             docker.remove_volume(name).await?;
@@ -240,5 +276,5 @@ async fn upload(scene: &Scene<'_>, container: &str, text: &str, initialise: bool
         Zeroizing::default()
     };
     let files = [parameter_file(parameters::PATH, text), password_file(image, content)];
-    Ok(scene.docker().put_files(container, &files).await?)
+    Ok(scene.docker().put_files(&scene.container_id(container)?, &files).await?)
 }

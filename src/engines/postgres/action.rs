@@ -61,6 +61,10 @@ pub enum Action {
     UpdateRestartPolicy {
         container: String,
     },
+    /// The engine itself must not start it again, while something else has its volume.
+    HoldRestart {
+        container: String,
+    },
     ConnectNetwork {
         container: String,
         network: String,
@@ -131,7 +135,7 @@ impl Action {
             Action::RemoveContainer { .. } => "ContainerRemoved",
             Action::RenameContainer { .. } => "ContainerRenamed",
             Action::UpdateCaps { .. } => "ResourcesUpdated",
-            Action::UpdateRestartPolicy { .. } => "RestartPolicyUpdated",
+            Action::UpdateRestartPolicy { .. } | Action::HoldRestart { .. } => "RestartPolicyUpdated",
             Action::ConnectNetwork { .. } => "NetworkConnected",
             Action::EmptyPasswordFile { .. } => "PasswordFileEmptied",
             Action::WriteParameters { .. } => "ParametersReloaded",
@@ -175,6 +179,7 @@ impl fmt::Display for Action {
             Action::UpdateRestartPolicy { container } => {
                 write!(f, "set restart policy of {container} to always")
             }
+            Action::HoldRestart { container } => write!(f, "set restart policy of {container} to no"),
             Action::ConnectNetwork { container, network } => {
                 write!(f, "connect {container} to network {network}")
             }

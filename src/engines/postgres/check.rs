@@ -9,7 +9,7 @@ use crate::core::problem::Problem;
 use crate::core::quantity::{Bytes, NanoCpus};
 use crate::core::resource::{Caps, DeletionPolicy, Document, PortRequest};
 use crate::engines::catalog::{Catalog, is_image_reference};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The least that Docker accepts (6 MiB) is far below what PostgreSQL needs to start.
 pub const MIN_MEMORY: u64 = 64 * Bytes::MI;
@@ -31,6 +31,8 @@ pub struct Checked {
     pub delete_confirmed: bool,
     /// The system identifier of other data that the user says is this object's now.
     pub accept_cluster: Option<String>,
+    /// Containers that may use the volume beside the server.
+    pub volume_users: BTreeSet<String>,
 }
 
 /// What a spec is checked against.
@@ -98,6 +100,10 @@ pub fn check(document: &Document, against: &Against<'_>) -> Result<Checked, Vec<
             .get(annotation::CONFIRM_DELETE)
             .is_some_and(|v| v == document.metadata.name.as_str()),
         accept_cluster: annotations.get(annotation::ACCEPT_CLUSTER).cloned(),
+        volume_users: annotations
+            .get(annotation::VOLUME_USERS)
+            .map(|list| list.split(',').map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()).collect())
+            .unwrap_or_default(),
     };
     if found.problems.is_empty() { Ok(checked) } else { Err(found.problems) }
 }

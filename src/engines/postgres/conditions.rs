@@ -170,11 +170,14 @@ fn ready(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook) -
         Wanted::Running => {}
     }
     // A server that serves stays Ready while a change is blocked; the block shows in Degraded.
-    if let Some(good) = proven(subject, world) {
+    if let Some(good) = proven(subject, world, plan) {
         return good;
     }
     if let Some(block) = plan.blocked.first() {
-        let reason = if block.reason == "NameConflict" { "NameConflict" } else { "Blocked" };
+        let reason = match block.reason {
+            own @ ("NameConflict" | "VolumeShared" | "DuplicateContainer") => own,
+            _ => "Blocked",
+        };
         return no(reason, format!("{}: {}", block.why, block.unblock));
     }
     if let Some(failure) = &outlook.failure {
@@ -210,7 +213,7 @@ fn stopped(subject: &Subject<'_>, container: Option<&SeenContainer>) -> Finding 
 }
 
 /// Ready, when a login proved it.
-fn proven(subject: &Subject<'_>, world: &World) -> Option<Finding> {
+fn proven(subject: &Subject<'_>, world: &World, plan: &Plan) -> Option<Finding> {
     let Server::Up(facts) = &world.server else { return None };
     let c = world.container.ours()?;
     if !facts.database_exists || facts.in_recovery || subject.memory.first_start.is_some() {
@@ -220,6 +223,10 @@ fn proven(subject: &Subject<'_>, world: &World) -> Option<Finding> {
         return None;
     }
     // By the container's own mounts: the image that the manifest names may be another one by now.
+    // Data that something else can write to is at risk, whatever the server still answers.
+    if plan.blocked.iter().any(|b| b.reason == "VolumeShared") {
+        return None;
+    }
     let volume = subject.identity.volume();
     if !c.mounts.iter().any(|m| m.volume == volume && inside(&facts.data_directory, &m.path))
         || astray(subject, world, c).is_some()

@@ -3,6 +3,7 @@
 
 use super::check::Checked;
 use super::facts::ImageFacts;
+use super::ownership::PROBE_PREFIX;
 use super::parameters;
 use super::record::Memory;
 use crate::core::desired::{DesiredContainer, Hardening, PortMap, RestartPolicy, VolumeMount};
@@ -94,7 +95,7 @@ pub fn shm_size(caps: &Caps) -> Bytes {
 #[must_use]
 pub fn looker(installation: &Installation, store: &str, name: &str, image: &str) -> DesiredContainer {
     DesiredContainer {
-        name: format!("seawall-image-probe-{name}"),
+        name: format!("{PROBE_PREFIX}{name}"),
         image: image.to_owned(),
         env: BTreeMap::new(),
         command: Vec::new(),
@@ -102,7 +103,7 @@ pub fn looker(installation: &Installation, store: &str, name: &str, image: &str)
         labels: BTreeMap::from([
             (label::INSTALLATION.to_owned(), installation.to_string()),
             (label::STORE.to_owned(), store.to_owned()),
-            (label::PROBE.to_owned(), "true".to_owned()),
+            (label::PROBE.to_owned(), name.to_owned()),
         ]),
         mounts: Vec::new(),
         network: None,

@@ -1,5 +1,6 @@
 //! What an image is: found out from the image itself, never from its name. Pure.
 
+use super::ownership::foreign_labels;
 use crate::core::names::label;
 use crate::core::seen::SeenImage;
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,10 @@ pub enum Unfit {
         "it declares a volume at {0}, where Seawall puts the server's password and parameters; use an image that does not"
     )]
     VolumeInTheWay(String),
+    #[error(
+        "it carries {0}, which only containers and volumes of Seawall do, so that whatever is made from it would look like one of them (was it made by docker commit?); build it from a Dockerfile, or take the labels off"
+    )]
+    Labels(String),
 }
 
 /// Whether the environment already says the major version.
@@ -92,6 +97,10 @@ pub fn facts(image: &SeenImage, contents: &Contents, host_architecture: &str) ->
             image: image.architecture.clone(),
             host: host_architecture.to_owned(),
         });
+    }
+    let labels: Vec<&str> = foreign_labels(&image.labels).collect();
+    if !labels.is_empty() {
+        return Err(Unfit::Labels(labels.join(", ")));
     }
     let major = major_of_env(image)
         .or_else(|| contents.version_output.as_deref().and_then(major_of_output))

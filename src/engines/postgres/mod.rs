@@ -10,6 +10,7 @@ pub mod desired;
 pub mod facts;
 pub mod fake_server;
 pub mod hardening;
+pub mod ownership;
 pub mod parameters;
 pub mod plan;
 pub mod probe;

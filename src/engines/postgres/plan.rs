@@ -13,6 +13,7 @@ mod port;
 mod preconditions;
 mod removal;
 mod server;
+mod sharing;
 mod start;
 
 pub use live::caps_in_sync;
@@ -76,7 +77,7 @@ impl Subject<'_> {
 #[must_use]
 pub fn plan(subject: &Subject<'_>, world: &World) -> Plan {
     let mut plan = Plan::default();
-    if conflicts(subject, world, &mut plan) {
+    if conflicts(subject, world, &mut plan) || sharing::shared(subject, world, &mut plan) {
         return plan;
     }
     match subject.wanted() {
@@ -85,6 +86,7 @@ pub fn plan(subject: &Subject<'_>, world: &World) -> Plan {
         Wanted::Retained => gone(subject, world, false, &mut plan),
         Wanted::Deleted => gone(subject, world, true, &mut plan),
     }
+    sharing::duplicates(subject, world, &mut plan);
     plan
 }
 

@@ -22,7 +22,7 @@ use super::world::{DataSeen, ImageSeen, ImageStarts, Placement, Server, Slot, Wo
 use crate::core::seen::{ContainerState, EngineInfo, SeenContainer};
 use crate::docker::DockerError;
 use image::image;
-use objects::{container, extra_volumes, misnamed, network, volume};
+use objects::{container, extra_volumes, network, others, volume};
 use placement::placement;
 use ports::ports;
 use server::server;
@@ -66,13 +66,8 @@ pub async fn observe(
         }
     };
     // Side by side where one does not depend on the other: a busy engine answers each after a while.
-    let (container, image) = tokio::join!(container(tools, id), image);
-    let (container, image) = (container?, image?);
-    let misnamed = match container {
-        // A list costs the engine a look at every container: only where there was one to rename.
-        Slot::Missing if memory.written_parameters.is_some() => misnamed(tools, id).await?,
-        _ => Vec::new(),
-    };
+    let (container, image) = tokio::join!(container(tools, id, memory), image);
+    let ((container, misnamed), image) = (container?, image?);
     let (volume, network) = tokio::join!(volume(tools, id, &container), network(tools, id, container.ours()));
     let mut world = World {
         engine: engine.clone(),
@@ -92,8 +87,11 @@ pub async fn observe(
         image_starts: ImageStarts::default(),
         placement: Placement::NotLooked,
         extra_volumes: BTreeMap::new(),
+        duplicates: Vec::new(),
+        sharers: Vec::new(),
     };
     starts(tools, subject, intent, &mut world);
+    others(tools, subject, &mut world).await?;
     ports(tools, subject, intent, &mut world).await?;
     if let Slot::Ours(c) = world.container.clone() {
         details(tools, subject, &c, &mut world).await?;

@@ -65,6 +65,8 @@ pub struct Memory {
     /// Volumes beside that of the data, by the path where the image wants them. They are kept and mounted
     /// for good, also when a later image does not ask for them.
     pub volumes: BTreeMap<String, String>,
+    /// The id of this object's container, from the moment it was made: labels alone prove nothing.
+    pub container: Option<String>,
 }
 
 impl Memory {

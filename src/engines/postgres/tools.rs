@@ -5,8 +5,10 @@ use super::client::{Servers, Session};
 use super::facts::{ImageFacts, Unfit};
 use super::hardening::Profile;
 use super::world::{ImageStarts, Placement};
+use crate::core::census::Census;
 use crate::core::names::{Installation, ObjectRef};
-use crate::docker::Docker;
+use crate::core::seen::{ContainerSummary, SeenVolume};
+use crate::docker::{Docker, DockerError};
 use crate::engines::ports::PortBook;
 use crate::secrets::{SealError, Sealed, Sealer, Secret};
 use crate::store::{Change, Store, StoreError};
@@ -57,6 +59,10 @@ pub struct Tools {
     placements: Mutex<BTreeMap<ObjectRef, (String, Placement)>>,
     /// Names of the containers that look into images right now.
     probing: Mutex<BTreeSet<String>>,
+    /// Everything on the engine, as last listed.
+    census: Mutex<Option<Arc<Census>>>,
+    /// Held while the first look is under way; the others then know what it saw.
+    census_gate: tokio::sync::Mutex<()>,
 }
 
 /// Why a password is not there.
@@ -121,6 +127,8 @@ impl Tools {
             provers: Mutex::default(),
             placements: Mutex::default(),
             probing: Mutex::default(),
+            census: Mutex::default(),
+            census_gate: tokio::sync::Mutex::default(),
         }
     }
 
@@ -287,6 +295,44 @@ impl Tools {
     pub(super) fn remember_ports_of_others(&self, ports: BTreeSet<u16>) -> BTreeSet<u16> {
         *lock(&self.ports_of_others) = Some((Instant::now(), ports.clone()));
         ports
+    }
+
+    /// What the last look at the whole engine saw; `None` when there was none, or something changed since.
+    #[must_use]
+    pub fn census(&self) -> Option<Arc<Census>> {
+        lock(&self.census).clone()
+    }
+
+    pub(super) fn forget_census(&self) {
+        *lock(&self.census) = None;
+    }
+
+    /// Takes over a look at all containers and volumes.
+    pub fn take_census(&self, containers: &[ContainerSummary], volumes: &[SeenVolume]) -> Arc<Census> {
+        let census = Arc::new(Census::new(containers, volumes, &self.installation, &self.store.id()));
+        *lock(&self.census) = Some(Arc::clone(&census));
+        census
+    }
+
+    /// Lists everything now.
+    ///
+    /// # Errors
+    /// When the engine does not answer: then nothing is known.
+    pub async fn look_around(&self) -> Result<Arc<Census>, DockerError> {
+        let (containers, volumes) = tokio::join!(self.docker.list(&[]), self.docker.volumes(&[]));
+        Ok(self.take_census(&containers?, &volumes?))
+    }
+
+    /// The last look, or a new one where there is none; many that ask at once take one look together.
+    pub(super) async fn known_census(&self) -> Result<Arc<Census>, DockerError> {
+        if let Some(census) = self.census() {
+            return Ok(census);
+        }
+        let _held = self.census_gate.lock().await;
+        match self.census() {
+            Some(census) => Ok(census),
+            None => self.look_around().await,
+        }
     }
 
     /// The id of our network, when it was seen and nothing said since that it changed.

@@ -2,6 +2,7 @@
 
 use super::facts::{ImageFacts, Unfit};
 use super::hardening::Profile;
+use crate::core::census::User;
 use crate::core::seen::{EngineInfo, SeenContainer, Usage};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -148,7 +149,7 @@ impl ServerFacts {
 pub struct World {
     pub engine: EngineInfo,
     pub container: Slot<SeenContainer>,
-    /// Containers with our labels under another name: (id, name).
+    /// Our container, when it has another name: (id, name).
     pub misnamed: Vec<(String, String)>,
     pub volume: Slot<()>,
     /// The id of our network.
@@ -173,4 +174,8 @@ pub struct World {
     pub placement: Placement,
     /// Remembered extra volumes that are not there, or are somebody else's: volume → what it is.
     pub extra_volumes: BTreeMap<String, Slot<()>>,
+    /// Containers that carry our labels under another name, but for the one that is ours: (id, name).
+    pub duplicates: Vec<(String, String)>,
+    /// Other containers that can write to our volume right now.
+    pub sharers: Vec<User>,
 }

@@ -312,6 +312,28 @@ impl Rig {
         self.fake.seen(&format!("postgres-{name}"))
     }
 
+    pub fn is_running(&self, name: &str) -> bool {
+        self.container(name).is_some_and(|c| c.state == seawall::core::seen::ContainerState::Running)
+    }
+
+    /// What the store remembers of an object.
+    pub fn memory(&self, name: &str) -> serde_json::Value {
+        let record = self.store.get(&format!("obj/{}", object(name))).unwrap().unwrap();
+        record["memory"].clone()
+    }
+
+    /// Changes what the store remembers, while no operator runs.
+    pub fn edit_record(
+        &self,
+        name: &str,
+        edit: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>),
+    ) {
+        let key = format!("obj/{}", object(name));
+        let mut record = self.store.get(&key).unwrap().unwrap();
+        edit(record["memory"].as_object_mut().unwrap());
+        Self::now(self.store.commit(vec![seawall::store::Change::put(key, record)])).unwrap();
+    }
+
     pub async fn password(&self, name: &str) -> String {
         let view = self.operator.connection(&object(name), true).await.unwrap();
         view.password.unwrap()

@@ -1,7 +1,7 @@
 //! Containers as things: made, found, changed, renamed. What runs in them is in `running.rs`.
 
 use super::{Container, Files, State, carries, no_container, refused};
-use crate::core::desired::DesiredContainer;
+use crate::core::desired::{DesiredContainer, VolumeMount};
 use crate::core::pairs::Pairs;
 use crate::core::quantity::{Bytes, NanoCpus};
 use crate::core::resource::Caps;
@@ -37,8 +37,8 @@ impl State {
         let in_order = self.names.values().filter_map(|id| self.containers.get(id));
         in_order
             .filter(|c| carries(&c.seen.labels, labels))
-            .map(|c| &c.seen)
-            .map(|seen| ContainerSummary {
+            .map(|c| (&c.seen, &c.mounts))
+            .map(|(seen, more)| ContainerSummary {
                 id: seen.id.clone(),
                 name: seen.name.clone(),
                 image_id: seen.image_id.clone(),
@@ -52,6 +52,7 @@ impl State {
                     .collect::<BTreeSet<_>>()
                     .into_iter()
                     .collect(),
+                mounts: seen.mounts.iter().map(|m| (m.volume.as_str(), "rw")).chain(more.iter()).collect(),
             })
             .collect()
     }
@@ -94,15 +95,22 @@ impl State {
             return Err(DockerError::NameTaken { name: d.name.clone(), detail });
         }
         let id = self.next_id();
-        for mount in &d.mounts {
+        // What the image declares and nobody mounts is a volume without a name.
+        let declared = image.volumes.iter().filter(|path| !d.mounts.iter().any(|m| m.path == **path));
+        let unnamed: Vec<VolumeMount> = declared
+            .cloned()
+            .map(|path| (path, self.next_id()))
+            .map(|(path, volume)| VolumeMount { volume, path })
+            .collect();
+        let all: Vec<&VolumeMount> = d.mounts.iter().chain(&unnamed).collect();
+        for mount in &all {
             // As the engine does: a volume that is not there is made, without labels.
             self.create_volume(&mount.volume, &BTreeMap::new());
             self.volumes.entry(mount.volume.clone()).or_default().users.push(id.clone());
         }
         let sorted =
             |list: &[String]| list.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>();
-        let mut mounts: Vec<SeenMount> = d
-            .mounts
+        let mut mounts: Vec<SeenMount> = all
             .iter()
             .map(|m| SeenMount { kind: "volume".into(), volume: m.volume.clone(), path: m.path.clone() })
             .collect();
@@ -155,7 +163,14 @@ impl State {
     pub fn insert(&mut self, seen: SeenContainer) {
         let usage = Usage { memory: Bytes(32 << 20), unreclaimable: Bytes(16 << 20), memory_limit: None };
         self.names.insert(seen.name.clone(), seen.id.clone());
-        let container = Container { files: Files::default(), logs: Vec::new(), usage, stopped: false, seen };
+        let container = Container {
+            files: Files::default(),
+            logs: Vec::new(),
+            usage,
+            stopped: false,
+            mounts: Pairs::default(),
+            seen,
+        };
         self.containers.insert(container.seen.id.clone(), Box::new(container));
     }
 

@@ -123,10 +123,17 @@ impl State {
             return seen;
         }
         let mountpoint = format!("{}/volumes/{name}/_data", self.info.root_dir);
-        let seen = SeenVolume { name: name.to_owned(), labels: labels.into(), mountpoint };
+        let seen =
+            SeenVolume { name: name.to_owned(), labels: labels.into(), mountpoint, device: String::new() };
         self.volumes.entry(name.to_owned()).or_default().seen = Some(seen.clone());
         self.emit("volume", "create", name, &Pairs::default(), &[]);
         seen
+    }
+
+    pub fn set_device(&mut self, name: &str, device: &str) {
+        if let Some(seen) = self.volumes.get_mut(name).and_then(|v| v.seen.as_mut()) {
+            device.clone_into(&mut seen.device);
+        }
     }
 
     pub fn remove_volume(&mut self, name: &str) -> Result<()> {

@@ -132,8 +132,8 @@ impl State {
         Ok(())
     }
 
-    /// Gone already is fine.
-    pub fn remove(&mut self, id: &str) {
+    /// Gone already is fine. With `volumes`, those without a name go, too.
+    pub fn remove(&mut self, id: &str, volumes: bool) {
         let Ok(id) = self.id_of(id) else { return };
         if self.is_up(&id) {
             self.emit_container(&id, "kill", &[("signal", "9")]);
@@ -143,8 +143,10 @@ impl State {
         if let Some(c) = self.containers.remove(&id) {
             self.names.remove(&c.seen.name);
             for mount in &c.seen.mounts {
-                if let Some(volume) = self.volumes.get_mut(&mount.volume) {
-                    volume.users.retain(|user| *user != id);
+                let Some(volume) = self.volumes.get_mut(&mount.volume) else { continue };
+                volume.users.retain(|user| *user != id);
+                if volumes && volume.users.is_empty() && anonymous(&mount.volume) {
+                    self.volumes.remove(&mount.volume);
                 }
             }
         }
@@ -162,4 +164,9 @@ impl State {
         self.emit_container(&id, "exec_die", &[]);
         Ok(seen)
     }
+}
+
+/// Volumes that nobody named are called by 64 hex digits.
+fn anonymous(volume: &str) -> bool {
+    volume.len() == 64 && volume.bytes().all(|b| b.is_ascii_hexdigit())
 }

@@ -11,7 +11,7 @@ use crate::engines::postgres::plan::caps_in_sync;
 /// kernel enforces where the engine tells it (docker-facts §1: inspect alone can lie).
 pub(super) async fn update_caps(scene: &Scene<'_>, name: &str, caps: &Caps) -> Result<(), ActError> {
     let docker = scene.docker();
-    let id = scene.container_id(name).await?;
+    let id = scene.container_id(name)?;
     docker.update(&id, &LiveUpdate { caps: Some(*caps), restart: None }).await?;
     let after = docker.inspect(&id).await?.ok_or_else(|| ActError::Gone(format!("container {name}")))?;
     if !caps_in_sync(caps, &after.caps, scene.engine) {

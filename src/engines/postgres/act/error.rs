@@ -28,6 +28,8 @@ pub enum ActError {
     ParametersRefused(String),
     #[error("{0} exists and is not ours")]
     Foreign(String),
+    #[error("another container uses the volume")]
+    VolumeShared,
     #[error("psql in the container failed (exit code {code}): {stderr}")]
     Psql { code: i64, stderr: String },
     #[error("the record could not be written as JSON: {0}")]
@@ -52,6 +54,7 @@ impl ActError {
             ActError::NotApplied(_) => "NotApplied",
             ActError::ParametersRefused(_) => "ParameterRejected",
             ActError::Foreign(_) => "NameConflict",
+            ActError::VolumeShared => "VolumeShared",
             ActError::Gone(_) | ActError::Overtaken => "Changed",
         }
     }

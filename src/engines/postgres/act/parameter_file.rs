@@ -29,7 +29,7 @@ pub(super) async fn write_parameters(
     const CANDIDATE: &str = "/etc/seawall/candidate.conf";
     let docker = scene.docker();
     let image = scene.image()?;
-    let id = scene.container_id(name).await?;
+    let id = scene.container_id(name)?;
     docker.put_files(&id, &[parameter_file(CANDIDATE, text)]).await?;
     let config = format!("config_file={CANDIDATE}");
     let check = by_postgres(&["postgres", "-C", "config_file", "-D", &image.pgdata, "-c", &config]);
@@ -59,12 +59,12 @@ pub(super) async fn restore_parameters(
     memory: &mut Memory,
 ) -> Result<(), ActError> {
     let docker = scene.docker();
-    let id = scene.container_id(name).await?;
+    let id = scene.container_id(name)?;
     fast_shutdown(docker, &id).await?;
     docker.put_files(&id, &[parameter_file(parameters::PATH, text)]).await?;
     memory.written_parameters = Some(parameters::sha256(text.as_bytes()));
     memory.refused_parameters = Some(refused);
-    Ok(docker.start(&id).await?)
+    scene.start(name).await
 }
 
 /// The message of a PostgreSQL log excerpt, without timestamps and levels: the first line that says

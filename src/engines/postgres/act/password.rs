@@ -47,7 +47,7 @@ pub(super) async fn reset_password(
     let newer = scene.image()?.major >= NEWER_SINCE;
     let env = [("PGOPTIONS".to_owned(), options(newer))].into();
     let request = ExecRequest { stdin: Some(sql), env, ..by_postgres(&argv) };
-    let id = scene.container_id(name).await?;
+    let id = scene.container_id(name)?;
     // Terse: the words of a failure never repeat the statement.
     let result = scene.docker().exec(&id, &request, Duration::from_secs(15)).await?;
     if result.exit_code != 0 {

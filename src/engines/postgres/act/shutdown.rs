@@ -31,7 +31,7 @@ pub(super) async fn fast_shutdown(docker: &dyn Docker, id: &str) -> Result<(), D
 
 pub(super) async fn stop(scene: &Scene<'_>, name: &str) -> Result<Vec<Note>, ActError> {
     let docker = scene.docker();
-    let id = scene.container_id(name).await?;
+    let id = scene.container_id(name)?;
     scene.tools.drop_session(&scene.identity.object);
     // First the policy: a restart of the engine must not bring back what was stopped on purpose.
     docker.update(&id, &LiveUpdate { caps: None, restart: Some(RestartPolicy::No) }).await?;

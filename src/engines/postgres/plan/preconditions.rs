@@ -3,6 +3,7 @@
 
 use super::placement::lost_volumes;
 use super::{Plan, Subject};
+use crate::engines::postgres::action::short;
 use crate::engines::postgres::desired::Identity;
 use crate::engines::postgres::facts::ImageFacts;
 use crate::engines::postgres::world::{DataSeen, Slot, World};
@@ -11,10 +12,31 @@ use crate::engines::postgres::world::{DataSeen, Slot, World};
 pub(super) fn conflicts(subject: &Subject<'_>, world: &World, plan: &mut Plan) -> bool {
     let id = subject.identity;
     let mut conflict = |what: &str, name: &str, why: &str| {
+        let own = if what == "container" { world.misnamed.first() } else { None };
+        if let Some((own, called)) = own {
+            plan.block(
+                "DuplicateContainer",
+                format!(
+                    "container {name} exists and is not ours: {why}. The container of this object is {called} ({}). Neither was touched",
+                    short(own)
+                ),
+                format!("give the other one another name (docker rename {name} NAME); {called} then gets its name back"),
+            );
+            return;
+        }
+        let rename =
+            if what == "container" { format!(" (docker rename {name} NAME)") } else { String::new() };
+        let theirs = if rename.is_empty() {
+            String::new()
+        } else {
+            format!(", or give that container another name{rename}")
+        };
         plan.block(
             "NameConflict",
             format!("{what} {name} exists and is not ours: {why}. It was not touched"),
-            format!("remove or rename {what} {name}, or rename this object"),
+            format!(
+                "choose another name for this object, or run Seawall with another --installation{theirs}"
+            ),
         );
     };
     if let Slot::Foreign(why) = &world.container {

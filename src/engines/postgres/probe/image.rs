@@ -58,10 +58,10 @@ async fn look_into(
     if let Some(known) = tools.stored_image_facts(&image.id) {
         return Ok(Ok(tools.known_image(&image.id, known)));
     }
-    let wrong_architecture = facts::facts(image, &Contents::default(), &engine.architecture);
-    let found = match wrong_architecture {
+    let by_itself = facts::facts(image, &Contents::default(), &engine.architecture);
+    let found = match by_itself {
         // Nothing inside can be run or trusted; what is inside does not matter then.
-        Err(unfit @ Unfit::Architecture { .. }) => Err(unfit),
+        Err(unfit @ (Unfit::Architecture { .. } | Unfit::Labels(_))) => Err(unfit),
         _ => facts::facts(image, &contents(tools, image).await?, &engine.architecture),
     };
     tools.remember_image(&image.id, found.clone()).await;
@@ -87,7 +87,7 @@ async fn contents_by(
     let id = tools.docker.create(probe).await?;
     let read = read_contents(tools, &id, ask_version).await;
     // Also after a failure.
-    let removed = tools.docker.remove(&id).await;
+    let removed = tools.docker.remove_throwaway(&id).await;
     let contents = read?;
     removed?;
     Ok(contents)

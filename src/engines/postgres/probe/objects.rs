@@ -2,26 +2,70 @@
 //! for ours what does not carry all of our labels.
 
 use crate::core::names::label;
-use crate::core::pairs::Pairs;
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::docker::DockerError;
 use crate::engines::postgres::desired::Identity;
+use crate::engines::postgres::ownership::{foreign, not_ours, remembered};
+use crate::engines::postgres::plan::Subject;
 use crate::engines::postgres::record::Memory;
 use crate::engines::postgres::tools::Tools;
-use crate::engines::postgres::world::Slot;
+use crate::engines::postgres::world::{Slot, World};
 use std::collections::BTreeMap;
 
-pub(super) async fn container(tools: &Tools, id: &Identity) -> Result<Slot<SeenContainer>, DockerError> {
-    Ok(match tools.docker.inspect(&id.container()).await? {
+/// What is under our name, and the container that is ours under another one: (id, name).
+pub(super) async fn container(
+    tools: &Tools,
+    id: &Identity,
+    memory: &Memory,
+) -> Result<(Slot<SeenContainer>, Vec<(String, String)>), DockerError> {
+    let found = tools.docker.inspect(&id.container()).await?;
+    let elsewhere = match remembered(memory) {
+        Some(known) if found.as_ref().is_none_or(|c| c.id != known) => {
+            let kept = tools.docker.inspect(known).await?;
+            kept.filter(|c| c.id == known && foreign(&c.labels, id).is_none())
+        }
+        _ => None,
+    };
+    let slot = match found {
         None => Slot::Missing,
-        Some(c) => foreign(&c.labels, id).map_or_else(|| Slot::Ours(c), Slot::Foreign),
-    })
+        Some(c) => match (not_ours(&c, id, memory), &elsewhere) {
+            (Some(why), _) => Slot::Foreign(why),
+            // By label alone, while the real one exists.
+            (None, Some(ours)) => Slot::Foreign(format!("the one that Seawall made is called {}", ours.name)),
+            (None, None) => Slot::Ours(c),
+        },
+    };
+    Ok((slot, elsewhere.map(|c| (c.id, c.name)).into_iter().collect()))
 }
 
-/// Ours by its labels, under another name: (id, name).
-pub(super) async fn misnamed(tools: &Tools, id: &Identity) -> Result<Vec<(String, String)>, DockerError> {
-    let found = tools.docker.list(&id.proof()).await?;
-    Ok(found.into_iter().map(|c| (c.id, c.name)).collect())
+/// Who else has our labels or our volume. A look that was taken for all objects is enough for a plan; one
+/// that would hold something back is taken anew.
+pub(super) async fn others(
+    tools: &Tools,
+    subject: &Subject<'_>,
+    world: &mut World,
+) -> Result<(), DockerError> {
+    let id = subject.identity;
+    let fresh =
+        |world: &World| matches!(world.container, Slot::Missing) && matches!(world.volume, Slot::Missing);
+    if fresh(world) && subject.memory == &Memory::default() {
+        // A new object, of which there is nothing yet.
+        return Ok(());
+    }
+    let own = world
+        .container
+        .ours()
+        .map(|c| c.id.clone())
+        .or_else(|| remembered(subject.memory).map(str::to_owned));
+    let mut census = tools.known_census().await?;
+    if !census.users_but(&id.volume(), own.as_deref()).is_empty() || !census.namesakes(&id.object).is_empty()
+    {
+        census = tools.look_around().await?;
+    }
+    world.sharers = census.users_but(&id.volume(), own.as_deref());
+    let others = census.namesakes(&id.object).iter().filter(|n| own.as_deref() != Some(n.id.as_str()));
+    world.duplicates = others.map(|n| (n.id.clone(), n.name.clone())).collect();
+    Ok(())
 }
 
 /// A mounted volume cannot go away: it is looked up only when no container of ours holds it.
@@ -85,15 +129,5 @@ pub(super) async fn network(
         (Some(network), _) => Slot::Ours(network.id.clone()),
         (None, Some(_)) => Slot::Foreign("it does not carry this installation's labels".to_owned()),
         (None, None) => Slot::Missing,
-    })
-}
-
-/// Why these labels are not this object's; `None` when they are.
-fn foreign(labels: &Pairs, id: &Identity) -> Option<String> {
-    let differs = |(key, value): &(&str, &str)| labels.get(key) != Some(*value);
-    let (key, value) = id.proof().into_iter().find(differs)?;
-    Some(match labels.get(key) {
-        None => format!("it has no label {key}"),
-        Some(other) => format!("its label {key} is {other:?}, ours is {value:?}"),
     })
 }

@@ -1,0 +1,293 @@
+//! Who has which volume, and which containers say that they are ours: one look at everything on an engine,
+//! in a form that ten thousand objects can ask. Pure. Must never leave out a container that runs and could
+//! write to a volume: two servers on one volume destroy its data.
+
+use crate::core::names::{Installation, Kind, Name, ObjectRef, label};
+use crate::core::seen::{ContainerSummary, SeenVolume};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A container that runs, is paused, or is being restarted by the engine.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct User {
+    pub name: String,
+    pub id: String,
+    /// The image's id.
+    pub image: String,
+}
+
+/// A container that carries the labels of one of our objects under a name that is not that object's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Namesake {
+    pub name: String,
+    pub id: String,
+}
+
+/// Where a volume's content lies, beside its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Places {
+    /// Directories of the host, normalised.
+    paths: Vec<String>,
+    /// Another kind of device (`nfs :/export`), compared as it is.
+    device: Option<String>,
+}
+
+/// One look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    users: Vec<User>,
+    /// Volume name → indices into `users`; those that can write only.
+    by_volume: BTreeMap<String, Vec<u32>>,
+    /// Directory of the host → the same.
+    by_path: BTreeMap<String, Vec<u32>>,
+    by_device: BTreeMap<String, Vec<u32>>,
+    volumes: BTreeMap<String, Places>,
+    namesakes: BTreeMap<ObjectRef, Vec<Namesake>>,
+}
+
+/// `.` and `..` and doubled slashes taken out; links are not followed, nobody can from here.
+#[must_use]
+fn normal(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            name => parts.push(name),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
+impl Places {
+    fn of(volume: &SeenVolume) -> Self {
+        let mut places = Self::default();
+        if !volume.mountpoint.is_empty() {
+            places.paths.push(normal(&volume.mountpoint));
+        }
+        match volume.device.strip_prefix("none ").filter(|path| path.starts_with('/')) {
+            Some(path) => places.paths.push(normal(path)),
+            None if volume.device.is_empty() => {}
+            None => places.device = Some(volume.device.clone()),
+        }
+        places
+    }
+}
+
+impl Census {
+    /// From all containers and all volumes of an engine. `installation` and `store` say which labels are
+    /// ours.
+    #[must_use]
+    pub fn new(
+        containers: &[ContainerSummary],
+        volumes: &[SeenVolume],
+        installation: &Installation,
+        store: &str,
+    ) -> Self {
+        let mut census = Self {
+            volumes: volumes.iter().map(|v| (v.name.clone(), Places::of(v))).collect(),
+            ..Self::default()
+        };
+        for c in containers {
+            if let Some(object) = object_of(c, installation, store)
+                && c.name != installation.container(&object)
+            {
+                let namesake = Namesake { name: c.name.clone(), id: c.id.clone() };
+                census.namesakes.entry(object).or_default().push(namesake);
+            }
+            if c.state.is_up() && c.mounts.iter().any(|(_, access)| access != READ_ONLY) {
+                census.add(c);
+            }
+        }
+        census
+    }
+
+    fn add(&mut self, c: &ContainerSummary) {
+        let Ok(index) = u32::try_from(self.users.len()) else { return };
+        self.users.push(User { name: c.name.clone(), id: c.id.clone(), image: c.image_id.clone() });
+        for (source, _) in c.mounts.iter().filter(|(_, access)| *access != READ_ONLY) {
+            if source.starts_with('/') {
+                self.by_path.entry(normal(source)).or_default().push(index);
+                continue;
+            }
+            self.by_volume.entry(source.to_owned()).or_default().push(index);
+            // The directory of a plain volume is its own; that of a device may be somebody else's, too.
+            let Some(places) = self.volumes.get(source) else { continue };
+            for path in places.paths.iter().skip(1) {
+                self.by_path.entry(path.clone()).or_default().push(index);
+            }
+            if let Some(device) = &places.device {
+                self.by_device.entry(device.clone()).or_default().push(index);
+            }
+        }
+    }
+
+    /// Whether the engine has this volume.
+    #[must_use]
+    pub fn has_volume(&self, name: &str) -> bool {
+        self.volumes.contains_key(name)
+    }
+
+    /// Who else can write to this volume right now: by its name, by another volume on the same device, or by
+    /// a directory of the host that is the volume's, holds it or lies in it. Ordered by name.
+    #[must_use]
+    pub fn users_but(&self, volume: &str, own: Option<&str>) -> Vec<User> {
+        let mut found: BTreeSet<u32> = self.by_volume.get(volume).into_iter().flatten().copied().collect();
+        if let Some(places) = self.volumes.get(volume) {
+            for path in &places.paths {
+                found.extend(self.on_path(path));
+            }
+            if let Some(device) = &places.device {
+                found.extend(self.by_device.get(device).into_iter().flatten());
+            }
+        }
+        let users = found.into_iter().filter_map(|i| self.users.get(i as usize));
+        let mut users: Vec<User> = users.filter(|u| own != Some(u.id.as_str())).cloned().collect();
+        users.sort();
+        users
+    }
+
+    fn on_path(&self, path: &str) -> BTreeSet<u32> {
+        let below = format!("{}/", path.trim_end_matches('/'));
+        let inside = self.by_path.range(below.clone()..).take_while(|(p, _)| p.starts_with(&below));
+        let mut found: BTreeSet<u32> = inside.flat_map(|(_, users)| users.iter().copied()).collect();
+        let mut at = path;
+        loop {
+            found.extend(self.by_path.get(at).into_iter().flatten());
+            match at.rsplit_once('/') {
+                Some(("", rest)) if !rest.is_empty() => at = "/",
+                Some((parent, _)) if !parent.is_empty() => at = parent,
+                _ => return found,
+            }
+        }
+    }
+
+    /// Containers under other names that carry this object's labels.
+    #[must_use]
+    pub fn namesakes(&self, object: &ObjectRef) -> &[Namesake] {
+        self.namesakes.get(object).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// The access that a mount of the list call has when nothing can be written through it.
+pub const READ_ONLY: &str = "ro";
+
+/// Whose container this says to be. Only ever a hint: an image hands its labels on to what is made from it.
+fn object_of(c: &ContainerSummary, installation: &Installation, store: &str) -> Option<ObjectRef> {
+    let is = |key, value: &str| c.labels.get(key) == Some(value);
+    if !is(label::INSTALLATION, installation.as_str()) || !is(label::STORE, store) {
+        return None;
+    }
+    let kind: Kind = c.labels.get(label::KIND)?.parse().ok()?;
+    Some(ObjectRef::new(kind, Name::parse(c.labels.get(label::NAME)?).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::pairs::Pairs;
+    use crate::core::seen::ContainerState;
+
+    const VOLUME: &str = "postgres-a-data";
+    const POINT: &str = "/var/lib/docker/volumes/postgres-a-data/_data";
+
+    fn container(name: &str, state: ContainerState, mounts: &[(&str, &str)]) -> ContainerSummary {
+        ContainerSummary {
+            id: format!("id-{name}"),
+            name: name.to_owned(),
+            image_id: "sha256:i".to_owned(),
+            labels: Pairs::default(),
+            state,
+            networks: Vec::new(),
+            host_ports: Vec::new(),
+            mounts: mounts.iter().copied().collect(),
+        }
+    }
+
+    fn volume(name: &str, device: &str) -> SeenVolume {
+        SeenVolume {
+            name: name.to_owned(),
+            labels: Pairs::default(),
+            mountpoint: format!("/var/lib/docker/volumes/{name}/_data"),
+            device: device.to_owned(),
+        }
+    }
+
+    fn users(containers: &[ContainerSummary], volumes: &[SeenVolume]) -> Vec<String> {
+        let census = Census::new(containers, volumes, &Installation::default(), "s");
+        census.users_but(VOLUME, Some("id-own")).into_iter().map(|u| u.name).collect()
+    }
+
+    #[test]
+    fn whoever_can_write_to_the_volume_is_found() {
+        use ContainerState as S;
+        let bind = |path: &'static str| vec![(path, "rw")];
+        for (state, mounts, shares) in [
+            (S::Running, vec![(VOLUME, "rw")], true),
+            (S::Paused, vec![(VOLUME, "rw")], true),
+            (S::Restarting, vec![(VOLUME, "rw")], true),
+            (S::Exited, vec![(VOLUME, "rw")], false),
+            (S::Created, vec![(VOLUME, "rw")], false),
+            (S::Running, vec![(VOLUME, "ro")], false),
+            (S::Running, vec![("postgres-a-data2", "rw"), ("postgres-a", "rw")], false),
+            (S::Running, bind(POINT), true),
+            (S::Running, bind("/var/lib/docker/volumes/postgres-a-data/_data/18/docker"), true),
+            (S::Running, bind("/var/lib/docker/volumes/postgres-a-data"), true),
+            (S::Running, bind("/var/lib/docker//volumes/./postgres-a-data/_data/"), true),
+            (S::Running, bind("/var/lib/docker/volumes/x/../postgres-a-data/_data"), true),
+            (S::Running, bind("/var/lib/docker"), true),
+            (S::Running, bind("/"), true),
+            (S::Running, vec![("/var/lib/docker", "ro")], false),
+            (S::Running, bind("/var/lib/docker/volumes/postgres-a-data/_data2"), false),
+            (S::Running, bind("/var/lib/docker/volumes/postgres-b-data/_data"), false),
+            (S::Running, bind("/var/lib/dock"), false),
+            (S::Running, vec![("/x", "ro"), (VOLUME, "rw")], true),
+        ] {
+            let all = [container("own", S::Running, &[(VOLUME, "rw")]), container("other", state, &mounts)];
+            let found = users(&all, &[volume(VOLUME, "")]);
+            assert_eq!(found == ["other"], shares, "{state:?} {mounts:?}: {found:?}");
+            assert!(shares || found.is_empty());
+        }
+    }
+
+    #[test]
+    fn another_volume_on_the_same_place_is_the_same() {
+        let other = [container("other", ContainerState::Running, &[("theirs", "rw")])];
+        for (ours, theirs, shares) in [
+            ("", format!("none {POINT}"), true),
+            ("", format!("none {POINT}/18"), true),
+            ("", "none /var/lib/docker/volumes".to_owned(), true),
+            ("none /srv/pg", "none /srv/pg/".to_owned(), true),
+            ("none /srv/pg", "none /srv/other".to_owned(), false),
+            ("nfs :/export/pg", "nfs :/export/pg".to_owned(), true),
+            ("nfs :/export/pg", "nfs :/export/b".to_owned(), false),
+            ("tmpfs tmpfs", "none /srv/pg".to_owned(), false),
+            ("", String::new(), false),
+        ] {
+            let found = users(&other, &[volume(VOLUME, ours), volume("theirs", &theirs)]);
+            assert_eq!(!found.is_empty(), shares, "{ours:?} {theirs:?}");
+        }
+        // A bind mount of the device itself.
+        let bind = [container("other", ContainerState::Running, &[("/srv", "rw")])];
+        assert_eq!(users(&bind, &[volume(VOLUME, "none /srv/pg")]), ["other"]);
+    }
+
+    #[test]
+    fn namesakes_carry_all_of_our_labels_and_another_name() {
+        let labelled = |name: &str, store: &str| {
+            let mut c = container(name, ContainerState::Exited, &[]);
+            c.labels = Pairs::from([
+                (label::INSTALLATION, "default"),
+                (label::STORE, store),
+                (label::KIND, "Postgres"),
+                (label::NAME, "a"),
+            ]);
+            c
+        };
+        let all = [labelled("postgres-a", "s"), labelled("copy", "s"), labelled("theirs", "t")];
+        let census = Census::new(&all, &[], &Installation::default(), "s");
+        let object: ObjectRef = "postgres/a".parse().unwrap();
+        let names: Vec<&str> = census.namesakes(&object).iter().map(|n| n.name.as_str()).collect();
+        assert_eq!(names, ["copy"]);
+        assert!(!census.has_volume(VOLUME));
+    }
+}

@@ -1,0 +1,143 @@
+//! The volume of an object: nobody else writes to it while ours starts, and what is lost is said.
+
+use super::harness::{Sea, condition, docker, wait_for};
+use std::process::Command;
+
+/// Somebody's containers and volumes; gone with the test.
+struct Theirs(Vec<String>, Vec<String>);
+
+impl Drop for Theirs {
+    fn drop(&mut self) {
+        for name in &self.0 {
+            let _ = Command::new("docker").args(["rm", "-fv", name]).output();
+        }
+        for name in &self.1 {
+            let _ = Command::new("docker").args(["volume", "rm", name]).output();
+        }
+    }
+}
+
+/// A container by hand that has `mount`, running or paused.
+fn by_hand(name: &str, mount: &str) {
+    docker(&[
+        "run",
+        "-d",
+        "--init",
+        "--name",
+        name,
+        "-v",
+        mount,
+        "--entrypoint=sleep",
+        "seawall/postgres:18",
+        "3600",
+    ]);
+}
+
+#[test]
+fn no_server_is_started_beside_another_container_on_its_volume() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18'}");
+    sea.ready("a");
+    sea.sql("a", "create table t as select 1 as n");
+    let (volume, theirs, alias) =
+        (sea.volume("a"), format!("{}-theirs", sea.installation), format!("{}-alias", sea.installation));
+    let _gone = Theirs(vec![theirs.clone()], vec![alias.clone()]);
+    let point = docker(&["volume", "inspect", "-f", "{{.Mountpoint}}", &volume]).trim().to_owned();
+    docker(&[
+        "volume",
+        "create",
+        "--driver",
+        "local",
+        "--opt",
+        "type=none",
+        "--opt",
+        "o=bind",
+        "--opt",
+        &format!("device={point}"),
+        &alias,
+    ]);
+    let parent = point.strip_suffix("/_data").unwrap();
+    for (mount, shares) in [
+        (format!("{volume}:/var/lib/postgresql"), true),
+        (format!("{point}:/data"), true),
+        (format!("{point}/18:/data"), true),
+        (format!("{parent}:/data"), true),
+        (format!("{alias}:/data"), true),
+        (format!("{volume}:/backup:ro"), false),
+    ] {
+        sea.ok(&["stop", "postgres/a"]);
+        sea.until("a", "stopped", |s| condition(s, "Ready").1 == "Stopped");
+        by_hand(&theirs, &mount);
+        if mount.starts_with(&point) {
+            docker(&["pause", &theirs]);
+        }
+        let before = sea.inspect("a")["State"]["StartedAt"].clone();
+        sea.ok(&["start", "postgres/a"]);
+        if shares {
+            let why = sea.until_condition("a", "Degraded", "True", "VolumeShared");
+            assert!(why.contains(&theirs), "{mount}: {why}");
+            assert_eq!(sea.condition("a", "Ready").1, "VolumeShared");
+            assert_eq!(sea.inspect("a")["State"]["StartedAt"], before, "{mount}");
+        } else {
+            sea.ready("a");
+        }
+        docker(&["rm", "-fv", &theirs]);
+        sea.ready("a");
+        assert_eq!(sea.sql("a", "select n from t").trim(), "1");
+    }
+}
+
+/// The case that destroyed a database: the same image on the same volume, by hand.
+#[test]
+fn a_second_server_by_hand_is_told_whether_ours_runs_or_not() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18'}");
+    sea.ready("a");
+    let theirs = format!("{}-theirs", sea.installation);
+    let _gone = Theirs(vec![theirs.clone()], Vec::new());
+    sea.ok(&["stop", "postgres/a"]);
+    sea.until("a", "stopped", |s| condition(s, "Ready").1 == "Stopped");
+    let mount = format!("{}:/var/lib/postgresql", sea.volume("a"));
+    docker(&[
+        "run",
+        "-d",
+        "--name",
+        &theirs,
+        "-v",
+        &mount,
+        "-e",
+        "POSTGRES_PASSWORD=x",
+        "seawall/postgres:18",
+    ]);
+    sea.ok(&["start", "postgres/a"]);
+    let why = sea.until_condition("a", "Degraded", "True", "VolumeShared");
+    assert!(why.contains(&format!("docker stop {theirs}")), "{why}");
+    assert_eq!(sea.inspect("a")["State"]["Running"], false);
+    docker(&["stop", &theirs]);
+    sea.ready("a");
+    // And later, while ours runs.
+    docker(&[
+        "run",
+        "-d",
+        "--name",
+        &format!("{theirs}2"),
+        "--init",
+        "-v",
+        &mount,
+        "--entrypoint=sleep",
+        "seawall/postgres:18",
+        "3600",
+    ]);
+    let _too = Theirs(vec![format!("{theirs}2")], Vec::new());
+    sea.until_condition("a", "Degraded", "True", "VolumeShared");
+    sea.event("VolumeShared", &format!("{theirs}2"));
+    assert_eq!(sea.condition("a", "Ready").0, "False");
+    wait_for("not started by the engine", || {
+        (sea.inspect("a")["HostConfig"]["RestartPolicy"]["Name"] == "no").then_some(())
+    });
+    docker(&["kill", &sea.container("a")]);
+    wait_for("down", || (sea.inspect("a")["State"]["Running"] == false).then_some(()));
+    docker(&["rm", "-f", &format!("{theirs}2")]);
+    sea.ready("a");
+    assert_eq!(sea.inspect("a")["HostConfig"]["RestartPolicy"]["Name"], "always");
+}
