@@ -206,6 +206,7 @@ impl Case {
             parameters_sha256: sha256(file.as_bytes()),
             pending_restart: Vec::new(),
             overridden: Vec::new(),
+            tablespaces: String::new(),
         }));
     }
 

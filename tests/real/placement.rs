@@ -79,7 +79,7 @@ fn what_an_image_declares_as_volumes_outlives_the_container() {
 #[test]
 fn the_data_directory_behind_a_link_is_not_in_the_volume() {
     // The volume's own directory is a link out of the volume by the time the server starts.
-    let entry = "#!/bin/bash\nif [ \"$(id -u)\" = 0 ] && [ ! -e /var/lib/postgresql/18 ]; then\n  install -d -o postgres -g postgres /elsewhere && ln -s /elsewhere /var/lib/postgresql/18\nfi\nexec docker-entrypoint.sh \"$@\"\n";
+    let entry = "#!/bin/bash\nif [ ! -e /var/lib/postgresql/18 ]; then\n  mkdir /tmp/elsewhere && ln -s /tmp/elsewhere /var/lib/postgresql/18\nfi\nexec docker-entrypoint.sh \"$@\"\n";
     let printed = entry.replace('\n', "\\n").replace('"', "\\\"").replace('$', "\\$");
     let image = TestImage::build(
         "linked",
@@ -90,5 +90,24 @@ fn the_data_directory_behind_a_link_is_not_in_the_volume() {
     let sea = Sea::start();
     sea.postgres("a", &format!("{{image: '{}'}}", image.0));
     let why = sea.until_condition("a", "Degraded", "True", "DataOutsideVolume");
-    assert!(why.contains("/var/lib/postgresql/18 leads to /elsewhere"), "{why}");
+    assert!(why.contains("/var/lib/postgresql/18 leads to /tmp/elsewhere"), "{why}");
+}
+
+#[test]
+fn a_tablespace_in_the_container_is_said_and_forgotten_when_it_is_gone() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18'}");
+    sea.ready("a");
+    let container = sea.container("a");
+    let places = ["/tmp/inside", "/var/lib/postgresql/inside"];
+    docker(&[&["exec", "-u", "postgres", &container, "mkdir"], &places[..]].concat());
+    // A tablespace in the volume is as good as none.
+    sea.sql("a", "CREATE TABLESPACE good LOCATION '/var/lib/postgresql/inside'");
+    sea.sql("a", "CREATE TABLESPACE bad LOCATION '/tmp/inside'");
+    let why = sea.until_condition("a", "Degraded", "True", "DataOutsideVolume");
+    assert!(why.contains("leads to /tmp/inside.") && !why.contains("postgresql/inside"), "{why}");
+    assert_eq!(sea.condition("a", "Ready").0, "False");
+    sea.sql("a", "DROP TABLESPACE bad");
+    sea.ready("a");
+    assert_ne!(sea.condition("a", "Degraded").0, "True");
 }

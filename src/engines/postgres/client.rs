@@ -251,6 +251,7 @@ impl Session for PgSession {
             parameters_sha256: text(6),
             pending_restart: list(7),
             overridden: list(8),
+            tablespaces: text(10),
         })
     }
 

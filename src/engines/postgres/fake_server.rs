@@ -316,6 +316,7 @@ impl Session for FakeSession {
                 .unwrap_or_default(),
             pending_restart: pending.map(|n| (*n).to_owned()).collect(),
             overridden: overridden.into_iter().filter(|n| names.contains(&n.as_str())).collect(),
+            tablespaces: String::new(),
         })
     }
 

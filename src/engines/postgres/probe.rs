@@ -118,7 +118,8 @@ fn starts(tools: &Tools, subject: &Subject<'_>, intent: Intent, world: &mut Worl
     world.image_starts = tools.image_starts(&image.id, profile, object);
 }
 
-/// Once for each start of a server, and anew before a container goes: a link can be made at any time.
+/// Once for each start of a server and each change of its tablespaces, and anew before a container goes: a link can be
+/// made at any time.
 async fn look_at_placement(
     tools: &Tools,
     subject: &Subject<'_>,
@@ -126,7 +127,11 @@ async fn look_at_placement(
     world: &mut World,
 ) -> Result<(), ObserveError> {
     let object = &subject.identity.object;
-    let epoch = format!("{} {}", c.id, c.started_at);
+    let tablespaces = match &world.server {
+        Server::Up(facts) => facts.tablespaces.as_str(),
+        _ => "",
+    };
+    let epoch = format!("{} {} {tablespaces}", c.id, c.started_at);
     let data_directory = match &world.server {
         Server::Up(facts) => {
             if let Some(known) = tools.known_placement(object, &epoch) {

@@ -134,6 +134,9 @@ pub struct ServerFacts {
     pub pending_restart: Vec<String>,
     /// Manifest parameters that something else overrides (ALTER SYSTEM), sorted.
     pub overridden: Vec<String>,
+    /// Object ids of the tablespaces that were made beside PostgreSQL's own two: with another list it is to be
+    /// seen anew where the data lies.
+    pub tablespaces: String,
 }
 
 impl ServerFacts {

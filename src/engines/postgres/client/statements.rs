@@ -72,13 +72,17 @@ pub fn probe(database: &str, parameters: &[&str], file: &str) -> Sql {
         "), 10000), ''), \
          (SELECT pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to( \
              pg_catalog.concat(a.rolpassword, a.rolcanlogin, a.rolvaliduntil), 'UTF8')), 'hex') \
-           FROM pg_catalog.pg_authid AS a WHERE a.rolname OPERATOR(pg_catalog.=) SESSION_USER) \
+           FROM pg_catalog.pg_authid AS a WHERE a.rolname OPERATOR(pg_catalog.=) SESSION_USER), \
+         COALESCE((SELECT pg_catalog.left(pg_catalog.string_agg( \
+             pg_catalog.concat(t.oid), ',' ORDER BY t.oid), 10000) \
+           FROM pg_catalog.pg_tablespace AS t WHERE t.spcname OPERATOR(pg_catalog.<>) 'pg_default' \
+             AND t.spcname OPERATOR(pg_catalog.<>) 'pg_global'), '') \
          FROM pg_catalog.pg_settings AS s",
     )
 }
 
 /// Columns of the row that [`probe`] asks for.
-pub const PROBE_COLUMNS: usize = 10;
+pub const PROBE_COLUMNS: usize = 11;
 
 /// When the server last read its configuration.
 #[must_use]
