@@ -6,6 +6,7 @@ use super::guard::Guard;
 use super::objects::Record;
 use super::operator::Operator;
 use super::sources::InForce;
+use super::start::{Claim, claimed};
 use crate::core::names::Kind;
 use crate::core::plan::PlanView;
 use crate::engines::postgres::action::Action;
@@ -32,6 +33,12 @@ impl Operator {
     /// `files`: other manifests, by path; without them the ones in force, or, before the first scan, those
     /// in the directory.
     pub(super) async fn preview(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList> {
+        // A store beside the one that the containers belong to would plan to make everything anew.
+        if !self.running
+            && let Err(Claim::Other(error)) = claimed(self).await
+        {
+            return Err(error);
+        }
         let loaded = match files {
             Some(files) => Some(load_texts(
                 files.into_iter().map(|(path, text)| (path, FileText::Bytes(text.into_bytes()))).collect(),

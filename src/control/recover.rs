@@ -18,7 +18,7 @@ use crate::engines::postgres::check::Checked;
 use crate::engines::postgres::desired::looker;
 use crate::engines::postgres::hardening::Profile;
 use crate::engines::postgres::ownership::{hands_on_labels, is_probe};
-use crate::engines::postgres::probe::data_major;
+use crate::engines::postgres::probe::{Found, data};
 use crate::engines::postgres::record::{Memory, PinnedImage};
 use crate::engines::spec_schemas;
 use crate::manifest::load::{Directory, Loaded};
@@ -54,6 +54,15 @@ pub struct Looked {
     pub tags: Vec<String>,
     /// The image that the manifest names today.
     pub wanted_image: Option<String>,
+    /// Whose the data is.
+    pub system_identifier: Option<String>,
+}
+
+impl Looked {
+    fn found(&mut self, data: Option<Found>) {
+        self.major = data.as_ref().map(|d| d.major);
+        self.system_identifier = data.and_then(|d| d.system_identifier);
+    }
 }
 
 /// A good manifest of an object.
@@ -244,7 +253,7 @@ pub async fn look(
         looked.tags = docker.image(&c.image_id).await?.map(|i| i.tags).unwrap_or_default();
         if let Some(mount) = c.mounts.iter().find(|m| m.volume == volume) {
             let pgdata = c.env.get("PGDATA");
-            looked.major = data_major(docker, &c.id, &mount.path, pgdata).await?;
+            looked.found(data(docker, &c.id, &mount.path, pgdata).await?);
             looked.sure = c.started_at.is_empty();
             return Ok(looked);
         }
@@ -259,10 +268,10 @@ pub async fn look(
     let mut desired = looker(installation, &remains.store, &random_id(), image);
     desired.mounts.push(VolumeMount { volume, path: LOOK.to_owned() });
     let id = docker.create(&desired).await?;
-    let major = data_major(docker, &id, LOOK, None).await;
+    let found = data(docker, &id, LOOK, None).await;
     // Also after a failure.
     let removed = docker.remove_throwaway(&id).await;
-    looked.major = major?;
+    looked.found(found?);
     looked.sure = true;
     removed?;
     Ok(looked)
@@ -310,6 +319,7 @@ fn memory(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Memory {
         port: c.and_then(|c| c.port_bindings.first()).map(|p| p.host),
         image: image.map(|(c, w)| PinnedImage { reference: w.checked.image.clone(), id: c.image_id.clone() }),
         data_major: looked.major,
+        system_identifier: looked.system_identifier.clone(),
         init_username: if ever_ready { env("POSTGRES_USER") } else { None },
         // Made by initdb, so it was there: never made again, empty, behind the user's back.
         seen_databases: init_database.clone().into_iter().collect(),

@@ -6,7 +6,7 @@ use crate::core::condition::Truth;
 use crate::core::quantity::Bytes;
 use crate::docker::Docker;
 use crate::http::client::Client;
-use crate::secrets::Key;
+use crate::secrets::{Key, KeyError};
 use crate::store::{SledStore, StoreError};
 use std::os::unix::fs::PermissionsExt;
 
@@ -119,12 +119,20 @@ async fn store(settings: &Settings, running: bool, list: &mut Vec<Check>) {
             error.to_string(),
             "the operator does not answer on its socket: look at its log",
         ),
-        Ok(Err(error)) => check(
+        Ok(Err(error @ StoreError::Damaged { .. })) => check(
             "store",
             Truth::False,
             error.to_string(),
-            "keep the directory; `seawall recover` rebuilds the store",
+            "keep the directory; bring it back from its backup, or let `seawall recover` rebuild the store",
         ),
+        Ok(Err(error)) => {
+            let next = match &error {
+                StoreError::Write { .. } => super::who_may(&error),
+                StoreError::Newer { .. } => "run the Seawall that wrote it, or a newer one".to_owned(),
+                _ => format!("run as the user who owns {} (sudo seawall …)", settings.data.display()),
+            };
+            check("store", Truth::False, error.to_string(), &next)
+        }
         Err(error) => check("store", Truth::Unknown, error.to_string(), ""),
     });
 }
@@ -141,6 +149,12 @@ fn key(settings: &Settings, list: &mut Vec<Check>) {
         Err(error) if !settings.key_file.exists() && !settings.data.join("store").exists() => {
             check("key file", Truth::Unknown, error.to_string(), "`seawall run` makes it")
         }
+        Err(error @ KeyError::Io { .. }) => check(
+            "key file",
+            Truth::False,
+            error.to_string(),
+            &format!("run as the user who owns {path} (sudo seawall …)"),
+        ),
         Err(error) => check(
             "key file",
             Truth::False,

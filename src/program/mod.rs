@@ -17,7 +17,7 @@ use crate::engines::postgres::client::Network;
 use crate::engines::postgres::tools::Reach;
 use crate::http::client::Client;
 use crate::http::server::serve;
-use crate::secrets::{Algorithm, Key, Sealer};
+use crate::secrets::{Algorithm, Key, KeyError, Sealer};
 use crate::store::{MemoryStore, SledStore, Store, StoreError};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -49,9 +49,17 @@ fn store_error(error: &StoreError) -> ApiError {
     let next = match error {
         StoreError::Damaged { .. } => "keep the directory; `seawall recover` rebuilds the store",
         StoreError::Newer { .. } => "run the Seawall that wrote it, or a newer one",
+        StoreError::Write { .. } => return internal(error, &who_may(error)),
+        StoreError::Read { .. } => "run as the user who owns the data directory (sudo seawall …)",
         _ => "",
     };
     internal(error, next)
+}
+
+/// What to do when a data directory cannot be used: mostly it is somebody else's, and nothing is wrong with it.
+fn who_may(error: &StoreError) -> String {
+    let StoreError::Write { path, .. } = error else { return String::new() };
+    format!("run as the user who owns {} (sudo seawall …), or free some space there", path.display())
 }
 
 fn docker(settings: &Settings) -> Result<Arc<dyn Docker>, ApiError> {
@@ -99,13 +107,20 @@ fn sealer(settings: &Settings, store: &dyn Store, may_create: bool) -> Result<Ar
         Key::load(&settings.key_file)
     };
     let key = key.map_err(|e| {
-        let next = "bring the key file back from its backup, or give --key-file; without it `seawall recover` sets new passwords";
-        internal(e, next)
+        let next = match &e {
+            KeyError::Io { path, .. } => format!("run as the user who owns {} (sudo seawall …)", path.display()),
+            _ => "bring the key file back from its backup, or give --key-file; README, \"Lost store, lost key\", if it is gone for good".to_owned(),
+        };
+        internal(e, &next)
     })?;
     let sealer = Sealer::new(key, Algorithm::default());
     for (record, body) in &sealed {
-        let envelope = serde_json::from_value(body.clone())
-            .map_err(|e| internal(format!("{record} is not a sealed secret: {e}"), "seawall recover"))?;
+        let envelope = serde_json::from_value(body.clone()).map_err(|e| {
+            internal(
+                format!("{record} is not a sealed secret: {e}"),
+                "bring the data directory back from its backup",
+            )
+        })?;
         sealer.open(record, &envelope).map_err(|e| {
             internal(
                 format!("the key file {} does not open {record}: {e}", settings.key_file.display()),
@@ -189,6 +204,7 @@ impl Backend for Program {
             missing @ StoreError::Missing { .. } => OfflineError::NoStore(store_error(&missing)),
             other => OfflineError::Other(store_error(&other)),
         })?;
+        start::belongs(store.as_ref(), &settings.installation, &settings.data)?;
         let sealer = sealer(settings, store.as_ref(), false)?;
         let manifests = settings.manifests_or_default().unwrap_or_else(|_| settings.cwd.join("manifests"));
         let docker = docker(settings)?;

@@ -14,6 +14,7 @@ use crate::control::operator::{now, this_second};
 use crate::control::recover::{
     Remains, Unproven, Wishes, confirm_words, describe, look, record, survey, wishes,
 };
+use crate::control::start::{INSTALLATION_KEY, installation_of, other_installation};
 use crate::core::event::Note;
 use crate::core::names::{Kind, ObjectRef};
 use crate::docker::{Docker, DockerError};
@@ -61,6 +62,12 @@ pub async fn recover(
         .map_err(|e| ApiError::new(ErrorCode::Invalid, e.to_string(), e.next()))?;
     let data = settings.data.clone();
     let rebuild = blocking(move || Rebuild::begin(&data)).await?.map_err(|e| locked(&e))?;
+    if let Found::Sound { records, .. } = &rebuild.found
+        && let Some(of) = installation_of(records.get(INSTALLATION_KEY))
+        && of != settings.installation.as_str()
+    {
+        return Err(other_installation(of, &settings.installation, &settings.data));
+    }
     let key = key(settings, &rebuild.found)?;
     let (remains, unproven) =
         survey(docker.as_ref(), &settings.installation).await.map_err(|e| engine(&e))?;
@@ -231,6 +238,7 @@ fn preview(
         KeyFound::Missing => lines.push(format!("- make a new key file {file}, as there is none: whatever was sealed with the old key stays unreadable")),
         KeyFound::Unreadable(why) => lines.push(format!("- move the key file aside and make a new one ({why})")),
     }
+    lines.push("! if the data directory that these databases belong to is still there, here or on another machine, give it with --data instead: this takes them away from it".to_owned());
     lines.push("- set a new password for every database below; the old passwords end".to_owned());
     if let Some(why) = &wishes.directory {
         lines.push(format!("! the manifest directory {}: {why}. Give --manifests", dir.display()));

@@ -5,6 +5,9 @@ use seawall::control::api::{Api, Operation};
 use seawall::control::operator::Times;
 use seawall::core::condition::{ConditionType as C, Truth};
 use seawall::core::seen::ContainerState;
+use seawall::docker::Docker;
+use seawall::store::Store;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const MAIN: &str = "{version: '18', database: appdb, username: appuser}";
@@ -241,4 +244,149 @@ async fn many_foreign_containers_cost_no_look_each() {
     rig.let_pass(Duration::from_secs(5)).await;
     assert!(calls(&rig, "list") <= 3, "{:?}", rig.fake.call_log());
     assert_eq!(rig.fake.call_log().get("inspect"), None);
+}
+
+const FILES: [&str; 3] = [
+    "/var/lib/postgresql/fake-cluster.json",
+    "/var/lib/postgresql/18/docker/PG_VERSION",
+    "/var/lib/postgresql/18/docker/global/pg_control",
+];
+
+/// What lies on the volume of `main`: by path.
+fn backup(rig: &Rig) -> Vec<(&'static str, Vec<u8>)> {
+    FILES
+        .iter()
+        .map(|path| (*path, rig.fake.file(CONTAINER, path).unwrap().unwrap().content.to_vec()))
+        .collect()
+}
+
+fn restore(rig: &Rig, files: &[(&str, Vec<u8>)]) {
+    for (path, content) in files {
+        rig.fake.write_file(CONTAINER, path, content).unwrap();
+    }
+}
+
+/// As `docker system prune --volumes` does.
+fn prune(rig: &Rig) {
+    if rig.container("main").is_some() {
+        rig.fake.drift_remove(CONTAINER).unwrap();
+    }
+    rig.fake.drift_remove_volume(VOLUME).unwrap();
+}
+
+async fn labelled(rig: &Rig) {
+    let labels = [("installation", "default"), ("kind", "Postgres"), ("name", "main")];
+    let mut labels: BTreeMap<String, String> =
+        labels.iter().map(|(k, v)| (format!("seawall.dev/{k}"), (*v).to_owned())).collect();
+    labels.insert("seawall.dev/store".to_owned(), rig.store.id());
+    rig.fake.create_volume(VOLUME, &labels).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_volume_that_is_lost_while_nothing_runs_is_told_at_once() {
+    for retained in [false, true] {
+        let rig = settled().await;
+        if retained {
+            rig.manifest("other", MAIN);
+            rig.ready("other").await;
+            rig.remove("main");
+            rig.until("gone", || rig.container("main").is_none().then_some(())).await;
+            rig.reason("main", C::Ready, "Retained").await;
+        } else {
+            rig.operator.operate(&object("main"), Operation::Stop).await.unwrap();
+            rig.until("stopped", || (rig.phase("main") == "Stopped").then_some(())).await;
+        }
+        // No event tells it: the sweep does.
+        rig.fake.drop_events(true);
+        prune(&rig);
+        let why = rig.reason("main", C::Degraded, "VolumeMissing").await;
+        assert!(why.contains("with the data of this object is gone"), "{why}");
+        assert!(why.contains("docker volume create --label") && !why.contains("delete"), "{why}");
+        assert!(rig.said("VolumeMissing", VOLUME));
+        assert_eq!(rig.view("main").unwrap().status["volume"], serde_json::Value::Null);
+        let ready = rig.condition("main", C::Ready).unwrap().message;
+        assert!(!ready.contains("volume"), "{ready}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_volume_in_the_place_of_a_lost_one_starts_no_server() {
+    let rig = settled().await;
+    let (files, data) = (backup(&rig), rig.servers.system_identifier(CONTAINER));
+    prune(&rig);
+    rig.reason("main", C::Degraded, "VolumeMissing").await;
+    let starts = calls(&rig, "start");
+    labelled(&rig).await;
+    let why = rig.reason("main", C::Degraded, "VolumeEmpty").await;
+    assert!(why.contains("would make an empty database") && why.contains("cp -v COPY:/from:ro"), "{why}");
+    // Half a copy, then another cluster's.
+    restore(&rig, &files[1..2]);
+    rig.until("half", || {
+        let c = rig.condition("main", C::Degraded)?;
+        c.message.contains("no global/pg_control").then_some(())
+    })
+    .await;
+    let mut other = files[2].1.clone();
+    other[0] ^= 1;
+    restore(&rig, &[(FILES[2], other)]);
+    rig.reason("main", C::Degraded, "DifferentCluster").await;
+    rig.let_pass(Duration::from_secs(300)).await;
+    assert_eq!(calls(&rig, "start"), starts, "nothing was started on any of these");
+    restore(&rig, &files);
+    rig.ready("main").await;
+    assert_eq!(rig.servers.system_identifier(CONTAINER), data);
+}
+
+#[tokio::test(start_paused = true)]
+async fn data_that_was_restored_without_labels_is_taken_when_it_is_said_and_right() {
+    let rig = settled().await;
+    let (files, data) = (backup(&rig), rig.servers.system_identifier(CONTAINER).unwrap());
+    prune(&rig);
+    rig.fake.add_foreign_volume(VOLUME);
+    let why = rig.reason("main", C::Degraded, "NameConflict").await;
+    assert!(why.contains(&format!("seawall.dev/accept-cluster: \"{data}\"")), "{why}");
+    rig.manifest_with("main", &format!("seawall.dev/accept-cluster: '{data}'"), MAIN);
+    rig.reason("main", C::Degraded, "VolumeEmpty").await;
+    restore(&rig, &files);
+    rig.ready("main").await;
+    assert_eq!(rig.servers.system_identifier(CONTAINER), Some(data));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_is_of_one_installation() {
+    let mut rig = settled().await;
+    rig.leave().await;
+    rig.check_and_restart().await;
+    rig.leave().await;
+    rig.rename_installation("blue");
+    let error = seawall::control::start::check(&rig.operator).await.unwrap_err();
+    assert!(error.what.contains("is of installation default, not blue"), "{}", error.what);
+    assert!(error.next.starts_with("give --installation default"), "{}", error.next);
+    // One of before that was kept: what it made tells.
+    rig.forget_installation();
+    let error = seawall::control::start::check(&rig.operator).await.unwrap_err();
+    assert!(error.what.contains("is of installation default"), "{}", error.what);
+    rig.rename_installation("default");
+    seawall::control::start::check(&rig.operator).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_beside_containers_of_another_store_says_whose_they_are() {
+    let mut rig = settled().await;
+    rig.leave().await;
+    rig.forget_everything();
+    let labels = rig.fake.seen(CONTAINER).unwrap().labels;
+    let others = labels.iter().chain([("seawall.dev/store", "0123456789abcdef")]);
+    rig.fake.relabel(CONTAINER, others).unwrap();
+    let error = rig.operator.plan(None).await.unwrap_err();
+    assert!(
+        error.what.contains("belong to another store") && error.what.contains(CONTAINER),
+        "{}",
+        error.what
+    );
+    assert!(
+        error.next.starts_with("give --data of the store") && !error.next.contains("recover"),
+        "{}",
+        error.next
+    );
 }

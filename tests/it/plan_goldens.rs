@@ -124,6 +124,7 @@ impl Case {
             extra_volumes: BTreeMap::new(),
             duplicates: Vec::new(),
             sharers: Vec::new(),
+            system_identifier: None,
         };
         let mut case = Self { identity, spec, memory, present: true, world, outlook: Outlook::default() };
         case.world.container = Slot::Ours(case.made());
@@ -720,6 +721,55 @@ const ROWS: &[(&str, Edit)] = &[
         c.spec.paused = true;
         c.down(ContainerState::Exited, 137);
     }),
+    ("volume lost: stopped", |c| {
+        c.spec.stopped = true;
+        c.world.container = Slot::Missing;
+        c.world.server = Server::NotRunning;
+        c.world.volume = Slot::Missing;
+    }),
+    ("volume lost: retained", |c| {
+        c.present = false;
+        c.world.container = Slot::Missing;
+        c.world.server = Server::NotRunning;
+        c.world.volume = Slot::Missing;
+    }),
+    ("volume back: looked at before the start", |c| {
+        c.world.container = Slot::Missing;
+        c.world.server = Server::NotRunning;
+        c.memory.system_identifier = Some("6999".into());
+    }),
+    ("volume back: empty", |c| {
+        c.down(ContainerState::Created, 0);
+        c.world.data = DataSeen::Empty;
+        c.memory.system_identifier = Some("6999".into());
+    }),
+    ("volume back: of a record that knows no identifier, empty", |c| {
+        c.down(ContainerState::Created, 0);
+        c.world.data = DataSeen::Empty;
+    }),
+    ("volume back: half a copy", |c| {
+        c.down(ContainerState::Created, 0);
+        c.world.data = DataSeen::Major(18);
+        c.memory.system_identifier = Some("6999".into());
+    }),
+    ("volume back: other data", |c| {
+        c.down(ContainerState::Created, 0);
+        c.world.data = DataSeen::Major(18);
+        c.world.system_identifier = Some("7000".into());
+        c.memory.system_identifier = Some("6999".into());
+    }),
+    ("volume back: the data", |c| {
+        c.down(ContainerState::Created, 0);
+        c.world.data = DataSeen::Major(18);
+        c.world.system_identifier = Some("6999".into());
+        c.memory.system_identifier = Some("6999".into());
+    }),
+    ("volume back: without labels", |c| {
+        c.world.container = Slot::Missing;
+        c.world.server = Server::NotRunning;
+        c.world.volume = Slot::Foreign("it has no label seawall.dev/installation".to_owned());
+        c.memory.system_identifier = Some("6999".into());
+    }),
     ("shared: ours is stopped", |c| {
         c.down(ContainerState::Exited, 0);
         c.world.sharers = vec![theirs()];
@@ -773,6 +823,23 @@ const ROWS: &[(&str, Edit)] = &[
         c.outlook.guard = Some(("PruneGuard", "2 of 3 manifests are gone".to_owned()))
     }),
 ];
+
+/// Every advice there is: none tells to destroy anything, but for what the manifest itself asks for.
+#[test]
+fn no_advice_destroys() {
+    for (name, edit) in ROWS {
+        let mut case = Case::settled();
+        edit(&mut case);
+        for block in plan(&case.subject(), &case.world).blocked {
+            let text = block.unblock.to_lowercase();
+            let words =
+                ["docker rm", "volume rm", "prune", "recover", "give the data up", "remove", "delete"];
+            let bad: Vec<&&str> = words.iter().filter(|w| text.contains(**w)).collect();
+            let asked = block.reason == "DeletionNotConfirmed";
+            assert!(bad.is_empty() || asked, "{name}: {} says {bad:?}: {}", block.reason, block.unblock);
+        }
+    }
+}
 
 fn theirs() -> User {
     User { name: "theirs".to_owned(), id: "c3".repeat(32), image: format!("sha256:{}", "bb".repeat(32)) }

@@ -150,7 +150,8 @@ fn containers_of_another_store_are_named_and_left_alone() {
     sea.data = sea.root().join("another");
     let words = refused(&sea, &[]);
     assert!(words.contains("belong to another store"), "{words}");
-    assert!(words.contains(&sea.container("a")) && words.contains("seawall recover"), "{words}");
+    assert!(words.contains(&sea.container("a")) && words.contains("give --data of the store"), "{words}");
+    assert!(!words.contains("recover"), "{words}");
     assert_eq!(docker(&["inspect", &sea.container("a")]), before);
     sea.data = first;
     sea.run();

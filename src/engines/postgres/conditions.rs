@@ -151,15 +151,10 @@ fn ready(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook) -
     match subject.wanted() {
         Wanted::Deleted => return no("Deleting", "deletion was confirmed".to_owned()),
         Wanted::Retained if container.is_none() => {
+            let volume = if world.volume == Slot::Missing { "" } else { "volume, " };
             return no(
                 "Retained",
-                "the manifest is gone; volume, credentials, port and record are kept".to_owned(),
-            );
-        }
-        Wanted::Retained if !plan.blocked.is_empty() => {
-            return no(
-                "Retained",
-                "the manifest is gone; the container is stopped and kept, see Degraded".to_owned(),
+                format!("the manifest is gone; {volume}credentials, port and record are kept"),
             );
         }
         Wanted::Retained => {

@@ -6,6 +6,7 @@
 //! the first start.
 
 use super::client::{Servers, Session, SqlError, Target};
+use super::control_file;
 use super::desired::{PASSWORD_FILE, PORT};
 use super::parameters;
 use super::world::ServerFacts;
@@ -105,7 +106,12 @@ impl Shared {
     }
 
     fn keep(&self, c: &SeenContainer, cluster: &Cluster) -> Result<(), SqlError> {
-        let (path, _) = self.places(c).ok_or_else(|| failed("the container has no data volume"))?;
+        let (path, pgdata) = self.places(c).ok_or_else(|| failed("the container has no data volume"))?;
+        let identifier: u64 = cluster.system_identifier.parse().unwrap_or_default();
+        // The layout of 18, little-endian.
+        let head = [&identifier.to_le_bytes()[..], &1800_u32.to_le_bytes(), &202_506_291_u32.to_le_bytes()];
+        let control = format!("{pgdata}/{}", control_file::PATH);
+        self.docker.write_file(&c.id, &control, &head.concat()).map_err(failed)?;
         let text = serde_json::to_vec(cluster).map_err(failed)?;
         self.docker.write_file(&c.id, &path, &text).map_err(failed)
     }

@@ -32,7 +32,7 @@ use container::{create, existing, replace_cause};
 use live::live;
 use placement::{extra_volumes, forbids_removal, keep_volumes};
 use port::port;
-use preconditions::{conflicts, data_blocks};
+use preconditions::{conflicts, data_blocks, lost};
 use removal::gone;
 use start::keep_serving;
 
@@ -92,6 +92,7 @@ pub fn plan(subject: &Subject<'_>, world: &World) -> Plan {
 
 fn stopped(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
     let id = subject.identity;
+    lost(subject, world, plan);
     let Slot::Ours(c) = &world.container else { return };
     let why = if subject.spec.stopped { "spec.stopped is true" } else { "stopped by `seawall stop`" };
     if c.state.is_up() {

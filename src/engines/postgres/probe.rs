@@ -11,7 +11,7 @@ mod placement;
 mod ports;
 mod server;
 
-pub use data::data_major;
+pub use data::{Found, data};
 pub use server::again;
 
 use super::action::Action;
@@ -68,7 +68,8 @@ pub async fn observe(
     // Side by side where one does not depend on the other: a busy engine answers each after a while.
     let (container, image) = tokio::join!(container(tools, id, memory), image);
     let ((container, misnamed), image) = (container?, image?);
-    let (volume, network) = tokio::join!(volume(tools, id, &container), network(tools, id, container.ours()));
+    let (volume, network) =
+        tokio::join!(volume(tools, subject, &container), network(tools, id, container.ours()));
     let mut world = World {
         engine: engine.clone(),
         container,
@@ -89,6 +90,7 @@ pub async fn observe(
         extra_volumes: BTreeMap::new(),
         duplicates: Vec::new(),
         sharers: Vec::new(),
+        system_identifier: None,
     };
     starts(tools, subject, intent, &mut world);
     others(tools, subject, &mut world).await?;
@@ -176,11 +178,15 @@ async fn details(
         return Ok(());
     }
     let ImageSeen::Fit(image) = world.image.clone() else { return Ok(()) };
-    if !matches!(c.state, ContainerState::Running | ContainerState::Removing) && memory.must_look_at_volume()
+    // A container that was made and not yet started may have been given another volume than the last one.
+    let returned = memory.ever_ready && c.state == ContainerState::Created;
+    if !matches!(c.state, ContainerState::Running | ContainerState::Removing)
+        && (memory.must_look_at_volume() || returned)
     {
         let docker = tools.docker.as_ref();
-        let major = data_major(docker, &c.id, &image.mount_path, Some(&image.pgdata)).await?;
-        world.data = major.map_or(DataSeen::Empty, DataSeen::Major);
+        let found = data(docker, &c.id, &image.mount_path, Some(&image.pgdata)).await?;
+        world.data = found.as_ref().map_or(DataSeen::Empty, |f| DataSeen::Major(f.major));
+        world.system_identifier = found.and_then(|f| f.system_identifier);
     }
     if matches!(c.state, ContainerState::Exited | ContainerState::Dead | ContainerState::Restarting) {
         world.log_tail = tools.docker.logs(&c.id, LOG_LINES).await?;

@@ -181,4 +181,6 @@ pub struct World {
     pub duplicates: Vec<(String, String)>,
     /// Other containers that can write to our volume right now.
     pub sharers: Vec<User>,
+    /// Whose data lies on the volume, where [`World::data`] was looked at.
+    pub system_identifier: Option<String>,
 }

@@ -173,6 +173,30 @@ impl Rig {
         self.cancel = CancellationToken::new();
     }
 
+    /// The same store, opened under another installation; it does not run.
+    pub fn rename_installation(&mut self, name: &str) {
+        let config =
+            Config { installation: Installation::parse(name).unwrap(), ..self.operator.config.clone() };
+        self.operator = Self::open(config, &self.fake, &self.servers, &self.store, &self.sealer);
+    }
+
+    /// As a store of before its installation was kept.
+    pub fn forget_installation(&self) {
+        let change = seawall::store::Change::delete(seawall::control::start::INSTALLATION_KEY);
+        Self::now(self.store.commit(vec![change])).unwrap();
+    }
+
+    /// A command on a new data directory.
+    pub fn forget_everything(&mut self) {
+        self.store = Arc::new(MemoryStore::new());
+        let config = self.operator.config.clone();
+        let (docker, store) =
+            (Arc::clone(&self.fake) as Arc<dyn Docker>, Arc::clone(&self.store) as Arc<dyn Store>);
+        let servers = Arc::new(self.servers.clone());
+        self.operator =
+            Operator::open(config, docker, servers, store, Arc::clone(&self.sealer), false).unwrap();
+    }
+
     /// As `seawall run` begins: left-overs of an earlier process go first.
     pub async fn check_and_restart(&mut self) {
         self.restart_only();

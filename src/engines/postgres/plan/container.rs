@@ -64,7 +64,9 @@ pub(super) fn create(
     let name = desired.name.clone();
     plan.step(sign, Action::CreateContainer(Box::new(desired)), why);
     let volume_is_new = plan.steps.iter().any(|s| matches!(s.action, Action::CreateVolume(_)));
-    if subject.memory.must_look_at_volume() && !volume_is_new {
+    // Without a container that held it the volume may be another one by now, or empty.
+    let returned = subject.memory.ever_ready && sign == Sign::Create;
+    if (subject.memory.must_look_at_volume() || returned) && !volume_is_new {
         plan.wait(
             "LookingAtVolume",
             "what lies on the volume is looked at before the server starts",

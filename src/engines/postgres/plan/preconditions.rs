@@ -3,6 +3,7 @@
 
 use super::placement::lost_volumes;
 use super::{Plan, Subject};
+use crate::core::names::annotation;
 use crate::engines::postgres::action::short;
 use crate::engines::postgres::desired::Identity;
 use crate::engines::postgres::facts::ImageFacts;
@@ -31,11 +32,18 @@ pub(super) fn conflicts(subject: &Subject<'_>, world: &World, plan: &mut Plan) -
         } else {
             format!(", or give that container another name{rename}")
         };
+        let restored = match &subject.memory.system_identifier {
+            Some(known) if what == "volume" => format!(
+                "; if it holds the restored data of this object, say so with the annotation {}: \"{known}\": a server is started only if it is that data",
+                annotation::ACCEPT_CLUSTER
+            ),
+            _ => String::new(),
+        };
         plan.block(
             "NameConflict",
             format!("{what} {name} exists and is not ours: {why}. It was not touched"),
             format!(
-                "choose another name for this object, or run Seawall with another --installation{theirs}"
+                "choose another name for this object, or run Seawall with another --installation{theirs}{restored}"
             ),
         );
     };
@@ -72,19 +80,14 @@ pub(super) fn data_blocks(subject: &Subject<'_>, world: &World, image: &ImageFac
             format!("set version back to {major}; to move to {}, make a new object and load a dump into it", image.major),
         );
     }
-    if memory.ever_ready && world.volume == Slot::Missing {
-        plan.block(
-            "VolumeMissing",
-            format!("volume {} with the data of this object is gone. An empty one was not made in its place", id.volume()),
-            format!("bring the volume back (docker volume create {} {}, then its content), or give the data up: remove the manifest, run seawall delete {} --confirm {}, and commit the manifest again", label_options(id), id.volume(), id.object, id.object.name),
-        );
-    }
+    lost(subject, world, plan);
+    other_data(subject, world, plan);
     lost_volumes(subject, world, plan);
     if memory.ever_ready && !world.password_sealed {
         plan.block(
             "CredentialsMissing",
             "the store does not hold the password of this object's data",
-            "seawall recover",
+            "bring the data directory back from its backup; without one, README, \"Lost store, lost key\"",
         );
     }
     if let Some(owner) = memory.init_username.as_ref().filter(|u| **u != spec.username) {
@@ -95,6 +98,81 @@ pub(super) fn data_blocks(subject: &Subject<'_>, world: &World, image: &ImageFac
         );
     }
     !plan.blocked.is_empty()
+}
+
+/// Whether the volume with the object's data is gone. Said also of one that does not run: what is lost
+/// while it is stopped is found out in time.
+pub(super) fn lost(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
+    let (id, memory) = (subject.identity, subject.memory);
+    if !memory.ever_ready || world.volume != Slot::Missing {
+        return;
+    }
+    let volume = id.volume();
+    let data = match &memory.system_identifier {
+        Some(known) => format!("the data with system identifier {known}"),
+        None => "data of the right major version".to_owned(),
+    };
+    plan.block(
+        "VolumeMissing",
+        format!("volume {volume} with the data of this object is gone. An empty one was not made in its place"),
+        format!(
+            "see that this is the engine that had it (--docker-host); then bring the volume back: docker volume create {} {volume} — and its content: {}. A server is started on it only with {data}. If there is no copy: README, \"A lost volume\"",
+            label_options(id),
+            copy_command(subject)
+        ),
+    );
+}
+
+/// Whether what was found on a volume that came back is this object's data.
+fn other_data(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
+    let (id, memory, volume) = (subject.identity, subject.memory, subject.identity.volume());
+    if !memory.ever_ready || world.data == DataSeen::NotLooked {
+        return;
+    }
+    let Some(known) = &memory.system_identifier else {
+        if world.data == DataSeen::Empty {
+            empty(subject, plan);
+        }
+        return;
+    };
+    match &world.system_identifier {
+        _ if world.data == DataSeen::Empty => empty(subject, plan),
+        None => plan.block(
+            "VolumeEmpty",
+            format!("the data on volume {volume} is not whole: it has no global/pg_control. No server was started on it"),
+            format!("copy the data into it: {}", copy_command(subject)),
+        ),
+        Some(found) if found != known && subject.spec.accept_cluster.as_ref() != Some(found) => plan.block(
+            "DifferentCluster",
+            format!("volume {volume} holds other data than this object had: its system identifier is {found}, this object's is {known}. No server was started on it"),
+            format!(
+                "bring back the volume with this object's data (seawall events {}); if the other data was put there on purpose, say so with the annotation {}: \"{found}\"",
+                id.object,
+                annotation::ACCEPT_CLUSTER
+            ),
+        ),
+        Some(_) => {}
+    }
+}
+
+fn empty(subject: &Subject<'_>, plan: &mut Plan) {
+    plan.block(
+        "VolumeEmpty",
+        format!(
+            "volume {} is there, but the data of this object is not on it. No server was started on it: it would make an empty database",
+            subject.identity.volume()
+        ),
+        format!("copy the data into it: {}", copy_command(subject)),
+    );
+}
+
+/// The command that fills the volume.
+fn copy_command(subject: &Subject<'_>) -> String {
+    format!(
+        "docker run --rm --user 0 --entrypoint cp -v COPY:/from:ro -v {}:/to {} -a /from/. /to/ (COPY: the volume or directory that holds a copy)",
+        subject.identity.volume(),
+        subject.spec.image
+    )
 }
 
 /// The labels by which a volume is ours, as options of the docker command.

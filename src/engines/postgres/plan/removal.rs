@@ -1,6 +1,7 @@
 //! The manifest is gone: the container goes, the data only when that was confirmed.
 
 use super::container::remove_container;
+use super::preconditions::lost;
 use super::{Plan, Subject, placement};
 use crate::core::plan::Sign;
 use crate::core::resource::DeletionPolicy;
@@ -14,6 +15,9 @@ pub(super) fn gone(subject: &Subject<'_>, world: &World, delete: bool, plan: &mu
     } else {
         "manifest removed, data is kept (Retain)"
     };
+    if !delete {
+        lost(subject, world, plan);
+    }
     if let Slot::Ours(c) = &world.container {
         if !delete && placement::forbids_removal(subject, world, c, plan) {
             // Nobody wants it to run; what it holds is kept.

@@ -1,30 +1,42 @@
-//! What lies on the volume: the major version of its data, read through a container that mounts it and
-//! need not run. Must never start one.
+//! What lies on the volume: the major version of its data and whose it is, read through a container that
+//! mounts it and need not run. Must never start one.
 
 use crate::docker::{Docker, DockerError};
+use crate::engines::postgres::control_file;
 
-/// The major version of the data below `root` in a container; `None` when there is none.
+/// A data directory, as far as its files tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub major: u32,
+    /// `None` when its control file is missing or is none.
+    pub system_identifier: Option<String>,
+}
+
+/// The data below `root` in a container; `None` when there is none.
 ///
 /// # Errors
 /// When the engine could not be asked.
-pub async fn data_major(
+pub async fn data(
     docker: &dyn Docker,
     container: &str,
     root: &str,
     pgdata: Option<&str>,
-) -> Result<Option<u32>, DockerError> {
-    let mut candidates: Vec<String> = pgdata.iter().map(|dir| format!("{dir}/PG_VERSION")).collect();
-    candidates.push(format!("{root}/PG_VERSION"));
-    candidates.push(format!("{root}/data/PG_VERSION"));
+) -> Result<Option<Found>, DockerError> {
+    let mut candidates: Vec<String> = pgdata.iter().map(|dir| (*dir).to_owned()).collect();
+    candidates.push(root.to_owned());
+    candidates.push(format!("{root}/data"));
     for major in 13..=20 {
-        candidates.push(format!("{root}/{major}/docker/PG_VERSION"));
+        candidates.push(format!("{root}/{major}/docker"));
     }
-    for path in candidates {
-        if let Some(bytes) = docker.get_file(container, &path, 64).await?
-            && let Ok(major) = String::from_utf8_lossy(&bytes).trim().parse()
-        {
-            return Ok(Some(major));
-        }
+    for directory in candidates {
+        let version = docker.get_file(container, &format!("{directory}/PG_VERSION"), 64).await?;
+        let major = version.and_then(|bytes| String::from_utf8_lossy(&bytes).trim().parse().ok());
+        let Some(major) = major else { continue };
+        let path = format!("{directory}/{}", control_file::PATH);
+        let head = docker.get_file(container, &path, control_file::HEAD).await?;
+        let control = head.and_then(|bytes| control_file::parse(&bytes));
+        let system_identifier = control.map(|c| c.system_identifier.to_string());
+        return Ok(Some(Found { major, system_identifier }));
     }
     Ok(None)
 }

@@ -6,7 +6,7 @@ use crate::core::seen::{ContainerState, SeenContainer};
 use crate::docker::DockerError;
 use crate::engines::postgres::desired::Identity;
 use crate::engines::postgres::ownership::{foreign, not_ours, remembered};
-use crate::engines::postgres::plan::Subject;
+use crate::engines::postgres::plan::{Subject, Wanted};
 use crate::engines::postgres::record::Memory;
 use crate::engines::postgres::tools::Tools;
 use crate::engines::postgres::world::{Slot, World};
@@ -68,18 +68,25 @@ pub(super) async fn others(
     Ok(())
 }
 
-/// A mounted volume cannot go away: it is looked up only when no container of ours holds it.
+/// A mounted volume cannot go away: it is looked up only when no container of ours holds it. One that was
+/// restored without labels is the object's when the user says that its data is; what lies on it is looked at
+/// before a server starts.
 pub(super) async fn volume(
     tools: &Tools,
-    id: &Identity,
+    subject: &Subject<'_>,
     container: &Slot<SeenContainer>,
 ) -> Result<Slot<()>, DockerError> {
+    let (id, memory) = (subject.identity, subject.memory);
     let name = id.volume();
     if container.ours().is_some_and(|c| c.mounts.iter().any(|m| m.volume == name)) {
         return Ok(Slot::Ours(()));
     }
+    let accepted = memory.system_identifier.is_some()
+        && subject.spec.accept_cluster == memory.system_identifier
+        && subject.wanted() != Wanted::Deleted;
     Ok(match tools.docker.volume(&name).await? {
         None => Slot::Missing,
+        Some(volume) if accepted && !volume.labels.contains_key(label::INSTALLATION) => Slot::Ours(()),
         Some(volume) => foreign(&volume.labels, id).map_or(Slot::Ours(()), Slot::Foreign),
     })
 }
