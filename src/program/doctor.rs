@@ -146,15 +146,15 @@ fn key(settings: &Settings, list: &mut Vec<Check>) {
             format!("{path} (key id {})", key.id()),
             "keep a copy of it apart from the store",
         ),
-        Err(error) if !settings.key_file.exists() && !settings.data.join("store").exists() => {
-            check("key file", Truth::Unknown, error.to_string(), "`seawall run` makes it")
-        }
         Err(error @ KeyError::Io { .. }) => check(
             "key file",
             Truth::False,
             error.to_string(),
             &format!("run as the user who owns {path} (sudo seawall …)"),
         ),
+        Err(error) if !settings.key_file.exists() && !settings.data.join("store").exists() => {
+            check("key file", Truth::Unknown, error.to_string(), "`seawall run` makes it")
+        }
         Err(error) => check(
             "key file",
             Truth::False,

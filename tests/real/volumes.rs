@@ -141,3 +141,70 @@ fn a_second_server_by_hand_is_told_whether_ours_runs_or_not() {
     sea.ready("a");
     assert_eq!(sea.inspect("a")["HostConfig"]["RestartPolicy"]["Name"], "always");
 }
+
+/// As `docker system prune --volumes` does to the one of a stopped database.
+#[test]
+fn a_volume_that_is_lost_while_stopped_is_told_and_comes_back_as_the_advice_says() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18'}");
+    sea.ready("a");
+    sea.sql("a", "create table t as select 42 as n");
+    let (volume, copy) = (sea.volume("a"), format!("{}-copy", sea.installation));
+    let _gone = Theirs(Vec::new(), vec![copy.clone(), volume.clone()]);
+    docker(&["volume", "create", &copy]);
+    sea.ok(&["stop", "postgres/a"]);
+    sea.until("a", "stopped", |s| condition(s, "Ready").1 == "Stopped");
+    let fill = |from: &str, to: &str| {
+        let (from, to) = (format!("{from}:/from:ro"), format!("{to}:/to"));
+        let image = "seawall/postgres:18";
+        docker(&[
+            "run",
+            "--rm",
+            "--user",
+            "0",
+            "--entrypoint",
+            "cp",
+            "-v",
+            &from,
+            "-v",
+            &to,
+            image,
+            "-a",
+            "/from/.",
+            "/to/",
+        ]);
+    };
+    fill(&volume, &copy);
+    docker(&["rm", &sea.container("a")]);
+    docker(&["volume", "rm", &volume]);
+    let why = sea.until_condition("a", "Degraded", "True", "VolumeMissing");
+    sea.event("VolumeMissing", &volume);
+    // The command as it is printed.
+    let command = why.split("bring the volume back: ").nth(1).unwrap().split(" — ").next().unwrap();
+    assert!(command.starts_with("docker volume create --label "), "{why}");
+    let words: Vec<&str> = command.split(' ').skip(1).collect();
+    docker(&words);
+    sea.ok(&["start", "postgres/a"]);
+    sea.until_condition("a", "Degraded", "True", "VolumeEmpty");
+    assert_eq!(sea.inspect("a")["State"]["StartedAt"], "0001-01-01T00:00:00Z", "never started");
+    fill(&copy, &volume);
+    sea.ready("a");
+    assert_eq!(sea.sql("a", "select n from t").trim(), "42");
+    // Restored without labels: by its identifier, when the user says so.
+    docker(&["rm", "-f", &sea.container("a")]);
+    docker(&["volume", "rm", &volume]);
+    docker(&["volume", "create", &volume]);
+    let why = sea.until_condition("a", "Degraded", "True", "NameConflict");
+    let id = why.split("accept-cluster: \"").nth(1).unwrap().split('"').next().unwrap();
+    fill(&copy, &volume);
+    let text = super::harness::postgres("a", "{version: '18'}");
+    let annotated = text.replacen(
+        "{name: a",
+        &format!("{{name: a, annotations: {{seawall.dev/accept-cluster: '{id}'}}"),
+        1,
+    );
+    assert_ne!(annotated, text);
+    sea.write("a.yaml", &annotated);
+    sea.ready("a");
+    assert_eq!(sea.sql("a", "select n from t").trim(), "42");
+}

@@ -157,6 +157,12 @@ fn ready(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook) -
                 format!("the manifest is gone; {volume}credentials, port and record are kept"),
             );
         }
+        Wanted::Retained if !plan.blocked.is_empty() => {
+            return no(
+                "Retained",
+                "the manifest is gone; the container is stopped and kept, see Degraded".to_owned(),
+            );
+        }
         Wanted::Retained => {
             return no("Retained", "the manifest is gone; the container is being removed".to_owned());
         }
