@@ -337,6 +337,7 @@ impl Engine {
             delete_confirmed: false,
             accept_cluster: None,
             volume_users: std::collections::BTreeSet::new(),
+            accept_collation_change: false,
         };
         let identity = |name: &str| Identity {
             installation: installation.clone(),

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the PostgreSQL images that deploy/images/catalog.yaml names.
 #
-#   deploy/images/build.sh [all|18|17|18b|not-postgres|official]...        (default: all)
+#   deploy/images/build.sh [all|18|17|18b|not-postgres|official|two-libraries]...        (default: all)
 #
 #   18            seawall/postgres:18            managed image, with pgBackRest and pg_auto_failover
 #   17            seawall/postgres:17            plain PostgreSQL, as somebody's own image would be
@@ -259,6 +259,34 @@ build_18b() {
   say "$tag: built"
 }
 
+# The same PostgreSQL over two C libraries, with a locale that sorts by them: what an image of the same major on the next release
+# of a distribution is.
+build_two_libraries() {
+  local hash from tag
+  build_17
+  hash=$({ docker image inspect --format '{{.Id}}' seawall/postgres:17; declare -f build_two_libraries; } | sha)
+  if is_current seawall/postgres:17-en "$hash" && is_current seawall/postgres:17-en-sid "$hash"; then return 0; fi
+  from=seawall/postgres:17
+  for tag in seawall/postgres:17-en seawall/postgres:17-en-sid; do
+    build --label "$HASH_LABEL=$hash" -t "$tag" - <<-DOCKERFILE || fail "$tag could not be built"
+	FROM $from
+	RUN set -eu; export DEBIAN_FRONTEND=noninteractive; \
+	    if [ "$tag" = seawall/postgres:17-en-sid ]; then \
+	      grep -rhoE 'https?://[^ ]+/debian/?( |\$)' /etc/apt/sources.list /etc/apt/sources.list.d | head -n 1 \
+	        | sed 's|^|deb |; s|\$| sid main|' >/etc/apt/sources.list.d/sid.list; \
+	      suite='-t sid'; \
+	    fi; \
+	    apt-get -o Acquire::Check-Valid-Until=false update; \
+	    apt-get install -y --no-install-recommends \${suite:-} libc6 libc-bin locales; \
+	    localedef -i en_US -f UTF-8 en_US.UTF-8; \
+	    rm -rf /var/lib/apt/lists/* /etc/apt/sources.list.d/sid.list
+	ENV LANG=en_US.UTF-8
+	DOCKERFILE
+    say "$tag: built"
+    from=$tag
+  done
+}
+
 build_not_postgres() {
   local tag=seawall/not-postgres:test hash
   hash=$(declare -f build_base build_not_postgres | sha)
@@ -294,8 +322,8 @@ build_official() {
 [ $# -gt 0 ] || set -- all
 for target in "$@"; do
   case "$target" in
-    all | 18 | 17 | 18b | not-postgres | official) ;;
-    *) fail "unknown target '$target'. Usage: $0 [all|18|17|18b|not-postgres|official]..." ;;
+    all | 18 | 17 | 18b | not-postgres | official | two-libraries) ;;
+    *) fail "unknown target '$target'. Usage: $0 [all|18|17|18b|not-postgres|official|two-libraries]..." ;;
   esac
 done
 docker version --format '{{.Server.Version}}' >/dev/null 2>&1 || fail "no Docker Engine answers: run deploy/setup.sh first"
@@ -309,6 +337,7 @@ for target in "$@"; do
     18b) build_18b ;;
     not-postgres) build_not_postgres ;;
     official) build_official ;;
-    all) build_18b; build_17; build_not_postgres; build_official ;; # 18b brings 18
+    two-libraries) build_two_libraries ;;
+    all) build_18b; build_17; build_not_postgres; build_official; build_two_libraries ;; # 18b brings 18
   esac
 done

@@ -278,6 +278,10 @@ async fn learn(
     };
     let start = world.container.ours().map(Start::of);
     let mut restarted = false;
+    let libraries = match (&world.image, world.container.ours()) {
+        (ImageSeen::Fit(image), Some(c)) if c.image_id == image.id => Some(image.libraries.clone()),
+        _ => None,
+    };
     let edited = operator
         .edit(&record.object, |r| {
             let memory = &mut r.memory;
@@ -303,6 +307,10 @@ async fn learn(
             if memory.password_generation == 0 {
                 memory.password_generation = 1;
                 memory.password_rotated_at = now();
+            }
+            if let Some(libraries) = &libraries {
+                memory.libraries = Some(libraries.clone());
+                memory.collation_providers.clone_from(&facts.collations.providers);
             }
             // From the server that runs, not from the image that the manifest names now.
             memory.data_major = facts.major().or(memory.data_major);

@@ -71,6 +71,17 @@ pub fn cut(text: &str) -> (&str, bool) {
     (&text[..end], true)
 }
 
+/// A word for a shell, in quotes where it needs some: a printed command works as it stands.
+#[must_use]
+pub fn in_shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
 /// Whether a terminal would act on `c`, or show it nowhere or elsewhere.
 fn is_hidden(c: char) -> bool {
     c.is_control()
@@ -115,6 +126,19 @@ mod tests {
             ("", 0, ""),
         ] {
             assert_eq!(line(text, max), want, "{text:?} {max}");
+        }
+    }
+
+    #[test]
+    fn a_word_for_a_shell_is_one_word() {
+        for (word, want) in [
+            ("app", "app"),
+            ("-x.y_1", "-x.y_1"),
+            ("", "''"),
+            ("o'brien", "'o'\\''brien'"),
+            ("a b;$(x)", "'a b;$(x)'"),
+        ] {
+            assert_eq!(in_shell(word), want);
         }
     }
 

@@ -15,6 +15,7 @@ use seawall::core::seen::{ContainerState, Usage};
 use seawall::docker::Docker;
 use seawall::docker::fake::{Fault, What, When};
 use seawall::engines::postgres::client::SqlError;
+use seawall::engines::postgres::collation::{Collations, Mismatch};
 use seawall::engines::postgres::desired;
 use seawall::engines::postgres::facts::ImageFacts;
 use seawall::engines::postgres::fake_server::BAD_VALUE;
@@ -107,6 +108,50 @@ async fn a_login_that_proves_nothing_is_a_condition_and_never_sets_passwords_aga
         rig.servers.set_answer(CONTAINER, None);
         rig.ready("main").await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_sorts_text_otherwise_waits_for_consent_and_then_says_what_to_build_again() {
+    let dpkg = |version: &str| format!("Package: libc6\nStatus: install ok installed\nVersion: {version}\n");
+    let fake = engine();
+    fake.add_image_file("local/postgres:18", "/var/lib/dpkg/status", dpkg("2.36-9").as_bytes());
+    fake.add_image_file("local/postgres:18b", "/var/lib/dpkg/status", dpkg("2.41-12").as_bytes());
+    let mut rig = Rig::new(fake, Times::default());
+    rig.manifest("main", MAIN);
+    rig.drive();
+    rig.ready("main").await;
+    let by_c = Collations { mismatched: Vec::new(), providers: Some("c".to_owned()) };
+    rig.servers.set_collations(CONTAINER, by_c.clone());
+    rig.fake.drift_kill(CONTAINER).unwrap();
+    rig.until("learnt", || rig.said("ContainerStarted", "killed").then_some(())).await;
+    rig.ready("main").await;
+    let before = rig.container("main").unwrap().id;
+    rig.manifest("main", "{version: '18b', database: appdb, username: appuser}");
+    let why = rig.reason("main", C::Degraded, "CollationChange").await;
+    assert!(
+        why.contains("glibc 2.36 → glibc 2.41") && why.contains("spec.acceptCollationChange: true"),
+        "{why}"
+    );
+    assert_eq!(rig.container("main").unwrap().id, before, "what serves goes on serving");
+    assert_eq!(rig.condition("main", C::Ready).unwrap().status, Truth::True);
+
+    let mismatch =
+        Mismatch { database: "appdb".to_owned(), built_with: "2.36".to_owned(), now: "2.41".to_owned() };
+    rig.servers.set_collations(CONTAINER, Collations { mismatched: vec![mismatch], ..by_c.clone() });
+    let accepted = "{version: '18b', database: appdb, username: appuser, acceptCollationChange: true}";
+    rig.manifest("main", accepted);
+    let why = rig.reason("main", C::Degraded, "CollationVersionMismatch").await;
+    assert!(why.contains("-d appdb -c 'REINDEX DATABASE \"appdb\"'"), "{why}");
+    rig.until("switched", || rig.container("main").filter(|c| c.id != before).map(drop)).await;
+    rig.ready("main").await;
+    assert_eq!(rig.condition("main", C::Degraded).unwrap().reason, "CollationVersionMismatch");
+    rig.servers.set_collations(CONTAINER, by_c);
+    rig.until("built again", || rig.condition("main", C::Degraded).is_none().then_some(())).await;
+    // The consent was for this change; what is in force now is what the next one is compared with.
+    rig.manifest("main", "{version: '18b', database: appdb, username: appuser}");
+    rig.let_pass(Duration::from_secs(60)).await;
+    rig.ready("main").await;
+    assert!(rig.condition("main", C::Degraded).is_none());
 }
 
 type Drift = fn(&Rig);

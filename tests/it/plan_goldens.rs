@@ -10,6 +10,7 @@ use seawall::core::quantity::{Bytes, NanoCpus};
 use seawall::core::resource::{Caps, DeletionPolicy, PortRequest};
 use seawall::core::seen::{ContainerState, EngineInfo, SeenContainer, SeenEndpoint, SeenMount, Usage};
 use seawall::engines::postgres::check::Checked;
+use seawall::engines::postgres::collation::{Collations, Libraries, Mismatch};
 use seawall::engines::postgres::conditions::{Failure, Outlook, before_steps, findings};
 use seawall::engines::postgres::desired::{self, Identity};
 use seawall::engines::postgres::facts::{ImageFacts, Unfit};
@@ -53,6 +54,7 @@ pub fn facts_of(id: &str, major: u32) -> ImageFacts {
         uid: 999,
         gid: 999,
         extra_volumes: Vec::new(),
+        libraries: Libraries::default(),
     }
 }
 
@@ -81,6 +83,7 @@ impl Case {
             delete_confirmed: false,
             accept_cluster: None,
             volume_users: BTreeSet::new(),
+            accept_collation_change: false,
         };
         let image = facts_of("aa", 18);
         let file = desired::parameter_file(&identity, &spec, &image);
@@ -208,6 +211,7 @@ impl Case {
             pending_restart: Vec::new(),
             overridden: Vec::new(),
             tablespaces: String::new(),
+            collations: Collations::default(),
         }));
     }
 
@@ -302,6 +306,13 @@ pub fn render(plan: &Plan) -> String {
 
 type Edit = fn(&mut Case);
 
+/// Another image of the same major with a newer C library; what runs was made from the one before.
+fn sorts_otherwise(c: &mut Case) {
+    let libc = |version: &str| Libraries { libc: Some(version.to_owned()), icu: None };
+    c.memory.libraries = Some(libc("glibc 2.36"));
+    c.world.image = ImageSeen::Fit(ImageFacts { libraries: libc("glibc 2.41"), ..facts_of("bb", 18) });
+}
+
 const ROWS: &[(&str, Edit)] = &[
     ("settled", |_| {}),
     ("first: nothing there", |c| *c = Case::fresh()),
@@ -354,6 +365,23 @@ const ROWS: &[(&str, Edit)] = &[
         c.world.server = Server::Weak(Weak::Md5);
     }),
     ("server: lets everybody in", |c| c.world.server = Server::Weak(Weak::NoPassword)),
+    ("image: sorts text otherwise, and a database goes by it", |c| {
+        sorts_otherwise(c);
+        c.memory.collation_providers = Some("c".into());
+    }),
+    ("image: sorts text otherwise, and nobody can tell who goes by it", sorts_otherwise),
+    ("image: sorts text otherwise, but for nobody", |c| {
+        sorts_otherwise(c);
+        c.memory.collation_providers = Some(String::new());
+    }),
+    ("image: sorts text otherwise, and that is accepted", |c| {
+        sorts_otherwise(c);
+        c.spec.accept_collation_change = true;
+    }),
+    ("server: indexes of another order", |c| {
+        c.facts().collations.mismatched =
+            vec![Mismatch { database: "app".into(), built_with: "2.36".into(), now: "2.41".into() }];
+    }),
     ("server: other data than ours", |c| {
         c.memory.system_identifier = Some("6999".into());
         c.facts().database_exists = false;

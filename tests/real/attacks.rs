@@ -318,8 +318,8 @@ fn nothing_is_run_as_us(version: &str) {
         let made = quietly(&sea, "a", database, "pg_catalog", "SELECT DISTINCT name FROM public.traps");
         let made: BTreeSet<String> = made.lines().map(str::to_owned).collect();
         let missing: Vec<String> = functions().difference(&made).cloned().collect();
-        // These two give a cstring: no function that a role can write does.
-        assert_eq!(missing, ["int8out", "timestamptz_out"]);
+        // These give a cstring: no function that a role can write does.
+        assert_eq!(missing, ["charout", "int8out", "timestamptz_out"]);
     }
     script(&sea, "a", "template1", SETTINGS);
     end_sessions(&sea, "a");
@@ -376,6 +376,51 @@ fn nothing_that_a_role_made_runs_as_us_on_18() {
 #[test]
 fn nothing_that_a_role_made_runs_as_us_on_17() {
     nothing_is_run_as_us("17");
+}
+
+/// The same PostgreSQL over two C libraries, as images of one major on two releases of a distribution are.
+const TWO_LIBRARIES: &str = "apiVersion: seawall.dev/v1
+kind: ImageCatalog
+metadata: {name: local}
+spec:
+  engine: postgres
+  images:
+    'old': {image: 'seawall/postgres:17-en'}
+    'new': {image: 'seawall/postgres:17-en-sid'}
+";
+
+#[test]
+fn an_image_with_another_c_library_waits_for_consent_and_the_commands_it_prints_mend_the_indexes() {
+    let mut sea = Sea::new();
+    sea.write("catalog.yaml", TWO_LIBRARIES);
+    sea.postgres("a", "{version: old}");
+    sea.run();
+    let first = sea.ready("a");
+    // The image's own databases sort by bytes. This one sorts by the library, made while our session lives.
+    sea.sql("a", "CREATE DATABASE words TEMPLATE template0 LOCALE 'en_US.UTF-8'");
+    let table = "CREATE TABLE t (s text PRIMARY KEY); INSERT INTO t VALUES ('a-b'), ('ab'), ('a b')";
+    inside(&sea, "a", "words", table);
+    // Learnt by a probe, and remembered.
+    wait_for("the next probe", || sea.ok(&["export"]).contains(r#""collationProviders":"c""#).then_some(()));
+    sea.postgres("a", "{version: new}");
+    let why = sea.until_condition("a", "Degraded", "True", "CollationChange");
+    assert!(why.contains("(glibc 2.") && why.contains("acceptCollationChange: true"), "{why}");
+    let status = sea.status("a");
+    assert_eq!(super::harness::condition(&status, "Ready").0, "True", "what serves goes on serving");
+    assert_eq!(status["container"]["id"], first["container"]["id"]);
+
+    sea.postgres("a", "{version: new, acceptCollationChange: true}");
+    let why = sea.until_condition("a", "Degraded", "True", "CollationVersionMismatch");
+    let commands = why.split("meanwhile: ").nth(1).unwrap().split(". An index that").next().unwrap();
+    assert!(commands.contains("-d words -c 'REINDEX DATABASE \"words\"'"), "{commands}");
+    assert_eq!(commands.matches("REINDEX DATABASE").count(), 1, "the others sort by bytes: {commands}");
+    let output = Command::new("sh").args(["-ec", commands]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    sea.until("a", "no mismatch", |status| super::harness::condition(status, "Degraded").0.is_empty());
+    let versions = "SELECT count(*) FROM pg_database WHERE datallowconn \
+                    AND datcollversion IS DISTINCT FROM pg_database_collation_actual_version(oid)";
+    assert_eq!(sea.sql("a", versions), "0");
+    assert_ne!(sea.ready("a")["container"]["id"], first["container"]["id"]);
 }
 
 // --- end of servers and statements ---

@@ -33,6 +33,7 @@ pub struct Checked {
     pub accept_cluster: Option<String>,
     /// Containers that may use the volume beside the server.
     pub volume_users: BTreeSet<String>,
+    pub accept_collation_change: bool,
 }
 
 /// What a spec is checked against.
@@ -99,6 +100,7 @@ pub fn check(document: &Document, against: &Against<'_>) -> Result<Checked, Vec<
         delete_confirmed: annotations
             .get(annotation::CONFIRM_DELETE)
             .is_some_and(|v| v == document.metadata.name.as_str()),
+        accept_collation_change: spec.accept_collation_change,
         accept_cluster: annotations.get(annotation::ACCEPT_CLUSTER).cloned(),
         volume_users: annotations
             .get(annotation::VOLUME_USERS)

@@ -6,6 +6,7 @@ mod guard;
 mod sql;
 pub mod statements;
 
+use super::collation::{Collations, MOST, Mismatch};
 use super::world::{ServerFacts, Weak};
 use crate::core::text::shown;
 use crate::secrets::{ExposeSecret, Secret};
@@ -100,6 +101,8 @@ struct PgSession {
     /// Fingerprint of the role's password as the server had it when this session first asked. A
     /// session lives on when the password changes; only a new login proves it again.
     credentials: OnceLock<String>,
+    /// The server's major version, once it told it.
+    major: OnceLock<u32>,
 }
 
 impl Drop for PgSession {
@@ -199,7 +202,13 @@ impl PgSession {
             // The client sees the error of its own call; there is nobody else to tell.
             let _ = connection.await;
         });
-        Ok(Self { client, target: target.clone(), connection, credentials: OnceLock::new() })
+        Ok(Self {
+            client,
+            target: target.clone(),
+            connection,
+            credentials: OnceLock::new(),
+            major: OnceLock::new(),
+        })
     }
 
     async fn rows(&self, sql: &Sql) -> Result<Vec<Vec<Option<String>>>, SqlError> {
@@ -222,6 +231,21 @@ impl PgSession {
     }
 }
 
+/// What the row that [`statements::collations`] asks for says.
+fn collations(row: &[Option<String>]) -> Result<Collations, SqlError> {
+    let [Some(rows), Some(providers)] = row else {
+        return Err(SqlError::Failed("the probe got no row about the order of text".to_owned()));
+    };
+    let mismatch = |row: &str| {
+        let mut fields = row.split('\u{1f}').map(str::to_owned);
+        Some(Mismatch { database: fields.next()?, built_with: fields.next()?, now: fields.next()? })
+    };
+    Ok(Collations {
+        mismatched: rows.split('\u{1e}').filter_map(mismatch).take(MOST).collect(),
+        providers: Some(providers.chars().take(4).collect()),
+    })
+}
+
 #[async_trait]
 impl Session for PgSession {
     fn target(&self) -> &Target {
@@ -230,7 +254,12 @@ impl Session for PgSession {
 
     async fn probe(&self, database: &str, parameters: &[&str], file: &str) -> Result<ServerFacts, SqlError> {
         let sql = statements::probe(database, parameters, file);
-        let rows = self.rows(&sql).await?;
+        let asks_collations = |major: &u32| *major >= statements::COLLATIONS_SINCE;
+        let rows = if self.major.get().is_some_and(asks_collations) {
+            self.rows(&sql.and(statements::collations())).await?
+        } else {
+            self.rows(&sql).await?
+        };
         let row = rows
             .first()
             .filter(|r| r.len() == statements::PROBE_COLUMNS)
@@ -239,10 +268,21 @@ impl Session for PgSession {
         if *self.credentials.get_or_init(|| text(9)) != text(9) {
             return Err(SqlError::Failed("the password was changed since this session logged in".to_owned()));
         }
+        let version = shown(text(0).split_whitespace().next().unwrap_or_default(), 40);
+        let major = version.split(|c: char| !c.is_ascii_digit()).next().and_then(|n| n.parse().ok());
+        let collations = match (major, rows.get(1)) {
+            (Some(_), Some(row)) => collations(row)?,
+            (Some(major), None) if asks_collations(&major) => {
+                self.major.get_or_init(|| major);
+                let rows = self.rows(&statements::collations()).await?;
+                collations(rows.first().map(Vec::as_slice).unwrap_or_default())?
+            }
+            _ => Collations::default(),
+        };
         let list = |i: usize| text(i).split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect();
         Ok(ServerFacts {
             // "18.1 (Debian 18.1-1)" → "18.1"
-            version: text(0).split_whitespace().next().unwrap_or_default().to_owned(),
+            version,
             system_identifier: text(1),
             data_directory: text(2),
             started_at: text(3),
@@ -252,6 +292,7 @@ impl Session for PgSession {
             pending_restart: list(7),
             overridden: list(8),
             tablespaces: text(10),
+            collations,
         })
     }
 

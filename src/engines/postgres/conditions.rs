@@ -2,6 +2,7 @@
 //! read is `Unknown`, and Ready is only ever said of a login that worked.
 
 use super::action::{Action, caps_in_words};
+use super::collation;
 use super::plan::{Plan, Subject, Wanted, astray, caps_in_sync, inside};
 use super::world::{ImageSeen, Server, Slot, World};
 use crate::core::condition::{ConditionType as C, Finding, Truth};
@@ -288,6 +289,15 @@ fn degraded(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook
     }
     if let Some((reason, words)) = &outlook.guard {
         return yes(reason, words.clone());
+    }
+    if let Server::Up(facts) = &world.server
+        && let Some(words) = collation::in_words(
+            &facts.collations.mismatched,
+            &subject.identity.container(),
+            subject.memory.owner(&subject.spec.username),
+        )
+    {
+        return yes("CollationVersionMismatch", words);
     }
     if let Server::Up(facts) = &world.server
         && !facts.overridden.is_empty()

@@ -1,5 +1,6 @@
 //! What an image is: found out from the image itself, never from its name. Pure.
 
+use super::collation::Libraries;
 use super::ownership::foreign_labels;
 use crate::core::names::label;
 use crate::core::seen::SeenImage;
@@ -22,6 +23,8 @@ pub struct Contents {
     pub passwd: String,
     /// Names out of [`TOOLS`] that were found.
     pub tools: Vec<String>,
+    /// What the image's package database says of the order of text.
+    pub libraries: Libraries,
     /// What `postgres --version` printed; only asked when the environment has no PG_MAJOR.
     pub version_output: Option<String>,
 }
@@ -44,6 +47,9 @@ pub struct ImageFacts {
     /// Paths beside `mount_path` that the image declares as volumes, sorted.
     #[serde(default)]
     pub extra_volumes: Vec<String>,
+    /// What sorts text in it.
+    #[serde(default)]
+    pub libraries: Libraries,
 }
 
 /// Why an image cannot run a Postgres object.
@@ -160,6 +166,7 @@ pub fn facts(image: &SeenImage, contents: &Contents, host_architecture: &str) ->
         uid,
         gid,
         extra_volumes,
+        libraries: contents.libraries.clone(),
     })
 }
 
@@ -197,6 +204,7 @@ mod tests {
             passwd: PASSWD.into(),
             tools: tools.iter().map(|t| (*t).to_owned()).collect(),
             version_output: version.map(str::to_owned),
+            ..Contents::default()
         }
     }
 

@@ -6,6 +6,7 @@
 //! the first start.
 
 use super::client::{Servers, Session, SqlError, Target};
+use super::collation::Collations;
 use super::control_file;
 use super::desired::{PASSWORD_FILE, PORT};
 use super::parameters;
@@ -50,6 +51,8 @@ struct Script {
     runs: BTreeMap<String, Run>,
     /// Names of parameters that ALTER SYSTEM set, by container name.
     overridden: BTreeMap<String, Vec<String>>,
+    /// What a server says about the order of text, by container name.
+    collations: BTreeMap<String, Collations>,
     clusters: u64,
     logins: u64,
 }
@@ -233,6 +236,11 @@ impl FakeServers {
         self.shared.lock().overridden.insert(container.to_owned(), names);
     }
 
+    /// What the server of a container says about the order of text from now on.
+    pub fn set_collations(&self, container: &str, collations: Collations) {
+        self.shared.lock().collations.insert(container.to_owned(), collations);
+    }
+
     /// Logins tried so far.
     #[must_use]
     pub fn logins(&self) -> u64 {
@@ -321,6 +329,7 @@ impl Session for FakeSession {
                 .map(|text| parameters::sha256(text.as_bytes()))
                 .unwrap_or_default(),
             pending_restart: pending.map(|n| (*n).to_owned()).collect(),
+            collations: self.shared.lock().collations.get(&c.name).cloned().unwrap_or_default(),
             overridden: overridden.into_iter().filter(|n| names.contains(&n.as_str())).collect(),
             tablespaces: String::new(),
         })

@@ -4,6 +4,7 @@ pub mod act;
 pub mod action;
 pub mod check;
 pub mod client;
+pub mod collation;
 pub mod conditions;
 pub mod control_file;
 pub mod desired;

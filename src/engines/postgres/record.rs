@@ -1,5 +1,6 @@
 //! What Seawall must remember about one Postgres because it can be seen nowhere else.
 
+use super::collation::Libraries;
 use super::hardening::Profile;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,6 +56,10 @@ pub struct Memory {
     /// Container in which the role's password was last set again, as SCRAM: one that asks for MD5 after
     /// that is not helped by doing it once more.
     pub verifier_set_in: Option<String>,
+    /// What sorted the text of this data when a server last ran on it, and which of it some database
+    /// goes by (as in [`super::collation::Collations`]).
+    pub libraries: Option<Libraries>,
+    pub collation_providers: Option<String>,
     /// With which privilege the container is made; see [`Memory::profile`].
     pub profile: Option<Profile>,
     /// Profiles with which the image in use did not start here.

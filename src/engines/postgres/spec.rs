@@ -51,6 +51,10 @@ pub struct PostgresSpec {
     /// Whether Seawall restarts the server for parameters that need it.
     #[serde(default)]
     pub restart_policy: RestartPolicySpec,
+    /// `true`: an image may be switched to whose C library or ICU sorts text otherwise than the indexes
+    /// were built with. They have to be built again then; the condition CollationVersionMismatch says how.
+    #[serde(default)]
+    pub accept_collation_change: bool,
 }
 
 fn default_database() -> String {

@@ -1,5 +1,6 @@
 //! What one pass saw of one Postgres: the values that `plan` and `conditions` decide on.
 
+use super::collation::Collations;
 use super::facts::{ImageFacts, Unfit};
 use super::hardening::Profile;
 use crate::core::census::User;
@@ -137,6 +138,7 @@ pub struct ServerFacts {
     /// Object ids of the tablespaces that were made beside PostgreSQL's own two: with another list it is to be
     /// seen anew where the data lies.
     pub tablespaces: String,
+    pub collations: Collations,
 }
 
 impl ServerFacts {

@@ -66,6 +66,14 @@ impl Sql {
         self
     }
 
+    /// Both, in one round trip: the rows of the second come behind those of the first.
+    #[must_use]
+    pub fn and(mut self, second: Self) -> Self {
+        self.0.push_str("; ");
+        self.0.push_str(&second.0);
+        self
+    }
+
     /// What is sent.
     #[must_use]
     pub fn as_str(&self) -> &str {

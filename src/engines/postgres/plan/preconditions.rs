@@ -82,6 +82,20 @@ pub(super) fn data_blocks(subject: &Subject<'_>, world: &World, image: &ImageFac
     }
     lost(subject, world, plan);
     other_data(subject, world, plan);
+    let old = memory.libraries.as_ref().filter(|_| !spec.accept_collation_change);
+    if let Some(changed) =
+        old.and_then(|old| old.changed(&image.libraries, memory.collation_providers.as_deref()))
+    {
+        plan.block(
+            "CollationChange",
+            format!(
+                "the image {} sorts text in another order than the one that the indexes on volume {} were built with ({changed}): searches by them would silently miss rows. Nothing was touched",
+                spec.image,
+                id.volume()
+            ),
+            "go back to the image before, or set spec.acceptCollationChange: true and build the indexes again when the condition CollationVersionMismatch says which",
+        );
+    }
     lost_volumes(subject, world, plan);
     if memory.ever_ready && !world.password_sealed {
         plan.block(

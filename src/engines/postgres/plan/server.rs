@@ -8,6 +8,7 @@ use super::{Plan, Subject, placement};
 use crate::core::names::annotation;
 use crate::core::plan::Sign;
 use crate::core::seen::SeenContainer;
+use crate::core::text::in_shell;
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::facts::ImageFacts;
 use crate::engines::postgres::world::{Server, ServerFacts, Weak, World};
@@ -68,12 +69,6 @@ fn weak_login(subject: &Subject<'_>, c: &SeenContainer, weak: Weak, plan: &mut P
         ),
         Some(15_000),
     );
-}
-
-/// A word for a shell, in quotes where it needs some.
-fn in_shell(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 fn up(
@@ -149,18 +144,4 @@ fn up(
 pub fn inside(path: &str, root: &str) -> bool {
     let root = root.trim_end_matches('/');
     path == root || path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::in_shell;
-
-    #[test]
-    fn a_word_for_a_shell_is_one_word() {
-        for (word, want) in
-            [("app", "app"), ("o'brien", "'o'\\''brien'"), ("a b;$(x)", "'a b;$(x)'"), ("-x.y_1", "-x.y_1")]
-        {
-            assert_eq!(in_shell(word), want);
-        }
-    }
 }

@@ -6,6 +6,7 @@
 use crate::core::desired::DesiredContainer;
 use crate::core::seen::{EngineInfo, SeenImage};
 use crate::docker::DockerError;
+use crate::engines::postgres::collation::Libraries;
 use crate::engines::postgres::desired::looker;
 use crate::engines::postgres::facts::{self, Contents, ImageFacts, TOOLS, Unfit};
 use crate::engines::postgres::plan::Subject;
@@ -13,6 +14,11 @@ use crate::engines::postgres::tools::Tools;
 use crate::engines::postgres::world::ImageSeen;
 use crate::secrets::random_id;
 use std::time::Duration;
+
+/// Where Debian and Alpine keep what is installed, in the order of [`Libraries::of`].
+const PACKAGES: [&str; 2] = ["/var/lib/dpkg/status", "/lib/apk/db/installed"];
+/// Read of each; an image of a database server has a tenth of it.
+const PACKAGE_BYTES: usize = 8 << 20;
 
 /// The image to run: the pinned one while the manifest names the same reference and it is local.
 pub(super) async fn image(
@@ -105,13 +111,24 @@ async fn read_contents(tools: &Tools, id: &str, ask_version: bool) -> Result<Con
             }
         }
     }
+    let [mut dpkg, mut apk] = [const { String::new() }; 2];
+    for (path, text) in PACKAGES.into_iter().zip([&mut dpkg, &mut apk]) {
+        let file = docker.get_file(id, path, PACKAGE_BYTES).await?.unwrap_or_default();
+        *text = String::from_utf8_lossy(&file).into_owned();
+    }
+    let libraries = Libraries::of(&dpkg, &apk);
     let mut version_output = None;
     if ask_version && docker.start(id).await.is_ok() {
         let code = docker.wait(id, Duration::from_secs(20)).await?;
         let lines = docker.logs(id, 5).await?;
         version_output = (code == 0).then(|| lines.join("\n"));
     }
-    Ok(Contents { passwd: String::from_utf8_lossy(&passwd).into_owned(), tools: found, version_output })
+    Ok(Contents {
+        passwd: String::from_utf8_lossy(&passwd).into_owned(),
+        tools: found,
+        libraries,
+        version_output,
+    })
 }
 
 fn probe_container(tools: &Tools, image: &str, ask_version: bool) -> DesiredContainer {
