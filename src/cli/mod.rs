@@ -23,6 +23,11 @@ use settings::{Environment, Settings};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long work on the side that nobody waits for any more gets to end: a disk that does not answer would
+/// keep it for ever.
+const LEFT_OVER: Duration = Duration::from_secs(1);
 
 /// What every verb works with.
 pub struct Context {
@@ -49,7 +54,11 @@ pub fn main(backend: Arc<dyn Backend>) -> ExitCode {
         _ => tokio::runtime::Builder::new_current_thread(),
     };
     match builder.enable_all().build() {
-        Ok(runtime) => ExitCode::from(runtime.block_on(execute(args, environment, backend, out))),
+        Ok(runtime) => {
+            let code = runtime.block_on(execute(args, environment, backend, out));
+            runtime.shutdown_timeout(LEFT_OVER);
+            ExitCode::from(code)
+        }
         Err(e) => {
             eprintln!("error: no runtime: {e}");
             ExitCode::FAILURE

@@ -110,7 +110,11 @@ async fn watch_manifests(operator: Arc<Operator>, cancel: CancellationToken) {
             () = operator.rescan.notified() => {}
             () = sleep(pause) => {}
         }
-        let taken = operator.rescan_manifests().await;
+        // A disk that does not answer must not hold up the end; what is half taken over is read again at the start.
+        let taken = tokio::select! {
+            () = cancel.cancelled() => return,
+            taken = operator.rescan_manifests() => taken,
+        };
         let trouble = taken.as_ref().err().map(ToString::to_string);
         if std::mem::replace(&mut operator.state().not_taken_over, trouble.clone()) != trouble {
             operator.changed();

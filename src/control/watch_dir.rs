@@ -233,16 +233,16 @@ impl Targets {
     fn find(dir: &Path) -> Self {
         let mut targets = Self::default();
         let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-        if let Some(real) = targets.trace(&absolute) {
-            targets.folder(real);
+        if let Some(real) = targets.trace(PathBuf::new(), &absolute, None) {
+            targets.folder(real, &absolute);
         }
         targets
     }
 
-    /// Walks to `path` step by step as the kernel does, noting every name on the way. `None` when
-    /// it leads nowhere; then the first missing name is the last one noted.
-    fn trace(&mut self, path: &Path) -> Option<PathBuf> {
-        let mut real = PathBuf::new();
+    /// Walks from the real path `real` to `path` step by step as the kernel does, noting every name on the way. `None`
+    /// when it leads nowhere (then the first missing name is the last one noted), or out of `within`, a real path and
+    /// the name that people give it: what is read there follows no such link.
+    fn trace(&mut self, mut real: PathBuf, path: &Path, within: Option<(&Path, &Path)>) -> Option<PathBuf> {
         let mut steps: Vec<PathBuf> = steps(path);
         let mut links = 0;
         while let Some(step) = steps.pop() {
@@ -257,6 +257,9 @@ impl Targets {
                     continue;
                 }
             }
+            if within.is_some_and(|(top, _)| !real.starts_with(top)) {
+                return None;
+            }
             self.names.insert(real.clone());
             if !fs::symlink_metadata(&real).ok()?.is_symlink() {
                 continue;
@@ -267,14 +270,23 @@ impl Targets {
             }
             let target = fs::read_link(&real).ok()?;
             real.pop();
-            steps.extend(self::steps(&target));
+            match within.filter(|_| target.is_absolute()) {
+                None => steps.extend(self::steps(&target)),
+                Some((top, name)) => {
+                    let inside = target.strip_prefix(name).or_else(|_| target.strip_prefix(top)).ok()?;
+                    steps.extend(self::steps(inside));
+                    real = top.to_owned();
+                }
+            }
         }
-        Some(real)
+        within.is_none_or(|(top, _)| real.starts_with(top)).then_some(real)
     }
 
-    /// A folder (by real path) with all that lies below, also behind links.
-    fn folder(&mut self, top: PathBuf) {
-        let mut todo = vec![top];
+    /// The folder with the real path `top`, which people call `name`, with all that lies below, also behind
+    /// links.
+    fn folder(&mut self, top: PathBuf, name: &Path) {
+        let within = Some((top.as_path(), name));
+        let mut todo = vec![top.clone()];
         while let Some(folder) = todo.pop() {
             let Ok(meta) = fs::metadata(&folder) else { continue };
             if !meta.is_dir() || self.folders.contains_key(&folder) || self.folders.len() >= MAX_FOLDERS {
@@ -291,7 +303,7 @@ impl Targets {
                 if kind.is_dir() {
                     todo.push(entry.path());
                 } else if kind.is_symlink() {
-                    let real = self.trace(&entry.path());
+                    let real = self.trace(folder.clone(), Path::new(&name), within);
                     // A link to something else than a folder matters only as a manifest, and is then noted.
                     todo.extend(real.filter(|real| real.is_dir()));
                 }

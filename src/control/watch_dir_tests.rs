@@ -191,18 +191,25 @@ async fn links_that_are_swapped() {
     let mut bench = Bench::new(|base| {
         fs::create_dir_all(base.join("releases/1/sub")).unwrap();
         fs::create_dir_all(base.join("releases/2/sub")).unwrap();
-        fs::create_dir_all(base.join("far")).unwrap();
-        fs::write(base.join("far/file"), "x").unwrap();
-        symlink(base.join("far"), base.join("releases/2/link")).unwrap();
-        symlink(base.join("far/file"), base.join("releases/2/file.yaml")).unwrap();
+        for far in ["far", "releases/2/.far"] {
+            fs::create_dir_all(base.join(far)).unwrap();
+            fs::write(base.join(far).join("file"), "x").unwrap();
+        }
+        symlink(".far", base.join("releases/2/link")).unwrap();
+        symlink(base.join("manifests/.far/file"), base.join("releases/2/file.yaml")).unwrap();
+        symlink(base.join("far"), base.join("releases/2/outside")).unwrap();
         symlink("releases/1", base.join("current")).unwrap();
         symlink("current", base.join("manifests")).unwrap();
     })
     .await;
     bench.expect("current", |base| swap(base, "releases/2", "current")).await;
     bench.expect("in the new one", |base| fs::write(base.join("releases/2/sub/a.yaml"), "x").unwrap()).await;
-    bench.expect("in a linked folder", |base| fs::write(base.join("far/a.yaml"), "x").unwrap()).await;
-    bench.expect("a linked file", |base| fs::write(base.join("far/file"), "y").unwrap()).await;
+    let far = "releases/2/.far";
+    bench.expect("in a linked folder", |base| fs::write(base.join(far).join("a.yaml"), "x").unwrap()).await;
+    bench.expect("a linked file", |base| fs::write(base.join(far).join("file"), "y").unwrap()).await;
+    // A link that leaves the directory is not followed, so what happens there is no change.
+    fs::write(bench.base.path().join("far/a.yaml"), "x").unwrap();
+    assert!(timeout(Duration::from_millis(400), bench.looks.recv()).await.is_err());
     bench.expect("to itself", |base| swap(base, "manifests", "releases/2/loop")).await;
 }
 

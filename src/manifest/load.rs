@@ -3,6 +3,8 @@
 //! What could not be read is *unknown*, never absent: nothing in here may let an unreadable file or
 //! folder look like a deleted one. It must not judge specs.
 
+mod beneath;
+mod patience;
 mod scan;
 
 use crate::core::names::ObjectRef;
@@ -29,8 +31,9 @@ pub const MAX_DOCUMENTS: usize = 20_000;
 const MAX_PROBLEMS: usize = 200;
 
 /// The state of the watched directory as a whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Directory {
+    #[default]
     Present,
     /// It is there, and there is no manifest file in it.
     Empty,
@@ -104,7 +107,7 @@ pub enum FileText {
 }
 
 /// The texts of a directory, not looked into yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Texts {
     pub directory: Directory,
     /// By path relative to the directory.
@@ -157,10 +160,11 @@ impl Texts {
     }
 }
 
-/// Reads every manifest under `dir` and does not look into it. Blocks on the disk.
+/// Reads every manifest under `dir` and does not look into it. Blocks on the disk, for a minute at most:
+/// what does not answer is a file that was not read.
 #[must_use]
 pub fn read_dir(dir: &Path) -> Texts {
-    scan::scan(dir)
+    patience::patiently(dir, scan::scan)
 }
 
 /// Reads and understands every manifest under `dir`. Blocks on the disk.

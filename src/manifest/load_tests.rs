@@ -3,6 +3,7 @@
 use super::*;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
 use std::time::Instant;
 
 const HEAD: &str = "apiVersion: seawall.dev/v1\nkind: Postgres\n";
@@ -321,7 +322,7 @@ fn what_cannot_be_read_is_unknown_and_never_gone() {
         ("link.yaml", "cannot be read: the link leads nowhere"),
         ("self.yaml", "cannot be read: "),
         ("huge.yaml", "104857600 bytes; at most 1048576 are read of one file"),
-        ("pipe.yaml", "not a regular file"),
+        ("pipe.yaml", "not a regular file but a pipe"),
         ("folder/", "cannot be read: the link leads nowhere"),
     ] {
         assert!(said.iter().any(|line| line.starts_with(file) && line.contains(want)), "{file}: {said:#?}");
@@ -330,6 +331,110 @@ fn what_cannot_be_read_is_unknown_and_never_gone() {
     assert_eq!(said.len(), 7, "{said:#?}");
     assert!(loaded.is_unknown("folder/inside.yaml"));
     assert!(!loaded.is_unknown("good.yaml") && !loaded.is_unknown("was-removed.yaml"));
+}
+
+/// Each secret as a file, a link to which must not be read.
+#[test]
+fn no_link_leads_out_of_the_directory() {
+    let base = tempfile::tempdir().unwrap();
+    let (root, out) = (base.path().join("m"), base.path().join("out"));
+    for folder in [root.join("sub"), root.join("..2026_11/deep"), out.join("folder")] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    for (path, name) in [
+        (out.join("secret.yaml"), "secret"),
+        (out.join("folder/b.yaml"), "secret"),
+        (root.join("..2026_11/k8s.yaml"), "k8s"),
+        (root.join("..2026_11/deep/far.yaml"), "far"),
+        (root.join("sub/a.yaml"), "a"),
+    ] {
+        fs::write(path, good(name)).unwrap();
+    }
+    let real = fs::canonicalize(&root).unwrap();
+    let leaves = "not read: the link leads out of the manifest directory";
+    let table: Vec<(&str, PathBuf, Result<&str, &str>)> = vec![
+        // Within: as Kubernetes lays out a config map, relative, absolute, up and down again.
+        ("..data", "..2026_11".into(), Ok("")),
+        ("k8s.yaml", "..data/k8s.yaml".into(), Ok("postgres/k8s k8s.yaml")),
+        ("far.yaml", "..data/deep/../deep/far.yaml".into(), Ok("postgres/far far.yaml")),
+        ("sub/up.yaml", "../..data/k8s.yaml".into(), Ok("postgres/k8s sub/up.yaml")),
+        ("absolute.yaml", real.join("sub/a.yaml"), Ok("postgres/a absolute.yaml")),
+        ("chain.yaml", "sub/up.yaml".into(), Ok("postgres/k8s chain.yaml")),
+        ("deep", "..data/deep".into(), Ok("postgres/far deep/far.yaml")),
+        // Out of it: relative, absolute, by chains, by folders, by names that only look like it.
+        ("x1.yaml", "../out/secret.yaml".into(), Err(leaves)),
+        ("x2.yaml", out.join("secret.yaml"), Err(leaves)),
+        ("x3.yaml", "x2.yaml".into(), Err(leaves)),
+        ("sub/x4.yaml", "../../out/secret.yaml".into(), Err(leaves)),
+        ("x5.yaml", "../m/../out/secret.yaml".into(), Err(leaves)),
+        ("x6.yaml", "x7/b.yaml".into(), Err(leaves)),
+        ("x7", out.join("folder"), Err(leaves)),
+        ("x8", "/".into(), Err(leaves)),
+        ("x9", "..".into(), Err(leaves)),
+        ("x10.yaml", "/etc/shadow".into(), Err(leaves)),
+        ("x11.yaml", "/proc/kmsg".into(), Err(leaves)),
+        ("x12.yaml", "/dev/zero".into(), Err(leaves)),
+        ("x13.yaml", "/proc/self/root/etc/shadow".into(), Err(leaves)),
+        ("x14.yaml", real.join("../out/secret.yaml"), Err(leaves)),
+        ("x15.yaml", format!("{}/../out/secret.yaml", real.display()).into(), Err(leaves)),
+        // The way back does not count: what is out there is not looked at.
+        ("x16.yaml", "../m/sub/a.yaml".into(), Err(leaves)),
+        ("nowhere.yaml", "sub/none.yaml".into(), Err("cannot be read: the link leads nowhere")),
+        ("through.yaml", "sub/a.yaml/b".into(), Err("cannot be read: the link leads nowhere")),
+        ("round.yaml", "round.yaml".into(), Err("cannot be read: too many links that lead to links")),
+    ];
+    for (name, target, _) in &table {
+        symlink(target, root.join(name)).unwrap();
+    }
+    // The directory itself may be a link.
+    symlink(&root, base.path().join("link")).unwrap();
+    for dir in [&root, &base.path().join("link")] {
+        let loaded = load_dir(dir);
+        let (said, names) = (said(&loaded), names(&loaded));
+        for (name, _, want) in &table {
+            match want {
+                Ok(object) => {
+                    assert!(object.is_empty() || names.iter().any(|n| n == object), "{name}: {names:#?}")
+                }
+                Err(why) => {
+                    let file = if name.ends_with(".yaml") { (*name).to_owned() } else { format!("{name}/") };
+                    assert!(
+                        said.iter().any(|line| line.starts_with(&format!("{file}: {why}"))),
+                        "{name}: {said:#?}"
+                    );
+                    assert!(
+                        loaded.is_unknown(&file)
+                            && loaded.is_unknown(&format!("{file}x.yaml")) | file.ends_with("yaml")
+                    );
+                }
+            }
+        }
+        assert!(!names.iter().any(|n| n.contains("secret")), "{names:#?}");
+    }
+}
+
+#[test]
+fn what_is_no_regular_file_is_never_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    let program = |program: &str, arguments: &[&str]| {
+        std::process::Command::new(program).args(arguments).current_dir(root).status().unwrap().success()
+    };
+    assert!(program("mkfifo", &["pipe.yaml", "pipe"]));
+    symlink("pipe", root.join("link-to-pipe.yaml")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(root.join("socket.yaml")).unwrap();
+    // Root only.
+    let device = program("mknod", &["zero.yaml", "c", "1", "5"]);
+    let said = said(&load_dir(root));
+    let mut want = vec![
+        "link-to-pipe.yaml: not read: not a regular file but a pipe",
+        "pipe.yaml: not read: not a regular file but a pipe",
+        "socket.yaml: not read: not a regular file but a socket",
+    ];
+    if device {
+        want.push("zero.yaml: not read: not a regular file but a device");
+    }
+    assert_eq!(said, want);
 }
 
 #[test]

@@ -1,18 +1,24 @@
 //! Finds and reads the manifest files of a directory, nothing else. It must never read more into
-//! memory than the limits say, wait on a pipe or device, nor go round in circles of links.
+//! memory than the limits say, wait on a pipe or device, follow a link out of the directory, nor go round in
+//! circles of links. How long it may take is the business of `patience`.
 
+use super::beneath::{Folder, Found, Refused};
+use super::patience::{Patience, Step};
 use super::{Directory, FileText, MAX_FILE, MAX_FILES, MAX_TOTAL, Stamp, Texts};
 use crate::core::problem::{Place, Problem};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 /// Folders inside each other.
 const MAX_FOLDERS: usize = 64;
+/// Names in all folders, manifests or not.
+const MAX_NAMES: usize = 200_000;
 /// How long a file that has just vanished gets to come back: editors delete and write anew.
 const COMES_BACK: Duration = Duration::from_millis(10);
 
@@ -33,14 +39,25 @@ fn is_manifest(name: &str) -> bool {
     !is_skipped(name) && (name.ends_with(".yaml") || name.ends_with(".yml"))
 }
 
-pub(super) fn scan(dir: &Path) -> Texts {
-    let mut walk = Walk::default();
-    let directory = match fs::metadata(dir) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Directory::Missing,
-        Err(error) => Directory::Unreadable(error.to_string()),
-        Ok(meta) if !meta.is_dir() => Directory::Unreadable("it is not a directory".to_owned()),
-        Ok(_) => match walk.folder(dir, "", 0) {
+/// Reads `dir`; `step` is told of everything that may take long before it is done.
+pub(super) fn scan(dir: &Path, step: &Step) -> Texts {
+    let mut walk = Walk {
+        step,
+        files: BTreeMap::new(),
+        seen: BTreeSet::new(),
+        bytes: 0,
+        names: 0,
+        limit: None,
+        ignored: Vec::new(),
+        stamps: BTreeMap::new(),
+    };
+    let directory = match step.before("") {
+        Err(late) => Directory::Unreadable(late.to_string()),
+        Ok(()) => match Folder::top(dir).and_then(|top| walk.folder(&top, "", 0)) {
             Err(error) if error.kind() == ErrorKind::NotFound => Directory::Missing,
+            Err(error) if error.kind() == ErrorKind::NotADirectory => {
+                Directory::Unreadable("it is not a directory".to_owned())
+            }
             Err(error) => Directory::Unreadable(error.to_string()),
             Ok(()) => Directory::Present,
         },
@@ -48,72 +65,89 @@ pub(super) fn scan(dir: &Path) -> Texts {
     Texts { directory, files: walk.files, limit: walk.limit, ignored: walk.ignored, stamps: walk.stamps }
 }
 
-#[derive(Default)]
-struct Walk {
+struct Walk<'a> {
+    step: &'a Step,
     files: BTreeMap<String, FileText>,
-    /// Real paths of the folders that were visited.
-    seen: BTreeSet<PathBuf>,
+    /// The folders that were visited, by device and inode.
+    seen: BTreeSet<(u64, u64)>,
     bytes: u64,
+    names: usize,
     limit: Option<Problem>,
     ignored: Vec<String>,
     stamps: BTreeMap<String, Stamp>,
 }
 
-impl Walk {
+impl Walk<'_> {
     /// Reads one folder; `prefix` is its relative path with `/` at the end, empty at the top.
-    fn folder(&mut self, dir: &Path, prefix: &str, depth: usize) -> io::Result<()> {
-        if !self.seen.insert(fs::canonicalize(dir)?) {
+    fn folder(&mut self, folder: &Folder, prefix: &str, depth: usize) -> io::Result<()> {
+        if !self.seen.insert(folder.id()?) {
             return Ok(());
         }
-        let mut entries = Vec::new();
-        for entry in fs::read_dir(dir)? {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
+        let mut entries: Vec<(String, OsString)> = Vec::new();
+        folder.names(|entry| {
+            self.names += 1;
+            let name = entry.to_string_lossy();
             if is_skipped(&name) {
                 self.ignore(&name, prefix);
             } else {
-                entries.push((name, entry.path()));
+                entries.push((name.into_owned(), entry.to_owned()));
             }
+            self.names <= MAX_NAMES
+        })?;
+        if self.names > MAX_NAMES {
+            self.end(prefix, format!("there are more than {MAX_NAMES} names in the folders"));
+            return Ok(());
         }
         entries.sort();
-        for (name, path) in entries {
+        for (name, entry) in entries {
             if self.limit.is_some() {
                 return Ok(());
             }
-            self.entry(&path, &name, format!("{prefix}{name}"), depth);
+            self.entry(folder, &entry, &name, format!("{prefix}{name}"), depth);
         }
         Ok(())
     }
 
-    fn entry(&mut self, path: &Path, name: &str, relative: String, depth: usize) {
-        match fs::metadata(path) {
-            Ok(meta) if meta.is_dir() => {
-                let folder = format!("{relative}/");
-                if depth >= MAX_FOLDERS {
-                    let why = format!("not read: folders are nested deeper than {MAX_FOLDERS}");
-                    self.files.insert(folder, FileText::NotRead(why));
-                    return;
+    fn entry(&mut self, folder: &Folder, entry: &OsStr, name: &str, relative: String, depth: usize) {
+        match self.step.before(&relative) {
+            Err(Patience::Over) => return self.end(&relative, Patience::Over.to_string()),
+            Err(stuck @ Patience::Stuck) => {
+                // It may be a folder: nothing below it is known either.
+                self.add(format!("{relative}/"), FileText::NotRead(stuck.to_string()));
+                if is_manifest(name) {
+                    self.add(relative, FileText::NotRead(stuck.to_string()));
                 }
-                match self.folder(path, &folder, depth + 1) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => {
-                        self.files.insert(folder, FileText::NotRead(unreadable(&error)));
+                return;
+            }
+            Ok(()) => {}
+        }
+        let found = match folder.find(entry) {
+            Err(Refused::Gone) if is_manifest(name) => {
+                thread::sleep(COMES_BACK);
+                folder.find(entry)
+            }
+            found => found,
+        };
+        match found {
+            Ok(Found::Folder(inner)) => self.inner(&inner, format!("{relative}/"), depth),
+            // What vanished meanwhile is gone.
+            Err(Refused::Gone) => {}
+            Ok(Found::File(file)) if is_manifest(name) => {
+                let text = match read(file) {
+                    Ok((text, stamp)) => {
+                        self.stamps.extend(stamp.map(|stamp| (relative.clone(), stamp)));
+                        text
                     }
-                    // A folder that vanished meanwhile is gone.
-                    _ => {}
-                }
+                    Err(error) => FileText::NotRead(Refused::Disk(error).to_string()),
+                };
+                self.add(relative, text);
             }
+            Err(refused) if is_manifest(name) => self.add(relative, FileText::NotRead(refused.to_string())),
             // Without the name of a manifest it may be a folder of them, or a link to one.
-            Err(error) if !is_manifest(name) => {
-                if fs::symlink_metadata(path).is_ok() {
-                    self.files.insert(format!("{relative}/"), FileText::NotRead(unreadable(&error)));
-                }
+            Err(refused @ (Refused::Nowhere | Refused::Leaves | Refused::Links | Refused::Disk(_))) => {
+                self.add(format!("{relative}/"), FileText::NotRead(refused.to_string()));
             }
-            _ if !is_manifest(name) => self.ignore(&relative, ""),
-            _ => {
-                if let Some(text) = self.file(path, &relative) {
-                    self.files.insert(relative, text);
-                }
-            }
+            Ok(Found::File(_)) | Err(Refused::Special(_)) => self.ignore(&relative, ""),
         }
     }
 
@@ -126,64 +160,51 @@ impl Walk {
         }
     }
 
-    /// The content of a file; `None` when it is gone or a limit is reached.
-    fn file(&mut self, path: &Path, relative: &str) -> Option<FileText> {
-        let result = match read(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                thread::sleep(COMES_BACK);
-                read(path)
+    fn inner(&mut self, folder: &Folder, name: String, depth: usize) {
+        if depth >= MAX_FOLDERS {
+            let why = format!("not read: folders are nested deeper than {MAX_FOLDERS}");
+            return self.add(name, FileText::NotRead(why));
+        }
+        match self.folder(folder, &name, depth + 1) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                self.add(name, FileText::NotRead(Refused::Disk(error).to_string()));
             }
-            result => result,
-        };
-        let text = match result {
-            Ok((text, stamp)) => {
-                self.stamps.extend(stamp.map(|stamp| (relative.to_owned(), stamp)));
-                text
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound && fs::symlink_metadata(path).is_err() => {
-                return None;
-            }
-            Err(error) => FileText::NotRead(unreadable(&error)),
-        };
+            // A folder that vanished meanwhile is gone.
+            _ => {}
+        }
+    }
+
+    /// Takes a file in, unless a limit is reached.
+    fn add(&mut self, relative: String, text: FileText) {
         if let FileText::Bytes(bytes) = &text {
             self.bytes += bytes.len() as u64;
         }
-        let what = if self.files.len() >= MAX_FILES {
-            format!("not read, nor what comes after it: there are more than {MAX_FILES} files")
+        if self.files.len() >= MAX_FILES {
+            self.end(&relative, format!("there are more than {MAX_FILES} files"));
         } else if self.bytes > MAX_TOTAL {
-            format!("not read, nor what comes after it: the files have more than {MAX_TOTAL} bytes in all")
+            self.end(&relative, format!("the files have more than {MAX_TOTAL} bytes in all"));
         } else {
-            return Some(text);
-        };
-        let place = Place { file: relative.to_owned(), line: 0, column: 0 };
-        self.limit = Some(Problem::new(place, "", what));
-        None
+            self.files.insert(relative, text);
+        }
     }
-}
 
-/// `error` is about a name that is there, so "not found" can only be what a link leads to.
-fn unreadable(error: &io::Error) -> String {
-    match error.kind() {
-        ErrorKind::NotFound => "cannot be read: the link leads nowhere".to_owned(),
-        _ => format!("cannot be read: {error}"),
+    /// Ends the scan at `relative`.
+    fn end(&mut self, relative: &str, why: String) {
+        let place = Place { file: relative.to_owned(), line: 0, column: 0 };
+        self.limit = Some(Problem::new(place, "", format!("not read, nor what comes after it: {why}")));
     }
 }
 
 /// With the stamp of the very text that was read.
-fn read(path: &Path) -> io::Result<(FileText, Option<Stamp>)> {
-    // Before opening: to open a pipe is to wait for its writer.
-    let meta = fs::metadata(path)?;
-    if !meta.is_file() {
-        return Ok((FileText::NotRead("not a regular file".to_owned()), None));
-    }
+fn read(mut file: File) -> io::Result<(FileText, Option<Stamp>)> {
     let too_large = |size: u64| {
         (FileText::NotRead(format!("{size} bytes; at most {MAX_FILE} are read of one file")), None)
     };
-    if meta.len() > MAX_FILE {
-        return Ok(too_large(meta.len()));
+    let size = file.metadata()?.len();
+    if size > MAX_FILE {
+        return Ok(too_large(size));
     }
     let mut bytes = Vec::new();
-    let mut file = fs::File::open(path)?;
     file.by_ref().take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     // It may have grown since.
     if bytes.len() as u64 > MAX_FILE {
@@ -194,7 +215,7 @@ fn read(path: &Path) -> io::Result<(FileText, Option<Stamp>)> {
 }
 
 /// `meta` of after the text was read: what is written meanwhile shows in it.
-fn stamp(meta: &fs::Metadata, text: &[u8]) -> Stamp {
+fn stamp(meta: &Metadata, text: &[u8]) -> Stamp {
     let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
     Stamp {
         device: meta.dev(),
