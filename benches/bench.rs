@@ -1,6 +1,6 @@
 //! What Seawall costs, beside the same calls sent raw in the same run. Prints, asserts nothing.
 //!
-//! `cargo bench --bench bench [-- SECTION…]`; sections: `fake` and `binary` need no Docker,
+//! `cargo bench --bench bench [-- SECTION…]`; sections: `fake`, `binary` and `hostile` need no Docker,
 //! `provisioning`, `sweep`, `repair`, `caps` and `idle` use the local engine and the images of
 //! `deploy/images/build.sh`. SEAWALL_BENCH_SERVICES sets how many services (12), SEAWALL_BENCH_SECONDS
 //! how long `idle` looks (60), SEAWALL_BENCH_FAKE how many fake ones (10000). Numbers taken while
@@ -37,6 +37,9 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
+
+#[path = "../tests/common/hostile.rs"]
+mod hostile_shapes;
 
 const IMAGE: &str = "seawall/postgres:18";
 const AT_ONCE: usize = 8;
@@ -264,6 +267,44 @@ fn fake() {
             assert!(status.success());
         }
     }
+}
+
+/// Most that reading and checking manifests takes, for each byte of them, above what an empty one takes.
+fn hostile() {
+    let me = std::env::current_exe().expect("this program");
+    let peak = |files: &[String]| -> (f64, Duration) {
+        let dir = tempfile::tempdir().expect("a directory");
+        for (n, text) in files.iter().enumerate() {
+            fs::write(dir.path().join(format!("{n:02}.yaml")), text).expect("a file");
+        }
+        let begun = Instant::now();
+        let output = Command::new(&me).arg("hostile-of").arg(dir.path()).output().expect("a run");
+        let took = begun.elapsed();
+        let kib: f64 = String::from_utf8_lossy(&output.stdout).trim().parse().expect("a figure");
+        (kib * 1024.0, took)
+    };
+    let (empty, _) = peak(&[String::new()]);
+    let mut shapes: Vec<(String, Vec<String>)> =
+        hostile_shapes::shapes().into_iter().map(|(what, text)| (what.to_owned(), vec![text])).collect();
+    let words = shapes.iter().find(|(what, _)| what == "lists of words").map(|(_, files)| files[0].clone());
+    shapes.push(("32 files of such lists".to_owned(), vec![words.unwrap_or_default(); 32]));
+    for (what, files) in shapes {
+        let size: usize = files.iter().map(String::len).sum();
+        let (most, took) = peak(&files);
+        let figure = format!("{:.1} ×", (most - empty).max(0.0) / size as f64);
+        let detail =
+            format!("{:.1} MB of {:.2} MB of text, {}", (most - empty) / 1e6, size as f64 / 1e6, ms(took));
+        line(&format!("hostile: {what}"), figure, &detail);
+    }
+}
+
+/// In a process of its own, so that its peak is that of one directory.
+fn hostile_of(dir: &Path) {
+    let report = seawall::control::validate::validate(dir).expect("a directory");
+    std::hint::black_box(&report);
+    let status = fs::read_to_string("/proc/self/status").expect("its own status");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    println!("{}", peak.trim().trim_end_matches(" kB"));
 }
 
 fn binary() {
@@ -545,6 +586,7 @@ async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
     if let [first, services] = arguments.as_slice() {
         match (first.as_str(), services.parse()) {
+            ("hostile-of", _) => return hostile_of(Path::new(services)),
             ("fake-of", Ok(services)) => return fake_of(services).await,
             ("fake-engine-of", Ok(services)) => return fake_engine_of(services).await,
             _ => {}
@@ -553,6 +595,9 @@ async fn main() {
     let wanted = |section: &str| arguments.is_empty() || arguments.iter().any(|a| a == section);
     if wanted("binary") {
         binary();
+    }
+    if wanted("hostile") {
+        hostile();
     }
     if wanted("fake") {
         fake();

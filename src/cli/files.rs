@@ -10,7 +10,7 @@ use std::path::Path;
 /// Path relative to `dir` → text.
 pub fn read(dir: &Path) -> Result<BTreeMap<String, String>, Failure> {
     let wrong = |what: String| Failure::usage(what, "");
-    let Texts { directory, files, limit } = read_dir(dir);
+    let Texts { directory, files, limit, .. } = read_dir(dir);
     match directory {
         Directory::Present | Directory::Empty => {}
         Directory::Missing => return Err(wrong(format!("there is no directory {}", dir.display()))),

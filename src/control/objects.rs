@@ -9,7 +9,6 @@ use crate::engines::postgres::plan::Subject;
 use crate::engines::postgres::record::Memory;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 /// Prefix of record keys.
 pub const PREFIX: &str = "obj/";
@@ -83,7 +82,7 @@ impl Record {
             metadata: self.metadata.clone(),
             spec: self.spec.clone(),
             place: self.source.clone().unwrap_or_default(),
-            places: BTreeMap::new(),
+            places: Default::default(),
         }
     }
 }

@@ -18,6 +18,9 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// With as many problems only the first one of each further document is kept.
+const MAX_PROBLEMS: usize = 10_000;
+
 /// What the manifests are compared with.
 pub struct Before<'a> {
     pub records: &'a BTreeMap<ObjectRef, Arc<Record>>,
@@ -50,6 +53,14 @@ pub struct InForce {
     pub problems: Vec<Problem>,
 }
 
+impl InForce {
+    /// Takes up what is wrong with one document: all of it, or the first when there is much already.
+    fn say(&mut self, problems: Vec<Problem>) {
+        let room = if self.problems.len() < MAX_PROBLEMS { problems.len() } else { 1 };
+        self.problems.extend(problems.into_iter().take(room));
+    }
+}
+
 /// Reads a scan against what was in force before.
 #[must_use]
 pub fn read(loaded: &Loaded, before: &Before<'_>) -> InForce {
@@ -69,7 +80,7 @@ pub fn read(loaded: &Loaded, before: &Before<'_>) -> InForce {
                 judged(document, before, |d| check(d, &against)).err()
             }
         };
-        result.problems.extend(more.unwrap_or_default());
+        result.say(more.unwrap_or_default());
     }
     result.catalog = Some(catalog);
     removals(loaded, before, &mut result);
@@ -117,7 +128,7 @@ fn judged<T>(
 fn reject(object: &ObjectRef, problems: Vec<Problem>, result: &mut InForce) {
     let why = problems.first().map(ToString::to_string).unwrap_or_default();
     result.kept.insert(object.clone(), why);
-    result.problems.extend(problems);
+    result.say(problems);
 }
 
 /// The built-in catalog, then those in force in the order of their names.

@@ -68,7 +68,7 @@ mod tests {
             object,
             spec: serde_json::json!({"version": "18"}),
             place: Place { file: "a.yaml".into(), line: 1, column: 1 },
-            places: BTreeMap::new(),
+            places: Default::default(),
         };
         Record::new(&document, "u".into(), "t".into())
     }

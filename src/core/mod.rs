@@ -11,6 +11,7 @@ pub mod event;
 pub mod names;
 pub mod pairs;
 pub mod path;
+pub mod places;
 pub mod plan;
 pub mod problem;
 pub mod quantity;

@@ -4,6 +4,7 @@
 //! is the only one that knows how a Docker object of Seawall is called.
 
 use crate::core::desired::stable_hash;
+use super::text::quoted;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -87,7 +88,7 @@ impl fmt::Display for Kind {
 
 /// Why a string is no kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown kind {0:?}; kinds are Postgres and ImageCatalog")]
+#[error("unknown kind {}; kinds are Postgres and ImageCatalog", quoted(.0))]
 pub struct UnknownKind(pub String);
 
 impl FromStr for Kind {
@@ -107,10 +108,11 @@ impl FromStr for Kind {
 pub enum NameError {
     #[error("a name is needed")]
     Empty,
-    #[error("{0:?} has {1} characters; at most {2} are allowed")]
+    #[error("{} has {} characters; at most {} are allowed", quoted(.0), .1, .2)]
     TooLong(String, usize, usize),
     #[error(
-        "{0:?} is not a DNS label: only lower-case letters, digits and '-' are allowed, and it starts and ends with a letter or digit"
+        "{} is not a DNS label: only lower-case letters, digits and '-' are allowed, and it starts and ends with a letter or digit",
+        quoted(.0)
     )]
     NotDnsLabel(String),
 }
@@ -121,7 +123,7 @@ fn check_label(s: &str, max: usize) -> Result<(), NameError> {
     }
     let chars = s.chars().count();
     if chars > max {
-        return Err(NameError::TooLong(s.chars().take(max + 8).collect(), chars, max));
+        return Err(NameError::TooLong(s.to_owned(), chars, max));
     }
     let edge = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
     let bytes = s.as_bytes();
@@ -279,7 +281,7 @@ impl fmt::Display for ObjectRef {
 /// Why a string is no `kind/name`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RefError {
-    #[error("expected KIND/NAME, for example postgres/main, got {0:?}")]
+    #[error("expected KIND/NAME, for example postgres/main, got {}", quoted(.0))]
     NoSlash(String),
     #[error(transparent)]
     Kind(#[from] UnknownKind),

@@ -1,7 +1,11 @@
 //! Problems: what is wrong with a manifest, where, and what would be right.
 
+use super::text::shown;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+
+/// Characters of each part of a problem.
+const MAX_WORDS: usize = 1000;
 
 /// A place in a file; `line` and `column` count from 1, 0 is "not known".
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -14,7 +18,8 @@ pub struct Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file)?;
+        // The name of a file is somebody's text too.
+        f.write_str(&shown(&self.file, MAX_WORDS))?;
         if self.line > 0 {
             write!(f, ":{}:{}", self.line, self.column.max(1))?;
         }
@@ -37,13 +42,22 @@ pub struct Problem {
 impl Problem {
     #[must_use]
     pub fn new(place: Place, path: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { place, path: path.into(), what: what.into(), nearest: None }
+        Self { place, path: path.into(), what: bounded(what.into()), nearest: None }
     }
 
     #[must_use]
     pub fn nearest(mut self, hint: impl Into<String>) -> Self {
-        self.nearest = Some(hint.into());
+        self.nearest = Some(bounded(hint.into()));
         self
+    }
+}
+
+/// What is said must never become a way to say all that stands in a file, nor grow with it.
+fn bounded(words: String) -> String {
+    if words.len() <= MAX_WORDS && !words.contains(char::is_control) {
+        words
+    } else {
+        shown(&words, MAX_WORDS)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Quantities as people write them: `512Mi`, `1.5`. Parsed once, printed canonically.
 
+use super::text::{NAME, quoted, shown};
 use std::fmt;
 
 /// A number of bytes.
@@ -9,17 +10,18 @@ pub struct Bytes(pub u64);
 /// Why a string is no quantity.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QuantityError {
-    #[error("{0:?} is not an amount of memory; write 512Mi, 2Gi, 1.5Gi, 500M, 1G or a number of bytes")]
+    #[error("{} is not an amount of memory; write 512Mi, 2Gi, 1.5Gi, 500M, 1G or a number of bytes", quoted(.0))]
     Bytes(String),
     #[error(
-        "{0:?} has the unit {1:?}; write {2} (Ki, Mi, Gi, Ti are powers of 1024; k, M, G, T of 1000; no unit is bytes)"
+        "{} has the unit {}; write {} (Ki, Mi, Gi, Ti are powers of 1024; k, M, G, T of 1000; no unit is bytes)",
+        quoted(.0), quoted(.1), shown(.2, NAME)
     )]
     Unit(String, String, String),
-    #[error("{0:?} is negative; an amount is zero or more")]
+    #[error("{} is negative; an amount is zero or more", quoted(.0))]
     Negative(String),
-    #[error("{0:?} is too large")]
+    #[error("{} is too large", quoted(.0))]
     TooLarge(String),
-    #[error("{0:?} is not a number of CPUs; write 0.5, 1.5, 2 or 500m")]
+    #[error("{} is not a number of CPUs; write 0.5, 1.5, 2 or 500m", quoted(.0))]
     Cpus(String),
 }
 

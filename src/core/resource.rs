@@ -1,6 +1,7 @@
 //! The parts of a spec that every engine shares, already parsed.
 
 use crate::core::names::{Name, ObjectRef};
+use crate::core::places::{FieldAt, Places};
 use crate::core::problem::Place;
 use crate::core::quantity::{Bytes, NanoCpus};
 use serde::{Deserialize, Serialize};
@@ -26,20 +27,9 @@ pub struct Document {
     pub spec: serde_json::Value,
     /// Where the document starts.
     pub place: Place,
-    /// Field path (`spec.resources.memory`, `spec.images.18`, `spec.list[0]`,
-    /// `metadata.labels["a.b/c"]`; built by [`crate::core::path`]) → where it stands.
-    pub places: BTreeMap<String, FieldAt>,
-}
-
-/// Where one field stands in its document's file; lines and columns count from 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FieldAt {
-    /// The value.
-    pub line: u32,
-    pub column: u32,
-    /// The key; for a list item the same as the value.
-    pub key_line: u32,
-    pub key_column: u32,
+    /// Where its fields stand, by path (`spec.resources.memory`, `spec.images.18`, `spec.list[0]`,
+    /// `metadata.labels["a.b/c"]`).
+    pub places: Places,
 }
 
 impl Document {
@@ -56,14 +46,12 @@ impl Document {
     }
 
     fn find(&self, path: &str, part: impl Fn(&FieldAt) -> (u32, u32)) -> Place {
-        let mut next = Some(path);
-        while let Some(path) = next {
-            if let Some((line, column)) = self.places.get(path).map(&part) {
-                return Place { file: self.place.file.clone(), line: line as usize, column: column as usize };
+        match self.places.nearest(path).as_ref().map(part) {
+            Some((line, column)) => {
+                Place { file: self.place.file.clone(), line: line as usize, column: column as usize }
             }
-            next = crate::core::path::parent(path);
+            None => self.place.clone(),
         }
-        self.place.clone()
     }
 }
 

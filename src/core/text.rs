@@ -8,6 +8,8 @@ pub const NAME: usize = 60;
 /// What is shown of a longer one: enough to find it again, too little to be worth anything if it was a
 /// secret in the wrong place.
 const OF_LONGER: usize = 24;
+/// What is shown of a key that is no name.
+const OF_OTHER: usize = 8;
 
 /// `text` on one line: control characters and those that change the order of what is shown are
 /// escaped (`\n`, `\u{1b}`, `\u{202e}`), and after `max` characters of it there is a `…`.
@@ -61,14 +63,32 @@ pub fn quoted(text: &str) -> String {
     format!("{start:?}{}", if cut { "…" } else { "" })
 }
 
-/// The part of a name or short value that may be shown, and whether there is more of it.
+/// As [`quoted`], for a key of a mapping: of one that does not look like the name of a field, even less is shown.
+/// A line of a password file reads as a key.
 #[must_use]
-pub fn cut(text: &str) -> (&str, bool) {
-    if text.char_indices().nth(NAME).is_none() {
-        return (text, false);
+pub fn quoted_key(key: &str) -> String {
+    let (start, cut) = cut_key(key);
+    format!("{start:?}{}", if cut { "…" } else { "" })
+}
+
+/// The part of a key that [`quoted_key`] shows, and whether there is more of it.
+#[must_use]
+pub fn cut_key(key: &str) -> (&str, bool) {
+    let like_a_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    if key.chars().take(NAME).all(like_a_name) { cut(key) } else { start(key, OF_OTHER, OF_OTHER) }
+}
+
+/// The part of a name or short value that [`quoted`] shows, and whether there is more of it.
+fn cut(text: &str) -> (&str, bool) {
+    start(text, NAME, OF_LONGER)
+}
+
+/// The first `some` characters when there are more than `whole`.
+fn start(text: &str, whole: usize, some: usize) -> (&str, bool) {
+    match (text.char_indices().nth(whole), text.char_indices().nth(some)) {
+        (Some(_), Some((end, _))) => (&text[..end], true),
+        _ => (text, false),
     }
-    let end = text.char_indices().nth(OF_LONGER).map_or(text.len(), |(at, _)| at);
-    (&text[..end], true)
 }
 
 /// A word for a shell, in quotes where it needs some: a printed command works as it stands.
@@ -150,5 +170,9 @@ mod tests {
         assert_eq!(quoted(&"a".repeat(64)), format!("\"{}\"…", "a".repeat(24)));
         assert_eq!(quoted(&"ä".repeat(64)), format!("\"{}\"…", "ä".repeat(24)));
         assert_eq!(quoted("a\x1b\u{202e}\n"), "\"a\\u{1b}\\u{202e}\\n\"");
+        assert_eq!(quoted_key("seawall.dev/paused"), "\"seawall.dev/paused\"");
+        assert_eq!(quoted_key(&"a".repeat(64)), quoted(&"a".repeat(64)));
+        assert_eq!(quoted_key("root:$1$salt$hash:19000::"), "\"root:$1$\"…");
+        assert_eq!(quoted_key("a b c"), "\"a b c\"");
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! Pure. Whether an image is managed is not decided here: it is found out from the image itself.
 
+use crate::core::path;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
+use crate::core::text::{NAME, quoted, shown};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -79,15 +81,17 @@ impl Catalog {
 /// With a problem for each entry that cannot be used.
 pub fn check(document: &Document) -> Result<ImageCatalogSpec, Vec<Problem>> {
     let spec: ImageCatalogSpec = serde_json::from_value(document.spec.clone())
-        .map_err(|e| vec![Problem::new(document.place.clone(), "spec", e.to_string())])?;
+        .map_err(|e| vec![Problem::new(document.place.clone(), "spec", shown(&e.to_string(), NAME))])?;
     let problems: Vec<Problem> = spec
         .images
         .iter()
         .filter(|(_, entry)| !is_image_reference(&entry.image))
+        // More help nobody.
+        .take(100)
         .map(|(version, entry)| {
-            let path = format!("spec.images.{version}.image");
+            let path = path::field(&path::field("spec.images", version), "image");
             let place = document.place_of(&path);
-            Problem::new(place, path, format!("{:?} is not an image reference", entry.image))
+            Problem::new(place, path, format!("{} is not an image reference", quoted(&entry.image)))
                 .nearest("for example postgres:18-bookworm")
         })
         .collect();

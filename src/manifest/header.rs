@@ -2,9 +2,10 @@
 
 use crate::core::names::{API_VERSION, Kind, Name, ObjectRef};
 use crate::core::path;
+use crate::core::places::Places;
 use crate::core::problem::{Place, Problem};
 use crate::core::resource::{Document, Metadata};
-use crate::core::text::quoted;
+use crate::core::text::{quoted, quoted_key};
 use crate::manifest::suggest::hint;
 use crate::manifest::yaml::YamlDocument;
 use serde_json::{Map, Value};
@@ -20,6 +21,8 @@ pub(super) enum Header {
     Unknown(Option<Document>, Vec<Problem>),
 }
 
+/// More problems of one document help nobody.
+const MAX_PROBLEMS: usize = 100;
 const FIELDS: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
 const METADATA: [&str; 3] = ["name", "labels", "annotations"];
 
@@ -29,7 +32,8 @@ pub(super) fn read(yaml: YamlDocument) -> Header {
     // Only to find places until the object is known.
     let mut check = Check { places, place, problems };
     let Value::Object(mut fields) = value else {
-        let found = super::shape::found(&value);
+        // Not what it says: nobody knows whose text this is.
+        let found = super::shape::kind_of(&value);
         check.problem(
             "",
             format!("expected an object with apiVersion, kind, metadata and spec, found {found}"),
@@ -62,7 +66,7 @@ pub(super) fn read(yaml: YamlDocument) -> Header {
 }
 
 struct Check {
-    places: BTreeMap<String, crate::core::resource::FieldAt>,
+    places: Places,
     place: Place,
     problems: Vec<Problem>,
 }
@@ -75,7 +79,14 @@ impl Check {
         self.push(path, at, what.into(), nearest);
     }
 
+    fn is_full(&self) -> bool {
+        self.problems.len() >= MAX_PROBLEMS
+    }
+
     fn push(&mut self, path: &str, at: Option<(u32, u32)>, what: String, nearest: Option<String>) {
+        if self.is_full() {
+            return;
+        }
         let mut place = self.place.clone();
         let above = || self.places.get(path::parent(path)?).map(|at| (at.key_line, at.key_column));
         if let Some((line, column)) = at.or_else(above) {
@@ -88,12 +99,15 @@ impl Check {
 
     fn unknown(&mut self, parent: &str, fields: &Map<String, Value>, known: &[&str]) {
         for key in fields.keys().filter(|key| !known.contains(&key.as_str())) {
+            if self.is_full() {
+                return;
+            }
             let path = path::field(parent, key);
             let at = self.places.get(&path).map(|at| (at.key_line, at.key_column));
             let (what, nearest) = if path == "status" {
                 ("status is written by Seawall".to_owned(), "remove it".to_owned())
             } else {
-                (format!("unknown field {}", quoted(key)), hint(key, known))
+                (format!("unknown field {}", quoted_key(key)), hint(key, known))
             };
             self.push(&path, at, what, Some(nearest));
         }
@@ -144,7 +158,7 @@ impl Check {
                 return None;
             }
             Some(other) => {
-                let found = super::shape::found(other);
+                let found = super::shape::kind_of(other);
                 self.problem("metadata", format!("expected a mapping, found {found}"), None);
                 return None;
             }
@@ -188,7 +202,7 @@ impl Check {
                 }
             }
             Some(other) => {
-                let found = super::shape::found(other);
+                let found = super::shape::kind_of(other);
                 self.problem(parent, format!("expected a mapping of strings, found {found}"), None);
             }
         }
@@ -201,5 +215,5 @@ fn legal_name(text: &str) -> Option<String> {
     let lower: String =
         text.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let name = Name::parse(lower.trim_matches('-')).ok()?;
-    Some(format!("did you mean {:?}?", name.as_str()))
+    Some(format!("did you mean {}?", quoted(name.as_str())))
 }

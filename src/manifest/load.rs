@@ -11,7 +11,7 @@ use crate::core::names::ObjectRef;
 use crate::core::problem::{Place, Problem};
 use crate::core::resource::Document;
 use crate::manifest::header::{self, Header};
-use crate::manifest::yaml;
+use crate::manifest::yaml::{self, Room};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -27,8 +27,14 @@ pub const MAX_TOTAL: u64 = 32 << 20;
 pub const MAX_FILES: usize = 10_000;
 /// Documents in all files.
 pub const MAX_DOCUMENTS: usize = 20_000;
+/// Keys and values in all files: what bounds the memory they take.
+pub const MAX_ALL_NODES: usize = 1_000_000;
 /// Problems that are kept of one file.
 const MAX_PROBLEMS: usize = 200;
+/// Places that are told where one object is defined again.
+const MAX_TWINS: usize = 20;
+/// Problems that are kept of all files: of those that come after it, one each.
+const MAX_ALL_PROBLEMS: usize = 5_000;
 
 /// The state of the watched directory as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,7 +58,7 @@ pub struct FileState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
     pub document: Document,
-    /// Also in [`Loaded::problems`].
+    /// The first one; all of them are in [`Loaded::problems`].
     pub problems: Vec<Problem>,
 }
 
@@ -204,8 +210,9 @@ pub fn load_texts(files: BTreeMap<String, FileText>) -> Loaded {
         complete: true,
         ignored: Vec::new(),
     };
+    let mut room = Room { documents: MAX_DOCUMENTS, nodes: MAX_ALL_NODES };
     for (name, text) in files {
-        let state = load_file(&name, text, &mut loaded);
+        let state = load_file(&name, text, &mut room, &mut loaded);
         loaded.files.insert(name, state);
     }
     find_duplicates(&mut loaded);
@@ -213,7 +220,7 @@ pub fn load_texts(files: BTreeMap<String, FileText>) -> Loaded {
     loaded
 }
 
-fn load_file(name: &str, text: FileText, loaded: &mut Loaded) -> FileState {
+fn load_file(name: &str, text: FileText, room: &mut Room, loaded: &mut Loaded) -> FileState {
     let whole = Place { file: name.to_owned(), line: 0, column: 0 };
     let bytes = match text {
         FileText::Bytes(bytes) => bytes,
@@ -223,38 +230,37 @@ fn load_file(name: &str, text: FileText, loaded: &mut Loaded) -> FileState {
         }
     };
     let mut state = FileState { broken: false };
-    let parsed = yaml::parse(name, &bytes);
+    let parsed = yaml::parse(name, &bytes, room);
+    drop(bytes);
     if let Some(problem) = parsed.broken {
         // What stood before the error may be half of what was meant.
         loaded.problems.push(problem);
         state.broken = true;
         return state;
     }
-    let known = loaded.documents.len() + loaded.rejected.len();
-    if known + parsed.documents.len() > MAX_DOCUMENTS {
-        let what = format!("not read: there are more than {MAX_DOCUMENTS} documents in all files");
-        loaded.problems.push(Problem::new(whole, "", what));
-        state.broken = true;
-        return state;
-    }
-    let mut problems = Vec::new();
+    let limit = if loaded.problems.len() < MAX_ALL_PROBLEMS { MAX_PROBLEMS } else { 1 };
+    let (mut problems, mut more) = (Vec::new(), 0);
+    let mut keep = |mut own: Vec<Problem>| {
+        more += own.len().saturating_sub(limit.saturating_sub(problems.len()));
+        own.truncate(limit.saturating_sub(problems.len()));
+        problems.append(&mut own);
+    };
     for document in parsed.documents {
         match header::read(document) {
             Header::Good(document) => loaded.documents.push(document),
             Header::Rejected(document, own) => {
-                problems.extend_from_slice(&own);
-                loaded.rejected.push(Rejected { document, problems: own });
+                let first = own.iter().take(1).cloned().collect();
+                keep(own);
+                loaded.rejected.push(Rejected { document, problems: first });
             }
             Header::Unknown(document, own) => {
-                problems.extend(own);
+                keep(own);
                 loaded.nameless.extend(document);
                 state.broken = true;
             }
         }
     }
-    if problems.len() > MAX_PROBLEMS {
-        let more = problems.len() - MAX_PROBLEMS;
-        problems.truncate(MAX_PROBLEMS);
+    if more > 0 {
         problems.push(Problem::new(whole, "", format!("{more} more problems in this file")));
     }
     loaded.problems.append(&mut problems);
@@ -270,10 +276,14 @@ fn find_duplicates(loaded: &mut Loaded) {
     for (object, mut places) in places {
         places.sort();
         let [first, others @ ..] = places.as_slice() else { continue };
-        for place in others {
+        for place in others.iter().take(MAX_TWINS) {
             let what = format!("{object} is already defined at {first}");
             let problem = Problem::new((*place).clone(), "metadata.name", what);
             loaded.problems.push(problem.nearest("give one of them another name or remove it"));
+        }
+        if others.len() > MAX_TWINS {
+            let what = format!("{object} is already defined in {} more places", others.len() - MAX_TWINS);
+            loaded.problems.push(Problem::new((*first).clone(), "metadata.name", what));
         }
         if !others.is_empty() {
             duplicates.insert(object.clone(), places.into_iter().cloned().collect());

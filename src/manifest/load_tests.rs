@@ -146,7 +146,7 @@ fn wrong_heads_are_told_and_never_look_like_a_removal() {
         ),
         (
             &format!("{HEAD}metadata: main\n"),
-            vec!["a.yaml:3:11: metadata: expected a mapping, found the string \"main\""],
+            vec!["a.yaml:3:11: metadata: expected a mapping, found a string"],
             true,
             0,
         ),
@@ -331,6 +331,70 @@ fn what_cannot_be_read_is_unknown_and_never_gone() {
     assert_eq!(said.len(), 7, "{said:#?}");
     assert!(loaded.is_unknown("folder/inside.yaml"));
     assert!(!loaded.is_unknown("good.yaml") && !loaded.is_unknown("was-removed.yaml"));
+}
+
+/// A file that came here by mistake may hold a secret.
+#[test]
+fn nothing_of_a_text_that_is_not_ours_is_repeated() {
+    let secret = "3f9c1e7a5b2d8046c1d7e9f3a2b4860591ce7d3f6a8b024e5c9d1f7a3b6e8042";
+    let shadow =
+        "root:$6$saltsalt$0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.:19000:0:99999:7:::";
+    let words = "correct horse battery staple";
+    for text in [
+        format!("{secret}\n"),
+        format!("{shadow}\ndaemon:*:19000:0:99999:7:::\n"),
+        format!("{shadow}\n"),
+        format!("{secret}: 1\n"),
+        format!("? {secret}\n: {{{secret}: [{secret}]}}\n"),
+        format!("password: {words}\n"),
+        format!("- {words}\n- {secret}\n"),
+        format!("'{words}'"),
+        format!("a: !!int '{words}'\n"),
+        format!("a: [{words}\n"),
+        format!("a: {words}: x\n"),
+        format!("a: *{secret}\n"),
+        format!("a: &{secret} *{secret}\n"),
+        format!("!{secret} {words}\n"),
+        format!("%TAG ! {secret}\n--- {words}\n"),
+        format!("{words}\n--- {words}\n...\n%{words}\n"),
+        format!("{HEAD}metadata: {{name: {secret}}}\n"),
+        format!("{HEAD}metadata: {{name: a, {secret}: {words}}}\n{secret}: {words}\n"),
+        format!(
+            "{HEAD}metadata: {{name: a, labels: {{{secret}: 5}}, annotations: {{{secret}: [{words}]}}}}\n"
+        ),
+        format!("{HEAD}metadata: {words}\n"),
+        format!("apiVersion: {secret}\nkind: {secret}\nmetadata: {{name: a}}\n"),
+        format!("kind: [{words}]\napiVersion: {{{words}: 1}}\nmetadata: [{words}]\n"),
+    ] {
+        let loaded = texts(&[("a.yaml", &text)]);
+        let said = format!("{:?}", loaded.problems);
+        assert!(!loaded.problems.is_empty(), "{text}");
+        // What is left of a cut name must be worth nothing: 40 of 64 digits stay unknown.
+        for part in [&secret[24..34], &secret[54..], "saltsalt$01", "XYZ", "battery"] {
+            assert!(!said.contains(part), "{text}: {said}");
+        }
+    }
+    // A short name is what helps to find the mistake.
+    let loaded = texts(&[("a.yaml", &format!("{}spce: 1\n", good("a")))]);
+    let hint = "did you mean \"spec\"? valid: apiVersion, kind, metadata, spec";
+    assert_eq!(said(&loaded), [format!("a.yaml:4:1: spce: unknown field \"spce\": {hint}")]);
+}
+
+#[test]
+fn problems_are_few_and_control_characters_are_shown_escaped() {
+    let wrong = format!("---\n{HEAD}metadata: {{name: a, x: 1, y: 2}}\n").repeat(200);
+    let files: Vec<(String, String)> =
+        (0..40).map(|n| (format!("{n:02}\u{1b}[2J.yaml"), wrong.clone())).collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(n, t)| (n.as_str(), t.as_str())).collect();
+    let loaded = texts(&files);
+    let own = |file: &str| {
+        let of_file = |p: &&Problem| p.place.file.starts_with(file) && !p.what.contains("already defined");
+        loaded.problems.iter().filter(of_file).count()
+    };
+    assert_eq!((own("00"), own("39")), (MAX_PROBLEMS + 1, 2), "later ones have one each, and how many more");
+    assert!(loaded.rejected.iter().all(|rejected| rejected.problems.len() == 1));
+    assert!(!said(&loaded).iter().any(|line| line.contains('\u{1b}')));
+    assert!(said(&loaded)[0].starts_with("00\\u{1b}[2J.yaml"), "{}", said(&loaded)[0]);
 }
 
 /// Each secret as a file, a link to which must not be read.

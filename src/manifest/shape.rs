@@ -6,7 +6,7 @@
 use crate::core::path;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
-use crate::core::text::quoted;
+use crate::core::text::{NAME, quoted, quoted_key, shown};
 use crate::manifest::suggest::hint;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -191,6 +191,9 @@ impl<'a> Walk<'a> {
         let known = schema.get("properties").and_then(Value::as_object);
         let others = schema.get("additionalProperties");
         for (key, value) in fields {
+            if out.len() > MAX_PROBLEMS {
+                return;
+            }
             let inner = path::field(path, key);
             match (known.and_then(|known| known.get(key)), others) {
                 (Some(field), _) => self.value(field, value, &inner, 0, out),
@@ -200,7 +203,7 @@ impl<'a> Walk<'a> {
                     let problem = Problem::new(
                         self.document.key_place_of(&inner),
                         &inner,
-                        format!("unknown field {}", quoted(key)),
+                        format!("unknown field {}", quoted_key(key)),
                     );
                     out.push(problem.nearest(hint(key, &valid)));
                 }
@@ -244,7 +247,10 @@ impl<'a> Walk<'a> {
 
     fn wrong_type(&self, types: &[&str], value: &Value, path: &str) -> Problem {
         let names: Vec<&str> = types.iter().filter(|kind| kind != &&"null").map(|kind| named(kind)).collect();
-        let what = format!("expected {}, found {}", names.join(" or "), found(value));
+        // Where one value is expected, the one that was written says what was meant.
+        let parts_only = types.iter().all(|kind| matches!(*kind, "null" | "array" | "object"));
+        let found = if parts_only { kind_of(value).to_owned() } else { found(value) };
+        let what = format!("expected {}, found {found}", names.join(" or "));
         let problem = Problem::new(self.document.place_of(path), path, what);
         match write_instead(types, value) {
             Some(hint) => problem.nearest(hint),
@@ -307,15 +313,27 @@ fn named(kind: &str) -> &str {
     }
 }
 
-/// What a value is, in words: `the number 5`.
+/// What kind of value it is, without a word of it.
+pub(super) fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a mapping",
+    }
+}
+
+/// What a value is, in words: `the number 5`. For fields that are known: only there is it sure that the
+/// words were meant for us.
 pub(super) fn found(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
         Value::Bool(truth) => truth.to_string(),
         Value::Number(number) => format!("the number {number}"),
         Value::String(text) => format!("the string {}", quoted(text)),
-        Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "a mapping".to_owned(),
+        Value::Array(_) | Value::Object(_) => kind_of(value).to_owned(),
     }
 }
 
@@ -339,7 +357,7 @@ fn write_instead(types: &[&str], value: &Value) -> Option<String> {
     }
     let numeric = wants("integer") && text.parse::<i64>().is_ok()
         || wants("number") && text.parse::<f64>().is_ok_and(f64::is_finite);
-    numeric.then(|| format!("write {text} without quotes"))
+    numeric.then(|| format!("write {} without quotes", shown(text, NAME)))
 }
 
 fn plain(value: &Value) -> String {

@@ -1,5 +1,7 @@
 //! The valid word nearest to a wrong one.
 
+use crate::core::text::{NAME, quoted, shown};
+
 /// The candidate that was most likely meant, or `None` when nothing is near. Case does not count.
 /// Of equally near ones the first is taken.
 #[must_use]
@@ -27,13 +29,13 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 pub fn hint(word: &str, valid: &[&str]) -> String {
     // A list that nobody reads to its end helps nobody.
     const SHOWN: usize = 40;
-    let mut list = valid.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    let mut list = valid.iter().take(SHOWN).map(|word| shown(word, NAME)).collect::<Vec<_>>().join(", ");
     if valid.len() > SHOWN {
         list.push_str(", …");
     }
     match (nearest(word, valid.iter().copied()), valid.is_empty()) {
         (_, true) => "nothing is allowed here".to_owned(),
-        (Some(near), _) => format!("did you mean {near:?}? valid: {list}"),
+        (Some(near), _) => format!("did you mean {}? valid: {list}", quoted(near)),
         (None, _) => format!("valid: {list}"),
     }
 }

@@ -1,13 +1,14 @@
 //! One YAML text → JSON values, and where every field of them stands. The only file that names the
 //! YAML parser.
 //!
-//! It must never recurse deeper, keep more nodes or copy more through aliases than its limits say,
-//! whatever the text is, and never know what a field means.
+//! It must never recurse deeper, keep more nodes or copy more through anchors than its limits say,
+//! whatever the text is, never repeat text that is not a name, and never know what a field means.
 
 use crate::core::path;
+use crate::core::places::{FieldAt, Placed, Places};
 use crate::core::problem::{Place, Problem};
-use crate::core::resource::FieldAt;
 use crate::core::text::quoted;
+use crate::manifest::load::{MAX_ALL_NODES, MAX_DOCUMENTS};
 use crate::manifest::scalar::plain;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use serde_json::{Map, Value};
@@ -15,20 +16,23 @@ use std::collections::BTreeMap;
 
 /// Mappings and lists inside each other.
 pub const MAX_DEPTH: usize = 32;
-/// Nodes written out in one document.
-pub const MAX_NODES: usize = 100_000;
-/// Nodes of one document that are copied in through aliases.
+/// Nodes written out in one document: a node takes up to 100 times the room of its text.
+pub const MAX_NODES: usize = 20_000;
+/// Nodes of one document that are kept for aliases or copied in through them.
 pub const MAX_ALIAS_NODES: usize = 10_000;
-/// Bytes of text of one document that are copied in through aliases.
+/// Bytes of text of one document that are kept for aliases or copied in through them.
 const MAX_ALIAS_BYTES: usize = 1 << 20;
+/// Characters of a key. YAML allows no more where no `?` stands before it.
+const MAX_KEY: usize = 1024;
+/// Problems that are kept of one document.
+const MAX_PROBLEMS: usize = 100;
 
 /// One document of a text.
 #[derive(Debug)]
 pub struct YamlDocument {
     pub value: Value,
     pub place: Place,
-    /// By field path, see [`path`].
-    pub places: BTreeMap<String, FieldAt>,
+    pub places: Places,
     /// What is wrong in this document alone; `value` then lacks what could not be said in JSON.
     pub problems: Vec<Problem>,
 }
@@ -41,12 +45,22 @@ pub struct Parsed {
     pub broken: Option<Problem>,
 }
 
-/// Reads one text; `file` is the name for the problems.
+/// What may still be kept, of this text and others.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    pub documents: usize,
+    pub nodes: usize,
+}
+
+/// Reads one text; `file` is the name for the problems. What the documents take is taken from `room`.
 #[must_use]
-pub fn parse(file: &str, bytes: &[u8]) -> Parsed {
+pub fn parse(file: &str, bytes: &[u8], room: &mut Room) -> Parsed {
     let mut parsed = Parsed::default();
-    let result = text(file, bytes).and_then(|text| documents(file, text, &mut parsed.documents));
-    parsed.broken = result.err();
+    let mut left = *room;
+    match text(file, bytes).and_then(|text| documents(file, text, &mut left, &mut parsed.documents)) {
+        Ok(()) => *room = left,
+        Err(problem) => parsed = Parsed { documents: Vec::new(), broken: Some(problem) },
+    }
     parsed
 }
 
@@ -78,7 +92,11 @@ fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Problem> {
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
-fn documents(file: &str, text: &str, into: &mut Vec<YamlDocument>) -> Result<(), Problem> {
+fn documents(file: &str, text: &str, room: &mut Room, into: &mut Vec<YamlDocument>) -> Result<(), Problem> {
+    let full = |what: &str| {
+        let place = Place { file: file.to_owned(), line: 0, column: 0 };
+        Problem::new(place, "", format!("not read: there are more than {what} in all files"))
+    };
     let mut parser = Parser::new_from_str(text);
     while let Some((event, _)) = next(file, text, &mut parser)? {
         if !matches!(event, Event::DocumentStart(_)) {
@@ -87,9 +105,14 @@ fn documents(file: &str, text: &str, into: &mut Vec<YamlDocument>) -> Result<(),
         let mut reader = Reader::new(file, text, parser);
         let (event, span) = reader.next()?;
         let place = reader.place(span);
-        let value = reader.node(event, span, "", 0)?;
+        let (value, places) = reader.node(event, span, At::Top, 0)?;
+        room.nodes =
+            room.nodes.checked_sub(reader.nodes).ok_or_else(|| full(&format!("{MAX_ALL_NODES} nodes")))?;
         if !value.is_null() || !reader.problems.is_empty() {
-            into.push(YamlDocument { value, place, places: reader.places, problems: reader.problems });
+            room.documents =
+                room.documents.checked_sub(1).ok_or_else(|| full(&format!("{MAX_DOCUMENTS} documents")))?;
+            let places = places.map(|places| *places).unwrap_or_default();
+            into.push(YamlDocument { value, place, places, problems: reader.problems });
         }
         parser = reader.parser;
     }
@@ -119,13 +142,33 @@ fn broken(file: &str, text: &str, error: &ScanError) -> Problem {
     Problem::new(place, "", format!("broken YAML: {}", error.info()))
 }
 
+/// The way to a node, as long as it is being read: written out only for a problem.
+#[derive(Clone, Copy)]
+enum At<'p> {
+    Top,
+    Field(&'p At<'p>, &'p str),
+    Item(&'p At<'p>, usize),
+}
+
+impl At<'_> {
+    fn path(&self) -> String {
+        match self {
+            At::Top => String::new(),
+            At::Field(above, key) => path::field(&above.path(), key),
+            At::Item(above, index) => path::item(&above.path(), *index),
+        }
+    }
+}
+
+/// A value, and where its parts stand.
+type Node = (Value, Option<Box<Places>>);
+
 struct Reader<'a> {
     file: &'a str,
     text: &'a str,
     parser: Events<'a>,
     /// Anchors that are complete; one inside of itself is not.
     anchors: BTreeMap<usize, Value>,
-    places: BTreeMap<String, FieldAt>,
     problems: Vec<Problem>,
     /// Above zero inside values that are thrown away: their fields have no place.
     muted: usize,
@@ -141,7 +184,6 @@ impl<'a> Reader<'a> {
             text,
             parser,
             anchors: BTreeMap::new(),
-            places: BTreeMap::new(),
             problems: Vec::new(),
             muted: 0,
             nodes: 0,
@@ -161,72 +203,57 @@ impl<'a> Reader<'a> {
         Place { file: self.file.to_owned(), line: span.start.line(), column: span.start.col() + 1 }
     }
 
-    fn wrong(&mut self, span: Span, path: &str, what: impl Into<String>) {
-        let problem = Problem::new(self.place(span), path, what);
-        self.problems.push(problem);
-    }
-
-    /// Notes where a field stands, `key` being where its key is.
-    fn note(&mut self, path: &str, key: Span, value: Span) {
-        if self.muted == 0 {
-            let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-            let at = FieldAt {
-                line: number(value.start.line()),
-                column: number(value.start.col() + 1),
-                key_line: number(key.start.line()),
-                key_column: number(key.start.col() + 1),
-            };
-            self.places.insert(path.to_owned(), at);
+    fn wrong(&mut self, span: Span, at: At<'_>, what: impl Into<String>) {
+        if self.problems.len() < MAX_PROBLEMS {
+            let problem = Problem::new(self.place(span), at.path(), what);
+            self.problems.push(problem);
         }
     }
 
+    /// Places of parts, unless the value is thrown away.
+    fn kept(&self, places: Places) -> Option<Box<Places>> {
+        (self.muted == 0).then(|| Box::new(places))
+    }
+
     /// The node that begins with `event`. An error ends the reading of the whole text.
-    fn node(&mut self, event: Event<'a>, span: Span, path: &str, depth: usize) -> Result<Value, Problem> {
+    fn node(&mut self, event: Event<'a>, span: Span, at: At<'_>, depth: usize) -> Result<Node, Problem> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
             let what = format!("the document has more than {MAX_NODES} nodes");
-            return Err(Problem::new(self.place(span), path, what));
+            return Err(Problem::new(self.place(span), at.path(), what));
         }
         if depth > MAX_DEPTH {
             let what = format!("nested deeper than {MAX_DEPTH} levels");
             return Err(Problem::new(self.place(span), "", what));
         }
-        let (value, anchor) = match event {
+        let ((value, places), anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let value = scalar(&text, style, tag.as_deref()).unwrap_or_else(|what| {
-                    self.wrong(span, path, what);
+                    self.wrong(span, at, what);
                     Value::Null
                 });
-                (value, anchor)
+                ((value, None), anchor)
             }
             Event::SequenceStart(anchor, tag) => {
-                self.collection_tag(span, path, tag.as_deref(), "seq");
-                (self.sequence(path, depth)?, anchor)
+                self.collection_tag(span, at, tag.as_deref(), "seq");
+                (self.sequence(at, depth)?, anchor)
             }
             Event::MappingStart(anchor, tag) => {
-                self.collection_tag(span, path, tag.as_deref(), "map");
-                (self.mapping(path, depth)?, anchor)
+                self.collection_tag(span, at, tag.as_deref(), "map");
+                (self.mapping(at, depth)?, anchor)
             }
-            Event::Alias(anchor) => (self.alias(anchor, span, path)?, 0),
-            _ => return Err(Problem::new(self.place(span), path, "broken YAML: a value is missing")),
+            Event::Alias(anchor) => ((self.alias(anchor, span, at)?, None), 0),
+            _ => return Err(Problem::new(self.place(span), at.path(), "broken YAML: a value is missing")),
         };
         if anchor > 0 {
+            self.copied(&value, span, at)?;
             self.anchors.insert(anchor, value.clone());
         }
-        Ok(value)
+        Ok((value, places))
     }
 
-    fn collection_tag(&mut self, span: Span, path: &str, tag: Option<&Tag>, own: &str) {
-        if let Some(tag) = tag.filter(|tag| !(tag.is_yaml_core_schema() && tag.suffix == own)) {
-            self.wrong(span, path, format!("the tag {} is not known here", quoted(&tag.to_string())));
-        }
-    }
-
-    fn alias(&mut self, anchor: usize, span: Span, path: &str) -> Result<Value, Problem> {
-        let Some(value) = self.anchors.get(&anchor) else {
-            self.wrong(span, path, "the alias refers to an anchor around it or in another document");
-            return Ok(Value::Null);
-        };
+    /// Counts a copy of `value`.
+    fn copied(&mut self, value: &Value, span: Span, at: At<'_>) -> Result<(), Problem> {
         let (nodes, bytes) = weight(value);
         self.alias_nodes += nodes;
         self.alias_bytes += bytes;
@@ -234,26 +261,47 @@ impl<'a> Reader<'a> {
             let what = format!(
                 "the document expands to more than {MAX_ALIAS_NODES} nodes or {MAX_ALIAS_BYTES} bytes through aliases"
             );
-            return Err(Problem::new(self.place(span), path, what));
+            return Err(Problem::new(self.place(span), at.path(), what));
         }
-        Ok(value.clone())
+        Ok(())
     }
 
-    fn sequence(&mut self, path: &str, depth: usize) -> Result<Value, Problem> {
-        let mut items = Vec::new();
+    fn collection_tag(&mut self, span: Span, at: At<'_>, tag: Option<&Tag>, own: &str) {
+        if let Some(tag) = tag.filter(|tag| !(tag.is_yaml_core_schema() && tag.suffix == own)) {
+            self.wrong(span, at, format!("the tag {} is not known here", quoted(&tag.to_string())));
+        }
+    }
+
+    fn alias(&mut self, anchor: usize, span: Span, at: At<'_>) -> Result<Value, Problem> {
+        let Some(value) = self.anchors.get(&anchor).cloned() else {
+            self.wrong(span, at, "the alias refers to an anchor around it or in another document");
+            return Ok(Value::Null);
+        };
+        self.copied(&value, span, at)?;
+        Ok(value)
+    }
+
+    fn sequence(&mut self, at: At<'_>, depth: usize) -> Result<Node, Problem> {
+        let (mut items, mut places) = (Vec::new(), Vec::new());
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::SequenceEnd) {
-                return Ok(Value::Array(items));
+                // Grown by doubling; most lists are kept for long.
+                items.shrink_to_fit();
+                places.shrink_to_fit();
+                return Ok((Value::Array(items), self.kept(Places::Items(places))));
             }
-            let path = path::item(path, items.len());
-            self.note(&path, span, span);
-            items.push(self.node(event, span, &path, depth + 1)?);
+            let (value, inner) = self.node(event, span, At::Item(&at, items.len()), depth + 1)?;
+            if self.muted == 0 {
+                places.push(Placed { at: field_at(span, span), inner });
+            }
+            items.push(value);
         }
     }
 
-    fn mapping(&mut self, path: &str, depth: usize) -> Result<Value, Problem> {
+    fn mapping(&mut self, at: At<'_>, depth: usize) -> Result<Node, Problem> {
         let mut map = Map::new();
+        let mut places: BTreeMap<Box<str>, Placed> = BTreeMap::new();
         let mut merges = Vec::new();
         loop {
             let (event, key_span) = self.next()?;
@@ -261,32 +309,35 @@ impl<'a> Reader<'a> {
                 break;
             }
             let merge = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<");
-            let key = self.key(event, key_span, path, depth)?;
+            let key = self.key(event, key_span, at, depth)?;
             let (event, span) = self.next()?;
             let Some(key) = key.filter(|_| !merge) else {
-                let value = self.discarded(event, span, path, depth)?;
+                let value = self.discarded(event, span, at, depth)?;
                 if merge {
                     merges.push((key_span, value));
                 }
                 continue;
             };
-            let path = path::field(path, &key);
+            let here = At::Field(&at, &key);
             if map.contains_key(&key) {
-                let first = self.places.get(&path).map_or_else(String::new, |at| {
-                    format!(", first at {}:{}:{}", self.file, at.key_line, at.key_column)
+                let first = places.get(key.as_str()).map_or_else(String::new, |placed| {
+                    let (line, column) = (placed.at.key_line as usize, placed.at.key_column as usize);
+                    format!(", first at {}", Place { file: self.file.to_owned(), line, column })
                 });
-                self.wrong(key_span, &path, format!("the key is given twice{first}"));
-                self.discarded(event, span, &path, depth)?;
+                self.wrong(key_span, here, format!("the key is given twice{first}"));
+                self.discarded(event, span, here, depth)?;
                 continue;
             }
-            self.note(&path, key_span, span);
-            let value = self.node(event, span, &path, depth + 1)?;
+            let (value, inner) = self.node(event, span, here, depth + 1)?;
+            if self.muted == 0 {
+                places.insert(key.as_str().into(), Placed { at: field_at(key_span, span), inner });
+            }
             map.insert(key, value);
         }
         for (span, value) in merges {
-            self.merge(&mut map, span, path, value);
+            self.merge(&mut map, &mut places, span, at, value);
         }
-        Ok(Value::Object(map))
+        Ok((Value::Object(map), self.kept(Places::Fields(places))))
     }
 
     /// A value whose fields get no places.
@@ -294,13 +345,13 @@ impl<'a> Reader<'a> {
         &mut self,
         event: Event<'a>,
         span: Span,
-        path: &str,
+        at: At<'_>,
         depth: usize,
     ) -> Result<Value, Problem> {
         self.muted += 1;
-        let value = self.node(event, span, path, depth + 1);
+        let node = self.node(event, span, at, depth + 1);
         self.muted -= 1;
-        value
+        Ok(node?.0)
     }
 
     /// The text of a key; `None` after a problem. Keys are text in JSON, so `18` is "18".
@@ -308,9 +359,15 @@ impl<'a> Reader<'a> {
         &mut self,
         event: Event<'a>,
         span: Span,
-        path: &str,
+        at: At<'_>,
         depth: usize,
     ) -> Result<Option<String>, Problem> {
+        if let Event::Scalar(text, ..) = &event
+            && text.chars().nth(MAX_KEY).is_some()
+        {
+            let what = format!("a key has more than {MAX_KEY} characters");
+            return Err(Problem::new(self.place(span), at.path(), what));
+        }
         if let Event::Scalar(text, _, 0, None) = &event {
             self.nodes += 1;
             return Ok(Some(text.to_string()));
@@ -319,10 +376,10 @@ impl<'a> Reader<'a> {
             Event::Scalar(text, ..) => Some(text.to_string()),
             _ => None,
         };
-        match self.discarded(event, span, path, depth)? {
+        match self.discarded(event, span, at, depth)? {
             Value::String(text) => Ok(Some(text)),
             Value::Array(_) | Value::Object(_) => {
-                self.wrong(span, path, "a key must be text, not a list or mapping");
+                self.wrong(span, at, "a key must be text, not a list or mapping");
                 Ok(None)
             }
             other => Ok(Some(written.unwrap_or_else(|| other.to_string()))),
@@ -330,23 +387,43 @@ impl<'a> Reader<'a> {
     }
 
     /// `<<`: what the map does not say itself is taken from `value`, a mapping or a list of them.
-    fn merge(&mut self, map: &mut Map<String, Value>, span: Span, path: &str, value: Value) {
+    fn merge(
+        &mut self,
+        map: &mut Map<String, Value>,
+        places: &mut BTreeMap<Box<str>, Placed>,
+        span: Span,
+        at: At<'_>,
+        value: Value,
+    ) {
         let sources = match value {
             Value::Array(items) => items,
             other => vec![other],
         };
         for source in sources {
             let Value::Object(fields) = source else {
-                self.wrong(span, path, "<< takes a mapping or a list of mappings");
+                self.wrong(span, at, "<< takes a mapping or a list of mappings");
                 return;
             };
             for (key, value) in fields {
                 if !map.contains_key(&key) {
-                    self.note(&path::field(path, &key), span, span);
+                    if self.muted == 0 {
+                        places.insert(key.as_str().into(), Placed { at: field_at(span, span), inner: None });
+                    }
                     map.insert(key, value);
                 }
             }
         }
+    }
+}
+
+/// Where a field stands, `key` being where its key is.
+fn field_at(key: Span, value: Span) -> FieldAt {
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    FieldAt {
+        line: number(value.start.line()),
+        column: number(value.start.col() + 1),
+        key_line: number(key.start.line()),
+        key_column: number(key.start.col() + 1),
     }
 }
 
@@ -366,7 +443,7 @@ fn weight(value: &Value) -> (usize, usize) {
 /// A scalar by YAML 1.2's core schema: `yes` and `on` are text.
 fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, String> {
     let as_text = || Value::String(text.to_owned());
-    let wrong = |tag: &Tag| format!("{} is no value of the tag {}", quoted(text), quoted(&tag.to_string()));
+    let wrong = |tag: &Tag| format!("this is no value of the tag {}", quoted(&tag.to_string()));
     match tag {
         None if style == ScalarStyle::Plain => Ok(plain(text)),
         None => Ok(as_text()),

@@ -3,15 +3,19 @@
 use super::*;
 use serde_json::json;
 
+fn read(bytes: &[u8]) -> Parsed {
+    parse("a.yaml", bytes, &mut Room { documents: MAX_DOCUMENTS, nodes: MAX_ALL_NODES })
+}
+
 fn one(text: &str) -> YamlDocument {
-    let mut parsed = parse("a.yaml", text.as_bytes());
+    let mut parsed = read(text.as_bytes());
     assert_eq!(parsed.broken, None, "{text}");
     assert_eq!(parsed.documents.len(), 1, "{text}");
     parsed.documents.remove(0)
 }
 
 fn broken(bytes: &[u8]) -> String {
-    parse("a.yaml", bytes).broken.map_or_else(|| "fine".to_owned(), |problem| problem.to_string())
+    read(bytes).broken.map_or_else(|| "fine".to_owned(), |problem| problem.to_string())
 }
 
 #[test]
@@ -67,7 +71,7 @@ fn every_field_has_its_place() {
         assert_eq!(document.value["spec"]["18"], json!("y"));
         assert_eq!((document.place.line, document.place.column), (3, 1));
         let at = |path: &str| {
-            let at = document.places.get(path).copied().unwrap_or_default();
+            let at = document.places.get(path).unwrap_or_default();
             (at.key_line, at.key_column, at.line, at.column)
         };
         for (path, want) in [
@@ -86,12 +90,12 @@ fn every_field_has_its_place() {
 
 #[test]
 fn documents_without_content_are_left_out() {
-    let parsed = parse("a.yaml", b"# a\n---\n---\na: 1\n---\n# b\n...\n---\nb: 2\n");
+    let parsed = read(b"# a\n---\n---\na: 1\n---\n# b\n...\n---\nb: 2\n");
     assert_eq!(parsed.broken, None);
     let lines: Vec<usize> = parsed.documents.iter().map(|document| document.place.line).collect();
     assert_eq!(lines, [4, 9]);
-    assert!(parse("a.yaml", b"").documents.is_empty());
-    assert!(parse("a.yaml", b"# only\n").documents.is_empty());
+    assert!(read(b"").documents.is_empty());
+    assert!(read(b"# only\n").documents.is_empty());
 }
 
 #[test]
@@ -104,7 +108,7 @@ fn aliases_and_merges_work_within_a_document() {
     assert_eq!(document.value["d"], json!({"x": 1, "y": 2, "z": 4}));
     assert_eq!(document.value["k"], json!("k"));
     assert_eq!(document.value["<<"], json!(5));
-    let parsed = parse("a.yaml", b"a: &a 1\n---\nb: *a\n");
+    let parsed = read(b"a: &a 1\n---\nb: *a\n");
     assert_eq!(parsed.documents[1].problems.len(), 1, "no aliases across documents");
 }
 
@@ -118,7 +122,7 @@ fn what_json_cannot_say_is_a_problem_of_its_document() {
         ("a: &a [*a]\n", "a.yaml:1:8: a[0]: the alias refers to an anchor around it or in another document"),
         ("a: {<<: 5}\n", "a.yaml:1:5: a: << takes a mapping or a list of mappings"),
         ("a: !env HOME\n", "a.yaml:1:4: a: the tag \"!env\" is not known here"),
-        ("a: !!int x\n", "a.yaml:1:4: a: \"x\" is no value of the tag \"tag:yaml.org,2002:!int\""),
+        ("a: !!int x\n", "a.yaml:1:4: a: this is no value of the tag \"tag:yaml.org,2002:!int\""),
         ("a: !x [1]\n", "a.yaml:1:4: a: the tag \"!x\" is not known here"),
     ] {
         let document = one(text);
@@ -128,7 +132,7 @@ fn what_json_cannot_say_is_a_problem_of_its_document() {
     // The first one stays, and the place of a twin does not hide it.
     let document = one("a: {b: 1}\na: {b: 2}\n");
     assert_eq!(document.value, json!({"a": {"b": 1}}));
-    assert_eq!(document.places["a.b"].line, 1);
+    assert_eq!(document.places.get("a.b").unwrap().line, 1);
 }
 
 #[test]
@@ -153,6 +157,22 @@ fn broken_texts_say_where_and_why() {
 }
 
 #[test]
+fn no_more_is_kept_than_there_is_room_for() {
+    let many = format!("--- [{}]\n", "1,".repeat(1_000)).repeat(10);
+    let mut room = Room { documents: 15, nodes: 15_000 };
+    assert!(parse("a.yaml", many.as_bytes(), &mut room).broken.is_none());
+    assert_eq!((room.documents, room.nodes), (5, 4_990));
+    let full = parse("b.yaml", many.as_bytes(), &mut room);
+    assert!(full.documents.is_empty() && full.broken.unwrap().to_string().contains("nodes in all files"));
+    assert_eq!((room.documents, room.nodes), (5, 4_990), "what is not kept takes no room");
+    let full = parse("b.yaml", "--- 1\n".repeat(6).as_bytes(), &mut room);
+    assert!(full.broken.unwrap().to_string().contains("documents in all files"));
+    let twins = "a: 1\n".repeat(9_000);
+    let parsed = parse("c.yaml", twins.as_bytes(), &mut Room { documents: 1, nodes: 20_000 });
+    assert_eq!(parsed.documents[0].problems.len(), MAX_PROBLEMS);
+}
+
+#[test]
 fn hostile_texts_end_quickly() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..20 {
@@ -172,9 +192,21 @@ fn hostile_texts_end_quickly() {
         ("{a: ".repeat(200_000), "nested deeper than 32 levels"),
         ("- ".repeat(200_000), "nested deeper than 32 levels"),
         ("? ".repeat(200_000), "nested deeper than 32 levels"),
-        (format!("[{}]", "1,".repeat(99_999)), "fine"),
-        (format!("[{}]", "1,".repeat(100_000)), "more than 100000 nodes"),
-        ("- a\n".repeat(250_000), "more than 100000 nodes"),
+        (format!("[{}]", "1,".repeat(19_999)), "fine"),
+        (format!("[{}]", "1,".repeat(20_000)), "more than 20000 nodes"),
+        ("- a\n".repeat(250_000), "more than 20000 nodes"),
+        (format!("? {}\n: [{}]\n", "k".repeat(1024), "1,".repeat(9_000)), "fine"),
+        (
+            format!("? {}\n: [{}]\n", "k".repeat(1025), "1,".repeat(9_000)),
+            "a key has more than 1024 characters",
+        ),
+        (format!("? {}\n: [{}]\n", "k".repeat(250_000), "1,".repeat(60_000)), "a key has more than 1024"),
+        (format!("? &a {}\n: 1\n", "k".repeat(250_000)), "a key has more than 1024 characters"),
+        // Each anchor keeps a copy of what it names.
+        (format!("{}[{}]{}", "&a [".repeat(30), "1,".repeat(15_000), "]".repeat(30)), through),
+        (format!("[{}]", "&a 1,".repeat(15_000)), through),
+        ("--- 1\n".repeat(30_000), "there are more than 20000 documents in all files"),
+        (format!("--- [{}]\n", "1,".repeat(19_000)).repeat(27), "fine"),
         ("--- \n".repeat(200_000), "fine"),
         ("a".repeat(1 << 20), "fine"),
         (format!("{}: 1", "a".repeat(1 << 20)), "broken YAML"),

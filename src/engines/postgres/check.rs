@@ -5,14 +5,19 @@ use super::spec::{
     DeletionPolicySpec, PortSpec, PortWord, PostgresSpec, RestartPolicySpec, Scalar, Size, Text,
 };
 use crate::core::names::annotation;
+use crate::core::path;
 use crate::core::problem::Problem;
 use crate::core::quantity::{Bytes, NanoCpus};
 use crate::core::resource::{Caps, DeletionPolicy, Document, PortRequest};
+use crate::core::text::{NAME, quoted, shown};
 use crate::engines::catalog::{Catalog, is_image_reference};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The least that Docker accepts (6 MiB) is far below what PostgreSQL needs to start.
 pub const MIN_MEMORY: u64 = 64 * Bytes::MI;
+
+/// More problems of one object help nobody.
+const MAX_PROBLEMS: usize = 100;
 
 /// A Postgres whose every field is legal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +54,7 @@ pub struct Against<'a> {
 /// With every problem found, each at its own place.
 pub fn check(document: &Document, against: &Against<'_>) -> Result<Checked, Vec<Problem>> {
     let spec: PostgresSpec = serde_json::from_value(document.spec.clone())
-        .map_err(|e| vec![Problem::new(document.place_of("spec"), "spec", e.to_string())])?;
+        .map_err(|e| vec![Problem::new(document.place_of("spec"), "spec", shown(&e.to_string(), NAME))])?;
     let mut found = Found { document, problems: Vec::new() };
     let image = image(&spec, against.catalog, &mut found);
     identifier("spec.database", &spec.database, &["template0", "template1"], &mut found);
@@ -76,9 +81,9 @@ pub fn check(document: &Document, against: &Against<'_>) -> Result<Checked, Vec<
     for (name, Scalar(value)) in &spec.parameters {
         let lower = name.to_ascii_lowercase();
         if let Some(why) = parameters::refusal(&lower, value) {
-            found.add(&format!("spec.parameters.{name}"), why);
+            found.add(&path::field("spec.parameters", name), why);
         } else if parameters.insert(lower, value.clone()).is_some() {
-            found.add(&format!("spec.parameters.{name}"), "set twice (names are case-insensitive)");
+            found.add(&path::field("spec.parameters", name), "set twice (names are case-insensitive)");
         }
     }
     let annotations = &document.metadata.annotations;
@@ -117,7 +122,9 @@ struct Found<'a> {
 
 impl Found<'_> {
     fn add(&mut self, path: &str, what: impl Into<String>) {
-        self.problems.push(Problem::new(self.document.place_of(path), path, what));
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(Problem::new(self.document.place_of(path), path, what));
+        }
     }
 }
 
@@ -135,15 +142,21 @@ fn image(spec: &PostgresSpec, catalog: &Catalog, found: &mut Found<'_>) -> Strin
         (None, Some(image)) => {
             found.add(
                 "spec.image",
-                format!("{image:?} is not an image reference; for example postgres:17-alpine"),
+                format!("{} is not an image reference; for example postgres:17-alpine", quoted(image)),
             );
             String::new()
         }
         (Some(version), None) => match catalog.image(&version.0) {
             Some(image) => image.to_owned(),
             None => {
-                let known = catalog.versions().join(", ");
-                found.add("spec.version", format!("{:?} is not in the catalog; it has {known}", version.0));
+                let versions = catalog.versions();
+                let mut known: Vec<String> = versions.iter().take(40).map(|v| shown(v, NAME)).collect();
+                if versions.len() > known.len() {
+                    known.push("…".to_owned());
+                }
+                let what =
+                    format!("{} is not in the catalog; it has {}", quoted(&version.0), known.join(", "));
+                found.add("spec.version", what);
                 String::new()
             }
         },

@@ -13,7 +13,7 @@ fn document(spec: Value) -> Document {
         metadata: Metadata { name, labels: BTreeMap::new(), annotations: BTreeMap::new() },
         spec,
         place: Place { file: "a.yaml".into(), line: 1, column: 1 },
-        places: BTreeMap::new(),
+        places: Default::default(),
     }
 }
 

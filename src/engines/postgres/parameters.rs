@@ -2,6 +2,7 @@
 //!
 //! Pure. The file holds no secret: it is readable by everybody in the container.
 
+use crate::core::text;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -44,6 +45,7 @@ pub fn refusal(name: &str, value: &str) -> Option<String> {
         return Some(format!("{name} cannot be set: {why}"));
     }
     if name.starts_with("recovery_target") {
+        let name = text::quoted_key(name);
         return Some(format!("{name} cannot be set: Seawall manages restores"));
     }
     let legal = |part: &str| {
@@ -52,7 +54,7 @@ pub fn refusal(name: &str, value: &str) -> Option<String> {
             && !part.starts_with(|c: char| c.is_ascii_digit())
     };
     if name.len() > 63 * 2 || !name.split('.').all(legal) || name.split('.').count() > 2 {
-        return Some(format!("{name:?} is not a parameter name"));
+        return Some(format!("{} is not a parameter name", text::quoted_key(name)));
     }
     if value.len() > 1000 {
         return Some(format!("the value has {} characters; at most 1000 are allowed", value.len()));

@@ -129,7 +129,7 @@ impl<'de> Deserialize<'de> for Scalar {
             serde_json::Value::String(s) => Ok(Scalar(s)),
             serde_json::Value::Number(n) => Ok(Scalar(n.to_string())),
             serde_json::Value::Bool(b) => Ok(Scalar(if b { "on" } else { "off" }.to_owned())),
-            other => Err(D::Error::custom(format!("expected a string, a number or a boolean, got {other}"))),
+            _ => Err(D::Error::custom("expected a string, a number or a boolean")),
         }
     }
 }
@@ -159,7 +159,7 @@ impl<'de> Deserialize<'de> for Text {
         match serde_json::Value::deserialize(d)? {
             serde_json::Value::String(s) => Ok(Text(s)),
             serde_json::Value::Number(n) => Ok(Text(n.to_string())),
-            other => Err(D::Error::custom(format!("expected a string, got {other}"))),
+            _ => Err(D::Error::custom("expected a string")),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! It must never pile up such threads: what has not answered is not asked again until it has.
 
 use super::{Directory, Texts};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
