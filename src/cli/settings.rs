@@ -6,15 +6,19 @@
 use super::args::Flags;
 use crate::core::names::{Installation, NameError};
 use crate::http::wire::SOCKET;
+use rustix::fs::OFlags;
 use serde_yaml::Value;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// The settings file's name.
 pub const FILE: &str = "seawall.yaml";
+
+/// Bytes that are read of a settings file.
+const MAX_FILE: u64 = 64 << 10;
 
 const KEYS: [&str; 5] = ["data", "keyFile", "installation", "dockerHost", "manifests"];
 
@@ -89,7 +93,7 @@ impl Environment {
         Self {
             variables: std::env::vars_os().filter_map(|(k, v)| Some((text(k)?, text(v)?))).collect(),
             cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
-            root: fs::metadata("/proc/self").is_ok_and(|m| m.uid() == 0),
+            root: rustix::process::geteuid().is_root(),
         }
     }
 
@@ -186,7 +190,7 @@ impl Layer {
 fn read(dir: &Path, cwd: &Path) -> Result<Layer, SettingsError> {
     let file = cwd.join(dir).join(FILE);
     let unreadable = |detail: String| SettingsError::Unreadable { file: file.clone(), detail };
-    let text = match fs::read_to_string(&file) {
+    let text = match text(&file, dir == cwd) {
         Ok(text) => text,
         // A data directory that we may not enter is told by whoever needs it.
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
@@ -195,7 +199,11 @@ fn read(dir: &Path, cwd: &Path) -> Result<Layer, SettingsError> {
         Err(e) => return Err(unreadable(e.to_string())),
     };
     let found: Option<BTreeMap<String, Value>> =
-        serde_yaml::from_str(&text).map_err(|e| unreadable(e.to_string()))?;
+        // Not in the parser's words: they quote what stands there, and the file may be a link.
+        serde_yaml::from_str(&text).map_err(|e| {
+            let line = e.location().map(|at| format!(", line {}", at.line())).unwrap_or_default();
+            unreadable(format!("it is not a list of settings (`key: text`){line}"))
+        })?;
     let mut values = BTreeMap::new();
     for (key, value) in found.unwrap_or_default() {
         let Some(known) = KEYS.iter().find(|k| **k == key) else {
@@ -205,6 +213,20 @@ fn read(dir: &Path, cwd: &Path) -> Result<Layer, SettingsError> {
         values.insert(*known, value);
     }
     Ok(Layer { dir: cwd.join(dir), values })
+}
+
+/// The text of a settings file. In the data directory it is no link; nowhere is it a pipe or endless.
+fn text(file: &Path, may_be_link: bool) -> io::Result<String> {
+    let link = if may_be_link { OFlags::empty() } else { OFlags::NOFOLLOW };
+    let mut options = fs::OpenOptions::new();
+    options.read(true).custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY | link).bits().cast_signed());
+    let opened = options.open(file)?;
+    if !opened.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut text = String::new();
+    opened.take(MAX_FILE).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 fn nearest(key: &str) -> &'static str {

@@ -3,8 +3,8 @@
 //! A name is parsed once, at the edge, into a type that cannot hold an illegal value. This module
 //! is the only one that knows how a Docker object of Seawall is called.
 
-use crate::core::desired::stable_hash;
 use super::text::quoted;
+use crate::core::desired::stable_hash;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;

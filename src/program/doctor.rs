@@ -7,7 +7,7 @@ use crate::core::quantity::Bytes;
 use crate::docker::Docker;
 use crate::http::client::Client;
 use crate::secrets::{Key, KeyError};
-use crate::store::{SledStore, StoreError};
+use crate::store::{SledStore, StoreError, data_dir};
 use std::os::unix::fs::PermissionsExt;
 
 /// Below this much free space a write-ahead log can fill the disk within minutes.
@@ -96,7 +96,15 @@ fn data_directory(settings: &Settings, list: &mut Vec<Check>) {
             let words = format!("{} has mode {mode:o}: others can look into it", path.display());
             check("data directory", Truth::False, words, &format!("chmod 700 {}", path.display()))
         }
-        Ok(_) => check("data directory", Truth::True, path.display().to_string(), ""),
+        Ok(_) => match data_dir::check(path) {
+            Ok(()) => check("data directory", Truth::True, path.display().to_string(), ""),
+            Err(error) => check(
+                "data directory",
+                Truth::False,
+                error.to_string(),
+                "put it right, or give another --data",
+            ),
+        },
     };
     list.push(found);
 }
@@ -119,6 +127,9 @@ async fn store(settings: &Settings, running: bool, list: &mut Vec<Check>) {
             error.to_string(),
             "the operator does not answer on its socket: look at its log",
         ),
+        Ok(Err(error @ StoreError::Exposed { .. })) => {
+            check("store", Truth::Unknown, "not opened: the data directory is not safe", &error.to_string())
+        }
         Ok(Err(error @ StoreError::Damaged { .. })) => check(
             "store",
             Truth::False,

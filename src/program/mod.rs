@@ -41,6 +41,18 @@ const ONCE: Duration = Duration::from_secs(300);
 
 pub struct Program;
 
+/// A core dump would hold the key and every password: none is written, and no other process of this user may
+/// look into the memory. To be called before anything else.
+///
+/// # Errors
+/// Of the system, which then still has them on.
+pub fn no_core_dumps() -> std::io::Result<()> {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    // What is started from here (psql) inherits the limit.
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
+}
+
 fn internal(what: impl std::fmt::Display, next: &str) -> ApiError {
     ApiError::new(ErrorCode::Internal, what.to_string(), next)
 }
@@ -48,6 +60,7 @@ fn internal(what: impl std::fmt::Display, next: &str) -> ApiError {
 fn store_error(error: &StoreError) -> ApiError {
     let next = match error {
         StoreError::Damaged { .. } => "keep the directory; `seawall recover` rebuilds the store",
+        StoreError::Exposed { .. } => "put it right as said, or give another --data",
         StoreError::Newer { .. } => "run the Seawall that wrote it, or a newer one",
         StoreError::Write { .. } => return internal(error, &who_may(error)),
         StoreError::Read { .. } => "run as the user who owns the data directory (sudo seawall …)",

@@ -4,6 +4,7 @@
 
 use super::hex;
 use aes_gcm::aead::Generate;
+use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -48,11 +49,15 @@ impl Key {
     /// # Errors
     /// Every [`KeyError`] but `Exists`.
     pub fn load(path: &Path) -> Result<Key, KeyError> {
-        // Looked at before it is opened: opening a pipe would wait for ever.
-        let meta = std::fs::metadata(path).map_err(|e| match e.kind() {
+        // Neither a pipe nor a device can make it wait. A link is followed: a mounted secret is one; in the data
+        // directory, whose check comes first, there is none.
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed());
+        let file = options.open(path).map_err(|e| match e.kind() {
             ErrorKind::NotFound => KeyError::Missing { path: path.into() },
             _ => io(path, "read", &e),
         })?;
+        let meta = file.metadata().map_err(|e| io(path, "read", &e))?;
         if !meta.is_file() {
             return Err(io(path, "read", &std::io::Error::other("it is not a regular file")));
         }
@@ -60,7 +65,6 @@ impl Key {
         if mode & 0o077 != 0 {
             return Err(KeyError::Open { path: path.into(), mode });
         }
-        let file = File::open(path).map_err(|e| io(path, "read", &e))?;
         let mut raw = Zeroizing::new(Vec::with_capacity(READ_LIMIT as usize));
         file.take(READ_LIMIT).read_to_end(&mut raw).map_err(|e| io(path, "read", &e))?;
         let text = raw.trim_ascii();

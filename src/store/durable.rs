@@ -9,11 +9,10 @@ use super::lock::StoreLock;
 use super::note::Note;
 use super::record;
 use super::sled::{Bytes, Disk, Reader, Records, THREAD};
-use super::{Change, META_KEY, Record, Result, Store, StoreError, check_keys};
+use super::{Change, META_KEY, Record, Result, Store, StoreError, check_keys, data_dir};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
@@ -66,7 +65,7 @@ impl SledStore {
     /// # Errors
     /// `Locked`, `Damaged` and `Newer` leave every byte of the store as it was; `Write` for the disk.
     pub fn open(data_dir: &Path) -> Result<SledStore> {
-        DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(|e| write(data_dir, e))?;
+        data_dir::make(data_dir)?;
         let lock = StoreLock::take(data_dir)?;
         match find(data_dir)? {
             Some(meta) => SledStore::start(data_dir, lock, meta),
@@ -85,6 +84,10 @@ impl SledStore {
     /// `Missing` when there is none; else as [`SledStore::open`].
     pub fn open_read(data_dir: &Path) -> Result<SledStore> {
         let missing = || StoreError::Missing { path: data_dir.into() };
+        if !data_dir.exists() {
+            return Err(missing());
+        }
+        data_dir::check(data_dir)?;
         if !data_dir.join("store").exists() && Note::read(data_dir)?.is_none() {
             return Err(missing());
         }

@@ -3,9 +3,9 @@
 //! The lock is the kernel's, not the file's: it is gone with the process, however that ends. The file
 //! itself is never removed, for a second process could then lock another file of the same name.
 
-use super::{Result, StoreError};
+use super::{Result, StoreError, data_dir};
 use fs2::FileExt;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -28,7 +28,7 @@ impl StoreLock {
             path: data_dir.into(),
             detail: format!("the file lock: {e}"),
         };
-        let mut options = OpenOptions::new();
+        let mut options = data_dir::options();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = options.open(&path).map_err(failed)?;
         if let Err(e) = file.try_lock_exclusive() {
@@ -46,7 +46,7 @@ impl StoreLock {
 fn holder(path: &Path) -> String {
     for _ in 0..10 {
         let mut text = String::new();
-        if let Ok(file) = File::open(path)
+        if let Ok(file) = data_dir::options().read(true).open(path)
             && file.take(32).read_to_string(&mut text).is_ok()
             && text.ends_with('\n')
         {

@@ -3,6 +3,7 @@
 //! It keeps what cannot be seen elsewhere (sealed credentials, ports, identities) and what people
 //! want to read later (status, events). It decides nothing and knows no object's meaning.
 
+pub mod data_dir;
 mod directory;
 mod durable;
 mod export;
@@ -41,6 +42,9 @@ pub enum StoreError {
         "the store {path} was written by a newer Seawall (layout {found}, this one knows {STORE_VERSION}); use that version"
     )]
     Newer { path: PathBuf, found: u32 },
+    /// Others could put something in our way: nothing was opened or made.
+    #[error("the data directory {path} is not safe: {detail}")]
+    Exposed { path: PathBuf, detail: String },
     /// Disk full, permissions, I/O: the write did not happen.
     #[error("could not write to the store {path}: {detail}")]
     Write { path: PathBuf, detail: String },

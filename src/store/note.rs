@@ -4,13 +4,15 @@
 //! never claim more than the store holds: the count is raised only after a commit is on the disk, so
 //! it needs no fsync of its own (a power loss can only make it smaller).
 
-use super::{Result, StoreError};
+use super::{Result, StoreError, data_dir};
 use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 const FILE: &str = "store.id";
+/// Bytes that are read of it; it has 38.
+const MAX: u64 = 64;
 
 /// The content of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +28,7 @@ impl Note {
     /// # Errors
     /// `Damaged` when it is not what was written, `Read` when it cannot be read.
     pub fn read(data_dir: &Path) -> Result<Option<Note>> {
-        let text = match std::fs::read(data_dir.join(FILE)) {
+        let text = match data_dir::read(&data_dir.join(FILE), MAX) {
             Ok(text) => text,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(StoreError::Read { key: FILE.into(), detail: e.to_string() }),
@@ -41,7 +43,8 @@ impl Note {
     /// Makes the file, durable when it returns.
     pub fn create(&self, data_dir: &Path) -> std::io::Result<()> {
         let fresh = data_dir.join(format!("{FILE}.new"));
-        let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+        let mut file =
+            data_dir::options().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
         file.write_all(self.text().as_bytes())?;
         file.sync_all()?;
         std::fs::rename(&fresh, data_dir.join(FILE))?;
@@ -50,7 +53,7 @@ impl Note {
 
     /// Opens the file for [`Note::overwrite`].
     pub fn open(data_dir: &Path) -> std::io::Result<File> {
-        File::options().write(true).open(data_dir.join(FILE))
+        data_dir::options().write(true).open(data_dir.join(FILE))
     }
 
     /// In place: the text has always the same length, far below one disk sector.

@@ -8,7 +8,7 @@ use super::directory::{check_room, copy_dir, damaged, examine, make, remove, tol
 use super::lock::StoreLock;
 use super::note::Note;
 use super::sled::Disk;
-use super::{Change, META_KEY, Record, Result, StoreError, check_keys};
+use super::{Change, META_KEY, Record, Result, StoreError, check_keys, data_dir};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File};
@@ -43,7 +43,7 @@ impl Rebuild {
     /// # Errors
     /// `Locked` while an operator runs; `Newer` for a store that a newer Seawall wrote: it is not lost.
     pub fn begin(data_dir: &Path) -> Result<Rebuild> {
-        DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(|e| write(data_dir, e))?;
+        data_dir::make(data_dir)?;
         let lock = StoreLock::take(data_dir)?;
         let found = match look(data_dir) {
             Ok(found) => found,

@@ -1,6 +1,8 @@
 //! What others can do with what they have: a container on our network, a role in our server, a line of
 //! pg_hba.conf. None of it may give them our password, our rights or our memory.
 
+mod files;
+
 // --- servers and statements ---
 
 use super::harness::{Sea, docker, text, wait_for};
