@@ -20,10 +20,10 @@ Exit codes:
   0  done, and all is well            plan: nothing to do
   1  an error, wrong usage, problems, not found, timed out
   2  plan: something to do
-  3  get: the prune guard holds removals back
+  3  get: removals are held back
 
 Settings may also be keys of seawall.yaml in the working or the data directory:
-data, keyFile, installation, dockerHost, manifests.";
+data, keyFile, installation, dockerHost, manifests, removalGrace, deletionGrace.";
 
 /// Databases on plain Docker, as files in git
 #[derive(Debug, Parser)]
@@ -54,6 +54,12 @@ pub struct Flags {
     /// The manifests; ./manifests when there is one [env: SEAWALL_MANIFESTS]
     #[arg(long, global = true, value_name = "DIR")]
     pub manifests: Option<PathBuf>,
+    /// A container goes once its manifest was gone for so long; 30s [env: SEAWALL_REMOVAL_GRACE]
+    #[arg(long, global = true, value_name = "TIME", value_parser = age::duration)]
+    pub removal_grace: Option<Duration>,
+    /// Data that a manifest gave up go once it was gone for so long; 10m [env: SEAWALL_DELETION_GRACE]
+    #[arg(long, global = true, value_name = "TIME", value_parser = age::duration)]
+    pub deletion_grace: Option<Duration>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -64,7 +70,7 @@ pub enum Verb {
     Validate(DirArg),
     /// Show what the next pass would do; exit 0 nothing, 2 something, 1 error
     Plan(PlanArgs),
-    /// List objects; exit 3 while the prune guard holds
+    /// List objects; exit 3 while removals are held back
     Get(GetArgs),
     /// Everything about one object, the worst first
     Describe(ObjectArg),
@@ -84,9 +90,11 @@ pub enum Verb {
     Start(ObjectArg),
     /// Restart a database
     Restart(ObjectArg),
+    /// Give up the port that is kept for an object without a manifest
+    ReleasePort(ObjectArg),
     /// Remove an object that no manifest holds, with its data
     Delete(DeleteArgs),
-    /// Show what the prune guard holds back, or let it go
+    /// Show which removals are held back, or let them go
     Prune(ConfirmArg),
     /// Print the JSON Schema of manifests
     Schema(SchemaArgs),

@@ -3,6 +3,7 @@
 //!
 //! Resolving reads those files and nothing else; the process environment is passed in.
 
+use super::age::duration;
 use super::args::Flags;
 use crate::core::names::{Installation, NameError};
 use crate::http::wire::SOCKET;
@@ -13,6 +14,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The settings file's name.
 pub const FILE: &str = "seawall.yaml";
@@ -20,7 +22,13 @@ pub const FILE: &str = "seawall.yaml";
 /// Bytes that are read of a settings file.
 const MAX_FILE: u64 = 64 << 10;
 
-const KEYS: [&str; 5] = ["data", "keyFile", "installation", "dockerHost", "manifests"];
+const KEYS: [&str; 7] =
+    ["data", "keyFile", "installation", "dockerHost", "manifests", "removalGrace", "deletionGrace"];
+
+/// How long a manifest must be gone before its container goes.
+pub const REMOVAL_GRACE: Duration = Duration::from_secs(30);
+/// How long it must be gone before data go that it gave up.
+pub const DELETION_GRACE: Duration = Duration::from_secs(600);
 
 /// What every command goes by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +43,9 @@ pub struct Settings {
     pub manifests: Option<PathBuf>,
     /// Where relative paths start.
     pub cwd: PathBuf,
+    /// See [`REMOVAL_GRACE`] and [`DELETION_GRACE`].
+    pub removal_grace: Duration,
+    pub deletion_grace: Duration,
 }
 
 /// What `run` goes by.
@@ -57,6 +68,8 @@ pub enum SettingsError {
     NotText { file: PathBuf, key: String },
     #[error("installation {value:?}: {source}")]
     Installation { value: String, source: NameError },
+    #[error("{name}: {detail}")]
+    NotDuration { name: &'static str, detail: String },
     #[error("there is no home directory to keep data in")]
     NoHome,
     #[error("no directory of manifests is given")]
@@ -159,7 +172,20 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
             .map_err(|source| SettingsError::Installation { value: value.clone(), source })?,
         None => Installation::default(),
     };
+    let time = |flag: Option<Duration>, variable: &str, key: &'static str, default: Duration| match flag {
+        Some(time) => Ok(time),
+        None => word(&None, variable, key).map_or(Ok(default), |text| {
+            duration(&text).map_err(|detail| SettingsError::NotDuration { name: key, detail })
+        }),
+    };
     Ok(Settings {
+        removal_grace: time(flags.removal_grace, "SEAWALL_REMOVAL_GRACE", "removalGrace", REMOVAL_GRACE)?,
+        deletion_grace: time(
+            flags.deletion_grace,
+            "SEAWALL_DELETION_GRACE",
+            "deletionGrace",
+            DELETION_GRACE,
+        )?,
         key_file: path(&flags.key_file, "SEAWALL_KEY_FILE", "keyFile", &files)
             .unwrap_or_else(|| data.join("encryption_key")),
         docker_host: word(&flags.docker_host, "SEAWALL_DOCKER_HOST", "dockerHost")

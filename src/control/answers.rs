@@ -52,11 +52,22 @@ fn not_looked_at_yet(view: &mut ObjectView) {
     }
 }
 
+/// What goes on its own if nobody does anything.
+fn notices(state: &State) -> Vec<String> {
+    let absent = state.live.iter().filter_map(|(object, live)| Some((object, &live.absence.as_ref()?.words)));
+    let mut all: Vec<String> = absent.map(|(object, words)| format!("{object}: {words}")).collect();
+    for (object, live) in &state.live {
+        let waiting = live.plan.iter().flat_map(|plan| &plan.waiting);
+        all.extend(waiting.filter(|w| w.on == "DeletionPending").map(|w| format!("{object}: {}", w.why)));
+    }
+    all
+}
+
 fn not_found(object: &ObjectRef) -> ApiError {
     ApiError::new(ErrorCode::NotFound, format!("{object} does not exist"), "seawall get lists what does")
 }
 
-fn store_failed(error: &StoreError) -> ApiError {
+pub(super) fn store_failed(error: &StoreError) -> ApiError {
     ApiError::new(ErrorCode::Internal, error.to_string(), "free space or repair the disk, then try again")
 }
 
@@ -123,6 +134,7 @@ impl Api for Operator {
                 .as_ref()
                 .map(|(since, why)| format!("the Docker engine does not answer since {since}: {why}")),
             revision,
+            notices: notices(&state),
         })
     }
 
@@ -160,7 +172,7 @@ impl Api for Operator {
                 "",
             ));
         }
-        if record.source.is_none() {
+        if record.source.is_none() && operation != Operation::ReleasePort {
             let next = "bring the manifest back first";
             return Err(ApiError::new(
                 ErrorCode::Conflict,
@@ -192,8 +204,10 @@ impl Api for Operator {
                 }
                 ("RestartRequested", format!("{object} is being restarted"), String::new())
             }
+            Operation::ReleasePort => return self.release_port(object, &record).await,
         };
         self.edit(object, |r| match operation {
+            Operation::ReleasePort => {}
             Operation::Stop => r.memory.stopped_by_operation = true,
             Operation::Start => r.memory.stopped_by_operation = false,
             // To the nanosecond: two requests in one second are two.
@@ -293,7 +307,7 @@ impl Api for Operator {
             let checked = state.checked.get(object);
             match checked {
                 Some(c) if c.deletion == DeletionPolicy::Delete && c.delete_confirmed => {
-                    "container, volume with all data, credentials and record are deleted"
+                    "the container is removed; volume with all data, credentials and record are deleted after the deletion grace"
                 }
                 _ if object.kind == Kind::ImageCatalog => "the catalog is forgotten",
                 _ => "the container is removed; volume, credentials and record are kept",

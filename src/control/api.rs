@@ -92,6 +92,9 @@ pub struct ObjectList {
     pub engine_down: Option<String>,
     /// Grows with every change that `watch` would tell.
     pub revision: u64,
+    /// What goes on its own if nobody does anything: manifests that are gone, data that are deleted later.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -157,6 +160,8 @@ pub enum Operation {
     Stop,
     Start,
     Restart,
+    /// An object without a manifest gives up the port that is kept for it.
+    ReleasePort,
 }
 
 /// What an operation did or set in motion.

@@ -14,10 +14,6 @@ use crate::store::StoreError;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// A manifest that is gone must still be gone this much later: `git checkout` removes a file before
-/// it writes the new one.
-const GRACE_MS: u64 = 1_000;
-
 /// Objects in one commit.
 const COMMIT: usize = 500;
 
@@ -67,15 +63,18 @@ impl Operator {
             let state = self.state();
             format!("{} {host_cpus:?} {:?}", texts.digest(), state.prune_confirmed)
         };
-        let pending = self.state().live.values().any(|l| l.gone_since.is_some());
+        let pending = self.state().live.values().any(|l| l.absence.is_some());
         if self.state().scan_hash == hash && !pending {
-            return Ok(Looked { again: moving, whole: true });
+            let leaving = self.deletions(&texts.directory).await?;
+            return Ok(Looked { again: leaving.into_iter().chain(moving).min(), whole: true });
         }
+        let directory = texts.directory.clone();
         let Some(loaded) = on_the_side(move || load(texts)).await else { return not_yet(5_000) };
         let in_force = self.read_scan(&loaded, host_cpus);
         let again = self.take_over(in_force).await?;
         self.state().scan_hash = hash;
-        Ok(Looked { again: again.into_iter().chain(moving).min(), whole: true })
+        let leaving = self.deletions(&directory).await?;
+        Ok(Looked { again: again.into_iter().chain(moving).chain(leaving).min(), whole: true })
     }
 
     fn rest_ms(&self) -> u64 {
@@ -155,12 +154,15 @@ impl Operator {
         for (object, document) in &new.documents {
             let Some(known) = state.records.get(object) else {
                 let note = Note::normal("Created", format!("new in {}", document.place));
-                records.push(Arc::new(Record::new(document, random_id(), now())));
+                let mut record = Record::new(document, random_id(), now());
+                record.memory.renamed_from = new.renamed.get(object).map(ToString::to_string);
+                records.push(Arc::new(record));
                 notes.push((object.clone(), note));
                 continue;
             };
             let mut record = known.as_ref().clone();
-            if !record.update(document) {
+            record.memory.renamed_from = new.renamed.get(object).map(ToString::to_string);
+            if !record.update(document) && record.memory == known.memory {
                 continue;
             }
             if known.source.is_none() {
@@ -173,44 +175,6 @@ impl Operator {
             records.push(Arc::new(record));
         }
         (records, notes)
-    }
-
-    /// Manifests that are gone, once the guard lets them go and the grace is over.
-    async fn removals(
-        &self,
-        new: &InForce,
-        moved: &mut BTreeSet<ObjectRef>,
-    ) -> Result<Option<u64>, StoreError> {
-        let clock = self.clock();
-        let mut again = None;
-        let known: Vec<ObjectRef> = self.state().records.keys().cloned().collect();
-        for object in known {
-            let let_go = new.let_go.contains(&object);
-            if !let_go && !new.gone.contains(&object) {
-                if let Some(live) = self.state().live.get_mut(&object) {
-                    live.gone_since = None;
-                }
-                continue;
-            }
-            let since = self.live(&object, |l| *l.gone_since.get_or_insert(clock));
-            if !let_go && clock < since + GRACE_MS {
-                again = Some(GRACE_MS);
-                continue;
-            }
-            self.live(&object, |l| l.gone_since = None);
-            if object.kind == Kind::ImageCatalog {
-                self.forget(&object, None).await?;
-                continue;
-            }
-            self.edit(&object, |r| {
-                r.source = None;
-                r.memory.stopped_by_operation = false;
-            })
-            .await?;
-            self.note(Some(&object), &[Note::normal("ManifestRemoved", "the manifest is gone")]).await;
-            moved.insert(object);
-        }
-        Ok(again)
     }
 
     /// Objects without a good new document go by their last good version, if it still can be used.

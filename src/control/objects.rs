@@ -60,6 +60,7 @@ impl Record {
         self.source = Some(document.place.clone());
         // A manifest that came back takes back the consent to delete its data.
         self.memory.delete_confirmed = false;
+        self.memory.gone = None;
         *self != before
     }
 

@@ -3,6 +3,7 @@
 //! Passes, sources and surfaces all go through here. It decides nothing about an engine.
 
 use super::gates::Gates;
+use super::git::Git;
 use super::journal::{self, OPERATOR};
 use super::objects::{self, Record, STATUS, status_key};
 use super::pulls::Pulls;
@@ -46,6 +47,10 @@ pub struct Times {
     pub look: Duration,
     /// A manifest that is written in place counts once it was left alone for so long.
     pub rest: Duration,
+    /// A container goes once its manifest was seen to be gone for so long.
+    pub removal: Duration,
+    /// Data whose deletion was agreed to in the manifest go once it was gone for so long.
+    pub deletion: Duration,
 }
 
 impl Default for Times {
@@ -55,6 +60,8 @@ impl Default for Times {
             probe: Duration::from_secs(15),
             look: Duration::from_secs(600),
             rest: Duration::from_secs(1),
+            removal: Duration::from_secs(30),
+            deletion: Duration::from_secs(600),
         }
     }
 }
@@ -87,6 +94,7 @@ pub struct Operator {
     pub(super) arrivals: Arc<Arrivals>,
     /// Containers that are not ours started or ended.
     pub(super) strangers: Notify,
+    pub(super) git: Git,
     /// Ask for a new look at the manifests.
     pub(super) rescan: Notify,
     revision: watch::Sender<u64>,
@@ -144,6 +152,7 @@ impl Operator {
             if let Some(port) = record.memory.port {
                 tools.ports.reserve(port, &record.object);
             }
+            tools.ports.set_retained(&record.object, record.source.is_none());
         }
         Ok(Arc::new(Self {
             config,
@@ -159,6 +168,7 @@ impl Operator {
             looking: tokio::sync::Mutex::default(),
             arrivals: Arc::default(),
             strangers: Notify::new(),
+            git: Git::default(),
             rescan: Notify::new(),
             revision: watch::channel(1).0,
         }))
@@ -241,7 +251,10 @@ impl Operator {
         self.tools.store.commit(changes.collect::<Result<_, StoreError>>()?).await?;
         {
             let mut state = self.state();
-            state.records.extend(records.iter().map(|r| (r.object.clone(), r.clone())));
+            for record in records {
+                self.tools.ports.set_retained(&record.object, record.source.is_none());
+                state.records.insert(record.object.clone(), Arc::clone(record));
+            }
         }
         self.changed();
         Ok(())

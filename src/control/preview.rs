@@ -115,6 +115,7 @@ impl Operator {
                 None => Record::new(document, "new".to_owned(), String::new()),
             };
             record.update(document);
+            record.memory.renamed_from = new.renamed.get(object).map(ToString::to_string);
             subjects.push((Arc::new(record), checked.clone()));
         }
         for (object, record) in &state.records {

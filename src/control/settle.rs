@@ -30,7 +30,7 @@ pub async fn settled(operator: &Operator, limit: Duration) -> ObjectList {
 
 fn is_settled(operator: &Operator) -> bool {
     let state = operator.state();
-    if !state.scanned || state.live.values().any(|l| l.gone_since.is_some()) {
+    if !state.scanned || state.live.values().any(|l| l.absence.as_ref().is_some_and(|a| !a.held)) {
         return false;
     }
     state.records.iter().filter(|(o, _)| o.kind == Kind::Postgres).all(|(object, record)| {
@@ -45,10 +45,15 @@ fn is_settled(operator: &Operator) -> bool {
         }
         let current = status.observed_generation == record.generation;
         let blocked = live.plan.as_ref().is_some_and(|p| !p.blocked.is_empty());
+        // The grace of a deletion is the running operator's: it outlasts this.
+        let leaving = live.plan.as_ref().is_some_and(|p| {
+            p.steps.is_empty() && !p.waiting.is_empty() && p.waiting.iter().all(|w| w.on == "DeletionPending")
+        });
         let paused = state.checked.get(object).is_some_and(|c| c.paused);
         current
             && (live.settled
                 || blocked
+                || leaving
                 || paused
                 || live.failures >= ENOUGH
                 || is(ConditionType::Stalled, Truth::True))

@@ -5,8 +5,9 @@
 //! is still there.
 
 use super::guard::{Guard, judge};
-use super::holds::hold;
+use super::holds::{Hold, hold};
 use super::objects::Record;
+use super::renames::{renames, words};
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::problem::Problem;
 use crate::core::resource::{Document, PortRequest};
@@ -45,6 +46,8 @@ pub struct InForce {
     pub gone: BTreeSet<ObjectRef>,
     /// Removals that are held back.
     pub guard: Option<Guard>,
+    /// New objects that are probably others under another name.
+    pub renamed: BTreeMap<ObjectRef, ObjectRef>,
     /// Removals that were held back and that the user let go.
     pub let_go: BTreeSet<ObjectRef>,
     /// The files that could not be read this time.
@@ -211,15 +214,24 @@ fn removals(loaded: &Loaded, before: &Before<'_>, result: &mut InForce) {
             continue;
         }
         let unread = before.unread.get(*object).map(AsRef::as_ref);
-        match hold(object, file, loaded, unread).filter(|_| present) {
+        // An object for which nothing was made has nothing to lose.
+        let empty = |record: &Arc<Record>| object.kind == Kind::Postgres && record.memory.is_untouched();
+        let at_stake = present && !before.records.get(*object).is_some_and(empty);
+        match hold(object, file, loaded, unread).filter(|_| at_stake) {
             Some(hold) => drop(held.insert((*object).clone(), hold)),
             None => drop(result.gone.insert((*object).clone())),
         }
+    }
+    result.renamed = renames(result.gone.iter().chain(held.keys()), &result.documents, before.records);
+    for (new, old) in &result.renamed {
+        result.gone.remove(old);
+        held.insert(old.clone(), Hold { reason: "ProbablyRenamed", words: words(old, new) });
     }
     match judge(&loaded.directory, with_manifest.len(), &result.gone, held, before.prune_confirmed) {
         Ok(guard) => result.guard = guard,
         Err(let_go) => result.let_go = let_go,
     }
+    result.renamed.retain(|_, old| !result.let_go.contains(old));
     // Until the user says more: neither wanted nor gone.
     let back = |object: &ObjectRef| result.guard.as_ref().is_some_and(|g| g.objects.contains(object));
     result.gone.retain(|object| !back(object) && !result.let_go.contains(object));

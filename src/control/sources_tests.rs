@@ -26,7 +26,9 @@ impl World {
         let first = world.read(files);
         assert_eq!(first.problems, vec![]);
         for (object, document) in first.documents {
-            world.records.insert(object, Record::new(&document, "u".into(), "t".into()).into());
+            let mut record = Record::new(&document, "u".into(), "t".into());
+            record.memory.password_generation = 1;
+            world.records.insert(object, record.into());
         }
         world
     }
@@ -168,4 +170,14 @@ fn a_file_that_is_still_there_removes_nothing_that_it_named() {
     let now = world.read(&[("all.yaml", &five[..five.rfind("---\n").unwrap()])]);
     assert_eq!(names(&now.gone), ["postgres/other"]);
     assert_eq!(names(&now.guard.unwrap().objects), ["postgres/e"]);
+}
+
+#[test]
+fn an_object_for_which_nothing_was_made_is_not_held() {
+    let mut world =
+        World::new(&[("a.yaml", &format!("{MAIN}---\n{}", named("b"))), ("o.yaml", &named("other"))]);
+    let b: ObjectRef = "postgres/b".parse().unwrap();
+    Arc::make_mut(world.records.get_mut(&b).unwrap()).memory = Default::default();
+    let now = world.read(&[("a.yaml", MAIN), ("o.yaml", &named("other"))]);
+    assert_eq!((names(&now.gone), now.guard), (vec!["postgres/b".to_owned()], None));
 }

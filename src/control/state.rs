@@ -3,6 +3,7 @@
 use super::guard::Guard;
 use super::journal::Journal;
 use super::objects::Record;
+use super::removals::Absence;
 use crate::core::census::{Census, User};
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::plan::PlanView;
@@ -41,8 +42,10 @@ pub struct Live {
     pub probe_at: u64,
     /// The same clock: the first sweep after this looks at it, even when nothing seems to differ.
     pub look_at: u64,
-    /// A scan that no longer found the manifest; removal needs a second one.
-    pub gone_since: Option<u64>,
+    /// The manifest is gone, and the container goes with it unless it comes back.
+    pub absence: Option<Absence>,
+    /// Milliseconds of the operator's clock: up to here the grace of a deletion is counted.
+    pub counted_at: Option<u64>,
     /// The last pass's plan, in words.
     pub plan: Option<PlanView>,
     /// At least one pass has ended since the start.

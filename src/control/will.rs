@@ -55,6 +55,7 @@ mod tests {
     use crate::core::resource::{DeletionPolicy, Document, Metadata};
     use crate::engines::catalog::Catalog;
     use crate::engines::postgres::check::{Against, check};
+    use crate::engines::postgres::record::Gone;
     use std::collections::BTreeMap;
 
     fn record() -> Record {
@@ -75,7 +76,7 @@ mod tests {
 
     /// What the manifests or the user change, and whether it is another will.
     type Change = (&'static str, bool, fn(&mut Record, &mut Checked));
-    const CHANGES: [Change; 14] = [
+    const CHANGES: [Change; 16] = [
         ("nothing", true, |_, _| {}),
         ("gone", false, |r, _| r.source = None),
         ("moved", true, |r, _| r.source = Some(Place { file: "b.yaml".into(), line: 9, column: 1 })),
@@ -86,6 +87,8 @@ mod tests {
         ("deleted by command", false, |r, _| r.memory.delete_confirmed = true),
         ("stopped", false, |r, _| r.memory.stopped_by_operation = true),
         ("restart", false, |r, _| r.memory.restart_requested = Some("t".into())),
+        ("grace begun", false, |r, _| r.memory.gone = Some(Gone { left_ms: 9, ..Gone::default() })),
+        ("grace over", false, |r, _| r.memory.gone = Some(Gone::default())),
         ("policy", false, |_, c| c.deletion = DeletionPolicy::Delete),
         ("catalog", false, |_, c| c.image = "another:1".into()),
         ("restarted by a pass", true, |r, _| r.memory.restarted_for = Some("t".into())),

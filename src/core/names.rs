@@ -43,6 +43,8 @@ pub mod label {
 pub mod annotation {
     /// `"true"`: no writes for this object.
     pub const PAUSED: &str = "seawall.dev/paused";
+    /// `"true"`: a new object that looks like one under another name is none.
+    pub const NEW: &str = "seawall.dev/new";
     /// The object's name: consent to delete its data when the manifest goes away.
     pub const CONFIRM_DELETE: &str = "seawall.dev/confirm-delete";
     /// A system identifier: other data under this object was put there on purpose.

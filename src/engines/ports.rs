@@ -19,6 +19,8 @@ struct Book {
     taken: BTreeMap<u16, ObjectRef>,
     /// The same from the other side.
     of: BTreeMap<ObjectRef, u16>,
+    /// Objects without a manifest: their ports are kept for when it comes back.
+    retained: BTreeSet<ObjectRef>,
 }
 
 impl Book {
@@ -38,6 +40,21 @@ impl PortBook {
     #[must_use]
     pub fn holder(&self, port: u16, object: &ObjectRef) -> Option<ObjectRef> {
         self.lock().taken.get(&port).filter(|o| *o != object).cloned()
+    }
+
+    /// Whether the object has a manifest or keeps its port without one.
+    pub fn set_retained(&self, object: &ObjectRef, retained: bool) {
+        let mut book = self.lock();
+        if retained {
+            book.retained.insert(object.clone());
+        } else {
+            book.retained.remove(object);
+        }
+    }
+
+    #[must_use]
+    pub fn is_retained(&self, object: &ObjectRef) -> bool {
+        self.lock().retained.contains(object)
     }
 
     /// The first port from `from` upward that no object has, that is not in `refused` and that can be

@@ -150,7 +150,11 @@ fn config(settings: &Settings, manifests: PathBuf) -> Config {
         data: settings.data.clone(),
         manifests,
         reach: reach(),
-        times: Times::default(),
+        times: Times {
+            removal: settings.removal_grace,
+            deletion: settings.deletion_grace,
+            ..Times::default()
+        },
     }
 }
 

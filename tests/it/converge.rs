@@ -15,6 +15,7 @@ use seawall::core::seen::{ContainerState, Usage};
 use seawall::engines::postgres::action::Action;
 use seawall::engines::postgres::facts::Unfit;
 use seawall::engines::postgres::plan::Plan;
+use seawall::engines::postgres::record::Gone;
 use seawall::engines::postgres::world::{DataSeen, ImageSeen, Server, Slot};
 use std::time::Duration;
 
@@ -129,6 +130,7 @@ fn build(n: &[u8], wanted: Caps, seen: Caps) -> Case {
     c.spec.stopped = n[26] == 0;
     c.spec.deletion = if n[27] < 4 { DeletionPolicy::Delete } else { DeletionPolicy::Retain };
     c.spec.delete_confirmed = n[28] < 4;
+    c.memory.gone = (n[28] < 3).then(|| Gone { left_ms: u64::from(n[28] % 2), ..Gone::default() });
     c.spec.username = if n[29] == 0 { "other".to_owned() } else { c.spec.username };
     c.spec.restart_automatically = n[30] > 3;
     c.spec.force_caps = n[31] == 0;
@@ -175,8 +177,9 @@ fn no_plan_removes_data_unless_the_manifest_is_gone_and_deletion_was_confirmed()
     let seen = std::cell::Cell::new(0);
     runner(5_000)
         .run(&case(), |Shown(c)| {
+            let over = c.memory.gone.as_ref().is_some_and(|gone| gone.left_ms == 0);
             let confirmed = c.memory.delete_confirmed
-                || (c.spec.deletion == DeletionPolicy::Delete && c.spec.delete_confirmed);
+                || (c.spec.deletion == DeletionPolicy::Delete && c.spec.delete_confirmed && over);
             let plan = c.plan();
             prop_assert!(!removes_data(&plan) || (confirmed && !c.present));
             // The volume goes after the container, and a foreign one never.

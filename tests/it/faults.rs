@@ -118,7 +118,9 @@ const OPERATIONS: [Operating; 8] = [
 
 async fn before(operating: &Operating) -> Rig {
     // A catalog of its own keeps a removed manifest from looking like an emptied directory.
-    let mut rig = Rig::new(engine(), Times::default());
+    // Graces as short as a fault: what is counted in them is shown elsewhere.
+    let (removal, deletion) = (Duration::from_secs(1), Duration::from_secs(2));
+    let mut rig = Rig::new(engine(), Times { removal, deletion, ..Times::default() });
     rig.fake.set_hang_limit(Duration::from_secs(10));
     match operating.name {
         "delete" => rig.manifest_with(

@@ -12,6 +12,7 @@ const MAIN: &str = "{version: '18', database: appdb, username: appuser}";
 const GIVEN_UP: &str = "{version: '18', database: appdb, username: appuser, deletionPolicy: Delete}";
 const CONSENT: &str = "seawall.dev/confirm-delete: main";
 const CONTAINER: &str = "postgres-main";
+const VOLUME: &str = "postgres-main-data";
 
 fn calls(rig: &Rig, method: &str) -> u64 {
     rig.fake.call_log().get(method).copied().unwrap_or_default()
@@ -69,17 +70,121 @@ async fn a_deletion_under_way_stops_when_the_wish_is_gone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_file_that_is_back_in_the_last_moment_is_seen_before_the_volume_goes() {
-    let rig = given_up().await;
+    let rig = Rig::start(&[("main", MAIN)]);
+    rig.ready("main").await;
     let data = rig.servers.system_identifier(CONTAINER);
+    slow(&rig, "stop");
+    rig.remove("main");
+    in_step(&rig, "stop").await;
     // The clock jumps to the end of the step before the system tells that the file is back.
     let what = What::Slow(Duration::from_millis(600));
     rig.fake.inject(Fault { method: "remove", when: When::After, what, times: 1 });
-    rig.remove("main");
+    rig.operator.delete(&object("main"), "main").await.unwrap();
     in_step(&rig, "remove").await;
-    rig.manifest_with("main", CONSENT, GIVEN_UP);
+    rig.manifest("main", MAIN);
     rig.ready("main").await;
     assert_eq!(calls(&rig, "remove_volume"), 0);
     assert_eq!(rig.servers.system_identifier(CONTAINER), data);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_away_for_a_while_changes_nothing() {
+    let rig = Rig::start(&[("main", MAIN)]);
+    rig.ready("main").await;
+    rig.fake.reset_calls();
+    let before = rig.container("main");
+    for _ in 0..3 {
+        rig.remove("main");
+        let why = rig.reason("main", C::Degraded, "ManifestGone").await;
+        assert!(why.contains("main.yaml is gone; the container is stopped and removed at 2"), "{why}");
+        let notices = rig.operator.objects().await.unwrap().notices;
+        assert!(notices.iter().any(|n| n.starts_with("postgres/main: main.yaml is gone")), "{notices:?}");
+        rig.let_pass(Duration::from_secs(20)).await;
+        rig.manifest("main", MAIN);
+        rig.until("back", || {
+            rig.condition("main", C::Degraded).is_none_or(|c| c.status != Truth::True).then_some(())
+        })
+        .await;
+    }
+    assert_eq!((rig.container("main"), calls(&rig, "stop")), (before, 0));
+    rig.remove("main");
+    rig.until("retained", || (rig.phase("main") == "Retained").then_some(())).await;
+}
+
+fn deletion_at(rig: &Rig) -> Option<String> {
+    Some(rig.view("main")?.status.get("deletionAt")?.as_str()?.to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn data_that_were_given_up_go_after_their_grace_and_not_for_time_that_nobody_watched() {
+    let mut rig = given_up().await;
+    let data = rig.servers.system_identifier(CONTAINER);
+    let begun = tokio::time::Instant::now();
+    rig.remove("main");
+    let due = rig.until("a time is said", || deletion_at(&rig)).await;
+    let why = rig.reason("main", C::Degraded, "DeletionPending").await;
+    assert!(
+        why.contains(&format!("{VOLUME} with all data, credentials and record are deleted at {due}")),
+        "{why}"
+    );
+    assert!(why.contains("bring the manifest back"), "{why}");
+    rig.until("without its container", || rig.container("main").is_none().then_some(())).await;
+    rig.let_pass(Duration::from_secs(480)).await;
+    assert_eq!((calls(&rig, "remove_volume"), rig.phase("main").as_str()), (0, "Retained"));
+    // Away for an hour: that is no hour of absence.
+    rig.leave().await;
+    rig.let_pass(Duration::from_secs(3_600)).await;
+    rig.restart();
+    rig.until("counted again", || deletion_at(&rig)).await;
+    rig.let_pass(Duration::from_secs(30)).await;
+    assert_eq!(calls(&rig, "remove_volume"), 0);
+    rig.manifest_with("main", CONSENT, GIVEN_UP);
+    rig.ready("main").await;
+    assert_eq!((rig.servers.system_identifier(CONTAINER), deletion_at(&rig)), (data, None));
+    assert!(begun.elapsed() > Duration::from_secs(600));
+
+    // And to the end.
+    let begun = tokio::time::Instant::now();
+    rig.remove("main");
+    rig.until("forgotten", || rig.view("main").is_none().then_some(())).await;
+    assert!(begun.elapsed() >= Duration::from_secs(600), "{:?}", begun.elapsed());
+    assert_eq!(rig.fake.inventory(), ["seawall"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_goes_while_git_is_at_work_or_the_directory_is_away() {
+    let rig = given_up().await;
+    let before = rig.container("main");
+    let root = rig.path("").parent().unwrap().to_owned();
+    let lock = root.join(".git/index.lock");
+    std::fs::create_dir(lock.parent().unwrap()).unwrap();
+    std::fs::write(&lock, "").unwrap();
+    rig.remove("main");
+    let why = rig.reason("main", C::Degraded, "ManifestGone").await;
+    assert!(why.contains("index.lock is there since") && why.contains("remove that file"), "{why}");
+    rig.let_pass(Duration::from_secs(3_600)).await;
+    assert_eq!(rig.container("main"), before);
+    std::fs::remove_file(&lock).unwrap();
+    rig.until("without its container", || rig.container("main").is_none().then_some(())).await;
+    // The same for the data.
+    let merge = root.join(".git/MERGE_HEAD");
+    std::fs::write(&merge, "").unwrap();
+    rig.until("held", || {
+        rig.condition("main", C::Degraded).filter(|c| c.message.contains("MERGE_HEAD is there")).map(drop)
+    })
+    .await;
+    rig.let_pass(Duration::from_secs(3_600)).await;
+    assert_eq!((calls(&rig, "remove_volume"), deletion_at(&rig)), (0, None));
+    std::fs::rename(rig.path(""), root.join("away")).unwrap();
+    std::fs::remove_file(&merge).unwrap();
+    rig.until("held by the directory", || {
+        rig.condition("main", C::Degraded).filter(|c| c.message.contains("directory is missing")).map(drop)
+    })
+    .await;
+    rig.let_pass(Duration::from_secs(3_600)).await;
+    assert_eq!(calls(&rig, "remove_volume"), 0);
+    std::fs::rename(root.join("away"), rig.path("")).unwrap();
+    rig.until("forgotten", || rig.view("main").is_none().then_some(())).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,6 +275,13 @@ async fn an_operation_that_is_given_during_another_one_is_followed() {
     assert_eq!(calls(&rig, "start"), 2);
 }
 
+/// Writes a file by a rename: a look at it in the middle of a write would see another text.
+fn put(rig: &Rig, file: &str, text: &str) {
+    let temporary = rig.path(".put.tmp");
+    std::fs::write(&temporary, text).unwrap();
+    std::fs::rename(temporary, rig.path(file)).unwrap();
+}
+
 /// A Postgres document.
 fn document(name: &str) -> String {
     format!("apiVersion: seawall.dev/v1\nkind: Postgres\nmetadata: {{name: {name}}}\nspec: {MAIN}\n")
@@ -179,13 +291,13 @@ fn document(name: &str) -> String {
 async fn a_file_that_is_still_there_removes_nothing_until_it_is_confirmed_or_gone() {
     let rig = Rig::start(&[("stays", MAIN), ("stays-too", MAIN)]);
     let all = format!("{}---\n{}", document("a"), document("b"));
-    std::fs::write(rig.path("all.yaml"), &all).unwrap();
+    put(&rig, "all.yaml", &all);
     for name in ["a", "b"] {
         rig.ready(name).await;
     }
     let before = (rig.container("a"), rig.container("b"));
     for (text, held) in [("", ["a", "b"]), ("# later\n", ["a", "b"]), (&document("a"), ["b", "b"])] {
-        std::fs::write(rig.path("all.yaml"), text).unwrap();
+        put(&rig, "all.yaml", text);
         for name in held {
             let why = rig.reason(name, C::Degraded, "ManifestHeld").await;
             assert!(
@@ -197,7 +309,7 @@ async fn a_file_that_is_still_there_removes_nothing_until_it_is_confirmed_or_gon
         rig.let_pass(Duration::from_secs(300)).await;
         assert_eq!((rig.container("a"), rig.container("b")), before, "{text}");
         assert!(rig.operator.objects().await.unwrap().guard.is_some_and(|g| g.contains("still there")));
-        std::fs::write(rig.path("all.yaml"), &all).unwrap();
+        put(&rig, "all.yaml", &all);
         for name in ["a", "b"] {
             rig.until("let go of", || {
                 rig.condition(name, C::Degraded).is_none_or(|c| c.status != Truth::True).then_some(())
@@ -206,7 +318,7 @@ async fn a_file_that_is_still_there_removes_nothing_until_it_is_confirmed_or_gon
         }
     }
     // A clean edit is confirmed by its command.
-    std::fs::write(rig.path("all.yaml"), document("a")).unwrap();
+    put(&rig, "all.yaml", &document("a"));
     let why = rig.reason("b", C::Degraded, "ManifestHeld").await;
     let words = why.rsplit_once("--confirm ").unwrap().1.to_owned();
     assert!(rig.operator.confirm_prune("remove-1-000000").await.is_err());
@@ -217,7 +329,7 @@ async fn a_file_that_is_still_there_removes_nothing_until_it_is_confirmed_or_gon
     assert!(rig.operator.prune().await.unwrap().guard.is_none());
     assert_eq!(rig.container("a"), before.0);
     // Or the file goes.
-    std::fs::write(rig.path("all.yaml"), "").unwrap();
+    put(&rig, "all.yaml", "");
     rig.reason("a", C::Degraded, "ManifestHeld").await;
     std::fs::remove_file(rig.path("all.yaml")).unwrap();
     rig.until("a retained", || (rig.phase("a") == "Retained").then_some(())).await;
@@ -255,4 +367,66 @@ async fn a_file_that_was_put_away_under_another_name_is_held_and_said() {
     .await;
     rig.remove("main");
     rig.until("retained", || (rig.phase("main") == "Retained").then_some(())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_name_with_the_same_spec_gets_no_empty_database_before_the_user_says_so() {
+    let rig = Rig::start(&[("old", MAIN), ("stays", "{version: '17'}")]);
+    rig.ready("old").await;
+    let before = rig.container("old");
+    for same_file in [false, true] {
+        // `git mv` with an edit, and an edit of the name alone.
+        if same_file {
+            put(&rig, "old.yaml", &document("new"));
+        } else {
+            rig.manifest("new", MAIN);
+            rig.remove("old");
+        }
+        let why = rig.reason("new", C::Degraded, "ProbablyRenamed").await;
+        assert!(why.contains("the very spec of postgres/old") && why.contains("seawall.dev/new"), "{why}");
+        let why = rig.reason("old", C::Degraded, "ProbablyRenamed").await;
+        assert!(why.contains("postgres/new is new") && why.contains("seawall prune --confirm"), "{why}");
+        let plan = rig.plan("new").await;
+        assert!(plan.steps.is_empty() && plan.blocked[0].reason == "ProbablyRenamed", "{plan:?}");
+        rig.let_pass(Duration::from_secs(300)).await;
+        assert_eq!((rig.container("old"), rig.container("new")), (before.clone(), None), "{same_file}");
+        assert!(!rig.fake.inventory().contains(&"postgres-new-data".to_owned()));
+        // It was the same one: named as before it goes on.
+        if !same_file {
+            std::fs::remove_file(rig.path("new.yaml")).unwrap();
+            rig.manifest("old", MAIN);
+            rig.until("old is back", || {
+                rig.condition("old", C::Degraded).is_none_or(|c| c.status != Truth::True).then_some(())
+            })
+            .await;
+        }
+    }
+    // It is another one: both are, one of them without a manifest.
+    let new = document("new").replace("{name: new}", "{name: new, annotations: {seawall.dev/new: 'true'}}");
+    put(&rig, "old.yaml", &new);
+    rig.ready("new").await;
+    rig.reason("old", C::Degraded, "ManifestHeld").await;
+    assert_eq!(rig.container("old"), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_port_that_is_kept_for_a_retained_object_is_named_so_and_can_be_released() {
+    let rig = Rig::start(&[("b", "{version: '18', port: 7777}"), ("stays", MAIN)]);
+    rig.ready("b").await;
+    assert!(rig.operator.operate(&object("b"), Operation::ReleasePort).await.is_err(), "it has a manifest");
+    rig.remove("b");
+    rig.until("retained", || (rig.phase("b") == "Retained" && rig.container("b").is_none()).then_some(()))
+        .await;
+    rig.manifest("c", "{version: '18', port: 7777, database: other}");
+    let why = rig.reason("c", C::Degraded, "PortConflict").await;
+    assert!(why.contains("port 7777 is kept for postgres/b, which is Retained"), "{why}");
+    assert!(why.contains("seawall release-port postgres/b"), "{why}");
+    rig.operator.operate(&object("b"), Operation::ReleasePort).await.unwrap();
+    rig.ready("c").await;
+    assert_eq!(rig.container("c").unwrap().published[0].host, 7777);
+    assert!(rig.operator.operate(&object("b"), Operation::ReleasePort).await.is_err(), "none is kept");
+    // It comes back with all but the port.
+    rig.manifest("b", "{version: '18'}");
+    rig.ready("b").await;
+    assert_ne!(rig.container("b").unwrap().published[0].host, 7777);
 }

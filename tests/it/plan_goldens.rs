@@ -17,7 +17,7 @@ use seawall::engines::postgres::facts::{ImageFacts, Unfit};
 use seawall::engines::postgres::hardening::Profile;
 use seawall::engines::postgres::parameters::sha256;
 use seawall::engines::postgres::plan::{Plan, Subject, plan};
-use seawall::engines::postgres::record::{Memory, PinnedImage, RefusedParameters};
+use seawall::engines::postgres::record::{Gone, Memory, PinnedImage, RefusedParameters};
 use seawall::engines::postgres::status::status;
 use seawall::engines::postgres::world::{
     DataSeen, ImageSeen, Placement, Server, ServerFacts, Slot, Weak, World,
@@ -121,6 +121,7 @@ impl Case {
             file_sha256: None,
             free_port: None,
             port_holder: None,
+            port_kept: false,
             password_sealed: true,
             image_starts: Default::default(),
             placement: Placement::NotLooked,
@@ -734,6 +735,7 @@ const ROWS: &[(&str, Edit)] = &[
         c.present = false;
         c.spec.deletion = DeletionPolicy::Delete;
         c.spec.delete_confirmed = true;
+        c.memory.gone = Some(Gone::default());
     }),
     ("gone: confirmed on the command line", |c| {
         c.present = false;
@@ -834,6 +836,38 @@ const ROWS: &[(&str, Edit)] = &[
         c.world.container = Slot::Foreign("its image is another one".to_owned());
         c.world.server = Server::NotRunning;
         c.world.misnamed = vec![("c1".repeat(32), "mine".to_owned())];
+    }),
+    ("port: kept for a retained object", |c| {
+        c.spec.port = PortRequest::Fixed(6000);
+        c.world.port_holder = Some("postgres/other".to_owned());
+        c.world.port_kept = true;
+    }),
+    ("new: probably another one under a new name", |c| {
+        c.memory = Memory { renamed_from: Some("postgres/old".to_owned()), ..Memory::default() };
+        c.world.container = Slot::Missing;
+        c.world.volume = Slot::Missing;
+        c.world.server = Server::NotRunning;
+    }),
+    ("in use: what it is called does not matter any more", |c| {
+        c.memory.renamed_from = Some("postgres/old".to_owned());
+    }),
+    ("gone: Delete, confirmed in the manifest, in its grace", |c| {
+        c.present = false;
+        c.spec.deletion = DeletionPolicy::Delete;
+        c.spec.delete_confirmed = true;
+        let due = "2027-01-01T00:10:00Z".to_owned();
+        c.memory.gone = Some(Gone { left_ms: 1, due, ..Gone::default() });
+        c.world.container = Slot::Missing;
+        c.world.server = Server::NotRunning;
+    }),
+    ("gone: in its grace, while git is at work", |c| {
+        c.present = false;
+        c.spec.deletion = DeletionPolicy::Delete;
+        c.spec.delete_confirmed = true;
+        let held = Some("git is at work".to_owned());
+        c.memory.gone = Some(Gone { left_ms: 1, held, ..Gone::default() });
+        c.world.container = Slot::Missing;
+        c.world.server = Server::NotRunning;
     }),
     ("outlook: the engine is away", |c| {
         let message = "unknown since 2027: the Docker engine does not answer".to_owned();

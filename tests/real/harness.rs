@@ -128,6 +128,8 @@ impl Sea {
         let mut command = self.program(env!("CARGO_BIN_EXE_seawall"));
         command.args(["--installation", &self.installation, "--data"]).arg(&self.data).env("NO_COLOR", "1");
         command.env_remove("SEAWALL_REACH").current_dir(self.root.path());
+        // As short as a test can wait; those about the graces say their own.
+        command.envs([("SEAWALL_REMOVAL_GRACE", "1s"), ("SEAWALL_DELETION_GRACE", "2s")]);
         if let Some(host) = &self.docker_host {
             command.args(["--docker-host", host]);
         }

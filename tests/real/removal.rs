@@ -189,7 +189,9 @@ fn a_manifest_that_is_back_while_the_server_still_stops_keeps_everything() {
     // By file and annotation.
     signal(&sea, "noted", "STOP");
     sea.remove("noted.yaml");
-    sea.until_condition("noted", "Ready", "False", "Deleting");
+    sea.until_condition("noted", "Ready", "False", "Retained");
+    // Longer than the graces of the data: the stop is all that stands between them and their end.
+    std::thread::sleep(std::time::Duration::from_secs(4));
     sea.write("noted.yaml", annotated);
     sea.event("Returned", "noted.yaml");
     signal(&sea, "noted", "CONT");
@@ -296,4 +298,99 @@ fn a_file_that_was_put_away_under_another_name_keeps_its_database() {
     let words = sea.until_condition("a", "Degraded", "True", "ManifestBroken");
     assert!(words.contains("other.yaml"), "{words}");
     assert_eq!(sea.status("a")["container"]["startedAt"], before);
+}
+
+#[test]
+fn a_file_that_is_away_for_a_while_costs_neither_container_nor_data() {
+    let mut sea = Sea::new();
+    let annotated = "apiVersion: seawall.dev/v1\nkind: Postgres\nmetadata: {name: noted, annotations: {seawall.dev/confirm-delete: noted}}\nspec: {version: '18', deletionPolicy: Delete}\n";
+    sea.write("noted.yaml", annotated);
+    sea.write("stays.yaml", &postgres("stays", "{version: '18', stopped: true}"));
+    sea.run_with(&[("SEAWALL_REMOVAL_GRACE", "20s"), ("SEAWALL_DELETION_GRACE", "40s")]);
+    let before = sea.ready("noted");
+    sea.sql("noted", "CREATE TABLE kept AS SELECT 42 AS answer");
+    let (file, away) = (sea.manifests.join("noted.yaml"), sea.root().join("away.yaml"));
+
+    // As `git checkout other; git checkout main` does it.
+    fs::rename(&file, &away).unwrap();
+    let words = sea.until_condition("noted", "Degraded", "True", "ManifestGone");
+    assert!(words.contains("noted.yaml is gone; the container is stopped and removed at 2"), "{words}");
+    let get = sea.cli(&["get"]);
+    assert!(
+        get.status.success() && text(&get).contains("warning: postgres/noted: noted.yaml is gone"),
+        "{}",
+        text(&get)
+    );
+    fs::rename(&away, &file).unwrap();
+    let after = sea.until("noted", "as before", |s| condition(s, "Degraded").0 != "True");
+    assert_eq!(after["container"]["startedAt"], before["container"]["startedAt"]);
+
+    // Git at work, or a lock that it left behind: said, and nothing goes.
+    let lock = sea.root().join(".git/index.lock");
+    fs::create_dir(lock.parent().unwrap()).unwrap();
+    fs::write(&lock, "").unwrap();
+    fs::rename(&file, &away).unwrap();
+    sea.until("noted", "held by git", |s| condition(s, "Degraded").2.contains("index.lock is there since"));
+    std::thread::sleep(std::time::Duration::from_secs(25));
+    assert_eq!(condition(&sea.status("noted"), "Ready").0, "True");
+    fs::remove_file(&lock).unwrap();
+
+    // The container goes; the data say when, and stay when the file is back before.
+    let status = sea.until("noted", "without its container", |s| {
+        s["container"].is_null()
+            && condition(s, "Degraded").1 == "DeletionPending"
+            && s["deletionAt"].is_string()
+    });
+    let due = status["deletionAt"].as_str().unwrap().to_owned();
+    let describe = sea.ok(&["describe", "postgres/noted"]);
+    assert!(describe.contains(&due) && describe.contains("bring the manifest back"), "{describe}");
+    // A new process does not forget that it counts.
+    sea.kill();
+    sea.run_with(&[("SEAWALL_REMOVAL_GRACE", "20s"), ("SEAWALL_DELETION_GRACE", "40s")]);
+    sea.until_condition("noted", "Degraded", "True", "DeletionPending");
+    fs::rename(&away, &file).unwrap();
+    sea.ready("noted");
+    assert_eq!(sea.sql("noted", "SELECT answer FROM kept"), "42");
+    assert!(sea.status("noted")["deletionAt"].is_null());
+
+    fs::rename(&file, &away).unwrap();
+    gone(&sea, "noted");
+}
+
+#[test]
+fn a_new_name_for_the_same_spec_is_said_and_a_kept_port_can_be_released() {
+    let sea = Sea::start();
+    let spec = "{version: '18', database: shop}";
+    sea.write("shop.yaml", &postgres("old", spec));
+    sea.postgres("stays", "{version: '18', stopped: true}");
+    let before = sea.ready("old");
+    let port = sea.host_port("old");
+    sea.sql("old", "CREATE TABLE kept AS SELECT 42 AS answer");
+
+    sea.write("shop.yaml", &postgres("new", spec));
+    let words = sea.until_condition("new", "Degraded", "True", "ProbablyRenamed");
+    assert!(words.contains("the very spec of postgres/old") && words.contains("seawall.dev/new"), "{words}");
+    sea.until_condition("old", "Degraded", "True", "ProbablyRenamed");
+    assert!(sea.ok(&["events"]).contains("ProbablyRenamed"));
+    assert!(text(&sea.cli(&["plan"])).contains("ProbablyRenamed"));
+    assert!(!sea.volumes().contains(&sea.volume("new")));
+    assert_eq!(sea.status("old")["container"]["startedAt"], before["container"]["startedAt"]);
+    sea.write("shop.yaml", &postgres("old", spec));
+    sea.until("old", "as before", |s| condition(s, "Degraded").0 != "True");
+    assert_eq!(sea.sql("old", "SELECT answer FROM kept"), "42");
+
+    // Retained, and somebody else wants its port.
+    sea.remove("shop.yaml");
+    sea.until("old", "without its container", |s| {
+        s["container"].is_null() && condition(s, "Ready").1 == "Retained"
+    });
+    sea.postgres("other", &format!("{{version: '18', port: {port}}}"));
+    let words = sea.until_condition("other", "Degraded", "True", "PortConflict");
+    assert!(words.contains(&format!("port {port} is kept for postgres/old, which is Retained")), "{words}");
+    sea.ok(&["release-port", "postgres/old"]);
+    sea.ready("other");
+    assert_eq!(sea.host_port("other"), port);
+    sea.write("shop.yaml", &postgres("old", spec));
+    sea.ready("old");
+    assert_eq!(sea.sql("old", "SELECT answer FROM kept"), "42");
 }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-/// Exit code while the prune guard holds.
+/// Exit code while removals are held back.
 const GUARDED: u8 = 3;
 /// Problems shown; `validate` shows all.
 const PROBLEMS: usize = 5;
@@ -166,6 +166,16 @@ pub fn warnings(cx: &mut Context, list: &ObjectList) -> io::Result<()> {
     }
     if let Some(words) = &list.guard {
         writeln!(err, "warning: removals are held back: {}", clean(words))?;
+    }
+    for words in list.notices.iter().take(PROBLEMS) {
+        writeln!(err, "warning: {}", clean(words))?;
+    }
+    if list.notices.len() > PROBLEMS {
+        writeln!(
+            err,
+            "warning: and {} more like these: `seawall describe` tells of each",
+            list.notices.len() - PROBLEMS
+        )?;
     }
     if !list.problems.is_empty() {
         let (count, s) = (list.problems.len(), if list.problems.len() == 1 { "" } else { "s" });

@@ -1,4 +1,4 @@
-//! `seawall stop`, `start` and `restart`
+//! `seawall stop`, `start`, `restart` and `release-port`
 
 use crate::cli::args::ObjectArg;
 use crate::cli::connect::connect;

@@ -90,3 +90,23 @@ fn colours_only_on_a_terminal_and_not_with_no_color() {
     assert!(!environment(cwd, &[("TERM", "dumb")]).colour(true));
     assert!(!environment(cwd, &[]).colour(false));
 }
+
+#[test]
+fn graces_are_durations_from_wherever_they_come() {
+    let cwd = tempfile::tempdir().unwrap();
+    let graces = |flags: &Flags, variables: &[(&str, &str)]| {
+        let mut all = vec![("HOME", "/h")];
+        all.extend(variables);
+        resolve(flags, &environment(cwd.path(), &all)).map(|s| (s.removal_grace, s.deletion_grace))
+    };
+    let seconds = Duration::from_secs;
+    assert_eq!(graces(&Flags::default(), &[]).unwrap(), (seconds(30), seconds(600)));
+    fs::write(cwd.path().join(FILE), "removalGrace: 2m\ndeletionGrace: 24h\n").unwrap();
+    assert_eq!(graces(&Flags::default(), &[]).unwrap(), (seconds(120), seconds(86_400)));
+    let variables = [("SEAWALL_REMOVAL_GRACE", "1s"), ("SEAWALL_DELETION_GRACE", "90")];
+    assert_eq!(graces(&Flags::default(), &variables).unwrap(), (seconds(1), seconds(90)));
+    let flags = Flags { removal_grace: Some(seconds(7)), ..Flags::default() };
+    assert_eq!(graces(&flags, &variables).unwrap(), (seconds(7), seconds(90)));
+    let wrong = graces(&Flags::default(), &[("SEAWALL_REMOVAL_GRACE", "soon")]).unwrap_err();
+    assert!(wrong.to_string().contains("removalGrace: \"soon\" is not a duration"), "{wrong}");
+}

@@ -28,6 +28,7 @@ pub(super) fn outlook(
         stalled: failures >= STALLED_AFTER,
         manifest_broken: state.kept.get(object).cloned(),
         guard: state.guard.as_ref().and_then(|g| g.about(object)),
+        leaving: state.live.get(object).and_then(|l| l.absence.as_ref()).map(|a| a.words.clone()),
     }
 }
 

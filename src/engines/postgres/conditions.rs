@@ -28,6 +28,8 @@ pub struct Outlook {
     pub manifest_broken: Option<String>,
     /// Why its removal is held back: reason and words.
     pub guard: Option<(&'static str, String)>,
+    /// The manifest is gone: when the container goes, and what stops that.
+    pub leaving: Option<String>,
 }
 
 /// Conditions when nothing at all could be seen.
@@ -153,10 +155,11 @@ fn ready(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook) -
         Wanted::Deleted => return no("Deleting", "deletion was confirmed".to_owned()),
         Wanted::Retained if container.is_none() => {
             let volume = if world.volume == Slot::Missing { "" } else { "volume, " };
-            return no(
-                "Retained",
-                format!("the manifest is gone; {volume}credentials, port and record are kept"),
-            );
+            let kept = match plan.waiting.iter().find(|w| w.on == "DeletionPending") {
+                Some(waiting) => waiting.why.clone(),
+                None => format!("{volume}credentials, port and record are kept"),
+            };
+            return no("Retained", format!("the manifest is gone; {kept}"));
         }
         Wanted::Retained if !plan.blocked.is_empty() => {
             return no(
@@ -289,6 +292,12 @@ fn degraded(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook
     }
     if let Some((reason, words)) = &outlook.guard {
         return yes(reason, words.clone());
+    }
+    if let Some(words) = outlook.leaving.as_ref().filter(|words| !words.is_empty()) {
+        return yes("ManifestGone", words.clone());
+    }
+    if let Some(waiting) = plan.waiting.iter().find(|w| w.on == "DeletionPending") {
+        return yes(waiting.on, waiting.why.clone());
     }
     if let Server::Up(facts) = &world.server
         && let Some(words) = collation::in_words(

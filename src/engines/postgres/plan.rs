@@ -12,6 +12,7 @@ mod placement;
 mod port;
 mod preconditions;
 mod removal;
+mod rename;
 mod server;
 mod sharing;
 mod start;
@@ -27,13 +28,13 @@ use super::desired::{self, Identity};
 use super::record::Memory;
 use super::world::{Slot, World};
 use crate::core::plan::{Plan as CorePlan, Sign};
-use crate::core::resource::DeletionPolicy;
 use container::{create, existing, replace_cause};
 use live::live;
 use placement::{extra_volumes, forbids_removal, keep_volumes};
 use port::port;
 use preconditions::{conflicts, data_blocks, lost};
 use removal::gone;
+use rename::probably_renamed;
 use start::keep_serving;
 
 pub type Plan = CorePlan<Action>;
@@ -62,9 +63,7 @@ pub struct Subject<'a> {
 impl Subject<'_> {
     #[must_use]
     pub fn wanted(&self) -> Wanted {
-        let confirmed = self.memory.delete_confirmed
-            || (self.spec.deletion == DeletionPolicy::Delete && self.spec.delete_confirmed);
-        match (self.present, confirmed) {
+        match (self.present, self.memory.deletes_now(self.spec)) {
             (true, _) if self.spec.stopped || self.memory.stopped_by_operation => Wanted::Stopped,
             (true, _) => Wanted::Running,
             (false, true) => Wanted::Deleted,
@@ -78,6 +77,9 @@ impl Subject<'_> {
 pub fn plan(subject: &Subject<'_>, world: &World) -> Plan {
     let mut plan = Plan::default();
     if conflicts(subject, world, &mut plan) || sharing::shared(subject, world, &mut plan) {
+        return plan;
+    }
+    if subject.present && probably_renamed(subject, &mut plan) {
         return plan;
     }
     match subject.wanted() {

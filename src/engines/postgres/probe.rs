@@ -84,6 +84,7 @@ pub async fn observe(
         file_sha256: None,
         free_port: None,
         port_holder: None,
+        port_kept: false,
         password_sealed,
         image_starts: ImageStarts::default(),
         placement: Placement::NotLooked,

@@ -1,7 +1,9 @@
 //! What Seawall must remember about one Postgres because it can be seen nowhere else.
 
+use super::check::Checked;
 use super::collation::Libraries;
 use super::hardening::Profile;
+use crate::core::resource::DeletionPolicy;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -72,6 +74,10 @@ pub struct Memory {
     pub volumes: BTreeMap<String, String>,
     /// The id of this object's container, from the moment it was made: labels alone prove nothing.
     pub container: Option<String>,
+    /// The manifest is gone; how long the data it gave up are still kept.
+    pub gone: Option<Gone>,
+    /// The object that this new one probably is, under another name: nothing is made before the user says so.
+    pub renamed_from: Option<String>,
 }
 
 impl Memory {
@@ -83,14 +89,49 @@ impl Memory {
             stopped_by_operation: current.stopped_by_operation,
             restart_requested: current.restart_requested.clone(),
             delete_confirmed: current.delete_confirmed,
+            gone: current.gone.clone(),
+            renamed_from: current.renamed_from.clone(),
             ..self
         }
     }
 
     /// The user's part: what was asked for and agreed to. Written by operations and manifests only.
     #[must_use]
-    pub fn asked(&self) -> (bool, Option<&str>, bool) {
-        (self.stopped_by_operation, self.restart_requested.as_deref(), self.delete_confirmed)
+    pub fn asked(&self) -> Asked<'_> {
+        let gone = self.gone.as_ref().map(|gone| (gone.since.as_str(), gone.left_ms == 0));
+        Asked {
+            stopped: self.stopped_by_operation,
+            restart: self.restart_requested.as_deref(),
+            delete: self.delete_confirmed,
+            gone,
+            renamed: self.renamed_from.as_deref(),
+        }
+    }
+
+    /// Whether, once its manifest is gone, the data may go now.
+    #[must_use]
+    pub fn deletes_now(&self, spec: &Checked) -> bool {
+        let over = self.gone.as_ref().is_some_and(|gone| gone.left_ms == 0);
+        self.delete_confirmed || (given_up(spec) && over)
+    }
+
+    /// Whether, once its manifest is gone, the data go after their grace.
+    #[must_use]
+    pub fn deletes_later(&self, spec: &Checked) -> bool {
+        given_up(spec) && !self.deletes_now(spec)
+    }
+
+    /// Nothing was made for the object yet.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        self.port.is_none()
+            && self.image.is_none()
+            && self.password_generation == 0
+            && self.init_username.is_none()
+            && self.data_major.is_none()
+            && self.container.is_none()
+            && !self.volume_fresh
+            && !self.ever_ready
     }
 
     /// `seawall restart` was said and not yet done.
@@ -112,6 +153,8 @@ impl Memory {
             restarted_for: old.restarted_for,
             delete_confirmed: old.delete_confirmed,
             volumes: old.volumes,
+            gone: old.gone,
+            renamed_from: old.renamed_from,
             ..Self::default()
         };
     }
@@ -152,6 +195,36 @@ impl Memory {
     pub fn must_look_at_volume(&self) -> bool {
         self.data_major.is_none() && !self.volume_fresh
     }
+}
+
+/// What was asked for and agreed to, to be compared as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked<'a> {
+    stopped: bool,
+    restart: Option<&'a str>,
+    delete: bool,
+    /// Since when the manifest is gone, and whether the data may go.
+    gone: Option<(&'a str, bool)>,
+    renamed: Option<&'a str>,
+}
+
+/// The manifest says that the data may go with it, and the user agreed by name.
+fn given_up(spec: &Checked) -> bool {
+    spec.deletion == DeletionPolicy::Delete && spec.delete_confirmed
+}
+
+/// An absence of the manifest, after the container went.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Gone {
+    /// RFC 3339
+    pub since: String,
+    /// Milliseconds for which it must still be seen to be gone; 0: the data may go.
+    pub left_ms: u64,
+    /// RFC 3339: when that is over if nothing holds it; empty while something does.
+    pub due: String,
+    /// Why the time does not count now.
+    pub held: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -22,6 +22,9 @@ pub struct Status {
     pub resources: Option<ResourcesStatus>,
     pub credentials: Option<CredentialsStatus>,
     pub hardening: Option<String>,
+    /// RFC 3339: when the data are deleted, unless the manifest comes back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deletion_at: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,6 +191,11 @@ pub fn status(subject: &Subject<'_>, world: &World, conditions: Vec<Condition>) 
             rotated_at: memory.password_rotated_at.clone(),
         }),
         hardening: container.map(|_| memory.profile().in_words().to_owned()),
+        deletion_at: memory
+            .gone
+            .as_ref()
+            .filter(|gone| !subject.present && memory.deletes_later(subject.spec) && !gone.due.is_empty())
+            .map(|gone| gone.due.clone()),
     }
 }
 

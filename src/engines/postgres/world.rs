@@ -172,6 +172,8 @@ pub struct World {
     pub free_port: Option<u16>,
     /// Another object of this installation that has the wanted port.
     pub port_holder: Option<String>,
+    /// It has no manifest, and keeps the port for when that comes back.
+    pub port_kept: bool,
     /// Whether the password is in the store.
     pub password_sealed: bool,
     pub image_starts: ImageStarts,

@@ -44,7 +44,7 @@ async fn every_question_and_answer_survives_the_socket() {
     assert_eq!(client.plan(None).await, fake.plan(None).await);
     assert_eq!(client.plan(Some(files.clone())).await, fake.plan(Some(files.clone())).await);
     assert!(fake.calls().contains(&format!("plan {:?}", Some(files))));
-    for operation in [Operation::Stop, Operation::Start, Operation::Restart] {
+    for operation in [Operation::Stop, Operation::Start, Operation::Restart, Operation::ReleasePort] {
         assert_eq!(client.operate(&main, operation).await, fake.operate(&main, operation).await);
         assert!(fake.calls().contains(&format!("{operation:?} postgres/main")));
     }

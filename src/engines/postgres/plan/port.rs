@@ -14,6 +14,14 @@ pub(super) fn port(subject: &Subject<'_>, world: &World, plan: &mut Plan) -> Opt
     let wanted = match subject.spec.port {
         PortRequest::None => return Some(None),
         PortRequest::Fixed(port) => {
+            if let Some(holder) = world.port_holder.as_ref().filter(|_| world.port_kept) {
+                plan.block(
+                    "PortConflict",
+                    format!("port {port} is kept for {holder}, which is Retained"),
+                    format!("seawall release-port {holder} (it gets another one when its manifest comes back), or choose another port, or port: auto"),
+                );
+                return None;
+            }
             if let Some(holder) = &world.port_holder {
                 plan.block(
                     "PortConflict",

@@ -39,6 +39,8 @@ pub(super) fn gone(subject: &Subject<'_>, world: &World, delete: bool, plan: &mu
             plan.step(Sign::Data, Action::RemoveVolume(volume.clone()), why);
         }
         plan.step(Sign::Delete, Action::Forget, why);
+    } else if subject.memory.deletes_later(subject.spec) {
+        plan.wait("DeletionPending", pending(subject), None);
     } else if subject.spec.deletion == DeletionPolicy::Delete {
         plan.block(
             "DeletionNotConfirmed",
@@ -46,4 +48,22 @@ pub(super) fn gone(subject: &Subject<'_>, world: &World, delete: bool, plan: &mu
             format!("seawall delete {} --confirm {}", id.object, id.object.name),
         );
     }
+}
+
+/// When the data go, and how to stop it.
+fn pending(subject: &Subject<'_>) -> String {
+    let what =
+        format!("volume {} with all data, credentials and record are deleted", subject.identity.volume());
+    let when = match &subject.memory.gone {
+        Some(gone) => match &gone.held {
+            Some(why) => {
+                format!(" once the manifest was gone for long enough, which does not count now: {why}")
+            }
+            None => format!(" at {}", gone.due),
+        },
+        None => " once the manifest was gone for long enough".to_owned(),
+    };
+    format!(
+        "{what}{when} (deletionPolicy is Delete, confirmed in the manifest). To keep them, bring the manifest back"
+    )
 }

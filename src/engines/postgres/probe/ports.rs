@@ -30,7 +30,9 @@ pub(super) async fn ports(
             };
         }
         PortRequest::Fixed(port) => {
-            world.port_holder = tools.ports.holder(port, &id.object).map(|o| o.to_string());
+            let holder = tools.ports.holder(port, &id.object);
+            world.port_kept = holder.as_ref().is_some_and(|holder| tools.ports.is_retained(holder));
+            world.port_holder = holder.map(|o| o.to_string());
         }
         _ => {}
     }
