@@ -196,6 +196,8 @@ fn fake_engine() -> Arc<FakeDocker> {
         architecture: "amd64".to_owned(),
         user: String::new(),
         stop_signal: "SIGINT".to_owned(),
+        cmd: vec!["postgres".to_owned()],
+        entrypoint: vec!["docker-entrypoint.sh".to_owned()],
     });
     fake.add_image_file(IMAGE, "/etc/passwd", b"postgres:x:999:999::/:/bin/sh\n");
     fake

@@ -317,6 +317,7 @@ fn memory(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Memory {
     Memory {
         container: c.map(|c| c.id.clone()),
         port: c.and_then(|c| c.port_bindings.first()).map(|p| p.host),
+        command_of: image.map(|(c, _)| c.image_id.clone()),
         image: image.map(|(c, w)| PinnedImage { reference: w.checked.image.clone(), id: c.image_id.clone() }),
         data_major: looked.major,
         system_identifier: looked.system_identifier.clone(),

@@ -240,6 +240,9 @@ pub struct SeenImage {
     pub architecture: String,
     pub user: String,
     pub stop_signal: String,
+    /// As in the image: the shell form is `/bin/sh -c …`.
+    pub cmd: Vec<String>,
+    pub entrypoint: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -197,6 +197,8 @@ pub(super) fn image(i: models::ImageInspect) -> SeenImage {
         architecture: architecture(&i.architecture.unwrap_or_default()),
         user: config.user.unwrap_or_default(),
         stop_signal: config.stop_signal.unwrap_or_default(),
+        cmd: config.cmd.unwrap_or_default(),
+        entrypoint: config.entrypoint.unwrap_or_default(),
     }
 }
 

@@ -73,6 +73,8 @@ fn engine() -> FakeDocker {
             architecture: "amd64".to_owned(),
             user: String::new(),
             stop_signal: "SIGINT".to_owned(),
+            cmd: vec!["postgres".into()],
+            entrypoint: vec!["docker-entrypoint.sh".into()],
         });
         docker.add_image_file(
             &reference,

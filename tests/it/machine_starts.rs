@@ -126,3 +126,17 @@ async fn a_database_that_was_ready_and_does_not_start_again_is_healed() {
     rig.ready("b").await;
     assert_eq!(profile(&rig, "b"), Profile::AsPostgres);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_password_that_a_container_prints_is_shown_nowhere() {
+    let rig = Rig::start(&[("a", MAIN)]);
+    rig.ready("a").await;
+    let password = rig.password("a").await;
+    let line = format!("FATAL:  ALTER USER x PASSWORD E'{password}'");
+    rig.fake.set_logs("postgres-a", vec![line]).unwrap();
+    rig.fake.crash_loop("postgres-a", 3).unwrap();
+    let words = rig.reason("a", C::Ready, "CrashLoop").await;
+    assert!(words.contains("PASSWORD E'********'"), "{words}");
+    let all = format!("{:?} {:?} {:?}", rig.all(), rig.events(), rig.plans().await);
+    assert!(!all.contains(&password), "{all}");
+}

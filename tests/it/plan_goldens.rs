@@ -55,6 +55,7 @@ pub fn facts_of(id: &str, major: u32) -> ImageFacts {
         gid: 999,
         extra_volumes: Vec::new(),
         libraries: Libraries::default(),
+        cmd: vec!["postgres".to_owned()],
     }
 }
 
@@ -695,6 +696,16 @@ const ROWS: &[(&str, Edit)] = &[
         c.memory.hardening_level = 1;
         let made = c.made();
         c.world.container = Slot::Ours(made);
+    }),
+    ("command: what the image brings is kept, what the manifest sets is not", |c| {
+        let memory = c.memory.clone();
+        *c = Case::fresh();
+        let words =
+            ["postgres", "-c", "shared_preload_libraries=timescaledb", "-c", "work_mem=1MB", "-p", "6543"];
+        if let ImageSeen::Fit(image) = &mut c.world.image {
+            image.cmd = words.map(str::to_owned).to_vec();
+        }
+        c.memory.init_username = memory.init_username;
     }),
     ("stopped: running", |c| c.spec.stopped = true),
     ("stopped: by an operation", |c| c.memory.stopped_by_operation = true),

@@ -1,7 +1,7 @@
 //! Images whose entry point keeps the official image's contract, as Debian and as alpine have it: they
 //! come up with the least privilege, and come up again after every restart and re-create.
 
-use crate::harness::{Sea, condition, docker, wait_for};
+use crate::harness::{Sea, condition, docker, text, wait_for};
 use crate::lifecycle::TestImage;
 use serde_json::Value;
 
@@ -116,4 +116,66 @@ fn data_of_another_user_is_taken_over_by_an_image_that_does_that() {
         ]))
     });
     assert_eq!(owner, "70");
+}
+
+#[test]
+fn the_cmd_of_an_image_is_kept_and_what_is_not_is_said() {
+    let list = TestImage::build(
+        "cmd-list",
+        "FROM seawall/official:17\nCMD [\"postgres\", \"-c\", \"shared_preload_libraries=pg_stat_statements\", \"-c\", \"work_mem=9MB\"]\n",
+    );
+    let shell = TestImage::build("cmd-shell", "FROM seawall/official:17\nCMD postgres -c 'work_mem=9MB'\n");
+    let file = TestImage::build(
+        "cmd-file",
+        "FROM seawall/official-alpine:17\nRUN printf \"jit=off\\nhba_file='/var/lib/postgresql/data/pg_hba.conf'\\nwork_mem=9MB\\n\" > /etc/own.conf\nCMD [\"postgres\", \"-c\", \"config_file=/etc/own.conf\"]\n",
+    );
+    let script =
+        TestImage::build("cmd-script", "FROM seawall/official:17\nCMD [\"/usr/local/bin/run-it\"]\n");
+    let sea = Sea::start();
+    sea.postgres("list", &format!("{{image: '{}', parameters: {{work_mem: 7MB}}}}", list.0));
+    sea.postgres("shell", &format!("{{image: '{}'}}", shell.0));
+    sea.postgres("file", &format!("{{image: '{}'}}", file.0));
+    sea.postgres("script", &format!("{{image: '{}'}}", script.0));
+    for (name, settings, not_kept) in [
+        ("list", "pg_stat_statements|7MB|on", vec!["-c work_mem=9MB (spec.parameters.work_mem is in force)"]),
+        ("shell", "|9MB|on", vec![]),
+        ("file", "|9MB|off", vec![]),
+        ("script", "|4MB|on", vec!["/usr/local/bin/run-it (it does not start postgres)"]),
+    ] {
+        let status = sea.ready(name);
+        let all = "SELECT current_setting('shared_preload_libraries'), current_setting('work_mem'), current_setting('jit')";
+        assert_eq!(sea.sql(name, all), settings, "{name}");
+        let said: Vec<&str> = status["image"]["commandNotKept"]
+            .as_array()
+            .map(|all| all.iter().filter_map(Value::as_str).collect())
+            .unwrap_or_default();
+        assert_eq!(said, not_kept, "{name}");
+    }
+    sea.event("ContainerCreated", "of the image's CMD is not kept: -c work_mem=9MB");
+}
+
+#[test]
+fn a_password_that_a_container_prints_is_shown_nowhere() {
+    let prints = TestImage::build(
+        "prints",
+        "FROM seawall/official:17\nENTRYPOINT [\"sh\", \"-c\", \"p=$(cat $POSTGRES_PASSWORD_FILE); echo \\\"FATAL: ALTER USER x PASSWORD E'$p'\\\"; echo $p | base64; sleep 1; exit 3\"]\n",
+    );
+    let sea = Sea::start();
+    sea.postgres("a", &format!("{{image: '{}'}}", prints.0));
+    sea.until("a", "said why", |status| condition(status, "Ready").2.contains("ALTER USER"));
+    let password = sea.password("a");
+    let coded = {
+        let output = docker(&["logs", &sea.container("a")]);
+        assert!(output.contains(&password), "the container does print it: {output}");
+        output.lines().find(|l| !l.contains("FATAL")).unwrap()[..32].to_owned()
+    };
+    for shown in [
+        sea.ok(&["get", "postgres/a", "-o", "yaml"]),
+        sea.ok(&["describe", "postgres/a"]),
+        sea.ok(&["events"]),
+        text(&sea.cli(&["plan"])),
+        sea.log(),
+    ] {
+        assert!(!shown.contains(&password) && !shown.contains(&coded), "{shown}");
+    }
 }

@@ -136,6 +136,7 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
         Action::PinImage { reference, id, profile } => {
             if memory.image.as_ref().is_none_or(|old| old.id != *id) {
                 memory.profile = Some(*profile);
+                memory.command_of = Some(id.clone());
                 memory.refused_profiles.clear();
             }
             memory.image = Some(PinnedImage { reference: reference.clone(), id: id.clone() });

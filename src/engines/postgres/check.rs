@@ -59,6 +59,9 @@ pub fn check(document: &Document, against: &Against<'_>) -> Result<Checked, Vec<
     let image = image(&spec, against.catalog, &mut found);
     identifier("spec.database", &spec.database, &["template0", "template1"], &mut found);
     identifier("spec.username", &spec.username, &["public", "none"], &mut found);
+    if let Some(what) = not_for_initdb(&spec.username) {
+        found.add("spec.username", what);
+    }
     if spec.username.starts_with("pg_") {
         found.add("spec.username", "names that start with pg_ are reserved by PostgreSQL");
     }
@@ -161,6 +164,20 @@ fn image(spec: &PostgresSpec, catalog: &Catalog, found: &mut Found<'_>) -> Strin
             }
         },
     }
+}
+
+/// Why initdb cannot make a superuser of this name: it puts the name into SQL of its own, unquoted, and
+/// replaces some words in it. It fails late, and prints the statement with the password.
+fn not_for_initdb(username: &str) -> Option<String> {
+    if let Some(c) = username.chars().find(|c| matches!(c, '"' | '\'' | '$' | '\\')) {
+        return Some(format!(
+            "contains {c}: initdb cannot make such a user; choose another name here, and create that user with SQL"
+        ));
+    }
+    let replaced =
+        ["ENCODING", "LC_COLLATE", "LC_CTYPE", "DATLOCALE", "ICU_LOCALE", "ICU_RULES", "LOCALE_PROVIDER"];
+    let word = replaced.into_iter().find(|word| username.contains(word))?;
+    Some(format!("contains {word}, which initdb replaces; write it in lower case"))
 }
 
 fn identifier(path: &str, value: &str, reserved: &[&str], found: &mut Found<'_>) {

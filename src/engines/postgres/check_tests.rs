@@ -82,6 +82,11 @@ fn wrong_values_say_what_where_and_what_to_write() {
         (json!({"version": "18", "database": ""}), vec!["spec.database: must not be empty"]),
         (json!({"version": "18", "database": "template1"}), vec!["reserved"]),
         (json!({"version": "18", "username": "pg_x"}), vec!["reserved"]),
+        (json!({"version": "18", "username": "a\"b"}), vec!["contains \": initdb cannot"]),
+        (json!({"version": "18", "username": "a'b"}), vec!["contains '"]),
+        (json!({"version": "18", "username": "$(id)"}), vec!["contains $"]),
+        (json!({"version": "18", "username": "a\\b"}), vec!["contains \\"]),
+        (json!({"version": "18", "username": "my_ENCODING"}), vec!["initdb replaces"]),
         (
             json!({"version": "18", "parameters": {"port": 1}}),
             vec!["spec.parameters.port: port cannot be set"],

@@ -2,6 +2,7 @@
 //! turned everything into legal values.
 
 use super::check::Checked;
+use super::command::command;
 use super::facts::ImageFacts;
 use super::ownership::PROBE_PREFIX;
 use super::parameters;
@@ -10,6 +11,7 @@ use crate::core::desired::{DesiredContainer, Hardening, PortMap, RestartPolicy, 
 use crate::core::names::{Installation, ObjectRef, label};
 use crate::core::quantity::Bytes;
 use crate::core::resource::Caps;
+use crate::core::text::shown;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -143,7 +145,7 @@ pub fn container(
             ("POSTGRES_PASSWORD_FILE".to_owned(), PASSWORD_FILE.to_owned()),
             ("PGDATA".to_owned(), image.pgdata.clone()),
         ]),
-        command: vec!["postgres".to_owned(), "-c".to_owned(), format!("config_file={}", parameters::PATH)],
+        command: command(&image.cmd, &image.pgdata, &spec.parameters).argv,
         entrypoint: Vec::new(),
         labels: identity.labels(),
         mounts: mounts(identity, image, memory),
@@ -176,12 +178,21 @@ fn mounts(identity: &Identity, image: &ImageFacts, memory: &Memory) -> Vec<Volum
     std::iter::once(data).chain(extra).collect()
 }
 
+/// What of the image's CMD is not in force, each with its reason, fit to be shown.
+#[must_use]
+pub fn not_kept(spec: &Checked, image: &ImageFacts) -> Vec<String> {
+    let all = command(&image.cmd, &image.pgdata, &spec.parameters).not_kept;
+    all.iter().map(|text| shown(text, 200)).collect()
+}
+
 /// The text of the parameter file for this spec on this image.
 #[must_use]
 pub fn parameter_file(identity: &Identity, spec: &Checked, image: &ImageFacts) -> String {
     parameters::file(&parameters::FileInput {
         object: &identity.object.to_string(),
-        pgdata: &image.pgdata,
+        base: command(&image.cmd, &image.pgdata, &spec.parameters)
+            .base
+            .unwrap_or_else(|| format!("{}/postgresql.conf", image.pgdata)),
         major: image.major,
         managed: image.managed,
         parameters: &spec.parameters,

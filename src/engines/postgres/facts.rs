@@ -50,6 +50,10 @@ pub struct ImageFacts {
     /// What sorts text in it.
     #[serde(default)]
     pub libraries: Libraries,
+    /// Its CMD, as far as it is kept (see `command.rs`): empty in a container of an earlier version, which
+    /// replaced it.
+    #[serde(default)]
+    pub cmd: Vec<String>,
 }
 
 /// Why an image cannot run a Postgres object.
@@ -167,6 +171,7 @@ pub fn facts(image: &SeenImage, contents: &Contents, host_architecture: &str) ->
         gid,
         extra_volumes,
         libraries: contents.libraries.clone(),
+        cmd: image.cmd.clone(),
     })
 }
 
@@ -197,6 +202,8 @@ mod tests {
             architecture: "amd64".into(),
             user: String::new(),
             stop_signal: String::new(),
+            cmd: vec!["postgres".into()],
+            entrypoint: vec![],
         }
     }
     fn contents(tools: &[&str], version: Option<&str>) -> Contents {

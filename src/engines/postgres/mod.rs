@@ -5,6 +5,7 @@ pub mod action;
 pub mod check;
 pub mod client;
 pub mod collation;
+pub mod command;
 pub mod conditions;
 pub mod control_file;
 pub mod desired;

@@ -68,7 +68,8 @@ pub fn refusal(name: &str, value: &str) -> Option<String> {
 /// What the file depends on.
 pub struct FileInput<'a> {
     pub object: &'a str,
-    pub pgdata: &'a str,
+    /// The configuration file that comes first.
+    pub base: String,
     pub major: u32,
     pub managed: bool,
     pub parameters: &'a BTreeMap<String, String>,
@@ -86,7 +87,7 @@ pub fn file(input: &FileInput<'_>) -> String {
         "# Written by Seawall from the manifest of {}. Changes made here are undone.",
         input.object
     );
-    let _ = writeln!(text, "include_if_exists {}", quoted(&format!("{}/postgresql.conf", input.pgdata)));
+    let _ = writeln!(text, "include_if_exists {}", quoted(&input.base));
     let _ = writeln!(text, "listen_addresses = '*'");
     let _ = writeln!(text, "port = 5432");
     let _ = writeln!(text, "password_encryption = 'scram-sha-256'");
@@ -178,7 +179,7 @@ mod tests {
         ]);
         let text = file(&FileInput {
             object: "postgres/main",
-            pgdata: "/var/lib/postgresql/18/docker",
+            base: "/var/lib/postgresql/18/docker/postgresql.conf".to_owned(),
             major: 18,
             managed: true,
             parameters: &parameters,
@@ -198,7 +199,7 @@ mod tests {
         );
         let custom = file(&FileInput {
             object: "x",
-            pgdata: "/d",
+            base: "/d/postgresql.conf".to_owned(),
             major: 16,
             managed: false,
             parameters: &BTreeMap::new(),

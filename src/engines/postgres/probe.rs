@@ -67,7 +67,12 @@ pub async fn observe(
     };
     // Side by side where one does not depend on the other: a busy engine answers each after a while.
     let (container, image) = tokio::join!(container(tools, id, memory), image);
-    let ((container, misnamed), image) = (container?, image?);
+    let ((container, misnamed), mut image) = (container?, image?);
+    if let ImageSeen::Fit(image) = &mut image
+        && !memory.keeps_command_of(&image.id)
+    {
+        image.cmd.clear();
+    }
     let (volume, network) =
         tokio::join!(volume(tools, subject, &container), network(tools, id, container.ours()));
     let mut world = World {

@@ -78,6 +78,8 @@ pub struct Memory {
     pub gone: Option<Gone>,
     /// The object that this new one probably is, under another name: nothing is made before the user says so.
     pub renamed_from: Option<String>,
+    /// The image whose own CMD is kept; containers of earlier versions replaced it, and stay as they are.
+    pub command_of: Option<String>,
 }
 
 impl Memory {
@@ -173,6 +175,14 @@ impl Memory {
         proven
     }
 
+    /// Whether a container of this image has the image's own CMD: one of an earlier version has not, until
+    /// it is made from another image.
+    #[must_use]
+    pub fn keeps_command_of(&self, image: &str) -> bool {
+        let in_use = self.image.as_ref().is_some_and(|pinned| pinned.id == image);
+        !in_use || self.command_of.as_deref() == Some(image)
+    }
+
     #[must_use]
     pub fn profile(&self) -> Profile {
         self.profile.unwrap_or_else(|| Profile::of_level(self.hardening_level))
@@ -239,4 +249,23 @@ pub struct PinnedImage {
 pub struct RefusedParameters {
     pub sha256: String,
     pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_of_an_earlier_version_keeps_the_command_it_has() {
+        let pinned = |id: &str| Some(PinnedImage { reference: "x".into(), id: id.into() });
+        let record = |image, command_of: Option<&str>| Memory {
+            image,
+            command_of: command_of.map(str::to_owned),
+            ..Memory::default()
+        };
+        assert!(record(None, None).keeps_command_of("i1"), "a new one");
+        assert!(!record(pinned("i1"), None).keeps_command_of("i1"), "an earlier one");
+        assert!(record(pinned("i1"), Some("i1")).keeps_command_of("i1"));
+        assert!(record(pinned("i1"), None).keeps_command_of("i2"), "made anew in any case");
+    }
 }

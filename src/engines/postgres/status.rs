@@ -1,6 +1,6 @@
 //! `status` of a Postgres: what was seen, in the form people and scripts read.
 
-use super::desired::{Identity, PORT};
+use super::desired::{Identity, PORT, not_kept};
 use super::plan::{Subject, Wanted, caps_in_sync};
 use super::world::{ImageSeen, Server, World};
 use crate::core::condition::Condition;
@@ -48,6 +48,9 @@ pub struct ImageStatus {
     pub major: u32,
     pub managed: bool,
     pub capabilities: Vec<String>,
+    /// What of the image's CMD is not in force, with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command_not_kept: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,6 +153,7 @@ pub fn status(subject: &Subject<'_>, world: &World, conditions: Vec<Condition>) 
                 major: facts.major,
                 managed: facts.managed,
                 capabilities: facts.capabilities.iter().take(50).map(|c| shown(c, WORDS)).collect(),
+                command_not_kept: not_kept(subject.spec, facts),
             }),
             _ => None,
         },

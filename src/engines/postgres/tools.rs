@@ -1,6 +1,8 @@
 //! What the adapters' side of the engine works with: the engine, the store, the key, and what is
 //! worth keeping between passes.
 
+pub mod masked;
+
 use super::client::{Servers, Session};
 use super::facts::{ImageFacts, Unfit};
 use super::hardening::Profile;
@@ -12,6 +14,7 @@ use crate::docker::{Docker, DockerError};
 use crate::engines::ports::PortBook;
 use crate::secrets::{SealError, Sealed, Sealer, Secret};
 use crate::store::{Change, Store, StoreError};
+use masked::Masked;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,7 +51,7 @@ pub struct Tools {
     /// name when two objects ask at once, and then no container can join either by name.
     pub(super) network_gate: tokio::sync::Mutex<()>,
     /// Opened passwords, so that a probe does not read and open the record each time.
-    passwords: Mutex<BTreeMap<ObjectRef, Secret>>,
+    passwords: Arc<Mutex<BTreeMap<ObjectRef, Secret>>>,
     /// Host ports of containers that are not ours, and when they were looked at.
     ports_of_others: Mutex<Option<(Instant, BTreeSet<u16>)>>,
     /// Image id → how it starts, as far as it was asked for.
@@ -108,8 +111,11 @@ impl Tools {
         installation: Installation,
         reach: Reach,
     ) -> Self {
+        let passwords: Arc<Mutex<BTreeMap<ObjectRef, Secret>>> = Arc::default();
+        let known = Arc::clone(&passwords);
+        let docker = Masked::new(docker, Arc::new(move || lock(&known).values().cloned().collect()));
         Self {
-            docker,
+            docker: Arc::new(docker),
             servers,
             store,
             sealer,
@@ -121,7 +127,7 @@ impl Tools {
             image_gates: Mutex::default(),
             network: Mutex::default(),
             network_gate: tokio::sync::Mutex::default(),
-            passwords: Mutex::default(),
+            passwords,
             ports_of_others: Mutex::default(),
             image_starts: Mutex::default(),
             provers: Mutex::default(),

@@ -57,6 +57,8 @@ pub fn image(tag: &str, major: u32, n: u8) -> SeenImage {
         architecture: "amd64".to_owned(),
         user: String::new(),
         stop_signal: "SIGINT".to_owned(),
+        cmd: vec!["postgres".to_owned()],
+        entrypoint: vec!["docker-entrypoint.sh".to_owned()],
     }
 }
 

@@ -11,7 +11,7 @@ use crate::core::names::label;
 use crate::core::plan::Sign;
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::engines::postgres::action::{Action, short};
-use crate::engines::postgres::desired::Identity;
+use crate::engines::postgres::desired::{Identity, not_kept};
 use crate::engines::postgres::facts::ImageFacts;
 use crate::engines::postgres::world::World;
 
@@ -62,6 +62,12 @@ pub(super) fn create(
     plan: &mut Plan,
 ) {
     let name = desired.name.clone();
+    let not_kept = not_kept(subject.spec, image).join("; ");
+    let why = if not_kept.is_empty() {
+        why.to_owned()
+    } else {
+        format!("{why}; of the image's CMD is not kept: {not_kept}")
+    };
     plan.step(sign, Action::CreateContainer(Box::new(desired)), why);
     let volume_is_new = plan.steps.iter().any(|s| matches!(s.action, Action::CreateVolume(_)));
     // Without a container that held it the volume may be another one by now, or empty.
