@@ -92,6 +92,8 @@ pub enum Verb {
     Restart(ObjectArg),
     /// Give up the port that is kept for an object without a manifest
     ReleasePort(ObjectArg),
+    /// Throw away what a failed initialisation left, and start over
+    Reinitialise(DeleteArgs),
     /// Remove an object that no manifest holds, with its data
     Delete(DeleteArgs),
     /// Show which removals are held back, or let them go
@@ -272,7 +274,7 @@ pub struct LogsArgs {
 pub struct DeleteArgs {
     #[arg(value_name = "KIND/NAME")]
     pub object: ObjectRef,
-    /// The object's name, as consent to delete its data
+    /// The object's name, as consent to remove what is there
     #[arg(long, value_name = "NAME")]
     pub confirm: Option<String>,
 }

@@ -197,6 +197,26 @@ impl Api for Operator {
                 return Err(ApiError::new(ErrorCode::Conflict, what, "commit `stopped: false` under spec:"));
             }
             Operation::Start => ("StartRequested", format!("{object} is being started"), String::new()),
+            Operation::Reinitialise if record.memory.ever_ready => {
+                let what = format!("{object} was Ready: its data is a database, and is kept");
+                return Err(ApiError::new(ErrorCode::Conflict, what, format!("seawall describe {object}")));
+            }
+            Operation::Reinitialise => {
+                let failed = self.state().statuses.get(object).is_some_and(|s| {
+                    find(&s.conditions, ConditionType::Ready)
+                        .is_some_and(|c| c.reason == "InitialisationFailed")
+                });
+                if !failed {
+                    let what = format!("no failed initialisation of {object} is known");
+                    return Err(ApiError::new(
+                        ErrorCode::Conflict,
+                        what,
+                        format!("seawall describe {object}"),
+                    ));
+                }
+                let message = format!("the half-made data of {object} is thrown away and made anew");
+                ("ReinitialiseRequested", message, String::new())
+            }
             Operation::Restart => {
                 if spec_stopped || record.memory.stopped_by_operation {
                     let what = format!("{object} is stopped");
@@ -208,6 +228,9 @@ impl Api for Operator {
         };
         self.edit(object, |r| match operation {
             Operation::ReleasePort => {}
+            Operation::Reinitialise => {
+                r.memory.reinitialise_requested = Some(jiff::Timestamp::now().to_string());
+            }
             Operation::Stop => r.memory.stopped_by_operation = true,
             Operation::Start => r.memory.stopped_by_operation = false,
             // To the nanosecond: two requests in one second are two.

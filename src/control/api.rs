@@ -162,6 +162,8 @@ pub enum Operation {
     Restart,
     /// An object without a manifest gives up the port that is kept for it.
     ReleasePort,
+    /// Throws half-made data away, never that of a database that was Ready once.
+    Reinitialise,
 }
 
 /// What an operation did or set in motion.

@@ -21,7 +21,7 @@ use crate::engines::postgres::parameters;
 use crate::engines::postgres::plan::{Plan, Subject, another_port, plan};
 use crate::engines::postgres::probe::{Intent, ObserveError, observe};
 use crate::engines::postgres::status::keep;
-use crate::engines::postgres::world::{ImageSeen, Server, World};
+use crate::engines::postgres::world::{ImageSeen, InitSeen, Server, World};
 use report::{failed, outlook, rest};
 use std::sync::{Arc, OnceLock};
 use steps::{StepsEnd, run_steps, unavailable};
@@ -269,6 +269,10 @@ async fn learn(
 ) -> Result<Arc<Record>, Failure> {
     let record = &known_container(operator, record, world).await?;
     let Server::Up(facts) = &world.server else { return Ok(Arc::clone(record)) };
+    // A server on half-made data teaches nothing.
+    if matches!(world.init, InitSeen::Unfinished(_)) {
+        return Ok(Arc::clone(record));
+    }
     let proven = match &world.image {
         ImageSeen::Fit(image) if facts.pending_restart.is_empty() => {
             let text = parameter_file(&operator.identity(record), checked, image);

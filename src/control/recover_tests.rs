@@ -178,6 +178,8 @@ fn labels_alone_make_nothing_worth_recovering() {
         architecture: "amd64".into(),
         user: String::new(),
         stop_signal: String::new(),
+        cmd: Vec::new(),
+        entrypoint: Vec::new(),
     };
     let renamed = SeenContainer { name: "copy".into(), ..container() };
     let path = SeenContainer { name: "../postgres-main".into(), ..container() };

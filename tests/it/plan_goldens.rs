@@ -20,7 +20,7 @@ use seawall::engines::postgres::plan::{Plan, Subject, plan};
 use seawall::engines::postgres::record::{Gone, Memory, PinnedImage, RefusedParameters};
 use seawall::engines::postgres::status::status;
 use seawall::engines::postgres::world::{
-    DataSeen, ImageSeen, Placement, Server, ServerFacts, Slot, Weak, World,
+    DataSeen, ImageSeen, InitSeen, Placement, Server, ServerFacts, Slot, Weak, World,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -56,6 +56,7 @@ pub fn facts_of(id: &str, major: u32) -> ImageFacts {
         extra_volumes: Vec::new(),
         libraries: Libraries::default(),
         cmd: vec!["postgres".to_owned()],
+        init_scripts: true,
     }
 }
 
@@ -125,6 +126,7 @@ impl Case {
             port_kept: false,
             password_sealed: true,
             image_starts: Default::default(),
+            init: Default::default(),
             placement: Placement::NotLooked,
             extra_volumes: BTreeMap::new(),
             duplicates: Vec::new(),
@@ -706,6 +708,26 @@ const ROWS: &[(&str, Edit)] = &[
             image.cmd = words.map(str::to_owned).to_vec();
         }
         c.memory.init_username = memory.init_username;
+    }),
+    ("initialisation: half-made data is not used", |c| {
+        c.never_ready();
+        c.world.init = InitSeen::Unfinished("its last words were: ERROR:  boom".into());
+    }),
+    ("initialisation: half-made data waits for consent", |c| {
+        c.never_ready();
+        c.down(ContainerState::Exited, 1);
+        c.memory.init_failed = Some("its last words were: ERROR:  boom".into());
+        c.world.init = InitSeen::Unfinished("later words".into());
+    }),
+    ("initialisation: half-made data is thrown away with consent", |c| {
+        c.never_ready();
+        c.down(ContainerState::Exited, 1);
+        c.memory.reinitialise_requested = Some("t".into());
+        c.world.init = InitSeen::Unfinished("its last words were: ERROR:  boom".into());
+    }),
+    ("initialisation: what was ready once is never thrown away", |c| {
+        c.memory.reinitialise_requested = Some("t".into());
+        c.world.init = InitSeen::Unfinished("it lost its mark".into());
     }),
     ("stopped: running", |c| c.spec.stopped = true),
     ("stopped: by an operation", |c| c.memory.stopped_by_operation = true),

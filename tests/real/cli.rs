@@ -323,9 +323,16 @@ fn a_password_is_nowhere_but_sealed() {
 
     // The search finds what is there to be found.
     let found = everything(&sea);
-    assert!(found.iter().any(|(_, bytes)| contains(bytes, b"PASSWORD 'other'")), "the user's own is in no log");
+    assert!(
+        found.iter().any(|(_, bytes)| contains(bytes, b"PASSWORD 'other'")),
+        "the user's own is in no log"
+    );
     let verifiers = found.iter().filter(|(_, bytes)| contains(bytes, b"SCRAM-SHA-256$"));
-    assert_eq!(verifiers.map(|(w, _)| w).collect::<Vec<_>>(), Vec::<&String>::new(), "a verifier is in a log");
+    assert_eq!(
+        verifiers.map(|(w, _)| w).collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "a verifier is in a log"
+    );
     passwords.sort();
     passwords.dedup();
     for password in &passwords {

@@ -179,3 +179,56 @@ fn a_password_that_a_container_prints_is_shown_nowhere() {
         assert!(!shown.contains(&password) && !shown.contains(&coded), "{shown}");
     }
 }
+
+/// An image whose initialisation runs a statement and then this script.
+fn with_script(name: &str, script: &str, mode: &str) -> TestImage {
+    TestImage::build(
+        name,
+        &format!(
+            "FROM seawall/official:17\nRUN printf '{script}' > /docker-entrypoint-initdb.d/b.sh && chmod {mode} /docker-entrypoint-initdb.d/b.sh && echo 'create table first (n int);' > /docker-entrypoint-initdb.d/a.sql\n"
+        ),
+    )
+}
+
+#[test]
+fn an_initialisation_that_did_not_run_to_its_end_is_never_ready_and_is_made_anew_by_consent() {
+    let fails = with_script("init-fails", "echo gone wrong >&2\\nexit 1\\n", "755");
+    let leaves = with_script("init-leaves", "echo leaving early\\nexit 0\\n", "644");
+    let killed = with_script("init-killed", "echo on my way\\nkill -9 $PPID $$\\n", "755");
+    let works = with_script("init-works", "echo all is well\\n", "755");
+    let sea = Sea::start();
+    let images = [
+        ("fails", &fails, "gone wrong"),
+        ("leaves", &leaves, "leaving early"),
+        ("killed", &killed, "on my way"),
+    ];
+    for (name, image, _) in images {
+        sea.postgres(name, &format!("{{image: '{}'}}", image.0));
+    }
+    sea.postgres("works", &format!("{{image: '{}'}}", works.0));
+    sea.ready("works");
+    assert_eq!(sea.sql("works", "SELECT count(*) FROM first"), "0");
+    for (name, _, words) in images {
+        let why = sea.until_condition(name, "Ready", "False", "InitialisationFailed");
+        assert!(why.contains("half-made") && why.contains(words), "{name}: {why}");
+        assert!(why.contains(&format!("seawall reinitialise postgres/{name} --confirm {name}")), "{why}");
+        wait_for("it is stopped", || {
+            (sea.inspect(name)["State"]["Running"] == Value::Bool(false)).then_some(())
+        });
+        // Also a start by hand does not make it Ready.
+        docker(&["start", &sea.container(name)]);
+        sea.event("InitialisationFailed", name);
+        let (truth, _, _) = sea.condition(name, "Ready");
+        assert_eq!(truth, "False", "{name}");
+        // A corrected image alone does not touch what is there.
+        sea.postgres(name, &format!("{{image: '{}'}}", works.0));
+        sea.until_condition(name, "Ready", "False", "InitialisationFailed");
+        assert!(!sea.cli(&["reinitialise", &format!("postgres/{name}")]).status.success());
+        sea.ok(&["reinitialise", &format!("postgres/{name}"), "--confirm", name]);
+        sea.ready(name);
+        assert_eq!(sea.sql(name, "SELECT count(*) FROM first"), "0", "{name}");
+    }
+    // What was Ready once is kept.
+    let refused = text(&sea.cli(&["reinitialise", "postgres/works", "--confirm", "works"]));
+    assert!(refused.contains("is kept"), "{refused}");
+}

@@ -41,6 +41,7 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Start(args) => operate::run(cx, args, Operation::Start).await,
         Verb::Restart(args) => operate::run(cx, args, Operation::Restart).await,
         Verb::ReleasePort(args) => operate::run(cx, args, Operation::ReleasePort).await,
+        Verb::Reinitialise(args) => operate::reinitialise(cx, args).await,
         Verb::Delete(args) => delete::run(cx, args).await,
         Verb::Prune(args) => prune::run(cx, args).await,
         Verb::Schema(args) => schema::run(cx, args),

@@ -14,11 +14,12 @@ use super::action::Action;
 use super::client::{Session, SqlError};
 use super::desired::Identity;
 use super::facts::ImageFacts;
+use super::initialisation;
 use super::ownership::foreign;
 use super::parameters;
 use super::record::{Memory, PinnedImage, RefusedParameters};
 use super::tools::Tools;
-use super::world::{ImageSeen, Slot, World};
+use super::world::{DataSeen, ImageSeen, Slot, World};
 use crate::core::desired::RestartPolicy;
 use crate::core::event::Note;
 use crate::core::seen::{EngineInfo, LiveUpdate};
@@ -184,6 +185,8 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             if !initialise {
                 memory.password_emptied_in = Some(scene.container_id(container)?);
             }
+            let empty = memory.volume_fresh || scene.world.data == DataSeen::Empty;
+            memory.init_began |= *initialise && empty;
             memory.written_parameters = Some(parameters::sha256(parameters.as_bytes()));
         }
         Action::StartContainer(name) => scene.start(name).await?,
@@ -251,6 +254,11 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             memory.refused_profiles.insert(*from);
             memory.profile = Some(*to);
         }
+        Action::GiveUpInitialisation { container, words } => {
+            memory.init_failed = Some(words.clone());
+            stop(scene, container).await?;
+            return Ok(vec![Note::warning("InitialisationFailed", words.clone())]);
+        }
         Action::ProveRestart { container: name } => {
             tools.drop_session(&id.object);
             fast_shutdown(docker, &scene.container_id(name)?).await?;
@@ -276,6 +284,9 @@ async fn upload(scene: &Scene<'_>, container: &str, text: &str, initialise: bool
     } else {
         Zeroizing::default()
     };
-    let files = [parameter_file(parameters::PATH, text), password_file(image, content)];
+    let mut files = vec![parameter_file(parameters::PATH, text), password_file(image, content)];
+    if initialise && image.init_scripts {
+        files.push(parameter_file(initialisation::SCRIPT, &initialisation::script()));
+    }
     Ok(scene.docker().put_files(&scene.container_id(container)?, &files).await?)
 }

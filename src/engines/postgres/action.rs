@@ -105,6 +105,11 @@ pub enum Action {
     ProveRestart {
         container: String,
     },
+    /// Stop a server on half-made data, and remember what its initialisation said.
+    GiveUpInitialisation {
+        container: String,
+        words: String,
+    },
     RemoveVolume(String),
     /// Out of the store: nothing of the object is left.
     Forget,
@@ -145,6 +150,7 @@ impl Action {
             Action::ResetPassword { .. } => "PasswordReset",
             Action::RelaxHardening { .. } => "HardeningRelaxed",
             Action::ProveRestart { .. } => "RestartProven",
+            Action::GiveUpInitialisation { .. } => "InitialisationFailed",
             Action::RemoveVolume(_) => "VolumeRemoved",
             Action::Forget => "Deleted",
         }
@@ -195,6 +201,7 @@ impl fmt::Display for Action {
             Action::ResetPassword { .. } => write!(f, "set the managed user's password again"),
             Action::RelaxHardening { to, .. } => write!(f, "set hardening to {}", to.in_words()),
             Action::ProveRestart { container } => write!(f, "restart {container} once"),
+            Action::GiveUpInitialisation { container, .. } => write!(f, "stop container {container}"),
             Action::RemoveVolume(name) => write!(f, "remove volume {name} with all its data"),
             Action::Forget => write!(f, "forget credentials, port and record"),
         }

@@ -4,7 +4,7 @@
 use super::action::{Action, caps_in_words};
 use super::collation;
 use super::plan::{Plan, Subject, Wanted, astray, caps_in_sync, inside};
-use super::world::{ImageSeen, Server, Slot, World};
+use super::world::{ImageSeen, InitSeen, Server, Slot, World};
 use crate::core::condition::{ConditionType as C, Finding, Truth};
 use crate::core::seen::{ContainerState, SeenContainer};
 
@@ -180,7 +180,7 @@ fn ready(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook) -
     }
     if let Some(block) = plan.blocked.first() {
         let reason = match block.reason {
-            own @ ("NameConflict" | "VolumeShared" | "DuplicateContainer") => own,
+            own @ ("NameConflict" | "VolumeShared" | "DuplicateContainer" | "InitialisationFailed") => own,
             _ => "Blocked",
         };
         return no(reason, format!("{}: {}", block.why, block.unblock));
@@ -217,11 +217,19 @@ fn stopped(subject: &Subject<'_>, container: Option<&SeenContainer>) -> Finding 
     Finding::new(C::Ready, Truth::False, "Stopped", format!("stopped ({by}): {how}"))
 }
 
+fn half_made(subject: &Subject<'_>, world: &World) -> bool {
+    !subject.memory.ever_ready && matches!(world.init, InitSeen::Unfinished(_))
+}
+
 /// Ready, when a login proved it.
 fn proven(subject: &Subject<'_>, world: &World, plan: &Plan) -> Option<Finding> {
     let Server::Up(facts) = &world.server else { return None };
     let c = world.container.ours()?;
-    if !facts.database_exists || facts.in_recovery || subject.memory.first_start.is_some() {
+    if !facts.database_exists
+        || facts.in_recovery
+        || subject.memory.first_start.is_some()
+        || half_made(subject, world)
+    {
         return None;
     }
     if !subject.memory.same_cluster(&facts.system_identifier) {

@@ -27,6 +27,8 @@ pub struct Contents {
     pub libraries: Libraries,
     /// What `postgres --version` printed; only asked when the environment has no PG_MAJOR.
     pub version_output: Option<String>,
+    /// Whether it has the directory for scripts that run at the end of its initialisation.
+    pub init_scripts: bool,
 }
 
 /// An image that can run a Postgres object.
@@ -54,6 +56,9 @@ pub struct ImageFacts {
     /// replaced it.
     #[serde(default)]
     pub cmd: Vec<String>,
+    /// Whether its initialisation ends with the scripts in a directory for them.
+    #[serde(default)]
+    pub init_scripts: bool,
 }
 
 /// Why an image cannot run a Postgres object.
@@ -172,6 +177,7 @@ pub fn facts(image: &SeenImage, contents: &Contents, host_architecture: &str) ->
         extra_volumes,
         libraries: contents.libraries.clone(),
         cmd: image.cmd.clone(),
+        init_scripts: contents.init_scripts,
     })
 }
 
@@ -211,6 +217,7 @@ mod tests {
             passwd: PASSWD.into(),
             tools: tools.iter().map(|t| (*t).to_owned()).collect(),
             version_output: version.map(str::to_owned),
+            init_scripts: true,
             ..Contents::default()
         }
     }

@@ -12,6 +12,7 @@ pub mod desired;
 pub mod facts;
 pub mod fake_server;
 pub mod hardening;
+pub mod initialisation;
 pub mod ownership;
 pub mod parameters;
 pub mod plan;

@@ -6,6 +6,7 @@
 mod container;
 mod hardening;
 mod image;
+mod initialisation;
 mod live;
 mod parameter_file;
 mod placement;
@@ -29,6 +30,7 @@ use super::record::Memory;
 use super::world::{Slot, World};
 use crate::core::plan::{Plan as CorePlan, Sign};
 use container::{create, existing, replace_cause};
+use initialisation::unfinished;
 use live::live;
 use placement::{extra_volumes, forbids_removal, keep_volumes};
 use port::port;
@@ -109,6 +111,9 @@ fn stopped(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
 fn running(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
     let (id, spec, memory) = (subject.identity, subject.spec, subject.memory);
     let Some(image) = image::usable(subject, world, plan) else { return };
+    if unfinished(subject, world, plan) {
+        return;
+    }
     if data_blocks(subject, world, image, plan) {
         keep_serving(subject, world, plan);
         return;

@@ -6,6 +6,7 @@
 
 mod data;
 mod image;
+mod initialisation;
 mod objects;
 mod placement;
 mod ports;
@@ -18,10 +19,11 @@ use super::action::Action;
 use super::parameters;
 use super::plan::{Subject, Wanted, astray, plan};
 use super::tools::{PasswordError, Tools};
-use super::world::{DataSeen, ImageSeen, ImageStarts, Placement, Server, Slot, World};
+use super::world::{DataSeen, ImageSeen, ImageStarts, InitSeen, Placement, Server, Slot, World};
 use crate::core::seen::{ContainerState, EngineInfo, SeenContainer};
 use crate::docker::DockerError;
 use image::image;
+use initialisation::initialisation;
 use objects::{container, extra_volumes, network, others, volume};
 use placement::placement;
 use ports::ports;
@@ -92,6 +94,7 @@ pub async fn observe(
         port_kept: false,
         password_sealed,
         image_starts: ImageStarts::default(),
+        init: InitSeen::NotLooked,
         placement: Placement::NotLooked,
         extra_volumes: BTreeMap::new(),
         duplicates: Vec::new(),
@@ -103,6 +106,9 @@ pub async fn observe(
     ports(tools, subject, intent, &mut world).await?;
     if let Slot::Ours(c) = world.container.clone() {
         details(tools, subject, &c, &mut world).await?;
+        if let (ImageSeen::Fit(image), Wanted::Running) = (&world.image, subject.wanted()) {
+            world.init = initialisation(tools, subject, image, &c, &world).await?;
+        }
     }
     world.extra_volumes = extra_volumes(tools, id, memory, &world.container).await?;
     if let Slot::Ours(c) = world.container.clone() {

@@ -80,6 +80,14 @@ pub struct Memory {
     pub renamed_from: Option<String>,
     /// The image whose own CMD is kept; containers of earlier versions replaced it, and stay as they are.
     pub command_of: Option<String>,
+    /// The password was laid into a container on an empty volume: what lies there was made by it.
+    pub init_began: bool,
+    /// What that initialisation said last, when it was found half-made and stopped.
+    pub init_failed: Option<String>,
+    /// `seawall reinitialise` was said at this time; see [`Memory::reinitialise_due`].
+    pub reinitialise_requested: Option<String>,
+    /// The last one that was answered.
+    pub reinitialised_for: Option<String>,
 }
 
 impl Memory {
@@ -93,6 +101,7 @@ impl Memory {
             delete_confirmed: current.delete_confirmed,
             gone: current.gone.clone(),
             renamed_from: current.renamed_from.clone(),
+            reinitialise_requested: current.reinitialise_requested.clone(),
             ..self
         }
     }
@@ -107,6 +116,7 @@ impl Memory {
             delete: self.delete_confirmed,
             gone,
             renamed: self.renamed_from.as_deref(),
+            reinitialise: self.reinitialise_requested.as_deref(),
         }
     }
 
@@ -121,6 +131,12 @@ impl Memory {
     #[must_use]
     pub fn deletes_later(&self, spec: &Checked) -> bool {
         given_up(spec) && !self.deletes_now(spec)
+    }
+
+    /// `seawall reinitialise` was said and not yet done.
+    #[must_use]
+    pub fn reinitialise_due(&self) -> bool {
+        self.reinitialise_requested.is_some() && self.reinitialise_requested != self.reinitialised_for
     }
 
     /// Nothing was made for the object yet.
@@ -157,6 +173,8 @@ impl Memory {
             volumes: old.volumes,
             gone: old.gone,
             renamed_from: old.renamed_from,
+            reinitialised_for: old.reinitialise_requested.clone(),
+            reinitialise_requested: old.reinitialise_requested,
             ..Self::default()
         };
     }
@@ -203,7 +221,8 @@ impl Memory {
     /// Whether nobody knows what lies on the volume.
     #[must_use]
     pub fn must_look_at_volume(&self) -> bool {
-        self.data_major.is_none() && !self.volume_fresh
+        let made_by_us = self.init_began && !self.ever_ready;
+        self.data_major.is_none() && (!self.volume_fresh || made_by_us)
     }
 }
 
@@ -216,6 +235,7 @@ pub struct Asked<'a> {
     /// Since when the manifest is gone, and whether the data may go.
     gone: Option<(&'a str, bool)>,
     renamed: Option<&'a str>,
+    reinitialise: Option<&'a str>,
 }
 
 /// The manifest says that the data may go with it, and the user agreed by name.

@@ -87,7 +87,7 @@ pub fn secret_key(object: &ObjectRef) -> String {
 
 /// The version grows when more is looked for in an image.
 fn image_key(id: &str) -> String {
-    format!("image/2/{id}")
+    format!("image/3/{id}")
 }
 
 fn starts_key(image: &str) -> String {

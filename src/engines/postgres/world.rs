@@ -74,6 +74,17 @@ impl std::fmt::Display for Weak {
     }
 }
 
+/// Whether the initialisation that made the data ran to its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum InitSeen {
+    /// There was no need to look, or nothing to judge by.
+    #[default]
+    NotLooked,
+    Complete,
+    /// With what its container said last.
+    Unfinished(String),
+}
+
 /// How an image starts, learnt from all objects that run it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageStarts {
@@ -177,6 +188,7 @@ pub struct World {
     /// Whether the password is in the store.
     pub password_sealed: bool,
     pub image_starts: ImageStarts,
+    pub init: InitSeen,
     /// Where symbolic links lead out of the data directory.
     pub placement: Placement,
     /// Remembered extra volumes that are not there, or are somebody else's: volume → what it is.

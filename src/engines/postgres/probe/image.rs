@@ -9,6 +9,7 @@ use crate::docker::DockerError;
 use crate::engines::postgres::collation::Libraries;
 use crate::engines::postgres::desired::looker;
 use crate::engines::postgres::facts::{self, Contents, ImageFacts, TOOLS, Unfit};
+use crate::engines::postgres::initialisation;
 use crate::engines::postgres::plan::Subject;
 use crate::engines::postgres::tools::Tools;
 use crate::engines::postgres::world::ImageSeen;
@@ -117,6 +118,12 @@ async fn read_contents(tools: &Tools, id: &str, ask_version: bool) -> Result<Con
         *text = String::from_utf8_lossy(&file).into_owned();
     }
     let libraries = Libraries::of(&dpkg, &apk);
+    // A directory is no file: only its absence is "nothing there".
+    let init_scripts = match docker.get_file(id, initialisation::SCRIPTS, 1).await {
+        Ok(found) => found.is_some(),
+        Err(error) if error.is_unavailable() => return Err(error),
+        Err(_) => true,
+    };
     let mut version_output = None;
     if ask_version && docker.start(id).await.is_ok() {
         let code = docker.wait(id, Duration::from_secs(20)).await?;
@@ -128,6 +135,7 @@ async fn read_contents(tools: &Tools, id: &str, ask_version: bool) -> Result<Con
         tools: found,
         libraries,
         version_output,
+        init_scripts,
     })
 }
 

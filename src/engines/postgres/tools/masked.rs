@@ -113,6 +113,9 @@ impl Docker for Masked {
     async fn remove(&self, id: &str) -> Result<()> {
         self.inner.remove(id).await
     }
+    async fn remove_throwaway(&self, id: &str) -> Result<()> {
+        self.inner.remove_throwaway(id).await
+    }
     async fn update(&self, id: &str, change: &LiveUpdate) -> Result<()> {
         self.inner.update(id, change).await
     }
