@@ -366,7 +366,7 @@ impl Engine {
         let contents = Contents { passwd: "postgres:x:999:999::/:/bin/sh".to_owned(), ..Contents::default() };
         let image = facts(&image, &contents, "").expect("a PostgreSQL image");
         let spec = Checked {
-            image: IMAGE.to_owned(),
+            image: IMAGE.parse().expect("a reference"),
             database: "app".to_owned(),
             username: "postgres".to_owned(),
             caps: Caps::default(),

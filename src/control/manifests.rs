@@ -187,7 +187,19 @@ impl Operator {
                 continue;
             }
             let against = Against { catalog, host_cpus };
-            match check(&record.document(), &against) {
+            let pinned = || check(&record.document_with_pinned_image()?, &against).ok();
+            let last_good = check(&record.document(), &against);
+            // What runs is looked after also when nobody knows any more which image was meant.
+            if let Err(problems) = &last_good
+                && record.source.is_some()
+                && let Some(checked) = pinned()
+            {
+                let why = problems.first().map(ToString::to_string).unwrap_or_default();
+                new.kept.entry(object.clone()).or_insert(why);
+                new.checked.insert(object.clone(), Arc::new(checked));
+                continue;
+            }
+            match last_good {
                 Ok(checked) => {
                     new.checked.insert(object.clone(), Arc::new(checked));
                 }

@@ -86,6 +86,18 @@ impl Record {
             places: Default::default(),
         }
     }
+
+    /// The last good version with the image that its containers were made from until now: for when what
+    /// the version names cannot be found out any more (the catalog lost it, say).
+    #[must_use]
+    pub fn document_with_pinned_image(&self) -> Option<Document> {
+        let pinned = self.memory.image.as_ref()?;
+        let mut document = self.document();
+        let spec = document.spec.as_object_mut()?;
+        spec.remove("version");
+        spec.insert("image".to_owned(), pinned.reference.clone().into());
+        Some(document)
+    }
 }
 
 #[must_use]

@@ -18,7 +18,7 @@ use crate::engines::postgres::conditions::{self, Failure};
 use crate::engines::postgres::desired::parameter_file;
 use crate::engines::postgres::hardening::Profile;
 use crate::engines::postgres::parameters;
-use crate::engines::postgres::plan::{Plan, Subject, another_port, plan};
+use crate::engines::postgres::plan::{Plan, Subject, another_port, image_to_run, plan};
 use crate::engines::postgres::probe::{Intent, ObserveError, observe};
 use crate::engines::postgres::status::keep;
 use crate::engines::postgres::world::{ImageSeen, InitSeen, Server, World};
@@ -99,7 +99,7 @@ async fn rounds(
         }
     };
     let mut before: Option<Plan> = None;
-    let (mut lost_ports, mut port_taken) = (0, None);
+    let (mut lost_ports, mut port_taken, mut pull_failed) = (0, None, None);
     for _ in 0..ROUNDS {
         let Some(record) = operator.state().records.get(object).cloned() else { return End::Forgotten };
         if operator.state().checked.get(object) != Some(checked) {
@@ -128,7 +128,7 @@ async fn rounds(
         {
             return End::Failed(Some(Box::new(world)), failure);
         }
-        let plan = plan(&subject, &world);
+        let mut plan = plan(&subject, &world);
         operator.live(object, |l| l.plan = Some(plan.view(&object.to_string(), checked.paused)));
         if plan.steps.is_empty() || checked.paused {
             return End::Rest(Box::new(world), plan);
@@ -142,20 +142,22 @@ async fn rounds(
                 Failure { reason: "NoProgress", message, unknown: false },
             );
         }
-        let image = plan.steps.iter().find_map(|s| match &s.action {
-            Action::PullImage(reference) => Some(reference),
+        let wanted = plan.steps.iter().find_map(|s| match &s.action {
+            Action::PullImage(reference) => Some(reference.clone()),
             _ => None,
         });
-        if let Some(reference) = image {
-            return match pull(operator, reference) {
-                Pulled::Running => End::Pulling(Box::new(world), plan),
-                Pulled::Failed(why) => {
-                    let message = format!("pull image {reference}: {why}");
-                    operator.note(Some(object), &[Note::warning("ImagePullFailed", message.clone())]).await;
-                    let failure = Failure { reason: "ImagePullFailed", message, unknown: false };
-                    End::Failed(Some(Box::new(world)), failure)
-                }
-            };
+        if let Some(reference) = wanted {
+            // Beside the passes; what else there is to do does not wait for it.
+            if pull_failed.is_none() {
+                pull_failed = pull_failure(operator, object, &reference).await;
+            }
+            if plan.steps.len() == 1 {
+                return match pull_failed {
+                    None => End::Pulling(Box::new(world), plan),
+                    Some(failure) => End::Failed(Some(Box::new(world)), failure),
+                };
+            }
+            plan.steps.retain(|s| !matches!(s.action, Action::PullImage(_)));
         }
         say_before(operator, &subject, &world, &plan).await;
         let still = || operator.still(object, &will);
@@ -168,6 +170,7 @@ async fn rounds(
             still: &still,
             made: OnceLock::new(),
             volume_users: &checked.volume_users,
+            image: image_to_run(&subject, &world),
         };
         match run_steps(operator, &record, &will, &scene, &plan, cancel).await {
             StepsEnd::Done => before = Some(plan),
@@ -183,6 +186,17 @@ async fn rounds(
         }
     }
     End::Moving
+}
+
+/// Sees to it that the image is on its way; a failure of the last try is told, and ends this pass when
+/// nothing else is left to do.
+async fn pull_failure(operator: &Arc<Operator>, object: &ObjectRef, reference: &str) -> Option<Failure> {
+    let Pulled::Failed { why, failures } = pull(operator, reference) else { return None };
+    // To be told again of the same try is no further failure.
+    operator.live(object, |l| l.failures = failures.saturating_sub(1));
+    let message = format!("pull image {reference}: {why}");
+    operator.note(Some(object), &[Note::warning("ImagePullFailed", message.clone())]).await;
+    Some(Failure { reason: "ImagePullFailed", message, unknown: false })
 }
 
 /// Takes Ready back before it stops being true, or as soon as it is seen that it is not.
@@ -273,13 +287,13 @@ async fn learn(
     if matches!(world.init, InitSeen::Unfinished(_)) {
         return Ok(Arc::clone(record));
     }
-    let proven = match &world.image {
-        ImageSeen::Fit(image) if facts.pending_restart.is_empty() => {
-            let text = parameter_file(&operator.identity(record), checked, image);
-            Some(text).filter(|t| parameters::sha256(t.as_bytes()) == facts.parameters_sha256)
-        }
-        _ => None,
-    };
+    let identity = operator.identity(record);
+    let runs = world.container.ours().map(|c| c.image_id.as_str());
+    let image = image_to_run(&record.subject(&identity, checked), world)
+        .filter(|image| Some(image.id.as_str()) == runs && facts.pending_restart.is_empty());
+    let proven = image
+        .map(|image| parameter_file(&identity, checked, image))
+        .filter(|text| parameters::sha256(text.as_bytes()) == facts.parameters_sha256);
     let start = world.container.ours().map(Start::of);
     let mut restarted = false;
     let libraries = match (&world.image, world.container.ours()) {

@@ -246,7 +246,7 @@ pub async fn look(
 ) -> Result<Looked, DockerError> {
     let mut looked = Looked::default();
     if let Some(wish) = wish {
-        looked.wanted_image = docker.image(&wish.checked.image).await?.map(|i| i.id);
+        looked.wanted_image = docker.image(wish.checked.image.as_str()).await?.map(|i| i.id);
     }
     let volume = installation.volume(&remains.object);
     if let Some(c) = &remains.container {
@@ -318,7 +318,8 @@ fn memory(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Memory {
         container: c.map(|c| c.id.clone()),
         port: c.and_then(|c| c.port_bindings.first()).map(|p| p.host),
         command_of: image.map(|(c, _)| c.image_id.clone()),
-        image: image.map(|(c, w)| PinnedImage { reference: w.checked.image.clone(), id: c.image_id.clone() }),
+        image: image
+            .map(|(c, w)| PinnedImage { reference: w.checked.image.to_string(), id: c.image_id.clone() }),
         data_major: looked.major,
         system_identifier: looked.system_identifier.clone(),
         init_username: if ever_ready { env("POSTGRES_USER") } else { None },

@@ -128,7 +128,7 @@ fn a_catalog_in_the_directory_is_used_and_a_pinned_port_has_one_owner() {
     let b = named("other").replace("{version: '18'}", "{version: '99', port: 6000}");
     let world = World { records: BTreeMap::new(), schemas: spec_schemas() };
     let now = world.read(&[("c.yaml", catalog), ("a.yaml", &a), ("b.yaml", &b)]);
-    assert_eq!(now.checked[&"postgres/main".parse().unwrap()].image, "x/y:1");
+    assert_eq!(now.checked[&"postgres/main".parse().unwrap()].image.as_str(), "x/y:1");
     let text: Vec<String> = now.problems.iter().map(ToString::to_string).collect();
     assert!(
         text.len() == 1 && text[0].contains("b.yaml") && text[0].contains("also pinned by postgres/main"),

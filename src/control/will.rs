@@ -90,7 +90,7 @@ mod tests {
         ("grace begun", false, |r, _| r.memory.gone = Some(Gone { left_ms: 9, ..Gone::default() })),
         ("grace over", false, |r, _| r.memory.gone = Some(Gone::default())),
         ("policy", false, |_, c| c.deletion = DeletionPolicy::Delete),
-        ("catalog", false, |_, c| c.image = "another:1".into()),
+        ("catalog", false, |_, c| c.image = "another:1".parse().unwrap()),
         ("restarted by a pass", true, |r, _| r.memory.restarted_for = Some("t".into())),
         ("learnt by a pass", true, |r, _| r.memory.ever_ready = true),
     ];

@@ -8,6 +8,7 @@ pub mod census;
 pub mod condition;
 pub mod desired;
 pub mod event;
+pub mod image_ref;
 pub mod names;
 pub mod pairs;
 pub mod path;

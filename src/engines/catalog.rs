@@ -2,6 +2,7 @@
 //!
 //! Pure. Whether an image is managed is not decided here: it is found out from the image itself.
 
+use crate::core::image_ref::ImageReference;
 use crate::core::path;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
@@ -39,7 +40,7 @@ pub struct CatalogImage {
 /// Version → image reference, for one engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalog {
-    images: BTreeMap<String, String>,
+    images: BTreeMap<String, ImageReference>,
 }
 
 impl Catalog {
@@ -54,19 +55,23 @@ impl Catalog {
             ("16", "postgres:16-bookworm"),
             ("16-alpine", "postgres:16-alpine"),
         ];
-        Self { images: images.iter().map(|(v, i)| ((*v).to_owned(), (*i).to_owned())).collect() }
+        let parsed = |(v, i): (&str, &str)| Some((v.to_owned(), ImageReference::parse(i).ok()?));
+        Self { images: images.into_iter().filter_map(parsed).collect() }
     }
 
-    /// Later entries win over earlier ones and over the built-in ones.
+    /// Later entries win over earlier ones and over the built-in ones. The spec was checked: an entry that
+    /// is no reference is left out.
     pub fn extend(&mut self, spec: &ImageCatalogSpec) {
         for (version, entry) in &spec.images {
-            self.images.insert(version.clone(), entry.image.clone());
+            if let Ok(image) = ImageReference::parse(&entry.image) {
+                self.images.insert(version.clone(), image);
+            }
         }
     }
 
     #[must_use]
-    pub fn image(&self, version: &str) -> Option<&str> {
-        self.images.get(version).map(String::as_str)
+    pub fn image(&self, version: &str) -> Option<&ImageReference> {
+        self.images.get(version)
     }
 
     #[must_use]
@@ -82,35 +87,29 @@ impl Catalog {
 pub fn check(document: &Document) -> Result<ImageCatalogSpec, Vec<Problem>> {
     let spec: ImageCatalogSpec = serde_json::from_value(document.spec.clone())
         .map_err(|e| vec![Problem::new(document.place.clone(), "spec", shown(&e.to_string(), NAME))])?;
-    let problems: Vec<Problem> = spec
-        .images
-        .iter()
-        .filter(|(_, entry)| !is_image_reference(&entry.image))
-        // More help nobody.
-        .take(100)
-        .map(|(version, entry)| {
-            let path = path::field(&path::field("spec.images", version), "image");
-            let place = document.place_of(&path);
-            Problem::new(place, path, format!("{} is not an image reference", quoted(&entry.image)))
-                .nearest("for example postgres:18-bookworm")
-        })
-        .collect();
+    let problem = |(version, entry): (&String, &CatalogImage)| {
+        let path = path::field(&path::field("spec.images", version), "image");
+        reference(&entry.image, "postgres:18-bookworm")
+            .err()
+            .map(|(what, nearest)| Problem::new(document.place_of(&path), path, what).nearest(nearest))
+    };
+    // More help nobody.
+    let problems: Vec<Problem> = spec.images.iter().filter_map(problem).take(100).collect();
     if problems.is_empty() { Ok(spec) } else { Err(problems) }
 }
 
-/// A coarse test for `[registry/]path[:tag][@sha256:…]`; the engine has the last word.
-#[must_use]
-pub fn is_image_reference(text: &str) -> bool {
-    !text.is_empty()
-        && text.len() <= 255
-        && !text.starts_with(['-', ':', '/', '.'])
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:/@".contains(c))
-        && text.split('@').next().is_some_and(|name| {
-            let path =
-                name.rsplit_once(':').map_or(name, |(p, tag)| if tag.contains('/') { name } else { p });
-            let last = path.rsplit('/').next().unwrap_or_default();
-            !last.is_empty() && !last.chars().any(|c| c.is_ascii_uppercase())
-        })
+/// An image as written in a manifest; the error is what is wrong, and what to write.
+///
+/// # Errors
+/// When it is no reference.
+pub fn reference(text: &str, example: &str) -> Result<ImageReference, (String, String)> {
+    ImageReference::parse(text).map_err(|error| {
+        let nearest = error.nearest.map_or_else(
+            || format!("write [HOST[:PORT]/]NAME[:TAG][@sha256:DIGEST], for example {example}"),
+            |nearest| format!("did you mean {nearest}?"),
+        );
+        (format!("{} is not an image reference: {}", quoted(text), error.what), nearest)
+    })
 }
 
 #[cfg(test)]
@@ -118,14 +117,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references() {
-        for good in
-            ["postgres", "postgres:17-alpine", "a.b:5000/x/y:1", "x@sha256:abcd", "seawall/postgres:18"]
-        {
-            assert!(is_image_reference(good), "{good}");
+    fn every_built_in_image_is_a_reference() {
+        assert_eq!(Catalog::builtin().versions(), ["16", "16-alpine", "17", "17-alpine", "18", "18-alpine"]);
+    }
+
+    #[test]
+    fn what_is_no_reference_is_said_with_what_to_write() {
+        for (text, what, nearest) in [
+            ("a:b:c", "\"a:b:c\" is not an image reference: ", "did you mean a:b-c?"),
+            ("-x", "\"-x\" is not an image reference: ", "for example postgres:18"),
+        ] {
+            let (got, hint) = reference(text, "postgres:18").unwrap_err();
+            assert!(got.starts_with(what) && hint.contains(nearest), "{got}: {hint}");
         }
-        for bad in ["", "Postgres", "a b", ":x", "-x", "x/", "postgres:17 "] {
-            assert!(!is_image_reference(bad), "{bad}");
-        }
+        assert!(reference("postgres:18", "x").is_ok());
     }
 }

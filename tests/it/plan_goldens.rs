@@ -71,7 +71,7 @@ impl Case {
             generation: 1,
         };
         let spec = Checked {
-            image: "postgres:18".to_owned(),
+            image: "postgres:18".parse().unwrap(),
             database: "app".to_owned(),
             username: "owner".to_owned(),
             caps: Caps { memory: mib(512), swap: None, cpus: Some(NanoCpus(1_500_000_000)) },
@@ -91,7 +91,7 @@ impl Case {
         let file = desired::parameter_file(&identity, &spec, &image);
         let memory = Memory {
             port: Some(5432),
-            image: Some(PinnedImage { reference: spec.image.clone(), id: image.id.clone() }),
+            image: Some(PinnedImage { reference: spec.image.to_string(), id: image.id.clone() }),
             data_major: Some(18),
             init_username: Some("owner".to_owned()),
             init_database: Some("app".to_owned()),
@@ -132,6 +132,7 @@ impl Case {
             duplicates: Vec::new(),
             sharers: Vec::new(),
             system_identifier: None,
+            pinned: Some(facts_of("aa", 18)),
         };
         let mut case = Self { identity, spec, memory, present: true, world, outlook: Outlook::default() };
         case.world.container = Slot::Ours(case.made());
@@ -148,6 +149,7 @@ impl Case {
         case.world.network = Slot::Missing;
         case.world.server = Server::NotRunning;
         case.world.password_sealed = false;
+        case.world.pinned = None;
         case.world.free_port = Some(5432);
         case
     }
@@ -171,7 +173,7 @@ impl Case {
             id: "c1".repeat(32),
             name: desired.name.clone(),
             image_id: desired.image.clone(),
-            image_ref: self.spec.image.clone(),
+            image_ref: self.spec.image.to_string(),
             labels: Pairs::from(&desired.all_labels()),
             env: Pairs::from(&desired.env),
             state: ContainerState::Running,
@@ -453,13 +455,13 @@ const ROWS: &[(&str, Edit)] = &[
     ("data: tablespaces and more outside, another image wanted", |c| {
         c.astray(&[("pg_tblspc/16385", "/srv/a"), ("pg_tblspc/16386", "/srv/b"), ("log", "/var/log/pg")]);
         c.world.image = ImageSeen::Fit(facts_of("bb", 18));
-        c.spec.image = "postgres:18b".into();
+        c.spec.image = "postgres:18b".parse().unwrap();
     }),
     ("data: outside, the container does not run, another image wanted", |c| {
         c.astray(&[("pg_wal", "/wal")]);
         c.down(ContainerState::Exited, 0);
         c.world.image = ImageSeen::Fit(facts_of("bb", 18));
-        c.spec.image = "postgres:18b".into();
+        c.spec.image = "postgres:18b".parse().unwrap();
     }),
     ("data: outside, the manifest is gone", |c| {
         c.astray(&[("pg_wal", "/wal")]);
@@ -478,7 +480,7 @@ const ROWS: &[(&str, Edit)] = &[
     ("data: more links than can be looked at, another image wanted", |c| {
         c.world.placement = Placement::TooMany;
         c.world.image = ImageSeen::Fit(facts_of("bb", 18));
-        c.spec.image = "postgres:18b".into();
+        c.spec.image = "postgres:18b".parse().unwrap();
     }),
     ("data: in a directory that a mount inside the volume hides", |c| {
         c.c().mounts.push(SeenMount {
@@ -612,21 +614,49 @@ const ROWS: &[(&str, Edit)] = &[
         c.world.free_port = Some(5433);
     }),
     ("spec: another build of the same major", |c| {
-        c.spec.image = "postgres:18.2".into();
+        c.spec.image = "postgres:18.2".parse().unwrap();
         c.world.image = ImageSeen::Fit(facts_of("bb", 18));
     }),
     ("spec: another build that is not local", |c| {
-        c.spec.image = "postgres:18.2".into();
+        c.spec.image = "postgres:18.2".parse().unwrap();
+        c.world.image = ImageSeen::Missing;
+    }),
+    ("spec: an image that the engine refuses, more memory and a killed server", |c| {
+        c.down(ContainerState::Exited, 137);
+        c.spec.caps.memory = mib(1024);
+        c.world.image = ImageSeen::Unknown { words: "invalid reference format".into(), refused: true };
+    }),
+    ("spec: an image that the engine refuses, the server runs", |c| {
+        c.world.image = ImageSeen::Unknown { words: "invalid reference format".into(), refused: true };
+    }),
+    ("spec: an image that the engine does not tell of, nothing is known of the old one", |c| {
+        c.spec.caps.memory = mib(1024);
+        c.world.image = ImageSeen::Unknown { words: "took longer than 30s".into(), refused: false };
+        c.world.pinned = None;
+    }),
+    ("spec: an image that the engine refuses, asked to stop", |c| {
+        c.spec.stopped = true;
+        c.world.image = ImageSeen::Unknown { words: "invalid reference format".into(), refused: true };
+    }),
+    ("spec: another build that is not local, the container removed by hand", |c| {
+        c.world.container = Slot::Missing;
+        c.world.server = Server::NotRunning;
+        c.spec.image = "postgres:18.2".parse().unwrap();
+        c.world.image = ImageSeen::Missing;
+    }),
+    ("spec: another build that is not local, and another port", |c| {
+        c.spec.image = "postgres:18.2".parse().unwrap();
+        c.spec.port = PortRequest::Fixed(6000);
         c.world.image = ImageSeen::Missing;
     }),
     ("spec: another build that is not local, then killed", |c| {
         c.down(ContainerState::Exited, 137);
-        c.spec.image = "postgres:18.2".into();
+        c.spec.image = "postgres:18.2".parse().unwrap();
         c.world.image = ImageSeen::Missing;
     }),
     ("spec: an image that cannot be used, then killed", |c| {
         c.down(ContainerState::Exited, 137);
-        c.spec.image = "postgres:18.2".into();
+        c.spec.image = "postgres:18.2".parse().unwrap();
         c.world.image = ImageSeen::Unfit(Unfit::TooOld(9));
     }),
     ("spec: a port that another object has, then killed", |c| {
@@ -635,12 +665,12 @@ const ROWS: &[(&str, Edit)] = &[
         c.world.port_holder = Some("postgres/other".into());
     }),
     ("spec: another major", |c| {
-        c.spec.image = "postgres:17".into();
+        c.spec.image = "postgres:17".parse().unwrap();
         c.world.image = ImageSeen::Fit(facts_of("cc", 17));
     }),
     ("spec: another major, then killed", |c| {
         c.down(ContainerState::Exited, 137);
-        c.spec.image = "postgres:17".into();
+        c.spec.image = "postgres:17".parse().unwrap();
         c.world.image = ImageSeen::Fit(facts_of("cc", 17));
     }),
     ("spec: the pinned image no longer local", |c| {

@@ -19,7 +19,7 @@ use super::ownership::foreign;
 use super::parameters;
 use super::record::{Memory, PinnedImage, RefusedParameters};
 use super::tools::Tools;
-use super::world::{DataSeen, ImageSeen, Slot, World};
+use super::world::{DataSeen, Slot, World};
 use crate::core::desired::RestartPolicy;
 use crate::core::event::Note;
 use crate::core::seen::{EngineInfo, LiveUpdate};
@@ -47,6 +47,8 @@ pub struct Scene<'a> {
     pub made: OnceLock<String>,
     /// Names of containers that may use the object's volume beside it.
     pub volume_users: &'a BTreeSet<String>,
+    /// The image that the plan was made with.
+    pub image: Option<&'a ImageFacts>,
 }
 
 impl Scene<'_> {
@@ -55,10 +57,7 @@ impl Scene<'_> {
     }
 
     fn image(&self) -> Result<&ImageFacts, ActError> {
-        match &self.world.image {
-            ImageSeen::Fit(facts) => Ok(facts),
-            _ => Err(ActError::Gone("the image".to_owned())),
-        }
+        self.image.ok_or_else(|| ActError::Gone("the image".to_owned()))
     }
 
     /// The container that the steps work on, by id: another one may have taken its name meanwhile.

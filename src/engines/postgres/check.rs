@@ -4,13 +4,14 @@ use super::parameters;
 use super::spec::{
     DeletionPolicySpec, PortSpec, PortWord, PostgresSpec, RestartPolicySpec, Scalar, Size, Text,
 };
+use crate::core::image_ref::ImageReference;
 use crate::core::names::annotation;
 use crate::core::path;
 use crate::core::problem::Problem;
 use crate::core::quantity::{Bytes, NanoCpus};
 use crate::core::resource::{Caps, DeletionPolicy, Document, PortRequest};
 use crate::core::text::{NAME, quoted, shown};
-use crate::engines::catalog::{Catalog, is_image_reference};
+use crate::engines::catalog::{Catalog, reference};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The least that Docker accepts (6 MiB) is far below what PostgreSQL needs to start.
@@ -22,7 +23,7 @@ const MAX_PROBLEMS: usize = 100;
 /// A Postgres whose every field is legal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
-    pub image: String,
+    pub image: ImageReference,
     pub database: String,
     pub username: String,
     pub caps: Caps,
@@ -90,7 +91,8 @@ pub fn check(document: &Document, against: &Against<'_>) -> Result<Checked, Vec<
         }
     }
     let annotations = &document.metadata.annotations;
-    let checked = Checked {
+    let Some(image) = image.filter(|_| found.problems.is_empty()) else { return Err(found.problems) };
+    Ok(Checked {
         image,
         database: spec.database,
         username: spec.username,
@@ -114,8 +116,7 @@ pub fn check(document: &Document, against: &Against<'_>) -> Result<Checked, Vec<
             .get(annotation::VOLUME_USERS)
             .map(|list| list.split(',').map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()).collect())
             .unwrap_or_default(),
-    };
-    if found.problems.is_empty() { Ok(checked) } else { Err(found.problems) }
+    })
 }
 
 struct Found<'a> {
@@ -131,38 +132,41 @@ impl Found<'_> {
     }
 }
 
-fn image(spec: &PostgresSpec, catalog: &Catalog, found: &mut Found<'_>) -> String {
+/// `None` when a problem was added.
+fn image(spec: &PostgresSpec, catalog: &Catalog, found: &mut Found<'_>) -> Option<ImageReference> {
     match (&spec.version, &spec.image) {
         (Some(_), Some(_)) => {
             found.add("spec.image", "give version or image, not both");
-            String::new()
+            None
         }
         (None, None) => {
             found.add("spec", "version is missing: give version (looked up in the ImageCatalog) or image");
-            String::new()
+            None
         }
-        (None, Some(image)) if is_image_reference(image) => image.clone(),
-        (None, Some(image)) => {
-            found.add(
-                "spec.image",
-                format!("{} is not an image reference; for example postgres:17-alpine", quoted(image)),
-            );
-            String::new()
-        }
-        (Some(version), None) => match catalog.image(&version.0) {
-            Some(image) => image.to_owned(),
-            None => {
+        (None, Some(image)) => match reference(image, "postgres:17-alpine") {
+            Ok(image) => Some(image),
+            Err((what, nearest)) => {
+                let place = found.document.place_of("spec.image");
+                found.problems.push(Problem::new(place, "spec.image", what).nearest(nearest));
+                None
+            }
+        },
+        (Some(version), None) => {
+            let image = catalog.image(&version.0).cloned();
+            if image.is_none() {
                 let versions = catalog.versions();
                 let mut known: Vec<String> = versions.iter().take(40).map(|v| shown(v, NAME)).collect();
                 if versions.len() > known.len() {
                     known.push("…".to_owned());
                 }
-                let what =
-                    format!("{} is not in the catalog; it has {}", quoted(&version.0), known.join(", "));
-                found.add("spec.version", what);
-                String::new()
+                let known = known.join(", ");
+                found.add(
+                    "spec.version",
+                    format!("{} is not in the catalog; it has {known}", quoted(&version.0)),
+                );
             }
-        },
+            image
+        }
     }
 }
 

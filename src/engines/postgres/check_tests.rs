@@ -26,7 +26,7 @@ fn run(spec: Value) -> Result<Checked, Vec<String>> {
 #[test]
 fn defaults_are_those_of_the_manual() {
     let got = run(json!({"version": "18"})).unwrap();
-    assert_eq!(got.image, "gotempsh/postgres-walg:18-bookworm");
+    assert_eq!(got.image.as_str(), "gotempsh/postgres-walg:18-bookworm");
     assert_eq!((got.database.as_str(), got.username.as_str()), ("app", "postgres"));
     assert_eq!(got.caps, Caps::default());
     assert_eq!(got.port, PortRequest::Auto);
@@ -64,7 +64,12 @@ fn wrong_values_say_what_where_and_what_to_write() {
             json!({"version": "9.6"}),
             vec!["spec.version: \"9.6\" is not in the catalog; it has 16, 16-alpine, 17"],
         ),
-        (json!({"image": "Not An Image"}), vec!["spec.image"]),
+        (
+            json!({"image": "Not An Image"}),
+            vec!["spec.image: \"Not An Image\" is not an image reference: ' '"],
+        ),
+        (json!({"image": "a:b:c"}), vec!["there is a colon too many: did you mean a:b-c?"]),
+        (json!({"image": "a@18"}), vec!["did you mean a:18?"]),
         (json!({"version": "18", "port": 0}), vec!["spec.port: 0 is no port; write auto"]),
         (json!({"version": "18", "port": 70000}), vec!["70000 is no port"]),
         (

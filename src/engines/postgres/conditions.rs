@@ -143,7 +143,7 @@ fn archiving(world: &World) -> Finding {
             "nothing is archived: archive_mode is on with a command that does nothing, so that a target can be added without a restart"
         }
         ImageSeen::Fit(_) => "nothing is archived; the image is custom: it has no tool for archiving",
-        ImageSeen::Missing | ImageSeen::Unfit(_) => "nothing is archived",
+        ImageSeen::Missing | ImageSeen::Unfit(_) | ImageSeen::Unknown { .. } => "nothing is archived",
     };
     Finding::new(C::ContinuousArchiving, Truth::False, "NotConfigured", more)
 }
@@ -294,6 +294,9 @@ fn degraded(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook
     }
     if let Some(weak) = plan.waiting.iter().find(|w| w.on == "AuthenticationWeak") {
         return yes("AuthenticationWeak", weak.why.clone());
+    }
+    if let ImageSeen::Unknown { words, .. } = &world.image {
+        return yes("ImageUnknown", format!("image {}: {words}", subject.spec.image));
     }
     if let Some(problem) = &outlook.manifest_broken {
         return yes("ManifestBroken", format!("the last good version stays in force: {problem}"));

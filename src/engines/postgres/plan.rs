@@ -18,6 +18,7 @@ mod server;
 mod sharing;
 mod start;
 
+pub use image::image_to_run;
 pub use live::caps_in_sync;
 pub use placement::astray;
 pub use port::{another_port, port_was_refused};
@@ -27,17 +28,16 @@ use super::action::Action;
 use super::check::Checked;
 use super::desired::{self, Identity};
 use super::record::Memory;
-use super::world::{Slot, World};
+use super::world::{ImageSeen, Slot, World};
 use crate::core::plan::{Plan as CorePlan, Sign};
 use container::{create, existing, replace_cause};
 use initialisation::unfinished;
-use live::live;
 use placement::{extra_volumes, forbids_removal, keep_volumes};
 use port::port;
 use preconditions::{conflicts, data_blocks, lost};
 use removal::gone;
 use rename::probably_renamed;
-use start::keep_serving;
+use start::{keep_serving, misnamed};
 
 pub type Plan = CorePlan<Action>;
 
@@ -110,11 +110,15 @@ fn stopped(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
 
 fn running(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
     let (id, spec, memory) = (subject.identity, subject.spec, subject.memory);
-    let Some(image) = image::usable(subject, world, plan) else { return };
+    let Some(image) = image::usable(subject, world, plan) else {
+        keep_serving(subject, world, plan);
+        image::pull(subject, world, plan);
+        return;
+    };
     if unfinished(subject, world, plan) {
         return;
     }
-    if data_blocks(subject, world, image, plan) {
+    if data_blocks(subject, world, plan) {
         keep_serving(subject, world, plan);
         return;
     }
@@ -128,11 +132,11 @@ fn running(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
     let profile = Some(hardening::profile(memory, world, image));
     let desired = desired::container(id, spec, image, &Memory { profile, ..memory.clone() }, port);
     if let Slot::Ours(c) = &world.container
+        && world.image != ImageSeen::Missing
         && replace_cause(c, &desired, world).is_some()
         && forbids_removal(subject, world, c, plan)
     {
         // It goes on as it is; of the change only what needs no other container.
-        live(subject, world, &desired, c, plan);
         keep_serving(subject, world, plan);
         return;
     }
@@ -150,13 +154,7 @@ fn running(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
     }
     extra_volumes(subject, image, plan);
     match &world.container {
-        Slot::Missing if !world.misnamed.is_empty() => {
-            if let Some((container, from)) = world.misnamed.first() {
-                let action =
-                    Action::RenameContainer { id: container.clone(), from: from.clone(), to: id.container() };
-                plan.step(Sign::Change, action, format!("our container is called {from}"));
-            }
-        }
+        Slot::Missing if misnamed(subject, world, plan) => {}
         Slot::Missing => {
             let why = if memory.ever_ready {
                 format!("container missing: re-create on volume {}", id.volume())
@@ -168,4 +166,5 @@ fn running(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
         Slot::Ours(c) => existing(subject, world, image, desired, c, plan),
         Slot::Foreign(_) => {}
     }
+    image::pull(subject, world, plan);
 }

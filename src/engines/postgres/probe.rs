@@ -17,12 +17,11 @@ pub use server::again;
 
 use super::action::Action;
 use super::parameters;
-use super::plan::{Subject, Wanted, astray, plan};
+use super::plan::{Subject, Wanted, astray, image_to_run, plan};
 use super::tools::{PasswordError, Tools};
 use super::world::{DataSeen, ImageSeen, ImageStarts, InitSeen, Placement, Server, Slot, World};
 use crate::core::seen::{ContainerState, EngineInfo, SeenContainer};
 use crate::docker::DockerError;
-use image::image;
 use initialisation::initialisation;
 use objects::{container, extra_volumes, network, others, volume};
 use placement::placement;
@@ -63,16 +62,22 @@ pub async fn observe(
     let password_sealed = tools.password(&id.object)?.is_some();
     let image = async {
         match subject.wanted() {
-            Wanted::Running | Wanted::Stopped => image(tools, subject, engine).await,
+            Wanted::Running | Wanted::Stopped => image::wanted(tools, subject, engine).await,
             Wanted::Retained | Wanted::Deleted => Ok(ImageSeen::Missing),
         }
     };
     // Side by side where one does not depend on the other: a busy engine answers each after a while.
     let (container, image) = tokio::join!(container(tools, id, memory), image);
     let ((container, misnamed), mut image) = (container?, image?);
-    if let ImageSeen::Fit(image) = &mut image
-        && !memory.keeps_command_of(&image.id)
-    {
+    if let Slot::Ours(c) = &container {
+        image = image::still_local(tools, subject, engine, c, image).await?;
+    }
+    let mut pinned = image::pinned(tools, subject, engine, container.ours(), &image).await?;
+    let wanted = match &mut image {
+        ImageSeen::Fit(image) => Some(image),
+        _ => None,
+    };
+    for image in wanted.into_iter().chain(pinned.as_mut()).filter(|i| !memory.keeps_command_of(&i.id)) {
         image.cmd.clear();
     }
     let (volume, network) =
@@ -100,6 +105,7 @@ pub async fn observe(
         duplicates: Vec::new(),
         sharers: Vec::new(),
         system_identifier: None,
+        pinned,
     };
     starts(tools, subject, intent, &mut world);
     others(tools, subject, &mut world).await?;
@@ -189,7 +195,7 @@ async fn details(
     if wanted != Wanted::Running {
         return Ok(());
     }
-    let ImageSeen::Fit(image) = world.image.clone() else { return Ok(()) };
+    let Some(image) = image_to_run(subject, world).cloned() else { return Ok(()) };
     // A container that was made and not yet started may have been given another volume than the last one.
     let returned = memory.ever_ready && c.state == ContainerState::Created;
     if !matches!(c.state, ContainerState::Running | ContainerState::Removing)

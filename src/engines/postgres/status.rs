@@ -1,7 +1,7 @@
 //! `status` of a Postgres: what was seen, in the form people and scripts read.
 
 use super::desired::{Identity, PORT, not_kept};
-use super::plan::{Subject, Wanted, caps_in_sync};
+use super::plan::{Subject, Wanted, caps_in_sync, image_to_run};
 use super::world::{ImageSeen, Server, World};
 use crate::core::condition::Condition;
 use crate::core::resource::Caps;
@@ -147,7 +147,7 @@ pub fn status(subject: &Subject<'_>, world: &World, conditions: Vec<Condition>) 
         }),
         image: match &world.image {
             ImageSeen::Fit(facts) => Some(ImageStatus {
-                reference: subject.spec.image.clone(),
+                reference: subject.spec.image.to_string(),
                 id: facts.id.clone(),
                 digest: facts.digest.clone(),
                 major: facts.major,
@@ -174,10 +174,7 @@ pub fn status(subject: &Subject<'_>, world: &World, conditions: Vec<Condition>) 
         },
         volume: world.volume.ours().map(|()| VolumeStatus {
             name: id.volume(),
-            mount_path: match &world.image {
-                ImageSeen::Fit(facts) => Some(facts.mount_path.clone()),
-                _ => None,
-            },
+            mount_path: image_to_run(subject, world).map(|facts| facts.mount_path.clone()),
             extra: memory
                 .volumes
                 .iter()

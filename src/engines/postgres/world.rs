@@ -33,6 +33,11 @@ pub enum ImageSeen {
     Missing,
     Fit(ImageFacts),
     Unfit(Unfit),
+    /// The engine did not tell, in its words. `refused`: it will not tell next time either.
+    Unknown {
+        words: String,
+        refused: bool,
+    },
 }
 
 /// What lies on the volume, as far as it was looked at.
@@ -199,4 +204,7 @@ pub struct World {
     pub sharers: Vec<User>,
     /// Whose data lies on the volume, where [`World::data`] was looked at.
     pub system_identifier: Option<String>,
+    /// The image that containers were made from until now, while the wanted one is another or cannot be
+    /// used: what is there is kept going with it.
+    pub pinned: Option<ImageFacts>,
 }

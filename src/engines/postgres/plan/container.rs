@@ -13,7 +13,7 @@ use crate::core::seen::{ContainerState, SeenContainer};
 use crate::engines::postgres::action::{Action, short};
 use crate::engines::postgres::desired::{Identity, not_kept};
 use crate::engines::postgres::facts::ImageFacts;
-use crate::engines::postgres::world::World;
+use crate::engines::postgres::world::{ImageSeen, World};
 
 /// A container of ours that should run. What stands in the way of the rest is planned alone: the rest is
 /// decided at the next look.
@@ -33,12 +33,14 @@ pub(super) fn existing(
     if relax(subject, world, image, c, plan) {
         return;
     }
-    if let Some(why) = replace_cause(c, &desired, world) {
+    // While the image to come is pulled, what there is stays: it is replaced once, not twice.
+    let pulling = world.image == ImageSeen::Missing;
+    if let Some(why) = replace_cause(c, &desired, world).filter(|_| !pulling) {
         remove_container(c, id, &why, plan);
         create(subject, image, desired, &why, Sign::Replace, plan);
         return;
     }
-    live(subject, world, &desired, c, plan);
+    live(subject, world, c, plan);
     if let Some(action) = way_back(subject, image, world, c) {
         plan.step(Sign::Change, action, "the server does not start with the new parameters");
         return;

@@ -1,43 +1,94 @@
-//! The image: pulled when it is not local, pinned by its id when first used.
+//! The image: pulled when it is not local, pinned by its id when first used. Must never take a server that
+//! runs out of care because of what is the matter with the image that the manifest names: until that one can
+//! be used, everything else goes on with the one in use.
 
-use super::start::keep_serving;
 use super::{Plan, Subject, hardening};
-use crate::core::plan::Sign;
+use crate::core::plan::{Blocked, Sign};
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::facts::ImageFacts;
 use crate::engines::postgres::record::PinnedImage;
-use crate::engines::postgres::world::{ImageSeen, World};
+use crate::engines::postgres::world::{DataSeen, ImageSeen, World};
 
-/// The image to run; `None` when there is none now, and what is there goes on serving.
+/// The image that containers are made from now: the wanted one when it can be used, else the one in use.
+#[must_use]
+pub fn image_to_run<'a>(subject: &Subject<'_>, world: &'a World) -> Option<&'a ImageFacts> {
+    let fits = |image: &&ImageFacts| unfit_for_data(subject, world, image).is_none();
+    let wanted = match &world.image {
+        ImageSeen::Fit(image) => Some(image).filter(fits),
+        _ => None,
+    };
+    wanted.or_else(|| world.pinned.as_ref().filter(fits))
+}
+
+/// The same, with what has to be said about the wanted one when it is not the one to run.
 pub(super) fn usable<'a>(subject: &Subject<'_>, world: &'a World, plan: &mut Plan) -> Option<&'a ImageFacts> {
-    let spec = subject.spec;
+    let reference = &subject.spec.image;
     match &world.image {
-        ImageSeen::Missing if keep_serving(subject, world, plan) => None,
-        ImageSeen::Missing => {
-            plan.step(Sign::Create, Action::PullImage(spec.image.clone()), "the image is not local");
-            None
-        }
+        // The pull itself comes when nothing else is left to do.
+        ImageSeen::Missing => {}
         ImageSeen::Unfit(why) => {
             plan.block(
                 "ImageUnfit",
-                format!("image {}: {why}", spec.image),
+                format!("image {reference}: {why}"),
                 "change spec.version or spec.image",
             );
-            keep_serving(subject, world, plan);
-            None
         }
-        ImageSeen::Fit(image) => Some(image),
+        ImageSeen::Unknown { words, refused: true } => plan.block(
+            "ImageUnknown",
+            format!("image {reference}: {words}"),
+            "change spec.version or spec.image, or mend what the engine says; it is asked again by itself",
+        ),
+        ImageSeen::Unknown { words, refused: false } => {
+            plan.wait("ImageUnknown", format!("image {reference}: {words}"), Some(5_000));
+        }
+        ImageSeen::Fit(image) => plan.blocked.extend(unfit_for_data(subject, world, image)),
     }
+    image_to_run(subject, world)
+}
+
+/// Asks for the image when it is not local; the caller has planned everything else.
+pub(super) fn pull(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
+    if world.image == ImageSeen::Missing {
+        plan.step(Sign::Create, Action::PullImage(subject.spec.image.to_string()), "the image is not local");
+    }
+}
+
+/// Why a server of this image must not be started on the data that is there; `None` when it may.
+fn unfit_for_data(subject: &Subject<'_>, world: &World, image: &ImageFacts) -> Option<Blocked> {
+    let (id, spec) = (subject.identity, subject.spec);
+    let on_volume = match world.data {
+        DataSeen::Major(major) => Some(major),
+        DataSeen::Empty | DataSeen::NotLooked => subject.memory.data_major,
+    };
+    let major = on_volume.filter(|major| *major != image.major)?;
+    Some(Blocked {
+        reason: "MajorVersionChange",
+        why: format!(
+            "volume {} holds data of PostgreSQL {major}, the image {} is PostgreSQL {}: the data directory is not compatible. Nothing was touched",
+            id.volume(),
+            spec.image,
+            image.major
+        ),
+        unblock: format!(
+            "set version back to {major}; to move to {}, make a new object and load a dump into it",
+            image.major
+        ),
+    })
 }
 
 /// A tag that moves changes nothing: the image is kept by its id until the manifest names another.
 pub(super) fn pin(subject: &Subject<'_>, world: &World, image: &ImageFacts, plan: &mut Plan) {
     let (spec, memory) = (subject.spec, subject.memory);
-    let pinned = PinnedImage { reference: spec.image.clone(), id: image.id.clone() };
+    if !matches!(&world.image, ImageSeen::Fit(wanted) if wanted.id == image.id) {
+        return;
+    }
+    let pinned = PinnedImage { reference: spec.image.to_string(), id: image.id.clone() };
     if memory.image.as_ref() != Some(&pinned) {
         let why = match &memory.image {
             None => "first use".to_owned(),
-            Some(old) if old.reference == spec.image => "the pinned image is no longer local".to_owned(),
+            Some(old) if old.reference == spec.image.as_str() => {
+                "the pinned image is no longer local".to_owned()
+            }
             Some(old) => format!("image {} → {}: spec changed", old.reference, spec.image),
         };
         let profile = hardening::profile(memory, world, image);

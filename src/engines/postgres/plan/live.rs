@@ -2,7 +2,7 @@
 //! Must never lower memory below what is in use, unless the user forces it.
 
 use super::{Plan, Subject};
-use crate::core::desired::DesiredContainer;
+use crate::core::desired::RestartPolicy;
 use crate::core::plan::Sign;
 use crate::core::resource::Caps;
 use crate::core::seen::{ContainerState, EngineInfo, SeenContainer};
@@ -19,17 +19,12 @@ pub fn caps_in_sync(desired: &Caps, seen: &Caps, engine: &EngineInfo) -> bool {
 }
 
 /// What changes on a container without a re-create or a restart.
-pub(super) fn live(
-    subject: &Subject<'_>,
-    world: &World,
-    desired: &DesiredContainer,
-    c: &SeenContainer,
-    plan: &mut Plan,
-) {
-    let name = &desired.name;
-    if !caps_in_sync(&desired.caps, &c.caps, &world.engine) {
-        let why = format!("{} → {}", caps_in_words(&c.caps), caps_in_words(&desired.caps));
-        let lowered = desired.caps.memory.filter(|new| c.caps.memory.is_none_or(|old| *new < old));
+pub(super) fn live(subject: &Subject<'_>, world: &World, c: &SeenContainer, plan: &mut Plan) {
+    let (name, network) = (subject.identity.container(), subject.identity.network());
+    let caps = subject.spec.caps;
+    if !caps_in_sync(&caps, &c.caps, &world.engine) {
+        let why = format!("{} → {}", caps_in_words(&c.caps), caps_in_words(&caps));
+        let lowered = caps.memory.filter(|new| c.caps.memory.is_none_or(|old| *new < old));
         let running = c.state == ContainerState::Running;
         match (lowered, &world.usage) {
             (Some(new), Some(usage)) if usage.unreclaimable > new && !subject.spec.force_caps => plan.block(
@@ -45,22 +40,16 @@ pub(super) fn live(
                 format!("memory in use could not be read; lowering to {new} waits for it"),
                 Some(2_000),
             ),
-            _ => plan.step(
-                Sign::Change,
-                Action::UpdateCaps { container: name.clone(), caps: desired.caps },
-                why,
-            ),
+            _ => plan.step(Sign::Change, Action::UpdateCaps { container: name.clone(), caps }, why),
         }
     }
-    if c.restart_policy != desired.restart.as_str() {
+    if c.restart_policy != RestartPolicy::Always.as_str() {
         let why = format!("restart policy is {:?}", c.restart_policy);
         plan.step(Sign::Change, Action::UpdateRestartPolicy { container: name.clone() }, why);
     }
-    if let Some(network) = &desired.network
-        && c.endpoint(network).is_none()
-    {
-        let action = Action::ConnectNetwork { container: name.clone(), network: network.clone() };
-        plan.step(Sign::Change, action, format!("not connected to network {network}"));
+    if c.endpoint(&network).is_none() {
+        let why = format!("not connected to network {network}");
+        plan.step(Sign::Change, Action::ConnectNetwork { container: name, network }, why);
     }
 }
 

@@ -2,12 +2,12 @@
 //! that holds some of it, unless the user gave the data up.
 
 use super::server::inside;
-use super::{Plan, Subject};
+use super::{Plan, Subject, image_to_run};
 use crate::core::plan::Sign;
 use crate::core::seen::{SeenContainer, SeenMount};
 use crate::engines::postgres::action::{Action, volume_in_words};
 use crate::engines::postgres::facts::ImageFacts;
-use crate::engines::postgres::world::{ImageSeen, Placement, Slot, World};
+use crate::engines::postgres::world::{Placement, Slot, World};
 
 /// Paths that are told; the rest is counted.
 const TOLD: usize = 5;
@@ -82,10 +82,7 @@ pub fn astray(subject: &Subject<'_>, world: &World, c: &SeenContainer) -> Option
         Placement::Links(links) => links,
     };
     let data = subject.identity.volume();
-    let declared = match &world.image {
-        ImageSeen::Fit(image) => image.extra_volumes.as_slice(),
-        _ => &[],
-    };
+    let declared = image_to_run(subject, world).map_or(&[][..], |image| image.extra_volumes.as_slice());
     let survives = |m: &SeenMount| {
         m.volume == data
             || subject.memory.volumes.values().any(|v| *v == m.volume)

@@ -6,7 +6,6 @@ use super::{Plan, Subject};
 use crate::core::names::annotation;
 use crate::engines::postgres::action::short;
 use crate::engines::postgres::desired::Identity;
-use crate::engines::postgres::facts::ImageFacts;
 use crate::engines::postgres::world::{DataSeen, Slot, World};
 
 /// Whether a name of ours is taken by what is not ours.
@@ -59,43 +58,12 @@ pub(super) fn conflicts(subject: &Subject<'_>, world: &World, plan: &mut Plan) -
     !plan.blocked.is_empty()
 }
 
-/// Reasons in the data itself why no container of this image may touch the volume.
-pub(super) fn data_blocks(subject: &Subject<'_>, world: &World, image: &ImageFacts, plan: &mut Plan) -> bool {
-    let (id, spec, memory) = (subject.identity, subject.spec, subject.memory);
-    let on_volume = match world.data {
-        DataSeen::Major(major) => Some(major),
-        DataSeen::Empty | DataSeen::NotLooked => memory.data_major,
-    };
-    if let Some(major) = on_volume
-        && major != image.major
-    {
-        plan.block(
-            "MajorVersionChange",
-            format!(
-                "volume {} holds data of PostgreSQL {major}, the image {} is PostgreSQL {}: the data directory is not compatible. Nothing was touched",
-                id.volume(),
-                spec.image,
-                image.major
-            ),
-            format!("set version back to {major}; to move to {}, make a new object and load a dump into it", image.major),
-        );
-    }
+/// Reasons in the data itself why no container may touch the volume, of whatever image.
+pub(super) fn data_blocks(subject: &Subject<'_>, world: &World, plan: &mut Plan) -> bool {
+    let (spec, memory) = (subject.spec, subject.memory);
+    let before = plan.blocked.len();
     lost(subject, world, plan);
     other_data(subject, world, plan);
-    let old = memory.libraries.as_ref().filter(|_| !spec.accept_collation_change);
-    if let Some(changed) =
-        old.and_then(|old| old.changed(&image.libraries, memory.collation_providers.as_deref()))
-    {
-        plan.block(
-            "CollationChange",
-            format!(
-                "the image {} sorts text in another order than the one that the indexes on volume {} were built with ({changed}): searches by them would silently miss rows. Nothing was touched",
-                spec.image,
-                id.volume()
-            ),
-            "go back to the image before, or set spec.acceptCollationChange: true and build the indexes again when the condition CollationVersionMismatch says which",
-        );
-    }
     lost_volumes(subject, world, plan);
     if memory.ever_ready && !world.password_sealed {
         plan.block(
@@ -111,7 +79,7 @@ pub(super) fn data_blocks(subject: &Subject<'_>, world: &World, image: &ImageFac
             format!("set spec.username back to {owner:?} (create further users with SQL)"),
         );
     }
-    !plan.blocked.is_empty()
+    plan.blocked.len() > before
 }
 
 /// Whether the volume with the object's data is gone. Said also of one that does not run: what is lost

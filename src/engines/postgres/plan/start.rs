@@ -1,6 +1,7 @@
 //! A container that should run, by the state it is in: started, given its files, waited for. Must never
 //! change what the container is.
 
+use super::live::live;
 use super::parameter_file::{file_in_force, upload};
 use super::server::server;
 use super::{Plan, Subject};
@@ -57,19 +58,38 @@ pub(super) fn restart(id: &Identity, why: &str, plan: &mut Plan) {
     plan.step(Sign::Change, action, why);
 }
 
-/// What is there goes on serving while a change to it is not possible; only a start is still allowed.
-/// True when one is planned.
-pub(super) fn keep_serving(subject: &Subject<'_>, world: &World, plan: &mut Plan) -> bool {
-    let memory = subject.memory;
-    if let Slot::Ours(c) = &world.container
-        && matches!(c.state, ContainerState::Exited | ContainerState::Dead)
-        && memory.ever_ready
-        && memory.image.as_ref().is_some_and(|pinned| pinned.id == c.image_id)
-    {
-        plan.step(Sign::Change, Action::StartContainer(subject.identity.container()), stopped_cause(c));
-        return true;
+/// What is there goes on serving while a change of what it is is not possible: it keeps its name, its
+/// caps, its network, and is started and restarted.
+pub(super) fn keep_serving(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
+    let (id, memory) = (subject.identity, subject.memory);
+    let Slot::Ours(c) = &world.container else {
+        misnamed(subject, world, plan);
+        return;
+    };
+    if c.state != ContainerState::Removing && world.network.ours().is_some() {
+        live(subject, world, c, plan);
     }
-    false
+    match c.state {
+        ContainerState::Exited | ContainerState::Dead
+            if memory.ever_ready && memory.image.as_ref().is_some_and(|pinned| pinned.id == c.image_id) =>
+        {
+            plan.step(Sign::Change, Action::StartContainer(id.container()), stopped_cause(c));
+        }
+        ContainerState::Paused => restart(id, "container paused by hand", plan),
+        ContainerState::Running if memory.restart_due() => {
+            restart(id, "asked for by `seawall restart`", plan);
+        }
+        _ => {}
+    }
+}
+
+/// Our container, under another name: it gets ours back. True when there is one.
+pub(super) fn misnamed(subject: &Subject<'_>, world: &World, plan: &mut Plan) -> bool {
+    let Some((container, from)) = world.misnamed.first() else { return false };
+    let to = subject.identity.container();
+    let action = Action::RenameContainer { id: container.clone(), from: from.clone(), to };
+    plan.step(Sign::Change, action, format!("our container is called {from}"));
+    true
 }
 
 fn stopped_cause(c: &SeenContainer) -> String {

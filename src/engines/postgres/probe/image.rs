@@ -4,13 +4,13 @@
 //! tell its version otherwise, and never leave it behind.
 
 use crate::core::desired::DesiredContainer;
-use crate::core::seen::{EngineInfo, SeenImage};
+use crate::core::seen::{ContainerState, EngineInfo, SeenContainer, SeenImage};
 use crate::docker::DockerError;
 use crate::engines::postgres::collation::Libraries;
 use crate::engines::postgres::desired::looker;
 use crate::engines::postgres::facts::{self, Contents, ImageFacts, TOOLS, Unfit};
 use crate::engines::postgres::initialisation;
-use crate::engines::postgres::plan::Subject;
+use crate::engines::postgres::plan::{Subject, Wanted};
 use crate::engines::postgres::tools::Tools;
 use crate::engines::postgres::world::ImageSeen;
 use crate::secrets::random_id;
@@ -21,24 +21,109 @@ const PACKAGES: [&str; 2] = ["/var/lib/dpkg/status", "/lib/apk/db/installed"];
 /// Read of each; an image of a database server has a tenth of it.
 const PACKAGE_BYTES: usize = 8 << 20;
 
-/// The image to run: the pinned one while the manifest names the same reference and it is local.
-pub(super) async fn image(
+/// The image that is wanted: the pinned one while the manifest names the same reference and it is local.
+/// What goes wrong is said of the image alone: the rest of the object is looked after all the same.
+///
+/// # Errors
+/// When the engine is away: then nothing is known of anything.
+pub(super) async fn wanted(
     tools: &Tools,
     subject: &Subject<'_>,
     engine: &EngineInfo,
 ) -> Result<ImageSeen, DockerError> {
-    let reference = &subject.spec.image;
-    if let Some(pinned) = subject.memory.image.as_ref().filter(|p| p.reference == *reference) {
-        if let Some(known) = tools.image_facts(&pinned.id) {
-            return Ok(seen(known));
+    match image(tools, subject, engine).await {
+        Ok(image) => Ok(image),
+        Err(away @ DockerError::Unavailable { .. }) => Err(away),
+        // It went away between two looks.
+        Err(DockerError::ImageMissing { .. }) => Ok(ImageSeen::Missing),
+        Err(error) => {
+            let refused = matches!(&error, DockerError::Refused { status, .. } if *status < 500);
+            Ok(ImageSeen::Unknown { words: error.to_string(), refused })
         }
-        if let Some(image) = tools.docker.image(&pinned.id).await? {
-            return Ok(seen(look_into(tools, &image, engine).await?));
-        }
+    }
+}
+
+async fn image(tools: &Tools, subject: &Subject<'_>, engine: &EngineInfo) -> Result<ImageSeen, DockerError> {
+    let reference = subject.spec.image.as_str();
+    if let Some(pinned) = subject.memory.image.as_ref().filter(|p| p.reference == reference)
+        && let Some(image) = by_id(tools, &pinned.id, engine).await?
+    {
+        return Ok(image);
     }
     match tools.docker.image(reference).await? {
         None => Ok(ImageSeen::Missing),
         Some(image) => Ok(seen(look_into(tools, &image, engine).await?)),
+    }
+}
+
+/// `None` when it is not local.
+async fn by_id(tools: &Tools, id: &str, engine: &EngineInfo) -> Result<Option<ImageSeen>, DockerError> {
+    if let Some(known) = tools.image_facts(id) {
+        return Ok(Some(seen(known)));
+    }
+    match tools.docker.image(id).await? {
+        None => Ok(None),
+        Some(image) => Ok(Some(seen(look_into(tools, &image, engine).await?))),
+    }
+}
+
+/// What is known of an image from before says nothing about its being there: nothing is removed for the
+/// sake of a successor that cannot be made.
+///
+/// # Errors
+/// As [`wanted`].
+pub(super) async fn still_local(
+    tools: &Tools,
+    subject: &Subject<'_>,
+    engine: &EngineInfo,
+    c: &SeenContainer,
+    image: ImageSeen,
+) -> Result<ImageSeen, DockerError> {
+    let ImageSeen::Fit(facts) = &image else { return Ok(image) };
+    // A running container holds its own image.
+    let held = c.image_id == facts.id && !matches!(c.state, ContainerState::Exited | ContainerState::Dead);
+    if held || subject.wanted() != Wanted::Running {
+        return Ok(image);
+    }
+    match tools.docker.image(&facts.id).await {
+        Ok(Some(_)) => Ok(image),
+        Ok(None) => {
+            tools.forget_image(&facts.id);
+            wanted(tools, subject, engine).await
+        }
+        Err(away @ DockerError::Unavailable { .. }) => Err(away),
+        Err(error) => Ok(ImageSeen::Unknown { words: error.to_string(), refused: false }),
+    }
+}
+
+/// The image in use, while the wanted one is another: what is there goes on with it until the other can
+/// be used. `None` when it is the same, or nothing could be made from it.
+///
+/// # Errors
+/// As [`wanted`].
+pub(super) async fn pinned(
+    tools: &Tools,
+    subject: &Subject<'_>,
+    engine: &EngineInfo,
+    container: Option<&SeenContainer>,
+    wanted: &ImageSeen,
+) -> Result<Option<ImageFacts>, DockerError> {
+    let Some(pinned) = &subject.memory.image else { return Ok(None) };
+    let same = matches!(wanted, ImageSeen::Fit(facts) if facts.id == pinned.id);
+    if same || subject.wanted() != Wanted::Running {
+        return Ok(None);
+    }
+    let held = container.is_some_and(|c| c.image_id == pinned.id && c.state == ContainerState::Running);
+    let found = async {
+        if !held && tools.docker.image(&pinned.id).await?.is_none() {
+            return Ok(None);
+        }
+        by_id(tools, &pinned.id, engine).await
+    };
+    match found.await {
+        Ok(Some(ImageSeen::Fit(facts))) => Ok(Some(facts)),
+        Err(away @ DockerError::Unavailable { .. }) => Err(away),
+        _ => Ok(None),
     }
 }
 
