@@ -363,7 +363,11 @@ impl Engine {
     /// The same containers by the same adapter, without an operator; their names.
     async fn raw(&self, installation: &Installation, names: &[String]) -> Vec<String> {
         let image = self.docker.image(IMAGE).await.expect("an answer").expect("deploy/images/build.sh");
-        let contents = Contents { passwd: "postgres:x:999:999::/:/bin/sh".to_owned(), ..Contents::default() };
+        let contents = Contents {
+            passwd: "postgres:x:999:999::/:/bin/sh".to_owned(),
+            server: Some("/usr/bin/postgres".to_owned()),
+            ..Contents::default()
+        };
         let image = facts(&image, &contents, "").expect("a PostgreSQL image");
         let spec = Checked {
             image: IMAGE.parse().expect("a reference"),

@@ -16,6 +16,7 @@ use crate::engines::postgres::action::Action;
 use crate::engines::postgres::check::Checked;
 use crate::engines::postgres::conditions::{self, Failure};
 use crate::engines::postgres::desired::parameter_file;
+use crate::engines::postgres::facts::below;
 use crate::engines::postgres::hardening::Profile;
 use crate::engines::postgres::parameters;
 use crate::engines::postgres::plan::{Plan, Subject, another_port, image_to_run, plan};
@@ -290,10 +291,18 @@ async fn learn(
     let identity = operator.identity(record);
     let runs = world.container.ours().map(|c| c.image_id.as_str());
     let image = image_to_run(&record.subject(&identity, checked), world)
-        .filter(|image| Some(image.id.as_str()) == runs && facts.pending_restart.is_empty());
+        .filter(|image| Some(image.id.as_str()) == runs);
+    let loaded = |text: &String| {
+        facts.pending_restart.is_empty() && parameters::sha256(text.as_bytes()) == facts.parameters_sha256
+    };
+    // Also the one that worked before, with another image.
     let proven = image
         .map(|image| parameter_file(&identity, checked, image))
-        .filter(|text| parameters::sha256(text.as_bytes()) == facts.parameters_sha256);
+        .filter(loaded)
+        .or_else(|| record.memory.proven_parameters.clone().filter(loaded));
+    let volume = identity.volume();
+    let mount = world.container.ours().and_then(|c| c.mounts.iter().find(|m| m.volume == volume));
+    let data_path = mount.and_then(|m| below(&facts.data_directory, &m.path));
     let start = world.container.ours().map(Start::of);
     let mut restarted = false;
     let libraries = match (&world.image, world.container.ours()) {
@@ -334,7 +343,10 @@ async fn learn(
             memory.data_major = facts.major().or(memory.data_major);
             if facts.database_exists && proven.is_some() {
                 memory.proven_parameters = proven;
+                memory.proven_image = runs.map(str::to_owned);
             }
+            memory.data_path = data_path.or(memory.data_path.take());
+            memory.data_catalog = image.and_then(|image| image.catalog).or(memory.data_catalog);
             memory.volume_fresh = false;
         })
         .await;

@@ -226,7 +226,7 @@ pub struct LiveUpdate {
 }
 
 /// One local image.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SeenImage {
     /// `sha256:…`
     pub id: String,

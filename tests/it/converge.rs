@@ -97,7 +97,8 @@ fn build(n: &[u8], wanted: Caps, seen: Caps) -> Case {
         3 => ImageSeen::Fit(facts_of("bb", 18)),
         _ => c.world.image,
     };
-    c.world.data = [DataSeen::NotLooked, DataSeen::Empty, DataSeen::Major(17)][usize::from(n[16] % 3)];
+    c.world.data =
+        [DataSeen::NotLooked, DataSeen::Empty, DataSeen::Major(17)][usize::from(n[16] % 3)].clone();
     let words = || "words".to_owned();
     match n[17] {
         0 => c.world.server = Server::NotRunning,

@@ -374,6 +374,7 @@ async fn a_pull_that_fails_backs_off_and_ends_as_stalled_until_the_image_is_ther
     let remote = image("remote/postgres:18", 18, 9);
     rig.fake.add_image(remote.clone());
     rig.fake.add_image_file("remote/postgres:18", "/etc/passwd", PASSWD);
+    rig.fake.add_image_file("remote/postgres:18", "/usr/bin/postgres", b"\0PG_18_202506291\0");
     rig.fake.remove_image("remote/postgres:18");
     rig.fake.add_remote_image(remote);
     rig.ready("main").await;

@@ -1,13 +1,14 @@
 //! Whatever is the matter with the image that a manifest names: what runs is looked after with the one in
 //! use, and nothing is removed for the sake of a successor that is not there.
 
-use crate::machine::rig::{CATALOG, Rig, object};
+use crate::machine::rig::{CATALOG, PASSWD, Rig, image, object};
 use seawall::control::api::{Api, Operation};
 use seawall::core::condition::{ConditionType as C, Truth};
 use seawall::core::quantity::Bytes;
-use seawall::core::seen::ContainerState;
+use seawall::core::seen::{ContainerState, SeenImage};
 use seawall::docker::DockerError;
 use seawall::docker::fake::{Fault, What, When};
+use seawall::engines::postgres::client::SqlError;
 use std::time::Duration;
 
 const MAIN: &str = "{version: '18', database: appdb, username: appuser}";
@@ -144,4 +145,77 @@ async fn a_version_that_the_catalog_lost_leaves_its_server_looked_after() {
     rig.until("started", || (up(&rig) && is(&rig, C::Ready, Truth::True)).then_some(())).await;
     assert_eq!(rig.container("main").unwrap().id, id);
     assert_eq!(rig.container("main").unwrap().caps.memory, None, "the broken text is not in force");
+}
+
+/// An image of the same major, local, with what tells it from the one in use.
+fn another(rig: &Rig, tag: &str, n: u8, change: impl FnOnce(&mut SeenImage), catalog: u32) {
+    let mut image = image(tag, 18, n);
+    change(&mut image);
+    rig.fake.add_image(image);
+    rig.fake.add_image_file(tag, "/etc/passwd", PASSWD);
+    let program = format!("\0PG_18_{catalog}\0");
+    rig.fake.add_image_file(tag, "/usr/lib/postgresql/18/bin/postgres", program.as_bytes());
+}
+
+const CATALOG_OF_18: u32 = 202_506_291;
+
+fn by_image(image: &str, more: &str) -> String {
+    format!("{{image: '{image}', database: appdb, username: appuser{more}}}")
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_does_not_fit_the_data_is_blocked_before_the_stop_and_everything_else_goes_on() {
+    let elsewhere = |i: &mut SeenImage| {
+        i.env = [("PG_MAJOR", "18"), ("PGDATA", "/var/lib/postgresql/data")].into_iter().collect();
+    };
+    for (reason, words, change, catalog) in [
+        ("DataElsewhere", "18/docker", Some(elsewhere), CATALOG_OF_18),
+        ("CatalogVersionChange", "catalog version 202506291", None, 202_505_071),
+    ] {
+        let rig = settled().await;
+        let before = rig.container("main").unwrap();
+        another(&rig, "mine/postgres:18", 8, |i| change.into_iter().for_each(|c| c(i)), catalog);
+        rig.manifest("main", &by_image("mine/postgres:18", ", parameters: {work_mem: 16MB}"));
+        let why = rig.reason("main", C::Degraded, reason).await;
+        assert!(why.contains(words) && why.contains("Nothing was touched"), "{why}");
+        rig.until("the parameter arrives", || {
+            let file = rig.fake.file(CONTAINER, "/etc/seawall/postgresql.conf").unwrap().unwrap();
+            String::from_utf8_lossy(&file.content).contains("16MB").then_some(())
+        })
+        .await;
+        rig.fake.drift_kill(CONTAINER).unwrap();
+        rig.until("started", || (up(&rig) && is(&rig, C::Ready, Truth::True)).then_some(())).await;
+        assert_eq!(rig.container("main").unwrap().id, before.id, "{reason}");
+        let calls = rig.fake.call_log();
+        assert!(!calls.contains_key("stop") && calls.get("remove").is_none_or(|n| *n == 1), "{calls:?}");
+        rig.manifest("main", &spec("18b", ""));
+        rig.until("an image that fits", || rig.container("main").filter(|c| c.id != before.id).map(|_| ()))
+            .await;
+        rig.ready("main").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn parameters_are_not_blamed_for_an_image_that_does_not_start() {
+    let rig = settled().await;
+    another(&rig, "mine/postgres:18", 8, |_| {}, CATALOG_OF_18);
+    let broken = image("mine/postgres:18", 18, 8).id;
+    // Nobody logs in before it dies.
+    rig.servers.set_answer(CONTAINER, Some(SqlError::Refused("Connection refused".to_owned())));
+    let both = ", parameters: {work_mem: 16MB}";
+    rig.manifest("main", &by_image("mine/postgres:18", both));
+    rig.until("made", || rig.container("main").filter(|c| c.image_id == broken).map(|_| ())).await;
+    rig.until("started", || up(&rig).then_some(())).await;
+    rig.fake.set_logs(CONTAINER, vec!["FATAL:  could not find my library".to_owned()]).unwrap();
+    rig.fake.crash_loop(CONTAINER, 1).unwrap();
+    let why = rig.reason("main", C::Ready, "CrashLoop").await;
+    assert!(why.contains("could not find my library"), "{why}");
+    rig.let_pass(Duration::from_secs(60)).await;
+    assert!(!rig.said("ParameterRejected", ""), "{:?}", rig.events());
+    rig.servers.set_answer(CONTAINER, None);
+    // Back to the image that works: the parameters arrive with it.
+    rig.manifest("main", &spec("18", both));
+    rig.ready("main").await;
+    let file = rig.fake.file(CONTAINER, "/etc/seawall/postgresql.conf").unwrap().unwrap();
+    assert!(String::from_utf8_lossy(&file.content).contains("16MB"));
 }

@@ -57,6 +57,7 @@ pub fn facts_of(id: &str, major: u32) -> ImageFacts {
         libraries: Libraries::default(),
         cmd: vec!["postgres".to_owned()],
         init_scripts: true,
+        catalog: None,
     }
 }
 
@@ -133,6 +134,7 @@ impl Case {
             sharers: Vec::new(),
             system_identifier: None,
             pinned: Some(facts_of("aa", 18)),
+            data_catalog: None,
         };
         let mut case = Self { identity, spec, memory, present: true, world, outlook: Outlook::default() };
         case.world.container = Slot::Ours(case.made());
@@ -553,6 +555,7 @@ const ROWS: &[(&str, Edit)] = &[
         c.memory.refused_parameters = Some(RefusedParameters {
             sha256: sha256(text.as_bytes()),
             message: "invalid value for parameter \"work_mem\": \"16ZB\"".into(),
+            image: None,
         });
     }),
     ("spec: parameters overridden by ALTER SYSTEM", |c| c.facts().overridden = vec!["work_mem".into()]),
@@ -663,6 +666,82 @@ const ROWS: &[(&str, Edit)] = &[
         c.down(ContainerState::Exited, 137);
         c.spec.port = PortRequest::Fixed(6000);
         c.world.port_holder = Some("postgres/other".into());
+    }),
+    ("spec: another build of the same major that looks for the data elsewhere", |c| {
+        c.spec.image = "mine:18".parse().unwrap();
+        let image = facts_of("bb", 18);
+        let pgdata = "/var/lib/postgresql/data".to_owned();
+        c.world.image = ImageSeen::Fit(ImageFacts { mount_path: pgdata.clone(), pgdata, ..image });
+    }),
+    ("spec: another build that looks for the data elsewhere, then killed", |c| {
+        c.down(ContainerState::Exited, 137);
+        c.spec.image = "mine:18".parse().unwrap();
+        c.memory.data_path = Some("18/docker".into());
+        let pgdata = "/var/lib/postgresql/other".to_owned();
+        c.world.image = ImageSeen::Fit(ImageFacts { pgdata, ..facts_of("bb", 18) });
+    }),
+    ("spec: another build with the same place under another path", |c| {
+        c.spec.image = "mine:18".parse().unwrap();
+        let (mount_path, pgdata) = ("/data".to_owned(), "/data/18/docker".to_owned());
+        c.world.image = ImageSeen::Fit(ImageFacts { mount_path, pgdata, ..facts_of("bb", 18) });
+    }),
+    ("spec: another build of the same major with another catalog version", |c| {
+        c.spec.image = "postgres:18beta2".parse().unwrap();
+        c.memory.data_catalog = Some(202_506_291);
+        let catalog = Some(202_505_071);
+        c.world.image = ImageSeen::Fit(ImageFacts { catalog, ..facts_of("bb", 18) });
+    }),
+    ("spec: another catalog version than that of the image in use", |c| {
+        c.spec.image = "postgres:18beta2".parse().unwrap();
+        c.world.pinned = Some(ImageFacts { catalog: Some(202_506_291), ..facts_of("aa", 18) });
+        let catalog = Some(202_505_071);
+        c.world.image = ImageSeen::Fit(ImageFacts { catalog, ..facts_of("bb", 18) });
+    }),
+    ("first: looked at an unknown volume: data elsewhere", |c| {
+        c.never_ready();
+        c.memory.volume_fresh = false;
+        c.down(ContainerState::Created, 0);
+        c.world.data = DataSeen::Elsewhere { major: 18, path: "data".into() };
+    }),
+    ("first: looked at an unknown volume: another catalog version", |c| {
+        c.never_ready();
+        c.memory.volume_fresh = false;
+        c.down(ContainerState::Created, 0);
+        (c.world.data, c.world.data_catalog) = (DataSeen::Major(18), Some(202_505_071));
+        c.world.pinned = None;
+        c.world.image = ImageSeen::Fit(ImageFacts { catalog: Some(202_506_291), ..facts_of("aa", 18) });
+    }),
+    ("server: another image and new parameters, it dies at start", |c| {
+        c.spec.image = "postgres:18.2".parse().unwrap();
+        c.spec.parameters.insert("shared_preload_libraries".into(), "nothere".into());
+        c.memory.proven_image = Some(facts_of("aa", 18).id);
+        c.memory.image = Some(PinnedImage { reference: "postgres:18.2".into(), id: facts_of("bb", 18).id });
+        c.world.image = ImageSeen::Fit(facts_of("bb", 18));
+        let made = c.made();
+        c.world.container = Slot::Ours(made);
+        let text = desired::parameter_file(&c.identity, &c.spec, &facts_of("bb", 18));
+        c.memory.written_parameters = Some(sha256(text.as_bytes()));
+        c.down(ContainerState::Restarting, 1);
+        c.world.log_tail = vec!["FATAL:  could not access file \"nothere\"".into()];
+    }),
+    ("spec: parameters that another image refused, the new one is proven", |c| {
+        c.spec.parameters.insert("work_mem".into(), "16ZB".into());
+        let text = desired::parameter_file(&c.identity, &c.spec, &facts_of("aa", 18));
+        c.memory.proven_image = Some(facts_of("aa", 18).id);
+        let image = Some(facts_of("bb", 18).id);
+        let message = "unrecognized".into();
+        c.memory.refused_parameters =
+            Some(RefusedParameters { sha256: sha256(text.as_bytes()), message, image });
+    }),
+    ("spec: parameters that another image refused, the new one is not proven", |c| {
+        c.down(ContainerState::Exited, 0);
+        c.spec.parameters.insert("work_mem".into(), "16ZB".into());
+        let text = desired::parameter_file(&c.identity, &c.spec, &facts_of("aa", 18));
+        c.memory.proven_image = Some(facts_of("bb", 18).id);
+        let image = Some(facts_of("bb", 18).id);
+        let message = "unrecognized".into();
+        c.memory.refused_parameters =
+            Some(RefusedParameters { sha256: sha256(text.as_bytes()), message, image });
     }),
     ("spec: another major", |c| {
         c.spec.image = "postgres:17".parse().unwrap();

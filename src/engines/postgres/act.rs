@@ -218,7 +218,11 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             write_parameters(scene, container, text, memory).await?
         }
         Action::RestoreParameters { container, text, refused, words } => {
-            let refused = RefusedParameters { sha256: refused.clone(), message: words.clone() };
+            let refused = RefusedParameters {
+                sha256: refused.clone(),
+                message: words.clone(),
+                image: scene.image.map(|image| image.id.clone()),
+            };
             restore_parameters(scene, container, text, refused, memory).await?;
             return Ok(vec![Note::warning("ParameterRejected", words.clone())]);
         }

@@ -4,6 +4,7 @@ use super::collation::Libraries;
 use super::ownership::foreign_labels;
 use crate::core::names::label;
 use crate::core::seen::SeenImage;
+use crate::core::text::quoted;
 use serde::{Deserialize, Serialize};
 
 /// Tools that make continuous archiving possible, by where images keep them.
@@ -25,10 +26,14 @@ pub struct Contents {
     pub tools: Vec<String>,
     /// What the image's package database says of the order of text.
     pub libraries: Libraries,
-    /// What `postgres --version` printed; only asked when the environment has no PG_MAJOR.
+    /// What `postgres --version` printed; only asked when nothing else tells the version.
     pub version_output: Option<String>,
     /// Whether it has the directory for scripts that run at the end of its initialisation.
     pub init_scripts: bool,
+    /// Where the server's program is.
+    pub server: Option<String>,
+    /// Major and catalog version that the programs were built for.
+    pub built_for: Option<(u32, u32)>,
 }
 
 /// An image that can run a Postgres object.
@@ -59,6 +64,24 @@ pub struct ImageFacts {
     /// Whether its initialisation ends with the scripts in a directory for them.
     #[serde(default)]
     pub init_scripts: bool,
+    /// `YYYYMMDDN`: its servers start on data of this catalog version alone. `None`: not found out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalog: Option<u32>,
+}
+
+impl ImageFacts {
+    /// Where in the volume its servers look for data; empty: at the volume's root.
+    #[must_use]
+    pub fn data_path(&self) -> Option<String> {
+        below(&self.pgdata, &self.mount_path)
+    }
+}
+
+/// The part of `path` below `root`; empty for `root` itself.
+#[must_use]
+pub fn below(path: &str, root: &str) -> Option<String> {
+    let rest = path.trim_end_matches('/').strip_prefix(root.trim_end_matches('/'))?;
+    if rest.is_empty() { Some(String::new()) } else { rest.strip_prefix('/').map(str::to_owned) }
 }
 
 /// Why an image cannot run a Postgres object.
@@ -70,6 +93,10 @@ pub enum Unfit {
         "it contains no PostgreSQL server ({detail}); use an image that keeps the official image's contract"
     )]
     NoPostgres { detail: String },
+    #[error(
+        "it has {found}, but {missing}. Seawall needs what the official image promises: a user named postgres, and an entry point that makes the database on an empty PGDATA with POSTGRES_USER, POSTGRES_DB and POSTGRES_PASSWORD_FILE"
+    )]
+    OtherContract { found: String, missing: String },
     #[error("it holds PostgreSQL {0}; Seawall needs 13 or newer")]
     TooOld(u32),
     #[error(
@@ -117,17 +144,26 @@ pub fn facts(image: &SeenImage, contents: &Contents, host_architecture: &str) ->
     if !labels.is_empty() {
         return Err(Unfit::Labels(labels.join(", ")));
     }
-    let major = major_of_env(image)
-        .or_else(|| contents.version_output.as_deref().and_then(major_of_output))
-        .ok_or_else(|| Unfit::NoPostgres {
-            detail: "no PG_MAJOR in its environment and no postgres program that tells its version"
-                .to_owned(),
-        })?;
+    let by_output = || contents.version_output.as_deref().and_then(major_of_output);
+    let built = contents.built_for.map(|(major, _)| major);
+    let Some(major) = major_of_env(image).or(built).or_else(by_output) else {
+        let detail = match &contents.server {
+            Some(path) => format!("{path} is there and does not tell its version"),
+            None => format!("no PG_MAJOR in its environment and {NO_PROGRAM}"),
+        };
+        return Err(Unfit::NoPostgres { detail });
+    };
+    let Some(server) = &contents.server else {
+        let detail = format!("its environment says PG_MAJOR {major}, but there is {NO_PROGRAM}");
+        return Err(Unfit::NoPostgres { detail });
+    };
     if major < 13 {
         return Err(Unfit::TooOld(major));
     }
-    let (uid, gid) = user_ids(&contents.passwd)
-        .ok_or_else(|| Unfit::NoPostgres { detail: "no user postgres in /etc/passwd".to_owned() })?;
+    let (uid, gid) = user_ids(&contents.passwd).ok_or_else(|| Unfit::OtherContract {
+        found: format!("PostgreSQL {major} ({server})"),
+        missing: no_such_user(image, contents),
+    })?;
     // Since 18 the official image keeps data in a directory per major, with the volume above it.
     let default_pgdata = if major >= 18 {
         format!("/var/lib/postgresql/{major}/docker")
@@ -178,7 +214,24 @@ pub fn facts(image: &SeenImage, contents: &Contents, host_architecture: &str) ->
         libraries: contents.libraries.clone(),
         cmd: image.cmd.clone(),
         init_scripts: contents.init_scripts,
+        catalog: contents.built_for.filter(|(built, _)| *built == major).map(|(_, catalog)| catalog),
     })
+}
+
+const NO_PROGRAM: &str = "no program named postgres in its PATH or the usual places";
+
+/// What is said of an image whose server has another user.
+fn no_such_user(image: &SeenImage, contents: &Contents) -> String {
+    let user = image.user.split(':').next().unwrap_or_default();
+    let runs = match user {
+        "" | "0" | "root" => String::new(),
+        user => format!(" (it runs as user {})", quoted(user)),
+    };
+    let place = if contents.passwd.is_empty() { "and no /etc/passwd" } else { "in /etc/passwd" };
+    let bitnami = image.env.iter().any(|(key, _)| key.starts_with("BITNAMI_"));
+    let whose =
+        if bitnami { "; Bitnami's images take POSTGRESQL_… variables and paths of their own" } else { "" };
+    format!("there is no user named postgres {place}{runs}{whose}")
 }
 
 fn user_ids(passwd: &str) -> Option<(u64, u64)> {
@@ -218,6 +271,7 @@ mod tests {
             tools: tools.iter().map(|t| (*t).to_owned()).collect(),
             version_output: version.map(str::to_owned),
             init_scripts: true,
+            server: Some("/usr/local/bin/postgres".to_owned()),
             ..Contents::default()
         }
     }
@@ -276,7 +330,61 @@ mod tests {
         let pg = image(&[("PG_MAJOR", "18")], &[], &[]);
         assert!(matches!(facts(&pg, &contents(&[], None), "arm64"), Err(Unfit::Architecture { .. })));
         assert!(matches!(facts(&pg, &Contents::default(), "amd64"), Err(Unfit::NoPostgres { .. })));
+        let by_build = Contents { built_for: Some((17, 202_406_281)), ..contents(&[], None) };
+        let got = facts(&no_env, &by_build, "amd64").unwrap();
+        assert_eq!((got.major, got.catalog), (17, Some(202_406_281)));
+        let other = facts(&pg, &by_build, "amd64").unwrap();
+        assert_eq!((other.major, other.catalog), (18, None), "programs of another major tell nothing");
         let old = image(&[("PG_MAJOR", "9.6")], &[], &[]);
         assert_eq!(facts(&old, &contents(&[], None), "amd64"), Err(Unfit::TooOld(9)));
+    }
+
+    #[test]
+    fn a_server_under_another_contract_is_said_with_what_is_missing() {
+        let users = |passwd: &str| Contents {
+            passwd: passwd.into(),
+            server: Some("/opt/bitnami/postgresql/bin/postgres".into()),
+            built_for: Some((17, 202_406_281)),
+            ..Contents::default()
+        };
+        let mut bitnami = image(&[("BITNAMI_APP_NAME", "postgresql"), ("APP_VERSION", "17.6.0")], &[], &[]);
+        bitnami.user = "1001".into();
+        let mut other = image(&[("PG_MAJOR", "17")], &[], &[]);
+        other.user = "pg:pg".into();
+        let plain = image(&[("PG_MAJOR", "17")], &[], &[]);
+        let root = "root:x:0:0:root:/root:/bin/sh\n";
+        let no_user = "there is no user named postgres";
+        for (image, passwd, missing) in [
+            (&bitnami, root, " in /etc/passwd (it runs as user \"1001\"); Bitnami's images"),
+            (&other, "pg:x:70:70::/:/bin/sh\n", " in /etc/passwd (it runs as user \"pg\")."),
+            (&plain, "", " and no /etc/passwd."),
+        ] {
+            let why = facts(image, &users(passwd), "amd64").unwrap_err().to_string();
+            assert!(
+                why.starts_with("it has PostgreSQL 17 (/opt/bitnami/postgresql/bin/postgres), but "),
+                "{why}"
+            );
+            assert!(why.contains(&format!("{no_user}{missing}")), "{why}");
+            assert!(why.contains("POSTGRES_PASSWORD_FILE"), "{why}");
+        }
+        let only_named = Contents { server: None, ..contents(&[], None) };
+        let why = facts(&plain, &only_named, "amd64").unwrap_err().to_string();
+        assert!(
+            why.contains("its environment says PG_MAJOR 17, but there is no program named postgres"),
+            "{why}"
+        );
+    }
+
+    #[test]
+    fn the_place_in_the_volume() {
+        for (path, root, want) in [
+            ("/a/b", "/a", Some("b")),
+            ("/a/b/", "/a/", Some("b")),
+            ("/a", "/a", Some("")),
+            ("/ab", "/a", None),
+            ("/x", "/a", None),
+        ] {
+            assert_eq!(below(path, root).as_deref(), want, "{path} {root}");
+        }
     }
 }

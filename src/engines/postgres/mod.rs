@@ -17,6 +17,7 @@ pub mod ownership;
 pub mod parameters;
 pub mod plan;
 pub mod probe;
+pub mod programs;
 pub mod record;
 pub mod spec;
 pub mod status;

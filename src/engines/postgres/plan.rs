@@ -3,6 +3,7 @@
 //!
 //! Here is the order in which things are looked at; each file in `plan/` decides about one of them.
 
+mod compatible;
 mod container;
 mod hardening;
 mod image;

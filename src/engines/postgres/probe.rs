@@ -16,6 +16,7 @@ pub use data::{Found, data};
 pub use server::again;
 
 use super::action::Action;
+use super::facts::below;
 use super::parameters;
 use super::plan::{Subject, Wanted, astray, image_to_run, plan};
 use super::tools::{PasswordError, Tools};
@@ -106,6 +107,7 @@ pub async fn observe(
         sharers: Vec::new(),
         system_identifier: None,
         pinned,
+        data_catalog: None,
     };
     starts(tools, subject, intent, &mut world);
     others(tools, subject, &mut world).await?;
@@ -203,8 +205,15 @@ async fn details(
     {
         let docker = tools.docker.as_ref();
         let found = data(docker, &c.id, &image.mount_path, Some(&image.pgdata)).await?;
-        world.data = found.as_ref().map_or(DataSeen::Empty, |f| DataSeen::Major(f.major));
-        world.system_identifier = found.and_then(|f| f.system_identifier);
+        world.data_catalog = found.as_ref().and_then(|f| f.catalog);
+        world.system_identifier = found.as_ref().and_then(|f| f.system_identifier.clone());
+        world.data = match found {
+            None => DataSeen::Empty,
+            Some(found) if found.directory == image.pgdata => DataSeen::Major(found.major),
+            Some(Found { major, directory, .. }) => {
+                DataSeen::Elsewhere { major, path: below(&directory, &image.mount_path).unwrap_or(directory) }
+            }
+        };
     }
     if matches!(c.state, ContainerState::Exited | ContainerState::Dead | ContainerState::Restarting) {
         world.log_tail = tools.docker.logs(&c.id, LOG_LINES).await?;

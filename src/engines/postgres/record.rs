@@ -88,6 +88,13 @@ pub struct Memory {
     pub reinitialise_requested: Option<String>,
     /// The last one that was answered.
     pub reinitialised_for: Option<String>,
+    /// Where in the volume the data lies (`18/docker`; empty: at its root), learnt from a server that runs:
+    /// a server that looks elsewhere would make an empty database beside it.
+    pub data_path: Option<String>,
+    /// Catalog version of the data, learnt from the image that a server runs from.
+    pub data_catalog: Option<u32>,
+    /// Id of the image that `proven_parameters` were proven with.
+    pub proven_image: Option<String>,
 }
 
 impl Memory {
@@ -218,6 +225,12 @@ impl Memory {
         self.system_identifier.as_deref().is_none_or(|known| known == system_identifier)
     }
 
+    /// Whether the parameters that are known to work are known to work with this image.
+    #[must_use]
+    pub fn proven_with(&self, image: &str) -> bool {
+        self.proven_image.as_deref().is_none_or(|by| by == image)
+    }
+
     /// Whether nobody knows what lies on the volume.
     #[must_use]
     pub fn must_look_at_volume(&self) -> bool {
@@ -269,6 +282,17 @@ pub struct PinnedImage {
 pub struct RefusedParameters {
     pub sha256: String,
     pub message: String,
+    /// Id of the image whose server refused them: another may take them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+}
+
+impl RefusedParameters {
+    /// Whether the refusal says anything about servers of this image.
+    #[must_use]
+    pub fn counts_for(&self, image: &str) -> bool {
+        self.image.as_deref().is_none_or(|by| by == image)
+    }
 }
 
 #[cfg(test)]

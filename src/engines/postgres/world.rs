@@ -41,12 +41,18 @@ pub enum ImageSeen {
 }
 
 /// What lies on the volume, as far as it was looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DataSeen {
     /// There was no need to look.
     NotLooked,
     Empty,
+    /// Where the image's servers look for it.
     Major(u32),
+    /// At this place in the volume, where they do not look.
+    Elsewhere {
+        major: u32,
+        path: String,
+    },
 }
 
 /// A login that is no proof of the managed credentials, or would give them away.
@@ -207,4 +213,6 @@ pub struct World {
     /// The image that containers were made from until now, while the wanted one is another or cannot be
     /// used: what is there is kept going with it.
     pub pinned: Option<ImageFacts>,
+    /// Catalog version of the data, where it was looked at.
+    pub data_catalog: Option<u32>,
 }

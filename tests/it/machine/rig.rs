@@ -71,6 +71,9 @@ pub fn engine() -> Arc<FakeDocker> {
         let image = image(tag, major, n);
         fake.add_image(image);
         fake.add_image_file(tag, "/etc/passwd", PASSWD);
+        let catalog = if major == 18 { 202_506_291 } else { 202_406_281 };
+        let program = format!("\0PG_{major}_{catalog}\0");
+        fake.add_image_file(tag, &format!("/usr/lib/postgresql/{major}/bin/postgres"), program.as_bytes());
     }
     fake
 }

@@ -36,8 +36,11 @@ pub(super) async fn write_parameters(
     let checked = docker.exec(&id, &check, Duration::from_secs(10)).await?;
     if checked.exit_code != 0 {
         let message = server_words(&format!("{}\n{}", checked.stderr, checked.stdout));
-        memory.refused_parameters =
-            Some(RefusedParameters { sha256: parameters::sha256(text.as_bytes()), message: message.clone() });
+        memory.refused_parameters = Some(RefusedParameters {
+            sha256: parameters::sha256(text.as_bytes()),
+            message: message.clone(),
+            image: Some(image.id.clone()),
+        });
         return Err(ActError::ParametersRefused(message));
     }
     docker.put_files(&id, &[parameter_file(parameters::PATH, text)]).await?;

@@ -2,12 +2,13 @@
 //! runs out of care because of what is the matter with the image that the manifest names: until that one can
 //! be used, everything else goes on with the one in use.
 
+use super::compatible::unfit_for_data;
 use super::{Plan, Subject, hardening};
-use crate::core::plan::{Blocked, Sign};
+use crate::core::plan::Sign;
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::facts::ImageFacts;
 use crate::engines::postgres::record::PinnedImage;
-use crate::engines::postgres::world::{DataSeen, ImageSeen, World};
+use crate::engines::postgres::world::{ImageSeen, World};
 
 /// The image that containers are made from now: the wanted one when it can be used, else the one in use.
 #[must_use]
@@ -51,29 +52,6 @@ pub(super) fn pull(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
     if world.image == ImageSeen::Missing {
         plan.step(Sign::Create, Action::PullImage(subject.spec.image.to_string()), "the image is not local");
     }
-}
-
-/// Why a server of this image must not be started on the data that is there; `None` when it may.
-fn unfit_for_data(subject: &Subject<'_>, world: &World, image: &ImageFacts) -> Option<Blocked> {
-    let (id, spec) = (subject.identity, subject.spec);
-    let on_volume = match world.data {
-        DataSeen::Major(major) => Some(major),
-        DataSeen::Empty | DataSeen::NotLooked => subject.memory.data_major,
-    };
-    let major = on_volume.filter(|major| *major != image.major)?;
-    Some(Blocked {
-        reason: "MajorVersionChange",
-        why: format!(
-            "volume {} holds data of PostgreSQL {major}, the image {} is PostgreSQL {}: the data directory is not compatible. Nothing was touched",
-            id.volume(),
-            spec.image,
-            image.major
-        ),
-        unblock: format!(
-            "set version back to {major}; to move to {}, make a new object and load a dump into it",
-            image.major
-        ),
-    })
 }
 
 /// A tag that moves changes nothing: the image is kept by its id until the manifest names another.

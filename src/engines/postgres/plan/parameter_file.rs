@@ -24,11 +24,22 @@ pub(super) fn upload(subject: &Subject<'_>, image: &ImageFacts, container: &str)
 /// The parameter file to run with: the manifest's, or the last that worked while the server refuses
 /// the manifest's.
 pub(super) fn file_in_force(subject: &Subject<'_>, image: &ImageFacts) -> String {
+    let memory = subject.memory;
     let wanted = desired::parameter_file(subject.identity, subject.spec, image);
-    match (refused(subject.memory, &wanted), &subject.memory.proven_parameters) {
-        (Some(_), Some(proven)) => proven.clone(),
+    match (refused(memory, &wanted), &memory.proven_parameters) {
+        (Some(refused), Some(proven)) if refused.counts_for(&image.id) => proven.clone(),
+        // What another image refused is tried again, but not together with the image itself.
+        (Some(_), Some(proven)) if !memory.proven_with(&image.id) && same_frame(proven, &wanted) => {
+            proven.clone()
+        }
         _ => wanted,
     }
+}
+
+/// Whether two files include the same file of the image: one for another place would start without it.
+fn same_frame(one: &str, other: &str) -> bool {
+    let include = |text: &str| text.lines().find(|line| line.starts_with("include")).map(str::to_owned);
+    include(one) == include(other)
 }
 
 fn refused<'a>(memory: &'a Memory, text: &str) -> Option<&'a RefusedParameters> {
@@ -49,7 +60,9 @@ pub(super) fn way_back(
         matches!(c.state, ContainerState::Restarting | ContainerState::Exited | ContainerState::Dead)
             && c.exit_code == Some(1);
     let words = parameters::fatal_words(&world.log_tail).filter(|_| gave_up)?;
-    let proven = subject.memory.proven_parameters.as_ref()?;
+    // With another image than they worked with, it may as well be the image that does not start.
+    let proven =
+        subject.memory.proven_parameters.as_ref().filter(|_| subject.memory.proven_with(&image.id))?;
     let refused =
         parameters::sha256(desired::parameter_file(subject.identity, subject.spec, image).as_bytes());
     let is_new =
@@ -65,7 +78,7 @@ pub(super) fn way_back(
 pub(super) fn parameters_of(subject: &Subject<'_>, image: &ImageFacts, facts: &ServerFacts, plan: &mut Plan) {
     let (id, spec, memory) = (subject.identity, subject.spec, subject.memory);
     let wanted = desired::parameter_file(id, spec, image);
-    let refused = refused(memory, &wanted);
+    let refused = refused(memory, &wanted).filter(|refused| refused.counts_for(&image.id));
     if let Some(refused) = refused {
         plan.block(
             "ParameterRejected",

@@ -10,6 +10,10 @@ pub struct Found {
     pub major: u32,
     /// `None` when its control file is missing or is none.
     pub system_identifier: Option<String>,
+    /// Where it is, as the container sees it.
+    pub directory: String,
+    /// `None` as for `system_identifier`.
+    pub catalog: Option<u32>,
 }
 
 /// The data below `root` in a container; `None` when there is none.
@@ -36,7 +40,8 @@ pub async fn data(
         let head = docker.get_file(container, &path, control_file::HEAD).await?;
         let control = head.and_then(|bytes| control_file::parse(&bytes));
         let system_identifier = control.map(|c| c.system_identifier.to_string());
-        return Ok(Some(Found { major, system_identifier }));
+        let catalog = control.map(|c| c.catalog_version_no);
+        return Ok(Some(Found { major, system_identifier, directory, catalog }));
     }
     Ok(None)
 }

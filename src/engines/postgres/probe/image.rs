@@ -5,12 +5,13 @@
 
 use crate::core::desired::DesiredContainer;
 use crate::core::seen::{ContainerState, EngineInfo, SeenContainer, SeenImage};
-use crate::docker::DockerError;
+use crate::docker::{Docker, DockerError};
 use crate::engines::postgres::collation::Libraries;
 use crate::engines::postgres::desired::looker;
 use crate::engines::postgres::facts::{self, Contents, ImageFacts, TOOLS, Unfit};
 use crate::engines::postgres::initialisation;
 use crate::engines::postgres::plan::{Subject, Wanted};
+use crate::engines::postgres::programs;
 use crate::engines::postgres::tools::Tools;
 use crate::engines::postgres::world::ImageSeen;
 use crate::secrets::random_id;
@@ -161,23 +162,35 @@ async fn look_into(
 }
 
 async fn contents(tools: &Tools, image: &SeenImage) -> Result<Contents, DockerError> {
-    let ask_version = facts::major_of_env(image).is_none();
-    let probe = probe_container(tools, &image.id, ask_version);
+    let probe = looker(&tools.installation, &tools.store.id(), &random_id(), &image.id);
     tools.set_probing(&probe.name, true);
-    let contents = contents_by(tools, &probe, ask_version).await;
+    let mut contents = contents_by(tools, image, &probe, false).await;
+    if let Ok(found) = &contents
+        && found.server.is_some()
+        && found.built_for.is_none()
+        && facts::major_of_env(image).is_none()
+    {
+        let probe = DesiredContainer { entrypoint: ask_version(found), ..probe.clone() };
+        contents = contents_by(tools, image, &probe, true).await;
+    }
     // A labelled container that could not be removed now, or that a cut call made, is a left-over for
     // the next sweep or start.
     tools.set_probing(&probe.name, false);
     contents
 }
 
+fn ask_version(found: &Contents) -> Vec<String> {
+    found.server.iter().cloned().chain(["--version".to_owned()]).collect()
+}
+
 async fn contents_by(
     tools: &Tools,
+    image: &SeenImage,
     probe: &DesiredContainer,
     ask_version: bool,
 ) -> Result<Contents, DockerError> {
     let id = tools.docker.create(probe).await?;
-    let read = read_contents(tools, &id, ask_version).await;
+    let read = read_contents(tools, image, &id, ask_version).await;
     // Also after a failure.
     let removed = tools.docker.remove_throwaway(&id).await;
     let contents = read?;
@@ -185,7 +198,12 @@ async fn contents_by(
     Ok(contents)
 }
 
-async fn read_contents(tools: &Tools, id: &str, ask_version: bool) -> Result<Contents, DockerError> {
+async fn read_contents(
+    tools: &Tools,
+    image: &SeenImage,
+    id: &str,
+    ask_version: bool,
+) -> Result<Contents, DockerError> {
     let docker = &tools.docker;
     let passwd = docker.get_file(id, "/etc/passwd", 256 * 1024).await?.unwrap_or_default();
     let mut found = Vec::new();
@@ -215,24 +233,34 @@ async fn read_contents(tools: &Tools, id: &str, ask_version: bool) -> Result<Con
         let lines = docker.logs(id, 5).await?;
         version_output = (code == 0).then(|| lines.join("\n"));
     }
-    Ok(Contents {
-        passwd: String::from_utf8_lossy(&passwd).into_owned(),
-        tools: found,
-        libraries,
-        version_output,
-        init_scripts,
-    })
+    let (server, built_for) = server_programs(docker.as_ref(), image, id).await?;
+    let passwd = String::from_utf8_lossy(&passwd).into_owned();
+    Ok(Contents { passwd, tools: found, libraries, version_output, server, built_for, init_scripts })
 }
 
-fn probe_container(tools: &Tools, image: &str, ask_version: bool) -> DesiredContainer {
-    let entrypoint = [
-        "sh",
-        "-c",
-        "for p in postgres /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres; do $p --version && exit 0; done; exit 1",
-    ];
-    let mut probe = looker(&tools.installation, &tools.store.id(), &random_id(), image);
-    if ask_version {
-        probe.entrypoint = entrypoint.map(str::to_owned).to_vec();
+/// Where the server's program is, and major and catalog version that it was built for. The small program
+/// beside it tells the same as the big one, where it is there.
+async fn server_programs(
+    docker: &dyn Docker,
+    image: &SeenImage,
+    id: &str,
+) -> Result<(Option<String>, Option<(u32, u32)>), DockerError> {
+    const SMALL: usize = 1 << 20;
+    const BIG: usize = 64 << 20;
+    for dir in programs::dirs(image) {
+        let server = format!("{dir}/postgres");
+        // A directory or a device of that name is no program.
+        if !matches!(docker.get_file(id, &server, 1).await, Ok(Some(_))) {
+            continue;
+        }
+        for (program, most) in [(format!("{dir}/pg_checksums"), SMALL), (server.clone(), BIG)] {
+            if let Ok(Some(bytes)) = docker.get_file(id, &program, most).await
+                && let Some(built_for) = programs::built_for(&bytes)
+            {
+                return Ok((Some(server), Some(built_for)));
+            }
+        }
+        return Ok((Some(server), None));
     }
-    probe
+    Ok((None, None))
 }
