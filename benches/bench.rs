@@ -200,6 +200,7 @@ fn fake_engine() -> Arc<FakeDocker> {
         entrypoint: vec!["docker-entrypoint.sh".to_owned()],
     });
     fake.add_image_file(IMAGE, "/etc/passwd", b"postgres:x:999:999::/:/bin/sh\n");
+    fake.add_image_file(IMAGE, "/usr/bin/postgres", b"postgres");
     fake
 }
 

@@ -81,6 +81,7 @@ fn engine() -> FakeDocker {
             "/etc/passwd",
             b"root:x:0:0:root:/root:/bin/bash\npostgres:x:999:999::/var/lib/postgresql:/bin/bash\n",
         );
+        docker.add_image_file(&reference, "/usr/bin/postgres", b"postgres");
     }
     docker
 }

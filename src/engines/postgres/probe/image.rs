@@ -249,18 +249,29 @@ async fn server_programs(
     const BIG: usize = 64 << 20;
     for dir in programs::dirs(image) {
         let server = format!("{dir}/postgres");
-        // A directory or a device of that name is no program.
-        if !matches!(docker.get_file(id, &server, 1).await, Ok(Some(_))) {
+        if file(docker, id, &server, 1).await?.is_none() {
             continue;
         }
         for (program, most) in [(format!("{dir}/pg_checksums"), SMALL), (server.clone(), BIG)] {
-            if let Ok(Some(bytes)) = docker.get_file(id, &program, most).await
-                && let Some(built_for) = programs::built_for(&bytes)
-            {
+            let program = file(docker, id, &program, most).await?.unwrap_or_default();
+            if let Some(built_for) = programs::built_for(&program) {
                 return Ok((Some(server), Some(built_for)));
             }
         }
         return Ok((Some(server), None));
     }
     Ok((None, None))
+}
+
+/// A file of an image; what is no file (a directory, a device, a link that leads nowhere) is none.
+async fn file(
+    docker: &dyn Docker,
+    id: &str,
+    path: &str,
+    most: usize,
+) -> Result<Option<Vec<u8>>, DockerError> {
+    match docker.get_file(id, path, most).await {
+        Err(DockerError::Refused { status, .. }) if status < 500 => Ok(None),
+        answer => answer,
+    }
 }
