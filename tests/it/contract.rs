@@ -38,8 +38,8 @@ fn contract_image(id: &str, tag: &str, volumes: Vec<String>) -> SeenImage {
         architecture: "amd64".to_owned(),
         user: String::new(),
         stop_signal: String::new(),
-        cmd: vec!["postgres".to_owned()],
-        entrypoint: vec!["docker-entrypoint.sh".to_owned()],
+        cmd: vec!["sleep".to_owned(), "infinity".to_owned()],
+        entrypoint: Vec::new(),
     }
 }
 

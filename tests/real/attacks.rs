@@ -470,7 +470,7 @@ fn a_container_made_from_a_commit_of_ours_is_left_alone() {
     sea.until_condition("a", "Degraded", "True", "DuplicateContainer");
     assert_eq!(docker(&["inspect", &copy]), before);
     // With our manifest gone, ours stays as long as nobody can tell what was meant.
-    sea.write("other.yaml", &super::harness::postgres("other", "{version: '18'}"));
+    sea.write("other.yaml", &super::harness::postgres("other", "{version: '18', username: other}"));
     sea.remove("a.yaml");
     sea.until("a", "retained", |status| super::harness::condition(status, "Ready").1 == "Retained");
     assert_eq!(docker(&["inspect", &copy]), before);
