@@ -7,6 +7,7 @@ use super::objects::Record;
 use super::operator::Operator;
 use crate::core::event::Note;
 use crate::core::names::ObjectRef;
+use crate::core::resource::PortRequest;
 
 impl Operator {
     pub(super) async fn release_port(&self, object: &ObjectRef, record: &Record) -> Result<Done> {
@@ -30,8 +31,18 @@ impl Operator {
         self.tools.ports.release(object);
         let words = format!("port {port} was given up on the command line");
         self.note(Some(object), &[Note::normal("PortReleased", words)]).await;
-        // Whoever waits for it.
-        self.enqueue_all();
+        // It goes to whoever asks for this very one, before a service that takes any sees that it is free.
+        let next = {
+            let state = self.state();
+            let present =
+                |object: &&ObjectRef| state.records.get(*object).is_some_and(|r| r.source.is_some());
+            let asks = state.checked.iter().filter(|(_, spec)| spec.port == PortRequest::Fixed(port));
+            asks.map(|(object, _)| object).find(present).cloned()
+        };
+        if let Some(next) = next {
+            self.tools.ports.reserve(port, &next);
+            self.hurry(&next);
+        }
         let message = format!("port {port} is free; {object} gets another one when its manifest comes back");
         Ok(Done { message, commit: String::new() })
     }

@@ -411,7 +411,7 @@ async fn a_new_name_with_the_same_spec_gets_no_empty_database_before_the_user_sa
 
 #[tokio::test(start_paused = true)]
 async fn a_port_that_is_kept_for_a_retained_object_is_named_so_and_can_be_released() {
-    let rig = Rig::start(&[("b", "{version: '18', port: 7777}"), ("stays", MAIN)]);
+    let rig = Rig::start(&[("b", "{version: '18', port: 7777}"), ("any", "{version: '18', stopped: true}")]);
     rig.ready("b").await;
     assert!(rig.operator.operate(&object("b"), Operation::ReleasePort).await.is_err(), "it has a manifest");
     rig.remove("b");
