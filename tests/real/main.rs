@@ -11,6 +11,7 @@ mod engine;
 mod engine_away;
 mod first;
 mod harness;
+mod images;
 mod lifecycle;
 mod manifests;
 mod official;
