@@ -69,7 +69,7 @@ fn a_key_file_that_is_missing_open_cut_or_foreign_is_refused_and_never_replaced(
     };
 
     fs::remove_file(&key).unwrap();
-    said(&["encryption_key is missing", "put it back", "seawall recover"]);
+    said(&["encryption_key is missing", "put it back", "Lost store, lost key"]);
     assert!(!key.exists(), "a new key was made although sealed data exists");
 
     fs::write(&key, &good).unwrap();
