@@ -145,12 +145,14 @@ fn a_second_server_by_hand_is_told_whether_ours_runs_or_not() {
 /// As `docker system prune --volumes` does to the one of a stopped database.
 #[test]
 fn a_volume_that_is_lost_while_stopped_is_told_and_comes_back_as_the_advice_says() {
-    let sea = Sea::start();
+    // Before the Sea, so that it goes after the container that uses the volume.
+    let mut theirs = Theirs(Vec::new(), Vec::new());
+    let mut sea = Sea::start();
     sea.postgres("a", "{version: '18'}");
     sea.ready("a");
     sea.sql("a", "create table t as select 42 as n");
     let (volume, copy) = (sea.volume("a"), format!("{}-copy", sea.installation));
-    let _gone = Theirs(Vec::new(), vec![copy.clone(), volume.clone()]);
+    theirs.1 = vec![copy.clone(), volume.clone()];
     docker(&["volume", "create", &copy]);
     sea.ok(&["stop", "postgres/a"]);
     sea.until("a", "stopped", |s| condition(s, "Ready").1 == "Stopped");
@@ -191,9 +193,12 @@ fn a_volume_that_is_lost_while_stopped_is_told_and_comes_back_as_the_advice_says
     sea.ready("a");
     assert_eq!(sea.sql("a", "select n from t").trim(), "42");
     // Restored without labels: by its identifier, when the user says so.
+    // Down, so that it does not make the container again before the volume is gone.
+    sea.kill();
     docker(&["rm", "-f", &sea.container("a")]);
     docker(&["volume", "rm", &volume]);
     docker(&["volume", "create", &volume]);
+    sea.run();
     let why = sea.until_condition("a", "Degraded", "True", "NameConflict");
     let id = why.split("accept-cluster: \"").nth(1).unwrap().split('"').next().unwrap();
     fill(&copy, &volume);
