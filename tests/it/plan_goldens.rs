@@ -135,6 +135,7 @@ impl Case {
             system_identifier: None,
             pinned: Some(facts_of("aa", 18)),
             data_catalog: None,
+            left_clean: None,
         };
         let mut case = Self { identity, spec, memory, present: true, world, outlook: Outlook::default() };
         case.world.container = Slot::Ours(case.made());
@@ -849,6 +850,12 @@ const ROWS: &[(&str, Edit)] = &[
         c.spec.stopped = true;
         c.down(ContainerState::Exited, 137);
         c.c().restart_policy = "no".into();
+    }),
+    ("stopped: ended before its server ran", |c| {
+        c.spec.stopped = true;
+        c.down(ContainerState::Exited, 2);
+        c.c().restart_policy = "no".into();
+        c.world.left_clean = Some(true);
     }),
     ("stopped: the restart policy would bring it back", |c| {
         c.spec.stopped = true;

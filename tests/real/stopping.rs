@@ -105,17 +105,13 @@ fn stop_start_and_restart_by_hand_say_what_to_commit() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("stopped: false"), "{refused:?}");
 }
 
-/// The stop signal meets an entrypoint that does not hear it, as any shell does while a child runs.
-#[test]
-fn a_stop_in_the_middle_of_a_start_is_a_clean_shutdown_too() {
-    let deaf = TestImage::build(
-        "deaf",
-        "FROM seawall/postgres:17\nENTRYPOINT [\"bash\", \"-c\", \"trap '' INT; sleep 3; trap - INT; exec docker-entrypoint.sh \\\"$@\\\"\", \"deaf\"]\nCMD [\"postgres\"]\n",
-    );
+/// Stopped as soon as somebody starts it by hand: the signal comes before the server does.
+fn stopped_in_the_middle_of_a_start(name: &str, dockerfile: &str) -> String {
+    let image = TestImage::build(name, dockerfile);
     let sea = Sea::start();
-    sea.postgres("a", &format!("{{image: '{}'}}", deaf.0));
+    sea.postgres("a", &format!("{{image: '{}'}}", image.0));
     sea.ready("a");
-    sea.postgres("a", &format!("{{image: '{}', stopped: true}}", deaf.0));
+    sea.postgres("a", &format!("{{image: '{}', stopped: true}}", image.0));
     cleanly_stopped(&sea, "a");
     let stopped = sea.status("a");
     sea.docker(&["start", &sea.container("a")]);
@@ -123,6 +119,30 @@ fn a_stop_in_the_middle_of_a_start_is_a_clean_shutdown_too() {
         condition(s, "Ready").1 == "Stopped"
             && s["container"]["startedAt"] != stopped["container"]["startedAt"]
     });
-    cleanly_stopped(&sea, "a");
+    let words = sea.until_condition("a", "Ready", "False", "Stopped");
+    assert!(words.contains("clean shutdown") && !words.contains("NOT"), "{words}");
     assert!(!sea.ok(&["events"]).contains("UncleanShutdown"));
+    let log = sea.ok(&["logs", "postgres/a", "--tail", "5"]);
+    assert!(log.contains("database system is shut down"), "{log}");
+    words
+}
+
+/// The stop signal meets an entrypoint that does not hear it, as any shell does while a child runs.
+#[test]
+fn a_stop_in_the_middle_of_a_start_is_a_clean_shutdown_too() {
+    stopped_in_the_middle_of_a_start(
+        "deaf",
+        "FROM seawall/postgres:17\nENTRYPOINT [\"bash\", \"-c\", \"trap '' INT; sleep 3; trap - INT; exec docker-entrypoint.sh \\\"$@\\\"\", \"deaf\"]\nCMD [\"postgres\"]\n",
+    );
+}
+
+/// The stop signal ends what prepares the start, here with the code of the engine's own runtime (a Go program) when the
+/// signal meets that one: no server ran, so nothing needs recovery.
+#[test]
+fn a_start_that_the_stop_signal_ended_before_there_was_a_server_left_the_data_clean() {
+    let words = stopped_in_the_middle_of_a_start(
+        "early",
+        "FROM seawall/postgres:17\nENTRYPOINT [\"bash\", \"-c\", \"trap 'exit 2' INT; sleep 3 & wait; trap - INT; exec docker-entrypoint.sh \\\"$@\\\"\", \"early\"]\nCMD [\"postgres\"]\n",
+    );
+    assert!(words.contains("by pg_control; the container ended with exit code 2"), "{words}");
 }

@@ -170,7 +170,9 @@ fn ready(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook) -
         Wanted::Retained => {
             return no("Retained", "the manifest is gone; the container is being removed".to_owned());
         }
-        Wanted::Stopped if container.is_none_or(|c| !c.state.is_up()) => return stopped(subject, container),
+        Wanted::Stopped if container.is_none_or(|c| !c.state.is_up()) => {
+            return stopped(subject, container, world.left_clean);
+        }
         Wanted::Stopped => return no("Stopping", "the server is being stopped".to_owned()),
         Wanted::Running => {}
     }
@@ -202,13 +204,16 @@ fn ready(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook) -
     no("Reconciling", step)
 }
 
-/// A stop is clean by exit code; anything else is said.
-fn stopped(subject: &Subject<'_>, container: Option<&SeenContainer>) -> Finding {
+/// A stop is clean by exit code or by what the data says; anything else is said.
+fn stopped(subject: &Subject<'_>, container: Option<&SeenContainer>, left_clean: Option<bool>) -> Finding {
     let by = if subject.spec.stopped { "spec.stopped is true" } else { "by `seawall stop`" };
     let how = match container.map(|c| (c.exit_code, c.state)) {
         None => "there is no container".to_owned(),
         Some((_, ContainerState::Created)) => "never started".to_owned(),
         Some((Some(0), _)) => "clean shutdown (exit code 0)".to_owned(),
+        Some((Some(code), _)) if left_clean == Some(true) => {
+            format!("clean shutdown (by pg_control; the container ended with exit code {code})")
+        }
         Some((Some(code), _)) => {
             format!("NOT a clean shutdown: exit code {code}; recovery runs at the next start")
         }

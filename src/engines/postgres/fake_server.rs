@@ -111,8 +111,9 @@ impl Shared {
     fn keep(&self, c: &SeenContainer, cluster: &Cluster) -> Result<(), SqlError> {
         let (path, pgdata) = self.places(c).ok_or_else(|| failed("the container has no data volume"))?;
         let identifier: u64 = cluster.system_identifier.parse().unwrap_or_default();
-        // The layout of 18, little-endian.
-        let head = [&identifier.to_le_bytes()[..], &1800_u32.to_le_bytes(), &202_506_291_u32.to_le_bytes()];
+        // The layout of 18, little-endian, in production.
+        let fields = [1800_u32, 202_506_291, 6].map(u32::to_le_bytes);
+        let head = [&identifier.to_le_bytes()[..], &fields.concat()];
         let control = format!("{pgdata}/{}", control_file::PATH);
         self.docker.write_file(&c.id, &control, &head.concat()).map_err(failed)?;
         let text = serde_json::to_vec(cluster).map_err(failed)?;

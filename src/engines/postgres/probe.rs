@@ -12,7 +12,7 @@ mod placement;
 mod ports;
 mod server;
 
-pub use data::{Found, data};
+pub use data::{Found, data, left_clean};
 pub use server::again;
 
 use super::action::Action;
@@ -108,6 +108,7 @@ pub async fn observe(
         system_identifier: None,
         pinned,
         data_catalog: None,
+        left_clean: None,
     };
     starts(tools, subject, intent, &mut world);
     others(tools, subject, &mut world).await?;
@@ -193,6 +194,9 @@ async fn details(
             world.usage = tools.docker.usage(&c.id).await?;
         }
         return Ok(());
+    }
+    if wanted == Wanted::Stopped && !c.state.is_up() && c.exit_code.is_some_and(|code| code != 0) {
+        world.left_clean = left_clean(tools.docker.as_ref(), c).await?;
     }
     if wanted != Wanted::Running {
         return Ok(());

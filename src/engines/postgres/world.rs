@@ -215,4 +215,7 @@ pub struct World {
     pub pinned: Option<ImageFacts>,
     /// Catalog version of the data, where it was looked at.
     pub data_catalog: Option<u32>,
+    /// Whether the data says that its last server was shut down cleanly; looked at when the exit code of
+    /// a stopped container leaves it open.
+    pub left_clean: Option<bool>,
 }

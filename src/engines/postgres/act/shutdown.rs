@@ -7,6 +7,7 @@ use crate::core::event::Note;
 use crate::core::seen::{ContainerState, LiveUpdate};
 use crate::docker::{Docker, DockerError};
 use crate::engines::postgres::desired::STOP_TIMEOUT;
+use crate::engines::postgres::probe::left_clean;
 use std::time::Duration;
 
 /// Between two requests for the shutdown.
@@ -41,9 +42,15 @@ pub(super) async fn stop(scene: &Scene<'_>, name: &str) -> Result<Vec<Note>, Act
     let was_running = scene.world.container.ours().is_some_and(|c| c.state == ContainerState::Running);
     fast_shutdown(docker, &id).await?;
     let after = docker.inspect(&id).await?;
-    let code = after.and_then(|c| c.exit_code);
-    let clean = docker.logs(&id, 5).await?.iter().any(|line| line.contains("database system is shut down"));
-    let unclean = was_running && (code != Some(0) || !clean);
+    let code = after.as_ref().and_then(|c| c.exit_code);
+    let told = docker.logs(&id, 5).await?.iter().any(|line| line.contains("database system is shut down"));
+    // The signal may have come before the server did; then the data tells.
+    let clean = match &after {
+        _ if code == Some(0) && told => true,
+        Some(container) => left_clean(docker, container).await? == Some(true),
+        None => false,
+    };
+    let unclean = was_running && !clean;
     Ok(if unclean {
         let code = code.map_or("unknown".to_owned(), |c| c.to_string());
         vec![Note::warning(

@@ -1,6 +1,7 @@
 //! What lies on the volume: the major version of its data and whose it is, read through a container that
 //! mounts it and need not run. Must never start one.
 
+use crate::core::seen::SeenContainer;
 use crate::docker::{Docker, DockerError};
 use crate::engines::postgres::control_file;
 
@@ -44,4 +45,17 @@ pub async fn data(
         return Ok(Some(Found { major, system_identifier, directory, catalog }));
     }
     Ok(None)
+}
+
+/// Whether the data of a stopped container says that its last server was shut down cleanly. An exit code
+/// does not tell when the stop signal came before the server: then it is that of whatever prepared the start, even of
+/// the engine's own runtime. `None` when there is no such data to ask.
+///
+/// # Errors
+/// When the engine could not be asked.
+pub async fn left_clean(docker: &dyn Docker, c: &SeenContainer) -> Result<Option<bool>, DockerError> {
+    let Some(pgdata) = c.env.get("PGDATA") else { return Ok(None) };
+    let path = format!("{pgdata}/{}", control_file::PATH);
+    let head = docker.get_file(&c.id, &path, control_file::HEAD).await?;
+    Ok(head.and_then(|bytes| control_file::parse(&bytes)).map(|control| control.shut_down))
 }
