@@ -7,8 +7,10 @@
 mod call;
 mod exec;
 mod files;
+mod login;
 
 use crate::core::desired::DesiredContainer;
+use crate::core::image_ref::ImageReference;
 use crate::core::quantity::NanoCpus;
 use crate::core::seen::{
     ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, SeenContainer, SeenImage, SeenNetwork, SeenVolume,
@@ -16,6 +18,7 @@ use crate::core::seen::{
 };
 use crate::docker::from_api::{self, Host};
 use crate::docker::lines::Lines;
+use crate::docker::login::explained;
 use crate::docker::map;
 use crate::docker::streams::{Follow, log_options, split, until_error};
 use crate::docker::{Docker, DockerError, ExecRequest, ExecResult, FileToPut, Result, to_api};
@@ -267,9 +270,26 @@ impl Docker for BollardDocker {
         let whole =
             if last.contains([':', '@']) { reference.to_owned() } else { format!("{reference}:latest") };
         let options = query::CreateImageOptionsBuilder::default().from_image(&whole).build();
-        let mut steps = Box::pin(self.client()?.create_image(Some(options), None, None));
-        while within(PULL_IDLE, call, async { steps.next().await.transpose() }).await?.is_some() {}
-        Ok(())
+        let host = ImageReference::parse(reference).map_or_else(|_| String::new(), |r| r.host().to_owned());
+        let (login, trouble) = match login::login(&host).await {
+            Ok(login) => (login, None),
+            Err(why) => (None, Some(why)),
+        };
+        let (header, trouble) = match login.as_ref().map(|login| login::header(login, &host)) {
+            None => (None, trouble),
+            Some(Ok(header)) => (Some(header), None),
+            Some(Err(why)) => (None, Some(why)),
+        };
+        let logged_in = header.is_some();
+        let pull = async {
+            let mut steps = Box::pin(self.client()?.create_image(Some(options), None, header));
+            while within(PULL_IDLE, call, async { steps.next().await.transpose() }).await?.is_some() {}
+            Ok(())
+        };
+        // Public images need no login: that it cannot be read matters only when the pull fails.
+        pull.await.map_err(|error| {
+            explained(error, &host, login.as_ref().filter(|_| logged_in), trouble.as_deref())
+        })
     }
 
     async fn volume(&self, name: &str) -> Result<Option<SeenVolume>> {

@@ -9,6 +9,7 @@ mod bollard;
 pub mod fake;
 mod from_api;
 mod lines;
+mod login;
 mod map;
 mod streams;
 mod to_api;

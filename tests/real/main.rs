@@ -20,6 +20,7 @@ mod placement;
 mod ports;
 mod readiness;
 mod recover;
+mod registry;
 mod removal;
 mod resources;
 mod stopping;
