@@ -12,6 +12,8 @@ use crate::core::seen::{
 use crate::docker::{Docker, ExecRequest, ExecResult, FileToPut, Result};
 use crate::secrets::{ExposeSecret, Secret};
 use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use std::collections::BTreeMap;
@@ -32,24 +34,11 @@ pub fn mask(text: &str, secrets: &[Secret]) -> String {
     let mut text = text.to_owned();
     for secret in secrets.iter().map(ExposeSecret::expose_secret).filter(|s| s.len() >= SHORTEST) {
         // Whole groups only: how the last one looks depends on what follows.
-        let coded = base64(&secret.as_bytes()[..secret.len() / 3 * 3]);
+        let coded = STANDARD.encode(&secret.as_bytes()[..secret.len() / 3 * 3]);
         for form in [secret, coded.as_str()] {
             if text.contains(form) {
                 text = text.replace(form, MASK);
             }
-        }
-    }
-    text
-}
-
-/// RFC 4648, of whole groups.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len() / 3 * 4);
-    for group in bytes.chunks_exact(3) {
-        let bits = group.iter().fold(0usize, |bits, byte| bits << 8 | usize::from(*byte));
-        for shift in [18, 12, 6, 0] {
-            text.push(char::from(DIGITS[bits >> shift & 63]));
         }
     }
     text
