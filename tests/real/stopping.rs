@@ -105,7 +105,8 @@ fn stop_start_and_restart_by_hand_say_what_to_commit() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("stopped: false"), "{refused:?}");
 }
 
-/// Stopped as soon as somebody starts it by hand: the signal comes before the server does.
+/// Stopped as soon as somebody starts it by hand: the signal comes before the server does. The entrypoint finds
+/// `/by-hand` then.
 fn stopped_in_the_middle_of_a_start(name: &str, dockerfile: &str) -> String {
     let image = TestImage::build(name, dockerfile);
     let sea = Sea::start();
@@ -114,6 +115,8 @@ fn stopped_in_the_middle_of_a_start(name: &str, dockerfile: &str) -> String {
     sea.postgres("a", &format!("{{image: '{}', stopped: true}}", image.0));
     cleanly_stopped(&sea, "a");
     let stopped = sea.status("a");
+    let flag = tempfile::NamedTempFile::new().unwrap();
+    sea.docker(&["cp", flag.path().to_str().unwrap(), &format!("{}:/by-hand", sea.container("a"))]);
     sea.docker(&["start", &sea.container("a")]);
     sea.until("a", "stopped again", |s| {
         condition(s, "Ready").1 == "Stopped"
@@ -142,7 +145,7 @@ fn a_stop_in_the_middle_of_a_start_is_a_clean_shutdown_too() {
 fn a_start_that_the_stop_signal_ended_before_there_was_a_server_left_the_data_clean() {
     let words = stopped_in_the_middle_of_a_start(
         "early",
-        "FROM seawall/postgres:17\nENTRYPOINT [\"bash\", \"-c\", \"trap 'exit 2' INT; sleep 3 & wait; trap - INT; exec docker-entrypoint.sh \\\"$@\\\"\", \"early\"]\nCMD [\"postgres\"]\n",
+        "FROM seawall/postgres:17\nENTRYPOINT [\"bash\", \"-c\", \"if [ -e /by-hand ]; then trap 'exit 2' INT; for i in {1..50}; do sleep 0.1; done; exit 2; fi; exec docker-entrypoint.sh \\\"$@\\\"\", \"early\"]\nCMD [\"postgres\"]\n",
     );
     assert!(words.contains("by pg_control; the container ended with exit code 2"), "{words}");
 }
