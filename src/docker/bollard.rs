@@ -271,24 +271,17 @@ impl Docker for BollardDocker {
             if last.contains([':', '@']) { reference.to_owned() } else { format!("{reference}:latest") };
         let options = query::CreateImageOptionsBuilder::default().from_image(&whole).build();
         let host = ImageReference::parse(reference).map_or_else(|_| String::new(), |r| r.host().to_owned());
-        let (login, trouble) = match login::login(&host).await {
-            Ok(login) => (login, None),
-            Err(why) => (None, Some(why)),
-        };
-        let (header, trouble) = match login.as_ref().map(|login| login::header(login, &host)) {
-            None => (None, trouble),
-            Some(Ok(header)) => (Some(header), None),
-            Some(Err(why)) => (None, Some(why)),
-        };
-        let logged_in = header.is_some();
+        let found = login::login(&host).await;
+        let header = found.as_ref().ok().and_then(Option::as_ref).map(|(_, header)| header.clone());
         let pull = async {
             let mut steps = Box::pin(self.client()?.create_image(Some(options), None, header));
             while within(PULL_IDLE, call, async { steps.next().await.transpose() }).await?.is_some() {}
             Ok(())
         };
         // Public images need no login: that it cannot be read matters only when the pull fails.
-        pull.await.map_err(|error| {
-            explained(error, &host, login.as_ref().filter(|_| logged_in), trouble.as_deref())
+        pull.await.map_err(|error| match &found {
+            Ok(found) => explained(error, &host, found.as_ref().map(|(login, _)| login), None),
+            Err(why) => explained(error, &host, None, Some(why)),
         })
     }
 

@@ -226,17 +226,24 @@ pub fn explained(
         format!("{words}{}{}", trouble.unwrap_or_default(), advice.unwrap_or_default())
     };
     match error {
+        DockerError::Timeout { .. } => error,
+        DockerError::Unavailable { doing, detail } => {
+            DockerError::Unavailable { doing, detail: explain(detail) }
+        }
         DockerError::Refused { doing, status, detail } => {
             DockerError::Refused { doing, status, detail: explain(detail) }
         }
-        DockerError::WrongState { what, detail } => DockerError::WrongState { what, detail: explain(detail) },
-        other => other,
+        // A registry's words that look like another refusal of the engine; they are no less the registry's.
+        other => {
+            DockerError::Refused { doing: "pull an image", status: 500, detail: explain(other.to_string()) }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::docker::map::{Call, refused as refused_with};
 
     fn source(config: &str, host: &str) -> Result<Source, String> {
         parse(config.as_bytes()).and_then(|c| c.source(host))
@@ -330,6 +337,13 @@ mod tests {
         };
         let said = explained(refused(), "r:5", Some(&login), None).to_string();
         assert!(!said.contains("geheim") && said.contains("log in again"), "{said}");
+        for words in
+            ["geheim is shutting down", "volume is in use geheim", "port is already allocated geheim"]
+        {
+            let call = Call { doing: "pull an image", kind: "image", name: "r:5/x" };
+            let said = explained(refused_with(call, 500, words.to_owned()), "r:5", Some(&login), None);
+            assert!(!said.to_string().contains("geheim"), "{said}");
+        }
         let said = explained(refused(), "r:5", None, Some("helper x: gone")).to_string();
         assert!(
             said.contains("no login was used: helper x: gone") && said.contains("docker login r:5"),

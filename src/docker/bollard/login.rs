@@ -15,11 +15,16 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// Of a file, and of a helper's answer.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The login to `host`; `None` when there is none.
+/// The login to `host`, also as the engine takes it; `None` when there is none.
 ///
 /// # Errors
-/// In words, when there may be one that cannot be read.
-pub(super) async fn login(host: &str) -> Result<Option<Login>, String> {
+/// In words, when there may be one that cannot be read or handed on.
+pub(super) async fn login(host: &str) -> Result<Option<(Login, DockerCredentials)>, String> {
+    let login = stored(host).await?;
+    login.map(|login| header(&login, host).map(|header| (login, header))).transpose()
+}
+
+async fn stored(host: &str) -> Result<Option<Login>, String> {
     let Some(path) = config_path() else { return Ok(None) };
     let failed = |why: String| format!("{}: {why}", path.display());
     let config = tokio::time::timeout(LIMIT, read(&path)).await;
@@ -85,11 +90,7 @@ async fn ask(name: &str, server: &str) -> Result<Option<Login>, String> {
     Err(format!("{status}: {}", line(words.trim(), 200)))
 }
 
-/// As the engine takes it.
-///
-/// # Errors
-/// In words, when the engine would not get it whole.
-pub(super) fn header(login: &Login, host: &str) -> Result<DockerCredentials, String> {
+fn header(login: &Login, host: &str) -> Result<DockerCredentials, String> {
     let mut header =
         DockerCredentials { serveraddress: Some(server_of(host).to_owned()), ..DockerCredentials::default() };
     match login {
