@@ -139,7 +139,7 @@ pub fn row(view: &ObjectView, wide: bool, full_name: bool, now: Timestamp) -> Ve
     let mut row = vec![
         if full_name { object_name(view) } else { view.metadata.name.clone() },
         ready.map_or(Truth::Unknown, |c| c.status).to_string(),
-        condition::phase(&conditions),
+        condition::phase(&conditions) + if view.not_saved_since.is_some() { " (not saved)" } else { "" },
         first(&["/server/version", "/image/major"]),
         field(view, "/endpoint/hostPort"),
         field(view, "/resources/applied/memory"),

@@ -14,7 +14,7 @@ use crate::core::problem::{Place, Problem};
 use crate::core::resource::DeletionPolicy;
 use crate::engines::postgres::desired::PORT;
 use crate::secrets::ExposeSecret;
-use crate::store::{StoreError, export};
+use crate::store::{Saving, Store as _, StoreError, export};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,6 +36,7 @@ fn view(state: &State, record: &Record) -> ObjectView {
         },
         spec: record.spec.clone(),
         status: state.statuses.get(&record.object).map(|s| status_json(s)).unwrap_or_default(),
+        not_saved_since: None,
     }
 }
 
@@ -78,6 +79,7 @@ impl Operator {
         if self.running && !seen && record.object.kind == Kind::Postgres {
             not_looked_at_yet(&mut view);
         }
+        view.not_saved_since = self.not_saved_since(&record.object);
         view
     }
 
@@ -122,7 +124,7 @@ impl Api for Operator {
         problems.extend(state.not_taken_over.as_ref().map(|why| {
             let place = Place { file: self.config.manifests.display().to_string(), ..Place::default() };
             Problem::new(place, "", format!("changes could not be taken over: {why}"))
-                .nearest("what was in force stays in force; it is tried again every 5 s")
+                .nearest("these stay as they were; it is tried again every 5 s")
         }));
         Ok(ObjectList {
             items: state.records.values().map(|r| self.view(&state, r)).collect(),
@@ -134,7 +136,7 @@ impl Api for Operator {
                 .as_ref()
                 .map(|(since, why)| format!("the Docker engine does not answer since {since}: {why}")),
             revision,
-            notices: notices(&state),
+            notices: self.not_saved().into_iter().chain(notices(&state)).collect(),
         })
     }
 
@@ -226,7 +228,11 @@ impl Api for Operator {
             }
             Operation::ReleasePort => return self.release_port(object, &record).await,
         };
-        self.edit(object, |r| match operation {
+        let saving = match operation {
+            Operation::Stop | Operation::Start | Operation::Restart => Saving::MayWait,
+            Operation::Reinitialise | Operation::ReleasePort => Saving::Durable,
+        };
+        self.edit(object, saving, |r| match operation {
             Operation::ReleasePort => {}
             Operation::Reinitialise => {
                 r.memory.reinitialise_requested = Some(jiff::Timestamp::now().to_string());
@@ -240,7 +246,9 @@ impl Api for Operator {
         .map_err(|e| store_failed(&e))?;
         self.note(Some(object), &[Note::normal(reason, "asked for on the command line")]).await;
         self.hurry(object);
-        Ok(Done { message, commit })
+        let not_saved = self.not_saved_since(object).and_then(|_| self.not_saved());
+        let not_saved = not_saved.map(|why| format!(" ({why})")).unwrap_or_default();
+        Ok(Done { message: message + &not_saved, commit })
     }
 
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {
@@ -252,7 +260,8 @@ impl Api for Operator {
             return Err(ApiError::new(ErrorCode::Conflict, what, next));
         }
         // Asked and confirmed in one: a manifest that comes back meanwhile must not find a consent to delete.
-        let edited = self.edit(object, |r| r.memory.delete_confirmed = r.source.is_none()).await;
+        let edited =
+            self.edit(object, Saving::Durable, |r| r.memory.delete_confirmed = r.source.is_none()).await;
         let record = edited.map_err(|e| store_failed(&e))?.ok_or_else(|| not_found(object))?;
         if let Some(source) = &record.source {
             let what = format!("{object} has a manifest in {}", source.file);
@@ -368,6 +377,6 @@ impl Api for Operator {
     }
 
     async fn export(&self) -> Result<Vec<String>> {
-        export(self.tools.store.as_ref()).map_err(|e| store_failed(&e))
+        export(&self.tools.store).map_err(|e| store_failed(&e))
     }
 }

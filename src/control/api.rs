@@ -58,6 +58,9 @@ pub struct ObjectView {
     /// Engine specific; always has `observedGeneration` and `conditions`.
     #[serde(default)]
     pub status: Value,
+    /// RFC 3339. Set while what is shown here is held in memory, because the disk does not take it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_saved_since: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -13,6 +13,7 @@ use crate::core::seen::{ContainerState, ContainerSummary, EngineEvent};
 use crate::engines::postgres::ownership::{is_left_over, remembered};
 use crate::engines::postgres::plan::Wanted;
 use crate::engines::postgres::probe;
+use crate::store::Store as _;
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 const QUIET: Duration = Duration::from_millis(50);
 /// Between the start of a container that is not ours and the look whether it uses a volume of ours.
 const STRANGERS: Duration = Duration::from_secs(1);
+/// For what still waits for the disk when the operator ends.
+const LAST_WRITE: Duration = Duration::from_secs(2);
 /// Probes that run at once.
 const PROBES: usize = 8;
 
@@ -36,8 +39,46 @@ pub async fn drive(operator: Arc<Operator>, cancel: CancellationToken) {
     tasks.spawn(follow_events(Arc::clone(&operator), cancel.clone()));
     tasks.spawn(sweep(Arc::clone(&operator), cancel.clone()));
     tasks.spawn(probe_all(Arc::clone(&operator), cancel.clone()));
+    tasks.spawn(write_what_waits(Arc::clone(&operator), cancel.clone()));
     run_queue(&operator, &cancel).await;
     while tasks.join_next().await.is_some() {}
+    if tokio::time::timeout(LAST_WRITE, operator.write_what_waits()).await.is_ok_and(|written| written) {
+        return;
+    }
+    if let Some(why) = operator.not_saved() {
+        tracing::error!(why, "the operator ends with changes that are not saved");
+    }
+}
+
+/// What the disk refused is tried again until it takes it, and both the beginning and the end are told.
+async fn write_what_waits(operator: Arc<Operator>, cancel: CancellationToken) {
+    let mut ticks = interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = false;
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let before = operator.not_saved();
+        if let Some(why) = before.as_ref().filter(|_| !told) {
+            told = true;
+            operator.note(None, &[Note::warning("StoreUnwritable", why.clone())]).await;
+        }
+        // A disk that does not answer must not hold up the end.
+        let written = tokio::select! {
+            () = cancel.cancelled() => return,
+            written = operator.write_what_waits() => written,
+        };
+        if written && told {
+            told = false;
+            let words = "everything that waited for the disk is written";
+            operator.note(None, &[Note::normal("StoreWritable", words)]).await;
+            // What had to be durable and failed for it goes on.
+            operator.rescan.notify_one();
+            operator.enqueue_all();
+        }
+    }
 }
 
 async fn run_queue(operator: &Arc<Operator>, cancel: &CancellationToken) {

@@ -8,6 +8,7 @@ use super::operator::Operator;
 use crate::core::event::Note;
 use crate::core::names::ObjectRef;
 use crate::core::resource::PortRequest;
+use crate::store::Saving;
 
 impl Operator {
     pub(super) async fn release_port(&self, object: &ObjectRef, record: &Record) -> Result<Done> {
@@ -19,7 +20,7 @@ impl Operator {
         let Some(port) = record.memory.port else {
             return refused(format!("no port is kept for {object}"), "");
         };
-        let edited = self.edit(object, |r| {
+        let edited = self.edit(object, Saving::Durable, |r| {
             // A manifest that came back meanwhile has it in use again.
             if r.source.is_none() {
                 r.memory.port = None;

@@ -10,7 +10,7 @@ use crate::core::names::{Kind, ObjectRef};
 use crate::engines::postgres::check::{Against, check};
 use crate::manifest::load::{FileText, Loaded, load, read_dir};
 use crate::secrets::random_id;
-use crate::store::StoreError;
+use crate::store::{Saving, StoreError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ impl Operator {
     /// Scans the directory and takes over what it says. `Some(ms)`: look again after that long.
     ///
     /// # Errors
-    /// When the store could not be written; what was in force stays in force.
+    /// When the store could not be written: what had to be durable for that stays as it was.
     pub(super) async fn rescan_manifests(&self) -> Result<Option<u64>, StoreError> {
         Ok(self.look_at_manifests().await?.again)
     }
@@ -116,22 +116,46 @@ impl Operator {
         read(loaded, &before)
     }
 
+    /// What the store refuses stays as it was, and holds up nothing else.
     async fn take_over(&self, mut new: InForce) -> Result<Option<u64>, StoreError> {
         let mut moved: BTreeSet<ObjectRef> = BTreeSet::new();
+        let mut refused = None;
         let notes = {
             let _gates = self.gates.all().await;
-            let (records, notes) = self.changed_records(&new);
-            // Few commits for many objects: each one waits for the disk.
-            for some in records.chunks(COMMIT) {
-                self.save(some).await?;
+            let (records, mut notes) = self.changed_records(&new);
+            let known = |record: &Arc<Record>| self.state().records.contains_key(&record.object);
+            let (changed, fresh): (Vec<_>, Vec<_>) = records.into_iter().partition(known);
+            // A lost change is read from the manifest again; a lost name and uid of something new are not.
+            for (records, saving) in [(changed, Saving::MayWait), (fresh, Saving::Durable)] {
+                // Few commits for many objects: each one waits for the disk.
+                for some in records.chunks(COMMIT) {
+                    let objects = some.iter().map(|record| record.object.clone());
+                    match self.save(some, saving).await {
+                        Ok(()) => moved.extend(objects),
+                        Err(error) => {
+                            let objects: BTreeSet<ObjectRef> = objects.collect();
+                            notes.retain(|(object, _)| !objects.contains(object));
+                            new.leave_out(&objects);
+                            refused.get_or_insert_with(|| {
+                                let names: Vec<String> = objects.iter().map(ToString::to_string).collect();
+                                StoreError::NotTakenOver { objects: names.join(", "), source: error.into() }
+                            });
+                        }
+                    }
+                }
             }
-            moved.extend(records.iter().map(|r| r.object.clone()));
             notes
         };
         for some in notes.chunks(COMMIT) {
             self.note_all(some).await;
         }
-        let again = self.removals(&new, &mut moved).await?;
+        let again = match self.removals(&new, &mut moved).await {
+            Ok(again) => again,
+            Err(error) => {
+                refused.get_or_insert(error);
+                None
+            }
+        };
         self.check_last_good(&mut new);
         let (guard_note, kept_notes) = self.install(new, &mut moved);
         self.note(None, &guard_note).await;
@@ -144,7 +168,7 @@ impl Operator {
         }
         self.catalog_statuses(&moved).await;
         self.changed();
-        Ok(again)
+        refused.map_or(Ok(again), Err)
     }
 
     /// Records that the documents change, and what there is to say about it.

@@ -29,3 +29,4 @@ pub mod state;
 pub mod validate;
 pub mod watch_dir;
 pub mod will;
+mod writes;

@@ -4,15 +4,13 @@
 
 use super::gates::Gates;
 use super::git::Git;
-use super::journal::{self, OPERATOR};
-use super::objects::{self, Record, STATUS, status_key};
+use super::journal;
+use super::objects::{self, Record, STATUS};
 use super::pulls::Pulls;
 use super::settling::Settling;
 use super::state::{Live, State};
 use super::watch_dir::Arrivals;
-use super::will::Will;
-use crate::core::condition::{Condition, Finding, find, merge};
-use crate::core::event::{EventType, Note};
+use crate::core::event::Note;
 use crate::core::names::Installation;
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::queue::{Lane, Queue};
@@ -20,11 +18,10 @@ use crate::core::seen::{EngineInfo, SeenContainer};
 use crate::docker::{Docker, DockerError};
 use crate::engines::postgres::client::Servers;
 use crate::engines::postgres::desired::Identity;
-use crate::engines::postgres::status::Status;
 use crate::engines::postgres::tools::{Reach, Tools};
 use crate::engines::spec_schemas;
 use crate::secrets::Sealer;
-use crate::store::{Change, Store, StoreError};
+use crate::store::{Store, StoreError};
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -241,148 +238,6 @@ impl Operator {
         }
     }
 
-    /// Durable when it returns; the state follows the store, never the other way. One commit. The caller
-    /// holds the gates of these records.
-    ///
-    /// # Errors
-    /// When it could not be written: nothing may act on it then.
-    pub(super) async fn save(&self, records: &[Arc<Record>]) -> Result<(), StoreError> {
-        let changes = records.iter().map(|r| Ok(Change::put(r.key(), json(r.as_ref())?)));
-        self.tools.store.commit(changes.collect::<Result<_, StoreError>>()?).await?;
-        {
-            let mut state = self.state();
-            for record in records {
-                self.tools.ports.set_retained(&record.object, record.source.is_none());
-                state.records.insert(record.object.clone(), Arc::clone(record));
-            }
-        }
-        self.changed();
-        Ok(())
-    }
-
-    /// Changes one part of a record; changes made at once all last.
-    pub(super) async fn edit(
-        &self,
-        object: &ObjectRef,
-        change: impl FnOnce(&mut Record) + Send,
-    ) -> Result<Option<Arc<Record>>, StoreError> {
-        let _gate = self.gates.one(object).await;
-        let edited = {
-            let state = self.state();
-            let Some(record) = state.records.get(object) else { return Ok(None) };
-            let mut edited = record.as_ref().clone();
-            change(&mut edited);
-            if edited == **record {
-                return Ok(Some(Arc::clone(record)));
-            }
-            Arc::new(edited)
-        };
-        self.save(std::slice::from_ref(&edited)).await?;
-        Ok(Some(edited))
-    }
-
-    /// Records what happened; an event that cannot be written is logged and otherwise lost.
-    pub async fn note(&self, object: Option<&ObjectRef>, notes: &[Note]) {
-        let name = object.map_or_else(|| OPERATOR.to_owned(), ToString::to_string);
-        self.write_events(notes.iter().map(|note| (name.as_str(), note))).await;
-    }
-
-    /// The same for many objects, in one commit.
-    pub(super) async fn note_all(&self, notes: &[(ObjectRef, Note)]) {
-        let names: Vec<String> = notes.iter().map(|(object, _)| object.to_string()).collect();
-        self.write_events(names.iter().map(String::as_str).zip(notes.iter().map(|(_, note)| note))).await;
-    }
-
-    async fn write_events<'a>(&self, notes: impl Iterator<Item = (&'a str, &'a Note)> + Send) {
-        let now = this_second();
-        let mut changes = Vec::new();
-        for (object, note) in notes {
-            match note.kind {
-                EventType::Normal => {
-                    tracing::info!(%object, reason = %note.reason, "{}", note.message);
-                }
-                EventType::Warning => {
-                    tracing::warn!(%object, reason = %note.reason, "{}", note.message);
-                }
-            }
-            changes.extend(self.state().journal.add(object, note, now));
-        }
-        if changes.is_empty() {
-            return;
-        }
-        if let Err(error) = self.tools.store.commit(changes).await {
-            tracing::error!(%error, "events could not be written");
-        }
-        self.changed();
-    }
-
-    /// Writes the status when something other than time differs, and mirrors it to a file.
-    pub(super) async fn write_status(
-        &self,
-        object: &ObjectRef,
-        generation: u64,
-        findings: &[Finding],
-        make: impl FnOnce(Option<&Status>, Vec<Condition>) -> Status + Send,
-    ) {
-        let (old, new) = {
-            let state = self.state();
-            let old = state.statuses.get(object).cloned();
-            let before = old.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-            let conditions = merge(before, findings, &now(), generation);
-            let new = make(old.as_deref(), conditions);
-            (old, new)
-        };
-        if old.as_deref() == Some(&new) {
-            return;
-        }
-        let new = Arc::new(new);
-        let body = super::state::status_json(&new);
-        match self.tools.store.commit(vec![Change::put(status_key(object), body)]).await {
-            Ok(()) => {
-                log_transition(object, old.as_deref(), &new);
-                self.state().statuses.insert(object.clone(), Arc::clone(&new));
-                self.changed();
-            }
-            Err(error) => {
-                tracing::error!(object = %object, %error, "status could not be written");
-                return;
-            }
-        }
-        if let Err(error) = super::mirror::write(&self.config.data, object, &new).await {
-            tracing::warn!(object = %object, %error, "status file could not be written");
-        }
-    }
-
-    /// The last of an object: its record, status and password leave the store in one commit. False, and
-    /// nothing is done, when `will` is no longer what is wanted.
-    pub(super) async fn forget(&self, object: &ObjectRef, will: Option<&Will>) -> Result<bool, StoreError> {
-        let mut changes = vec![
-            Change::delete(objects::key(object)),
-            Change::delete(status_key(object)),
-            Change::delete(crate::engines::postgres::tools::secret_key(object)),
-        ];
-        let _gate = self.gates.one(object).await;
-        if will.is_some_and(|will| !self.still(object, will)) {
-            return Ok(false);
-        }
-        changes.extend(self.state().journal.forget(&object.to_string()));
-        self.tools.store.commit(changes).await?;
-        self.tools.forget(object);
-        {
-            let mut state = self.state();
-            state.records.remove(object);
-            state.statuses.remove(object);
-            if let Some(container) = state.live.remove(object).and_then(|l| l.container) {
-                state.by_container.remove(&container.id);
-            }
-            state.checked.remove(object);
-            state.unread.remove(object);
-        }
-        super::mirror::remove(&self.config.data, object).await;
-        self.changed();
-        Ok(true)
-    }
-
     /// The engine's facts, asked once and again after each time it was away.
     ///
     /// # Errors
@@ -445,22 +300,6 @@ impl Operator {
 
     pub(super) fn live<T>(&self, object: &ObjectRef, change: impl FnOnce(&mut Live) -> T) -> T {
         change(self.state().live.entry(object.clone()).or_default())
-    }
-}
-
-fn json<T: serde::Serialize>(value: &T) -> Result<serde_json::Value, StoreError> {
-    serde_json::to_value(value)
-        .map_err(|e| StoreError::Read { key: "a record".to_owned(), detail: e.to_string() })
-}
-
-fn log_transition(object: &ObjectRef, old: Option<&Status>, new: &Status) {
-    use crate::core::condition::{ConditionType, phase};
-    let before = old.map(|s| phase(&s.conditions));
-    let after = phase(&new.conditions);
-    if before.as_ref() != Some(&after) {
-        let message =
-            find(&new.conditions, ConditionType::Ready).map(|c| c.message.clone()).unwrap_or_default();
-        tracing::info!(object = %object, status = %after, "{after}: {message}");
     }
 }
 

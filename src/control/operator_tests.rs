@@ -5,7 +5,7 @@ use crate::docker::fake::FakeDocker;
 use crate::engines::postgres::fake_server::FakeServers;
 use crate::manifest::load::{FileText, load_texts};
 use crate::secrets::{Algorithm, Key};
-use crate::store::SledStore;
+use crate::store::{Saving, SledStore};
 use std::collections::{BTreeMap, BTreeSet};
 
 const MAIN: &str =
@@ -42,7 +42,7 @@ async fn changes_of_one_record_made_at_once_all_last() {
     for port in 1..=30 {
         let (operator, object) = (Arc::clone(&operator), object.clone());
         tasks.spawn(async move {
-            operator.edit(&object, |r| r.memory.refused_ports.extend([port])).await.unwrap();
+            operator.edit(&object, Saving::Durable, |r| r.memory.refused_ports.extend([port])).await.unwrap();
         });
     }
     // The manifest changes meanwhile: that write must not take the others back, nor they it.

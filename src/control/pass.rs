@@ -23,6 +23,7 @@ use crate::engines::postgres::plan::{Plan, Subject, another_port, image_to_run, 
 use crate::engines::postgres::probe::{Intent, ObserveError, observe};
 use crate::engines::postgres::status::keep;
 use crate::engines::postgres::world::{ImageSeen, InitSeen, Server, World};
+use crate::store::Saving;
 use report::{failed, outlook, rest};
 use std::sync::{Arc, OnceLock};
 use steps::{StepsEnd, run_steps, unavailable};
@@ -269,13 +270,13 @@ async fn known_container(
     if record.memory.container.as_ref() == Some(&c.id) {
         return Ok(Arc::clone(record));
     }
-    match operator.edit(&record.object, |r| r.memory.container = Some(c.id.clone())).await {
+    match operator.edit(&record.object, Saving::MayWait, |r| r.memory.container = Some(c.id.clone())).await {
         Ok(edited) => Ok(edited.unwrap_or_else(|| Arc::clone(record))),
         Err(error) => Err(Failure { reason: "StoreFailed", message: error.to_string(), unknown: false }),
     }
 }
 
-/// What a Ready server teaches for good.
+/// What a Ready server teaches for good. It would teach it again, should it be lost with the disk full.
 async fn learn(
     operator: &Operator,
     record: &Arc<Record>,
@@ -310,7 +311,7 @@ async fn learn(
         _ => None,
     };
     let edited = operator
-        .edit(&record.object, |r| {
+        .edit(&record.object, Saving::MayWait, |r| {
             let memory = &mut r.memory;
             let accepted = checked.accept_cluster.as_ref() == Some(&facts.system_identifier);
             let first = facts.database_exists && memory.system_identifier.is_none();

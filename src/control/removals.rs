@@ -9,7 +9,7 @@ use crate::core::event::Note;
 use crate::core::names::{Kind, ObjectRef};
 use crate::engines::postgres::record::Gone;
 use crate::manifest::load::Directory;
-use crate::store::StoreError;
+use crate::store::{Saving, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -163,7 +163,7 @@ impl Operator {
         let gone = Gone { since: now(), left_ms: left.max(1), due: after(this_second(), left), held: None };
         let clock = self.clock();
         self.live(object, |live| live.counted_at = Some(clock));
-        self.edit(object, |r| {
+        self.edit(object, Saving::Durable, |r| {
             r.source = None;
             r.memory.stopped_by_operation = false;
             r.memory.gone = Some(gone);
@@ -214,7 +214,7 @@ impl Operator {
                 Some(next) => {
                     let left = next.left_ms;
                     let news = left == 0 || next.held != gone.held || next.due != gone.due;
-                    self.edit(&object, |r| {
+                    self.edit(&object, Saving::Durable, |r| {
                         // A manifest that came back meanwhile has ended it.
                         if r.source.is_none() {
                             r.memory.gone = Some(next);

@@ -57,6 +57,12 @@ pub struct InForce {
 }
 
 impl InForce {
+    /// What the store did not take: these go by what was in force before, if anything was.
+    pub fn leave_out(&mut self, objects: &BTreeSet<ObjectRef>) {
+        self.documents.retain(|object, _| !objects.contains(object));
+        self.checked.retain(|object, _| !objects.contains(object));
+    }
+
     /// Takes up what is wrong with one document: all of it, or the first when there is much already.
     fn say(&mut self, problems: Vec<Problem>) {
         let room = if self.problems.len() < MAX_PROBLEMS { problems.len() } else { 1 };

@@ -55,7 +55,7 @@ pub async fn check(operator: &Operator) -> Result<(), ApiError> {
     super::attach::check(operator).await;
     let (installation, data) = (&operator.config.installation, &operator.config.data);
     let (docker, kept) = (&operator.tools.docker, &operator.tools.store);
-    belongs(kept.as_ref(), installation, data)?;
+    belongs(kept, installation, data)?;
     match claimed(operator).await {
         Ok(()) => {}
         Err(Claim::Other(error)) => return Err(error),

@@ -110,6 +110,8 @@ pub struct State {
     /// A first scan of the manifests has been read.
     pub scanned: bool,
     pub scan_hash: String,
+    /// Objects whose status file is older than their status.
+    pub unmirrored: BTreeSet<ObjectRef>,
     /// Why the manifests as they are now could not be taken over (the disk is full, say).
     pub not_taken_over: Option<String>,
 }

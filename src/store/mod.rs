@@ -10,6 +10,7 @@ mod export;
 mod lock;
 mod memory;
 mod note;
+mod overlay;
 mod rebuild;
 pub mod record;
 mod sled;
@@ -17,6 +18,7 @@ mod sled;
 pub use durable::SledStore;
 pub use export::export;
 pub use memory::MemoryStore;
+pub use overlay::{Overlay, Saving, Unsaved};
 pub use rebuild::{Found, Rebuild};
 pub use record::Record;
 
@@ -48,6 +50,12 @@ pub enum StoreError {
     /// Disk full, permissions, I/O: the write did not happen.
     #[error("could not write to the store {path}: {detail}")]
     Write { path: PathBuf, detail: String },
+    /// These records are as they were before.
+    #[error("{objects}: {source}")]
+    NotTakenOver { objects: String, source: Box<StoreError> },
+    /// Neither written nor held in memory until it can be.
+    #[error("{why}; and no more is held in memory until it can be written")]
+    NotHeld { why: String },
     /// A command that only reads found nothing to read.
     #[error("no store at {path}; run `seawall run` first or give --data")]
     Missing { path: PathBuf },

@@ -8,6 +8,7 @@ mod examples;
 mod faults;
 mod hostile;
 mod machine;
+mod machine_disk;
 mod machine_images;
 mod machine_ownership;
 mod machine_removal;

@@ -186,46 +186,93 @@ impl Drop for SmallDisk {
     }
 }
 
+/// What a table of `get` says of one.
+fn row(sea: &Sea, name: &str) -> String {
+    let table = text(&sea.cli(&["get"]));
+    table.lines().find(|line| line.starts_with(&format!("postgres/{name} "))).unwrap_or_default().to_owned()
+}
+
+fn until_said(sea: &Sea, what: &str, done: impl Fn(&str) -> bool) -> String {
+    super::harness::wait_for(what, || Some(text(&sea.cli(&["get"]))).filter(|said| done(said)))
+}
+
 #[test]
-fn a_full_disk_is_said_nothing_is_done_that_is_not_durable_and_space_heals_it() {
+fn with_the_disk_full_databases_are_started_and_repaired_and_what_is_not_saved_is_marked() {
     let mut sea = Sea::new();
     let disk = SmallDisk::mount(&sea.data);
     sea.postgres("a", "{version: '18', resources: {memory: 256Mi}}");
     sea.run();
     let first = sea.ready("a");
     disk.fill();
-    // Written as a file: nothing waits for the operator to take it over.
-    sea.write("b.yaml", &postgres("b", "{version: '18'}"));
-    sea.write("a.yaml", &postgres("a", "{version: '18', resources: {memory: 320Mi}}"));
-    let start = Instant::now();
-    let words = loop {
-        let said = text(&sea.cli(&["get"]));
-        if said.contains("no space left") {
-            break said;
-        }
-        assert!(start.elapsed() < *PATIENCE, "{said}\n{}", sea.log());
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    };
-    assert!(words.contains("could not be taken over") && words.contains("stays in force"), "{words}");
-    assert!(sea.log().contains("manifests could not be taken over"), "{}", sea.log());
-    assert_eq!(sea.containers(), [sea.container("a")], "b was made although its record is not durable");
-    assert_eq!(sea.volumes(), [sea.volume("a")]);
-    assert_eq!(sea.inspect("a")["HostConfig"]["Memory"], 256 << 20);
-    assert_eq!(sea.sql("a", "SELECT 1"), "1", "what runs goes on");
 
-    // Repairs need no store: a killed container comes back also now.
+    // Killed, it is repaired; removed, it is made anew from its volume and its password; and that is shown.
+    sea.sql("a", "CREATE TABLE kept AS SELECT 7 AS n");
     docker(&["kill", &sea.container("a")]);
     super::harness::wait_for("the repair", || {
         let state = sea.inspect("a")["State"].clone();
         (state["Running"] == true && state["StartedAt"] != first["container"]["startedAt"]).then_some(())
     });
+    docker(&["rm", "-f", &sea.container("a")]);
+    let second = sea.until("a", "made anew", |s| s["container"]["id"] != first["container"]["id"]);
+    sea.ready("a");
+    assert_eq!(sea.sql("a", "SELECT n FROM kept"), "7");
+    assert!(row(&sea, "a").contains("Ready (not saved)"), "{}", row(&sea, "a"));
+    let said = until_said(&sea, "a warning", |said| said.contains("not saved since"));
+    assert!(said.contains("no space left") && said.contains("lost if the operator ends before"), "{said}");
+    let described = text(&sea.cli(&["describe", "postgres/a"]));
+    assert!(described.contains("Saved:     not since"), "{described}");
+    assert!(described.contains("ContainerCreated"), "events are shown, too: {described}");
+
+    // What is there follows its manifest, what would be new waits, and is named.
+    sea.write("b.yaml", &postgres("b", "{version: '18'}"));
+    sea.write("a.yaml", &postgres("a", "{version: '18', resources: {memory: 320Mi}}"));
+    sea.until("a", "lifted", |s| s["resources"]["applied"]["memory"] == "320Mi");
+    let said = until_said(&sea, "b", |said| said.contains("postgres/b"));
+    assert!(said.contains("could not be taken over") && said.contains("no space left"), "{said}");
+    assert_eq!(sea.containers(), [sea.container("a")], "b was made although its record is not durable");
+    assert_eq!(sea.volumes(), [sea.volume("a")]);
+
+    // A stop and a start by the user say what they are worth.
+    let stopped = text(&sea.cli(&["stop", "postgres/a"]));
+    assert!(stopped.contains("not saved since"), "{stopped}");
+    sea.until_condition("a", "Ready", "False", "Stopped");
+    sea.ok(&["start", "postgres/a"]);
+    sea.ready("a");
 
     disk.make_room();
-    super::harness::wait_for("b", || (!sea.object("b").is_null()).then_some(()));
     sea.ready("b");
-    let after = sea.until("a", "lifted", |s| s["resources"]["applied"]["memory"] == "320Mi");
-    assert_eq!(after["container"]["id"], first["container"]["id"]);
-    assert!(!text(&sea.cli(&["get"])).contains("no space left"));
+    let said = until_said(&sea, "everything is saved", |said| !said.contains("not saved"));
+    assert!(!said.contains("no space left"), "{said}");
+    let file = fs::read_to_string(sea.data.join("status/postgres/a.yaml")).unwrap();
+    assert!(file.contains(second["container"]["id"].as_str().unwrap()), "{file}");
+    // And it is really on the disk.
+    sea.kill();
+    let exported = text(&sea.cli(&["export"]));
+    assert!(exported.contains(second["container"]["id"].as_str().unwrap()), "{exported}");
+    assert!(exported.contains("StoreUnwritable") && exported.contains("StoreWritable"), "{exported}");
+    sea.run();
+    sea.ready("a");
+    assert_eq!(sea.sql("a", "SELECT n FROM kept"), "7");
+    drop(sea);
+    drop(disk);
+}
+
+#[test]
+fn a_crash_with_the_disk_full_loses_words_and_nothing_else() {
+    let mut sea = Sea::new();
+    let disk = SmallDisk::mount(&sea.data);
+    sea.postgres("a", "{version: '18'}");
+    sea.run();
+    let first = sea.ready("a");
+    disk.fill();
+    docker(&["rm", "-f", &sea.container("a")]);
+    let second = sea.until("a", "made anew", |s| s["container"]["id"] != first["container"]["id"]);
+    sea.ready("a");
+    sea.kill();
+    disk.make_room();
+    sea.run();
+    sea.ready("a");
+    assert_eq!(sea.object("a")["status"]["container"]["id"], second["container"]["id"]);
     drop(sea);
     drop(disk);
 }

@@ -73,6 +73,9 @@ fn head(cx: &mut Context, view: &ObjectView, now: Timestamp) -> io::Result<()> {
     let observed = view.status.get("observedGeneration").and_then(Value::as_u64).unwrap_or(0);
     let behind = if observed < meta.generation { format!(", seen up to {observed}") } else { String::new() };
     writeln!(out, "Manifest:  {source} (generation {}{behind})", meta.generation)?;
+    if let Some(since) = &view.not_saved_since {
+        writeln!(out, "Saved:     not since {since}: this is held in memory; `seawall get` says why")?;
+    }
     writeln!(out, "Created:   {} ({} ago)", meta.creation_timestamp, age(&meta.creation_timestamp, now))?;
     for (title, pairs) in [("Labels:", &meta.labels), ("Notes:", &meta.annotations)] {
         if !pairs.is_empty() {

@@ -14,7 +14,7 @@ use crate::engines::postgres::action::Action;
 use crate::engines::postgres::conditions::Failure;
 use crate::engines::postgres::plan::Plan;
 use crate::engines::postgres::record::Memory;
-use crate::store::StoreError;
+use crate::store::{Saving, StoreError};
 use tokio_util::sync::CancellationToken;
 
 /// How the steps of one plan ended.
@@ -50,6 +50,16 @@ pub(super) async fn run_steps(
                     Ok(false) => return StepsEnd::Stopped,
                     Err(error) => return store_failed(&error),
                 }
+                // Nor on what a crash could still take back.
+                if !operator.write_what_waits().await
+                    && let Some(words) = operator.not_saved()
+                {
+                    return StepsEnd::Failed(Failure {
+                        reason: "StoreFailed",
+                        message: words,
+                        unknown: false,
+                    });
+                }
             }
             // Whatever changed is a new look: a manifest that came back, a consent that was taken back.
             if !(scene.still)() {
@@ -68,8 +78,10 @@ pub(super) async fn run_steps(
             if memory != before {
                 // Both wait for the disk, and the disk takes both at once.
                 let notes = std::mem::take(&mut unwritten);
-                let (saved, ()) =
-                    tokio::join!(remember(operator, object, &memory), operator.note(Some(object), &notes));
+                let (saved, ()) = tokio::join!(
+                    remember(operator, object, &before, &memory),
+                    operator.note(Some(object), &notes)
+                );
                 match saved {
                     Ok(saved) => memory = saved,
                     Err(end) => return end,
@@ -109,10 +121,18 @@ fn notes_of(step: &Step<Action>, applied: &Result<Vec<Note>, ActError>) -> Vec<N
     }
 }
 
-/// Makes durable what a step changed in memory, and gives what it is then.
-async fn remember(operator: &Operator, object: &ObjectRef, after: &Memory) -> Result<Memory, StepsEnd> {
+/// Records what a step changed in memory, and gives what it is then. Of a database that was Ready almost everything
+/// a step teaches can be seen or done again, so that a full disk stops no repair; of one that is being made it cannot.
+async fn remember(
+    operator: &Operator,
+    object: &ObjectRef,
+    before: &Memory,
+    after: &Memory,
+) -> Result<Memory, StepsEnd> {
     // Only what the step itself changed: an operation may have changed the rest meanwhile.
-    match operator.edit(object, |r| r.memory = after.clone().merged(&r.memory)).await {
+    let may_wait = after.ever_ready && before.proves_as(after);
+    let saving = if may_wait { Saving::MayWait } else { Saving::Durable };
+    match operator.edit(object, saving, |r| r.memory = after.clone().merged(&r.memory)).await {
         Ok(Some(record)) => Ok(record.memory.clone()),
         Ok(None) => Err(StepsEnd::Forgotten),
         Err(error) => Err(store_failed(&error)),

@@ -159,6 +159,12 @@ impl Memory {
             && !self.ever_ready
     }
 
+    /// Whether a container that only its labels name would be proven alike, or not, by the one and the other.
+    #[must_use]
+    pub fn proves_as(&self, other: &Memory) -> bool {
+        self.image == other.image && self.volumes == other.volumes
+    }
+
     /// `seawall restart` was said and not yet done.
     #[must_use]
     pub fn restart_due(&self) -> bool {

@@ -13,7 +13,7 @@ use crate::core::seen::{ContainerSummary, SeenVolume};
 use crate::docker::{Docker, DockerError};
 use crate::engines::ports::PortBook;
 use crate::secrets::{SealError, Sealed, Sealer, Secret};
-use crate::store::{Change, Store, StoreError};
+use crate::store::{Change, Overlay, Saving, Store, StoreError};
 use masked::Masked;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,7 +38,7 @@ pub enum Reach {
 pub struct Tools {
     pub docker: Arc<dyn Docker>,
     pub servers: Arc<dyn Servers>,
-    pub store: Arc<dyn Store>,
+    pub store: Overlay,
     pub sealer: Arc<Sealer>,
     pub installation: Installation,
     pub ports: PortBook,
@@ -117,7 +117,7 @@ impl Tools {
         Self {
             docker: Arc::new(docker),
             servers,
-            store,
+            store: Overlay::new(store),
             sealer,
             installation,
             ports: PortBook::default(),
@@ -216,7 +216,7 @@ impl Tools {
         let body = facts.as_ref().ok().and_then(|f| serde_json::to_value(f).ok());
         lock(&self.images).insert(id.to_owned(), facts);
         if let Some(body) = body
-            && let Err(error) = self.store.commit(vec![Change::put(image_key(id), body)]).await
+            && let Err(error) = self.store.save(vec![Change::put(image_key(id), body)], Saving::MayWait).await
         {
             tracing::debug!(image = id, %error, "what the image holds was not kept");
         }
@@ -276,7 +276,8 @@ impl Tools {
         }
         lock(&self.image_starts).insert(image.to_owned(), known.clone());
         let Ok(body) = serde_json::to_value(&known) else { return };
-        if let Err(error) = self.store.commit(vec![Change::put(starts_key(image), body)]).await {
+        if let Err(error) = self.store.save(vec![Change::put(starts_key(image), body)], Saving::MayWait).await
+        {
             tracing::debug!(image, %error, "how the image starts was not kept");
         }
     }

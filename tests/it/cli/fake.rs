@@ -225,6 +225,7 @@ pub fn view(name: &str, ready: &str, reason: &str, message: &str) -> ObjectView 
             annotations: BTreeMap::new(),
             source: "shop.yaml:3".into(),
         },
+        not_saved_since: None,
         spec: json!({"version": "18", "resources": {"memory": "512Mi"}}),
         status: json!({
             "observedGeneration": 3,

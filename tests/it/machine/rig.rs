@@ -10,6 +10,7 @@ use seawall::core::event::Event;
 use seawall::core::names::{Installation, ObjectRef, label};
 use seawall::core::pairs::Pairs;
 use seawall::core::plan::PlanView;
+use seawall::core::problem::Problem;
 use seawall::core::seen::{SeenContainer, SeenImage};
 use seawall::docker::Docker;
 use seawall::docker::fake::FakeDocker;
@@ -264,6 +265,10 @@ impl Rig {
 
     pub fn all(&self) -> Vec<ObjectView> {
         Self::now(self.operator.objects()).unwrap().items
+    }
+
+    pub fn problems(&self) -> Vec<Problem> {
+        Self::now(self.operator.objects()).unwrap().problems
     }
 
     pub fn view(&self, name: &str) -> Option<ObjectView> {

@@ -9,7 +9,7 @@ use crate::engines::postgres::facts::ImageFacts;
 use crate::engines::postgres::record::Memory;
 use crate::engines::postgres::tools::secret_key;
 use crate::secrets;
-use crate::store::Change;
+use crate::store::{Change, Saving};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -17,7 +17,7 @@ pub(super) async fn generate_password(scene: &Scene<'_>, memory: &mut Memory) ->
     let key = secret_key(&scene.identity.object);
     let sealed = scene.tools.sealer.seal(&key, &secrets::password())?;
     let body = serde_json::to_value(&sealed).map_err(|e| ActError::Json(e.to_string()))?;
-    scene.tools.store.commit(vec![Change::put(key, body)]).await?;
+    scene.tools.store.save(vec![Change::put(key, body)], Saving::Durable).await?;
     rotated(scene, memory);
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::engines::postgres::programs;
 use crate::engines::postgres::tools::Tools;
 use crate::engines::postgres::world::ImageSeen;
 use crate::secrets::random_id;
+use crate::store::Store as _;
 use std::time::Duration;
 
 /// Where Debian and Alpine keep what is installed, in the order of [`Libraries::of`].

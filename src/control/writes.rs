@@ -1,0 +1,222 @@
+//! Everything that goes into the store, and who may act on it when: records, status, events.
+//!
+//! What cannot be written waits in memory only where losing it costs a look or a word; see [`Saving`].
+
+use super::journal::OPERATOR;
+use super::objects::{self, Record, status_key};
+use super::operator::{Operator, now, this_second};
+use super::will::Will;
+use crate::core::condition::{Condition, Finding, find, merge};
+use crate::core::event::{EventType, Note};
+use crate::core::names::ObjectRef;
+use crate::engines::postgres::status::Status;
+use crate::store::{Change, Saving, Store, StoreError, Unsaved};
+use std::sync::Arc;
+
+impl Operator {
+    /// The state follows the store, never the other way. One commit. The caller holds the gates of these
+    /// records.
+    ///
+    /// # Errors
+    /// When it could neither be written nor, if it may, wait: nothing may act on it then.
+    pub(super) async fn save(&self, records: &[Arc<Record>], saving: Saving) -> Result<(), StoreError> {
+        let changes = records.iter().map(|r| Ok(Change::put(r.key(), json(r.as_ref())?)));
+        self.tools.store.save(changes.collect::<Result<_, StoreError>>()?, saving).await?;
+        {
+            let mut state = self.state();
+            for record in records {
+                self.tools.ports.set_retained(&record.object, record.source.is_none());
+                state.records.insert(record.object.clone(), Arc::clone(record));
+            }
+        }
+        self.changed();
+        Ok(())
+    }
+
+    /// Changes one part of a record; changes made at once all last.
+    pub(super) async fn edit(
+        &self,
+        object: &ObjectRef,
+        saving: Saving,
+        change: impl FnOnce(&mut Record) + Send,
+    ) -> Result<Option<Arc<Record>>, StoreError> {
+        let _gate = self.gates.one(object).await;
+        let edited = {
+            let state = self.state();
+            let Some(record) = state.records.get(object) else { return Ok(None) };
+            let mut edited = record.as_ref().clone();
+            change(&mut edited);
+            if edited == **record {
+                return Ok(Some(Arc::clone(record)));
+            }
+            Arc::new(edited)
+        };
+        self.save(std::slice::from_ref(&edited), saving).await?;
+        Ok(Some(edited))
+    }
+
+    /// Records what happened.
+    pub async fn note(&self, object: Option<&ObjectRef>, notes: &[Note]) {
+        let name = object.map_or_else(|| OPERATOR.to_owned(), ToString::to_string);
+        self.write_events(notes.iter().map(|note| (name.as_str(), note))).await;
+    }
+
+    /// The same for many objects, in one commit.
+    pub(super) async fn note_all(&self, notes: &[(ObjectRef, Note)]) {
+        let names: Vec<String> = notes.iter().map(|(object, _)| object.to_string()).collect();
+        self.write_events(names.iter().map(String::as_str).zip(notes.iter().map(|(_, note)| note))).await;
+    }
+
+    async fn write_events<'a>(&self, notes: impl Iterator<Item = (&'a str, &'a Note)> + Send) {
+        let now = this_second();
+        let mut changes = Vec::new();
+        for (object, note) in notes {
+            match note.kind {
+                EventType::Normal => {
+                    tracing::info!(%object, reason = %note.reason, "{}", note.message);
+                }
+                EventType::Warning => {
+                    tracing::warn!(%object, reason = %note.reason, "{}", note.message);
+                }
+            }
+            changes.extend(self.state().journal.add(object, note, now));
+        }
+        if changes.is_empty() {
+            return;
+        }
+        if let Err(error) = self.tools.store.save(changes, Saving::MayWait).await {
+            tracing::error!(%error, "events will not be written");
+        }
+        self.changed();
+    }
+
+    /// Writes the status when something other than time differs, and mirrors it to a file.
+    pub(super) async fn write_status(
+        &self,
+        object: &ObjectRef,
+        generation: u64,
+        findings: &[Finding],
+        make: impl FnOnce(Option<&Status>, Vec<Condition>) -> Status + Send,
+    ) {
+        let (old, new) = {
+            let state = self.state();
+            let old = state.statuses.get(object).cloned();
+            let before = old.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+            let conditions = merge(before, findings, &now(), generation);
+            let new = make(old.as_deref(), conditions);
+            (old, new)
+        };
+        if old.as_deref() == Some(&new) {
+            return;
+        }
+        let new = Arc::new(new);
+        let put = Change::put(status_key(object), super::state::status_json(&new));
+        // What was seen is shown whatever the disk says: an old status would be a wrong one.
+        if let Err(error) = self.tools.store.save(vec![put], Saving::MayWait).await {
+            tracing::error!(object = %object, %error, "status will not be written");
+        }
+        log_transition(object, old.as_deref(), &new);
+        self.state().statuses.insert(object.clone(), Arc::clone(&new));
+        self.changed();
+        self.mirror(object, &new).await;
+    }
+
+    /// Writes the status file. One that could not be written is written again by [`Operator::write_what_waits`].
+    async fn mirror(&self, object: &ObjectRef, status: &Status) -> bool {
+        let written = super::mirror::write(&self.config.data, object, status).await;
+        let mut state = self.state();
+        match written {
+            Ok(()) => {
+                state.unmirrored.remove(object);
+                true
+            }
+            Err(error) => {
+                if state.unmirrored.insert(object.clone()) {
+                    tracing::warn!(object = %object, %error, "status file could not be written");
+                }
+                false
+            }
+        }
+    }
+
+    /// What the disk refused, once more. False while something still waits.
+    pub(super) async fn write_what_waits(&self) -> bool {
+        if self.tools.store.unsaved().is_some() && !self.tools.store.flush().await {
+            return false;
+        }
+        let late: Vec<ObjectRef> = self.state().unmirrored.iter().cloned().collect();
+        for object in late {
+            let status = self.state().statuses.get(&object).cloned();
+            let Some(status) = status else {
+                self.state().unmirrored.remove(&object);
+                continue;
+            };
+            if !self.mirror(&object, &status).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// What to say of what is not on the disk; `None` when everything is.
+    pub(super) fn not_saved(&self) -> Option<String> {
+        let Unsaved { since, why, changes } = self.tools.store.unsaved()?;
+        let s = if changes == 1 { "" } else { "s" };
+        Some(format!(
+            "not saved since {since}: {changes} change{s} wait in memory until they can be written, and are lost if the operator ends before: {why}"
+        ))
+    }
+
+    /// Since when something waits (RFC 3339), if what is known of this object does.
+    pub(super) fn not_saved_since(&self, object: &ObjectRef) -> Option<String> {
+        let store = &self.tools.store;
+        let waits = store.is_unsaved(&objects::key(object)) || store.is_unsaved(&status_key(object));
+        store.unsaved().filter(|_| waits).map(|unsaved| unsaved.since)
+    }
+
+    /// The last of an object: its record, status and password leave the store in one commit. False, and
+    /// nothing is done, when `will` is no longer what is wanted.
+    pub(super) async fn forget(&self, object: &ObjectRef, will: Option<&Will>) -> Result<bool, StoreError> {
+        let mut changes = vec![
+            Change::delete(objects::key(object)),
+            Change::delete(status_key(object)),
+            Change::delete(crate::engines::postgres::tools::secret_key(object)),
+        ];
+        let _gate = self.gates.one(object).await;
+        if will.is_some_and(|will| !self.still(object, will)) {
+            return Ok(false);
+        }
+        changes.extend(self.state().journal.forget(&object.to_string()));
+        self.tools.store.commit(changes).await?;
+        self.tools.forget(object);
+        {
+            let mut state = self.state();
+            state.records.remove(object);
+            state.statuses.remove(object);
+            if let Some(container) = state.live.remove(object).and_then(|l| l.container) {
+                state.by_container.remove(&container.id);
+            }
+            state.checked.remove(object);
+            state.unread.remove(object);
+        }
+        super::mirror::remove(&self.config.data, object).await;
+        self.changed();
+        Ok(true)
+    }
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<serde_json::Value, StoreError> {
+    serde_json::to_value(value)
+        .map_err(|e| StoreError::Read { key: "a record".to_owned(), detail: e.to_string() })
+}
+
+fn log_transition(object: &ObjectRef, old: Option<&Status>, new: &Status) {
+    use crate::core::condition::{ConditionType, phase};
+    let before = old.map(|s| phase(&s.conditions));
+    let after = phase(&new.conditions);
+    if before.as_ref() != Some(&after) {
+        let message =
+            find(&new.conditions, ConditionType::Ready).map(|c| c.message.clone()).unwrap_or_default();
+        tracing::info!(object = %object, status = %after, "{after}: {message}");
+    }
+}
