@@ -20,7 +20,6 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 . "$ROOT/deploy/images/mirror.sh"
 CACHE=${SEAWALL_ENGINE_CACHE:-$ROOT/.cache/engines}
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
-IMAGES=(seawall/postgres:18 seawall/postgres:18b seawall/postgres:17 seawall/not-postgres:test)
 # What an engine is made of; libc6 and libseccomp2 are for runc, which needs a newer libc than older hosts have.
 PACKAGES=(docker.io containerd runc libc6 libseccomp2)
 WAIT_SECONDS=60
@@ -182,9 +181,10 @@ start_engine() {
 }
 
 copy_images() {
-  local host=unix://$SCRATCH/docker.sock
-  docker image inspect "${IMAGES[@]}" >/dev/null || fail "images are missing: run deploy/images/build.sh"
-  docker save "${IMAGES[@]}" | docker -H "$host" load -q >/dev/null
+  local host=unix://$SCRATCH/docker.sock images
+  mapfile -t images < <(docker images --filter 'reference=seawall/*' --format '{{.Repository}}:{{.Tag}}')
+  [ ${#images[@]} -gt 0 ] || fail "images are missing: run deploy/images/build.sh"
+  docker save "${images[@]}" | docker -H "$host" load -q >/dev/null
   say "images copied"
 }
 
