@@ -393,6 +393,7 @@ impl Engine {
             object: object(name),
             uid: String::new(),
             generation: 1,
+            home: None,
         };
         let any = identity("any");
         drop(self.docker.create_network(&any.network(), &any.installation_labels()).await);

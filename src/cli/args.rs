@@ -90,6 +90,8 @@ pub enum Verb {
     Start(ObjectArg),
     /// Restart a database
     Restart(ObjectArg),
+    /// Keep a database under another name: its manifest has the new one already
+    Rename(RenameArgs),
     /// Give up the port that is kept for an object without a manifest
     ReleasePort(ObjectArg),
     /// Throw away what a failed initialisation left, and start over
@@ -176,6 +178,16 @@ pub struct ObjectArg {
     /// For example postgres/main
     #[arg(value_name = "KIND/NAME")]
     pub object: ObjectRef,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct RenameArgs {
+    /// The name that no manifest has any more
+    #[arg(value_name = "KIND/OLD")]
+    pub old: ObjectRef,
+    /// The one in the manifest now
+    #[arg(value_name = "KIND/NEW")]
+    pub new: ObjectRef,
 }
 
 #[derive(Debug, ClapArgs)]

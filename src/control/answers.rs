@@ -251,6 +251,11 @@ impl Api for Operator {
         Ok(Done { message: message + &not_saved, commit })
     }
 
+    async fn rename(&self, old: &ObjectRef, new: &ObjectRef) -> Result<Done> {
+        self.must_run("rename")?;
+        self.rename_object(old, new).await
+    }
+
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {
         self.must_run("delete")?;
         self.record(object)?;

@@ -209,6 +209,8 @@ pub trait Api: Send + Sync + 'static {
     /// The plan for the manifests in force, or for these files (path → text) instead.
     async fn plan(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList>;
     async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done>;
+    /// Data, port and password of an object whose manifest took the name of `new` go to that one.
+    async fn rename(&self, old: &ObjectRef, new: &ObjectRef) -> Result<Done>;
     /// Removes a retained or file-less object with its data. `confirm` must be the object's name.
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done>;
     /// `reveal` gives the password and leaves an event.

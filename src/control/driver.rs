@@ -1,12 +1,13 @@
 //! The loops: manifests, engine events, sweep, probes, and the queue that turns all of them into
 //! passes. Each only says "look again"; losing any of them costs time, never correctness.
 
+use super::objects::Record;
 use super::operator::Operator;
 use super::pass::pass;
 use super::state::Company;
 use super::watch_dir;
 use crate::core::event::Note;
-use crate::core::names::{Kind, Name, ObjectRef, label};
+use crate::core::names::{Kind, Name, ObjectRef, data_volume, label};
 use crate::core::pairs::Pairs;
 use crate::core::queue::Lane;
 use crate::core::seen::{ContainerState, ContainerSummary, EngineEvent};
@@ -249,10 +250,19 @@ fn enqueue_by_name(operator: &Operator, event: &EngineEvent) {
         if name == installation.network() {
             operator.enqueue_all();
         }
-        for object in installation.owners(Kind::Postgres, name) {
-            if operator.state().records.contains_key(&object) {
-                operator.enqueue(&object, 0);
-            }
+        let at_home = |record: &&Arc<Record>| {
+            record.memory.home.as_ref().is_some_and(|home| data_volume(&home.base) == name)
+        };
+        let concerned: Vec<ObjectRef> = {
+            let state = operator.state();
+            let by_name = installation.owners(Kind::Postgres, name);
+            let by_name = by_name.into_iter().filter(|object| state.records.contains_key(object));
+            by_name
+                .chain(state.records.values().filter(at_home).map(|record| record.object.clone()))
+                .collect()
+        };
+        for object in concerned {
+            operator.enqueue(&object, 0);
         }
     }
 }
@@ -350,8 +360,10 @@ async fn sweep_once(operator: &Operator, all: bool) {
         let summary = by_name.get(&installation.container(&object));
         let look = all || {
             let state = operator.state();
-            let own = state.records.get(&object).and_then(|r| remembered(&r.memory));
-            let company = Company::in_census(&census, &object, &installation.volume(&object), own);
+            let Some(record) = state.records.get(&object) else { continue };
+            let home = record.memory.home.as_ref();
+            let volume = home.map_or_else(|| installation.volume(&object), |home| data_volume(&home.base));
+            let company = Company::in_census(&census, &object, &volume, remembered(&record.memory));
             state.live.get(&object).is_none_or(|live| match (summary, &live.container) {
                 _ if live.look_at <= clock || live.company != company => true,
                 (Some(summary), Some(seen)) => seen.differs(summary),

@@ -3,6 +3,7 @@
 use super::guard::Guard;
 use super::objects::Record;
 use super::operator::{Operator, now};
+use super::rename::home_of_new;
 use super::settling::{Now, Rest};
 use super::sources::{Before, InForce, read};
 use crate::core::event::Note;
@@ -178,14 +179,17 @@ impl Operator {
         for (object, document) in &new.documents {
             let Some(known) = state.records.get(object) else {
                 let note = Note::normal("Created", format!("new in {}", document.place));
-                let mut record = Record::new(document, random_id(), now());
-                record.memory.renamed_from = new.renamed.get(object).map(ToString::to_string);
+                let uid = random_id();
+                let home = home_of_new(&state, &self.config.installation, object, &uid);
+                let mut record = Record::new(document, uid, now());
+                record.memory.home = home;
+                record.take_rename(new.renamed.get(object));
                 records.push(Arc::new(record));
                 notes.push((object.clone(), note));
                 continue;
             };
             let mut record = known.as_ref().clone();
-            record.memory.renamed_from = new.renamed.get(object).map(ToString::to_string);
+            record.take_rename(new.renamed.get(object));
             if !record.update(document) && record.memory == known.memory {
                 continue;
             }

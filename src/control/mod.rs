@@ -20,6 +20,7 @@ mod preview;
 mod pulls;
 pub mod recover;
 pub mod removals;
+mod rename;
 pub mod renames;
 pub mod settle;
 pub mod settling;

@@ -1,5 +1,6 @@
 //! The record of an object: what is in force, and what the engine must remember about it.
 
+use super::renames::Rename;
 use crate::core::names::ObjectRef;
 use crate::core::problem::Place;
 use crate::core::resource::{Document, Metadata};
@@ -61,7 +62,15 @@ impl Record {
         // A manifest that came back takes back the consent to delete its data.
         self.memory.delete_confirmed = false;
         self.memory.gone = None;
+        // The same for a name that its data were to go to.
+        self.memory.renamed_to = None;
         *self != before
+    }
+
+    /// Takes over what the object was before, as it looks now.
+    pub fn take_rename(&mut self, rename: Option<&Rename>) {
+        self.memory.renamed_from = rename.map(|rename| rename.from.to_string());
+        self.memory.rename_said = rename.is_some_and(|rename| rename.said);
     }
 
     /// What a plan for this object is about.

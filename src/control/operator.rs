@@ -235,6 +235,7 @@ impl Operator {
             object: record.object.clone(),
             uid: record.uid.clone(),
             generation: record.generation,
+            home: record.memory.home.clone(),
         }
     }
 

@@ -5,6 +5,7 @@ use super::api::{ApiError, ErrorCode, PlanList, Result};
 use super::guard::Guard;
 use super::objects::Record;
 use super::operator::Operator;
+use super::rename::home_of_new;
 use super::sources::InForce;
 use super::start::{Claim, claimed};
 use crate::core::names::Kind;
@@ -112,10 +113,14 @@ impl Operator {
             let Some(document) = new.documents.get(object) else { continue };
             let mut record = match state.records.get(object) {
                 Some(record) => record.as_ref().clone(),
-                None => Record::new(document, "new".to_owned(), String::new()),
+                None => {
+                    let mut record = Record::new(document, "new".to_owned(), String::new());
+                    record.memory.home = home_of_new(&state, &self.config.installation, object, &record.uid);
+                    record
+                }
             };
             record.update(document);
-            record.memory.renamed_from = new.renamed.get(object).map(ToString::to_string);
+            record.take_rename(new.renamed.get(object));
             subjects.push((Arc::new(record), checked.clone()));
         }
         for (object, record) in &state.records {

@@ -8,7 +8,7 @@ use super::objects::Record;
 use super::operator::now;
 use super::sources::{Before, read};
 use crate::core::desired::{VolumeMount, stable_hash};
-use crate::core::names::{Installation, Kind, Name, ObjectRef, label};
+use crate::core::names::{Installation, Kind, Name, ObjectRef, data_volume, label};
 use crate::core::pairs::Pairs;
 use crate::core::problem::Place;
 use crate::core::resource::{Document, Metadata};
@@ -19,7 +19,7 @@ use crate::engines::postgres::desired::looker;
 use crate::engines::postgres::hardening::Profile;
 use crate::engines::postgres::ownership::{hands_on_labels, is_probe};
 use crate::engines::postgres::probe::{Found, data};
-use crate::engines::postgres::record::{Memory, PinnedImage};
+use crate::engines::postgres::record::{Home, Memory, PinnedImage};
 use crate::engines::spec_schemas;
 use crate::manifest::load::{Directory, Loaded};
 use crate::secrets::random_id;
@@ -41,6 +41,16 @@ pub struct Remains {
     pub store: String,
     pub container: Option<SeenContainer>,
     pub volume: Option<SeenVolume>,
+    /// Where its volumes are, if not under its own name.
+    pub home: Option<Home>,
+}
+
+impl Remains {
+    fn volume_name(&self, installation: &Installation) -> String {
+        data_volume(
+            &self.home.as_ref().map_or_else(|| installation.container(&self.object), |h| h.base.clone()),
+        )
+    }
 }
 
 /// What was found out about an object's data and image.
@@ -100,22 +110,48 @@ pub async fn survey(
     let ours = [(label::INSTALLATION, installation.as_str())];
     let mut all: BTreeMap<(String, ObjectRef), Remains> = BTreeMap::new();
     let mut unproven = Vec::new();
+    let volumes = docker.volumes(&ours).await?;
     for row in docker.list(&ours).await? {
         let Some((store, object)) = whose(&row.labels).filter(|_| !is_probe(&row)) else { continue };
         let Some(container) = docker.inspect(&row.id).await? else { continue };
         let image = docker.image(&container.image_id).await?;
-        match unproven_because(&container, image.as_ref(), installation, &object) {
+        let home = home(&container.labels, &volumes);
+        let name = home.as_ref().map_or_else(|| installation.volume(&object), |h| data_volume(&h.base));
+        match unproven_because(&container, image.as_ref(), installation, &object, &name) {
             Some(why) => unproven.push(Unproven { name: container.name, why }),
-            None => entry(&mut all, store, object).container = Some(container),
+            None => {
+                let remains = entry(&mut all, store, object);
+                remains.container = Some(container);
+                remains.home = home;
+            }
         }
     }
-    for volume in docker.volumes(&ours).await? {
+    for volume in volumes {
         let Some((store, object)) = whose(&volume.labels) else { continue };
-        if volume.name == installation.volume(&object) {
-            entry(&mut all, store, object).volume = Some(volume);
+        // That of a renamed object bears its old name; the container tells.
+        let renamed = |r: &&mut Remains| r.home.is_some() && r.volume_name(installation) == volume.name;
+        if let Some(remains) = all.values_mut().filter(|r| r.store == store).find(renamed) {
+            remains.volume = Some(volume);
+            continue;
+        }
+        let base = volume.labels.get(label::VOLUMES);
+        let home = base.map(|base| Home { base: base.to_owned(), name: object.name.clone() });
+        let name = base.map_or_else(|| installation.volume(&object), data_volume);
+        if volume.name == name {
+            let remains = entry(&mut all, store, object);
+            remains.volume = Some(volume);
+            remains.home = home;
         }
     }
     Ok((all.into_values().collect(), unproven))
+}
+
+/// Where the volumes of a container with these labels are, if not under its object's own name.
+fn home(labels: &Pairs, volumes: &[SeenVolume]) -> Option<Home> {
+    let base = labels.get(label::VOLUMES)?;
+    let volume = volumes.iter().find(|volume| volume.name == data_volume(base))?;
+    let (_, object) = whose(&volume.labels)?;
+    Some(Home { base: base.to_owned(), name: object.name })
 }
 
 /// Why a container that carries the labels of an object cannot be taken for its; `None` when it can. There is
@@ -126,8 +162,9 @@ fn unproven_because(
     image: Option<&SeenImage>,
     installation: &Installation,
     object: &ObjectRef,
+    volume: &str,
 ) -> Option<String> {
-    let (name, volume) = (installation.container(object), installation.volume(object));
+    let name = installation.container(object);
     if c.name != name {
         return Some(format!("that of {object} is called {name}"));
     }
@@ -151,6 +188,7 @@ fn entry(all: &mut BTreeMap<(String, ObjectRef), Remains>, store: String, object
         store,
         container: None,
         volume: None,
+        home: None,
     })
 }
 
@@ -248,7 +286,7 @@ pub async fn look(
     if let Some(wish) = wish {
         looked.wanted_image = docker.image(wish.checked.image.as_str()).await?.map(|i| i.id);
     }
-    let volume = installation.volume(&remains.object);
+    let volume = remains.volume_name(installation);
     if let Some(c) = &remains.container {
         looked.tags = docker.image(&c.image_id).await?.map(|i| i.tags).unwrap_or_default();
         if let Some(mount) = c.mounts.iter().find(|m| m.volume == volume) {
@@ -316,6 +354,7 @@ fn memory(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Memory {
     let image = c.zip(wish).filter(|(c, _)| looked.wanted_image.as_ref() == Some(&c.image_id));
     Memory {
         container: c.map(|c| c.id.clone()),
+        home: remains.home.clone(),
         port: c.and_then(|c| c.port_bindings.first()).map(|p| p.host),
         command_of: image.map(|(c, _)| c.image_id.clone()),
         image: image

@@ -52,7 +52,13 @@ fn container() -> SeenContainer {
 }
 
 fn remains(container: Option<SeenContainer>) -> Remains {
-    Remains { object: "postgres/main".parse().unwrap(), store: "s1".into(), container, volume: None }
+    Remains {
+        object: "postgres/main".parse().unwrap(),
+        store: "s1".into(),
+        container,
+        volume: None,
+        home: None,
+    }
 }
 
 fn wish(spec: &str) -> Wish {
@@ -194,7 +200,7 @@ fn labels_alone_make_nothing_worth_recovering() {
         (container(), Some(&committed), Some("made by docker commit?")),
         (container(), None, Some("its image is not there")),
     ] {
-        let got = unproven_because(&c, image, &installation, &object);
+        let got = unproven_because(&c, image, &installation, &object, "postgres-main-data");
         assert_eq!(got.is_some(), why.is_some(), "{got:?}");
         assert!(why.is_none_or(|why| got.as_ref().unwrap().contains(why)), "{got:?}");
     }

@@ -33,7 +33,8 @@ pub struct Absence {
 }
 
 impl Absence {
-    fn begin(clock: u64) -> Self {
+    #[must_use]
+    pub fn begin(clock: u64) -> Self {
         Self { at: clock, counted: 0, held: false, words: String::new() }
     }
 

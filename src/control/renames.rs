@@ -7,6 +7,14 @@ use crate::core::resource::Document;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// What a new object was before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rename {
+    pub from: ObjectRef,
+    /// The user said so; else it is only probable.
+    pub said: bool,
+}
+
 /// New name → the one it probably had, out of those in `vanished`. An object is new as long as nothing was made
 /// for it; `seawall.dev/new: "true"` says that it really is.
 #[must_use]
@@ -14,15 +22,21 @@ pub fn renames<'a>(
     vanished: impl Iterator<Item = &'a ObjectRef>,
     documents: &BTreeMap<ObjectRef, Document>,
     records: &BTreeMap<ObjectRef, Arc<Record>>,
-) -> BTreeMap<ObjectRef, ObjectRef> {
+) -> BTreeMap<ObjectRef, Rename> {
     let mut found = BTreeMap::new();
+    for (old, record) in records {
+        let to = record.memory.renamed_to.as_ref().and_then(|to| to.parse::<ObjectRef>().ok());
+        if let Some(new) = to.filter(|new| documents.contains_key(new)) {
+            found.entry(new).or_insert_with(|| Rename { from: old.clone(), said: true });
+        }
+    }
     for old in vanished.filter(|old| old.kind == Kind::Postgres) {
         let Some(record) = records.get(old).filter(|r| !r.memory.is_untouched()) else { continue };
         for (new, document) in documents.iter().filter(|(new, _)| new.kind == old.kind) {
             let is_new = records.get(new).is_none_or(|r| r.memory.is_untouched());
             let said = document.metadata.annotations.get(annotation::NEW).is_some_and(|v| v == "true");
             if is_new && !said && document.spec == record.spec {
-                found.entry(new.clone()).or_insert_with(|| old.clone());
+                found.entry(new.clone()).or_insert_with(|| Rename { from: old.clone(), said: false });
             }
         }
     }
@@ -33,7 +47,7 @@ pub fn renames<'a>(
 #[must_use]
 pub fn words(old: &ObjectRef, new: &ObjectRef) -> String {
     format!(
-        "no manifest names {old} any more, and {new} is new with the very same spec: probably the same database under another name"
+        "no manifest names {old} any more, and {new} is new with the very same spec: probably the same database under another name (seawall rename {old} {new})"
     )
 }
 
@@ -95,7 +109,7 @@ mod tests {
             let found = renames([&old].into_iter(), &documents(&now), &records);
             let names: Vec<String> = found.keys().map(ToString::to_string).collect();
             assert_eq!(names, wanted, "{what}");
-            assert!(found.values().all(|o| *o == old), "{what}");
+            assert!(found.values().all(|r| r.from == old && !r.said), "{what}");
         }
     }
 }

@@ -7,7 +7,7 @@
 use super::guard::{Guard, judge};
 use super::holds::{Hold, hold};
 use super::objects::Record;
-use super::renames::{renames, words};
+use super::renames::{Rename, renames, words};
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::problem::Problem;
 use crate::core::resource::{Document, PortRequest};
@@ -47,7 +47,7 @@ pub struct InForce {
     /// Removals that are held back.
     pub guard: Option<Guard>,
     /// New objects that are probably others under another name.
-    pub renamed: BTreeMap<ObjectRef, ObjectRef>,
+    pub renamed: BTreeMap<ObjectRef, Rename>,
     /// Removals that were held back and that the user let go.
     pub let_go: BTreeSet<ObjectRef>,
     /// The files that could not be read this time.
@@ -229,15 +229,16 @@ fn removals(loaded: &Loaded, before: &Before<'_>, result: &mut InForce) {
         }
     }
     result.renamed = renames(result.gone.iter().chain(held.keys()), &result.documents, before.records);
-    for (new, old) in &result.renamed {
-        result.gone.remove(old);
-        held.insert(old.clone(), Hold { reason: "ProbablyRenamed", words: words(old, new) });
+    for (new, rename) in result.renamed.iter().filter(|(_, rename)| !rename.said) {
+        result.gone.remove(&rename.from);
+        let words = words(&rename.from, new);
+        held.insert(rename.from.clone(), Hold { reason: "ProbablyRenamed", words });
     }
     match judge(&loaded.directory, with_manifest.len(), &result.gone, held, before.prune_confirmed) {
         Ok(guard) => result.guard = guard,
         Err(let_go) => result.let_go = let_go,
     }
-    result.renamed.retain(|_, old| !result.let_go.contains(old));
+    result.renamed.retain(|_, rename| rename.said || !result.let_go.contains(&rename.from));
     // Until the user says more: neither wanted nor gone.
     let back = |object: &ObjectRef| result.guard.as_ref().is_some_and(|g| g.objects.contains(object));
     result.gone.retain(|object| !back(object) && !result.let_go.contains(object));

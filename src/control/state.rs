@@ -116,6 +116,19 @@ pub struct State {
     pub not_taken_over: Option<String>,
 }
 
+impl State {
+    /// Nothing is known of the object any more.
+    pub fn forget(&mut self, object: &ObjectRef) {
+        self.records.remove(object);
+        self.statuses.remove(object);
+        if let Some(container) = self.live.remove(object).and_then(|live| live.container) {
+            self.by_container.remove(&container.id);
+        }
+        self.checked.remove(object);
+        self.unread.remove(object);
+    }
+}
+
 /// The status of an object as JSON; every kind has `observedGeneration` and `conditions`.
 #[must_use]
 pub fn status_json(status: &Status) -> Value {

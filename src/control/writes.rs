@@ -189,23 +189,14 @@ impl Operator {
         changes.extend(self.state().journal.forget(&object.to_string()));
         self.tools.store.commit(changes).await?;
         self.tools.forget(object);
-        {
-            let mut state = self.state();
-            state.records.remove(object);
-            state.statuses.remove(object);
-            if let Some(container) = state.live.remove(object).and_then(|l| l.container) {
-                state.by_container.remove(&container.id);
-            }
-            state.checked.remove(object);
-            state.unread.remove(object);
-        }
+        self.state().forget(object);
         super::mirror::remove(&self.config.data, object).await;
         self.changed();
         Ok(true)
     }
 }
 
-fn json<T: serde::Serialize>(value: &T) -> Result<serde_json::Value, StoreError> {
+pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<serde_json::Value, StoreError> {
     serde_json::to_value(value)
         .map_err(|e| StoreError::Read { key: "a record".to_owned(), detail: e.to_string() })
 }

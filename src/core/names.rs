@@ -33,6 +33,8 @@ pub mod label {
     pub const HASH_PREFIX: &str = "seawall.dev/hash.";
     /// On throw-away containers that only look into an image: the last part of their name.
     pub const PROBE: &str = "seawall.dev/image-probe";
+    /// How the names of an object's volumes begin, where that is not the name of its container.
+    pub const VOLUMES: &str = "seawall.dev/volumes";
     /// On images: `true` when made for Seawall.
     pub const MANAGED: &str = "seawall.dev/managed";
     /// On images: comma-separated tools inside.
@@ -202,21 +204,14 @@ impl Installation {
     /// The data volume of an object: `postgres-main-data`.
     #[must_use]
     pub fn volume(&self, object: &ObjectRef) -> String {
-        format!("{}-data", self.container(object))
+        data_volume(&self.container(object))
     }
 
     /// The volume for what an image of this object keeps at `path` outside the data volume:
     /// `postgres-main.var.lib.extra`. No object's name has a dot, so that it is no other's.
     #[must_use]
     pub fn extra_volume(&self, object: &ObjectRef, path: &str) -> String {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-        let name = format!("{}.{}", self.container(object), parts.join("."));
-        // Two paths must not meet in one name, and the engine takes letters, digits, '_', '-', '.'.
-        if parts.iter().all(|part| part.chars().all(plain)) && name.len() <= 200 {
-            return name;
-        }
-        format!("{}.{}", self.container(object), stable_hash(path))
+        extra_volume(&self.container(object), path)
     }
 
     /// The objects of `kind` whose container or volume would have this name: `postgres-x-data` may be
@@ -235,6 +230,25 @@ impl Installation {
     pub fn network(&self) -> String {
         self.prefixed("seawall".to_owned())
     }
+}
+
+/// The data volume whose name begins so.
+#[must_use]
+pub fn data_volume(base: &str) -> String {
+    format!("{base}-data")
+}
+
+/// The volume for what an image keeps at `path`, whose name begins so.
+#[must_use]
+pub fn extra_volume(base: &str, path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let name = format!("{base}.{}", parts.join("."));
+    // Two paths must not meet in one name, and the engine takes letters, digits, '_', '-', '.'.
+    if parts.iter().all(|part| part.chars().all(plain)) && name.len() <= 200 {
+        return name;
+    }
+    format!("{base}.{}", stable_hash(path))
 }
 
 impl Default for Installation {

@@ -4,8 +4,8 @@
 //! Every call has a time limit and a limit on the size of its answer.
 
 use super::wire::{
-    ConfirmBody, ConnectionQuery, EventsQuery, MAX_WAIT_MS, OperateBody, PLAN_TIMEOUT, PlanBody, WatchAnswer,
-    WatchQuery,
+    ConfirmBody, ConnectionQuery, EventsQuery, MAX_WAIT_MS, OperateBody, PLAN_TIMEOUT, PlanBody, RenameBody,
+    WatchAnswer, WatchQuery,
 };
 use crate::control::api::{
     Api, ApiError, ConnectionView, Done, ErrorCode, ObjectList, ObjectView, Operation, OperatorView,
@@ -186,6 +186,9 @@ impl Api for Client {
     }
     async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done> {
         self.post(&at(object, "/operate"), &OperateBody { operation }, LONG_CALL).await
+    }
+    async fn rename(&self, old: &ObjectRef, new: &ObjectRef) -> Result<Done> {
+        self.post(&at(old, "/rename"), &RenameBody { to: new.clone() }, LONG_CALL).await
     }
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {
         self.post(&at(object, "/delete"), &ConfirmBody { confirm: confirm.to_owned() }, LONG_CALL).await

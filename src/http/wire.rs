@@ -2,6 +2,7 @@
 //! `control::api`, errors are its `ApiError` as JSON.
 
 use crate::control::api::Operation;
+use crate::core::names::ObjectRef;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -61,6 +62,13 @@ pub struct PlanBody {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OperateBody {
     pub operation: Operation,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RenameBody {
+    /// `postgres/new`
+    pub to: ObjectRef,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -12,6 +12,7 @@ mod machine_disk;
 mod machine_images;
 mod machine_ownership;
 mod machine_removal;
+mod machine_rename;
 mod machine_starts;
 mod plan_goldens;
 mod schemas;

@@ -4,7 +4,7 @@
 
 use seawall::core::census::User;
 use seawall::core::condition::Finding;
-use seawall::core::names::Installation;
+use seawall::core::names::{Installation, Name};
 use seawall::core::pairs::Pairs;
 use seawall::core::quantity::{Bytes, NanoCpus};
 use seawall::core::resource::{Caps, DeletionPolicy, PortRequest};
@@ -17,7 +17,7 @@ use seawall::engines::postgres::facts::{ImageFacts, Unfit};
 use seawall::engines::postgres::hardening::Profile;
 use seawall::engines::postgres::parameters::sha256;
 use seawall::engines::postgres::plan::{Plan, Subject, plan};
-use seawall::engines::postgres::record::{Gone, Memory, PinnedImage, RefusedParameters};
+use seawall::engines::postgres::record::{Gone, Home, Memory, PinnedImage, RefusedParameters};
 use seawall::engines::postgres::status::status;
 use seawall::engines::postgres::world::{
     DataSeen, ImageSeen, InitSeen, Placement, Server, ServerFacts, Slot, Weak, World,
@@ -70,6 +70,7 @@ impl Case {
             object: "postgres/main".parse().unwrap(),
             uid: "u1".to_owned(),
             generation: 1,
+            home: None,
         };
         let spec = Checked {
             image: "postgres:18".parse().unwrap(),
@@ -996,6 +997,40 @@ const ROWS: &[(&str, Edit)] = &[
         c.world.container = Slot::Missing;
         c.world.volume = Slot::Missing;
         c.world.server = Server::NotRunning;
+    }),
+    ("new: takes over what another one had", |c| {
+        c.memory =
+            Memory { renamed_from: Some("postgres/old".to_owned()), rename_said: true, ..Memory::default() };
+        c.world.container = Slot::Missing;
+        c.world.volume = Slot::Missing;
+        c.world.server = Server::NotRunning;
+    }),
+    ("renamed: its container goes, then everything", |c| {
+        c.present = false;
+        c.memory.renamed_to = Some("postgres/new".to_owned());
+    }),
+    ("renamed: the data would have gone after their grace", |c| {
+        c.present = false;
+        c.spec.deletion = DeletionPolicy::Delete;
+        c.spec.delete_confirmed = true;
+        c.memory.renamed_to = Some("postgres/new".to_owned());
+        c.memory.gone = Some(Gone { left_ms: 0, ..Gone::default() });
+    }),
+    ("renamed: its volume is lost", |c| {
+        c.present = false;
+        c.memory.renamed_to = Some("postgres/new".to_owned());
+        c.world.container = Slot::Missing;
+        c.world.volume = Slot::Missing;
+        c.world.server = Server::NotRunning;
+    }),
+    ("renamed before: its volume bears the old name", |c| {
+        c.identity.home = Some(Home { base: "postgres-old".to_owned(), name: Name::parse("old").unwrap() });
+        c.world.container = Slot::Missing;
+        c.world.server = Server::NotRunning;
+    }),
+    ("gone: nothing was made for it", |c| {
+        *c = Case::fresh();
+        c.present = false;
     }),
     ("in use: what it is called does not matter any more", |c| {
         c.memory.renamed_from = Some("postgres/old".to_owned());

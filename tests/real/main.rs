@@ -22,6 +22,7 @@ mod readiness;
 mod recover;
 mod registry;
 mod removal;
+mod rename;
 mod resources;
 mod stopping;
 mod store_trouble;

@@ -16,7 +16,7 @@ fn recover(sea: &Sea, words: Option<&str>) -> std::process::Output {
 }
 
 /// Shows first, then confirms; returns what was shown.
-fn recovered(sea: &Sea) -> String {
+pub fn recovered(sea: &Sea) -> String {
     let shown = recover(sea, None);
     assert_eq!(shown.status.code(), Some(1), "{}", text(&shown));
     let shown = text(&shown);

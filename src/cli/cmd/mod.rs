@@ -40,6 +40,7 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Stop(args) => operate::run(cx, args, Operation::Stop).await,
         Verb::Start(args) => operate::run(cx, args, Operation::Start).await,
         Verb::Restart(args) => operate::run(cx, args, Operation::Restart).await,
+        Verb::Rename(args) => operate::rename(cx, args).await,
         Verb::ReleasePort(args) => operate::run(cx, args, Operation::ReleasePort).await,
         Verb::Reinitialise(args) => operate::reinitialise(cx, args).await,
         Verb::Delete(args) => delete::run(cx, args).await,

@@ -1,6 +1,6 @@
-//! `seawall stop`, `start`, `restart`, `release-port` and `reinitialise`
+//! `seawall stop`, `start`, `restart`, `rename`, `release-port` and `reinitialise`
 
-use crate::cli::args::{DeleteArgs, ObjectArg};
+use crate::cli::args::{DeleteArgs, ObjectArg, RenameArgs};
 use crate::cli::connect::connect;
 use crate::cli::out::Failure;
 use crate::cli::{Context, Outcome};
@@ -8,6 +8,12 @@ use crate::control::api::Operation;
 
 pub async fn run(cx: &mut Context, args: ObjectArg, operation: Operation) -> Outcome {
     let done = connect(cx).await?.api.operate(&args.object, operation).await?;
+    super::done(cx, &done)?;
+    Ok(0)
+}
+
+pub async fn rename(cx: &mut Context, args: RenameArgs) -> Outcome {
+    let done = connect(cx).await?.api.rename(&args.old, &args.new).await?;
     super::done(cx, &done)?;
     Ok(0)
 }

@@ -5,6 +5,7 @@
 use crate::control::crash_point;
 use crate::control::objects::Record;
 use crate::control::operator::{Operator, now};
+use crate::control::rename::{HandOverError, HandedOver};
 use crate::control::will::Will;
 use crate::core::event::Note;
 use crate::core::names::ObjectRef;
@@ -73,6 +74,11 @@ pub(super) async fn run_steps(
             crash_point::after(counted);
             if applied.is_ok() && step.action == Action::Forget {
                 return forget(operator, object, will, &step.cause).await;
+            }
+            if applied.is_ok()
+                && let Action::HandOver(to) = &step.action
+            {
+                return hand_over(operator, object, to, will).await;
             }
             unwritten = notes_of(step, &applied);
             if memory != before {
@@ -148,6 +154,29 @@ async fn forget(operator: &Operator, object: &ObjectRef, will: &Will, cause: &st
     }
     let words = format!("{object} and its data were deleted: {cause}");
     operator.note(None, &[Note::normal("Deleted", words)]).await;
+    StepsEnd::Forgotten
+}
+
+/// The last step of a rename: the object of the old name is no more.
+async fn hand_over(operator: &Operator, old: &ObjectRef, new: &ObjectRef, will: &Will) -> StepsEnd {
+    match operator.hand_over(old, new, will).await {
+        Ok(HandedOver::Done) => {}
+        Ok(HandedOver::Changed) => return StepsEnd::Replan,
+        Ok(HandedOver::Refused(why)) => {
+            operator.note(Some(old), &[Note::warning("RenameRefused", why)]).await;
+            return StepsEnd::Replan;
+        }
+        Err(HandOverError::Store(error)) => return store_failed(&error),
+        Err(error @ HandOverError::Password(_)) => {
+            let chain = std::error::Error::source(&error).map(|s| format!(": {s}")).unwrap_or_default();
+            let message = format!("{error}{chain}");
+            return StepsEnd::Failed(Failure { reason: "CredentialsUnreadable", message, unknown: false });
+        }
+    }
+    let words = format!("{old} is {new} now, with its volume, port and password");
+    operator.note(Some(new), &[Note::normal("Renamed", words)]).await;
+    operator.rescan.notify_one();
+    operator.hurry(new);
     StepsEnd::Forgotten
 }
 

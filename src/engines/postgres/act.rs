@@ -15,7 +15,7 @@ use super::client::{Session, SqlError};
 use super::desired::Identity;
 use super::facts::ImageFacts;
 use super::initialisation;
-use super::ownership::foreign;
+use super::ownership::foreign_volume;
 use super::parameters;
 use super::record::{Memory, PinnedImage, RefusedParameters};
 use super::tools::Tools;
@@ -153,16 +153,16 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
         }
         Action::CreateVolume(name) => {
             // An existing volume comes back with its old labels (docker-facts §3).
-            let labels = id.labels();
+            let labels = id.volume_labels();
             let volume = docker.create_volume(name, &labels).await?;
-            if foreign(&volume.labels, id).is_some() {
+            if foreign_volume(&volume.labels, id).is_some() {
                 return Err(ActError::Foreign(format!("volume {name}")));
             }
             memory.volume_fresh = true;
         }
         Action::CreateExtraVolume { volume: name, path } => {
-            let volume = docker.create_volume(name, &id.labels()).await?;
-            if foreign(&volume.labels, id).is_some() {
+            let volume = docker.create_volume(name, &id.volume_labels()).await?;
+            if foreign_volume(&volume.labels, id).is_some() {
                 return Err(ActError::Foreign(format!("volume {name}")));
             }
             memory.volumes.insert(path.clone(), name.clone());
@@ -274,8 +274,8 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
                 memory.forget_data();
             }
         }
-        // The record itself is the controller's to delete, as the last thing.
-        Action::Forget => {}
+        // Records are the controller's to delete and to hand over, as the last thing.
+        Action::Forget | Action::HandOver(_) => {}
     }
     Ok(Vec::new())
 }

@@ -2,6 +2,7 @@
 
 use super::hardening::Profile;
 use crate::core::desired::DesiredContainer;
+use crate::core::names::ObjectRef;
 use crate::core::resource::Caps;
 use std::fmt;
 
@@ -113,13 +114,15 @@ pub enum Action {
     RemoveVolume(String),
     /// Out of the store: nothing of the object is left.
     Forget,
+    /// Volumes, credentials, port and record go to the object of this name.
+    HandOver(ObjectRef),
 }
 
 impl Action {
     /// Whether nothing brings back what the step takes: it needs a wish that is in force in that moment.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        matches!(self, Action::RemoveVolume(_) | Action::Forget)
+        matches!(self, Action::RemoveVolume(_) | Action::Forget | Action::HandOver(_))
     }
 
     /// The event reason: one CamelCase word from a closed set.
@@ -153,6 +156,7 @@ impl Action {
             Action::GiveUpInitialisation { .. } => "InitialisationFailed",
             Action::RemoveVolume(_) => "VolumeRemoved",
             Action::Forget => "Deleted",
+            Action::HandOver(_) => "Renamed",
         }
     }
 }
@@ -204,6 +208,7 @@ impl fmt::Display for Action {
             Action::GiveUpInitialisation { container, .. } => write!(f, "stop container {container}"),
             Action::RemoveVolume(name) => write!(f, "remove volume {name} with all its data"),
             Action::Forget => write!(f, "forget credentials, port and record"),
+            Action::HandOver(to) => write!(f, "give volumes, credentials, port and record to {to}"),
         }
     }
 }

@@ -6,9 +6,9 @@ use super::command::command;
 use super::facts::ImageFacts;
 use super::ownership::PROBE_PREFIX;
 use super::parameters;
-use super::record::Memory;
+use super::record::{Home, Memory};
 use crate::core::desired::{DesiredContainer, Hardening, PortMap, RestartPolicy, VolumeMount};
-use crate::core::names::{Installation, ObjectRef, label};
+use crate::core::names::{Installation, ObjectRef, data_volume, extra_volume, label};
 use crate::core::quantity::Bytes;
 use crate::core::resource::Caps;
 use crate::core::text::shown;
@@ -30,6 +30,8 @@ pub struct Identity {
     pub object: ObjectRef,
     pub uid: String,
     pub generation: u64,
+    /// Where its volumes are, if not under its own name.
+    pub home: Option<Home>,
 }
 
 impl Identity {
@@ -37,14 +39,19 @@ impl Identity {
     pub fn container(&self) -> String {
         self.installation.container(&self.object)
     }
+    /// How the names of its volumes begin.
+    #[must_use]
+    fn base(&self) -> String {
+        self.home.as_ref().map_or_else(|| self.container(), |home| home.base.clone())
+    }
     #[must_use]
     pub fn volume(&self) -> String {
-        self.installation.volume(&self.object)
+        data_volume(&self.base())
     }
     /// The volume for what the image keeps at `path` beside its data.
     #[must_use]
     pub fn extra_volume(&self, path: &str) -> String {
-        self.installation.extra_volume(&self.object, path)
+        extra_volume(&self.base(), path)
     }
     #[must_use]
     pub fn network(&self) -> String {
@@ -60,8 +67,8 @@ impl Identity {
         ])
     }
 
-    /// The labels by which a container or a volume is this object's: with another value, or without
-    /// one of them, it is somebody else's.
+    /// The labels by which a container is this object's: with another value, or without one of them, it is
+    /// somebody else's.
     #[must_use]
     pub fn proof(&self) -> [(&'static str, &str); 4] {
         [
@@ -72,12 +79,32 @@ impl Identity {
         ]
     }
 
-    /// Labels of the object's own container and volume.
+    /// The same of a volume: its labels are of when it was made, and cannot be changed.
+    #[must_use]
+    pub fn volume_proof(&self) -> [(&'static str, &str); 4] {
+        let name = self.home.as_ref().map_or(&self.object.name, |home| &home.name);
+        self.proof().map(|(key, value)| (key, if key == label::NAME { name.as_str() } else { value }))
+    }
+
+    /// Labels of the object's own container.
     #[must_use]
     pub fn labels(&self) -> BTreeMap<String, String> {
-        let mut labels = BTreeMap::from(self.proof().map(|(key, value)| (key.to_owned(), value.to_owned())));
+        self.labelled(self.proof())
+    }
+
+    /// Labels of a volume that is made for it.
+    #[must_use]
+    pub fn volume_labels(&self) -> BTreeMap<String, String> {
+        self.labelled(self.volume_proof())
+    }
+
+    fn labelled(&self, proof: [(&'static str, &str); 4]) -> BTreeMap<String, String> {
+        let mut labels = BTreeMap::from(proof.map(|(key, value)| (key.to_owned(), value.to_owned())));
         labels.insert(label::UID.to_owned(), self.uid.clone());
         labels.insert(label::GENERATION.to_owned(), self.generation.to_string());
+        if let Some(home) = &self.home {
+            labels.insert(label::VOLUMES.to_owned(), home.base.clone());
+        }
         labels
     }
 }

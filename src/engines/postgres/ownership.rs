@@ -13,11 +13,21 @@ use crate::core::seen::{ContainerState, ContainerSummary, SeenContainer};
 /// How the names of throw-away containers begin; what follows is a number drawn for each.
 pub const PROBE_PREFIX: &str = "seawall-image-probe-";
 
-/// Why these labels are not this object's; `None` when they are.
+/// Why a container with these labels is not this object's; `None` when it is.
 #[must_use]
 pub fn foreign(labels: &Pairs, id: &Identity) -> Option<String> {
+    differs(labels, id.proof())
+}
+
+/// The same of a volume.
+#[must_use]
+pub fn foreign_volume(labels: &Pairs, id: &Identity) -> Option<String> {
+    differs(labels, id.volume_proof())
+}
+
+fn differs(labels: &Pairs, proof: [(&'static str, &str); 4]) -> Option<String> {
     let differs = |(key, value): &(&str, &str)| labels.get(key) != Some(*value);
-    let (key, value) = id.proof().into_iter().find(differs)?;
+    let (key, value) = proof.into_iter().find(differs)?;
     Some(match labels.get(key) {
         None => format!("it has no label {key}"),
         Some(other) => format!("its label {key} is {other:?}, ours is {value:?}"),
@@ -113,6 +123,7 @@ mod tests {
             object: "postgres/a".parse().unwrap(),
             uid: "u1".to_owned(),
             generation: 3,
+            home: None,
         }
     }
 

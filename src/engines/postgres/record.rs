@@ -3,6 +3,7 @@
 use super::check::Checked;
 use super::collation::Libraries;
 use super::hardening::Profile;
+use crate::core::names::Name;
 use crate::core::resource::DeletionPolicy;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,6 +79,8 @@ pub struct Memory {
     pub gone: Option<Gone>,
     /// The object that this new one probably is, under another name: nothing is made before the user says so.
     pub renamed_from: Option<String>,
+    /// The user said so: everything of that one comes here, and nothing is made meanwhile.
+    pub rename_said: bool,
     /// The image whose own CMD is kept; containers of earlier versions replaced it, and stay as they are.
     pub command_of: Option<String>,
     /// The password was laid into a container on an empty volume: what lies there was made by it.
@@ -95,6 +98,20 @@ pub struct Memory {
     pub data_catalog: Option<u32>,
     /// Id of the image that `proven_parameters` were proven with.
     pub proven_image: Option<String>,
+    /// Where its volumes are, if not under its own name: it was renamed, or its name is that of an older one's.
+    pub home: Option<Home>,
+    /// `seawall rename` was said: once its container is gone, everything goes to the object of this name.
+    pub renamed_to: Option<String>,
+}
+
+/// Under which name an object's volumes were made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Home {
+    /// How their names begin.
+    pub base: String,
+    /// The object that their labels name.
+    pub name: Name,
 }
 
 impl Memory {
@@ -108,7 +125,9 @@ impl Memory {
             delete_confirmed: current.delete_confirmed,
             gone: current.gone.clone(),
             renamed_from: current.renamed_from.clone(),
+            rename_said: current.rename_said,
             reinitialise_requested: current.reinitialise_requested.clone(),
+            renamed_to: current.renamed_to.clone(),
             ..self
         }
     }
@@ -122,8 +141,9 @@ impl Memory {
             restart: self.restart_requested.as_deref(),
             delete: self.delete_confirmed,
             gone,
-            renamed: self.renamed_from.as_deref(),
+            renamed: self.renamed_from.as_deref().map(|from| (from, self.rename_said)),
             reinitialise: self.reinitialise_requested.as_deref(),
+            renamed_to: self.renamed_to.as_deref(),
         }
     }
 
@@ -131,13 +151,13 @@ impl Memory {
     #[must_use]
     pub fn deletes_now(&self, spec: &Checked) -> bool {
         let over = self.gone.as_ref().is_some_and(|gone| gone.left_ms == 0);
-        self.delete_confirmed || (given_up(spec) && over)
+        self.renamed_to.is_none() && (self.delete_confirmed || (given_up(spec) && over))
     }
 
     /// Whether, once its manifest is gone, the data go after their grace.
     #[must_use]
     pub fn deletes_later(&self, spec: &Checked) -> bool {
-        given_up(spec) && !self.deletes_now(spec)
+        self.renamed_to.is_none() && given_up(spec) && !self.deletes_now(spec)
     }
 
     /// `seawall reinitialise` was said and not yet done.
@@ -165,6 +185,28 @@ impl Memory {
         self.image == other.image && self.volumes == other.volumes
     }
 
+    /// What the object that this one is renamed to knows from then on. Volumes keep the name that they were made
+    /// under; the container is gone.
+    #[must_use]
+    pub fn handed_over(self, home: Home) -> Memory {
+        Memory {
+            home: Some(self.home.unwrap_or(home)),
+            container: None,
+            password_emptied_in: None,
+            verifier_set_in: None,
+            first_start: None,
+            stopped_by_operation: false,
+            restarted_for: self.restart_requested.clone(),
+            reinitialised_for: self.reinitialise_requested.clone(),
+            delete_confirmed: false,
+            gone: None,
+            renamed_from: None,
+            rename_said: false,
+            renamed_to: None,
+            ..self
+        }
+    }
+
     /// `seawall restart` was said and not yet done.
     #[must_use]
     pub fn restart_due(&self) -> bool {
@@ -186,8 +228,11 @@ impl Memory {
             volumes: old.volumes,
             gone: old.gone,
             renamed_from: old.renamed_from,
+            rename_said: old.rename_said,
             reinitialised_for: old.reinitialise_requested.clone(),
             reinitialise_requested: old.reinitialise_requested,
+            home: old.home,
+            renamed_to: old.renamed_to,
             ..Self::default()
         };
     }
@@ -253,8 +298,10 @@ pub struct Asked<'a> {
     delete: bool,
     /// Since when the manifest is gone, and whether the data may go.
     gone: Option<(&'a str, bool)>,
-    renamed: Option<&'a str>,
+    /// The object that it probably or, if said, really is.
+    renamed: Option<(&'a str, bool)>,
     reinitialise: Option<&'a str>,
+    renamed_to: Option<&'a str>,
 }
 
 /// The manifest says that the data may go with it, and the user agreed by name.

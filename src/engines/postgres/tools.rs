@@ -154,6 +154,28 @@ impl Tools {
         Ok(Some(secret))
     }
 
+    /// What makes the password of `from` that of `to`: it is sealed for one object.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn password_moves(&self, from: &ObjectRef, to: &ObjectRef) -> Result<Vec<Change>, PasswordError> {
+        let Some(password) = self.password(from)? else { return Ok(Vec::new()) };
+        let key = secret_key(to);
+        let sealed = self.sealer.seal(&key, &password)?;
+        let body = serde_json::to_value(&sealed).map_err(|e| PasswordError::Form(e.to_string()))?;
+        Ok(vec![Change::put(key, body), Change::delete(secret_key(from))])
+    }
+
+    /// Nothing is kept of `from` any more; its port is that of `to`.
+    pub fn hand_over(&self, from: &ObjectRef, to: &ObjectRef, port: Option<u16>) {
+        self.forget(from);
+        self.forget(to);
+        if let Some(port) = port {
+            self.ports.reserve(port, to);
+        }
+        self.ports.set_retained(from, false);
+    }
+
     /// Takes the kept session out, if it is for this target; whoever takes it puts it back.
     pub(super) fn take_session(&self, object: &ObjectRef) -> Option<Box<dyn Session>> {
         lock(&self.sessions).remove(object)

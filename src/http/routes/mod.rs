@@ -26,6 +26,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/objects", get(objects::list))
         .route("/v1/objects/{kind}/{name}", get(objects::one))
         .route("/v1/objects/{kind}/{name}/operate", post(objects::operate))
+        .route("/v1/objects/{kind}/{name}/rename", post(objects::rename))
         .route("/v1/objects/{kind}/{name}/delete", post(objects::delete))
         .route("/v1/objects/{kind}/{name}/connection", get(objects::connection))
         .route("/v1/events", get(events::list))

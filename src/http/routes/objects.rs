@@ -3,7 +3,7 @@
 use super::{Answer, body, reference};
 use crate::control::api::{ConnectionView, Done, ObjectList, ObjectView};
 use crate::http::server::Shared;
-use crate::http::wire::{ConfirmBody, ConnectionQuery, OperateBody};
+use crate::http::wire::{ConfirmBody, ConnectionQuery, OperateBody, RenameBody};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
@@ -27,6 +27,16 @@ pub async fn operate(
     let object = reference(&kind, &name)?;
     let ask: OperateBody = body(bytes)?;
     Ok(Json(shared.api.operate(&object, ask.operation).await?))
+}
+
+pub async fn rename(
+    State(shared): State<Shared>,
+    Path((kind, name)): Ref,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Answer<Json<Done>> {
+    let object = reference(&kind, &name)?;
+    let ask: RenameBody = body(bytes)?;
+    Ok(Json(shared.api.rename(&object, &ask.to).await?))
 }
 
 pub async fn delete(

@@ -116,6 +116,10 @@ impl Api for Fake {
         self.asked(format!("{operation:?} {object}")).await?;
         Ok(Done { message: format!("{object} stops"), commit: "spec:\n  stopped: true".into() })
     }
+    async fn rename(&self, old: &ObjectRef, new: &ObjectRef) -> Result<Done> {
+        self.asked(format!("rename {old} {new}")).await?;
+        Ok(Done { message: format!("{old} renamed"), commit: String::new() })
+    }
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {
         self.asked(format!("delete {object} {confirm}")).await?;
         Ok(Done { message: format!("{object} deleted"), commit: String::new() })

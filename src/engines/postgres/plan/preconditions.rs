@@ -159,5 +159,5 @@ fn copy_command(subject: &Subject<'_>) -> String {
 
 /// The labels by which a volume is ours, as options of the docker command.
 fn label_options(id: &Identity) -> String {
-    id.proof().map(|(key, value)| format!("--label {key}={value}")).join(" ")
+    id.volume_proof().map(|(key, value)| format!("--label {key}={value}")).join(" ")
 }

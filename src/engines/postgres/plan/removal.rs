@@ -3,6 +3,7 @@
 use super::container::remove_container;
 use super::preconditions::lost;
 use super::{Plan, Subject, placement};
+use crate::core::names::ObjectRef;
 use crate::core::plan::Sign;
 use crate::core::resource::DeletionPolicy;
 use crate::engines::postgres::action::Action;
@@ -10,10 +11,16 @@ use crate::engines::postgres::world::{Slot, World};
 
 pub(super) fn gone(subject: &Subject<'_>, world: &World, delete: bool, plan: &mut Plan) {
     let id = subject.identity;
-    let why = if delete {
-        "manifest removed and deletion confirmed"
-    } else {
-        "manifest removed, data is kept (Retain)"
+    if subject.memory.is_untouched() && world.container == Slot::Missing && world.volume == Slot::Missing {
+        plan.step(Sign::Delete, Action::Forget, "manifest removed, and nothing was made for it");
+        return;
+    }
+    let to = subject.memory.renamed_to.as_ref().and_then(|to| to.parse::<ObjectRef>().ok());
+    let renamed = to.as_ref().map(|to| format!("renamed to {to}"));
+    let why = match &renamed {
+        Some(renamed) => renamed.as_str(),
+        None if delete => "manifest removed and deletion confirmed",
+        None => "manifest removed, data is kept (Retain)",
     };
     if !delete {
         lost(subject, world, plan);
@@ -39,6 +46,11 @@ pub(super) fn gone(subject: &Subject<'_>, world: &World, delete: bool, plan: &mu
             plan.step(Sign::Data, Action::RemoveVolume(volume.clone()), why);
         }
         plan.step(Sign::Delete, Action::Forget, why);
+    } else if let Some(to) = to {
+        // What is blocked here would be blocked there: it is said where it was before.
+        if plan.blocked.is_empty() {
+            plan.step(Sign::Change, Action::HandOver(to), why);
+        }
     } else if subject.memory.deletes_later(subject.spec) {
         plan.wait("DeletionPending", pending(subject), None);
     } else if subject.spec.deletion == DeletionPolicy::Delete {

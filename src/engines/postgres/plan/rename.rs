@@ -9,6 +9,14 @@ pub(super) fn probably_renamed(subject: &Subject<'_>, plan: &mut Plan) -> bool {
         return false;
     };
     let id = subject.identity;
+    if subject.memory.rename_said {
+        let why = format!(
+            "{old} becomes {}: its container goes first, then its volume, port and password come here",
+            id.object
+        );
+        plan.wait("RenameUnderway", why, None);
+        return true;
+    }
     plan.block(
         "ProbablyRenamed",
         format!(
@@ -16,7 +24,8 @@ pub(super) fn probably_renamed(subject: &Subject<'_>, plan: &mut Plan) -> bool {
             id.object
         ),
         format!(
-            "name it {old} again to go on with its data; if it is another database, say so under its metadata: annotations: {{seawall.dev/new: \"true\"}} (a dump of {old} can be loaded into it while both are there)"
+            "seawall rename {old} {} keeps its data, port and password under the new name; if it is another database, say so under its metadata: annotations: {{seawall.dev/new: \"true\"}}",
+            id.object
         ),
     );
     true

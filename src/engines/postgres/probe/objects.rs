@@ -5,7 +5,7 @@ use crate::core::names::label;
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::docker::DockerError;
 use crate::engines::postgres::desired::Identity;
-use crate::engines::postgres::ownership::{foreign, not_ours, remembered};
+use crate::engines::postgres::ownership::{foreign, foreign_volume, not_ours, remembered};
 use crate::engines::postgres::plan::{Subject, Wanted};
 use crate::engines::postgres::record::Memory;
 use crate::engines::postgres::tools::Tools;
@@ -87,7 +87,7 @@ pub(super) async fn volume(
     Ok(match tools.docker.volume(&name).await? {
         None => Slot::Missing,
         Some(volume) if accepted && !volume.labels.contains_key(label::INSTALLATION) => Slot::Ours(()),
-        Some(volume) => foreign(&volume.labels, id).map_or(Slot::Ours(()), Slot::Foreign),
+        Some(volume) => foreign_volume(&volume.labels, id).map_or(Slot::Ours(()), Slot::Foreign),
     })
 }
 
@@ -107,7 +107,7 @@ pub(super) async fn extra_volumes(
         let slot = match tools.docker.volume(name).await? {
             None => Slot::Missing,
             Some(volume) if volume.labels.get(label::INSTALLATION).is_none() => Slot::Ours(()),
-            Some(volume) => foreign(&volume.labels, id).map_or(Slot::Ours(()), Slot::Foreign),
+            Some(volume) => foreign_volume(&volume.labels, id).map_or(Slot::Ours(()), Slot::Foreign),
         };
         seen.insert(name.clone(), slot);
     }
