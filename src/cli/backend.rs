@@ -4,11 +4,9 @@
 use super::settings::{RunSettings, Settings};
 use crate::control::api::{Api, ApiError, Done, ObjectList};
 use crate::core::condition::Truth;
-use crate::core::names::{Kind, ObjectRef};
+use crate::core::names::Kind;
 use crate::core::problem::Problem;
 use async_trait::async_trait;
-use bytes::Bytes;
-use futures_util::stream::BoxStream;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -85,14 +83,4 @@ pub trait Backend: Send + Sync + 'static {
     /// Rebuilds the store. Without the right `confirm` a `Conflict` that says what would happen and the
     /// words to confirm with.
     async fn recover(&self, settings: &Settings, confirm: Option<&str>) -> Result<Done, ApiError>;
-
-    /// The container's log, its last `lines` lines (all with `None`), then new ones with `follow`.
-    /// Chunks need not end at line borders.
-    async fn logs(
-        &self,
-        settings: &Settings,
-        object: &ObjectRef,
-        lines: Option<u32>,
-        follow: bool,
-    ) -> Result<BoxStream<'static, Result<Bytes, ApiError>>, ApiError>;
 }

@@ -1,7 +1,7 @@
 //! The operator's answers to surfaces: [`Api`] over what is known right now.
 
 use super::api::{
-    Api, ApiError, ConnectionView, Done, ErrorCode, HostPort, MetadataView, ObjectList, ObjectView,
+    Api, ApiError, ConnectionView, Done, ErrorCode, HostPort, Lines, MetadataView, ObjectList, ObjectView,
     Operation, OperatorView, PlanList, PruneItem, PruneView, Result,
 };
 use super::objects::Record;
@@ -335,6 +335,11 @@ impl Api for Operator {
             container,
             ready,
         })
+    }
+
+    async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines> {
+        self.record(object)?;
+        self.log_of(object, lines, follow).await
     }
 
     async fn prune(&self) -> Result<PruneView> {

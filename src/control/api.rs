@@ -6,6 +6,7 @@ use crate::core::names::ObjectRef;
 use crate::core::plan::PlanView;
 use crate::core::problem::Problem;
 use async_trait::async_trait;
+use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -45,6 +46,9 @@ impl ApiError {
 }
 
 pub type Result<T, E = ApiError> = std::result::Result<T, E>;
+
+/// Lines as they come, without their ends; the first error is the last of them.
+pub type Lines = BoxStream<'static, Result<String>>;
 
 /// One object with its status, in the Kubernetes form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -215,6 +219,9 @@ pub trait Api: Send + Sync + 'static {
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done>;
     /// `reveal` gives the password and leaves an event.
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView>;
+    /// What its container printed, the last `lines` lines (all with `None`), then new ones with `follow`; no known
+    /// secret is in it.
+    async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines>;
     async fn prune(&self) -> Result<PruneView>;
     /// Lets the held-back removals go, once; `confirm` as [`PruneView::confirm`] gave it.
     async fn confirm_prune(&self, confirm: &str) -> Result<Done>;

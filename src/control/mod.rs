@@ -11,6 +11,7 @@ pub mod guard;
 pub mod holds;
 pub mod journal;
 mod kept_port;
+mod logs;
 mod manifests;
 mod mirror;
 pub mod objects;

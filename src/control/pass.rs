@@ -131,7 +131,8 @@ async fn rounds(
             return End::Failed(Some(Box::new(world)), failure);
         }
         let mut plan = plan(&subject, &world);
-        operator.live(object, |l| l.plan = Some(plan.view(&object.to_string(), checked.paused)));
+        let view = operator.tools.masked(object, plan.view(&object.to_string(), checked.paused));
+        operator.live(object, |l| l.plan = Some(view));
         if plan.steps.is_empty() || checked.paused {
             return End::Rest(Box::new(world), plan);
         }

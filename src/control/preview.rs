@@ -99,7 +99,7 @@ impl Operator {
                 }
                 let plan = plan(&subject, &world);
                 before.network |= plan.steps.iter().any(|s| matches!(s.action, Action::CreateNetwork(_)));
-                plan.view(&name, checked.paused)
+                self.tools.masked(&record.object, plan.view(&name, checked.paused))
             }
             Err(error) => unknown_plan(name, error.to_string()),
         }

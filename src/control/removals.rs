@@ -163,7 +163,11 @@ impl Operator {
         let left = millis(self.config.times.deletion).saturating_sub(counted);
         let gone = Gone { since: now(), left_ms: left.max(1), due: after(this_second(), left), held: None };
         let clock = self.clock();
-        self.live(object, |live| live.counted_at = Some(clock));
+        self.live(object, |live| {
+            live.counted_at = Some(clock);
+            // Something else is wanted of it now.
+            live.settled = false;
+        });
         self.edit(object, Saving::Durable, |r| {
             r.source = None;
             r.memory.stopped_by_operation = false;

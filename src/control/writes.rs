@@ -71,6 +71,11 @@ impl Operator {
         let now = this_second();
         let mut changes = Vec::new();
         for (object, note) in notes {
+            let note = &match object.parse() {
+                Ok(named) => Note { message: self.tools.masked(&named, note.message.clone()), ..*note },
+                // What concerns no single object.
+                Err(_) => note.clone(),
+            };
             match note.kind {
                 EventType::Normal => {
                     tracing::info!(%object, reason = %note.reason, "{}", note.message);
@@ -106,6 +111,7 @@ impl Operator {
             let new = make(old.as_deref(), conditions);
             (old, new)
         };
+        let new = self.tools.masked(object, new);
         if old.as_deref() == Some(&new) {
             return;
         }

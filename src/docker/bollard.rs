@@ -228,12 +228,12 @@ impl Docker for BollardDocker {
         within(SHORT, call, read).await
     }
 
-    fn follow_logs(&self, id: &str, lines: usize) -> BoxStream<'static, Result<String>> {
+    fn stream_logs(&self, id: &str, lines: usize, follow: bool) -> BoxStream<'static, Result<String>> {
         let client = match self.client() {
             Ok(client) => client.clone(),
             Err(e) => return stream::once(async { Err(e) }).boxed(),
         };
-        let frames = client.logs(id, Some(log_options(lines, true))).boxed();
+        let frames = client.logs(id, Some(log_options(lines, follow))).boxed();
         let follow = Follow::new(id, frames);
         stream::unfold(follow, |mut f| async move { f.next().await.map(|line| (line, f)) }).boxed()
     }

@@ -32,7 +32,7 @@ pub const READS: [&str; 15] = [
     "link",
     "links",
     "logs",
-    "follow_logs",
+    "stream_logs",
     "wait",
     "image",
     "volume",

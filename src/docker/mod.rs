@@ -146,8 +146,8 @@ pub trait Docker: Send + Sync + 'static {
     async fn exec(&self, id: &str, request: &ExecRequest, timeout: Duration) -> Result<ExecResult>;
     /// The last `lines` lines, stdout and stderr together, without timestamps.
     async fn logs(&self, id: &str, lines: usize) -> Result<Vec<String>>;
-    /// Lines as they come, starting with the last `lines`; ends when the container stops.
-    fn follow_logs(&self, id: &str, lines: usize) -> BoxStream<'static, Result<String>>;
+    /// Lines as they come, the last `lines` of what is there; with `follow` also new ones, until the container stops.
+    fn stream_logs(&self, id: &str, lines: usize, follow: bool) -> BoxStream<'static, Result<String>>;
     /// Waits for a started container to end and gives its exit code.
     async fn wait(&self, id: &str, timeout: Duration) -> Result<i64>;
 

@@ -73,7 +73,7 @@ impl Follow {
                 Some(Err(e)) => {
                     self.frames = None;
                     return Some(Err({
-                        let call = Call { doing: "follow logs", kind: "container", name: &self.id };
+                        let call = Call { doing: "read logs", kind: "container", name: &self.id };
                         map::error(call, e)
                     }));
                 }

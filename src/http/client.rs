@@ -4,18 +4,21 @@
 //! Every call has a time limit and a limit on the size of its answer.
 
 use super::wire::{
-    ConfirmBody, ConnectionQuery, EventsQuery, MAX_WAIT_MS, OperateBody, PLAN_TIMEOUT, PlanBody, RenameBody,
-    WatchAnswer, WatchQuery,
+    ConfirmBody, ConnectionQuery, EventsQuery, LogLine, LogsQuery, MAX_WAIT_MS, OperateBody, PLAN_TIMEOUT,
+    PlanBody, RenameBody, WatchAnswer, WatchQuery,
 };
 use crate::control::api::{
-    Api, ApiError, ConnectionView, Done, ErrorCode, ObjectList, ObjectView, Operation, OperatorView,
+    Api, ApiError, ConnectionView, Done, ErrorCode, Lines, ObjectList, ObjectView, Operation, OperatorView,
     PlanList, PruneView, Result,
 };
 use crate::core::event::Event;
 use crate::core::names::ObjectRef;
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures_util::future::{BoxFuture, Fuse, FusedFuture, FutureExt};
+use futures_util::stream::StreamExt;
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
@@ -64,7 +67,11 @@ impl Client {
     }
 
     async fn call(&self, method: Method, path: &str, body: Bytes, limit: Duration) -> Result<Bytes> {
-        tokio::time::timeout(limit, self.exchange(method, path, body)).await.unwrap_or_else(|_| {
+        self.within(limit, self.exchange(method, path, body)).await
+    }
+
+    async fn within<T>(&self, limit: Duration, answer: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
             Err(unavailable(
                 format!(
                     "the operator on {} had no answer within {} s",
@@ -77,9 +84,13 @@ impl Client {
     }
 
     async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes> {
-        let lost = |what: &str, e: &dyn std::fmt::Display| {
-            unavailable(format!("{what} {}: {e}", self.socket.display()), "is `seawall run` running?")
-        };
+        let (connection, body) = self.ask(method, path, body).await?;
+        self.whole(connection, body).await
+    }
+
+    /// Until the answer begins, which is a good one.
+    async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<(Driven, Incoming)> {
+        let lost = |what: &str, e: &dyn std::fmt::Display| self.lost(what, e);
         let stream = UnixStream::connect(&self.socket).await.map_err(|e| lost("no operator on", &e))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
@@ -92,29 +103,84 @@ impl Client {
             .header(header::CONNECTION, "close")
             .body(Full::new(body))
             .map_err(|e| internal(format!("the request: {e}")))?;
-        let answer = async {
-            let response =
-                sender.send_request(request).await.map_err(|e| lost("lost the operator on", &e))?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), MAX_ANSWER)
-                .collect()
-                .await
-                .map_err(|e| lost("could not read the answer from", &e))?
-                .to_bytes();
-            Ok((status, body))
-        };
-        // The connection is driven here rather than in a task of its own, so that nothing outlives
-        // the call.
-        tokio::pin!(connection, answer);
-        let mut closed = false;
-        let (status, body) = loop {
+        let mut connection = Driven(connection.map(drop).boxed().fuse());
+        let answer = connection.meanwhile(sender.send_request(request)).await;
+        let response = answer.map_err(|e| lost("lost the operator on", &e))?;
+        if response.status().is_success() {
+            return Ok((connection, response.into_body()));
+        }
+        let status = response.status();
+        let body = self.whole(connection, response.into_body()).await?;
+        Err(failure(status, &body))
+    }
+
+    /// An answer to its end.
+    async fn whole(&self, mut connection: Driven, body: Incoming) -> Result<Bytes> {
+        let read = connection.meanwhile(Limited::new(body, MAX_ANSWER).collect()).await;
+        Ok(read.map_err(|e| self.lost("could not read the answer from", &e))?.to_bytes())
+    }
+
+    fn lost(&self, what: &str, e: &dyn std::fmt::Display) -> ApiError {
+        unavailable(format!("{what} {}: {e}", self.socket.display()), "is `seawall run` running?")
+    }
+}
+
+/// A connection, driven by whoever waits for something on it rather than in a task of its own, so that nothing
+/// outlives the call.
+struct Driven(Fuse<BoxFuture<'static, ()>>);
+
+impl Driven {
+    async fn meanwhile<T>(&mut self, wanted: impl Future<Output = T>) -> T {
+        tokio::pin!(wanted);
+        loop {
             tokio::select! {
                 biased;
-                answer = &mut answer => break answer?,
-                _ = &mut connection, if !closed => closed = true,
+                done = &mut wanted => return done,
+                () = &mut self.0, if !self.0.is_terminated() => {}
             }
+        }
+    }
+}
+
+/// An answer that comes as it is made, a JSON value a line.
+struct Reading {
+    client: Client,
+    connection: Driven,
+    body: Incoming,
+    /// What was read behind the last whole line.
+    rest: BytesMut,
+}
+
+impl Reading {
+    async fn line(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            if let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+                return Ok(Some(self.rest.split_to(end + 1).freeze()));
+            }
+            if self.rest.len() > MAX_ANSWER {
+                return Err(internal(format!("a line is longer than {MAX_ANSWER} bytes")));
+            }
+            match self.connection.meanwhile(self.body.frame()).await {
+                None => return Ok(None),
+                // Trailers say nothing.
+                Some(Ok(frame)) => self.rest.extend(frame.into_data().unwrap_or_default()),
+                Some(Err(e)) => {
+                    return Err(self.client.lost("the answer ended early: lost the operator on", &e));
+                }
+            }
+        }
+    }
+
+    async fn log_line(mut self) -> Option<(Result<String>, Reading)> {
+        let line = match self.line().await {
+            Ok(line) => decode::<LogLine>(&line?),
+            Err(error) => Err(error),
         };
-        if status.is_success() { Ok(body) } else { Err(failure(status, &body)) }
+        let line = line.and_then(|line| match line {
+            LogLine::Text(text) => Ok(text),
+            LogLine::Error(error) => Err(error),
+        });
+        Some((line, self))
     }
 }
 
@@ -195,6 +261,13 @@ impl Api for Client {
     }
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView> {
         self.get(&with_query(&at(object, "/connection"), &ConnectionQuery { reveal })?, CALL).await
+    }
+    async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines> {
+        let path = with_query(&at(object, "/logs"), &LogsQuery { lines, follow })?;
+        let asked = self.ask(Method::GET, &path, Bytes::new());
+        let (connection, body) = self.within(CALL, asked).await?;
+        let reading = Reading { client: self.clone(), connection, body, rest: BytesMut::new() };
+        Ok(futures_util::stream::unfold(reading, Reading::log_line).boxed())
     }
     async fn prune(&self) -> Result<PruneView> {
         self.get("/v1/prune", CALL).await

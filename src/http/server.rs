@@ -22,6 +22,9 @@ use tokio_util::sync::CancellationToken;
 /// Requests at once; more are answered with `Unavailable`.
 const MAX_REQUESTS: usize = 256;
 
+/// Logs that are followed at once.
+const MAX_STREAMS: usize = 32;
+
 /// How long requests in flight may take once the operator leaves.
 const DRAIN: Duration = Duration::from_secs(3);
 
@@ -51,6 +54,8 @@ pub struct Shared {
     pub api: Arc<dyn Api>,
     pub cancel: CancellationToken,
     slots: Arc<Semaphore>,
+    /// Answers that may go on for ever.
+    pub streams: Arc<Semaphore>,
 }
 
 /// Serves until `cancel`; then finishes what is in flight for at most 4 s and removes the socket.
@@ -60,7 +65,12 @@ pub struct Shared {
 pub async fn serve(api: Arc<dyn Api>, socket: &Path, cancel: CancellationToken) -> Result<(), ServeError> {
     let listener = bind(socket).await?;
     let ours = fs::symlink_metadata(socket).map(|m| m.ino()).ok();
-    let shared = Shared { api, cancel: cancel.clone(), slots: Arc::new(Semaphore::new(MAX_REQUESTS)) };
+    let shared = Shared {
+        api,
+        cancel: cancel.clone(),
+        slots: Arc::new(Semaphore::new(MAX_REQUESTS)),
+        streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+    };
     let router = super::routes::router(shared.clone())
         .layer(DefaultBodyLimit::max(MAX_REQUEST))
         .layer(from_fn_with_state(shared, bounded));

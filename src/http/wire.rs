@@ -1,7 +1,7 @@
 //! Queries and bodies that the routes take and the client sends. Answers are the types of
 //! `control::api`, errors are its `ApiError` as JSON.
 
-use crate::control::api::Operation;
+use crate::control::api::{ApiError, Operation};
 use crate::core::names::ObjectRef;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -75,6 +75,24 @@ pub struct RenameBody {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConfirmBody {
     pub confirm: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LogsQuery {
+    /// All without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<u32>,
+    #[serde(default)]
+    pub follow: bool,
+}
+
+/// One line of the answer to a [`LogsQuery`], which is JSON, one object a line: so an error on the way has its words.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum LogLine {
+    Text(String),
+    Error(ApiError),
 }
 
 #[derive(Debug, Serialize, Deserialize)]

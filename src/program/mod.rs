@@ -10,8 +10,7 @@ use crate::control::api::{Api, ApiError, Done, ErrorCode, ObjectList};
 use crate::control::driver::drive;
 use crate::control::operator::{Config, Operator, Times};
 use crate::control::{settle, start};
-use crate::core::names::{Kind, ObjectRef};
-use crate::core::text::line as on_one_line;
+use crate::core::names::Kind;
 use crate::docker::{BollardDocker, Docker};
 use crate::engines::postgres::client::Network;
 use crate::engines::postgres::tools::Reach;
@@ -20,9 +19,6 @@ use crate::http::server::serve;
 use crate::secrets::{Algorithm, Key, KeyError, Sealer};
 use crate::store::{MemoryStore, SledStore, Store, StoreError};
 use async_trait::async_trait;
-use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,8 +26,6 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Characters of one line of a container's log that are shown; the adapter keeps no more of it.
-const LOG_LINE: usize = 64 * 1024;
 /// After SIGTERM: the step in hand may take this long, then it is cut (crash-only makes that safe).
 const LEAVE: Duration = Duration::from_secs(8);
 /// A command without an operator holds the store at most this long.
@@ -266,32 +260,5 @@ impl Backend for Program {
 
     async fn recover(&self, settings: &Settings, confirm: Option<&str>) -> Result<Done, ApiError> {
         recover::recover(settings, docker(settings)?, confirm).await
-    }
-
-    async fn logs(
-        &self,
-        settings: &Settings,
-        object: &ObjectRef,
-        lines: Option<u32>,
-        follow: bool,
-    ) -> Result<BoxStream<'static, Result<Bytes, ApiError>>, ApiError> {
-        let docker = docker(settings)?;
-        let name = settings.installation.container(object);
-        let lines = lines.map_or(usize::MAX, |n| n as usize);
-        let unavailable = |e: &dyn std::fmt::Display| {
-            ApiError::new(ErrorCode::Unavailable, e.to_string(), "seawall doctor")
-        };
-        if docker.inspect(&name).await.map_err(|e| unavailable(&e))?.is_none() {
-            let what = format!("there is no container {name}");
-            return Err(ApiError::new(ErrorCode::NotFound, what, format!("seawall describe {object}")));
-        }
-        // A log is written by whoever gets the server, or the container, to print something.
-        let line = |text: String| Bytes::from(on_one_line(&text, LOG_LINE) + "\n");
-        if follow {
-            let stream = docker.follow_logs(&name, lines);
-            return Ok(stream.map(move |l| l.map(line).map_err(|e| internal(e, ""))).boxed());
-        }
-        let all = docker.logs(&name, lines).await.map_err(|e| unavailable(&e))?;
-        Ok(futures_util::stream::iter(all.into_iter().map(move |l| Ok(line(l)))).boxed())
     }
 }

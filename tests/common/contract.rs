@@ -649,12 +649,14 @@ pub async fn logs_are_lines(w: &World) {
     w.docker.wait(&id, GRACE).await.unwrap();
     assert_eq!(w.docker.logs(&id, 100).await.unwrap(), ["one", "two", "three"]);
     assert_eq!(w.docker.logs(&id, 2).await.unwrap(), ["two", "three"]);
-    let followed = async {
-        let lines: Vec<String> = w.docker.follow_logs(&id, 100).map(|l| l.unwrap()).collect().await;
-        assert_eq!(lines, ["one", "two", "three"], "and ends with the container");
-    };
-    tokio::time::timeout(GRACE, followed).await.unwrap();
-    let missing = w.docker.follow_logs("none-such", 1).next().await;
+    for follow in [false, true] {
+        let streamed = async {
+            let lines: Vec<String> = w.docker.stream_logs(&id, 2, follow).map(|l| l.unwrap()).collect().await;
+            assert_eq!(lines, ["two", "three"], "and ends, at the latest with the container");
+        };
+        tokio::time::timeout(GRACE, streamed).await.unwrap();
+    }
+    let missing = w.docker.stream_logs("none-such", 1, true).next().await;
     assert!(matches!(missing, Some(Err(DockerError::NotFound { .. }))), "{missing:?}");
 }
 

@@ -2,6 +2,7 @@
 //! use, and nothing is removed for the sake of a successor that is not there.
 
 use crate::machine::rig::{CATALOG, PASSWD, Rig, image, object};
+use futures_util::StreamExt;
 use seawall::control::api::{Api, Operation};
 use seawall::core::condition::{ConditionType as C, Truth};
 use seawall::core::quantity::Bytes;
@@ -9,6 +10,7 @@ use seawall::core::seen::{ContainerState, SeenImage};
 use seawall::docker::DockerError;
 use seawall::docker::fake::{Fault, What, When};
 use seawall::engines::postgres::client::SqlError;
+use seawall::store::Store;
 use std::time::Duration;
 
 const MAIN: &str = "{version: '18', database: appdb, username: appuser}";
@@ -218,4 +220,34 @@ async fn parameters_are_not_blamed_for_an_image_that_does_not_start() {
     rig.ready("main").await;
     let file = rig.fake.file(CONTAINER, "/etc/seawall/postgresql.conf").unwrap().unwrap();
     assert!(String::from_utf8_lossy(&file.content).contains("16MB"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_tells_its_password_is_not_repeated() {
+    let rig = Rig::start(&[("main", "{version: '18'}")]);
+    rig.ready("main").await;
+    let password = rig.password("main").await;
+    rig.fake.set_logs(CONTAINER, vec![format!("LOG: it is {password}")]).unwrap();
+    let answers: [fn(String) -> SqlError; 4] =
+        [SqlError::Refused, SqlError::LoginRefused, SqlError::Failed, SqlError::Starting];
+    for (n, answer) in answers.into_iter().enumerate() {
+        let words = format!("answer {n}: it is {password}");
+        rig.servers.set_answer(CONTAINER, Some(answer(words)));
+        rig.fake.drift_kill(CONTAINER).unwrap();
+        let told = || {
+            let shown = format!("{:?} {:?}", rig.view("main"), rig.events());
+            shown.contains(&format!("answer {n}: it is ********")).then_some(shown)
+        };
+        let shown = rig.until("told", told).await;
+        assert!(!shown.contains(&password), "{n}: {shown}");
+        let plans = format!("{:?}", rig.plans().await);
+        assert!(!plans.contains(&password), "{n}: {plans}");
+        let stored = format!("{:?} {:?}", rig.store.scan("status/"), rig.store.scan("event/"));
+        assert!(stored.contains("********") && !stored.contains(&password), "{n}: {stored}");
+        let file = std::fs::read_to_string(rig.data("status/postgres/main.yaml")).unwrap();
+        assert!(!file.contains(&password), "{n}: {file}");
+    }
+    let log = rig.operator.logs(&object("main"), None, false).await.unwrap();
+    let log: Vec<String> = log.map(Result::unwrap).collect().await;
+    assert_eq!(log, ["LOG: it is ********"]);
 }

@@ -135,6 +135,9 @@ fn a_container_with_our_name_on_the_network_is_never_asked() {
     let operator = Other(format!("{}-operator", sea.installation));
     let root = sea.root().display().to_string();
     let program = env!("CARGO_BIN_EXE_seawall");
+    // The engine that the tests run on need not be the one of this machine.
+    let host = std::env::var("DOCKER_HOST").unwrap_or_default();
+    let socket = host.strip_prefix("unix://").unwrap_or("/var/run/docker.sock");
     docker(&[
         "run",
         "-d",
@@ -146,7 +149,7 @@ fn a_container_with_our_name_on_the_network_is_never_asked() {
         "-v",
         &format!("{program}:/usr/local/bin/seawall:ro"),
         "-v",
-        "/var/run/docker.sock:/var/run/docker.sock",
+        &format!("{socket}:/var/run/docker.sock"),
         "-e",
         "SEAWALL_REACH=network",
         "--entrypoint",

@@ -110,10 +110,18 @@ fn once_converges_and_says_what_does_not() {
     assert!(said.contains("broken.yaml:2:1: broken YAML"), "{said}");
     assert_eq!(sea.sql("a", "SHOW work_mem"), "5MB");
     sea.remove("broken.yaml");
-    // What a removed manifest left behind is no failure.
+    // Nothing was ever made for b: it is gone with its manifest. What is kept of another one is no failure.
+    sea.remove("off.yaml");
+    sea.postgres("more", "{version: '17'}");
+    assert_eq!(once(&sea).0, Some(0));
+    sea.remove("more.yaml");
     let (code, said) = once(&sea);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("Retained"), "{said}");
+    let rows: Vec<&str> = said.lines().filter(|line| line.starts_with("postgres/")).collect();
+    assert!(
+        matches!(rows[..], [_, more] if more.contains("postgres/more") && more.contains("Retained")),
+        "{said}"
+    );
 
     // One operator per store: the second one names the first.
     sea.run();

@@ -160,7 +160,7 @@ fn a_password_that_a_container_prints_is_shown_nowhere() {
         "prints",
         "FROM seawall/official:17\nENTRYPOINT [\"sh\", \"-c\", \"p=$(cat $POSTGRES_PASSWORD_FILE); echo \\\"FATAL: ALTER USER x PASSWORD E'$p'\\\"; echo $p | base64; sleep 1; exit 3\"]\n",
     );
-    let sea = Sea::start();
+    let mut sea = Sea::start();
     sea.postgres("a", &format!("{{image: '{}'}}", prints.0));
     sea.until("a", "said why", |status| condition(status, "Ready").2.contains("ALTER USER"));
     let password = sea.password("a");
@@ -175,9 +175,23 @@ fn a_password_that_a_container_prints_is_shown_nowhere() {
         sea.ok(&["events"]),
         text(&sea.cli(&["plan"])),
         sea.log(),
+        sea.ok(&["export"]),
     ] {
         assert!(!shown.contains(&password) && !shown.contains(&coded), "{shown}");
     }
+    let logs = |sea: &Sea, more: &[&str]| {
+        let shown = sea.ok(&[&["logs", "postgres/a"], more].concat());
+        assert!(shown.contains("FATAL: ALTER USER x PASSWORD E'********'"), "{shown}");
+        assert!(!shown.contains(&password) && !shown.contains(&coded), "{shown}");
+    };
+    logs(&sea, &[]);
+    // To its end when the container stops, or is removed.
+    sea.ok(&["stop", "postgres/a"]);
+    sea.until_condition("a", "Ready", "False", "Stopped");
+    logs(&sea, &["--follow"]);
+    // Also without an operator, whose store has the password.
+    sea.stop();
+    logs(&sea, &[]);
 }
 
 /// An image whose initialisation runs a statement and then this script.

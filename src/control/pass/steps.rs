@@ -73,7 +73,7 @@ pub(super) async fn run_steps(
                 tokio::join!(apply(scene, &step.action, &mut memory), operator.note(Some(object), &notes));
             crash_point::after(counted);
             if applied.is_ok() && step.action == Action::Forget {
-                return forget(operator, object, will, &step.cause).await;
+                return forget(operator, record, will, &step.cause).await;
             }
             if applied.is_ok()
                 && let Action::HandOver(to) = &step.action
@@ -146,13 +146,15 @@ async fn remember(
 }
 
 /// The last step of a removal: nothing of the object stays but a word to the operator.
-async fn forget(operator: &Operator, object: &ObjectRef, will: &Will, cause: &str) -> StepsEnd {
+async fn forget(operator: &Operator, record: &Record, will: &Will, cause: &str) -> StepsEnd {
+    let object = &record.object;
     match operator.forget(object, Some(will)).await {
         Ok(true) => {}
         Ok(false) => return StepsEnd::Replan,
         Err(error) => return store_failed(&error),
     }
-    let words = format!("{object} and its data were deleted: {cause}");
+    let what = if record.memory.is_untouched() { "was forgotten" } else { "and its data were deleted" };
+    let words = format!("{object} {what}: {cause}");
     operator.note(None, &[Note::normal("Deleted", words)]).await;
     StepsEnd::Forgotten
 }

@@ -128,9 +128,9 @@ impl Docker for FakeDocker {
         .await
     }
 
-    fn follow_logs(&self, id: &str, lines: usize) -> BoxStream<'static, Result<String>> {
+    fn stream_logs(&self, id: &str, lines: usize, _follow: bool) -> BoxStream<'static, Result<String>> {
         // Follows what was logged so far; scripted logs do not grow.
-        let found = self.stream_call("follow_logs", |c| c.engine.logs(id).map(<[String]>::to_vec));
+        let found = self.stream_call("stream_logs", |c| c.engine.logs(id).map(<[String]>::to_vec));
         match found.and_then(|r| r) {
             Ok(all) => {
                 let skip = all.len().saturating_sub(lines);

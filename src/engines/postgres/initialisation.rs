@@ -5,6 +5,9 @@
 pub const SCRIPTS: &str = "/docker-entrypoint-initdb.d";
 /// Ours is the last of them, by its name: it runs when all others did.
 pub const SCRIPT: &str = "/docker-entrypoint-initdb.d/zzzzzzzzzzzz-seawall.sh";
+/// Lines told when none says that something went wrong: an engine writes down what comes from the two outputs of a
+/// process in any order.
+const LINES: usize = 3;
 /// What it makes in the data directory.
 pub const MARK: &str = "seawall.initialised";
 
@@ -24,9 +27,11 @@ pub fn words_of(log: &[String], exit_code: Option<i64>) -> String {
     let end = log.iter().position(|line| again.iter().any(|words| line.contains(words)));
     let first = log.get(..end.unwrap_or(log.len())).unwrap_or(log);
     let grave = |line: &&String| ["PANIC:", "FATAL:", "ERROR:"].iter().any(|word| line.contains(word));
-    let said = |line: &&String| !line.trim().is_empty();
-    match (first.iter().rev().find(grave).or_else(|| first.iter().rev().find(said)), exit_code) {
+    let said: Vec<&str> = first.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).collect();
+    let last = said.get(said.len().saturating_sub(LINES)..).unwrap_or_default().join(" | ");
+    match (first.iter().rev().find(grave), exit_code) {
         (Some(line), _) => format!("its last words were: {}", line.trim()),
+        (None, _) if !last.is_empty() => format!("its last words were: {last}"),
         (None, Some(code)) => format!("it ended with exit code {code} and said nothing"),
         (None, None) => "it said nothing".to_owned(),
     }
@@ -53,6 +58,10 @@ mod tests {
                     "FATAL: later",
                 ],
                 "its last words were: sourcing /x.sh",
+            ),
+            (
+                &["a", "gone wrong", "", "running /b.sh", "c"],
+                "its last words were: gone wrong | running /b.sh | c",
             ),
             (&[], "it ended with exit code 1 and said nothing"),
         ] {

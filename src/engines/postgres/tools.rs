@@ -15,6 +15,7 @@ use crate::engines::ports::PortBook;
 use crate::secrets::{SealError, Sealed, Sealer, Secret};
 use crate::store::{Change, Overlay, Saving, Store, StoreError};
 use masked::Masked;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -152,6 +153,16 @@ impl Tools {
         let secret = self.sealer.open(&key, &sealed)?;
         lock(&self.passwords).insert(object.clone(), secret.clone());
         Ok(Some(secret))
+    }
+
+    /// `value` without the object's password, which whoever runs in its container knows and can put into anything that
+    /// we read from there: an answer to a query, a setting, an error.
+    #[must_use]
+    pub fn masked<T: Serialize + DeserializeOwned + Default>(&self, object: &ObjectRef, value: T) -> T {
+        let Ok(Some(password)) = self.password(object) else { return value };
+        let Ok(text) = serde_json::to_string(&value) else { return T::default() };
+        let masked = masked::mask(&text, std::slice::from_ref(&password));
+        if masked == text { value } else { serde_json::from_str(&masked).unwrap_or_default() }
     }
 
     /// What makes the password of `from` that of `to`: it is sealed for one object.

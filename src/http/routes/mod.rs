@@ -1,6 +1,7 @@
 //! The routes under `/v1`, one file per resource.
 
 mod events;
+mod logs;
 mod objects;
 mod operator;
 mod plan;
@@ -12,11 +13,15 @@ use crate::control::api::{ApiError, ErrorCode};
 use crate::core::names::ObjectRef;
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::Path;
 use axum::extract::rejection::BytesRejection;
 use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 
 pub type Answer<T> = Result<T, Failure>;
+
+/// `{kind}/{name}` of a path.
+type Ref = Path<(String, String)>;
 
 pub fn router(shared: Shared) -> Router {
     Router::new()
@@ -29,6 +34,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/objects/{kind}/{name}/rename", post(objects::rename))
         .route("/v1/objects/{kind}/{name}/delete", post(objects::delete))
         .route("/v1/objects/{kind}/{name}/connection", get(objects::connection))
+        .route("/v1/objects/{kind}/{name}/logs", get(logs::stream))
         .route("/v1/events", get(events::list))
         .route("/v1/watch", get(events::watch))
         .route("/v1/plan", post(plan::plan))

@@ -1,6 +1,6 @@
 //! Objects and what can be done with one.
 
-use super::{Answer, body, reference};
+use super::{Answer, Ref, body, reference};
 use crate::control::api::{ConnectionView, Done, ObjectList, ObjectView};
 use crate::http::server::Shared;
 use crate::http::wire::{ConfirmBody, ConnectionQuery, OperateBody, RenameBody};
@@ -8,8 +8,6 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-
-type Ref = Path<(String, String)>;
 
 pub async fn list(State(shared): State<Shared>) -> Answer<Json<ObjectList>> {
     Ok(Json(shared.api.objects().await?))

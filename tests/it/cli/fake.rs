@@ -1,8 +1,7 @@
 //! An `Api` that answers from a script, a `Backend` around it, and a place to run commands in.
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use futures_util::stream::{self, BoxStream, StreamExt};
+use futures_util::stream::{self, StreamExt};
 use seawall::cli::backend::{Backend, Check, OfflineError, Validated};
 use seawall::cli::out::Out;
 use seawall::cli::settings::{Environment, RunSettings, Settings};
@@ -124,6 +123,11 @@ impl Api for Fake {
         self.asked(format!("delete {object} {confirm}")).await?;
         Ok(Done { message: format!("{object} deleted"), commit: String::new() })
     }
+    async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines> {
+        self.asked(format!("logs {object} {follow}")).await?;
+        let cut = ApiError::new(ErrorCode::Unavailable, "the log ended early", "");
+        Ok(stream::iter([Ok(format!("{lines:?} line")), Ok("\u{1f40b}".repeat(50_000)), Err(cut)]).boxed())
+    }
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView> {
         self.asked(format!("connection {object} {reveal}")).await?;
         Ok(ConnectionView {
@@ -192,17 +196,6 @@ impl Backend for FakeBackend {
     }
     async fn recover(&self, _: &Settings, confirm: Option<&str>) -> Result<Done> {
         Ok(Done { message: format!("{confirm:?}"), commit: String::new() })
-    }
-    async fn logs(
-        &self,
-        _: &Settings,
-        _: &ObjectRef,
-        lines: Option<u32>,
-        _: bool,
-    ) -> Result<BoxStream<'static, Result<Bytes>>> {
-        let cut = ApiError::new(ErrorCode::Unavailable, "the log ended early", "");
-        let first = Bytes::from(format!("{lines:?} line\nhalf"));
-        Ok(stream::iter([Ok(first), Err(cut)]).boxed())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The API over a real unix socket: every question, every kind of error, start and end.
 
 use super::fake::*;
+use futures_util::StreamExt;
 use seawall::control::api::*;
 use seawall::core::names::ObjectRef;
 use seawall::core::plan::{PlanView, Sign, StepView};
@@ -53,6 +54,15 @@ async fn every_question_and_answer_survives_the_socket() {
     assert!(fake.calls().contains(&format!("delete postgres/main {odd}")));
     assert_eq!(client.connection(&main, false).await.unwrap().password, None);
     assert_eq!(client.connection(&main, true).await.unwrap().password.as_deref(), Some(PASSWORD));
+    let lines: Vec<_> = client.logs(&main, Some(3), true).await.unwrap().take(3).collect().await;
+    let cut = ApiError::new(ErrorCode::Unavailable, "the log ended early", "");
+    assert_eq!(lines, [Ok("Some(3) line".to_owned()), Ok("\u{1f40b}".repeat(50_000)), Err(cut)]);
+    assert!(fake.calls().contains(&"logs postgres/main true".to_owned()));
+    assert_eq!(
+        client.rename(&main, &"postgres/new".parse().unwrap()).await.unwrap().message,
+        "postgres/main renamed"
+    );
+    assert!(fake.calls().contains(&"rename postgres/main postgres/new".to_owned()));
     assert_eq!(client.prune().await, fake.prune().await);
     assert_eq!(client.confirm_prune(odd).await.unwrap().message, "let go");
     assert_eq!(client.export().await, fake.export().await);
@@ -71,7 +81,8 @@ async fn every_error_survives_with_its_words() {
         fake.change(|w| w.error = Some(error.clone()));
         assert_eq!(client.objects().await, Err(error.clone()));
         assert_eq!(client.export().await, Err(error.clone()));
-        assert_eq!(client.plan(None).await, Err(error));
+        assert_eq!(client.plan(None).await, Err(error.clone()));
+        assert_eq!(client.logs(&main_ref(), None, false).await.err(), Some(error));
         let answer = raw(&place.socket(), "GET /v1/objects HTTP/1.1", "").await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
     }

@@ -74,9 +74,12 @@ impl Docker for Masked {
         Ok(lines.iter().map(|line| mask(line, &secrets)).collect())
     }
 
-    fn follow_logs(&self, id: &str, lines: usize) -> BoxStream<'static, Result<String>> {
+    fn stream_logs(&self, id: &str, lines: usize, follow: bool) -> BoxStream<'static, Result<String>> {
         let known = Arc::clone(&self.known);
-        self.inner.follow_logs(id, lines).map(move |line| line.map(|line| mask(&line, &known()))).boxed()
+        self.inner
+            .stream_logs(id, lines, follow)
+            .map(move |line| line.map(|line| mask(&line, &known())))
+            .boxed()
     }
 
     // Everything else as it is.
