@@ -14,6 +14,7 @@ use crate::core::seen::{ContainerState, SeenContainer};
 use crate::engines::postgres::act::{Scene, docker_reason};
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::check::Checked;
+use crate::engines::postgres::collation::Columns;
 use crate::engines::postgres::conditions::{self, Failure};
 use crate::engines::postgres::desired::parameter_file;
 use crate::engines::postgres::facts::below;
@@ -122,6 +123,13 @@ async fn rounds(
         };
         // Learning takes what the record is by then: it may be wanted otherwise.
         if !will.is(&record, checked) {
+            continue;
+        }
+        // What was learnt is a reason to look closer before anything is said.
+        if record.memory.order_changed
+            && matches!(world.server, Server::Up(_))
+            && world.columns == Columns::NotAsked
+        {
             continue;
         }
         let subject = Subject { memory: &record.memory, ..subject };
@@ -314,6 +322,7 @@ async fn learn(
     let edited = operator
         .edit(&record.object, Saving::MayWait, |r| {
             let memory = &mut r.memory;
+            let was_ready = memory.ever_ready;
             let accepted = checked.accept_cluster.as_ref() == Some(&facts.system_identifier);
             let first = facts.database_exists && memory.system_identifier.is_none();
             if (accepted || first) && !facts.system_identifier.is_empty() {
@@ -338,6 +347,13 @@ async fn learn(
                 memory.password_rotated_at = now();
             }
             if let Some(libraries) = &libraries {
+                // Of a database that ran before this was looked at nobody knows what its indexes were built with.
+                memory.order_changed |=
+                    memory.libraries.as_ref().map_or(was_ready, |old| old.changed(libraries, None).is_some());
+                if memory.order_changed && world.columns.is_clean() && facts.collations.mismatched.is_empty()
+                {
+                    memory.order_changed = false;
+                }
                 memory.libraries = Some(libraries.clone());
                 memory.collation_providers.clone_from(&facts.collations.providers);
             }

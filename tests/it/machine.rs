@@ -15,7 +15,7 @@ use seawall::core::seen::{ContainerState, Usage};
 use seawall::docker::Docker;
 use seawall::docker::fake::{Fault, What, When};
 use seawall::engines::postgres::client::SqlError;
-use seawall::engines::postgres::collation::{Collations, Mismatch};
+use seawall::engines::postgres::collation::{Collations, InDatabase, Mismatch, Named};
 use seawall::engines::postgres::desired;
 use seawall::engines::postgres::facts::ImageFacts;
 use seawall::engines::postgres::fake_server::BAD_VALUE;
@@ -152,6 +152,52 @@ async fn an_image_that_sorts_text_otherwise_waits_for_consent_and_then_says_what
     rig.let_pass(Duration::from_secs(60)).await;
     rig.ready("main").await;
     assert!(rig.condition("main", C::Degraded).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_column_that_names_a_collation_counts_like_a_database() {
+    let dpkg = |version: &str| format!("Package: libc6\nStatus: install ok installed\nVersion: {version}\n");
+    let fake = engine();
+    fake.add_image_file("local/postgres:18", "/var/lib/dpkg/status", dpkg("2.36-9").as_bytes());
+    fake.add_image_file("local/postgres:18b", "/var/lib/dpkg/status", dpkg("2.41-12").as_bytes());
+    let mut rig = Rig::new(fake, Times::default());
+    rig.servers
+        .set_collations(CONTAINER, Collations { providers: Some(String::new()), ..Collations::default() });
+    let named = |mismatched: Vec<Named>| {
+        vec![InDatabase { database: "shop".to_owned(), providers: "c".to_owned(), mismatched }]
+    };
+    rig.servers.set_columns(CONTAINER, named(Vec::new()));
+    rig.manifest("main", MAIN);
+    rig.drive();
+    rig.ready("main").await;
+    let (before, logins) = (rig.container("main").unwrap().id, rig.servers.logins());
+    rig.let_pass(Duration::from_secs(1_300)).await;
+    assert_eq!(rig.servers.logins(), logins, "no database is asked without a reason");
+    rig.manifest("main", "{version: '18b', database: appdb, username: appuser}");
+    rig.reason("main", C::Degraded, "CollationChange").await;
+    assert_eq!(rig.container("main").unwrap().id, before);
+
+    let own = Named { collation: "\"public\".\"own\"".into(), built_with: "2.36".into(), now: "2.41".into() };
+    rig.servers.set_columns(CONTAINER, named(vec![own]));
+    rig.manifest("main", "{version: '18b', database: appdb, username: appuser, acceptCollationChange: true}");
+    let why = rig.reason("main", C::Degraded, "CollationVersionMismatch").await;
+    assert!(
+        why.contains(
+            "-d shop -c 'REINDEX DATABASE \"shop\"' -c 'ALTER COLLATION \"public\".\"own\" REFRESH VERSION'"
+        ),
+        "{why}"
+    );
+    // Also after a restart of both: it is remembered that somebody has to build them again.
+    rig.leave().await;
+    rig.fake.drift_kill(CONTAINER).unwrap();
+    rig.check_and_restart().await;
+    rig.ready("main").await;
+    assert_eq!(rig.condition("main", C::Degraded).unwrap().reason, "CollationVersionMismatch");
+    rig.servers.set_columns(CONTAINER, named(Vec::new()));
+    rig.until("built again", || rig.condition("main", C::Degraded).is_none().then_some(())).await;
+    let logins = rig.servers.logins();
+    rig.let_pass(Duration::from_secs(1_300)).await;
+    assert_eq!(rig.servers.logins(), logins, "and no longer asked for");
 }
 
 type Drift = fn(&Rig);

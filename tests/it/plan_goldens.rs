@@ -10,7 +10,7 @@ use seawall::core::quantity::{Bytes, NanoCpus};
 use seawall::core::resource::{Caps, DeletionPolicy, PortRequest};
 use seawall::core::seen::{ContainerState, EngineInfo, SeenContainer, SeenEndpoint, SeenMount, Usage};
 use seawall::engines::postgres::check::Checked;
-use seawall::engines::postgres::collation::{Collations, Libraries, Mismatch};
+use seawall::engines::postgres::collation::{Collations, Columns, InDatabase, Libraries, Mismatch, Named};
 use seawall::engines::postgres::conditions::{Failure, Outlook, before_steps, findings};
 use seawall::engines::postgres::desired::{self, Identity};
 use seawall::engines::postgres::facts::{ImageFacts, Unfit};
@@ -137,6 +137,7 @@ impl Case {
             pinned: Some(facts_of("aa", 18)),
             data_catalog: None,
             left_clean: None,
+            columns: Columns::NotAsked,
         };
         let mut case = Self { identity, spec, memory, present: true, world, outlook: Outlook::default() };
         case.world.container = Slot::Ours(case.made());
@@ -383,6 +384,25 @@ const ROWS: &[(&str, Edit)] = &[
     ("image: sorts text otherwise, but for nobody", |c| {
         sorts_otherwise(c);
         c.memory.collation_providers = Some(String::new());
+        c.world.columns =
+            Columns::Asked(vec![InDatabase { database: "app".into(), ..InDatabase::default() }]);
+    }),
+    ("image: sorts text otherwise, and a column goes by it", |c| {
+        sorts_otherwise(c);
+        c.memory.collation_providers = Some(String::new());
+        let providers = "c".to_owned();
+        c.world.columns =
+            Columns::Asked(vec![InDatabase { database: "app".into(), providers, ..InDatabase::default() }]);
+    }),
+    ("image: sorts text otherwise, and the server was not asked for its columns", |c| {
+        sorts_otherwise(c);
+        c.memory.collation_providers = Some(String::new());
+        c.down(ContainerState::Exited, 0);
+    }),
+    ("image: sorts text otherwise, and the server did not tell of its columns", |c| {
+        sorts_otherwise(c);
+        c.memory.collation_providers = Some(String::new());
+        c.world.columns = Columns::Unknown("no answer within 5s".into());
     }),
     ("image: sorts text otherwise, and that is accepted", |c| {
         sorts_otherwise(c);
@@ -391,6 +411,21 @@ const ROWS: &[(&str, Edit)] = &[
     ("server: indexes of another order", |c| {
         c.facts().collations.mismatched =
             vec![Mismatch { database: "app".into(), built_with: "2.36".into(), now: "2.41".into() }];
+    }),
+    ("server: indexes of another order by what a column names", |c| {
+        c.memory.order_changed = true;
+        let named = |collation: &str| Named {
+            collation: collation.into(),
+            built_with: "153.112".into(),
+            now: "153.120".into(),
+        };
+        let mismatched = vec![named("\"pg_catalog\".\"de-x-icu\""), named("\"public\".\"own\"")];
+        c.world.columns =
+            Columns::Asked(vec![InDatabase { database: "app".into(), providers: "i".into(), mismatched }]);
+    }),
+    ("server: indexes of another order, nobody can tell which", |c| {
+        c.memory.order_changed = true;
+        c.world.columns = Columns::Unknown("it has more than 200 databases".into());
     }),
     ("server: other data than ours", |c| {
         c.memory.system_identifier = Some("6999".into());

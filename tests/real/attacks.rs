@@ -428,6 +428,36 @@ fn an_image_with_another_c_library_waits_for_consent_and_the_commands_it_prints_
     assert_ne!(sea.ready("a")["container"]["id"], first["container"]["id"]);
 }
 
+#[test]
+fn a_column_that_names_a_collation_counts_like_a_database() {
+    let mut sea = Sea::new();
+    sea.write("catalog.yaml", TWO_LIBRARIES);
+    sea.postgres("a", "{version: old, database: shop}");
+    sea.run();
+    let first = sea.ready("a");
+    // Every database sorts by bytes; one column of one does not.
+    let table = "CREATE COLLATION \"o'wn\" (provider = libc, locale = 'en_US.UTF-8'); \
+                 CREATE TABLE t (s text COLLATE \"o'wn\" PRIMARY KEY); INSERT INTO t VALUES ('a-b'), ('ab'), ('a b')";
+    sea.sql("a", "CREATE DATABASE \"od'd\"");
+    inside(&sea, "a", "od'd", table);
+    sea.postgres("a", "{version: new, database: shop}");
+    let why = sea.until_condition("a", "Degraded", "True", "CollationChange");
+    assert!(why.contains("(glibc 2."), "{why}");
+    assert_eq!(sea.status("a")["container"]["id"], first["container"]["id"]);
+
+    sea.postgres("a", "{version: new, database: shop, acceptCollationChange: true}");
+    let why = sea.until_condition("a", "Degraded", "True", "CollationVersionMismatch");
+    let commands = why.split("meanwhile: ").nth(1).unwrap().split(". An index that").next().unwrap();
+    assert_eq!(commands.matches("REINDEX DATABASE").count(), 1, "{commands}");
+    let output = Command::new("sh").args(["-ec", commands]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let actual = "SELECT bool_and(collversion = pg_collation_actual_version(oid)) FROM pg_collation \
+                  WHERE collname = $$o'wn$$";
+    assert_eq!(inside(&sea, "a", "od'd", actual), "t");
+    sea.until("a", "no mismatch", |status| super::harness::condition(status, "Degraded").0.is_empty());
+    sea.ready("a");
+}
+
 // --- end of servers and statements ---
 
 // --- labels and images ---

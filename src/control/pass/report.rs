@@ -85,6 +85,8 @@ pub(super) async fn rest(
     match soonest {
         Some(ms) if nowhere => Some(ms.max(delay_ms(failures.min(4), jitter()))),
         Some(ms) => Some(patience_ms(ms, waits)),
+        // No probe tells that the indexes were built again.
+        None if world.columns.mismatched().iter().any(|one| !one.mismatched.is_empty()) => Some(30_000),
         None if !plan.blocked.is_empty() && subject.wanted() == Wanted::Running => Some(30_000),
         None => None,
     }

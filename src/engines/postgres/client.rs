@@ -2,11 +2,12 @@
 //! repairs need. Every call has a timeout, and every answer a bound. A password never goes into a
 //! statement, and is never told to a server: it is only proven (`client/guard.rs`).
 
+mod columns;
 mod guard;
 mod sql;
 pub mod statements;
 
-use super::collation::{Collations, MOST, Mismatch};
+use super::collation::{Collations, InDatabase, MOST, Mismatch};
 use super::world::{ServerFacts, Weak};
 use crate::core::text::shown;
 use crate::secrets::{ExposeSecret, Secret};
@@ -71,6 +72,8 @@ pub enum SqlError {
 pub trait Servers: Send + Sync + 'static {
     /// A new login over the network.
     async fn login(&self, target: &Target, password: &Secret) -> Result<Box<dyn Session>, SqlError>;
+    /// The collations that columns and indexes name, of every database; a login into each.
+    async fn columns(&self, target: &Target, password: &Secret) -> Result<Vec<InDatabase>, SqlError>;
 }
 
 /// A logged-in session; its connection ends when it is dropped.
@@ -91,6 +94,9 @@ pub struct Network;
 impl Servers for Network {
     async fn login(&self, target: &Target, password: &Secret) -> Result<Box<dyn Session>, SqlError> {
         Ok(Box::new(PgSession::login(target, password).await?))
+    }
+    async fn columns(&self, target: &Target, password: &Secret) -> Result<Vec<InDatabase>, SqlError> {
+        columns::columns(target, password).await
     }
 }
 
@@ -167,6 +173,21 @@ impl PgSession {
             }
         }
         Err(SqlError::Failed(format!("neither database \"postgres\" nor {:?} exists", target.database)))
+    }
+
+    /// Into this very database.
+    async fn login_into(target: &Target, password: &Secret, database: &str) -> Result<Self, SqlError> {
+        let mut newer = true;
+        loop {
+            match Self::login_to(target, password, database, newer).await {
+                Err(LoginError::UnknownSetting(_)) if newer => newer = false,
+                Err(LoginError::NoDatabase) => {
+                    return Err(SqlError::Failed(format!("database {database:?} is gone")));
+                }
+                Err(LoginError::Other(e) | LoginError::UnknownSetting(e)) => return Err(e),
+                Ok(session) => return Ok(session),
+            }
+        }
     }
 
     async fn login_to(

@@ -5,6 +5,7 @@
 
 use crate::core::text::in_shell;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Databases that a message names; the server tells no more.
 pub const MOST: usize = 20;
@@ -92,30 +93,102 @@ pub struct Collations {
     pub providers: Option<String>,
 }
 
+/// A collation that a column or an index names, and whose version is another one than recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Schema and name, quoted as in SQL.
+    pub collation: String,
+    pub built_with: String,
+    pub now: String,
+}
+
+/// What one database says about the collations that its columns and indexes name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InDatabase {
+    pub database: String,
+    /// Their providers, as in [`Collations`].
+    pub providers: String,
+    pub mismatched: Vec<Named>,
+}
+
+/// What all databases of a server say about that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Columns {
+    #[default]
+    NotAsked,
+    /// Nobody could tell; why.
+    Unknown(String),
+    Asked(Vec<InDatabase>),
+}
+
+impl Columns {
+    /// Providers by which anything on this server is sorted, with those that its databases go by; `None`: it may be any.
+    #[must_use]
+    pub fn providers(&self, of_databases: Option<&str>) -> Option<String> {
+        let Columns::Asked(all) = self else { return None };
+        Some(all.iter().fold(of_databases?.to_owned(), |known, one| known + &one.providers))
+    }
+
+    #[must_use]
+    pub fn mismatched(&self) -> &[InDatabase] {
+        match self {
+            Columns::Asked(all) => all,
+            Columns::NotAsked | Columns::Unknown(_) => &[],
+        }
+    }
+
+    /// Whether every database was asked and none has anything to build again.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        matches!(self, Columns::Asked(all) if all.iter().all(|one| one.mismatched.is_empty()))
+    }
+}
+
 /// What is wrong and what to do, for the condition.
 #[must_use]
-pub fn in_words(mismatched: &[Mismatch], container: &str, owner: &str) -> Option<String> {
-    let first = mismatched.first()?;
-    let names: Vec<String> = mismatched.iter().map(|m| format!("{:?}", m.database)).collect();
-    let commands: Vec<String> = mismatched
+pub fn in_words(
+    mismatched: &[Mismatch],
+    columns: &[InDatabase],
+    container: &str,
+    owner: &str,
+) -> Option<String> {
+    // Database → what has to be told of it, in the order of their names.
+    let mut wrong: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for m in mismatched {
+        let name = format!("\"{}\"", m.database.replace('"', "\"\""));
+        let refresh = format!("ALTER DATABASE {name} REFRESH COLLATION VERSION");
+        wrong.entry(&m.database).or_default().push(refresh);
+    }
+    for one in columns {
+        for named in &one.mismatched {
+            let refresh = format!("ALTER COLLATION {} REFRESH VERSION", named.collation);
+            wrong.entry(&one.database).or_default().push(refresh);
+        }
+    }
+    let of_database = mismatched.first().map(|m| (&m.now, &m.built_with));
+    let of_column = || columns.iter().flat_map(|one| &one.mismatched).next().map(|n| (&n.now, &n.built_with));
+    let (now, built_with) = of_database.or_else(of_column)?;
+    let names: Vec<String> = wrong.keys().take(MOST).map(|database| format!("{database:?}")).collect();
+    let commands: Vec<String> = wrong
         .iter()
-        .map(|m| {
-            let name = format!("\"{}\"", m.database.replace('"', "\"\""));
+        .take(MOST)
+        .map(|(database, refresh)| {
+            let name = format!("\"{}\"", database.replace('"', "\"\""));
+            let statements =
+                std::iter::once(format!("REINDEX DATABASE {name}")).chain(refresh.iter().cloned());
+            let statements: Vec<String> = statements.map(|sql| format!("-c {}", in_shell(&sql))).collect();
             format!(
-                "docker exec -u postgres {container} psql -X -U {} -d {} -c {} -c {}",
+                "docker exec -u postgres {container} psql -X -v ON_ERROR_STOP=1 -U {} -d {} {}",
                 in_shell(owner),
-                in_shell(&m.database),
-                in_shell(&format!("REINDEX DATABASE {name}")),
-                in_shell(&format!("ALTER DATABASE {name} REFRESH COLLATION VERSION")),
+                in_shell(database),
+                statements.join(" "),
             )
         })
         .collect();
     Some(format!(
-        "text sorts by version {} here, and the indexes of {} were built with {}: a search by them can miss rows. \
+        "text sorts by version {now} here, and the indexes of {} were built with {built_with}: a search by them can miss rows. \
          Build them again, which locks each table meanwhile: {}. An index that refuses tells of rows that should not be there twice",
-        first.now,
         names.join(", "),
-        first.built_with,
         commands.join("; ")
     ))
 }
@@ -176,11 +249,43 @@ mod tests {
             built_with: "2.36".to_owned(),
             now: "2.41".to_owned(),
         };
-        let words = in_words(&[mismatch("app"), mismatch("o'd \"x\"")], "postgres-a", "app").unwrap();
-        let first = r#"docker exec -u postgres postgres-a psql -X -U app -d app -c 'REINDEX DATABASE "app"' -c 'ALTER DATABASE "app" REFRESH COLLATION VERSION'; "#;
+        let named = Named {
+            collation: r#""pg_catalog"."de-x-icu""#.to_owned(),
+            built_with: "153.112".to_owned(),
+            now: "153.120".to_owned(),
+        };
+        let columns = |database: &str| InDatabase {
+            database: database.to_owned(),
+            providers: "i".to_owned(),
+            mismatched: vec![named.clone()],
+        };
+        let databases = [mismatch("app"), mismatch("o'd \"x\"")];
+        let words = in_words(&databases, &[columns("app")], "postgres-a", "app").unwrap();
+        let first = r#"docker exec -u postgres postgres-a psql -X -v ON_ERROR_STOP=1 -U app -d app -c 'REINDEX DATABASE "app"' -c 'ALTER DATABASE "app" REFRESH COLLATION VERSION' -c 'ALTER COLLATION "pg_catalog"."de-x-icu" REFRESH VERSION'; "#;
         assert!(words.contains(first), "{words}");
         let second = r#"-d 'o'\''d "x"' -c 'REINDEX DATABASE "o'\''d ""x"""' -c"#;
         assert!(words.contains(second), "{words}");
-        assert_eq!(in_words(&[], "c", "o"), None);
+        let clean = InDatabase { database: "app".to_owned(), ..InDatabase::default() };
+        assert_eq!(in_words(&[], &[clean], "c", "o"), None);
+        let words = in_words(&[], &[columns("only")], "c", "o").unwrap();
+        assert!(
+            words.contains("by version 153.120 here, and the indexes of \"only\" were built with 153.112"),
+            "{words}"
+        );
+        assert!(!words.contains("ALTER DATABASE"), "{words}");
+    }
+
+    #[test]
+    fn what_was_not_asked_may_be_anything() {
+        let one = |providers: &str| InDatabase { providers: providers.to_owned(), ..InDatabase::default() };
+        for (columns, databases, want) in [
+            (Columns::NotAsked, Some("c"), None),
+            (Columns::Unknown("down".into()), Some("c"), None),
+            (Columns::Asked(vec![]), None, None),
+            (Columns::Asked(vec![one(""), one("i")]), Some("c"), Some("ci")),
+            (Columns::Asked(vec![one("")]), Some(""), Some("")),
+        ] {
+            assert_eq!(columns.providers(databases).as_deref(), want, "{columns:?}");
+        }
     }
 }

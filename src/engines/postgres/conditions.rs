@@ -2,7 +2,7 @@
 //! read is `Unknown`, and Ready is only ever said of a login that worked.
 
 use super::action::{Action, caps_in_words};
-use super::collation;
+use super::collation::{self, Columns};
 use super::plan::{Plan, Subject, Wanted, astray, caps_in_sync, inside};
 use super::world::{ImageSeen, InitSeen, Server, Slot, World};
 use crate::core::condition::{ConditionType as C, Finding, Truth};
@@ -318,11 +318,20 @@ fn degraded(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook
     if let Server::Up(facts) = &world.server
         && let Some(words) = collation::in_words(
             &facts.collations.mismatched,
+            world.columns.mismatched(),
             &subject.identity.container(),
             subject.memory.owner(&subject.spec.username),
         )
     {
         return yes("CollationVersionMismatch", words);
+    }
+    if let (true, Columns::Unknown(why)) = (subject.memory.order_changed, &world.columns) {
+        return yes(
+            "CollationVersionUnknown",
+            format!(
+                "text is sorted by other libraries than before, and whether indexes were built with those could not be asked: {why}"
+            ),
+        );
     }
     if let Server::Up(facts) = &world.server
         && !facts.overridden.is_empty()

@@ -6,7 +6,7 @@
 //! the first start.
 
 use super::client::{Servers, Session, SqlError, Target};
-use super::collation::Collations;
+use super::collation::{Collations, InDatabase};
 use super::control_file;
 use super::desired::{PASSWORD_FILE, PORT};
 use super::parameters;
@@ -53,6 +53,8 @@ struct Script {
     overridden: BTreeMap<String, Vec<String>>,
     /// What a server says about the order of text, by container name.
     collations: BTreeMap<String, Collations>,
+    /// The same of its columns.
+    columns: BTreeMap<String, Vec<InDatabase>>,
     clusters: u64,
     logins: u64,
 }
@@ -242,6 +244,11 @@ impl FakeServers {
         self.shared.lock().collations.insert(container.to_owned(), collations);
     }
 
+    /// What the databases of a container's server say of their columns from now on.
+    pub fn set_columns(&self, container: &str, columns: Vec<InDatabase>) {
+        self.shared.lock().columns.insert(container.to_owned(), columns);
+    }
+
     /// Logins tried so far.
     #[must_use]
     pub fn logins(&self) -> u64 {
@@ -299,6 +306,12 @@ impl Servers for FakeServers {
         }
         shared.run(&c);
         Ok(Box::new(FakeSession { shared: Arc::clone(shared), target: target.clone() }))
+    }
+
+    async fn columns(&self, target: &Target, password: &Secret) -> Result<Vec<InDatabase>, SqlError> {
+        drop(self.login(target, password).await?);
+        let c = self.shared.reach(target)?;
+        Ok(self.shared.lock().columns.get(&c.name).cloned().unwrap_or_default())
     }
 }
 

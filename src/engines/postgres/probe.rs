@@ -16,9 +16,11 @@ pub use data::{Found, data, left_clean};
 pub use server::again;
 
 use super::action::Action;
+use super::collation::Columns;
 use super::facts::below;
 use super::parameters;
 use super::plan::{Subject, Wanted, astray, image_to_run, plan};
+use super::record::Memory;
 use super::tools::{PasswordError, Tools};
 use super::world::{DataSeen, ImageSeen, ImageStarts, InitSeen, Placement, Server, Slot, World};
 use crate::core::seen::{ContainerState, EngineInfo, SeenContainer};
@@ -27,7 +29,7 @@ use initialisation::initialisation;
 use objects::{container, extra_volumes, network, others, volume};
 use placement::placement;
 use ports::ports;
-use server::server;
+use server::{columns, server};
 use std::collections::BTreeMap;
 
 /// Lines of a dead server's log that go into a condition.
@@ -109,6 +111,7 @@ pub async fn observe(
         pinned,
         data_catalog: None,
         left_clean: None,
+        columns: Columns::NotAsked,
     };
     starts(tools, subject, intent, &mut world);
     others(tools, subject, &mut world).await?;
@@ -178,6 +181,17 @@ async fn look_at_placement(
     Ok(())
 }
 
+/// Before a switch to an image that sorts text otherwise, and after one until nothing is left to build again.
+fn asks_columns(memory: &Memory, world: &World, c: &SeenContainer) -> bool {
+    let switches = match (&world.image, &memory.libraries) {
+        (ImageSeen::Fit(image), Some(old)) => {
+            image.id != c.image_id && old.changed(&image.libraries, None).is_some()
+        }
+        _ => false,
+    };
+    switches || memory.order_changed
+}
+
 /// What a container of ours tells by its state: the server when it runs, the log when it died.
 async fn details(
     tools: &Tools,
@@ -189,6 +203,9 @@ async fn details(
     let wanted = subject.wanted();
     if c.state == ContainerState::Running && wanted == Wanted::Running {
         world.server = server(tools, subject, &c.glance()).await?;
+        if matches!(world.server, Server::Up(_)) && asks_columns(memory, world, c) {
+            world.columns = columns(tools, subject, &c.glance()).await?;
+        }
         let lowered = spec.caps.memory.is_some_and(|new| c.caps.memory.is_none_or(|old| new < old));
         if lowered {
             world.usage = tools.docker.usage(&c.id).await?;

@@ -63,6 +63,8 @@ pub struct Memory {
     /// goes by (as in [`super::collation::Collations`]).
     pub libraries: Option<Libraries>,
     pub collation_providers: Option<String>,
+    /// Text was sorted by others before: what its columns name is asked for until no index is left to build again.
+    pub order_changed: bool,
     /// With which privilege the container is made; see [`Memory::profile`].
     pub profile: Option<Profile>,
     /// Profiles with which the image in use did not start here.

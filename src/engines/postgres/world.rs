@@ -1,6 +1,6 @@
 //! What one pass saw of one Postgres: the values that `plan` and `conditions` decide on.
 
-use super::collation::Collations;
+use super::collation::{Collations, Columns};
 use super::facts::{ImageFacts, Unfit};
 use super::hardening::Profile;
 use crate::core::census::User;
@@ -218,4 +218,6 @@ pub struct World {
     /// Whether the data says that its last server was shut down cleanly; looked at when the exit code of
     /// a stopped container leaves it open.
     pub left_clean: Option<bool>,
+    /// Asked only before and after the libraries that sort text change.
+    pub columns: Columns,
 }

@@ -101,6 +101,40 @@ pub fn collations() -> Sql {
     )
 }
 
+/// Databases that [`columns`] is asked in.
+pub const DATABASES: usize = 200;
+
+/// Names of the databases that can be logged into, one more than [`DATABASES`] at most, between record separators.
+#[must_use]
+pub fn databases() -> Sql {
+    Sql::of(
+        "SELECT COALESCE(pg_catalog.string_agg(d.datname, pg_catalog.chr(30)), '') FROM \
+           (SELECT datname FROM pg_catalog.pg_database WHERE datallowconn ORDER BY datname LIMIT 201) AS d",
+    )
+}
+
+/// Of the database that it is asked in: the providers of the collations with a version that some column or index
+/// names, and those of them whose version is another one than recorded.
+#[must_use]
+pub fn columns() -> Sql {
+    Sql::of(
+        "SELECT COALESCE(pg_catalog.string_agg(DISTINCT \
+             pg_catalog.textin(pg_catalog.charout(u.collprovider)), ''), ''), \
+         COALESCE(pg_catalog.left(pg_catalog.string_agg(u.line, pg_catalog.chr(30) ORDER BY u.line) \
+           FILTER (WHERE u.differs), 10000), '') \
+         FROM (SELECT c.collprovider, pg_catalog.concat(n.nspname, pg_catalog.chr(31), c.collname, pg_catalog.chr(31), \
+             pg_catalog.left(c.collversion, 40), pg_catalog.chr(31), \
+             pg_catalog.left(pg_catalog.pg_collation_actual_version(c.oid), 40)) AS line, \
+             c.collversion OPERATOR(pg_catalog.<>) pg_catalog.pg_collation_actual_version(c.oid) AS differs \
+           FROM pg_catalog.pg_collation AS c \
+           JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.collnamespace \
+           WHERE c.collversion IS NOT NULL AND (EXISTS (SELECT FROM pg_catalog.pg_attribute AS a \
+               WHERE a.attcollation OPERATOR(pg_catalog.=) c.oid) \
+             OR EXISTS (SELECT FROM pg_catalog.pg_partitioned_table AS p \
+               WHERE c.oid OPERATOR(pg_catalog.=) ANY (p.partcollation)))) AS u",
+    )
+}
+
 /// The first major version that has what [`collations`] asks.
 pub const COLLATIONS_SINCE: u32 = 15;
 
@@ -141,6 +175,8 @@ mod tests {
             probe("app", &["work_mem", "a'b"], "/etc/x"),
             probe("app", &[], "/etc/x"),
             collations(),
+            databases(),
+            columns(),
             load_time(),
             reload(),
             create_database("app"),

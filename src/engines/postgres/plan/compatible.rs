@@ -4,6 +4,7 @@
 
 use super::Subject;
 use crate::core::plan::Blocked;
+use crate::engines::postgres::collation::Columns;
 use crate::engines::postgres::facts::{ImageFacts, below};
 use crate::engines::postgres::world::{DataSeen, World};
 
@@ -12,7 +13,7 @@ pub(super) fn unfit_for_data(subject: &Subject<'_>, world: &World, image: &Image
     another_major(subject, world, image)
         .or_else(|| another_place(subject, world, image))
         .or_else(|| another_catalog(subject, world, image))
-        .or_else(|| another_order(subject, image))
+        .or_else(|| another_order(subject, world, image))
 }
 
 fn another_major(subject: &Subject<'_>, world: &World, image: &ImageFacts) -> Option<Blocked> {
@@ -103,14 +104,25 @@ fn another_catalog(subject: &Subject<'_>, world: &World, image: &ImageFacts) -> 
 }
 
 /// Indexes that were built with one order of text miss rows when they are searched with another.
-fn another_order(subject: &Subject<'_>, image: &ImageFacts) -> Option<Blocked> {
+fn another_order(subject: &Subject<'_>, world: &World, image: &ImageFacts) -> Option<Blocked> {
     let (spec, memory) = (subject.spec, subject.memory);
     let old = memory.libraries.as_ref().filter(|_| !spec.accept_collation_change)?;
-    let changed = old.changed(&image.libraries, memory.collation_providers.as_deref())?;
+    // Also by a collation that only a column names, which a server that does not run cannot be asked for.
+    let providers = world.columns.providers(memory.collation_providers.as_deref());
+    let changed = old.changed(&image.libraries, providers.as_deref())?;
+    let by_databases = old.changed(&image.libraries, memory.collation_providers.as_deref());
+    let unsure = match &world.columns {
+        _ if by_databases.is_some() => String::new(),
+        Columns::Asked(_) => String::new(),
+        Columns::NotAsked => {
+            " No database is sorted by that; whether a column is can be asked of a running server alone: with the image before it tells.".to_owned()
+        }
+        Columns::Unknown(why) => format!(" No database is sorted by that; whether a column is could not be asked: {why}."),
+    };
     Some(Blocked {
         reason: "CollationChange",
         why: format!(
-            "the image {} sorts text in another order than the one that the indexes on volume {} were built with ({changed}): searches by them would silently miss rows. Nothing was touched",
+            "the image {} sorts text in another order than the one that the indexes on volume {} were built with ({changed}): searches by them would silently miss rows.{unsure} Nothing was touched",
             spec.image,
             subject.identity.volume()
         ),

@@ -4,6 +4,7 @@
 use super::ObserveError;
 use crate::core::seen::Glance;
 use crate::engines::postgres::client::{Session, SqlError, Target};
+use crate::engines::postgres::collation::Columns;
 use crate::engines::postgres::desired::PORT;
 use crate::engines::postgres::parameters;
 use crate::engines::postgres::plan::Subject;
@@ -70,6 +71,25 @@ pub(super) async fn server(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> 
             Server::Up(Box::new(facts))
         }
         Err(e) => e.into(),
+    })
+}
+
+/// Asks every database about the collations that its columns and indexes name.
+///
+/// # Errors
+/// When the password cannot be opened.
+pub(super) async fn columns(
+    tools: &Tools,
+    subject: &Subject<'_>,
+    c: &Glance,
+) -> Result<Columns, ObserveError> {
+    let target = target(subject, c, tools.reach);
+    let (Some(target), Some(password)) = (target, tools.password(&subject.identity.object)?) else {
+        return Ok(Columns::Unknown("there is no way to log in".to_owned()));
+    };
+    Ok(match tools.servers.columns(&target, &password).await {
+        Ok(all) => Columns::Asked(all),
+        Err(error) => Columns::Unknown(error.to_string()),
     })
 }
 
