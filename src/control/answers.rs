@@ -258,7 +258,10 @@ impl Api for Operator {
 
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {
         self.must_run("delete")?;
-        self.record(object)?;
+        if let Some(new) = &self.record(object)?.memory.renamed_to {
+            let what = format!("{object} is being renamed to {new}: its data are wanted there");
+            return Err(ApiError::new(ErrorCode::Conflict, what, format!("seawall describe {object}")));
+        }
         if confirm != object.name.as_str() {
             let what = format!("deleting {object} destroys its data for good; it was not confirmed");
             let next = format!("seawall delete {object} --confirm {}", object.name);

@@ -243,3 +243,17 @@ fn statements_are_made_in_one_place_and_sent_from_one() {
     assert_eq!(made, [format!("{home}/statements.rs")]);
     assert_eq!(sent, ["engines/postgres/act/password.rs".to_owned(), format!("{home}.rs")]);
 }
+
+/// Advice is followed at night: no text of the program tells anybody to destroy something by hand. What destroys is
+/// said to Seawall, by name and with a confirmation.
+#[test]
+fn no_text_advises_a_command_that_destroys() {
+    let commands = ["volume rm", "docker rm", "rm -rf", "volume prune", "system prune", "DROP DATABASE"];
+    for (file, text) in all() {
+        for command in commands {
+            let lines =
+                text.lines().filter(|line| line.contains(command) && !line.trim_start().starts_with("//"));
+            assert_eq!(lines.collect::<Vec<_>>(), Vec::<&str>::new(), "{file}");
+        }
+    }
+}

@@ -148,6 +148,8 @@ async fn the_old_name_in_a_manifest_again_ends_it() {
     let stops = rig.fake.call_log().get("stop").copied().unwrap_or_default();
     rename(&rig, "old", "new").await.unwrap();
     rig.until("stopping", || (rig.fake.call_log().get("stop").copied() > Some(stops)).then_some(())).await;
+    let error = rig.operator.delete(&object("old"), "old").await.unwrap_err();
+    assert!(error.what.contains("is being renamed to postgres/new"), "{error:?}");
     rig.remove("new");
     rig.manifest("old", MAIN);
     rig.until("new gone", || rig.view("new").is_none().then_some(())).await;
