@@ -14,6 +14,7 @@ use crate::core::seen::{ContainerState, ContainerSummary, EngineEvent};
 use crate::engines::postgres::ownership::{is_left_over, remembered};
 use crate::engines::postgres::plan::Wanted;
 use crate::engines::postgres::probe;
+use crate::engines::postgres::record::Home;
 use crate::store::Store as _;
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
@@ -361,8 +362,7 @@ async fn sweep_once(operator: &Operator, all: bool) {
         let look = all || {
             let state = operator.state();
             let Some(record) = state.records.get(&object) else { continue };
-            let home = record.memory.home.as_ref();
-            let volume = home.map_or_else(|| installation.volume(&object), |home| data_volume(&home.base));
+            let volume = Home::data_volume(record.memory.home.as_ref(), installation, &object);
             let company = Company::in_census(&census, &object, &volume, remembered(&record.memory));
             state.live.get(&object).is_none_or(|live| match (summary, &live.container) {
                 _ if live.look_at <= clock || live.company != company => true,

@@ -3,7 +3,7 @@
 use super::guard::Guard;
 use super::objects::Record;
 use super::operator::{Operator, now};
-use super::rename::home_of_new;
+use super::rename::{home_of_new, taken};
 use super::settling::{Now, Rest};
 use super::sources::{Before, InForce, read};
 use crate::core::event::Note;
@@ -176,11 +176,12 @@ impl Operator {
     fn changed_records(&self, new: &InForce) -> (Vec<Arc<Record>>, Vec<(ObjectRef, Note)>) {
         let (mut records, mut notes) = (Vec::new(), Vec::new());
         let state = self.state();
+        let taken = taken(&state);
         for (object, document) in &new.documents {
             let Some(known) = state.records.get(object) else {
                 let note = Note::normal("Created", format!("new in {}", document.place));
                 let uid = random_id();
-                let home = home_of_new(&state, &self.config.installation, object, &uid);
+                let home = home_of_new(&taken, &self.config.installation, object, &uid);
                 let mut record = Record::new(document, uid, now());
                 record.memory.home = home;
                 record.take_rename(new.renamed.get(object));

@@ -5,7 +5,7 @@ use super::api::{ApiError, ErrorCode, PlanList, Result};
 use super::guard::Guard;
 use super::objects::Record;
 use super::operator::Operator;
-use super::rename::home_of_new;
+use super::rename::{home_of_new, taken};
 use super::sources::InForce;
 use super::start::{Claim, claimed};
 use crate::core::names::Kind;
@@ -108,6 +108,7 @@ impl Operator {
     /// The objects as they would be if these manifests came into force.
     fn hypothetical(&self, new: &InForce) -> Vec<(Arc<Record>, Arc<Checked>)> {
         let state = self.state();
+        let taken = taken(&state);
         let mut subjects = Vec::new();
         for (object, checked) in &new.checked {
             let Some(document) = new.documents.get(object) else { continue };
@@ -115,7 +116,7 @@ impl Operator {
                 Some(record) => record.as_ref().clone(),
                 None => {
                     let mut record = Record::new(document, "new".to_owned(), String::new());
-                    record.memory.home = home_of_new(&state, &self.config.installation, object, &record.uid);
+                    record.memory.home = home_of_new(&taken, &self.config.installation, object, &record.uid);
                     record
                 }
             };

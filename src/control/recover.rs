@@ -47,9 +47,7 @@ pub struct Remains {
 
 impl Remains {
     fn volume_name(&self, installation: &Installation) -> String {
-        data_volume(
-            &self.home.as_ref().map_or_else(|| installation.container(&self.object), |h| h.base.clone()),
-        )
+        Home::data_volume(self.home.as_ref(), installation, &self.object)
     }
 }
 
@@ -116,7 +114,7 @@ pub async fn survey(
         let Some(container) = docker.inspect(&row.id).await? else { continue };
         let image = docker.image(&container.image_id).await?;
         let home = home(&container.labels, &volumes);
-        let name = home.as_ref().map_or_else(|| installation.volume(&object), |h| data_volume(&h.base));
+        let name = Home::data_volume(home.as_ref(), installation, &object);
         match unproven_because(&container, image.as_ref(), installation, &object, &name) {
             Some(why) => unproven.push(Unproven { name: container.name, why }),
             None => {
@@ -136,7 +134,7 @@ pub async fn survey(
         }
         let base = volume.labels.get(label::VOLUMES);
         let home = base.map(|base| Home { base: base.to_owned(), name: object.name.clone() });
-        let name = base.map_or_else(|| installation.volume(&object), data_volume);
+        let name = Home::data_volume(home.as_ref(), installation, &object);
         if volume.name == name {
             let remains = entry(&mut all, store, object);
             remains.volume = Some(volume);

@@ -5,7 +5,7 @@
 
 use super::answers::store_failed;
 use super::api::{ApiError, Done, ErrorCode, Result};
-use super::objects::{self, Record, status_key};
+use super::objects::{self, status_key};
 use super::operator::Operator;
 use super::state::State;
 use super::will::Will;
@@ -14,6 +14,7 @@ use crate::core::names::{Installation, Kind, ObjectRef, annotation};
 use crate::engines::postgres::record::Home;
 use crate::engines::postgres::tools::PasswordError;
 use crate::store::{Change, Saving, StoreError};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How handing over ended.
@@ -34,22 +35,23 @@ pub(super) enum HandOverError {
     Password(#[from] PasswordError),
 }
 
-/// Where the volumes of a new object are when others were made under its name: those of one that was renamed.
+/// How the names of volumes begin that are not under the name of the object they belong to.
+#[must_use]
+pub(super) fn taken(state: &State) -> BTreeSet<String> {
+    state.records.values().filter_map(|record| Some(record.memory.home.as_ref()?.base.clone())).collect()
+}
+
+/// Where the volumes of a new object are when its name is one of those: one that had it was renamed.
 #[must_use]
 pub(super) fn home_of_new(
-    state: &State,
+    taken: &BTreeSet<String>,
     installation: &Installation,
     object: &ObjectRef,
     uid: &str,
 ) -> Option<Home> {
     let base = installation.container(object);
-    let taken = |record: &Arc<Record>| record.memory.home.as_ref().is_some_and(|home| home.base == base);
     let tag: String = uid.chars().take(8).collect();
-    state
-        .records
-        .values()
-        .any(taken)
-        .then(|| Home { base: format!("{base}.{tag}"), name: object.name.clone() })
+    taken.contains(&base).then(|| Home { base: format!("{base}.{tag}"), name: object.name.clone() })
 }
 
 /// Why `old` cannot be renamed to `new`, as what is known of both is now.
@@ -199,6 +201,7 @@ impl Operator {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::objects::Record;
     use crate::control::removals::Absence;
     use crate::control::state::Live;
     use crate::core::problem::Place;
@@ -253,8 +256,8 @@ mod tests {
         Arc::make_mut(&mut renamed).memory.home =
             Some(Home { base: "postgres-old".into(), name: old.name.clone() });
         let state = State { records: [(object.clone(), renamed)].into_iter().collect(), ..State::default() };
-        let home = home_of_new(&state, &installation, &old, "0123456789abcdef").unwrap();
+        let home = home_of_new(&taken(&state), &installation, &old, "0123456789abcdef").unwrap();
         assert_eq!(home, Home { base: "postgres-old.01234567".into(), name: old.name.clone() });
-        assert_eq!(home_of_new(&state, &installation, &object, "0123456789abcdef"), None);
+        assert_eq!(home_of_new(&taken(&state), &installation, &object, "0123456789abcdef"), None);
     }
 }

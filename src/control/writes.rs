@@ -111,6 +111,9 @@ impl Operator {
             let new = make(old.as_deref(), conditions);
             (old, new)
         };
+        if old.as_deref() == Some(&new) {
+            return;
+        }
         let new = self.tools.masked(object, new);
         if old.as_deref() == Some(&new) {
             return;
@@ -176,8 +179,9 @@ impl Operator {
     /// Since when something waits (RFC 3339), if what is known of this object does.
     pub(super) fn not_saved_since(&self, object: &ObjectRef) -> Option<String> {
         let store = &self.tools.store;
+        let since = store.unsaved()?.since;
         let waits = store.is_unsaved(&objects::key(object)) || store.is_unsaved(&status_key(object));
-        store.unsaved().filter(|_| waits).map(|unsaved| unsaved.since)
+        waits.then_some(since)
     }
 
     /// The last of an object: its record, status and password leave the store in one commit. False, and

@@ -155,25 +155,30 @@ impl Overlay {
         let _writing = self.writing.lock().await;
         let keys: Vec<String> = self.waiting().changes.keys().cloned().collect();
         for some in keys.chunks(CHUNK) {
-            let (changes, stamps): (Vec<Change>, Vec<(&String, u64)>) = {
-                let waiting = self.waiting();
-                let found = some.iter().filter_map(|key| Some((key, waiting.changes.get(key)?)));
-                found.map(|(key, one)| (change(key, one), (key, one.stamp))).unzip()
-            };
+            let (mut changes, mut before) = (Vec::new(), Vec::new());
+            for key in some {
+                if let Some(one) = self.waiting().changes.get_mut(key) {
+                    changes.push(change(key, one));
+                    // From here on the store may have it: deleting it meanwhile is a change, too.
+                    before.push((key, one.stamp, std::mem::take(&mut one.fresh)));
+                }
+            }
             let written = self.under.commit(changes).await;
             let mut waiting = self.waiting();
             match written {
                 Ok(()) => {
-                    for (key, stamp) in stamps {
-                        match waiting.changes.get_mut(key) {
-                            Some(one) if one.stamp == stamp => waiting.remove(key),
-                            // Changed meanwhile: the store has the one before it.
-                            Some(one) => one.fresh = false,
-                            None => {}
+                    for (key, stamp, _) in before {
+                        if waiting.changes.get(key).is_some_and(|one| one.stamp == stamp) {
+                            waiting.remove(key);
                         }
                     }
                 }
                 Err(error) => {
+                    for (key, stamp, fresh) in before {
+                        if let Some(one) = waiting.changes.get_mut(key).filter(|one| one.stamp == stamp) {
+                            one.fresh = fresh;
+                        }
+                    }
                     if let Some((_, why)) = &mut waiting.trouble {
                         *why = error.to_string();
                     }
@@ -213,6 +218,7 @@ impl Store for Overlay {
         for key in keys {
             waiting.remove(&key);
         }
+        waiting.settle();
         Ok(())
     }
 
@@ -326,9 +332,54 @@ mod tests {
         assert_eq!(over.get("s/a").unwrap(), Some(json!(1)), "what was refused is not seen");
         under.fail_writes(false);
         over.save(put("s/a", 3), Saving::Durable).await.unwrap();
+        assert_eq!(over.unsaved().unwrap().changes, 1);
         assert_eq!(seen(&over, "s/"), all(&[("s/a", 3), ("s/b", 1)]));
         assert!(over.flush().await);
         assert_eq!(seen(&*under, "s/"), all(&[("s/a", 3), ("s/b", 1)]));
+        under.fail_writes(true);
+        over.save(put("s/a", 4), Saving::MayWait).await.unwrap();
+        under.fail_writes(false);
+        over.save(put("s/a", 5), Saving::Durable).await.unwrap();
+        assert_eq!(over.unsaved(), None, "nothing waits any more");
+    }
+
+    /// A store whose disk takes its time: a write is on it only once this was told.
+    struct Slow(MemoryStore, tokio::sync::Notify);
+
+    #[async_trait::async_trait]
+    impl Store for Slow {
+        async fn commit(&self, changes: Vec<Change>) -> Result<()> {
+            self.1.notified().await;
+            self.0.commit(changes).await
+        }
+        fn get(&self, key: &str) -> Result<Option<Value>> {
+            self.0.get(key)
+        }
+        fn each(&self, prefix: &str, take: &mut dyn FnMut(String, Record)) -> Result<()> {
+            self.0.each(prefix, take)
+        }
+        fn id(&self) -> String {
+            self.0.id()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_deleted_while_it_is_written_does_not_come_back() {
+        let slow = Arc::new(Slow(MemoryStore::new(), tokio::sync::Notify::new()));
+        let over = Overlay::new(Arc::clone(&slow) as Arc<dyn Store>);
+        slow.0.fail_writes(true);
+        slow.1.notify_one();
+        over.save(put("event/1", 1), Saving::MayWait).await.unwrap();
+        slow.0.fail_writes(false);
+        let during = async {
+            tokio::task::yield_now().await;
+            over.save(vec![Change::delete("event/1")], Saving::MayWait).await.unwrap();
+            slow.1.notify_one();
+        };
+        assert!(!tokio::join!(over.flush(), during).0, "the deletion waits");
+        slow.1.notify_one();
+        assert!(over.flush().await);
+        assert_eq!((seen(&*slow, "event/"), seen(&over, "event/")), (all(&[]), all(&[])));
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use super::ownership::PROBE_PREFIX;
 use super::parameters;
 use super::record::{Home, Memory};
 use crate::core::desired::{DesiredContainer, Hardening, PortMap, RestartPolicy, VolumeMount};
-use crate::core::names::{Installation, ObjectRef, data_volume, extra_volume, label};
+use crate::core::names::{Installation, ObjectRef, extra_volume, label};
 use crate::core::quantity::Bytes;
 use crate::core::resource::Caps;
 use crate::core::text::shown;
@@ -39,19 +39,17 @@ impl Identity {
     pub fn container(&self) -> String {
         self.installation.container(&self.object)
     }
-    /// How the names of its volumes begin.
-    #[must_use]
-    fn base(&self) -> String {
-        self.home.as_ref().map_or_else(|| self.container(), |home| home.base.clone())
-    }
     #[must_use]
     pub fn volume(&self) -> String {
-        data_volume(&self.base())
+        Home::data_volume(self.home.as_ref(), &self.installation, &self.object)
     }
     /// The volume for what the image keeps at `path` beside its data.
     #[must_use]
     pub fn extra_volume(&self, path: &str) -> String {
-        extra_volume(&self.base(), path)
+        match &self.home {
+            Some(home) => extra_volume(&home.base, path),
+            None => self.installation.extra_volume(&self.object, path),
+        }
     }
     #[must_use]
     pub fn network(&self) -> String {

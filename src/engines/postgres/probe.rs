@@ -20,7 +20,6 @@ use super::collation::Columns;
 use super::facts::below;
 use super::parameters;
 use super::plan::{Subject, Wanted, astray, image_to_run, plan};
-use super::record::Memory;
 use super::tools::{PasswordError, Tools};
 use super::world::{DataSeen, ImageSeen, ImageStarts, InitSeen, Placement, Server, Slot, World};
 use crate::core::seen::{ContainerState, EngineInfo, SeenContainer};
@@ -182,13 +181,17 @@ async fn look_at_placement(
 }
 
 /// Before a switch to an image that sorts text otherwise, and after one until nothing is left to build again.
-fn asks_columns(memory: &Memory, world: &World, c: &SeenContainer) -> bool {
+/// Not where the answer changes nothing: it is agreed to, or a database forbids it already.
+fn asks_columns(subject: &Subject<'_>, world: &World, c: &SeenContainer) -> bool {
+    let memory = subject.memory;
     let switches = match (&world.image, &memory.libraries) {
-        (ImageSeen::Fit(image), Some(old)) => {
-            image.id != c.image_id && old.changed(&image.libraries, None).is_some()
+        (ImageSeen::Fit(image), Some(old)) if image.id != c.image_id => {
+            let by_databases = old.changed(&image.libraries, memory.collation_providers.as_deref());
+            by_databases.is_none() && old.changed(&image.libraries, None).is_some()
         }
         _ => false,
     };
+    let switches = switches && !subject.spec.accept_collation_change;
     switches || memory.order_changed
 }
 
@@ -203,7 +206,7 @@ async fn details(
     let wanted = subject.wanted();
     if c.state == ContainerState::Running && wanted == Wanted::Running {
         world.server = server(tools, subject, &c.glance()).await?;
-        if matches!(world.server, Server::Up(_)) && asks_columns(memory, world, c) {
+        if matches!(world.server, Server::Up(_)) && asks_columns(subject, world, c) {
             world.columns = columns(tools, subject, &c.glance()).await?;
         }
         let lowered = spec.caps.memory.is_some_and(|new| c.caps.memory.is_none_or(|old| new < old));

@@ -3,7 +3,7 @@
 use super::check::Checked;
 use super::collation::Libraries;
 use super::hardening::Profile;
-use crate::core::names::Name;
+use crate::core::names::{Installation, Name, ObjectRef, data_volume};
 use crate::core::resource::DeletionPolicy;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -114,6 +114,14 @@ pub struct Home {
     pub base: String,
     /// The object that their labels name.
     pub name: Name,
+}
+
+impl Home {
+    /// The data volume of an object that has this home, or none but its own name.
+    #[must_use]
+    pub fn data_volume(home: Option<&Home>, installation: &Installation, object: &ObjectRef) -> String {
+        home.map_or_else(|| installation.volume(object), |home| data_volume(&home.base))
+    }
 }
 
 impl Memory {
