@@ -338,15 +338,22 @@ async fn sweep(operator: Arc<Operator>, cancel: CancellationToken) {
 /// same for one that has not been looked at for long.
 async fn sweep_once(operator: &Operator, all: bool) {
     let docker = &operator.tools.docker;
-    let (listed, volumes) = match tokio::join!(docker.list(&[]), docker.volumes(&[])) {
-        (Ok(listed), Ok(volumes)) => (listed, volumes),
-        (Err(error), _) | (_, Err(error)) => {
-            tracing::warn!(%error, "the sweep could not list containers and volumes");
+    // One after the other: there may be thousands, and what is kept of volumes is little.
+    let volumes = match docker.volumes(&[]).await {
+        Ok(volumes) => volumes.into_iter().collect(),
+        Err(error) => {
+            tracing::warn!(%error, "the sweep could not list volumes");
             return;
         }
     };
-    let census = operator.tools.take_census(&listed, &volumes);
-    drop(volumes);
+    let listed = match docker.list(&[]).await {
+        Ok(listed) => listed,
+        Err(error) => {
+            tracing::warn!(%error, "the sweep could not list containers");
+            return;
+        }
+    };
+    let census = operator.tools.take_census(&listed, volumes);
     let installation = &operator.config.installation;
     let mut by_name: BTreeMap<String, ContainerSummary> = BTreeMap::new();
     for summary in listed {

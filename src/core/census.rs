@@ -4,6 +4,7 @@
 
 use crate::core::names::{Installation, Kind, Name, ObjectRef, label};
 use crate::core::seen::{ContainerSummary, SeenVolume};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A container that runs, is paused, or is being restarted by the engine.
@@ -31,16 +32,26 @@ struct Places {
     device: Option<String>,
 }
 
+/// The volumes of one look. Most lie where the engine puts all of them: of those only the name is kept, as
+/// there may be thousands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Volumes {
+    /// The engine's own directory, normalised: a plain volume lies in `ROOT/NAME/_data`.
+    root: String,
+    /// `None`: a plain one.
+    all: BTreeMap<Box<str>, Option<Box<Places>>>,
+}
+
 /// One look.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Census {
     users: Vec<User>,
+    volumes: Volumes,
     /// Volume name → indices into `users`; those that can write only.
-    by_volume: BTreeMap<String, Vec<u32>>,
+    by_volume: BTreeMap<Box<str>, Vec<u32>>,
     /// Directory of the host → the same.
     by_path: BTreeMap<String, Vec<u32>>,
     by_device: BTreeMap<String, Vec<u32>>,
-    volumes: BTreeMap<String, Places>,
     namesakes: BTreeMap<ObjectRef, Vec<Namesake>>,
 }
 
@@ -73,20 +84,54 @@ impl Places {
     }
 }
 
+impl FromIterator<SeenVolume> for Volumes {
+    fn from_iter<I: IntoIterator<Item = SeenVolume>>(volumes: I) -> Self {
+        let mut found = Self::default();
+        for volume in volumes {
+            let places = Places::of(&volume);
+            let root = match places.paths.as_slice() {
+                [only] if places.device.is_none() => root_of(only, &volume.name),
+                _ => None,
+            };
+            if let Some(root) = root.filter(|_| found.root.is_empty()) {
+                root.clone_into(&mut found.root);
+            }
+            let plain = root.is_some_and(|root| root == found.root);
+            let places = (!plain).then(|| Box::new(places));
+            found.all.insert(volume.name.into(), places);
+        }
+        found
+    }
+}
+
+/// Of `ROOT/NAME/_data` the root.
+fn root_of<'a>(path: &'a str, name: &str) -> Option<&'a str> {
+    path.strip_suffix("/_data")?.strip_suffix(name)?.strip_suffix('/').filter(|root| !root.is_empty())
+}
+
+impl Volumes {
+    fn places(&self, name: &str) -> Option<Cow<'_, Places>> {
+        Some(match self.all.get(name)? {
+            Some(places) => Cow::Borrowed(places),
+            None => {
+                let path = format!("{}/{name}/_data", self.root);
+                Cow::Owned(Places { paths: vec![path], device: None })
+            }
+        })
+    }
+}
+
 impl Census {
     /// From all containers and all volumes of an engine. `installation` and `store` say which labels are
     /// ours.
     #[must_use]
     pub fn new(
         containers: &[ContainerSummary],
-        volumes: &[SeenVolume],
+        volumes: Volumes,
         installation: &Installation,
         store: &str,
     ) -> Self {
-        let mut census = Self {
-            volumes: volumes.iter().map(|v| (v.name.clone(), Places::of(v))).collect(),
-            ..Self::default()
-        };
+        let mut census = Self { volumes, ..Self::default() };
         for c in containers {
             if let Some(object) = object_of(c, installation, store)
                 && c.name != installation.container(&object)
@@ -109,9 +154,9 @@ impl Census {
                 self.by_path.entry(normal(source)).or_default().push(index);
                 continue;
             }
-            self.by_volume.entry(source.to_owned()).or_default().push(index);
+            self.by_volume.entry(source.into()).or_default().push(index);
             // The directory of a plain volume is its own; that of a device may be somebody else's, too.
-            let Some(places) = self.volumes.get(source) else { continue };
+            let Some(Some(places)) = self.volumes.all.get(source) else { continue };
             for path in places.paths.iter().skip(1) {
                 self.by_path.entry(path.clone()).or_default().push(index);
             }
@@ -124,7 +169,7 @@ impl Census {
     /// Whether the engine has this volume.
     #[must_use]
     pub fn has_volume(&self, name: &str) -> bool {
-        self.volumes.contains_key(name)
+        self.volumes.all.contains_key(name)
     }
 
     /// Who else can write to this volume right now: by its name, by another volume on the same device, or by
@@ -132,7 +177,7 @@ impl Census {
     #[must_use]
     pub fn users_but(&self, volume: &str, own: Option<&str>) -> Vec<User> {
         let mut found: BTreeSet<u32> = self.by_volume.get(volume).into_iter().flatten().copied().collect();
-        if let Some(places) = self.volumes.get(volume) {
+        if let Some(places) = self.volumes.places(volume) {
             for path in &places.paths {
                 found.extend(self.on_path(path));
             }
@@ -213,6 +258,7 @@ mod tests {
     }
 
     fn users(containers: &[ContainerSummary], volumes: &[SeenVolume]) -> Vec<String> {
+        let volumes = volumes.iter().cloned().collect();
         let census = Census::new(containers, volumes, &Installation::default(), "s");
         census.users_but(VOLUME, Some("id-own")).into_iter().map(|u| u.name).collect()
     }
@@ -266,6 +312,13 @@ mod tests {
             let found = users(&other, &[volume(VOLUME, ours), volume("theirs", &theirs)]);
             assert_eq!(!found.is_empty(), shares, "{ours:?} {theirs:?}");
         }
+        // Volumes that do not lie where the others do: their own directories count.
+        let mut elsewhere = volume(VOLUME, "");
+        elsewhere.mountpoint = "/plugins/x/postgres-a-data/_data".to_owned();
+        let all = [volume("first", ""), elsewhere];
+        let bind = |path| [container("other", ContainerState::Running, &[(path, "rw")])];
+        assert_eq!(users(&bind("/plugins/x"), &all), ["other"]);
+        assert!(users(&bind("/var/lib/docker/volumes/postgres-a-data"), &all).is_empty());
         // A bind mount of the device itself.
         let bind = [container("other", ContainerState::Running, &[("/srv", "rw")])];
         assert_eq!(users(&bind, &[volume(VOLUME, "none /srv/pg")]), ["other"]);
@@ -284,7 +337,7 @@ mod tests {
             c
         };
         let all = [labelled("postgres-a", "s"), labelled("copy", "s"), labelled("theirs", "t")];
-        let census = Census::new(&all, &[], &Installation::default(), "s");
+        let census = Census::new(&all, Volumes::default(), &Installation::default(), "s");
         let object: ObjectRef = "postgres/a".parse().unwrap();
         let names: Vec<&str> = census.namesakes(&object).iter().map(|n| n.name.as_str()).collect();
         assert_eq!(names, ["copy"]);

@@ -7,9 +7,9 @@ use super::client::{Servers, Session};
 use super::facts::{ImageFacts, Unfit};
 use super::hardening::Profile;
 use super::world::{ImageStarts, Placement};
-use crate::core::census::Census;
+use crate::core::census::{Census, Volumes};
 use crate::core::names::{Installation, ObjectRef};
-use crate::core::seen::{ContainerSummary, SeenVolume};
+use crate::core::seen::ContainerSummary;
 use crate::docker::{Docker, DockerError};
 use crate::engines::ports::PortBook;
 use crate::secrets::{SealError, Sealed, Sealer, Secret};
@@ -348,7 +348,7 @@ impl Tools {
     }
 
     /// Takes over a look at all containers and volumes.
-    pub fn take_census(&self, containers: &[ContainerSummary], volumes: &[SeenVolume]) -> Arc<Census> {
+    pub fn take_census(&self, containers: &[ContainerSummary], volumes: Volumes) -> Arc<Census> {
         let census = Arc::new(Census::new(containers, volumes, &self.installation, &self.store.id()));
         *lock(&self.census) = Some(Arc::clone(&census));
         census
@@ -360,7 +360,7 @@ impl Tools {
     /// When the engine does not answer: then nothing is known.
     pub async fn look_around(&self) -> Result<Arc<Census>, DockerError> {
         let (containers, volumes) = tokio::join!(self.docker.list(&[]), self.docker.volumes(&[]));
-        Ok(self.take_census(&containers?, &volumes?))
+        Ok(self.take_census(&containers?, volumes?.into_iter().collect()))
     }
 
     /// The last look, or a new one where there is none; many that ask at once take one look together.
