@@ -13,6 +13,7 @@ use crate::core::names::{API_VERSION, Kind, ObjectRef};
 use crate::core::problem::{Place, Problem};
 use crate::core::resource::DeletionPolicy;
 use crate::engines::postgres::desired::PORT;
+use crate::manifest::scalar::Text;
 use crate::secrets::ExposeSecret;
 use crate::store::{Saving, Store as _, StoreError, export};
 use async_trait::async_trait;
@@ -294,7 +295,7 @@ impl Api for Operator {
             (state.checked.get(object).cloned(), state.statuses.get(object).cloned().unwrap_or_default())
         };
         let spec_text = |name: &str, default: &str| {
-            record.spec.get(name).and_then(|v| v.as_str()).unwrap_or(default).to_owned()
+            record.spec.get(name).and_then(Text::of).map_or_else(|| default.to_owned(), |text| text.0)
         };
         let username =
             record.memory.init_username.clone().unwrap_or_else(|| spec_text("username", "postgres"));

@@ -85,9 +85,62 @@ fn everything_that_is_wrong_is_said_at_once() {
         assert_eq!(paths, wanted, "{head}");
         assert!(now.documents.is_empty() && now.checked.is_empty());
     }
-    // A version that is misspelt is not missing as well.
-    let now = world.read(&[("a.yaml", &MAIN.replace("version", "verzion"))]);
-    assert_eq!(now.problems.len(), 1, "{:?}", now.problems);
+    // A version that is misspelt or wrong is not missing as well; one beside another mistake is.
+    for (spec, wanted) in [
+        ("{verzion: '18'}", vec!["spec.verzion"]),
+        ("{version: [18]}", vec!["spec.version"]),
+        ("{image: {a: b}}", vec!["spec.image"]),
+        ("{prot: 1}", vec!["spec.prot", "spec.version"]),
+        ("{version: ~, port: [1]}", vec!["spec.port", "spec.version"]),
+        (
+            "{version: '18', foo: 1, port: '5432', stopped: [], parameters: {port: 1, a.b: [], c d: 1}}",
+            vec![
+                "spec.foo",
+                "spec.parameters.port",
+                "spec.parameters[\"a.b\"]",
+                "spec.parameters[\"c d\"]",
+                "spec.port",
+                "spec.stopped",
+            ],
+        ),
+    ] {
+        let now = world.read(&[("a.yaml", &MAIN.replace("{version: '18'}", spec))]);
+        let mut paths: Vec<&str> = now.problems.iter().map(|p| p.path.as_str()).collect();
+        paths.sort_unstable();
+        assert_eq!(paths, wanted, "{:?}", now.problems);
+    }
+    let catalog = MAIN.replace("Postgres", "ImageCatalog");
+    let catalog = catalog.replace("{version: '18'}", "{egnine: postgres, images: {'18': {image: 'a:b:c'}}}");
+    let now = world.read(&[("a.yaml", &catalog)]);
+    let paths: Vec<&str> = now.problems.iter().map(|p| p.path.as_str()).collect();
+    assert_eq!(paths, ["spec.engine", "spec.egnine", "spec.images.18.image"]);
+}
+
+#[test]
+fn what_was_written_is_what_is_in_force() {
+    let world = World::new(&[]);
+    let catalog = "apiVersion: seawall.dev/v1\nkind: ImageCatalog\nmetadata: {name: own}\nspec: {engine: postgres, images: {17.1: {image: 'a:1'}, 17.10: {image: 'a:10'}}}\n";
+    let spec = "{version: 17.10, database: 007, username: On, stopped: FALSE, resources: {memory: 512Mi, cpus: .5}, parameters: {log_file_mode: 0444, app.code: 007, app.v: 1.10, app.n: 12345678901234567890, app.t: True, jit: off, x.y: 1e3}}";
+    let now = world.read(&[("a.yaml", &MAIN.replace("{version: '18'}", spec)), ("b.yaml", catalog)]);
+    assert_eq!(now.problems, vec![]);
+    let checked = &now.checked[&"postgres/main".parse().unwrap()];
+    assert_eq!((checked.image.as_str(), checked.stopped), ("a:10", false));
+    assert_eq!((checked.database.as_str(), checked.username.as_str()), ("007", "On"));
+    assert_eq!(checked.caps.cpus.map(|cpus| cpus.0), Some(500_000_000));
+    let parameters: Vec<(&str, &str)> =
+        checked.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(
+        parameters,
+        [
+            ("app.code", "007"),
+            ("app.n", "12345678901234567890"),
+            ("app.t", "True"),
+            ("app.v", "1.10"),
+            ("jit", "off"),
+            ("log_file_mode", "0444"),
+            ("x.y", "1e3"),
+        ]
+    );
 }
 
 #[test]

@@ -45,7 +45,20 @@ impl Places {
         found
     }
 
-    /// The same, or that of the nearest field above it.
+    /// The keys of the mapping at `path`.
+    pub fn keys(&self, path: &str) -> impl Iterator<Item = &str> {
+        let mut places = Some(self);
+        for step in steps(path) {
+            places = step.and_then(|step| places?.step(&step)?.inner.as_deref());
+        }
+        let fields = match places {
+            Some(Places::Fields(fields)) => Some(fields),
+            _ => None,
+        };
+        fields.into_iter().flatten().map(|(key, _)| key.as_ref())
+    }
+
+    /// The same as [`Places::get`], or the place of the nearest field above it.
     #[must_use]
     pub fn nearest(&self, path: &str) -> Option<FieldAt> {
         let mut found = None;

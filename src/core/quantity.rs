@@ -80,10 +80,11 @@ impl Bytes {
 fn decimal(number: &str, factor: u64) -> Option<u128> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let digits = |s: &str| s.len() <= 18 && s.bytes().all(|b| b.is_ascii_digit());
-    if whole.is_empty() || !digits(whole) || !digits(fraction) || number.ends_with('.') {
+    if !digits(whole) || !digits(fraction) || number.is_empty() || number.ends_with('.') {
         return None;
     }
-    let whole: u128 = whole.parse().ok()?;
+    // `.5`, as Docker takes it.
+    let whole: u128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
     let part: u128 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
     let scale = 10u128.pow(u32::try_from(fraction.len()).ok()?);
     Some(whole * u128::from(factor) + part * u128::from(factor) / scale)
@@ -183,9 +184,12 @@ mod tests {
 
     #[test]
     fn cpus_as_written() {
-        for (text, nano, printed) in
-            [("1.5", 1_500_000_000, "1.5"), ("2", 2_000_000_000, "2"), ("250m", 250_000_000, "0.25")]
-        {
+        for (text, nano, printed) in [
+            ("1.5", 1_500_000_000, "1.5"),
+            (".5", 500_000_000, "0.5"),
+            ("2", 2_000_000_000, "2"),
+            ("250m", 250_000_000, "0.25"),
+        ] {
             assert_eq!(NanoCpus::parse(text).unwrap(), NanoCpus(nano));
             assert_eq!(NanoCpus(nano).to_string(), printed);
         }

@@ -102,6 +102,17 @@ pub fn in_shell(word: &str) -> String {
     }
 }
 
+/// A text on one line as a value in YAML, in quotes.
+#[must_use]
+pub fn in_yaml(text: &str) -> String {
+    if text.contains('\n') || text.contains('\'') && !text.contains(['"', '\\']) {
+        let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        format!("\"{escaped}\"")
+    } else {
+        format!("'{}'", text.replace('\'', "''"))
+    }
+}
+
 /// Whether a terminal would act on `c`, or show it nowhere or elsewhere.
 fn is_hidden(c: char) -> bool {
     c.is_control()

@@ -7,8 +7,10 @@ use crate::core::path;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
 use crate::core::text::{NAME, quoted, shown};
+use crate::manifest::scalar::Text;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Names the images of one engine by version. Entries override the built-in catalog.
@@ -34,7 +36,7 @@ pub enum EngineName {
 pub struct CatalogImage {
     /// Image reference.
     #[schemars(example = &"postgres:18-bookworm")]
-    pub image: String,
+    pub image: Text,
 }
 
 /// Version → image reference, for one engine.
@@ -63,7 +65,7 @@ impl Catalog {
     /// is no reference is left out.
     pub fn extend(&mut self, spec: &ImageCatalogSpec) {
         for (version, entry) in &spec.images {
-            if let Ok(image) = ImageReference::parse(&entry.image) {
+            if let Ok(image) = ImageReference::parse(&entry.image.0) {
                 self.images.insert(version.clone(), image);
             }
         }
@@ -85,17 +87,21 @@ impl Catalog {
 /// # Errors
 /// With a problem for each entry that cannot be used.
 pub fn check(document: &Document) -> Result<ImageCatalogSpec, Vec<Problem>> {
-    let spec: ImageCatalogSpec = serde_json::from_value(document.spec.clone())
-        .map_err(|e| vec![Problem::new(document.place.clone(), "spec", shown(&e.to_string(), NAME))])?;
-    let problem = |(version, entry): (&String, &CatalogImage)| {
+    // Before the spec is read as a whole, which fails already where a field is missing.
+    let images = document.spec.get("images").and_then(Value::as_object).into_iter().flatten();
+    let problem = |(version, entry): (&String, &Value)| {
         let path = path::field(&path::field("spec.images", version), "image");
-        reference(&entry.image, "postgres:18-bookworm")
-            .err()
-            .map(|(what, nearest)| Problem::new(document.place_of(&path), path, what).nearest(nearest))
+        let Text(image) = Text::of(entry.get("image")?)?;
+        let (what, nearest) = reference(&image, "postgres:18-bookworm").err()?;
+        Some(Problem::new(document.place_of(&path), path, what).nearest(nearest))
     };
     // More help nobody.
-    let problems: Vec<Problem> = spec.images.iter().filter_map(problem).take(100).collect();
-    if problems.is_empty() { Ok(spec) } else { Err(problems) }
+    let problems: Vec<Problem> = images.filter_map(problem).take(100).collect();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    serde_json::from_value(document.spec.clone())
+        .map_err(|e| vec![Problem::new(document.place.clone(), "spec", shown(&e.to_string(), NAME))])
 }
 
 /// An image as written in a manifest; the error is what is wrong, and what to write.

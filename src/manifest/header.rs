@@ -6,6 +6,7 @@ use crate::core::places::Places;
 use crate::core::problem::{Place, Problem};
 use crate::core::resource::{Document, Metadata};
 use crate::core::text::{quoted, quoted_key};
+use crate::manifest::scalar::Text;
 use crate::manifest::suggest::hint;
 use crate::manifest::yaml::YamlDocument;
 use serde_json::{Map, Value};
@@ -174,17 +175,18 @@ impl Check {
         let path = "metadata.name";
         match value {
             None | Some(Value::Null) => self.problem(path, "is missing", None),
-            Some(Value::String(text)) => match Name::parse(text) {
-                Ok(name) => return Some(name),
-                Err(error) => self.problem(path, error.to_string(), legal_name(text)),
+            Some(value) => match Text::of(value).map(|Text(text)| (Name::parse(&text), text)) {
+                Some((Ok(name), _)) => return Some(name),
+                Some((Err(error), text)) => self.problem(path, error.to_string(), legal_name(&text)),
+                None => self.no_string(path, value),
             },
-            Some(other) => {
-                let found = super::shape::found(other);
-                let quotes = super::shape::in_quotes(other);
-                self.problem(path, format!("expected a string, found {found}"), quotes);
-            }
         }
         None
+    }
+
+    fn no_string(&mut self, path: &str, value: &Value) {
+        let what = format!("expected a string, found {}", super::shape::found(value));
+        self.problem(path, what, super::shape::as_one_text(value, false));
     }
 
     fn strings(&mut self, parent: &str, value: Option<&Value>) -> Strings {
@@ -193,11 +195,9 @@ impl Check {
             None | Some(Value::Null) => {}
             Some(Value::Object(fields)) => {
                 for (key, value) in fields {
-                    if let Value::String(text) = value {
-                        strings.insert(key.clone(), text.clone());
-                    } else {
-                        let what = format!("expected a string, found {}", super::shape::found(value));
-                        self.problem(&path::field(parent, key), what, super::shape::in_quotes(value));
+                    match Text::of(value) {
+                        Some(Text(text)) => drop(strings.insert(key.clone(), text)),
+                        None => self.no_string(&path::field(parent, key), value),
                     }
                 }
             }

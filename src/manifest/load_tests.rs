@@ -47,6 +47,40 @@ fn right_documents_are_found_with_their_words_and_places() {
 }
 
 #[test]
+fn words_without_quotes_arrive_as_they_were_written() {
+    let written = [
+        "007",
+        "0444",
+        "1.10",
+        "1e3",
+        "7",
+        "1.5",
+        "on",
+        "No",
+        "True",
+        "true",
+        "0x1F",
+        ".5",
+        "+5",
+        "1_000",
+        "12345678901234567890123",
+        "2026-01-01",
+        "12:30:45",
+    ];
+    let fields: String = written.iter().enumerate().map(|(n, word)| format!("    k{n}: {word}\n")).collect();
+    let text =
+        format!("{HEAD}metadata:\n  name: 0815\n  labels:\n{fields}  annotations:\n{fields}spec: {{}}\n");
+    let loaded = texts(&[("a.yaml", &text)]);
+    assert_eq!(said(&loaded), Vec::<String>::new());
+    let metadata = &loaded.documents[0].metadata;
+    assert_eq!(metadata.name.as_str(), "0815");
+    for (n, word) in written.iter().enumerate() {
+        let key = format!("k{n}");
+        assert_eq!((metadata.labels[&key].as_str(), metadata.annotations[&key].as_str()), (*word, *word));
+    }
+}
+
+#[test]
 fn the_digest_tells_any_change_of_names_texts_or_directory() {
     let of = |directory: Directory, files: &[(&str, FileText)]| {
         let files = files.iter().map(|(name, text)| ((*name).to_owned(), text.clone())).collect();
@@ -131,10 +165,8 @@ fn wrong_heads_are_told_and_never_look_like_a_removal() {
             0,
         ),
         (
-            &good("18"),
-            vec![
-                "a.yaml:3:18: metadata.name: expected a string, found the number 18: put it in quotes: \"18\"",
-            ],
+            &good("[18]"),
+            vec!["a.yaml:3:18: metadata.name: expected a string, found a list: write it as one text"],
             true,
             0,
         ),
@@ -166,14 +198,13 @@ fn wrong_heads_are_told_and_never_look_like_a_removal() {
         ),
         (
             &format!(
-                "{HEAD}metadata: {{name: main, label: {{}}, labels: {{a: 1, b: true, c: [], d: x}}, annotations: []}}\n"
+                "{HEAD}metadata: {{name: main, label: {{}}, labels: {{ a: ~, b: 7, c: [], d: x}}, annotations: []}}\n"
             ),
             vec![
                 "a.yaml:3:24: metadata.label: unknown field \"label\": did you mean \"labels\"? valid: name, labels, annotations",
-                "a.yaml:3:47: metadata.labels.a: expected a string, found the number 1: put it in quotes: \"1\"",
-                "a.yaml:3:53: metadata.labels.b: expected a string, found true: put it in quotes: \"true\"",
-                "a.yaml:3:62: metadata.labels.c: expected a string, found a list",
-                "a.yaml:3:86: metadata.annotations: expected a mapping of strings, found a list",
+                "a.yaml:3:48: metadata.labels.a: expected a string, found nothing: write \"\" for an empty text, and a word such as null or ~ in quotes",
+                "a.yaml:3:60: metadata.labels.c: expected a string, found a list: write it as one text",
+                "a.yaml:3:84: metadata.annotations: expected a mapping of strings, found a list",
             ],
             false,
             1,

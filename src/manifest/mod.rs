@@ -5,10 +5,10 @@
 //! field of an engine means, and only `load::load_dir` touches the disk.
 
 pub mod load;
+pub mod scalar;
 pub mod schema;
 pub mod shape;
 pub mod suggest;
 pub mod yaml;
 
 mod header;
-mod scalar;

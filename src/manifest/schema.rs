@@ -2,6 +2,7 @@
 //! The same spec schemas are what `shape` checks by, so the two cannot say different things.
 
 use crate::core::names::{API_VERSION, Kind, MAX_NAME};
+use crate::manifest::scalar::TEXT;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
@@ -94,7 +95,7 @@ fn object(of: &KindSchema) -> (Map<String, Value>, Map<String, Value>) {
         json!({
             "description": description,
             "type": "object",
-            "additionalProperties": {"type": "string"},
+            "additionalProperties": {"type": TEXT},
         })
     };
     let mut object = Map::new();
@@ -116,7 +117,7 @@ fn object(of: &KindSchema) -> (Map<String, Value>, Map<String, Value>) {
                 "properties": {
                     "name": {
                         "description": "The name, once per kind: lower-case letters, digits and '-'.",
-                        "type": "string",
+                        "type": TEXT,
                         "maxLength": MAX_NAME,
                         "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
                     },

@@ -6,7 +6,8 @@
 use crate::core::path;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
-use crate::core::text::{NAME, quoted, quoted_key, shown};
+use crate::core::text::{NAME, in_yaml, quoted, quoted_key};
+use crate::manifest::scalar::{TEXT, Text, as_truth, core};
 use crate::manifest::suggest::hint;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -148,6 +149,8 @@ impl<'a> Walk<'a> {
                     return;
                 }
             }
+        } else if value.is_string() && write_instead(&all_types, value).is_some() {
+            out.push(self.wrong_type(&all_types, value, path));
         } else if !all_words.is_empty() && (value.is_string() || all_types.iter().all(|kind| kind == &"null"))
         {
             out.push(self.wrong_word(&all_words, value, path));
@@ -246,7 +249,10 @@ impl<'a> Walk<'a> {
     }
 
     fn wrong_type(&self, types: &[&str], value: &Value, path: &str) -> Problem {
-        let names: Vec<&str> = types.iter().filter(|kind| kind != &&"null").map(|kind| named(kind)).collect();
+        // A string may be written without quotes: then it looks like a number, or true or false.
+        let is_text = TEXT.iter().all(|kind| types.contains(kind));
+        let names = types.iter().filter(|kind| **kind != "null" && !(is_text && TEXT[1..].contains(*kind)));
+        let names: Vec<&str> = names.map(|kind| named(kind)).collect();
         // Where one value is expected, the one that was written says what was meant.
         let parts_only = types.iter().all(|kind| matches!(*kind, "null" | "array" | "object"));
         let found = if parts_only { kind_of(value).to_owned() } else { found(value) };
@@ -290,7 +296,7 @@ fn words(schema: &Map<String, Value>) -> Vec<&Value> {
 fn is(value: &Value, kind: &str) -> bool {
     match kind {
         "null" => value.is_null(),
-        "boolean" => value.is_boolean(),
+        "boolean" => as_truth(value).is_some(),
         // Not 5.0: serde takes no fraction for an integer.
         "integer" => value.is_i64() || value.is_u64(),
         "number" => value.is_number(),
@@ -337,27 +343,44 @@ pub(super) fn found(value: &Value) -> String {
     }
 }
 
-/// The advice for a number or truth value that should be text.
-pub(super) fn in_quotes(value: &Value) -> Option<String> {
-    (value.is_number() || value.is_boolean()).then(|| format!("put it in quotes: \"{value}\""))
+/// How `value` is written where text is meant; what it says only where that was surely meant for us.
+pub(super) fn as_one_text(value: &Value, for_us: bool) -> Option<String> {
+    match value {
+        Value::String(_) | Value::Object(_) => None,
+        Value::Null => {
+            Some("write \"\" for an empty text, and a word such as null or ~ in quotes".to_owned())
+        }
+        Value::Number(_) | Value::Bool(_) => Some(format!("put it in quotes: \"{value}\"")),
+        Value::Array(_) if !for_us => Some("write it as one text".to_owned()),
+        Value::Array(items) => {
+            let items: Option<Vec<String>> = items.iter().take(NAME).map(|v| Some(Text::of(v)?.0)).collect();
+            let text = Some(items?.join(", ")).filter(|text| text.chars().nth(NAME).is_none());
+            let text = text.map(|text| format!(": {}", in_yaml(&text))).unwrap_or_default();
+            Some(format!("write it as one text{text}"))
+        }
+    }
 }
 
 fn write_instead(types: &[&str], value: &Value) -> Option<String> {
     let wants = |kind: &str| types.contains(&kind);
-    let Value::String(text) = value else {
-        return if wants("string") { in_quotes(value) } else { None };
+    let instead = match value {
+        Value::String(text) if wants("boolean") => {
+            return match text.to_ascii_lowercase().as_str() {
+                "yes" | "on" | "y" | "true" => Some("write true".to_owned()),
+                "no" | "off" | "n" | "false" => Some("write false".to_owned()),
+                _ => None,
+            };
+        }
+        // In quotes, or not as a number is printed.
+        Value::String(text) => core(&text.replace('_', "")),
+        Value::Number(number) if wants("integer") => Value::Number(number.clone()),
+        _ => return if wants("string") { as_one_text(value, true) } else { None },
     };
-    if wants("boolean") {
-        let truth = match text.to_ascii_lowercase().as_str() {
-            "yes" | "on" | "y" | "true" => Some(true),
-            "no" | "off" | "n" | "false" => Some(false),
-            _ => None,
-        };
-        return truth.map(|truth| format!("write {truth}"));
-    }
-    let numeric = wants("integer") && text.parse::<i64>().is_ok()
-        || wants("number") && text.parse::<f64>().is_ok_and(f64::is_finite);
-    numeric.then(|| format!("write {} without quotes", shown(text, NAME)))
+    let number = instead.as_number()?;
+    let whole = number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 1e15).map(|n| format!("{n}"));
+    let number = if number.is_f64() && !wants("number") { whole? } else { number.to_string() };
+    let quotes = if value.as_str() == Some(number.as_str()) { " without quotes" } else { "" };
+    (wants("integer") || wants("number")).then(|| format!("write {number}{quotes}"))
 }
 
 fn plain(value: &Value) -> String {

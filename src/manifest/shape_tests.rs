@@ -92,6 +92,7 @@ fn right_specs_have_no_problem() {
     for spec in [
         "  database: app",
         "  {database: app, version: \"18\", size: small, policy: Delete, stopped: true, replicas: 3}",
+        "  {database: 007, version: 17.10, stopped: True, parameters: {a: 0444, b: 1e3}}",
         "  {database: app, port: auto}",
         "  {database: app, port: 5432}",
         "  {database: app, resources: , port: , list: [{memory: 5}, {}]}",
@@ -127,8 +128,52 @@ fn wrong_specs_are_told_where_and_what_would_be_right() {
             "a.yaml:6:13: spec.replicas: expected a whole number, found the string \"3\": write 3 without quotes",
         ),
         (
+            format!("{d}  port: \"5432\""),
+            "a.yaml:6:9: spec.port: expected a whole number, found the string \"5432\": write 5432 without quotes",
+        ),
+        (
+            format!("{d}  port: 0x1538"),
+            "a.yaml:6:9: spec.port: expected a whole number, found the string \"0x1538\": write 5432",
+        ),
+        (
+            format!("{d}  replicas: 1_0"),
+            "a.yaml:6:13: spec.replicas: expected a whole number, found the string \"1_0\": write 10",
+        ),
+        (
+            format!("{d}  replicas: 1e1"),
+            "a.yaml:6:13: spec.replicas: expected a whole number, found the string \"1e1\": write 10",
+        ),
+        (
+            format!("{d}  replicas: 1.5"),
+            "a.yaml:6:13: spec.replicas: expected a whole number, found the number 1.5",
+        ),
+        (
+            format!("{d}  resources: {{cpus: 1.50}}"),
+            "a.yaml:6:21: spec.resources.cpus: expected a number, found the string \"1.50\": write 1.5",
+        ),
+        (
+            format!("{d}  version: [17, 0.10]"),
+            "a.yaml:6:12: spec.version: expected a string, found a list: write it as one text: '17, 0.10'",
+        ),
+        (
+            format!("{d}  parameters: {{search_path: [\"$user\", it's]}}"),
+            "a.yaml:6:29: spec.parameters.search_path: expected a string or a number, found a list: write it as one text: \"$user, it's\"",
+        ),
+        (
+            format!("{d}  parameters: {{a: [{}]}}", "xxxxxxxxx, ".repeat(6)),
+            "a.yaml:6:19: spec.parameters.a: expected a string or a number, found a list: write it as one text",
+        ),
+        (
+            format!("{d}  parameters: {{a: ~}}"),
+            "a.yaml:6:19: spec.parameters.a: expected a string or a number, found nothing: write \"\" for an empty text, and a word such as null or ~ in quotes",
+        ),
+        (
+            format!("{d}  stopped: \"true\""),
+            "a.yaml:6:12: spec.stopped: expected true or false, found the string \"true\": write true",
+        ),
+        (
             format!("{d}  replicas: 3.0"),
-            "a.yaml:6:13: spec.replicas: expected a whole number, found the number 3.0",
+            "a.yaml:6:13: spec.replicas: expected a whole number, found the number 3.0: write 3",
         ),
         (
             format!("{d}  replicas: 300"),
@@ -162,7 +207,7 @@ fn wrong_specs_are_told_where_and_what_would_be_right() {
         (format!("{d}  resources: [a]"), "a.yaml:6:14: spec.resources: expected a mapping, found a list"),
         (
             format!("{d}  parameters: {{a.b: [1]}}"),
-            "a.yaml:6:21: spec.parameters[\"a.b\"]: expected a string or a number, found a list",
+            "a.yaml:6:21: spec.parameters[\"a.b\"]: expected a string or a number, found a list: write it as one text: '1'",
         ),
         (
             format!("{d}  list: [{{}}, {{swap: 1}}]"),

@@ -9,7 +9,7 @@ use crate::core::places::{FieldAt, Placed, Places};
 use crate::core::problem::{Place, Problem};
 use crate::core::text::quoted;
 use crate::manifest::load::{MAX_ALL_NODES, MAX_DOCUMENTS};
-use crate::manifest::scalar::plain;
+use crate::manifest::scalar::{core, plain};
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -26,6 +26,9 @@ const MAX_ALIAS_BYTES: usize = 1 << 20;
 const MAX_KEY: usize = 1024;
 /// Problems that are kept of one document.
 const MAX_PROBLEMS: usize = 100;
+
+/// A tag is rarely what was meant.
+const QUOTE_TAG: &str = "put the value in quotes if the ! belongs to it";
 
 /// One document of a text.
 #[derive(Debug)]
@@ -204,9 +207,16 @@ impl<'a> Reader<'a> {
     }
 
     fn wrong(&mut self, span: Span, at: At<'_>, what: impl Into<String>) {
+        self.advise(span, at, what, None);
+    }
+
+    fn advise(&mut self, span: Span, at: At<'_>, what: impl Into<String>, nearest: Option<&str>) {
         if self.problems.len() < MAX_PROBLEMS {
             let problem = Problem::new(self.place(span), at.path(), what);
-            self.problems.push(problem);
+            self.problems.push(match nearest {
+                Some(hint) => problem.nearest(hint),
+                None => problem,
+            });
         }
     }
 
@@ -227,10 +237,17 @@ impl<'a> Reader<'a> {
             return Err(Problem::new(self.place(span), "", what));
         }
         let ((value, places), anchor) = match event {
+            // What `&x` alone comes to.
+            Event::Scalar(text, ScalarStyle::Plain, anchor @ 1.., None) if text.is_empty() => {
+                let what = "& marks a value for later, and none follows";
+                self.advise(span, at, what, Some("put the value in quotes if the & belongs to it"));
+                ((Value::String(String::new()), None), anchor)
+            }
             Event::Scalar(text, style, anchor, tag) => {
                 let value = scalar(&text, style, tag.as_deref()).unwrap_or_else(|what| {
-                    self.wrong(span, at, what);
-                    Value::Null
+                    self.advise(span, at, what, Some(QUOTE_TAG));
+                    // Not nothing, which would be wrong once more.
+                    Value::String(text.to_string())
                 });
                 ((value, None), anchor)
             }
@@ -268,7 +285,8 @@ impl<'a> Reader<'a> {
 
     fn collection_tag(&mut self, span: Span, at: At<'_>, tag: Option<&Tag>, own: &str) {
         if let Some(tag) = tag.filter(|tag| !(tag.is_yaml_core_schema() && tag.suffix == own)) {
-            self.wrong(span, at, format!("the tag {} is not known here", quoted(&tag.to_string())));
+            let what = format!("the tag {} is not known here", quoted(&tag.to_string()));
+            self.advise(span, at, what, Some(QUOTE_TAG));
         }
     }
 
@@ -379,7 +397,8 @@ impl<'a> Reader<'a> {
         match self.discarded(event, span, at, depth)? {
             Value::String(text) => Ok(Some(text)),
             Value::Array(_) | Value::Object(_) => {
-                self.wrong(span, at, "a key must be text, not a list or mapping");
+                let hint = "what begins with { or [ needs quotes where text is meant";
+                self.advise(span, at, "a key must be text, not a list or mapping", Some(hint));
                 Ok(None)
             }
             other => Ok(Some(written.unwrap_or_else(|| other.to_string()))),
@@ -440,7 +459,7 @@ fn weight(value: &Value) -> (usize, usize) {
     }
 }
 
-/// A scalar by YAML 1.2's core schema: `yes` and `on` are text.
+/// A scalar; only a tag makes a number or truth value of what is not written as one.
 fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, String> {
     let as_text = || Value::String(text.to_owned());
     let wrong = |tag: &Tag| format!("this is no value of the tag {}", quoted(&tag.to_string()));
@@ -448,7 +467,7 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, St
         None if style == ScalarStyle::Plain => Ok(plain(text)),
         None => Ok(as_text()),
         Some(tag) if tag.is_yaml_core_schema() => {
-            let value = plain(text);
+            let value = core(text);
             match tag.suffix.as_str() {
                 "str" => Ok(as_text()),
                 "int" if value.is_i64() || value.is_u64() => Ok(value),

@@ -19,25 +19,38 @@ fn broken(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn scalars_follow_the_core_schema() {
+fn what_is_not_written_as_a_number_is_printed_stays_text() {
     for (text, want) in [
         ("", json!(null)),
         ("~", json!(null)),
         ("null", json!(null)),
         ("true", json!(true)),
-        ("False", json!(false)),
+        ("False", json!("False")),
+        ("TRUE", json!("TRUE")),
+        ("false", json!(false)),
         ("yes", json!("yes")),
         ("off", json!("off")),
         ("18", json!(18)),
-        ("+5", json!(5)),
+        ("+5", json!("+5")),
+        ("-0", json!("-0")),
+        ("007", json!("007")),
+        ("0444", json!("0444")),
+        ("-5.5", json!(-5.5)),
         ("-5", json!(-5)),
-        ("0x1F", json!(31)),
-        ("0o17", json!(15)),
+        ("0x1F", json!("0x1F")),
+        ("0o17", json!("0o17")),
         ("0x+1", json!("0x+1")),
         ("18446744073709551615", json!(u64::MAX)),
-        ("1.50", json!(1.5)),
-        ("1e3", json!(1000.0)),
-        (".5", json!(0.5)),
+        ("18446744073709551616", json!("18446744073709551616")),
+        ("0.1234567890123456789", json!("0.1234567890123456789")),
+        ("1.5", json!(1.5)),
+        ("1.50", json!("1.50")),
+        ("0.1", json!(0.1)),
+        ("0.30000000000000004", json!("0.30000000000000004")),
+        ("17.10", json!("17.10")),
+        ("1e3", json!("1e3")),
+        ("1.", json!("1.")),
+        (".5", json!(".5")),
         (".", json!(".")),
         ("1e999", json!("1e999")),
         (".inf", json!(".inf")),
@@ -53,6 +66,8 @@ fn scalars_follow_the_core_schema() {
         ("!!str 18", json!("18")),
         ("! 18", json!("18")),
         ("!!float 3", json!(3)),
+        ("!!int 007", json!(7)),
+        ("!!bool True", json!(true)),
         ("\"\\u00e4\\n\"", json!("ä\n")),
         ("|\n  x\n  y\n", json!("x\ny\n")),
     ] {
@@ -108,6 +123,10 @@ fn aliases_and_merges_work_within_a_document() {
     assert_eq!(document.value["d"], json!({"x": 1, "y": 2, "z": 4}));
     assert_eq!(document.value["k"], json!("k"));
     assert_eq!(document.value["<<"], json!(5));
+    // What was written goes the same ways.
+    let document = one("a: &a {x: 0444}\nb: *a\nc: {<<: *a}\nd: [&d 1.10, *d]\n");
+    assert_eq!((&document.value["b"]["x"], &document.value["c"]["x"]), (&json!("0444"), &json!("0444")));
+    assert_eq!(document.value["d"], json!(["1.10", "1.10"]));
     let parsed = read(b"a: &a 1\n---\nb: *a\n");
     assert_eq!(parsed.documents[1].problems.len(), 1, "no aliases across documents");
 }
@@ -118,12 +137,24 @@ fn what_json_cannot_say_is_a_problem_of_its_document() {
         ("a:\n  b: 1\n  b: {c: 1}\n", "a.yaml:3:3: a.b: the key is given twice, first at a.yaml:2:3"),
         ("{a: 1, \"a\": 2}", "a.yaml:1:8: a: the key is given twice, first at a.yaml:1:2"),
         ("18: 1\n\"18\": 2\n", "a.yaml:2:1: 18: the key is given twice, first at a.yaml:1:1"),
-        ("a:\n  ? [x]\n  : 1\n", "a.yaml:2:5: a: a key must be text, not a list or mapping"),
+        (
+            "a:\n  ? [x]\n  : 1\n",
+            "a.yaml:2:5: a: a key must be text, not a list or mapping: what begins with { or [ needs quotes where text is meant",
+        ),
         ("a: &a [*a]\n", "a.yaml:1:8: a[0]: the alias refers to an anchor around it or in another document"),
         ("a: {<<: 5}\n", "a.yaml:1:5: a: << takes a mapping or a list of mappings"),
-        ("a: !env HOME\n", "a.yaml:1:4: a: the tag \"!env\" is not known here"),
-        ("a: !!int x\n", "a.yaml:1:4: a: this is no value of the tag \"tag:yaml.org,2002:!int\""),
-        ("a: !x [1]\n", "a.yaml:1:4: a: the tag \"!x\" is not known here"),
+        (
+            "a: !env HOME\n",
+            "a.yaml:1:4: a: the tag \"!env\" is not known here: put the value in quotes if the ! belongs to it",
+        ),
+        (
+            "a: !!int x\n",
+            "a.yaml:1:4: a: this is no value of the tag \"tag:yaml.org,2002:!int\": put the value in quotes if the ! belongs to it",
+        ),
+        (
+            "a: !x [1]\n",
+            "a.yaml:1:4: a: the tag \"!x\" is not known here: put the value in quotes if the ! belongs to it",
+        ),
     ] {
         let document = one(text);
         let problems: Vec<String> = document.problems.iter().map(ToString::to_string).collect();

@@ -1,9 +1,7 @@
 //! From the user's words to a spec with no illegal value. Pure; reports all problems at once.
 
 use super::parameters;
-use super::spec::{
-    DeletionPolicySpec, PortSpec, PortWord, PostgresSpec, RestartPolicySpec, Scalar, Size, Text,
-};
+use super::spec::{DeletionPolicySpec, PortSpec, PortWord, PostgresSpec, RestartPolicySpec, Size};
 use crate::core::image_ref::ImageReference;
 use crate::core::names::annotation;
 use crate::core::path;
@@ -12,6 +10,8 @@ use crate::core::quantity::{Bytes, NanoCpus};
 use crate::core::resource::{Caps, DeletionPolicy, Document, PortRequest};
 use crate::core::text::{NAME, quoted, shown};
 use crate::engines::catalog::{Catalog, reference};
+use crate::manifest::scalar::Text;
+use crate::manifest::suggest::nearest;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The least that Docker accepts (6 MiB) is far below what PostgreSQL needs to start.
@@ -58,12 +58,12 @@ pub fn check(document: &Document, against: &Against<'_>) -> Result<Checked, Vec<
         .map_err(|e| vec![Problem::new(document.place_of("spec"), "spec", shown(&e.to_string(), NAME))])?;
     let mut found = Found { document, problems: Vec::new() };
     let image = image(&spec, against.catalog, &mut found);
-    identifier("spec.database", &spec.database, &["template0", "template1"], &mut found);
-    identifier("spec.username", &spec.username, &["public", "none"], &mut found);
-    if let Some(what) = not_for_initdb(&spec.username) {
+    identifier("spec.database", &spec.database.0, &["template0", "template1"], &mut found);
+    identifier("spec.username", &spec.username.0, &["public", "none"], &mut found);
+    if let Some(what) = not_for_initdb(&spec.username.0) {
         found.add("spec.username", what);
     }
-    if spec.username.starts_with("pg_") {
+    if spec.username.0.starts_with("pg_") {
         found.add("spec.username", "names that start with pg_ are reserved by PostgreSQL");
     }
     let caps = caps(&spec, against.host_cpus, &mut found);
@@ -82,7 +82,7 @@ pub fn check(document: &Document, against: &Against<'_>) -> Result<Checked, Vec<
         },
     };
     let mut parameters = BTreeMap::new();
-    for (name, Scalar(value)) in &spec.parameters {
+    for (name, Text(value)) in &spec.parameters {
         let lower = name.to_ascii_lowercase();
         if let Some(why) = parameters::refusal(&lower, value) {
             found.add(&path::field("spec.parameters", name), why);
@@ -94,8 +94,8 @@ pub fn check(document: &Document, against: &Against<'_>) -> Result<Checked, Vec<
     let Some(image) = image.filter(|_| found.problems.is_empty()) else { return Err(found.problems) };
     Ok(Checked {
         image,
-        database: spec.database,
-        username: spec.username,
+        database: spec.database.0,
+        username: spec.username.0,
         caps,
         force_caps: spec.resources.force,
         port,
@@ -140,10 +140,13 @@ fn image(spec: &PostgresSpec, catalog: &Catalog, found: &mut Found<'_>) -> Optio
             None
         }
         (None, None) => {
-            found.add("spec", "version is missing: give version (looked up in the ImageCatalog) or image");
+            if !in_doubt(found.document) {
+                found
+                    .add("spec.version", "is missing: give version (looked up in the ImageCatalog) or image");
+            }
             None
         }
-        (None, Some(image)) => match reference(image, "postgres:17-alpine") {
+        (None, Some(Text(image))) => match reference(image, "postgres:17-alpine") {
             Ok(image) => Some(image),
             Err((what, nearest)) => {
                 let place = found.document.place_of("spec.image");
@@ -168,6 +171,13 @@ fn image(spec: &PostgresSpec, catalog: &Catalog, found: &mut Found<'_>) -> Optio
             image
         }
     }
+}
+
+/// Whether version or image was written, wrong or misspelt, and left out of the spec for that: then it is not
+/// missing as well.
+fn in_doubt(document: &Document) -> bool {
+    let left_out = |key: &&str| document.spec.get(key).is_none();
+    document.places.keys("spec").filter(left_out).any(|key| nearest(key, ["version", "image"]).is_some())
 }
 
 /// Why initdb cannot make a superuser of this name: it puts the name into SQL of its own, unquoted, and

@@ -51,14 +51,14 @@ fn presets_and_explicit_values() {
         .unwrap();
     assert_eq!(got.port, PortRequest::None);
     assert_eq!(got.parameters["work_mem"], "1MB");
-    assert_eq!(got.parameters["jit"], "off");
+    assert_eq!(got.parameters["jit"], "false");
     assert_eq!(got.parameters["max_connections"], "20");
 }
 
 #[test]
 fn wrong_values_say_what_where_and_what_to_write() {
     for (spec, needles) in [
-        (json!({}), vec!["spec: version is missing"]),
+        (json!({}), vec!["spec.version: is missing: give version"]),
         (json!({"version": "18", "image": "x"}), vec!["not both"]),
         (
             json!({"version": "9.6"}),
@@ -97,6 +97,11 @@ fn wrong_values_say_what_where_and_what_to_write() {
             vec!["spec.parameters.port: port cannot be set"],
         ),
         (json!({"version": "18", "parameters": {"A": 1, "a": 2}}), vec!["set twice"]),
+        (
+            json!({"version": "18", "parameters": {"a.b": "x\n"}}),
+            vec!["spec.parameters[\"a.b\"]", "write |-"],
+        ),
+        (json!({"version": "18", "parameters": {"a.b": "x\ny\n"}}), vec!["has several lines"]),
         (
             json!({"version": "9", "port": 0, "username": ""}),
             vec!["spec.version", "spec.port", "spec.username"],

@@ -59,8 +59,11 @@ pub fn refusal(name: &str, value: &str) -> Option<String> {
     if value.len() > 1000 {
         return Some(format!("the value has {} characters; at most 1000 are allowed", value.len()));
     }
-    if value.chars().any(char::is_control) {
-        return Some("the value contains a control character".to_owned());
+    if value.trim_end_matches('\n').chars().any(char::is_control) {
+        return Some("the value contains a control character or has several lines".to_owned());
+    }
+    if value.ends_with('\n') {
+        return Some("the value ends in a line break, which | adds; write |- or put it in quotes".to_owned());
     }
     None
 }

@@ -1,8 +1,8 @@
 //! `spec` of a Postgres as people write it. Doc comments are the hover text of the JSON Schema.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use crate::manifest::scalar::{Text, truth};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A managed PostgreSQL server.
@@ -16,15 +16,15 @@ pub struct PostgresSpec {
     /// Any image that keeps the official image's contract. Give this or `version`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"postgres:17-alpine")]
-    pub image: Option<String>,
+    pub image: Option<Text>,
     /// Database to create. Changing it creates another one; the old one stays.
     #[serde(default = "default_database")]
     #[schemars(example = &"appdb")]
-    pub database: String,
+    pub database: Text,
     /// The managed superuser. Fixed once the data exists.
     #[serde(default = "default_username")]
     #[schemars(example = &"appuser")]
-    pub username: String,
+    pub username: Text,
     /// A preset for `resources`: small = 1Gi and 1 CPU, medium = 2Gi and 2 CPUs, large = 4Gi and 4 CPUs.
     /// Explicit `resources` win, field by field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,9 +39,9 @@ pub struct PostgresSpec {
     /// restart follows `restartPolicy`.
     #[serde(default)]
     #[schemars(example = example_parameters())]
-    pub parameters: BTreeMap<String, Scalar>,
+    pub parameters: BTreeMap<String, Text>,
     /// `true`: the container is stopped; data and everything else are kept.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "truth")]
     pub stopped: bool,
     /// What happens when the manifest goes away. `Retain` keeps volume, credentials and port. `Delete`
     /// removes them too, but only with the annotation `seawall.dev/confirm-delete: <name>` or after
@@ -53,15 +53,15 @@ pub struct PostgresSpec {
     pub restart_policy: RestartPolicySpec,
     /// `true`: an image may be switched to whose C library or ICU sorts text otherwise than the indexes
     /// were built with. They have to be built again then; the condition CollationVersionMismatch says how.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "truth")]
     pub accept_collation_change: bool,
 }
 
-fn default_database() -> String {
-    "app".to_owned()
+fn default_database() -> Text {
+    Text("app".to_owned())
 }
-fn default_username() -> String {
-    "postgres".to_owned()
+fn default_username() -> Text {
+    Text("postgres".to_owned())
 }
 fn example_parameters() -> serde_json::Value {
     serde_json::json!({"work_mem": "16MB", "max_connections": 200})
@@ -108,69 +108,8 @@ pub struct ResourcesSpec {
     #[schemars(example = 1.5)]
     pub cpus: Option<Text>,
     /// Lower the memory limit even below what is in use. The kernel may then kill the server.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "truth")]
     pub force: bool,
-}
-
-/// A word or a number where either may stand, kept as text: `18`, `"18"`, `16MB`, `on`, `0.5`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scalar(pub String);
-
-impl Serialize for Scalar {
-    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        use serde::de::Error;
-        match serde_json::Value::deserialize(d)? {
-            serde_json::Value::String(s) => Ok(Scalar(s)),
-            serde_json::Value::Number(n) => Ok(Scalar(n.to_string())),
-            serde_json::Value::Bool(b) => Ok(Scalar(if b { "on" } else { "off" }.to_owned())),
-            _ => Err(D::Error::custom("expected a string, a number or a boolean")),
-        }
-    }
-}
-
-impl JsonSchema for Scalar {
-    fn schema_name() -> Cow<'static, str> {
-        "Scalar".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": ["string", "number", "boolean"]})
-    }
-}
-
-/// Text that may look like a number: `"18"` or `18`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Text(pub String);
-
-impl Serialize for Text {
-    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        use serde::de::Error;
-        match serde_json::Value::deserialize(d)? {
-            serde_json::Value::String(s) => Ok(Text(s)),
-            serde_json::Value::Number(n) => Ok(Text(n.to_string())),
-            _ => Err(D::Error::custom("expected a string")),
-        }
-    }
-}
-
-impl JsonSchema for Text {
-    fn schema_name() -> Cow<'static, str> {
-        "Text".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": ["string", "number"]})
-    }
 }
 
 /// `auto`, `none` or a port number.
