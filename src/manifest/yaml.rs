@@ -8,9 +8,10 @@ use crate::core::path;
 use crate::core::places::{FieldAt, Placed, Places};
 use crate::core::problem::{Place, Problem};
 use crate::core::text::quoted;
+use crate::manifest::broken;
 use crate::manifest::load::{MAX_ALL_NODES, MAX_DOCUMENTS};
 use crate::manifest::scalar::{core, plain};
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -125,24 +126,10 @@ fn documents(file: &str, text: &str, room: &mut Room, into: &mut Vec<YamlDocumen
 type Events<'a> = Parser<'a, StrInput<'a>>;
 
 fn next<'a>(file: &str, text: &str, parser: &mut Events<'a>) -> Result<Option<(Event<'a>, Span)>, Problem> {
-    parser.next_event().transpose().map_err(|error| broken(file, text, &error))
-}
-
-/// The parser's complaint, with what helps most often.
-fn broken(file: &str, text: &str, error: &ScanError) -> Problem {
-    let (line, column) = (error.marker().line(), error.marker().col() + 1);
-    let mut place = Place { file: file.to_owned(), line, column };
-    // The parser points at where the scalar or block began; the tab itself may come later.
-    let tab = |line: &str| line.chars().take_while(|c| c.is_whitespace()).position(|c| c == '\t');
-    let mut lines = text.lines().enumerate().skip(line.saturating_sub(1)).take(2);
-    if let Some((index, column)) = lines.find_map(|(index, line)| Some((index, tab(line)?))) {
-        (place.line, place.column) = (index + 1, column + 1);
-        return Problem::new(place, "", "a tab cannot indent YAML").nearest("use spaces");
-    }
-    if error.info().contains("recursion limit") {
-        return Problem::new(place, "", format!("nested deeper than {MAX_DEPTH} levels"));
-    }
-    Problem::new(place, "", format!("broken YAML: {}", error.info()))
+    parser.next_event().transpose().map_err(|error| {
+        let (line, column) = (error.marker().line(), error.marker().col() + 1);
+        broken::explain(text, Place { file: file.to_owned(), line, column }, error.info())
+    })
 }
 
 /// The way to a node, as long as it is being read: written out only for a problem.

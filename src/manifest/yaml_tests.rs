@@ -175,7 +175,7 @@ fn broken_texts_say_where_and_why() {
         (b"a: \"x\n", "a.yaml:"),
         (b"a: b: c\n", "a.yaml:1:"),
         (b"a: 1\n b: 2\n", "a.yaml:2:"),
-        (b"a: *nope\n", "a.yaml:1:4: broken YAML"),
+        (b"a: *nope\n", "a.yaml:1:4: * before a name"),
         (b"a: 1\nb: \xff\xfe\n", "a.yaml:2:4: not UTF-8 text: byte 0xff cannot stand here: save it as UTF-8"),
         (b"a: \xc3", "a.yaml:1:4: not UTF-8 text"),
         (b"\xff\xfea\0", "a.yaml:1:1: not UTF-8 text: it is UTF-16"),

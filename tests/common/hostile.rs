@@ -21,6 +21,8 @@ pub fn shapes() -> Vec<(&'static str, String)> {
         ("a long list", good(&format!("{{parameters: {{a: {}}}}}", ones(450_000)))),
         ("long lists", good(&format!("{{parameters: {{a: {}}}}}", ones(19_000))).repeat(26)),
         ("lists of words", good(&format!("{{a: [{}]}}", "a,".repeat(19_000))).repeat(26)),
+        ("lists of odd numbers", good(&format!("{{a: [{}]}}", "00,".repeat(19_000))).repeat(17)),
+        ("many lines and a broken end", good(&format!("\n{}  - [\n", "  - @\n".repeat(150_000)))),
         ("lists of empty maps", good(&format!("{{a: [{}]}}", "{},".repeat(19_000))).repeat(17)),
         ("lists in lists", good(&format!("{{a: [{}]}}", "[[[[1]]]],".repeat(3_000))).repeat(30)),
         ("anchors around each other", good(&format!("{{a: {anchors}}}"))),

@@ -107,7 +107,7 @@ fn once_converges_and_says_what_does_not() {
     sea.postgres("a", "{version: '18', parameters: {work_mem: 5MB}}");
     let (code, said) = once(&sea);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("broken.yaml:2:1: broken YAML"), "{said}");
+    assert!(said.contains("broken.yaml:1:7: the [ that opens here is not closed"), "{said}");
     assert_eq!(sea.sql("a", "SHOW work_mem"), "5MB");
     sea.remove("broken.yaml");
     // Nothing was ever made for b: it is gone with its manifest. What is kept of another one is no failure.
