@@ -20,6 +20,8 @@ pub struct Validated {
     pub objects: usize,
     /// Files read.
     pub files: usize,
+    /// Of files that are not read and look like manifests.
+    pub passed_over: Option<String>,
 }
 
 /// One thing `doctor` looked at.

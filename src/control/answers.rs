@@ -57,7 +57,8 @@ fn not_looked_at_yet(view: &mut ObjectView) {
 /// What goes on its own if nobody does anything.
 fn notices(state: &State) -> Vec<String> {
     let absent = state.live.iter().filter_map(|(object, live)| Some((object, &live.absence.as_ref()?.words)));
-    let mut all: Vec<String> = absent.map(|(object, words)| format!("{object}: {words}")).collect();
+    let absent = absent.map(|(object, words)| format!("{object}: {words}"));
+    let mut all: Vec<String> = state.passed_over.iter().cloned().chain(absent).collect();
     for (object, live) in &state.live {
         let waiting = live.plan.iter().flat_map(|plan| &plan.waiting);
         all.extend(waiting.filter(|w| w.on == "DeletionPending").map(|w| format!("{object}: {}", w.why)));

@@ -99,7 +99,8 @@ pub struct ObjectList {
     pub engine_down: Option<String>,
     /// Grows with every change that `watch` would tell.
     pub revision: u64,
-    /// What goes on its own if nobody does anything: manifests that are gone, data that are deleted later.
+    /// What goes on its own if nobody does anything (manifests that are gone, data that are deleted later), and
+    /// which files are not read though they look like manifests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,
 }

@@ -16,7 +16,7 @@ pub struct Hold {
 }
 
 /// What ends a name under which people put a file away.
-const PUT_AWAY: [&str; 9] = ["bak", "disabled", "json", "off", "old", "orig", "save", "txt", "yaml"];
+const PUT_AWAY: [&str; 8] = ["bak", "disabled", "off", "old", "orig", "save", "txt", "yaml"];
 
 /// Why `object`, which `file` named until now, is not taken for removed. `unread_before`: the files that could
 /// not be read when it was last named; none is known after a start.
@@ -106,7 +106,7 @@ mod tests {
         &'static str,
     );
 
-    const ROWS: [Row; 23] = [
+    const ROWS: [Row; 24] = [
         ("a.yaml", &[("o.yaml", OTHER)], &[], "", ""),
         ("a.yaml", &[("a.yaml", "")], &[], "ManifestHeld", "still there"),
         ("a.yaml", &[("a.yaml", "# nothing\n")], &[], "ManifestHeld", "still there"),
@@ -117,6 +117,8 @@ mod tests {
         ("a.yaml", &[("o.yaml", OTHER)], &["a.yaml~"], "ManifestBroken", "a.yaml~"),
         ("a.yaml", &[("o.yaml", OTHER)], &["a.yaml.bak"], "ManifestBroken", "a.yaml.bak"),
         ("a.yaml", &[("o.yaml", OTHER)], &["a.bak"], "ManifestBroken", "a.bak"),
+        // What is read as a manifest was not put away.
+        ("a.yaml", &[("a.json", OTHER)], &[], "", ""),
         ("a.yml", &[("o.yaml", OTHER)], &["a.YAML"], "ManifestBroken", "a.YAML"),
         ("a.yaml", &[("o.yaml", OTHER)], &["a.md", "ab.yaml.bak", "b.yaml.bak"], "", ""),
         ("a.yaml", &[("o.yaml", OTHER)], &[".a.yaml.swp", "#a.yaml#", ".#a.yaml"], "", ""),

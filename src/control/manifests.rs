@@ -158,8 +158,8 @@ impl Operator {
             }
         };
         self.check_last_good(&mut new);
-        let (guard_note, kept_notes) = self.install(new, &mut moved);
-        self.note(None, &guard_note).await;
+        let (scan_notes, kept_notes) = self.install(new, &mut moved);
+        self.note(None, &scan_notes).await;
         for some in kept_notes.chunks(COMMIT) {
             self.note_all(some).await;
         }
@@ -251,11 +251,11 @@ impl Operator {
 
     fn install(&self, new: InForce, moved: &mut BTreeSet<ObjectRef>) -> (Vec<Note>, Vec<(ObjectRef, Note)>) {
         let mut state = self.state();
-        let mut guard_note = Vec::new();
+        let mut scan_notes = Vec::new();
         match (&state.guard, &new.guard) {
             (old, Some(guard)) if old.as_ref() != Some(guard) => {
                 if !guard.why.is_empty() {
-                    guard_note.push(Note::warning("PruneGuard", guard.message()));
+                    scan_notes.push(Note::warning("PruneGuard", guard.message()));
                 }
                 moved.extend(guard.objects.iter().cloned());
             }
@@ -264,11 +264,14 @@ impl Operator {
         let many = |guard: &Option<Guard>| guard.as_ref().is_some_and(|g| !g.why.is_empty());
         if many(&state.guard) && !many(&new.guard) {
             let words = "manifests are back or their removal was confirmed";
-            guard_note.push(Note::normal("PruneGuardLifted", words));
+            scan_notes.push(Note::normal("PruneGuardLifted", words));
         }
         if let Some(old) = &state.guard {
             let still = |object: &&ObjectRef| new.guard.as_ref().is_some_and(|g| g.objects.contains(*object));
             moved.extend(old.objects.iter().filter(|object| !still(object)).cloned());
+        }
+        if let Some(words) = new.passed_over.as_ref().filter(|_| state.passed_over != new.passed_over) {
+            scan_notes.push(Note::normal("ManifestNotRead", words.clone()));
         }
         let mut kept_notes = Vec::new();
         for (object, hold) in new.guard.iter().flat_map(|g| &g.held) {
@@ -304,8 +307,9 @@ impl Operator {
         state.checked = new.checked;
         state.catalog = new.catalog;
         state.problems = new.problems;
+        state.passed_over = new.passed_over;
         state.scanned = true;
-        (guard_note, kept_notes)
+        (scan_notes, kept_notes)
     }
 
     /// A catalog has no engine behind it: it is in force or it is not.

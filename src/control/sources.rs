@@ -52,6 +52,8 @@ pub struct InForce {
     pub let_go: BTreeSet<ObjectRef>,
     /// The files that could not be read this time.
     pub unread: Arc<BTreeSet<String>>,
+    /// Of files that look like manifests and are not read.
+    pub passed_over: Option<String>,
     /// By place.
     pub problems: Vec<Problem>,
 }
@@ -73,7 +75,11 @@ impl InForce {
 /// Reads a scan against what was in force before.
 #[must_use]
 pub fn read(loaded: &Loaded, before: &Before<'_>) -> InForce {
-    let mut result = InForce { problems: loaded.problems.clone(), ..InForce::default() };
+    let mut result = InForce {
+        problems: loaded.problems.clone(),
+        passed_over: loaded.passed_over(),
+        ..InForce::default()
+    };
     for rejected in &loaded.rejected {
         let why = rejected.problems.first().map(ToString::to_string).unwrap_or_default();
         result.kept.insert(rejected.document.object.clone(), why);

@@ -98,6 +98,8 @@ pub struct State {
     pub by_container: BTreeMap<String, ObjectRef>,
     pub catalog: Option<Catalog>,
     pub problems: Vec<Problem>,
+    /// Of files that look like manifests and are not read.
+    pub passed_over: Option<String>,
     /// Objects on their last good version, with what is wrong with the newest.
     pub kept: BTreeMap<ObjectRef, String>,
     pub guard: Option<Guard>,

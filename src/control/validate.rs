@@ -16,6 +16,8 @@ pub struct Report {
     /// Good objects.
     pub objects: usize,
     pub files: usize,
+    /// Of files that are not read and look like manifests.
+    pub passed_over: Option<String>,
 }
 
 /// # Errors
@@ -38,5 +40,10 @@ pub fn validate(dir: &Path) -> Result<Report, ApiError> {
         unread: &BTreeMap::new(),
     };
     let in_force = read(&loaded, &before);
-    Ok(Report { objects: in_force.documents.len(), files: loaded.files.len(), problems: in_force.problems })
+    Ok(Report {
+        objects: in_force.documents.len(),
+        files: loaded.files.len(),
+        passed_over: loaded.passed_over(),
+        problems: in_force.problems,
+    })
 }

@@ -10,6 +10,7 @@ mod scan;
 use crate::core::names::ObjectRef;
 use crate::core::problem::{Place, Problem};
 use crate::core::resource::Document;
+use crate::core::text::{NAME, shown};
 use crate::manifest::header::{self, Header};
 use crate::manifest::yaml::{self, Room};
 use sha2::{Digest, Sha256};
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-pub use scan::is_skipped;
+pub use scan::{is_skipped, looks_like_a_manifest};
 
 /// Bytes of one file.
 pub const MAX_FILE: u64 = 1 << 20;
@@ -29,6 +30,8 @@ pub const MAX_FILES: usize = 10_000;
 pub const MAX_DOCUMENTS: usize = 20_000;
 /// Keys and values in all files: what bounds the memory they take.
 pub const MAX_ALL_NODES: usize = 1_000_000;
+/// Names of passed over files that are told.
+const MAX_PASSED_OVER: usize = 10;
 /// Problems that are kept of one file.
 const MAX_PROBLEMS: usize = 200;
 /// Places that are told where one object is defined again.
@@ -87,6 +90,20 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// What is said of files that are no manifests by their name, and that somebody may take for some.
+    #[must_use]
+    pub fn passed_over(&self) -> Option<String> {
+        let names: Vec<&String> = self.ignored.iter().filter(|name| looks_like_a_manifest(name)).collect();
+        let mut list: Vec<String> =
+            names.iter().take(MAX_PASSED_OVER).map(|name| shown(name, NAME)).collect();
+        if names.len() > list.len() {
+            list.push(format!("{} more", names.len() - list.len()));
+        }
+        let verb = if names.len() == 1 { "is" } else { "are" };
+        let why = "the name of a manifest ends in .yaml, .yml or .json (in lower case)";
+        (!list.is_empty()).then(|| format!("{} {verb} not read: {why}", list.join(", ")))
+    }
+
     /// Whether nothing can be said about what `file` names now: an object that was last seen there
     /// must not count as removed.
     #[must_use]

@@ -81,6 +81,68 @@ fn words_without_quotes_arrive_as_they_were_written() {
 }
 
 #[test]
+fn json_is_read_like_yaml() {
+    let text = "{\n\t\"apiVersion\": \"seawall.dev/v1\",\n\t\"kind\": \"Postgres\",\n\t\"metadata\": {\"name\": \"main\"},\n\t\"spec\": {\"a\": \"\\u00e4\\/\", \"b\": 1.50}\n}\n";
+    let loaded = texts(&[("a.json", text)]);
+    assert_eq!(said(&loaded), Vec::<String>::new());
+    assert_eq!(loaded.documents[0].spec, serde_json::json!({"a": "ä/", "b": "1.50"}));
+    assert_eq!(loaded.documents[0].place_of("spec.b").to_string(), "a.json:5:33");
+    for (text, want) in [
+        (text.replace("\"b\"", "\"a\""), "a.json:5:28: spec.a: the key is given twice, first at a.json:5:11"),
+        (
+            text.replace("\"Postgres\",", "\"Postgres\""),
+            "a.json:4:2: broken JSON or YAML: a comma or a closing bracket is missing before this place",
+        ),
+        (
+            text.replace("\\u00e4", "\\ud83d\\ude00"),
+            "a.json:5:16: an escape that begins with \\u names no character here: write the character itself",
+        ),
+    ] {
+        assert_eq!(said(&texts(&[("a.json", &text)])), [want]);
+    }
+}
+
+#[test]
+fn what_looks_like_a_manifest_and_is_not_read_is_said_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    let said = || load_dir(root).passed_over();
+    let silent = [
+        "a.yaml",
+        "b.yml",
+        "c.json",
+        ".a.yaml",
+        ".a.yaml.bak",
+        "#a.yaml#",
+        ".#a.yaml",
+        "a.yaml.swp",
+        "a.yaml.tmp",
+        "README.md",
+        "notes.txt",
+        "yaml",
+        "a.bak",
+        "run.sh",
+    ];
+    for name in silent {
+        fs::write(root.join(name), good("main")).unwrap();
+    }
+    assert_eq!(said(), None);
+    fs::create_dir(root.join("sub")).unwrap();
+    fs::write(root.join("sub/A.YAML"), "").unwrap();
+    let why = "not read: the name of a manifest ends in .yaml, .yml or .json (in lower case)";
+    assert_eq!(said(), Some(format!("sub/A.YAML is {why}")));
+    for name in ["a.yml.bak", "a.yaml~", "a.yaml.disabled", "a.Json", "a.json.orig~"] {
+        fs::write(root.join(name), "").unwrap();
+    }
+    let all = "a.Json, a.json.orig~, a.yaml.disabled, a.yaml~, a.yml.bak, sub/A.YAML";
+    assert_eq!(said(), Some(format!("{all} are {why}")));
+    for n in 0..30 {
+        fs::write(root.join(format!("a{n:02}.yaml.old")), "").unwrap();
+    }
+    assert!(said().unwrap().contains(", 26 more are not read"), "{:?}", said());
+}
+
+#[test]
 fn the_digest_tells_any_change_of_names_texts_or_directory() {
     let of = |directory: Directory, files: &[(&str, FileText)]| {
         let files = files.iter().map(|(name, text)| ((*name).to_owned(), text.clone())).collect();
@@ -301,7 +363,7 @@ fn folders_links_and_editor_files() {
         ("b.yaml.tmp", "x"),
         ("4913", "x"),
         ("README.md", "x"),
-        ("b.json", "x"),
+        ("b.json", "j"),
     ] {
         fs::write(root.join(path), good(name)).unwrap();
     }
@@ -310,6 +372,7 @@ fn folders_links_and_editor_files() {
     assert_eq!(
         names(&loaded),
         [
+            "postgres/j b.json",
             "postgres/b b.yaml",
             "postgres/d folder.yaml/d.yaml",
             "postgres/k8s k8s.yaml",

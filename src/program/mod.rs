@@ -241,7 +241,12 @@ impl Backend for Program {
         // The catalog comes from the directory itself and the built-in one.
         let _ = settings;
         let report = crate::control::validate::validate(dir)?;
-        Ok(Validated { problems: report.problems, objects: report.objects, files: report.files })
+        Ok(Validated {
+            problems: report.problems,
+            objects: report.objects,
+            files: report.files,
+            passed_over: report.passed_over,
+        })
     }
 
     fn schema(&self, kind: Option<Kind>) -> String {

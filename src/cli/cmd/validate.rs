@@ -13,6 +13,9 @@ pub fn run(cx: &mut Context, args: DirArg) -> Outcome {
     };
     let found = cx.backend.validate(&dir, &cx.settings)?;
     let count = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    if let Some(words) = &found.passed_over {
+        writeln!(cx.out.stderr, "note: {}", clean(words))?;
+    }
     if found.problems.is_empty() {
         writeln!(cx.out.stdout, "ok: {} in {}", count(found.objects, "object"), count(found.files, "file"))?;
         return Ok(0);

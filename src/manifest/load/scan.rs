@@ -34,9 +34,21 @@ pub fn is_skipped(name: &str) -> bool {
         || name == "4913"
 }
 
+/// What the name of a manifest ends in.
+const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
+
 /// Whether a file of this name is a manifest.
 fn is_manifest(name: &str) -> bool {
-    !is_skipped(name) && (name.ends_with(".yaml") || name.ends_with(".yml"))
+    !is_skipped(name) && name.rsplit_once('.').is_some_and(|(_, end)| ENDINGS.contains(&end))
+}
+
+/// Whether somebody may take a file of this name for a manifest, though it is none: `a.YAML`, `a.yml.bak`,
+/// `a.yaml~`. Hidden files, and what editors leave behind, nobody does.
+#[must_use]
+pub fn looks_like_a_manifest(path: &str) -> bool {
+    let name = path.rsplit_once('/').map_or(path, |(_, name)| name).to_ascii_lowercase();
+    let mut parts = name.trim_end_matches('~').split('.').skip(1);
+    !name.starts_with(['.', '#']) && parts.any(|part| ENDINGS.contains(&part))
 }
 
 /// Reads `dir`; `step` is told of everything that may take long before it is done.

@@ -202,7 +202,7 @@ async fn verbs_that_need_no_operator() {
         next: next.into(),
     };
     let mut backend = FakeBackend {
-        validated: Validated { problems: vec![], objects: 1, files: 2 },
+        validated: Validated { objects: 1, files: 2, ..Validated::default() },
         checks: vec![check("docker engine", Truth::True, ""), check("clock", Truth::Unknown, "")],
         ..FakeBackend::default()
     };
@@ -223,6 +223,7 @@ async fn verbs_that_need_no_operator() {
     assert_eq!(place.run("recover --confirm it").await.out, "Some(\"it\")\n");
     backend.checks.push(check("key file", Truth::False, "chmod 600 it"));
     backend.validated.problems = vec![problem(), problem()];
+    backend.validated.passed_over = Some("a.YAML is not read".to_owned());
     let place = Place::offline(backend);
     let ran = place.run("doctor").await;
     assert_eq!(ran.code, 1);
@@ -232,6 +233,7 @@ async fn verbs_that_need_no_operator() {
         ran.out
     );
     let ran = place.run("validate .").await;
+    assert_eq!(ran.err, "note: a.YAML is not read\n");
     let line = "shop.yaml:7:3: spec.verson: unknown field: version\n";
     assert_eq!((ran.code, ran.out), (1, format!("{line}{line}2 problems in 1 file\n")));
 }

@@ -267,6 +267,10 @@ impl Rig {
         Self::now(self.operator.objects()).unwrap().items
     }
 
+    pub fn notices(&self) -> Vec<String> {
+        Self::now(self.operator.objects()).unwrap().notices
+    }
+
     pub fn problems(&self) -> Vec<Problem> {
         Self::now(self.operator.objects()).unwrap().problems
     }
