@@ -382,6 +382,7 @@ impl Engine {
             deletion: DeletionPolicy::Retain,
             restart_automatically: true,
             paused: false,
+            skip_trial: false,
             delete_confirmed: false,
             accept_cluster: None,
             volume_users: std::collections::BTreeSet::new(),

@@ -45,6 +45,8 @@ pub mod label {
 pub mod annotation {
     /// `"true"`: no writes for this object.
     pub const PAUSED: &str = "seawall.dev/paused";
+    /// `"true"`: parameters and images are not tried in a throw-away container first.
+    pub const SKIP_TRIAL: &str = "seawall.dev/skip-trial";
     /// `"true"`: a new object that looks like one under another name is none.
     pub const NEW: &str = "seawall.dev/new";
     /// The object's name: consent to delete its data when the manifest goes away.

@@ -83,7 +83,7 @@ struct Control {
     drop_events: bool,
     hang_limit: Duration,
     exec: Option<ExecScript>,
-    on_start: Option<StartScript>,
+    on_start: Vec<StartScript>,
 }
 
 /// The fake. Share it as `Arc<FakeDocker>`; helpers for tests are methods beside the trait.
@@ -118,7 +118,7 @@ impl FakeDocker {
             drop_events: false,
             hang_limit: Duration::from_secs(10),
             exec: None,
-            on_start: None,
+            on_start: Vec::new(),
         };
         Self {
             control: Mutex::new(control),
@@ -174,7 +174,12 @@ impl FakeDocker {
     }
 
     async fn call<T>(&self, method: &'static str, work: impl FnOnce(&mut Control) -> Result<T>) -> Result<T> {
-        match self.begin(method, work) {
+        let answer = self.begin(method, work);
+        self.end(method, answer).await
+    }
+
+    async fn end<T>(&self, method: &'static str, answer: Answer<T>) -> Result<T> {
+        match answer {
             Answer::Now(result) => result,
             Answer::Late(result, pause) => {
                 tokio::time::sleep(pause).await;

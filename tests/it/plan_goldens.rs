@@ -19,6 +19,7 @@ use seawall::engines::postgres::parameters::sha256;
 use seawall::engines::postgres::plan::{Plan, Subject, plan};
 use seawall::engines::postgres::record::{Gone, Home, Memory, PinnedImage, RefusedParameters};
 use seawall::engines::postgres::status::status;
+use seawall::engines::postgres::trial::Verdict;
 use seawall::engines::postgres::world::{
     DataSeen, ImageSeen, InitSeen, Placement, Server, ServerFacts, Slot, Weak, World,
 };
@@ -84,6 +85,7 @@ impl Case {
             deletion: DeletionPolicy::Retain,
             restart_automatically: true,
             paused: false,
+            skip_trial: false,
             delete_confirmed: false,
             accept_cluster: None,
             volume_users: BTreeSet::new(),
@@ -128,6 +130,7 @@ impl Case {
             port_kept: false,
             password_sealed: true,
             image_starts: Default::default(),
+            trials: BTreeMap::new(),
             init: Default::default(),
             placement: Placement::NotLooked,
             extra_volumes: BTreeMap::new(),
@@ -581,6 +584,44 @@ const ROWS: &[(&str, Edit)] = &[
             vec!["FATAL:  could not access file \"nothere\": No such file or directory".into()];
     }),
     ("spec: parameters changed", |c| drop(c.spec.parameters.insert("work_mem".into(), "32MB".into()))),
+    ("spec: parameters changed, tried", |c| {
+        c.spec.parameters.insert("work_mem".into(), "32MB".into());
+        c.world.trials.insert(facts_of("aa", 18).id, Verdict::Passed);
+    }),
+    ("spec: parameters changed, the trial could not be held", |c| {
+        c.spec.parameters.insert("work_mem".into(), "32MB".into());
+        c.world.trials.insert(facts_of("aa", 18).id, Verdict::Unknown("no psql".into()));
+    }),
+    ("spec: parameters changed, the trial refused them", |c| {
+        c.spec.parameters.insert("ssl".into(), "on".into());
+        let words = "the server does not start: could not load server certificate file".into();
+        c.world.trials.insert(facts_of("aa", 18).id, Verdict::Refused(words));
+    }),
+    ("spec: parameters changed, the trial refused them, it does not run", |c| {
+        c.down(ContainerState::Exited, 0);
+        c.spec.parameters.insert("ssl".into(), "on".into());
+        let words = "the server does not start: could not load server certificate file".into();
+        c.world.trials.insert(facts_of("aa", 18).id, Verdict::Refused(words));
+    }),
+    ("spec: parameters changed, no trial wanted", |c| {
+        c.spec.parameters.insert("work_mem".into(), "32MB".into());
+        c.spec.skip_trial = true;
+    }),
+    ("new: the trial refused its parameters", |c| {
+        c.memory = Memory::default();
+        c.world.volume = Slot::Missing;
+        c.world.container = Slot::Missing;
+        c.world.server = Server::NotRunning;
+        let words = "the server does not start: could not access file \"nope\"".into();
+        c.world.trials.insert(facts_of("aa", 18).id, Verdict::Refused(words));
+    }),
+    ("spec: another image, the trial refused it", |c| {
+        c.spec.image = "postgres:18b".parse().unwrap();
+        c.memory.proven_image = Some(facts_of("aa", 18).id);
+        c.world.pinned = Some(facts_of("aa", 18));
+        c.world.image = ImageSeen::Fit(facts_of("bb", 18));
+        c.world.trials.insert(facts_of("bb", 18).id, Verdict::Refused("the server does not start".into()));
+    }),
     ("spec: parameters changed while it does not run", |c| {
         c.down(ContainerState::Exited, 0);
         c.spec.parameters.insert("work_mem".into(), "32MB".into());

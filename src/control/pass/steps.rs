@@ -95,7 +95,12 @@ pub(super) async fn run_steps(
             }
             match applied {
                 Ok(_) => {}
-                Err(ActError::PortLost(_) | ActError::Overtaken | ActError::VolumeShared) => {
+                Err(
+                    ActError::PortLost(_)
+                    | ActError::Overtaken
+                    | ActError::VolumeShared
+                    | ActError::TrialRefused(_),
+                ) => {
                     return StepsEnd::Replan;
                 }
                 Err(error) if error.is_unknown() => {

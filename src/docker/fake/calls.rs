@@ -33,15 +33,17 @@ impl Docker for FakeDocker {
     }
 
     async fn start(&self, id: &str) -> Result<()> {
-        let script = self.lock().on_start.clone();
-        let ran = self.call("start", |c| c.engine.start(id)).await?;
-        let seen = if ran { self.lock().engine.inspect(id) } else { None };
-        if let (Some(script), Some(seen)) = (script, seen)
-            && let Some(code) = script(&seen)
+        let scripts = self.lock().on_start.clone();
+        let up = |s: &Self| s.lock().engine.inspect(id).filter(|c| c.state == ContainerState::Running);
+        let before = up(self);
+        let answer = self.begin("start", |c| c.engine.start(id));
+        // What a container does does not depend on whether the caller hears that it was started.
+        if let (None, Some(seen)) = (before, up(self))
+            && let Some(code) = scripts.iter().find_map(|script| script(&seen))
         {
             self.change(|s| s.end(&seen.id, code));
         }
-        Ok(())
+        self.end("start", answer).await.map(drop)
     }
 
     async fn stop(&self, id: &str, _timeout: Duration) -> Result<()> {

@@ -1,7 +1,7 @@
 //! What a test sets up before and reads off afterwards. None of these counts as a call or can be made to
 //! fail.
 
-use super::{ExecScript, FakeDocker, StartScript, WRITES};
+use super::{ExecScript, FakeDocker, WRITES};
 use crate::core::seen::{
     ContainerState, EngineInfo, SeenContainer, SeenImage, SeenNetwork, SeenVolume, Usage,
 };
@@ -45,10 +45,10 @@ impl FakeDocker {
         self.lock().exec = Some(script);
     }
 
-    /// Decides for every started container whether it ends at once, and with which code.
+    /// Decides for every started container whether it ends at once, and with which code. The script that was
+    /// given last is asked first.
     pub fn on_start(&self, script: impl Fn(&SeenContainer) -> Option<i64> + Send + Sync + 'static) {
-        let script: StartScript = Arc::new(script);
-        self.lock().on_start = Some(script);
+        self.lock().on_start.insert(0, Arc::new(script));
     }
 
     /// # Errors

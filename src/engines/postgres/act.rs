@@ -7,6 +7,7 @@ mod error;
 mod parameter_file;
 mod password;
 mod shutdown;
+mod trial;
 
 pub use error::{ActError, docker_reason};
 
@@ -19,7 +20,7 @@ use super::ownership::foreign_volume;
 use super::parameters;
 use super::record::{Memory, PinnedImage, RefusedParameters};
 use super::tools::Tools;
-use super::world::{DataSeen, Slot, World};
+use super::world::{DataSeen, ImageSeen, Slot, World};
 use crate::core::desired::RestartPolicy;
 use crate::core::event::Note;
 use crate::core::seen::{EngineInfo, LiveUpdate};
@@ -31,6 +32,7 @@ use password::{generate_password, password_file, reset_password};
 use shutdown::{fast_shutdown, stop};
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
+use trial::trial_start;
 use zeroize::Zeroizing;
 
 /// What a step works with.
@@ -58,6 +60,15 @@ impl Scene<'_> {
 
     fn image(&self) -> Result<&ImageFacts, ActError> {
         self.image.ok_or_else(|| ActError::Gone("the image".to_owned()))
+    }
+
+    /// The wanted image or the one in use until now.
+    fn image_of(&self, id: &str) -> Option<&ImageFacts> {
+        let wanted = match &self.world.image {
+            ImageSeen::Fit(image) => Some(image),
+            _ => None,
+        };
+        wanted.into_iter().chain(&self.world.pinned).find(|image| image.id == id)
     }
 
     /// The container that the steps work on, by id: another one may have taken its name meanwhile.
@@ -141,6 +152,7 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             }
             memory.image = Some(PinnedImage { reference: reference.clone(), id: id.clone() });
         }
+        Action::TrialStart(trial) => return trial_start(scene, trial).await,
         Action::CreateNetwork(name) => {
             let labels = id.installation_labels();
             let _gate = tools.network_gate.lock().await;

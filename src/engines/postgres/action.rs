@@ -1,6 +1,7 @@
 //! The steps that a Postgres plan is made of. Values; `act.rs` runs them.
 
 use super::hardening::Profile;
+use super::trial::Trial;
 use crate::core::desired::DesiredContainer;
 use crate::core::names::ObjectRef;
 use crate::core::resource::Caps;
@@ -23,6 +24,8 @@ pub enum Action {
         id: String,
         profile: Profile,
     },
+    /// The manifest's parameters on an image, in a throw-away container.
+    TrialStart(Box<Trial>),
     CreateNetwork(String),
     CreateVolume(String),
     /// A volume for what the image keeps at `path`, outside that of the data.
@@ -133,6 +136,7 @@ impl Action {
             Action::ReservePort(_) => "PortReserved",
             Action::PullImage(_) => "ImagePulled",
             Action::PinImage { .. } => "ImageChosen",
+            Action::TrialStart(_) => "TrialPassed",
             Action::CreateNetwork(_) => "NetworkCreated",
             Action::CreateVolume(_) | Action::CreateExtraVolume { .. } => "VolumeCreated",
             Action::KeepVolume { .. } => "VolumeKept",
@@ -168,6 +172,9 @@ impl fmt::Display for Action {
             Action::ReservePort(port) => write!(f, "reserve host port {port}"),
             Action::PullImage(image) => write!(f, "pull image {image}"),
             Action::PinImage { reference, id, .. } => write!(f, "use image {reference} ({})", short(id)),
+            Action::TrialStart(trial) => {
+                write!(f, "trial start of {} in a throw-away container", trial.image)
+            }
             Action::CreateNetwork(name) => write!(f, "create network {name}"),
             Action::CreateVolume(name) => write!(f, "create volume {name}"),
             Action::CreateExtraVolume { volume, path } => write!(f, "create volume {volume} for {path}"),

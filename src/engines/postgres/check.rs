@@ -34,6 +34,8 @@ pub struct Checked {
     pub deletion: DeletionPolicy,
     pub restart_automatically: bool,
     pub paused: bool,
+    /// No trial start: what it would need is not in an empty cluster.
+    pub skip_trial: bool,
     pub delete_confirmed: bool,
     /// The system identifier of other data that the user says is this object's now.
     pub accept_cluster: Option<String>,
@@ -107,6 +109,7 @@ pub fn check(document: &Document, against: &Against<'_>) -> Result<Checked, Vec<
         },
         restart_automatically: spec.restart_policy == RestartPolicySpec::Auto,
         paused: annotations.get(annotation::PAUSED).is_some_and(|v| v == "true"),
+        skip_trial: annotations.get(annotation::SKIP_TRIAL).is_some_and(|v| v == "true"),
         delete_confirmed: annotations
             .get(annotation::CONFIRM_DELETE)
             .is_some_and(|v| v == document.metadata.name.as_str()),

@@ -11,6 +11,7 @@ use super::control_file;
 use super::desired::{PASSWORD_FILE, PORT};
 use super::parameters;
 use super::world::ServerFacts;
+use crate::core::names::label;
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::docker::fake::FakeDocker;
 use crate::docker::{ExecRequest, ExecResult};
@@ -22,6 +23,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Parameters that a running server does not take over by a reload.
 const NEED_RESTART: [&str; 3] = ["max_connections", "shared_buffers", "wal_level"];
+/// A value that no server starts with, although its check takes it.
+pub const BAD_AT_START: &str = "missing_library";
 /// A value that the server's own check refuses.
 pub const BAD_VALUE: &str = "16ZB";
 
@@ -178,6 +181,17 @@ impl Shared {
         run
     }
 
+    /// A throw-away container ends at once; a trial start in it as its parameters say.
+    fn trial(&self, c: &SeenContainer) -> Option<i64> {
+        c.labels.get(label::PROBE)?;
+        let text = self.text(c, parameters::PATH).unwrap_or_default();
+        let bad = text.lines().find(|l| l.contains(BAD_AT_START) || l.contains(BAD_VALUE));
+        let Some((name, value)) = bad.and_then(|line| line.split_once(" = ")) else { return Some(0) };
+        let words = format!("FATAL:  invalid value for parameter \"{name}\": {value}");
+        let _ = self.docker.set_logs(&c.id, vec![words, "seawall: exit code 1".to_owned()]);
+        Some(92)
+    }
+
     /// `postgres -C` of the candidate file, and `psql` with a new verifier.
     fn exec(&self, c: &SeenContainer, request: &ExecRequest) -> ExecResult {
         let result = |exit_code, stderr: &str| ExecResult {
@@ -221,6 +235,8 @@ impl FakeServers {
                 None => ExecResult { exit_code: 1, stdout: String::new(), stderr: "gone".to_owned() },
             })
         });
+        let weak = Arc::downgrade(&shared);
+        docker.on_start(move |c| weak.upgrade().and_then(|shared| shared.trial(c)));
         Self { shared }
     }
 

@@ -22,4 +22,5 @@ pub mod record;
 pub mod spec;
 pub mod status;
 pub mod tools;
+pub mod trial;
 pub mod world;

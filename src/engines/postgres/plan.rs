@@ -18,12 +18,14 @@ mod rename;
 mod server;
 mod sharing;
 mod start;
+mod trial;
 
 pub use image::image_to_run;
 pub use live::caps_in_sync;
 pub use placement::astray;
 pub use port::{another_port, port_was_refused};
 pub use server::inside;
+pub use trial::trial_due;
 
 use super::action::Action;
 use super::check::Checked;
@@ -123,6 +125,9 @@ fn running(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
         keep_serving(subject, world, plan);
         return;
     }
+    if trial::tried(subject, world, image, plan) {
+        return;
+    }
     let Some(port) = port(subject, world, plan) else {
         keep_serving(subject, world, plan);
         return;
@@ -162,7 +167,7 @@ fn running(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
             } else {
                 "container missing".to_owned()
             };
-            create(subject, image, desired, &why, Sign::Create, plan);
+            create(subject, world, image, desired, &why, Sign::Create, plan);
         }
         Slot::Ours(c) => existing(subject, world, image, desired, c, plan),
         Slot::Foreign(_) => {}

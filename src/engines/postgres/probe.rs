@@ -19,8 +19,9 @@ use super::action::Action;
 use super::collation::Columns;
 use super::facts::below;
 use super::parameters;
-use super::plan::{Subject, Wanted, astray, image_to_run, plan};
+use super::plan::{Subject, Wanted, astray, image_to_run, plan, trial_due};
 use super::tools::{PasswordError, Tools};
+use super::trial::Verdict;
 use super::world::{DataSeen, ImageSeen, ImageStarts, InitSeen, Placement, Server, Slot, World};
 use crate::core::seen::{ContainerState, EngineInfo, SeenContainer};
 use crate::docker::DockerError;
@@ -111,7 +112,9 @@ pub async fn observe(
         data_catalog: None,
         left_clean: None,
         columns: Columns::NotAsked,
+        trials: BTreeMap::new(),
     };
+    world.trials = trials(tools, subject, &world);
     starts(tools, subject, intent, &mut world);
     others(tools, subject, &mut world).await?;
     ports(tools, subject, intent, &mut world).await?;
@@ -126,6 +129,17 @@ pub async fn observe(
         look_at_placement(tools, subject, &c, &mut world).await?;
     }
     Ok(world)
+}
+
+/// How the trials ended that are due and were held already.
+fn trials(tools: &Tools, subject: &Subject<'_>, world: &World) -> BTreeMap<String, Verdict> {
+    let wanted = match &world.image {
+        ImageSeen::Fit(image) => Some(image),
+        _ => None,
+    };
+    let images = wanted.into_iter().chain(&world.pinned);
+    let due = images.filter_map(|image| Some((image.id.clone(), trial_due(subject, world, image)?.key)));
+    due.filter_map(|(image, key)| Some((image, tools.trial(&key)?))).collect()
 }
 
 /// How the image starts is needed before the first Ready only; who has to prove it by a restart says so

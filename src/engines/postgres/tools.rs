@@ -6,6 +6,7 @@ pub mod masked;
 use super::client::{Servers, Session};
 use super::facts::{ImageFacts, Unfit};
 use super::hardening::Profile;
+use super::trial::Verdict;
 use super::world::{ImageStarts, Placement};
 use crate::core::census::{Census, Volumes};
 use crate::core::names::{Installation, ObjectRef};
@@ -20,12 +21,18 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 /// How long a look at the ports of others is taken for the present.
 const FRESH: Duration = Duration::from_secs(1);
 /// How long others wait for the one that proves an image; then the next one tries.
 const PROVING: Duration = Duration::from_secs(60);
+
+/// Trial starts that run at once.
+const TRIALS_AT_ONCE: usize = 2;
+/// Ends of trials that are remembered; one that was forgotten costs a second.
+const TRIALS: usize = 1_000;
 
 /// How the operator reaches a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +70,10 @@ pub struct Tools {
     placements: Mutex<BTreeMap<ObjectRef, (String, Placement)>>,
     /// Names of the containers that look into images right now.
     probing: Mutex<BTreeSet<String>>,
+    /// By key, how trial starts ended.
+    trials: Mutex<BTreeMap<String, Verdict>>,
+    /// Each takes a core for a second.
+    pub(super) trials_at_once: Semaphore,
     /// Everything on the engine, as last listed.
     census: Mutex<Option<Arc<Census>>>,
     /// Held while the first look is under way; the others then know what it saw.
@@ -134,6 +145,8 @@ impl Tools {
             provers: Mutex::default(),
             placements: Mutex::default(),
             probing: Mutex::default(),
+            trials: Mutex::default(),
+            trials_at_once: Semaphore::new(TRIALS_AT_ONCE),
             census: Mutex::default(),
             census_gate: tokio::sync::Mutex::default(),
         }
@@ -320,7 +333,21 @@ impl Tools {
         lock(&self.images).remove(id);
     }
 
-    /// Held while one pass looks into an image; the others then know what it found.
+    /// How this trial ended, if it was held.
+    #[must_use]
+    pub fn trial(&self, key: &str) -> Option<Verdict> {
+        lock(&self.trials).get(key).cloned()
+    }
+
+    pub(super) fn remember_trial(&self, key: &str, verdict: Verdict) {
+        let mut trials = lock(&self.trials);
+        if trials.len() >= TRIALS {
+            trials.clear();
+        }
+        trials.insert(key.to_owned(), verdict);
+    }
+
+    /// Held while one pass looks into an image or tries it; the others then know what it found.
     pub(super) fn image_gate(&self, id: &str) -> Arc<tokio::sync::Mutex<()>> {
         Arc::clone(lock(&self.image_gates).entry(id.to_owned()).or_default())
     }

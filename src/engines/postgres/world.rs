@@ -3,6 +3,7 @@
 use super::collation::{Collations, Columns};
 use super::facts::{ImageFacts, Unfit};
 use super::hardening::Profile;
+use super::trial::Verdict;
 use crate::core::census::User;
 use crate::core::seen::{EngineInfo, SeenContainer, Usage};
 use std::collections::{BTreeMap, BTreeSet};
@@ -220,4 +221,6 @@ pub struct World {
     pub left_clean: Option<bool>,
     /// Asked only before and after the libraries that sort text change.
     pub columns: Columns,
+    /// Image id → how the trial start ended that is due before the manifest's parameters run on it.
+    pub trials: BTreeMap<String, Verdict>,
 }

@@ -26,6 +26,8 @@ pub enum ActError {
     NotApplied(String),
     #[error("PostgreSQL refused: {0}")]
     ParametersRefused(String),
+    #[error("{0}")]
+    TrialRefused(String),
     #[error("{0} exists and is not ours")]
     Foreign(String),
     #[error("another container uses the volume")]
@@ -53,6 +55,7 @@ impl ActError {
             ActError::PortLost(_) => "PortTaken",
             ActError::NotApplied(_) => "NotApplied",
             ActError::ParametersRefused(_) => "ParameterRejected",
+            ActError::TrialRefused(_) => "TrialRefused",
             ActError::Foreign(_) => "NameConflict",
             ActError::VolumeShared => "VolumeShared",
             ActError::Gone(_) | ActError::Overtaken => "Changed",

@@ -37,7 +37,7 @@ pub(super) fn existing(
     let pulling = world.image == ImageSeen::Missing;
     if let Some(why) = replace_cause(c, &desired, world).filter(|_| !pulling) {
         remove_container(c, id, &why, plan);
-        create(subject, image, desired, &why, Sign::Replace, plan);
+        create(subject, world, image, desired, &why, Sign::Replace, plan);
         return;
     }
     live(subject, world, c, plan);
@@ -57,6 +57,7 @@ pub(super) fn existing(
 /// Made, and started in the same pass unless the volume holds something that nobody has looked at.
 pub(super) fn create(
     subject: &Subject<'_>,
+    world: &World,
     image: &ImageFacts,
     desired: DesiredContainer,
     why: &str,
@@ -82,7 +83,7 @@ pub(super) fn create(
         );
         return;
     }
-    plan.step(Sign::Change, upload(subject, image, &name), "before the first start");
+    plan.step(Sign::Change, upload(subject, world, image, &name), "before the first start");
     plan.step(Sign::Change, Action::StartContainer(name), "created");
 }
 

@@ -3,6 +3,7 @@
 //! be used, everything else goes on with the one in use.
 
 use super::compatible::unfit_for_data;
+use super::trial::{refusal, unblock};
 use super::{Plan, Subject, hardening};
 use crate::core::plan::Sign;
 use crate::engines::postgres::action::Action;
@@ -14,11 +15,15 @@ use crate::engines::postgres::world::{ImageSeen, World};
 #[must_use]
 pub fn image_to_run<'a>(subject: &Subject<'_>, world: &'a World) -> Option<&'a ImageFacts> {
     let fits = |image: &&ImageFacts| unfit_for_data(subject, world, image).is_none();
+    let pinned = world.pinned.as_ref().filter(fits);
     let wanted = match &world.image {
-        ImageSeen::Fit(image) => Some(image).filter(fits),
+        // Without another image it is the parameters that have to give way.
+        ImageSeen::Fit(image) if pinned.is_none() || refusal(world, image).is_none() => {
+            Some(image).filter(fits)
+        }
         _ => None,
     };
-    wanted.or_else(|| world.pinned.as_ref().filter(fits))
+    wanted.or(pinned)
 }
 
 /// The same, with what has to be said about the wanted one when it is not the one to run.
@@ -44,7 +49,20 @@ pub(super) fn usable<'a>(subject: &Subject<'_>, world: &'a World, plan: &mut Pla
         }
         ImageSeen::Fit(image) => plan.blocked.extend(unfit_for_data(subject, world, image)),
     }
-    image_to_run(subject, world)
+    let to_run = image_to_run(subject, world);
+    if let (ImageSeen::Fit(wanted), Some(to_run)) = (&world.image, to_run)
+        && wanted.id != to_run.id
+        && let Some(words) = refusal(world, wanted)
+    {
+        plan.block(
+            "ImageRefused",
+            format!(
+                "image {reference} with the parameters of the manifest: {words}. The server keeps its image"
+            ),
+            unblock("spec.version, spec.image or spec.parameters"),
+        );
+    }
+    to_run
 }
 
 /// Asks for the image when it is not local; the caller has planned everything else.

@@ -2,7 +2,7 @@
 //! server refuses. Must never replace a file that works by one that was refused.
 
 use super::start::restart;
-use super::{Plan, Subject};
+use super::{Plan, Subject, trial};
 use crate::core::plan::Sign;
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::engines::postgres::action::Action;
@@ -12,10 +12,10 @@ use crate::engines::postgres::world::{ServerFacts, World};
 use crate::engines::postgres::{desired, parameters};
 
 /// What a container gets before its start; the password only until initdb has read it.
-pub(super) fn upload(subject: &Subject<'_>, image: &ImageFacts, container: &str) -> Action {
+pub(super) fn upload(subject: &Subject<'_>, world: &World, image: &ImageFacts, container: &str) -> Action {
     Action::UploadFiles {
         container: container.to_owned(),
-        parameters: file_in_force(subject, image),
+        parameters: file_in_force(subject, world, image),
         initialise: !subject.memory.ever_ready,
         major: image.major,
     }
@@ -23,9 +23,14 @@ pub(super) fn upload(subject: &Subject<'_>, image: &ImageFacts, container: &str)
 
 /// The parameter file to run with: the manifest's, or the last that worked while the server refuses
 /// the manifest's.
-pub(super) fn file_in_force(subject: &Subject<'_>, image: &ImageFacts) -> String {
+pub(super) fn file_in_force(subject: &Subject<'_>, world: &World, image: &ImageFacts) -> String {
     let memory = subject.memory;
     let wanted = desired::parameter_file(subject.identity, subject.spec, image);
+    if let Some(proven) = memory.proven_parameters.as_ref().filter(|proven| same_frame(proven, &wanted))
+        && trial::refusal(world, image).is_some()
+    {
+        return proven.clone();
+    }
     match (refused(memory, &wanted), &memory.proven_parameters) {
         (Some(refused), Some(proven)) if refused.counts_for(&image.id) => proven.clone(),
         // What another image refused is tried again, but not together with the image itself.
@@ -75,11 +80,23 @@ pub(super) fn way_back(
     })
 }
 
-pub(super) fn parameters_of(subject: &Subject<'_>, image: &ImageFacts, facts: &ServerFacts, plan: &mut Plan) {
+pub(super) fn parameters_of(
+    subject: &Subject<'_>,
+    world: &World,
+    image: &ImageFacts,
+    facts: &ServerFacts,
+    plan: &mut Plan,
+) {
     let (id, spec, memory) = (subject.identity, subject.spec, subject.memory);
     let wanted = desired::parameter_file(id, spec, image);
     let refused = refused(memory, &wanted).filter(|refused| refused.counts_for(&image.id));
-    if let Some(refused) = refused {
+    if let Some(words) = trial::refusal(world, image) {
+        plan.block(
+            "ParameterRejected",
+            format!("{words}. The server keeps running with the old parameters"),
+            trial::unblock("spec.parameters"),
+        );
+    } else if let Some(refused) = refused {
         plan.block(
             "ParameterRejected",
             format!(
@@ -92,7 +109,7 @@ pub(super) fn parameters_of(subject: &Subject<'_>, image: &ImageFacts, facts: &S
             return;
         }
     }
-    let text = file_in_force(subject, image);
+    let text = file_in_force(subject, world, image);
     let sha = parameters::sha256(text.as_bytes());
     let written = memory.written_parameters.as_ref() == Some(&sha);
     if facts.parameters_sha256 != sha || !written {

@@ -135,7 +135,7 @@ fn up(
         let action = Action::EmptyPasswordFile { container: id.container() };
         plan.step(Sign::Change, action, "initdb is done");
     }
-    parameters_of(subject, image, facts, plan);
+    parameters_of(subject, world, image, facts, plan);
     prove(subject, world, plan);
 }
 

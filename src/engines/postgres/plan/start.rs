@@ -22,23 +22,23 @@ pub(super) fn by_state(
     plan: &mut Plan,
 ) {
     let name = subject.identity.container();
-    let wanted_sha = parameters::sha256(file_in_force(subject, image).as_bytes());
+    let wanted_sha = parameters::sha256(file_in_force(subject, world, image).as_bytes());
     let file_differs = world.file_sha256.as_ref() != Some(&wanted_sha);
     match c.state {
         ContainerState::Created => {
-            plan.step(Sign::Change, upload(subject, image, &name), "before the first start");
+            plan.step(Sign::Change, upload(subject, world, image, &name), "before the first start");
             let why = if c.error.is_empty() { "never started".to_owned() } else { stopped_cause(c) };
             plan.step(Sign::Change, Action::StartContainer(name), why);
         }
         ContainerState::Exited | ContainerState::Dead => {
             if file_differs {
-                plan.step(Sign::Change, upload(subject, image, &name), "parameters differ");
+                plan.step(Sign::Change, upload(subject, world, image, &name), "parameters differ");
             }
             plan.step(Sign::Change, Action::StartContainer(name), stopped_cause(c));
         }
         ContainerState::Restarting if file_differs => {
             plan.step(Sign::Change, Action::StopContainer(name.clone()), "parameters differ");
-            plan.step(Sign::Change, upload(subject, image, &name), "parameters differ");
+            plan.step(Sign::Change, upload(subject, world, image, &name), "parameters differ");
             plan.step(Sign::Change, Action::StartContainer(name), "parameters differ");
         }
         ContainerState::Restarting => {

@@ -1,0 +1,55 @@
+//! The trial start of what the object would run from now on. Must never let parameters or an image that
+//! failed in it near a server that runs.
+
+use super::start::keep_serving;
+use super::{Plan, Subject};
+use crate::core::names::annotation;
+use crate::core::plan::Sign;
+use crate::engines::postgres::action::Action;
+use crate::engines::postgres::facts::ImageFacts;
+use crate::engines::postgres::trial::{Trial, Verdict};
+use crate::engines::postgres::world::World;
+
+/// The trial that is due before the manifest's parameters run on this image.
+#[must_use]
+pub fn trial_due(subject: &Subject<'_>, world: &World, image: &ImageFacts) -> Option<Trial> {
+    Trial::due(subject.identity, subject.spec, subject.memory, image, world.container.ours())
+}
+
+/// Why the manifest's parameters do not run on this image, as its trial start showed.
+pub(super) fn refusal<'a>(world: &'a World, image: &ImageFacts) -> Option<&'a String> {
+    match world.trials.get(&image.id)? {
+        Verdict::Refused(words) => Some(words),
+        Verdict::Passed | Verdict::Unknown(_) => None,
+    }
+}
+
+/// What the user can do about it.
+pub(super) fn unblock(what: &str) -> String {
+    format!(
+        "correct {what}; if it needs something that is not in an empty cluster, the annotation {}: \"true\" starts the server without a trial",
+        annotation::SKIP_TRIAL
+    )
+}
+
+/// Plans it. True when it failed and there are no parameters to go back to: then nothing is started with them.
+pub(super) fn tried(subject: &Subject<'_>, world: &World, image: &ImageFacts, plan: &mut Plan) -> bool {
+    if let Some(words) = refusal(world, image) {
+        if subject.memory.proven_parameters.is_some() {
+            return false;
+        }
+        plan.block("ParameterRejected", words.clone(), unblock("spec.parameters"));
+        keep_serving(subject, world, plan);
+        return true;
+    }
+    if !world.trials.contains_key(&image.id)
+        && let Some(trial) = trial_due(subject, world, image)
+    {
+        let why = match &subject.memory.proven_parameters {
+            Some(_) if !subject.memory.proven_with(&image.id) => "another image",
+            _ => "new parameters",
+        };
+        plan.step(Sign::Create, Action::TrialStart(Box::new(trial)), why);
+    }
+    false
+}

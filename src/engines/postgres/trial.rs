@@ -1,0 +1,218 @@
+//! A trial start: a server of an image with a parameter file, on an empty cluster in a throw-away
+//! container, before the real server gets either. What a reload takes and the next start refuses shows
+//! there. Pure; must never judge by the words that a server says, only repeat them.
+
+use super::check::Checked;
+use super::desired::{Identity, looker, parameter_file, shm_size};
+use super::facts::{ImageFacts, below};
+use super::hardening::Profile;
+use super::parameters;
+use super::record::Memory;
+use crate::core::desired::DesiredContainer;
+use crate::core::resource::Caps;
+use crate::core::seen::SeenContainer;
+use crate::core::text::shown;
+
+/// Characters of a server's words that are kept.
+const WORDS: usize = 500;
+/// Where files of the data directory lie in the throw-away container until the cluster is made.
+pub const FILES: &str = "/etc/seawall/trial";
+/// Lines of its log that are read.
+pub const LINES: usize = 60;
+
+/// Makes a cluster, starts the server, logs in, stops. Its exit codes are [`verdict`]'s to read. A cluster is
+/// made in a second, so that keeping one would save less than it costs; what it writes need not be durable.
+const SCRIPT: &str = r#"
+data=$1; shift
+for program in initdb psql; do
+  command -v "$program" >/dev/null && continue
+  for dir in "$(dirname "$1")" /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/libexec/postgresql*; do
+    [ -x "$dir/$program" ] && PATH="$PATH:$dir"
+  done
+done
+command -v psql >/dev/null || { echo "there is no psql" >&2; exit 91; }
+initdb --no-sync -A trust -U seawall -D "$data" >/tmp/seawall-initdb 2>&1 || { tail -n 3 /tmp/seawall-initdb >&2; exit 91; }
+if [ -d /etc/seawall/trial ]; then cp -pR /etc/seawall/trial/. "$data"/ || exit 91; fi
+end() {
+  # The server may have its own place for what it says.
+  dir=$("$@" -C log_directory 2>/dev/null)
+  case $dir in /*) ;; *) dir=$data/$dir ;; esac
+  tail -n 20 "$dir"/* >&2 2>/dev/null
+  [ ! -s /tmp/seawall-psql ] || cat /tmp/seawall-psql >&2
+}
+"$@" >&2 &
+server=$!
+tries=0
+until LC_ALL=C PGCONNECT_TIMEOUT=5 psql -X -w -q -h /tmp -p 5432 -U seawall -d postgres -c '' 2>/tmp/seawall-psql; do
+  if ! kill -0 "$server" 2>/dev/null; then
+    wait "$server"; code=$?
+    rm -f /tmp/seawall-psql; end "$@"; echo "seawall: exit code $code" >&2; exit 92
+  fi
+  tries=$((tries + 1))
+  case $(cat /tmp/seawall-psql) in
+    *"No such file"*"running locally"*|*"Connection refused"*|*"starting up"*) most=300 ;;
+    *) most=3 ;;
+  esac
+  [ "$tries" -lt "$most" ] || { end "$@"; exit 93; }
+  sleep 0.1
+done
+kill -INT "$server"
+wait "$server" || { code=$?; end "$@"; echo "seawall: exit code $code" >&2; exit 94; }
+"#;
+
+/// What a trial start showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Passed,
+    /// In the server's words.
+    Refused(String),
+    /// It could not be held; the real start will tell.
+    Unknown(String),
+}
+
+/// One trial start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// The same for whatever starts in the same way: SHA-256, hex.
+    pub key: String,
+    /// As it is shown.
+    pub image: String,
+    pub text: String,
+    /// Without a name and labels of its own.
+    command: Vec<String>,
+    pub image_id: String,
+    caps: Caps,
+    /// Files that the server reads below its data directory, and that lie there now.
+    pub files: Vec<String>,
+}
+
+/// What counts of a parameter file: all but the line that says whose it is.
+fn body(text: &str) -> String {
+    text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n")
+}
+
+impl Trial {
+    /// The trial that has to be passed before the object runs from `image` with the manifest's parameters;
+    /// `None` when nothing about it is new. What Seawall sets by itself is no reason for one.
+    #[must_use]
+    pub fn due(
+        identity: &Identity,
+        spec: &Checked,
+        memory: &Memory,
+        image: &ImageFacts,
+        container: Option<&SeenContainer>,
+    ) -> Option<Self> {
+        let text = parameter_file(identity, spec, image);
+        let proven = memory.proven_parameters.as_deref().map(body);
+        if spec.skip_trial || (proven.is_none() && spec.parameters.is_empty()) {
+            return None;
+        }
+        if proven.as_deref() == Some(&body(&text)) && memory.proven_with(&image.id) {
+            return None;
+        }
+        let sha = parameters::sha256(text.as_bytes());
+        let refused = memory.refused_parameters.as_ref().filter(|r| r.sha256 == sha);
+        if refused.is_some_and(|refused| refused.counts_for(&image.id)) {
+            return None;
+        }
+        let is_there =
+            memory.written_parameters == Some(sha) && container.is_some_and(|c| c.image_id == image.id);
+        if is_there {
+            return None;
+        }
+        let caps = Caps { cpus: None, ..spec.caps };
+        let command = server_command(spec, image);
+        let about = format!("{} {command:?} {:?} {}", image.id, caps, body(&text));
+        Some(Self {
+            key: parameters::sha256(about.as_bytes()),
+            image: spec.image.to_string(),
+            text,
+            command,
+            image_id: image.id.clone(),
+            caps,
+            files: files(spec, image),
+        })
+    }
+
+    /// The throw-away container. Without a limit of CPU time: a slow start is none that fails.
+    #[must_use]
+    pub fn container(&self, identity: &Identity, name: &str, pgdata: &str) -> DesiredContainer {
+        let entrypoint = ["/bin/sh", "-c", SCRIPT, "trial"].map(str::to_owned).to_vec();
+        let command = std::iter::once(pgdata.to_owned()).chain(self.command.iter().cloned()).collect();
+        DesiredContainer {
+            entrypoint,
+            command,
+            caps: self.caps,
+            hardening: Profile::AsPostgres.hardening(),
+            shm_size: Some(shm_size(&self.caps)),
+            ..looker(&identity.installation, &identity.store, name, &self.image_id)
+        }
+    }
+}
+
+/// The real server's command from the server on, with what the trial needs for itself: on a command line it
+/// wins over the file, whose own value is judged all the same.
+fn server_command(spec: &Checked, image: &ImageFacts) -> Vec<String> {
+    let argv = super::command::command(&image.cmd, &image.pgdata, &spec.parameters).argv;
+    let server = argv.iter().position(|word| word.rsplit('/').next() == Some("postgres")).unwrap_or(0);
+    let own = ["-D", &image.pgdata, "-k", "/tmp", "-c", "lc_messages=C"].map(str::to_owned);
+    argv.into_iter().skip(server).chain(own).collect()
+}
+
+/// Files below the data directory that parameters name: certificates and their keys. PostgreSQL reads
+/// them at start, and looks for two by default (PostgreSQL docs, "ssl").
+fn files(spec: &Checked, image: &ImageFacts) -> Vec<String> {
+    let names = ["ssl_cert_file", "ssl_key_file", "ssl_ca_file", "ssl_crl_file", "ssl_dh_params_file"];
+    if !spec.parameters.contains_key("ssl") && !names.iter().any(|n| spec.parameters.contains_key(*n)) {
+        return Vec::new();
+    }
+    let named = names.iter().filter_map(|name| spec.parameters.get(*name)).map(String::as_str);
+    let mut files: Vec<String> = named
+        .chain(["server.crt", "server.key"])
+        .filter_map(
+            |path| if path.starts_with('/') { below(path, &image.pgdata) } else { Some(path.to_owned()) },
+        )
+        .filter(|path| !path.is_empty() && !path.split('/').any(|part| part == ".."))
+        .collect();
+    files.sort();
+    files.dedup();
+    files
+}
+
+/// From how the throw-away container ended, and what it said.
+#[must_use]
+pub fn verdict(exit_code: i64, oom_killed: bool, log: &[String]) -> Verdict {
+    let words = shown(&in_words(log), WORDS);
+    let code = log.iter().rev().find_map(|line| line.strip_prefix("seawall: exit code "));
+    let code = code.map(|code| format!(" (exit code {code})")).unwrap_or_default();
+    match exit_code {
+        0 => Verdict::Passed,
+        92 if oom_killed => Verdict::Refused(format!(
+            "the server does not start: the memory cap is too small for it{code}: {words}"
+        )),
+        92 => Verdict::Refused(format!("the server does not start{code}: {words}")),
+        93 => Verdict::Refused(format!("the server starts, but lets nobody in: {words}")),
+        94 => Verdict::Refused(format!("the server does not shut down cleanly{code}: {words}")),
+        91 => Verdict::Unknown(format!("no cluster could be made for it: {words}")),
+        other => Verdict::Unknown(format!("the trial ended with exit code {other}: {words}")),
+    }
+}
+
+/// What a server said before it gave up. The line that names a file with errors tells less than the one
+/// before it.
+fn in_words(log: &[String]) -> String {
+    let after = |line: &str, mark: &str| line.split_once(mark).map(|(_, words)| words.trim().to_owned());
+    let said: Vec<&String> = log.iter().filter(|line| !line.starts_with("seawall: ")).collect();
+    let Some(at) = said.iter().rposition(|l| ["FATAL:", "PANIC:"].iter().any(|mark| l.contains(mark))) else {
+        return said.last().map(|line| line.trim().to_owned()).unwrap_or_default();
+    };
+    let line = |i: usize| said.get(i).map(|l| l.as_str()).unwrap_or_default();
+    let own = after(line(at), "FATAL:").or_else(|| after(line(at), "PANIC:")).unwrap_or_default();
+    let before = || said.iter().take(at).rev().find_map(|line| after(line, "LOG:"));
+    let cause = own.contains("contains errors").then(before).flatten();
+    let hint = said.iter().skip(at.saturating_sub(2)).find_map(|line| after(line, "HINT:"));
+    match (cause.unwrap_or(own), hint) {
+        (words, Some(hint)) => format!("{words} ({hint})"),
+        (words, None) => words,
+    }
+}
