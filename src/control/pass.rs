@@ -237,10 +237,8 @@ async fn note_restart(operator: &Operator, object: &ObjectRef, world: &World) {
     if died.is_some() {
         let code = c.exit_code.filter(|_| c.state == ContainerState::Restarting);
         let code = code.map(|code| format!(" with exit code {code}")).unwrap_or_default();
-        let words = format!(
-            "the container died{code} and the engine restarts it (restart count {})",
-            c.restart_count
-        );
+        // The same words each time: events are counted.
+        let words = format!("the container died{code} and the engine restarts it");
         operator.note(Some(object), &[Note::warning("ContainerDied", words)]).await;
     }
 }

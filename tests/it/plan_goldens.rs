@@ -21,7 +21,7 @@ use seawall::engines::postgres::record::{Gone, Home, Memory, PinnedImage, Refuse
 use seawall::engines::postgres::status::status;
 use seawall::engines::postgres::trial::Verdict;
 use seawall::engines::postgres::world::{
-    DataSeen, ImageSeen, InitSeen, Placement, Server, ServerFacts, Slot, Weak, World,
+    DataSeen, Deaths, ImageSeen, InitSeen, Placement, Server, ServerFacts, Slot, Weak, World,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -131,6 +131,8 @@ impl Case {
             password_sealed: true,
             image_starts: Default::default(),
             trials: BTreeMap::new(),
+            deaths: Deaths::default(),
+            fallback: None,
             init: Default::default(),
             placement: Placement::NotLooked,
             extra_volumes: BTreeMap::new(),

@@ -53,7 +53,10 @@ pub(super) async fn rest(
     let record = operator.state().records.get(object).cloned()?;
     let identity = operator.identity(&record);
     let subject = record.subject(&identity, checked);
-    let nowhere = plan.waiting.iter().any(|w| matches!(w.on, "CrashLoop" | "LoginFailed" | "ServerHung"));
+    let nowhere = plan
+        .waiting
+        .iter()
+        .any(|w| matches!(w.on, "CrashLoop" | "OutOfMemory" | "LoginFailed" | "ServerHung"));
     let pulling = plan.steps.iter().any(|s| matches!(s.action, Action::PullImage(_)));
     let (probe_at, look_at) = (operator.next_probe(), operator.next_look());
     operator.remember_container(object, world.container.ours());

@@ -18,7 +18,7 @@ use super::facts::ImageFacts;
 use super::initialisation;
 use super::ownership::foreign_volume;
 use super::parameters;
-use super::record::{Memory, PinnedImage, RefusedParameters};
+use super::record::{Memory, PinnedImage, RefusedImage, RefusedParameters};
 use super::tools::Tools;
 use super::world::{DataSeen, ImageSeen, Slot, World};
 use crate::core::desired::RestartPolicy;
@@ -237,6 +237,14 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             };
             restore_parameters(scene, container, text, refused, memory).await?;
             return Ok(vec![Note::warning("ParameterRejected", words.clone())]);
+        }
+        Action::GiveUpImage { image, words, back_to } => {
+            let generation = id.generation;
+            let message = words.clone();
+            memory.refused_image = Some(RefusedImage { id: image.clone(), message, generation });
+            // By its id: the manifest names another one.
+            memory.image = Some(PinnedImage { reference: back_to.clone(), id: back_to.clone() });
+            return Ok(vec![Note::warning("ImageRefused", words.clone())]);
         }
         Action::HoldRestart { container } => {
             let change = LiveUpdate { caps: None, restart: Some(RestartPolicy::No) };

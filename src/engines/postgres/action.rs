@@ -89,6 +89,12 @@ pub enum Action {
         refused: String,
         words: String,
     },
+    /// Into the store: back to the image that worked.
+    GiveUpImage {
+        image: String,
+        words: String,
+        back_to: String,
+    },
     RestartServer {
         container: String,
         why: String,
@@ -152,6 +158,7 @@ impl Action {
             Action::EmptyPasswordFile { .. } => "PasswordFileEmptied",
             Action::WriteParameters { .. } => "ParametersReloaded",
             Action::RestoreParameters { .. } => "ParametersRestored",
+            Action::GiveUpImage { .. } => "ImageRefused",
             Action::RestartServer { .. } => "ServerRestarted",
             Action::CreateDatabase(_) => "DatabaseCreated",
             Action::ResetPassword { .. } => "PasswordReset",
@@ -206,6 +213,9 @@ impl fmt::Display for Action {
             }
             Action::RestoreParameters { container, .. } => {
                 write!(f, "start {container} with the last parameters that worked")
+            }
+            Action::GiveUpImage { image, back_to, .. } => {
+                write!(f, "go back from image {} to {}", short(image), short(back_to))
             }
             Action::RestartServer { container, .. } => write!(f, "restart {container}"),
             Action::CreateDatabase(name) => write!(f, "create database {name}"),

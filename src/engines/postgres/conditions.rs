@@ -192,7 +192,7 @@ fn ready(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook) -
     }
     if let Some(waiting) = plan.waiting.first() {
         let mut why = waiting.why.clone();
-        if waiting.on == "CrashLoop" && world.log_tail.len() > 1 {
+        if is_crash(waiting.on) && world.log_tail.len() > 1 {
             why = format!("{why}; last lines: {}", world.log_tail.join(" | "));
         }
         return no(waiting.on, why);
@@ -202,6 +202,10 @@ fn ready(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook) -
         .first()
         .map_or_else(|| "nothing seen yet".to_owned(), |s| format!("{}: {}", s.action, s.cause));
     no("Reconciling", step)
+}
+
+fn is_crash(on: &str) -> bool {
+    matches!(on, "CrashLoop" | "OutOfMemory")
 }
 
 /// A stop is clean by exit code or by what the data says; anything else is said.
@@ -265,6 +269,14 @@ fn progressing(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outl
         Server::Starting(words) | Server::Refused(words) => Some(words.clone()),
         _ => None,
     };
+    if let Some(crash) = plan.waiting.iter().find(|w| is_crash(w.on)) {
+        return Finding::new(
+            C::Progressing,
+            Truth::False,
+            crash.on,
+            "it is started again and again by the engine",
+        );
+    }
     if let (Wanted::Running, Some(words)) = (subject.wanted(), starting) {
         return Finding::new(C::Progressing, Truth::True, "ServerStarting", words);
     }
@@ -296,6 +308,9 @@ fn degraded(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook
     }
     if let Some(failure) = &outlook.failure {
         return yes(failure.reason, failure.message.clone());
+    }
+    if let Some(crash) = plan.waiting.iter().find(|w| is_crash(w.on)) {
+        return yes(crash.on, crash.why.clone());
     }
     if let Some(weak) = plan.waiting.iter().find(|w| w.on == "AuthenticationWeak") {
         return yes("AuthenticationWeak", weak.why.clone());

@@ -119,6 +119,17 @@ pub fn fatal_words(log: &[String]) -> Option<String> {
     }
 }
 
+/// A line of a log file as it is on the standard error; one of a `jsonlog` is put together from its fields.
+#[must_use]
+pub fn log_line(line: &str) -> String {
+    let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(line) else { return line.to_owned() };
+    let field = |name: &str| fields.get(name).and_then(|v| v.as_str());
+    match (field("error_severity"), field("message")) {
+        (Some(severity), Some(message)) => format!("{severity}:  {message}"),
+        _ => line.to_owned(),
+    }
+}
+
 /// SHA-256 of a text, hex: the same as `encode(sha256(…), 'hex')` in PostgreSQL.
 #[must_use]
 pub fn sha256(text: &[u8]) -> String {
@@ -172,6 +183,16 @@ mod tests {
             "could not map anonymous shared memory (This error usually means)"
         );
         assert_eq!(fatal_words(&log[3..]), None);
+    }
+
+    #[test]
+    fn a_line_of_a_json_log_is_shown_as_any_other() {
+        let json = r#"{"timestamp":"x","error_severity":"FATAL","message":"no pg_hba.conf"}"#;
+        for (line, want) in
+            [(json, "FATAL:  no pg_hba.conf"), ("FATAL:  x", "FATAL:  x"), ("{\"a\":1}", "{\"a\":1}")]
+        {
+            assert_eq!(log_line(line), want);
+        }
     }
 
     #[test]

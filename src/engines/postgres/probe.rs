@@ -22,9 +22,9 @@ use super::parameters;
 use super::plan::{Subject, Wanted, astray, image_to_run, plan, trial_due};
 use super::tools::{PasswordError, Tools};
 use super::trial::Verdict;
-use super::world::{DataSeen, ImageSeen, ImageStarts, InitSeen, Placement, Server, Slot, World};
+use super::world::{DataSeen, Deaths, ImageSeen, ImageStarts, InitSeen, Placement, Server, Slot, World};
 use crate::core::seen::{ContainerState, EngineInfo, SeenContainer};
-use crate::docker::DockerError;
+use crate::docker::{Docker, DockerError};
 use initialisation::initialisation;
 use objects::{container, extra_volumes, network, others, volume};
 use placement::placement;
@@ -32,6 +32,8 @@ use ports::ports;
 use server::{columns, server};
 use std::collections::BTreeMap;
 
+/// Bytes of a collector's file that are read; the one of a server that dies at start is small.
+const COLLECTED: usize = 1 << 20;
 /// Lines of a dead server's log that go into a condition.
 const LOG_LINES: usize = 6;
 
@@ -113,6 +115,8 @@ pub async fn observe(
         left_clean: None,
         columns: Columns::NotAsked,
         trials: BTreeMap::new(),
+        deaths: Deaths::default(),
+        fallback: None,
     };
     world.trials = trials(tools, subject, &world);
     starts(tools, subject, intent, &mut world);
@@ -120,6 +124,7 @@ pub async fn observe(
     ports(tools, subject, intent, &mut world).await?;
     if let Slot::Ours(c) = world.container.clone() {
         details(tools, subject, &c, &mut world).await?;
+        deaths(tools, subject, &c, &mut world).await?;
         if let (ImageSeen::Fit(image), Wanted::Running) = (&world.image, subject.wanted()) {
             world.init = initialisation(tools, subject, image, &c, &world).await?;
         }
@@ -209,6 +214,71 @@ fn asks_columns(subject: &Subject<'_>, world: &World, c: &SeenContainer) -> bool
     switches || memory.order_changed
 }
 
+/// How often it died since it last answered. While it is between two deaths, its log tells why.
+async fn deaths(
+    tools: &Tools,
+    subject: &Subject<'_>,
+    c: &SeenContainer,
+    world: &mut World,
+) -> Result<(), ObserveError> {
+    let answers = matches!(world.server, Server::Up(_));
+    world.deaths = tools.count_deaths(&subject.identity.object, c, answers);
+    let between = c.state == ContainerState::Running && world.deaths.count >= Deaths::LOOP;
+    if between && !answers && subject.wanted() == Wanted::Running {
+        world.log_tail = tools.docker.logs(&c.id, LOG_LINES).await?;
+    }
+    let may_differ = c.state == ContainerState::Running
+        && !matches!(world.server, Server::Up(_) | Server::Starting(_) | Server::NotRunning);
+    if may_differ {
+        world.file_sha256 = file_sha256(tools, c).await?;
+    }
+    if !answers
+        && world.deaths.count >= Deaths::LOOP
+        && let Some(proven) = subject.memory.proven_image.as_ref().filter(|id| **id != c.image_id)
+    {
+        world.fallback = tools.docker.image(proven).await?.map(|image| image.id);
+    }
+    if let Some(image) = image_to_run(subject, world) {
+        let pgdata = image.pgdata.clone();
+        collected(tools.docker.as_ref(), c, &pgdata, &mut world.log_tail).await?;
+    }
+    Ok(())
+}
+
+/// A logging collector has the last words of a server in a file of its own, named in `current_logfiles`
+/// (PostgreSQL docs, "Error Reporting and Logging").
+async fn collected(
+    docker: &dyn Docker,
+    c: &SeenContainer,
+    pgdata: &str,
+    tail: &mut Vec<String>,
+) -> Result<(), DockerError> {
+    if !tail.iter().any(|line| line.contains("logging collector")) {
+        return Ok(());
+    }
+    let read = async |path: &str, most: usize| match docker.get_file(&c.id, path, most).await {
+        Err(DockerError::Refused { status, .. }) if status < 500 => Ok(None),
+        answer => answer,
+    };
+    let Some(list) = read(&format!("{pgdata}/current_logfiles"), 4096).await? else { return Ok(()) };
+    let list = String::from_utf8_lossy(&list).into_owned();
+    let Some((_, file)) = list.lines().find_map(|line| line.split_once(' ')) else { return Ok(()) };
+    let path = if file.starts_with('/') { file.to_owned() } else { format!("{pgdata}/{file}") };
+    let Some(text) = read(&path, COLLECTED).await? else { return Ok(()) };
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let mut lines: Vec<String> = text.lines().rev().take(LOG_LINES).map(parameters::log_line).collect();
+    lines.reverse();
+    if !lines.is_empty() {
+        *tail = lines;
+    }
+    Ok(())
+}
+
+async fn file_sha256(tools: &Tools, c: &SeenContainer) -> Result<Option<String>, DockerError> {
+    let file = tools.docker.get_file(&c.id, parameters::PATH, 1 << 20).await?;
+    Ok(file.map(|bytes| parameters::sha256(&bytes)))
+}
+
 /// What a container of ours tells by its state: the server when it runs, the log when it died.
 async fn details(
     tools: &Tools,
@@ -255,8 +325,7 @@ async fn details(
     }
     if matches!(c.state, ContainerState::Exited | ContainerState::Dead | ContainerState::Restarting) {
         world.log_tail = tools.docker.logs(&c.id, LOG_LINES).await?;
-        let file = tools.docker.get_file(&c.id, parameters::PATH, 1 << 20).await?;
-        world.file_sha256 = file.map(|bytes| parameters::sha256(&bytes));
+        world.file_sha256 = file_sha256(tools, c).await?;
     }
     Ok(())
 }

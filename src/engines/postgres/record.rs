@@ -51,6 +51,10 @@ pub struct Memory {
     /// The parameter file that a Ready server last ran with in full: what it goes back to when it
     /// does not start with a newer one.
     pub proven_parameters: Option<String>,
+    /// The image with which no server came up although one did with the image before.
+    pub refused_image: Option<RefusedImage>,
+    /// The start (its time) of a server that nobody could log into when it was told to read its file again.
+    pub reloaded_blind: Option<String>,
     /// PostgreSQL's own name for the data of this object (`pg_control_system()`), learnt from the first
     /// server that was logged into with the managed database on it. Other data is not this object's.
     pub system_identifier: Option<String>,
@@ -348,6 +352,15 @@ pub struct RefusedParameters {
     /// Id of the image whose server refused them: another may take them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+}
+
+/// An image that was given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedImage {
+    pub id: String,
+    pub message: String,
+    /// Of the manifest: a changed one is tried again.
+    pub generation: u64,
 }
 
 impl RefusedParameters {

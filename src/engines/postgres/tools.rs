@@ -7,14 +7,15 @@ use super::client::{Servers, Session};
 use super::facts::{ImageFacts, Unfit};
 use super::hardening::Profile;
 use super::trial::Verdict;
-use super::world::{ImageStarts, Placement};
+use super::world::{Deaths, ImageStarts, Placement};
 use crate::core::census::{Census, Volumes};
 use crate::core::names::{Installation, ObjectRef};
-use crate::core::seen::ContainerSummary;
+use crate::core::seen::{ContainerState, ContainerSummary, SeenContainer};
 use crate::docker::{Docker, DockerError};
 use crate::engines::ports::PortBook;
 use crate::secrets::{SealError, Sealed, Sealer, Secret};
 use crate::store::{Change, Overlay, Saving, Store, StoreError};
+use jiff::Timestamp;
 use masked::Masked;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,8 @@ pub struct Tools {
     placements: Mutex<BTreeMap<ObjectRef, (String, Placement)>>,
     /// Names of the containers that look into images right now.
     probing: Mutex<BTreeSet<String>>,
+    /// Container, its restart count when a server last answered in it, and since when it dies.
+    deaths: Mutex<BTreeMap<ObjectRef, (String, u64, String)>>,
     /// By key, how trial starts ended.
     trials: Mutex<BTreeMap<String, Verdict>>,
     /// Each takes a core for a second.
@@ -145,6 +148,7 @@ impl Tools {
             provers: Mutex::default(),
             placements: Mutex::default(),
             probing: Mutex::default(),
+            deaths: Mutex::default(),
             trials: Mutex::default(),
             trials_at_once: Semaphore::new(TRIALS_AT_ONCE),
             census: Mutex::default(),
@@ -220,6 +224,7 @@ impl Tools {
         lock(&self.passwords).remove(object);
         lock(&self.provers).retain(|_, (by, _)| by != object);
         lock(&self.placements).remove(object);
+        lock(&self.deaths).remove(object);
         self.ports.release(object);
     }
 
@@ -331,6 +336,24 @@ impl Tools {
     /// The engine says that it does not have the image any more.
     pub(super) fn forget_image(&self, id: &str) {
         lock(&self.images).remove(id);
+    }
+
+    /// How often the engine restarted this container since a server answered in it, as far as this process saw.
+    pub(super) fn count_deaths(&self, object: &ObjectRef, c: &SeenContainer, answers: bool) -> Deaths {
+        let mut deaths = lock(&self.deaths);
+        let base = u64::from(c.state == ContainerState::Restarting).min(c.restart_count);
+        let seen = || (c.id.clone(), c.restart_count - base, String::new());
+        let (id, base, since) = deaths.entry(object.clone()).or_insert_with(seen);
+        if answers || *id != c.id || c.restart_count < *base {
+            c.id.clone_into(id);
+            *base = if answers { c.restart_count } else { 0 };
+            since.clear();
+        }
+        let count = c.restart_count - *base;
+        if count > 0 && since.is_empty() {
+            *since = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        }
+        Deaths { count, since: since.clone() }
     }
 
     /// How this trial ended, if it was held.

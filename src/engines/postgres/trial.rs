@@ -35,7 +35,7 @@ initdb --no-sync -A trust -U seawall -D "$data" >/tmp/seawall-initdb 2>&1 || { t
 if [ -d /etc/seawall/trial ]; then cp -pR /etc/seawall/trial/. "$data"/ || exit 91; fi
 end() {
   # The server may have its own place for what it says.
-  dir=$("$@" -C log_directory 2>/dev/null)
+  dir=$("$@" -C log_directory 2>/dev/null) && [ -n "$dir" ] || dir=log
   case $dir in /*) ;; *) dir=$data/$dir ;; esac
   tail -n 20 "$dir"/* >&2 2>/dev/null
   [ ! -s /tmp/seawall-psql ] || cat /tmp/seawall-psql >&2

@@ -172,6 +172,19 @@ impl ServerFacts {
     }
 }
 
+/// How often the engine restarted a container since a server last answered in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Deaths {
+    pub count: u64,
+    /// RFC 3339: since when; empty when there were none.
+    pub since: String,
+}
+
+impl Deaths {
+    /// From here on it is a loop, not an accident.
+    pub const LOOP: u64 = 2;
+}
+
 /// Everything seen in one pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct World {
@@ -223,4 +236,7 @@ pub struct World {
     pub columns: Columns,
     /// Image id → how the trial start ended that is due before the manifest's parameters run on it.
     pub trials: BTreeMap<String, Verdict>,
+    pub deaths: Deaths,
+    /// The image that a server last came up with, where it is another than the container's, and local.
+    pub fallback: Option<String>,
 }

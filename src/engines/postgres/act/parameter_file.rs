@@ -44,10 +44,24 @@ pub(super) async fn write_parameters(
         return Err(ActError::ParametersRefused(message));
     }
     docker.put_files(&id, &[parameter_file(parameters::PATH, text)]).await?;
-    let session = scene.session()?;
-    let reloaded = session.reload().await;
-    scene.tools.keep_session(&scene.identity.object, session);
-    reloaded?;
+    match scene.session() {
+        Ok(session) => {
+            let reloaded = session.reload().await;
+            scene.tools.keep_session(&scene.identity.object, session);
+            reloaded?;
+            memory.reloaded_blind = None;
+        }
+        // Nobody is let in: by signal, as the server's own user.
+        Err(_) => {
+            let signal = r#"kill -HUP "$(head -n 1 "$0"/postmaster.pid)""#;
+            let signal = by_postgres(&["sh", "-c", signal, &image.pgdata]);
+            let sent = docker.exec(&id, &signal, Duration::from_secs(10)).await?;
+            if sent.exit_code != 0 {
+                return Err(ActError::NotApplied(format!("no signal to the server: {}", sent.stderr.trim())));
+            }
+            memory.reloaded_blind = scene.world.container.ours().map(|c| c.started_at.clone());
+        }
+    }
     // Only now: a file that was written and not yet read is written and read again.
     memory.written_parameters = Some(parameters::sha256(text.as_bytes()));
     Ok(())

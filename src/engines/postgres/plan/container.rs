@@ -42,7 +42,8 @@ pub(super) fn existing(
     }
     live(subject, world, c, plan);
     if let Some(action) = way_back(subject, image, world, c) {
-        plan.step(Sign::Change, action, "the server does not start with the new parameters");
+        let what = if matches!(action, Action::GiveUpImage { .. }) { "image" } else { "parameters" };
+        plan.step(Sign::Change, action, format!("the server does not start with the new {what}"));
         return;
     }
     start::by_state(subject, world, image, c, plan);

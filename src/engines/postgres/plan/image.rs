@@ -18,7 +18,7 @@ pub fn image_to_run<'a>(subject: &Subject<'_>, world: &'a World) -> Option<&'a I
     let pinned = world.pinned.as_ref().filter(fits);
     let wanted = match &world.image {
         // Without another image it is the parameters that have to give way.
-        ImageSeen::Fit(image) if pinned.is_none() || refusal(world, image).is_none() => {
+        ImageSeen::Fit(image) if pinned.is_none() || refusal(subject, world, image).is_none() => {
             Some(image).filter(fits)
         }
         _ => None,
@@ -52,7 +52,7 @@ pub(super) fn usable<'a>(subject: &Subject<'_>, world: &'a World, plan: &mut Pla
     let to_run = image_to_run(subject, world);
     if let (ImageSeen::Fit(wanted), Some(to_run)) = (&world.image, to_run)
         && wanted.id != to_run.id
-        && let Some(words) = refusal(world, wanted)
+        && let Some(words) = refusal(subject, world, wanted)
     {
         plan.block(
             "ImageRefused",

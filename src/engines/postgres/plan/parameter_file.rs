@@ -1,14 +1,14 @@
 //! The parameter file: which one is in force, when it is written, and the way back from one that the
 //! server refuses. Must never replace a file that works by one that was refused.
 
-use super::start::restart;
+use super::start::{crash_words, restart};
 use super::{Plan, Subject, trial};
 use crate::core::plan::Sign;
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::facts::ImageFacts;
 use crate::engines::postgres::record::{Memory, RefusedParameters};
-use crate::engines::postgres::world::{ServerFacts, World};
+use crate::engines::postgres::world::{Deaths, Server, ServerFacts, World};
 use crate::engines::postgres::{desired, parameters};
 
 /// What a container gets before its start; the password only until initdb has read it.
@@ -27,7 +27,7 @@ pub(super) fn file_in_force(subject: &Subject<'_>, world: &World, image: &ImageF
     let memory = subject.memory;
     let wanted = desired::parameter_file(subject.identity, subject.spec, image);
     if let Some(proven) = memory.proven_parameters.as_ref().filter(|proven| same_frame(proven, &wanted))
-        && trial::refusal(world, image).is_some()
+        && trial::refusal(subject, world, image).is_some()
     {
         return proven.clone();
     }
@@ -52,22 +52,36 @@ fn refused<'a>(memory: &'a Memory, text: &str) -> Option<&'a RefusedParameters> 
     memory.refused_parameters.as_ref().filter(|r| r.sha256 == sha)
 }
 
-/// The way back, when a server does not start with new parameters although it did with older ones:
-/// some can be judged only at start (a library to preload, shared memory to get).
+/// The way back, when a server does not come up with a new file or image although it did with the last ones:
+/// some of what is wrong shows at this start alone. A server that gives up says so and ends with 1; whatever
+/// else it ends with, in whatever language, is an accident once, and none the second time.
 pub(super) fn way_back(
     subject: &Subject<'_>,
     image: &ImageFacts,
     world: &World,
     c: &SeenContainer,
 ) -> Option<Action> {
-    // The postmaster says FATAL and exits with 1 when it gives up by itself; other ends have other causes.
-    let gave_up =
-        matches!(c.state, ContainerState::Restarting | ContainerState::Exited | ContainerState::Dead)
-            && c.exit_code == Some(1);
-    let words = parameters::fatal_words(&world.log_tail).filter(|_| gave_up)?;
+    let memory = subject.memory;
+    if matches!(world.server, Server::Up(_)) || !c.error.is_empty() {
+        return None;
+    }
+    let died = matches!(c.state, ContainerState::Restarting | ContainerState::Exited | ContainerState::Dead);
+    let loops = world.deaths.count >= Deaths::LOOP;
+    let fatal = parameters::fatal_words(&world.log_tail);
+    let words = match &fatal {
+        Some(words) if loops || (died && c.exit_code == Some(1)) => words.clone(),
+        _ if loops => crash_words(subject, world, c),
+        _ => return None,
+    };
     // With another image than they worked with, it may as well be the image that does not start.
-    let proven =
-        subject.memory.proven_parameters.as_ref().filter(|_| subject.memory.proven_with(&image.id))?;
+    if let Some(back_to) = memory.proven_image.as_ref().filter(|proven| **proven != c.image_id) {
+        return (loops && world.fallback.as_ref() == Some(back_to)).then(|| Action::GiveUpImage {
+            image: c.image_id.clone(),
+            words,
+            back_to: back_to.clone(),
+        });
+    }
+    let proven = memory.proven_parameters.as_ref().filter(|_| memory.proven_with(&image.id))?;
     let refused =
         parameters::sha256(desired::parameter_file(subject.identity, subject.spec, image).as_bytes());
     let is_new =
@@ -90,7 +104,7 @@ pub(super) fn parameters_of(
     let (id, spec, memory) = (subject.identity, subject.spec, subject.memory);
     let wanted = desired::parameter_file(id, spec, image);
     let refused = refused(memory, &wanted).filter(|refused| refused.counts_for(&image.id));
-    if let Some(words) = trial::refusal(world, image) {
+    if let Some(words) = trial::refusal(subject, world, image) {
         plan.block(
             "ParameterRejected",
             format!("{words}. The server keeps running with the old parameters"),

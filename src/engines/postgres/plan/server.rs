@@ -2,7 +2,7 @@
 //! never make a database again that was seen before: an empty one would hide the loss.
 
 use super::hardening::prove;
-use super::parameter_file::parameters_of;
+use super::parameter_file::{file_in_force, parameters_of};
 use super::start::restart;
 use super::{Plan, Subject, placement};
 use crate::core::names::annotation;
@@ -11,6 +11,7 @@ use crate::core::seen::SeenContainer;
 use crate::core::text::in_shell;
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::facts::ImageFacts;
+use crate::engines::postgres::parameters;
 use crate::engines::postgres::world::{Server, ServerFacts, Weak, World};
 
 pub(super) fn server(
@@ -24,6 +25,9 @@ pub(super) fn server(
     let connected = c.endpoint(&subject.identity.network()).is_some();
     if connected && !c.port_bindings.is_empty() && c.published.is_empty() {
         restart(subject.identity, "the port is not published although it should be", plan);
+        return;
+    }
+    if blind(subject, world, image, c, plan) {
         return;
     }
     match &world.server {
@@ -46,6 +50,41 @@ pub(super) fn server(
         Server::Weak(weak) => weak_login(subject, c, *weak, plan),
         Server::Up(facts) => up(subject, world, image, c, facts, plan),
     }
+}
+
+/// Nobody can be let in by a server with old parameters: a corrected manifest reaches it all the same, through
+/// the engine. What it does not take over by a signal takes one restart.
+fn blind(
+    subject: &Subject<'_>,
+    world: &World,
+    image: &ImageFacts,
+    c: &SeenContainer,
+    plan: &mut Plan,
+) -> bool {
+    let locked_out = matches!(
+        world.server,
+        Server::Refused(_) | Server::LoginRefused(_) | Server::Weak(_) | Server::Hung(_) | Server::Failed(_)
+    );
+    let Some(there) = world.file_sha256.as_ref().filter(|_| locked_out && subject.memory.ever_ready) else {
+        return false;
+    };
+    let text = file_in_force(subject, world, image);
+    if *there != parameters::sha256(text.as_bytes()) {
+        let action = Action::WriteParameters { container: subject.identity.container(), text };
+        plan.step(Sign::Change, action, "spec.parameters changed, and nobody can log in");
+        return true;
+    }
+    if subject.memory.reloaded_blind.as_ref() != Some(&c.started_at) {
+        return false;
+    }
+    let why = "nobody can log in, and new parameters may need a restart";
+    if subject.spec.restart_automatically {
+        restart(subject.identity, why, plan);
+    } else {
+        let how = format!("{why}; restartPolicy is Manual: seawall restart {}", subject.identity.object);
+        plan.wait("LoginFailed", how, Some(15_000));
+    }
+    true
 }
 
 /// A login that proves nothing. Only a password that is stored as MD5 can be mended from here, and only

@@ -11,7 +11,7 @@ use crate::engines::postgres::action::Action;
 use crate::engines::postgres::desired::Identity;
 use crate::engines::postgres::facts::ImageFacts;
 use crate::engines::postgres::parameters;
-use crate::engines::postgres::world::{Slot, World};
+use crate::engines::postgres::world::{Deaths, Server, Slot, World};
 
 /// What the state that a container is in asks for.
 pub(super) fn by_state(
@@ -42,11 +42,17 @@ pub(super) fn by_state(
             plan.step(Sign::Change, Action::StartContainer(name), "parameters differ");
         }
         ContainerState::Restarting => {
-            let words = telling(&world.log_tail).cloned().unwrap_or_else(|| stopped_cause(c));
-            plan.wait("CrashLoop", format!("the server dies at start: {words}"), Some(5_000));
+            crash_loop(subject, world, c, plan);
         }
         ContainerState::Paused => {
             restart(subject.identity, "container paused by hand", plan);
+        }
+        // Between two deaths.
+        ContainerState::Running
+            if world.deaths.count >= Deaths::LOOP
+                && matches!(world.server, Server::NotRunning | Server::Starting(_) | Server::Refused(_)) =>
+        {
+            crash_loop(subject, world, c, plan);
         }
         ContainerState::Running | ContainerState::Removing => server(subject, world, image, c, plan),
     }
@@ -97,13 +103,56 @@ fn stopped_cause(c: &SeenContainer) -> String {
     let how = match code {
         _ if c.oom_killed => "out of memory".to_owned(),
         0 => "exited with code 0".to_owned(),
+        135 => "ended by a bus error (exit code 135): shared memory or the disk gave out".to_owned(),
         137 => "killed (exit code 137)".to_owned(),
+        139 => "ended by a segmentation fault (exit code 139)".to_owned(),
         _ => format!("exited with code {code}"),
     };
     if c.error.is_empty() {
         format!("container {how}")
     } else {
         format!("container could not start: {}", c.error)
+    }
+}
+
+fn crash_loop(subject: &Subject<'_>, world: &World, c: &SeenContainer, plan: &mut Plan) {
+    let on = if c.oom_killed { "OutOfMemory" } else { "CrashLoop" };
+    let often = match &world.deaths {
+        Deaths { count: 0, .. } => String::new(),
+        Deaths { count, since } => format!(" ({count} times since {since})"),
+    };
+    let words = crash_words(subject, world, c);
+    plan.wait(on, format!("the server dies at start{often}: {words}"), Some(5_000));
+}
+
+/// Why a server dies, as far as container and log tell.
+pub(super) fn crash_words(subject: &Subject<'_>, world: &World, c: &SeenContainer) -> String {
+    let how = match c.exit_code {
+        _ if c.oom_killed => Some(out_of_memory(subject, c)),
+        // PostgreSQL's own end: its words say it.
+        Some(0 | 1) | None => None,
+        Some(_) => Some(stopped_cause(c)),
+    };
+    match (how, telling(&world.log_tail)) {
+        (Some(how), Some(words)) => format!("{how}; its last words: {words}"),
+        (Some(how), None) => how,
+        (None, Some(words)) => words.clone(),
+        (None, None) => stopped_cause(c),
+    }
+}
+
+/// The cap, and what was asked for.
+fn out_of_memory(subject: &Subject<'_>, c: &SeenContainer) -> String {
+    const TAKES: [&str; 4] = ["shared_buffers", "max_connections", "huge_pages", "work_mem"];
+    let asked: Vec<String> = TAKES
+        .iter()
+        .filter_map(|name| Some(format!("{name} = {}", subject.spec.parameters.get(*name)?)))
+        .collect();
+    let asked =
+        if asked.is_empty() { String::new() } else { format!(", the manifest sets {}", asked.join(", ")) };
+    match c.caps.memory {
+        Some(cap) => format!("killed for want of memory: the cap is {cap}{asked}"),
+        None => format!("killed for want of memory, without a cap: the host had none left{asked}"),
     }
 }
 

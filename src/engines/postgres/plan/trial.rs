@@ -16,8 +16,17 @@ pub fn trial_due(subject: &Subject<'_>, world: &World, image: &ImageFacts) -> Op
     Trial::due(subject.identity, subject.spec, subject.memory, image, world.container.ours())
 }
 
-/// Why the manifest's parameters do not run on this image, as its trial start showed.
-pub(super) fn refusal<'a>(world: &'a World, image: &ImageFacts) -> Option<&'a String> {
+/// Why the manifest's parameters do not run on this image, as its trial start showed or the server itself.
+pub(super) fn refusal<'a>(
+    subject: &'a Subject<'_>,
+    world: &'a World,
+    image: &ImageFacts,
+) -> Option<&'a String> {
+    let given_up = subject.memory.refused_image.as_ref();
+    let given_up = given_up.filter(|r| r.id == image.id && r.generation == subject.identity.generation);
+    if let Some(refused) = given_up {
+        return Some(&refused.message);
+    }
     match world.trials.get(&image.id)? {
         Verdict::Refused(words) => Some(words),
         Verdict::Passed | Verdict::Unknown(_) => None,
@@ -34,7 +43,7 @@ pub(super) fn unblock(what: &str) -> String {
 
 /// Plans it. True when it failed and there are no parameters to go back to: then nothing is started with them.
 pub(super) fn tried(subject: &Subject<'_>, world: &World, image: &ImageFacts, plan: &mut Plan) -> bool {
-    if let Some(words) = refusal(world, image) {
+    if let Some(words) = refusal(subject, world, image) {
         if subject.memory.proven_parameters.is_some() {
             return false;
         }
