@@ -27,3 +27,4 @@ mod resources;
 mod stopping;
 mod store_trouble;
 mod volumes;
+mod way_back;

@@ -14,7 +14,7 @@ use crate::engines::postgres::conditions::{self, Failure, Outlook};
 use crate::engines::postgres::desired::Identity;
 use crate::engines::postgres::plan::{Plan, Subject, Wanted, plan};
 use crate::engines::postgres::status::{keep, status};
-use crate::engines::postgres::world::World;
+use crate::engines::postgres::world::{Server, World};
 
 pub(super) fn outlook(
     operator: &Operator,
@@ -53,10 +53,9 @@ pub(super) async fn rest(
     let record = operator.state().records.get(object).cloned()?;
     let identity = operator.identity(&record);
     let subject = record.subject(&identity, checked);
-    let nowhere = plan
-        .waiting
-        .iter()
-        .any(|w| matches!(w.on, "CrashLoop" | "OutOfMemory" | "LoginFailed" | "ServerHung"));
+    const NOWHERE: [&str; 4] = ["CrashLoop", "OutOfMemory", "LoginFailed", "ServerHung"];
+    let nowhere = matches!(world.server, Server::TurnedAway(..))
+        || plan.waiting.iter().any(|w| NOWHERE.contains(&w.on));
     let pulling = plan.steps.iter().any(|s| matches!(s.action, Action::PullImage(_)));
     let (probe_at, look_at) = (operator.next_probe(), operator.next_look());
     operator.remember_container(object, world.container.ours());

@@ -4,6 +4,7 @@
 
 mod columns;
 mod guard;
+mod prove;
 mod sql;
 pub mod statements;
 
@@ -62,9 +63,27 @@ pub enum SqlError {
     Weak(Weak),
     #[error("no answer within {0:?}")]
     Hung(Duration),
+    /// The server turns the login away for a reason of its own.
+    #[error("{words}")]
+    TurnedAway {
+        /// One CamelCase word from a closed set.
+        reason: &'static str,
+        words: String,
+    },
     #[error("{0}")]
     Failed(String),
 }
+
+/// SQLSTATEs with which a server turns logins away, and what is the matter (PostgreSQL docs, "Error Codes").
+const TURNED_AWAY: [(&SqlState, &str); 7] = [
+    (&SqlState::TOO_MANY_CONNECTIONS, "TooManyConnections"),
+    (&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "DatabaseClosed"),
+    (&SqlState::INVALID_CATALOG_NAME, "DatabaseMissing"),
+    (&SqlState::UNDEFINED_FILE, "LibraryMissing"),
+    (&SqlState::DISK_FULL, "DiskFull"),
+    (&SqlState::OUT_OF_MEMORY, "OutOfMemory"),
+    (&SqlState::RAISE_EXCEPTION, "LoginTriggerFailed"),
+];
 
 /// Where logins go: to real servers, or to the fake ones of tests and benches. Nothing else of the
 /// engine speaks to a server.
@@ -72,6 +91,10 @@ pub enum SqlError {
 pub trait Servers: Send + Sync + 'static {
     /// A new login over the network.
     async fn login(&self, target: &Target, password: &Secret) -> Result<Box<dyn Session>, SqlError>;
+    /// Logs into the managed database as an application would, and out again.
+    async fn prove(&self, target: &Target, password: &Secret) -> Result<(), SqlError>;
+    /// Whether something still takes connections and answers them; costs no login.
+    async fn answers(&self, target: &Target) -> Result<(), SqlError>;
     /// The collations that columns and indexes name, of every database; a login into each.
     async fn columns(&self, target: &Target, password: &Secret) -> Result<Vec<InDatabase>, SqlError>;
 }
@@ -94,6 +117,12 @@ pub struct Network;
 impl Servers for Network {
     async fn login(&self, target: &Target, password: &Secret) -> Result<Box<dyn Session>, SqlError> {
         Ok(Box::new(PgSession::login(target, password).await?))
+    }
+    async fn prove(&self, target: &Target, password: &Secret) -> Result<(), SqlError> {
+        prove::prove(target, password).await
+    }
+    async fn answers(&self, target: &Target) -> Result<(), SqlError> {
+        prove::answers(target).await
     }
     async fn columns(&self, target: &Target, password: &Secret) -> Result<Vec<InDatabase>, SqlError> {
         columns::columns(target, password).await
@@ -127,13 +156,17 @@ fn classify(error: &tokio_postgres::Error) -> SqlError {
             &SqlState::INVALID_AUTHORIZATION_SPECIFICATION
                 if db.routine().is_some_and(|r| r.starts_with("ClientAuthentication")) =>
             {
-                SqlError::Failed(format!("pg_hba.conf does not let this login in: {words}"))
+                let words = format!("pg_hba.conf does not let this login in: {words}");
+                SqlError::TurnedAway { reason: "HbaRejects", words }
             }
             &SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
                 SqlError::LoginRefused(words)
             }
             &SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN => SqlError::Refused(words),
-            _ => SqlError::Failed(words),
+            code => match TURNED_AWAY.iter().find(|(known, _)| *known == code) {
+                Some((_, reason)) => SqlError::TurnedAway { reason, words },
+                None => SqlError::Failed(words),
+            },
         };
     }
     let mut source = std::error::Error::source(error);
@@ -141,6 +174,9 @@ fn classify(error: &tokio_postgres::Error) -> SqlError {
         if let Some(io) = inner.downcast_ref::<std::io::Error>() {
             return match io.get_ref().and_then(|e| e.downcast_ref::<Refusal>()) {
                 Some(Refusal::Weak(weak)) => SqlError::Weak(*weak),
+                Some(Refusal::NoProcess(words)) => {
+                    SqlError::TurnedAway { reason: "NoProcessLeft", words: words.clone() }
+                }
                 Some(refusal) => SqlError::Failed(refusal.to_string()),
                 None if io.kind() == std::io::ErrorKind::InvalidInput => not_understood(error),
                 None => SqlError::Refused(shown(&io.to_string(), WORDS)),
@@ -162,7 +198,7 @@ impl PgSession {
     async fn login(target: &Target, password: &Secret) -> Result<Self, SqlError> {
         let (mut database, mut newer) = ("postgres", true);
         for _ in 0..3 {
-            match Self::login_to(target, password, database, newer).await {
+            match Self::login_to(target, password, database, &statements::options(newer)).await {
                 Err(LoginError::UnknownSetting(_)) if newer => newer = false,
                 Err(LoginError::NoDatabase) if database != target.database => {
                     database = &target.database;
@@ -172,14 +208,17 @@ impl PgSession {
                 Ok(session) => return Ok(session),
             }
         }
-        Err(SqlError::Failed(format!("neither database \"postgres\" nor {:?} exists", target.database)))
+        Err(SqlError::Failed(format!(
+            "neither database \"postgres\" nor {:?} can be logged into",
+            target.database
+        )))
     }
 
     /// Into this very database.
     async fn login_into(target: &Target, password: &Secret, database: &str) -> Result<Self, SqlError> {
         let mut newer = true;
         loop {
-            match Self::login_to(target, password, database, newer).await {
+            match Self::login_to(target, password, database, &statements::options(newer)).await {
                 Err(LoginError::UnknownSetting(_)) if newer => newer = false,
                 Err(LoginError::NoDatabase) => {
                     return Err(SqlError::Failed(format!("database {database:?} is gone")));
@@ -194,7 +233,7 @@ impl PgSession {
         target: &Target,
         password: &Secret,
         database: &str,
-        newer: bool,
+        options: &str,
     ) -> Result<Self, LoginError> {
         let mut config = Config::new();
         config
@@ -203,7 +242,7 @@ impl PgSession {
             .dbname(database)
             .application_name("seawall")
             .ssl_mode(SslMode::Disable)
-            .options(statements::options(newer));
+            .options(options);
         let address = SocketAddr::new(target.host, target.port);
         let connecting = async {
             let stream = TcpStream::connect(address)
@@ -213,6 +252,10 @@ impl PgSession {
             let _ = stream.set_nodelay(true);
             config.connect_raw(Guard::new(stream), NoTls).await.map_err(|e| match e.code() {
                 Some(&SqlState::INVALID_CATALOG_NAME) => LoginError::NoDatabase,
+                // `datallowconn` is off: for us the same as if it were not there.
+                Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE) if database == "postgres" => {
+                    LoginError::NoDatabase
+                }
                 Some(&SqlState::UNDEFINED_OBJECT) => LoginError::UnknownSetting(classify(&e)),
                 _ => LoginError::Other(classify(&e)),
             })
@@ -340,6 +383,15 @@ enum LoginError {
     /// One of the start-up packet's, or the server says so.
     UnknownSetting(SqlError),
     Other(SqlError),
+}
+
+impl From<LoginError> for SqlError {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::NoDatabase => SqlError::Failed("the database is gone".to_owned()),
+            LoginError::UnknownSetting(error) | LoginError::Other(error) => error,
+        }
+    }
 }
 
 #[cfg(test)]

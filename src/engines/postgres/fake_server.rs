@@ -50,6 +50,8 @@ struct Run {
 struct Script {
     /// Container name → what a login or statement gets instead of an answer.
     answers: BTreeMap<String, SqlError>,
+    /// Container name → what a new login into the managed database gets, whoever is in already.
+    locked_out: BTreeMap<String, SqlError>,
     /// Container id → its present run.
     runs: BTreeMap<String, Run>,
     /// Names of parameters that ALTER SYSTEM set, by container name.
@@ -249,6 +251,15 @@ impl FakeServers {
         }
     }
 
+    /// Who is in stays in; nobody else gets into the managed database. `None`: it is open again.
+    pub fn lock_out(&self, container: &str, answer: Option<SqlError>) {
+        let mut script = self.shared.lock();
+        match answer {
+            Some(answer) => drop(script.locked_out.insert(container.to_owned(), answer)),
+            None => drop(script.locked_out.remove(container)),
+        }
+    }
+
     /// ALTER SYSTEM: these parameters no longer come from the file.
     pub fn set_overridden(&self, container: &str, names: &[&str]) {
         let names = names.iter().map(|n| (*n).to_owned()).collect();
@@ -322,6 +333,18 @@ impl Servers for FakeServers {
         }
         shared.run(&c);
         Ok(Box::new(FakeSession { shared: Arc::clone(shared), target: target.clone() }))
+    }
+
+    async fn prove(&self, target: &Target, _: &Secret) -> Result<(), SqlError> {
+        let c = self.shared.reach(target)?;
+        match self.shared.lock().locked_out.get(&c.name) {
+            Some(error) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    async fn answers(&self, target: &Target) -> Result<(), SqlError> {
+        self.shared.reach(target).map(drop)
     }
 
     async fn columns(&self, target: &Target, password: &Secret) -> Result<Vec<InDatabase>, SqlError> {

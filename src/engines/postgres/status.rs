@@ -145,18 +145,7 @@ pub fn status(subject: &Subject<'_>, world: &World, conditions: Vec<Condition>) 
             oom_killed: c.oom_killed,
             exit_code: c.exit_code,
         }),
-        image: match &world.image {
-            ImageSeen::Fit(facts) => Some(ImageStatus {
-                reference: subject.spec.image.to_string(),
-                id: facts.id.clone(),
-                digest: facts.digest.clone(),
-                major: facts.major,
-                managed: facts.managed,
-                capabilities: facts.capabilities.iter().take(50).map(|c| shown(c, WORDS)).collect(),
-                command_not_kept: not_kept(subject.spec, facts),
-            }),
-            _ => None,
-        },
+        image: image(subject, world),
         endpoint: (subject.wanted() != Wanted::Deleted).then(|| Endpoint {
             host: id.container(),
             port: PORT,
@@ -198,6 +187,28 @@ pub fn status(subject: &Subject<'_>, world: &World, conditions: Vec<Condition>) 
             .filter(|gone| !subject.present && memory.deletes_later(subject.spec) && !gone.due.is_empty())
             .map(|gone| gone.due.clone()),
     }
+}
+
+/// Of the container's own image, where it is known; else of the one that it would be made from.
+fn image(subject: &Subject<'_>, world: &World) -> Option<ImageStatus> {
+    let wanted = match &world.image {
+        ImageSeen::Fit(facts) => Some((subject.spec.image.as_str(), facts)),
+        _ => None,
+    };
+    let pinned = subject.memory.image.as_ref().map(|pinned| pinned.reference.as_str());
+    let pinned = pinned.zip(world.pinned.as_ref());
+    let in_use = world.container.ours().map(|c| c.image_id.as_str());
+    let used = wanted.into_iter().chain(pinned).find(|(_, facts)| in_use == Some(facts.id.as_str()));
+    let (reference, facts) = used.or(wanted)?;
+    Some(ImageStatus {
+        reference: reference.to_owned(),
+        id: facts.id.clone(),
+        digest: facts.digest.clone(),
+        major: facts.major,
+        managed: facts.managed,
+        capabilities: facts.capabilities.iter().take(50).map(|c| shown(c, WORDS)).collect(),
+        command_not_kept: not_kept(subject.spec, facts),
+    })
 }
 
 impl Status {

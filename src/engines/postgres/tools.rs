@@ -30,6 +30,8 @@ const FRESH: Duration = Duration::from_secs(1);
 /// How long others wait for the one that proves an image; then the next one tries.
 const PROVING: Duration = Duration::from_secs(60);
 
+/// How long a login proves that there can be others.
+const PROOF: Duration = Duration::from_secs(45);
 /// Trial starts that run at once.
 const TRIALS_AT_ONCE: usize = 2;
 /// Ends of trials that are remembered; one that was forgotten costs a second.
@@ -73,6 +75,8 @@ pub struct Tools {
     probing: Mutex<BTreeSet<String>>,
     /// Container, its restart count when a server last answered in it, and since when it dies.
     deaths: Mutex<BTreeMap<ObjectRef, (String, u64, String)>>,
+    /// At which start an application last got in, and when.
+    proofs: Mutex<BTreeMap<ObjectRef, (String, Instant)>>,
     /// By key, how trial starts ended.
     trials: Mutex<BTreeMap<String, Verdict>>,
     /// Each takes a core for a second.
@@ -149,6 +153,7 @@ impl Tools {
             placements: Mutex::default(),
             probing: Mutex::default(),
             deaths: Mutex::default(),
+            proofs: Mutex::default(),
             trials: Mutex::default(),
             trials_at_once: Semaphore::new(TRIALS_AT_ONCE),
             census: Mutex::default(),
@@ -216,6 +221,7 @@ impl Tools {
     /// Ends the kept session: before a stop, so that it does not look like a user's.
     pub fn drop_session(&self, object: &ObjectRef) {
         lock(&self.sessions).remove(object);
+        self.forget_proof(object);
     }
 
     /// Nothing of a deleted object stays in memory.
@@ -225,6 +231,7 @@ impl Tools {
         lock(&self.provers).retain(|_, (by, _)| by != object);
         lock(&self.placements).remove(object);
         lock(&self.deaths).remove(object);
+        self.forget_proof(object);
         self.ports.release(object);
     }
 
@@ -354,6 +361,21 @@ impl Tools {
             *since = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         }
         Deaths { count, since: since.clone() }
+    }
+
+    /// Whether a new login was seen to work a moment ago. With a probe every 15 s none is older than a minute.
+    pub(super) fn is_proven(&self, object: &ObjectRef, epoch: &str) -> bool {
+        let proofs = lock(&self.proofs);
+        proofs.get(object).is_some_and(|(at, when)| at == epoch && when.elapsed() < PROOF)
+    }
+
+    pub(super) fn remember_proof(&self, object: &ObjectRef, epoch: String) {
+        lock(&self.proofs).insert(object.clone(), (epoch, Instant::now()));
+    }
+
+    /// Something changed: who got in before says nothing about who gets in now.
+    pub(super) fn forget_proof(&self, object: &ObjectRef) {
+        lock(&self.proofs).remove(object);
     }
 
     /// How this trial ended, if it was held.

@@ -32,7 +32,7 @@ for program in initdb psql; do
 done
 command -v psql >/dev/null || { echo "there is no psql" >&2; exit 91; }
 initdb --no-sync -A trust -U seawall -D "$data" >/tmp/seawall-initdb 2>&1 || { tail -n 3 /tmp/seawall-initdb >&2; exit 91; }
-if [ -d /etc/seawall/trial ]; then cp -pR /etc/seawall/trial/. "$data"/ || exit 91; fi
+if [ -d /etc/seawall/trial ]; then (umask 077; cp -R /etc/seawall/trial/* "$data"/) || exit 91; fi
 end() {
   # The server may have its own place for what it says.
   dir=$("$@" -C log_directory 2>/dev/null) && [ -n "$dir" ] || dir=log

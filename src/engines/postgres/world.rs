@@ -136,6 +136,8 @@ pub enum Server {
     Weak(Weak),
     /// No answer in time.
     Hung(String),
+    /// The server turns the login away: reason and its words.
+    TurnedAway(&'static str, String),
     /// Some other failure, in words.
     Failed(String),
     Up(Box<ServerFacts>),

@@ -35,6 +35,9 @@ pub enum Refusal {
     TooMuch(usize, &'static str),
     #[error("the server asks for {0} rounds of hashing for one login, more than {ITERATIONS}")]
     TooManyRounds(String),
+    /// In the form of before protocol 3: the postmaster has no process to say it in another one.
+    #[error("{0}")]
+    NoProcess(String),
     #[error("what answers does not speak PostgreSQL's protocol: {0}")]
     Protocol(&'static str),
 }
@@ -82,6 +85,9 @@ impl Judge {
                 continue;
             }
             let Some((tag, length)) = header(rest)? else { break };
+            if self.phase == Phase::Asked && tag == b'E' && length > LOGIN_MESSAGE {
+                return Err(no_process(rest));
+            }
             self.fits(length)?;
             if self.phase == Phase::LoggedIn {
                 self.count(tag, length)?;
@@ -164,6 +170,17 @@ fn header(raw: &[u8]) -> Result<Option<(u8, usize)>, Refusal> {
         Ok(length) if length >= 4 => Ok(Some((*tag, length + 1))),
         _ => Err(Refusal::Protocol("a message of no length")),
     }
+}
+
+/// "could not fork new process for connection: …": a text where a length would be
+/// (`report_fork_failure_to_client` in PostgreSQL's postmaster).
+fn no_process(raw: &[u8]) -> Refusal {
+    let text = raw.get(1..).unwrap_or_default();
+    let line = text.split(|byte| matches!(byte, 0 | b'\n')).next().unwrap_or_default();
+    if line.len() < 10 || line.iter().any(u8::is_ascii_control) {
+        return Refusal::TooMuch(LOGIN_MESSAGE, "one message of the login");
+    }
+    Refusal::NoProcess(crate::core::text::shown(&String::from_utf8_lossy(line), 200))
 }
 
 /// The server's first message, `r=…,s=…,i=4096`: the library does as many rounds as it says.

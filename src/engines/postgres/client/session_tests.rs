@@ -83,8 +83,13 @@ async fn what_a_server_says_is_cut_and_escaped() {
     // Not one more reset of the password would open a line of pg_hba.conf.
     let hba = "SFATAL\0C28000\0Mno pg_hba.conf entry for host \"10.0.0.1\"\0RClientAuthentication\0";
     let (address, _) = listener(error(hba)).await;
-    let SqlError::Failed(words) = login(address).await else { panic!() };
+    let SqlError::TurnedAway { reason: "HbaRejects", words } = login(address).await else { panic!() };
     assert!(words.starts_with("pg_hba.conf does not let this login in: no pg_hba.conf entry"), "{words}");
+    // Without a process to say it in the protocol of today.
+    let text = b"Ecould not fork new process for connection: Resource temporarily unavailable\n\0".to_vec();
+    let (address, _) = listener(text).await;
+    let SqlError::TurnedAway { reason: "NoProcessLeft", words } = login(address).await else { panic!() };
+    assert_eq!(words, "could not fork new process for connection: Resource temporarily unavailable");
     // An endless one.
     let (address, _) = listener([&b"E"[..], &i32::MAX.to_be_bytes(), &vec![b'x'; 1 << 20]].concat()).await;
     let SqlError::Failed(words) = login(address).await else { panic!() };

@@ -39,6 +39,25 @@ pub fn options(newer: bool) -> String {
     format!("{OPTIONS}{}", if newer { NEWER_OPTIONS } else { "" })
 }
 
+/// The same, but that triggers on login run: only servers that have such triggers know it.
+#[must_use]
+pub fn options_with_triggers() -> String {
+    options(true).replace(" -c event_triggers=off", "")
+}
+
+/// Whose functions run when somebody logs into this database: `none`, `superuser`, or somebody else's as well.
+#[must_use]
+pub fn login_triggers() -> Sql {
+    Sql::of(
+        "SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.=) 0 THEN 'none' \
+           WHEN pg_catalog.bool_and(r.rolsuper) THEN 'superuser' ELSE 'other' END \
+         FROM pg_catalog.pg_event_trigger AS t \
+           JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.evtfoid \
+           JOIN pg_catalog.pg_authid AS r ON r.oid OPERATOR(pg_catalog.=) p.proowner \
+         WHERE t.evtevent OPERATOR(pg_catalog.=) 'login' AND t.evtenabled OPERATOR(pg_catalog.<>) 'D'",
+    )
+}
+
 /// Everything a probe needs, in one row of [`PROBE_COLUMNS`] columns.
 #[must_use]
 pub fn probe(database: &str, parameters: &[&str], file: &str) -> Sql {
@@ -175,6 +194,7 @@ mod tests {
             probe("app", &["work_mem", "a'b"], "/etc/x"),
             probe("app", &[], "/etc/x"),
             collations(),
+            login_triggers(),
             databases(),
             columns(),
             load_time(),

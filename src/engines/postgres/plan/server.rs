@@ -37,6 +37,7 @@ pub(super) fn server(
             plan.wait("ServerStarting", format!("not accepting connections yet: {words}"), Some(300))
         }
         Server::Hung(words) => plan.wait("ServerHung", words, Some(5_000)),
+        Server::TurnedAway(reason, words) => plan.wait(reason, words, Some(5_000)),
         Server::Failed(words) => plan.wait("LoginFailed", words, Some(5_000)),
         Server::LoginRefused(words) => {
             // Whom the login was tried as: a recovered record may not know who the data belongs to.
@@ -63,7 +64,12 @@ fn blind(
 ) -> bool {
     let locked_out = matches!(
         world.server,
-        Server::Refused(_) | Server::LoginRefused(_) | Server::Weak(_) | Server::Hung(_) | Server::Failed(_)
+        Server::Refused(_)
+            | Server::LoginRefused(_)
+            | Server::Weak(_)
+            | Server::Hung(_)
+            | Server::TurnedAway(..)
+            | Server::Failed(_)
     );
     let Some(there) = world.file_sha256.as_ref().filter(|_| locked_out && subject.memory.ever_ready) else {
         return false;

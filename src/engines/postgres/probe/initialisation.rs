@@ -23,8 +23,14 @@ pub(super) async fn initialisation(
     let memory = subject.memory;
     let runs = c.state == ContainerState::Running;
     // While the temporary server runs nobody can tell yet; the final one is the first to answer.
-    let answers =
-        matches!(world.server, Server::Up(_) | Server::LoginRefused(_) | Server::Weak(_) | Server::Failed(_));
+    let answers = matches!(
+        world.server,
+        Server::Up(_)
+            | Server::LoginRefused(_)
+            | Server::Weak(_)
+            | Server::TurnedAway(..)
+            | Server::Failed(_)
+    );
     let to_judge = if runs { answers } else { matches!(world.data, DataSeen::Major(_)) };
     if memory.ever_ready || !memory.init_began || !image.init_scripts || !to_judge {
         return Ok(InitSeen::NotLooked);

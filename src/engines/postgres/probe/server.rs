@@ -35,15 +35,45 @@ fn target(subject: &Subject<'_>, c: &Glance, reach: Reach) -> Option<Target> {
     })
 }
 
-/// Asks over the kept session alone; `None` when there is none or it failed, and is given up: then only
-/// a new login tells more.
+/// Asks over the kept session, and whether the server still takes connections; `None` when there is no such
+/// session or it failed, and is given up, or when nobody else gets in: then only a new login tells more.
 pub async fn again(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Option<Server> {
-    let object = &subject.identity.object;
     let target = target(subject, c, tools.reach)?;
-    let session = tools.take_session(object).filter(|s| *s.target() == target)?;
+    let facts = over_session(tools, subject, &target).await?;
+    tools.servers.answers(&target).await.ok()?;
+    match proven(tools, subject, &target, facts).await {
+        Ok(up @ Server::Up(_)) => Some(up),
+        _ => None,
+    }
+}
+
+async fn over_session(tools: &Tools, subject: &Subject<'_>, target: &Target) -> Option<ServerFacts> {
+    let object = &subject.identity.object;
+    let session = tools.take_session(object).filter(|s| s.target() == target)?;
     let facts = ask(session.as_ref(), subject).await.ok()?;
     tools.keep_session(object, session);
-    Some(Server::Up(Box::new(facts)))
+    Some(facts)
+}
+
+/// Up is said of a server that lets the managed user into the managed database: a session that was let in once
+/// says nothing about who is let in now. Where the database is not there (yet), the facts say so.
+async fn proven(
+    tools: &Tools,
+    subject: &Subject<'_>,
+    target: &Target,
+    facts: ServerFacts,
+) -> Result<Server, ObserveError> {
+    let object = &subject.identity.object;
+    if facts.database_exists
+        && !tools.is_proven(object, &target.epoch)
+        && let Some(password) = tools.password(object)?
+    {
+        if let Err(error) = tools.servers.prove(target, &password).await {
+            return Ok(error.into());
+        }
+        tools.remember_proof(object, target.epoch.clone());
+    }
+    Ok(Server::Up(Box::new(facts)))
 }
 
 /// Probes over the kept session, else by one new login.
@@ -51,13 +81,16 @@ pub async fn again(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Option<S
 /// # Errors
 /// When the password cannot be opened.
 pub(super) async fn server(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Result<Server, ObserveError> {
-    if let Some(answer) = again(tools, subject, c).await {
-        return Ok(answer);
-    }
     let object = &subject.identity.object;
     let Some(target) = target(subject, c, tools.reach) else {
         return Ok(Server::Failed("the container has no address on the network".to_owned()));
     };
+    if let Some(facts) = over_session(tools, subject, &target).await {
+        return match tools.servers.answers(&target).await {
+            Ok(()) => proven(tools, subject, &target, facts).await,
+            Err(error) => Ok(error.into()),
+        };
+    }
     let Some(password) = tools.password(object)? else {
         return Ok(Server::Failed("there is no password to log in with".to_owned()));
     };
@@ -65,13 +98,13 @@ pub(super) async fn server(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> 
         Ok(session) => ask(session.as_ref(), subject).await.map(|facts| (session, facts)),
         Err(e) => Err(e),
     };
-    Ok(match answer {
+    match answer {
         Ok((session, facts)) => {
             tools.keep_session(object, session);
-            Server::Up(Box::new(facts))
+            proven(tools, subject, &target, facts).await
         }
-        Err(e) => e.into(),
-    })
+        Err(error) => Ok(error.into()),
+    }
 }
 
 /// Asks every database about the collations that its columns and indexes name.
@@ -106,6 +139,7 @@ impl From<SqlError> for Server {
             SqlError::LoginRefused(words) => Server::LoginRefused(words),
             SqlError::Weak(weak) => Server::Weak(weak),
             hung @ SqlError::Hung(_) => Server::Hung(hung.to_string()),
+            SqlError::TurnedAway { reason, words } => Server::TurnedAway(reason, words),
             SqlError::Failed(words) => Server::Failed(words),
         }
     }

@@ -1,0 +1,47 @@
+//! Proof that an application gets in: a new login of the managed user into the managed database. Must not
+//! run anything there that somebody without the server's highest rights could have written.
+
+use super::{PgSession, SqlError, TIMEOUT, Target, WORDS, statements};
+use crate::core::text::shown;
+use crate::secrets::Secret;
+use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// `SSLRequest` of PostgreSQL's protocol: it is answered with one byte, before any login.
+const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+
+/// Our own sessions run no trigger on login; applications do. So where the managed database has one, and only
+/// superusers' functions are in them, it is run as well.
+pub(super) async fn prove(target: &Target, password: &Secret) -> Result<(), SqlError> {
+    let session = PgSession::login_into(target, password, &target.database).await?;
+    let rows = session.rows(&statements::login_triggers()).await?;
+    let triggers = rows.first().and_then(|row| row.first()).cloned().flatten();
+    if triggers.as_deref() != Some("superuser") {
+        return Ok(());
+    }
+    let options = statements::options_with_triggers();
+    match PgSession::login_to(target, password, &target.database, &options).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A postmaster that hangs takes connections all the same, as the kernel does it for it; it is its answer that
+/// counts.
+pub(super) async fn answers(target: &Target) -> Result<(), SqlError> {
+    let refused = |e: std::io::Error| SqlError::Refused(shown(&e.to_string(), WORDS));
+    let asking = async {
+        let mut stream =
+            TcpStream::connect(SocketAddr::new(target.host, target.port)).await.map_err(refused)?;
+        stream.write_all(&SSL_REQUEST).await.map_err(refused)?;
+        match stream.read_u8().await.map_err(refused)? {
+            b'S' | b'N' => Ok(()),
+            // An error: why, the next login tells.
+            b'E' => Err(SqlError::Failed("the server turns connections away".to_owned())),
+            _ => Err(SqlError::Failed("what answers does not speak PostgreSQL's protocol".to_owned())),
+        }
+    };
+    timeout(TIMEOUT, asking).await.map_err(|_| SqlError::Hung(TIMEOUT))?
+}
