@@ -172,6 +172,12 @@ impl Census {
         self.volumes.all.contains_key(name)
     }
 
+    /// The directory of the host that a volume lies in.
+    #[must_use]
+    pub fn directory(&self, volume: &str) -> Option<String> {
+        self.volumes.places(volume)?.paths.first().cloned()
+    }
+
     /// Who else can write to this volume right now: by its name, by another volume on the same device, or by
     /// a directory of the host that is the volume's, holds it or lies in it. Ordered by name.
     #[must_use]

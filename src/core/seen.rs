@@ -254,6 +254,13 @@ pub struct SeenVolume {
     pub device: String,
 }
 
+/// Bytes of a file system that unprivileged processes can still take, and of all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    pub free: u64,
+    pub total: u64,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeenNetwork {
     pub id: String,

@@ -14,7 +14,7 @@ use crate::core::image_ref::ImageReference;
 use crate::core::quantity::NanoCpus;
 use crate::core::seen::{
     ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, SeenContainer, SeenImage, SeenNetwork, SeenVolume,
-    Usage,
+    Space, Usage,
 };
 use crate::docker::from_api::{self, Host};
 use crate::docker::lines::Lines;
@@ -35,6 +35,8 @@ use std::time::Duration;
 
 /// A pull may take hours, but never says nothing for this long.
 const PULL_IDLE: Duration = Duration::from_secs(60);
+/// For the size of a file system.
+const SPACE: Duration = Duration::from_secs(2);
 /// Past a stop's own timeout: the engine kills and then tidies up.
 const AFTER_STOP: Duration = Duration::from_secs(15);
 /// bollard's own limit must never be the one that fires.
@@ -288,6 +290,18 @@ impl Docker for BollardDocker {
     async fn volume(&self, name: &str) -> Result<Option<SeenVolume>> {
         let call = call("inspect a volume", "volume", name);
         Ok(optional(within(SHORT, call, self.client()?.inspect_volume(name)).await)?.map(from_api::volume))
+    }
+
+    async fn space(&self, directory: &str) -> Result<Option<Space>> {
+        if !self.address.starts_with("unix://") {
+            return Ok(None);
+        }
+        let directory = directory.to_owned();
+        // A network file system may not answer at all.
+        let asking = tokio::task::spawn_blocking(move || rustix::fs::statvfs(directory.as_str()));
+        let Ok(Ok(Ok(seen))) = tokio::time::timeout(SPACE, asking).await else { return Ok(None) };
+        let bytes = |blocks: u64| blocks.saturating_mul(seen.f_frsize);
+        Ok(Some(Space { free: bytes(seen.f_bavail), total: bytes(seen.f_blocks) }))
     }
 
     async fn volumes(&self, labels: &[(&str, &str)]) -> Result<Vec<SeenVolume>> {

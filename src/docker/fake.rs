@@ -12,7 +12,7 @@ mod stage;
 
 pub use fault::{Fault, What, When};
 
-use crate::core::seen::{EngineEvent, SeenContainer};
+use crate::core::seen::{EngineEvent, SeenContainer, Space};
 use crate::docker::{DockerError, ExecRequest, ExecResult, Result};
 use engine::State;
 use fault::take_fault;
@@ -84,6 +84,7 @@ struct Control {
     hang_limit: Duration,
     exec: Option<ExecScript>,
     on_start: Vec<StartScript>,
+    space: Option<Space>,
 }
 
 /// The fake. Share it as `Arc<FakeDocker>`; helpers for tests are methods beside the trait.
@@ -119,6 +120,7 @@ impl FakeDocker {
             hang_limit: Duration::from_secs(10),
             exec: None,
             on_start: Vec::new(),
+            space: None,
         };
         Self {
             control: Mutex::new(control),

@@ -19,7 +19,7 @@ pub use self::bollard::BollardDocker;
 use crate::core::desired::DesiredContainer;
 use crate::core::seen::{
     ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, SeenContainer, SeenImage, SeenNetwork, SeenVolume,
-    Usage,
+    Space, Usage,
 };
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -156,6 +156,9 @@ pub trait Docker: Send + Sync + 'static {
     async fn pull(&self, reference: &str) -> Result<()>;
 
     async fn volume(&self, name: &str) -> Result<Option<SeenVolume>>;
+    /// Of the file system that a directory of the engine's host lies on; `None` where it cannot be seen from
+    /// here: the engine is elsewhere, or the operator may not look.
+    async fn space(&self, directory: &str) -> Result<Option<Space>>;
     async fn volumes(&self, labels: &[(&str, &str)]) -> Result<Vec<SeenVolume>>;
     /// The engine answers 201 with the OLD labels when the volume exists: they come back for comparison.
     async fn create_volume(&self, name: &str, labels: &BTreeMap<String, String>) -> Result<SeenVolume>;

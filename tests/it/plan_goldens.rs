@@ -132,6 +132,7 @@ impl Case {
             image_starts: Default::default(),
             trials: BTreeMap::new(),
             deaths: Deaths::default(),
+            room: None,
             fallback: None,
             init: Default::default(),
             placement: Placement::NotLooked,

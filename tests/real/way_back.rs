@@ -155,8 +155,8 @@ fn a_crash_loop_says_how_often_and_why() {
     let sea = Sea::start();
     sea.postgres("a", "{version: '18'}");
     sea.ready("a");
-    let stop = format!("{{version: '18', stopped: true}}");
-    sea.postgres("a", &stop);
+    let stop = "{version: '18', stopped: true}";
+    sea.postgres("a", stop);
     sea.until("a", "stopped", |s| condition(s, "Ready").1 == "Stopped");
     // Its control file is gone: no file or image to go back to.
     let volume = sea.volume("a");

@@ -4,7 +4,7 @@ use super::{FakeDocker, Signal};
 use crate::core::desired::DesiredContainer;
 use crate::core::seen::{
     ContainerState, ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, SeenContainer, SeenImage,
-    SeenNetwork, SeenVolume, Usage,
+    SeenNetwork, SeenVolume, Space, Usage,
 };
 use crate::docker::{Docker, DockerError, ExecRequest, ExecResult, FileToPut, Result};
 use async_trait::async_trait;
@@ -173,6 +173,11 @@ impl Docker for FakeDocker {
 
     async fn volume(&self, name: &str) -> Result<Option<SeenVolume>> {
         self.call("volume", |c| Ok(c.engine.volume(name))).await
+    }
+
+    async fn space(&self, directory: &str) -> Result<Option<Space>> {
+        let _ = directory;
+        Ok(self.lock().space)
     }
 
     async fn volumes(&self, labels: &[(&str, &str)]) -> Result<Vec<SeenVolume>> {

@@ -3,7 +3,7 @@
 
 use super::{ExecScript, FakeDocker, WRITES};
 use crate::core::seen::{
-    ContainerState, EngineInfo, SeenContainer, SeenImage, SeenNetwork, SeenVolume, Usage,
+    ContainerState, EngineInfo, SeenContainer, SeenImage, SeenNetwork, SeenVolume, Space, Usage,
 };
 use crate::docker::{ExecRequest, ExecResult, FileToPut, Result};
 use std::collections::BTreeMap;
@@ -49,6 +49,11 @@ impl FakeDocker {
     /// given last is asked first.
     pub fn on_start(&self, script: impl Fn(&SeenContainer) -> Option<i64> + Send + Sync + 'static) {
         self.lock().on_start.insert(0, Arc::new(script));
+    }
+
+    /// What is left on the one disk of this engine; `None`: nobody can see it.
+    pub fn set_space(&self, space: Option<Space>) {
+        self.lock().space = space;
     }
 
     /// # Errors

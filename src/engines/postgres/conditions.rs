@@ -3,10 +3,11 @@
 
 use super::action::{Action, caps_in_words};
 use super::collation::{self, Columns};
+use super::disk::{Room, roughly};
 use super::plan::{Plan, Subject, Wanted, astray, caps_in_sync, inside};
 use super::world::{ImageSeen, InitSeen, Server, Slot, World};
 use crate::core::condition::{ConditionType as C, Finding, Truth};
-use crate::core::seen::{ContainerState, SeenContainer};
+use crate::core::seen::{ContainerState, SeenContainer, Space};
 
 /// What made a pass end early.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,6 +181,9 @@ fn ready(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook) -
     if let Some(good) = proven(subject, world, plan) {
         return good;
     }
+    if let (Server::Up(_), Some((space, Room::Full))) = (&world.server, &world.room) {
+        return no("DiskFull", disk(*space));
+    }
     if let Some(block) = plan.blocked.first() {
         let reason = match block.reason {
             own @ ("NameConflict" | "VolumeShared" | "DuplicateContainer" | "InitialisationFailed") => own,
@@ -202,6 +206,14 @@ fn ready(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook) -
         .first()
         .map_or_else(|| "nothing seen yet".to_owned(), |s| format!("{}: {}", s.action, s.cause));
     no("Reconciling", step)
+}
+
+fn disk(space: Space) -> String {
+    format!(
+        "{} of {} are free on the disk under the volume: make room there, or move it to a bigger one",
+        roughly(space.free),
+        roughly(space.total)
+    )
 }
 
 fn is_crash(on: &str) -> bool {
@@ -242,6 +254,10 @@ fn proven(subject: &Subject<'_>, world: &World, plan: &Plan) -> Option<Finding> 
         return None;
     }
     if !subject.memory.same_cluster(&facts.system_identifier) {
+        return None;
+    }
+    // It answers, and can write nothing.
+    if matches!(&world.room, Some((_, Room::Full))) {
         return None;
     }
     // By the container's own mounts: the image that the manifest names may be another one by now.
@@ -308,6 +324,11 @@ fn degraded(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook
     }
     if let Some(failure) = &outlook.failure {
         return yes(failure.reason, failure.message.clone());
+    }
+    match &world.room {
+        Some((space, Room::Full)) => return yes("DiskFull", disk(*space)),
+        Some((space, Room::Low)) => return yes("DiskLow", disk(*space)),
+        _ => {}
     }
     if let Some(crash) = plan.waiting.iter().find(|w| is_crash(w.on)) {
         return yes(crash.on, crash.why.clone());

@@ -9,6 +9,7 @@ pub mod command;
 pub mod conditions;
 pub mod control_file;
 pub mod desired;
+pub mod disk;
 pub mod facts;
 pub mod fake_server;
 pub mod hardening;

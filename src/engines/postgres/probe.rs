@@ -116,6 +116,7 @@ pub async fn observe(
         columns: Columns::NotAsked,
         trials: BTreeMap::new(),
         deaths: Deaths::default(),
+        room: None,
         fallback: None,
     };
     world.trials = trials(tools, subject, &world);
@@ -125,6 +126,8 @@ pub async fn observe(
     if let Slot::Ours(c) = world.container.clone() {
         details(tools, subject, &c, &mut world).await?;
         deaths(tools, subject, &c, &mut world).await?;
+        let room = tools.room(&id.object, &id.volume()).await;
+        world.room = room.map(|(space, room, _)| (space, room));
         if let (ImageSeen::Fit(image), Wanted::Running) = (&world.image, subject.wanted()) {
             world.init = initialisation(tools, subject, image, &c, &world).await?;
         }

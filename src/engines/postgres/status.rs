@@ -1,6 +1,7 @@
 //! `status` of a Postgres: what was seen, in the form people and scripts read.
 
 use super::desired::{Identity, PORT, not_kept};
+use super::disk::roughly;
 use super::plan::{Subject, Wanted, caps_in_sync, image_to_run};
 use super::world::{ImageSeen, Server, World};
 use crate::core::condition::Condition;
@@ -78,6 +79,11 @@ pub struct ServerStatus {
 pub struct VolumeStatus {
     pub name: String,
     pub mount_path: Option<String>,
+    /// Of the disk under it, roughly; missing where it cannot be seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_size: Option<String>,
     /// What the image keeps outside of it, each in a volume of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extra: Vec<ExtraVolumeStatus>,
@@ -164,6 +170,8 @@ pub fn status(subject: &Subject<'_>, world: &World, conditions: Vec<Condition>) 
         volume: world.volume.ours().map(|()| VolumeStatus {
             name: id.volume(),
             mount_path: image_to_run(subject, world).map(|facts| facts.mount_path.clone()),
+            free: world.room.map(|(space, _)| roughly(space.free)),
+            disk_size: world.room.map(|(space, _)| roughly(space.total)),
             extra: memory
                 .volumes
                 .iter()

@@ -4,13 +4,14 @@
 pub mod masked;
 
 use super::client::{Servers, Session};
+use super::disk::Room;
 use super::facts::{ImageFacts, Unfit};
 use super::hardening::Profile;
 use super::trial::Verdict;
 use super::world::{Deaths, ImageStarts, Placement};
 use crate::core::census::{Census, Volumes};
 use crate::core::names::{Installation, ObjectRef};
-use crate::core::seen::{ContainerState, ContainerSummary, SeenContainer};
+use crate::core::seen::{ContainerState, ContainerSummary, SeenContainer, Space};
 use crate::docker::{Docker, DockerError};
 use crate::engines::ports::PortBook;
 use crate::secrets::{SealError, Sealed, Sealer, Secret};
@@ -77,6 +78,8 @@ pub struct Tools {
     deaths: Mutex<BTreeMap<ObjectRef, (String, u64, String)>>,
     /// At which start an application last got in, and when.
     proofs: Mutex<BTreeMap<ObjectRef, (String, Instant)>>,
+    /// Where the volume lies, and how much room there was, so that a figure on the edge says one thing.
+    rooms: Mutex<BTreeMap<ObjectRef, (String, Room)>>,
     /// By key, how trial starts ended.
     trials: Mutex<BTreeMap<String, Verdict>>,
     /// Each takes a core for a second.
@@ -154,6 +157,7 @@ impl Tools {
             probing: Mutex::default(),
             deaths: Mutex::default(),
             proofs: Mutex::default(),
+            rooms: Mutex::default(),
             trials: Mutex::default(),
             trials_at_once: Semaphore::new(TRIALS_AT_ONCE),
             census: Mutex::default(),
@@ -231,6 +235,7 @@ impl Tools {
         lock(&self.provers).retain(|_, (by, _)| by != object);
         lock(&self.placements).remove(object);
         lock(&self.deaths).remove(object);
+        lock(&self.rooms).remove(object);
         self.forget_proof(object);
         self.ports.release(object);
     }
@@ -376,6 +381,18 @@ impl Tools {
     /// Something changed: who got in before says nothing about who gets in now.
     pub(super) fn forget_proof(&self, object: &ObjectRef) {
         lock(&self.proofs).remove(object);
+    }
+
+    /// Room on the disk under a volume, and whether that is another word than last time.
+    pub(super) async fn room(&self, object: &ObjectRef, volume: &str) -> Option<(Space, Room, bool)> {
+        let known = lock(&self.rooms).get(object).cloned();
+        let last = known.as_ref().map(|(_, room)| *room);
+        let looked = self.census().and_then(|census| census.directory(volume));
+        let directory = looked.or(known.map(|(directory, _)| directory))?;
+        let space = self.docker.space(&directory).await.ok().flatten()?;
+        let room = last.unwrap_or_default().next(space);
+        lock(&self.rooms).insert(object.clone(), (directory, room));
+        Some((space, room, last.is_some_and(|last| last != room)))
     }
 
     /// How this trial ended, if it was held.

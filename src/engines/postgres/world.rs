@@ -1,11 +1,12 @@
 //! What one pass saw of one Postgres: the values that `plan` and `conditions` decide on.
 
 use super::collation::{Collations, Columns};
+use super::disk::Room;
 use super::facts::{ImageFacts, Unfit};
 use super::hardening::Profile;
 use super::trial::Verdict;
 use crate::core::census::User;
-use crate::core::seen::{EngineInfo, SeenContainer, Usage};
+use crate::core::seen::{EngineInfo, SeenContainer, Space, Usage};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A Docker object under our name.
@@ -239,6 +240,8 @@ pub struct World {
     /// Image id → how the trial start ended that is due before the manifest's parameters run on it.
     pub trials: BTreeMap<String, Verdict>,
     pub deaths: Deaths,
+    /// Under the data's volume; `None`: it cannot be seen.
+    pub room: Option<(Space, Room)>,
     /// The image that a server last came up with, where it is another than the container's, and local.
     pub fallback: Option<String>,
 }

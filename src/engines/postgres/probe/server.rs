@@ -41,6 +41,10 @@ pub async fn again(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Option<S
     let target = target(subject, c, tools.reach)?;
     let facts = over_session(tools, subject, &target).await?;
     tools.servers.answers(&target).await.ok()?;
+    // A pass says it.
+    if tools.room(&subject.identity.object, &subject.identity.volume()).await.is_some_and(|(_, _, new)| new) {
+        return None;
+    }
     match proven(tools, subject, &target, facts).await {
         Ok(up @ Server::Up(_)) => Some(up),
         _ => None,

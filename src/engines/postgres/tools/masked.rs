@@ -7,7 +7,7 @@
 use crate::core::desired::DesiredContainer;
 use crate::core::seen::{
     ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, SeenContainer, SeenImage, SeenNetwork, SeenVolume,
-    Usage,
+    Space, Usage,
 };
 use crate::docker::{Docker, ExecRequest, ExecResult, FileToPut, Result};
 use crate::secrets::{ExposeSecret, Secret};
@@ -141,6 +141,10 @@ impl Docker for Masked {
     async fn volume(&self, name: &str) -> Result<Option<SeenVolume>> {
         self.inner.volume(name).await
     }
+    async fn space(&self, directory: &str) -> Result<Option<Space>> {
+        self.inner.space(directory).await
+    }
+
     async fn volumes(&self, labels: &[(&str, &str)]) -> Result<Vec<SeenVolume>> {
         self.inner.volumes(labels).await
     }

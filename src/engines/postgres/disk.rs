@@ -1,0 +1,98 @@
+//! Room on the disk under a volume. Pure. Two thresholds each, so that a figure on the edge says one thing.
+
+use crate::core::quantity::Bytes;
+use crate::core::seen::Space;
+
+/// Of the whole; and at most so much: a tenth of a big disk is plenty.
+const LOW: (u64, u64) = (10, 5 * Bytes::GI);
+/// From here on it is not low any more.
+const LOW_NO_MORE: (u64, u64) = (12, 6 * Bytes::GI);
+/// A server that cannot write two more segments of its log (16 MiB each) is about to stop.
+const FULL: u64 = 32 * Bytes::MI;
+const FULL_NO_MORE: u64 = 64 * Bytes::MI;
+
+/// How much room there is, in one word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Room {
+    #[default]
+    Plenty,
+    Low,
+    Full,
+}
+
+impl Room {
+    /// From what it was and what is free now.
+    #[must_use]
+    pub fn next(self, space: Space) -> Self {
+        let full = if self == Room::Full { FULL_NO_MORE } else { FULL };
+        if space.free < full {
+            return Room::Full;
+        }
+        let (percent, most) = if self == Room::Plenty { LOW } else { LOW_NO_MORE };
+        if space.free < (space.total / 100).saturating_mul(percent).min(most) {
+            Room::Low
+        } else {
+            Room::Plenty
+        }
+    }
+}
+
+/// `12Gi`, `1.5Gi`, `730Mi`: two figures, rounded down, so that status does not change with every page that is
+/// written.
+#[must_use]
+pub fn roughly(bytes: u64) -> String {
+    let (unit, size) = [("Ti", Bytes::GI << 10), ("Gi", Bytes::GI), ("Mi", Bytes::MI)]
+        .into_iter()
+        .find(|(_, size)| bytes >= *size)
+        .unwrap_or(("Ki", Bytes::MI >> 10));
+    let tenths = u128::from(bytes) * 10 / u128::from(size);
+    match tenths {
+        1000.. => format!("{}{unit}", tenths / 100 * 10),
+        100.. => format!("{}{unit}", tenths / 10),
+        _ if tenths % 10 == 0 => format!("{}{unit}", tenths / 10),
+        _ => format!("{}.{}{unit}", tenths / 10, tenths % 10),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_edge_is_crossed_once() {
+        let mut room = Room::Plenty;
+        let gi = Bytes::GI;
+        for (free, want) in [
+            (20 * gi, Room::Plenty),
+            (5 * gi, Room::Plenty),
+            (5 * gi - 1, Room::Low),
+            (5 * gi + 1, Room::Low),
+            (6 * gi, Room::Plenty),
+            (5 * gi + 1, Room::Plenty),
+            (33 << 20, Room::Low),
+            (31 << 20, Room::Full),
+            (63 << 20, Room::Full),
+            (64 << 20, Room::Low),
+            (0, Room::Full),
+        ] {
+            room = room.next(Space { free, total: 1000 * gi });
+            assert_eq!(room, want, "{free}");
+        }
+        let small = |free| Room::Plenty.next(Space { free, total: 2 * gi });
+        assert_eq!([small(gi), small(gi / 6), small(0)], [Room::Plenty, Room::Low, Room::Full]);
+    }
+
+    #[test]
+    fn figures_are_rough() {
+        for (bytes, want) in [
+            (0, "0Ki"),
+            (5 << 10, "5Ki"),
+            (1536 << 20, "1.5Gi"),
+            ((12 << 30) + 999, "12Gi"),
+            (764 << 20, "760Mi"),
+            (3 << 40, "3Ti"),
+        ] {
+            assert_eq!(roughly(bytes), want);
+        }
+    }
+}
