@@ -16,6 +16,8 @@ use std::sync::Arc;
 pub struct Validated {
     /// Ordered by place.
     pub problems: Vec<Problem>,
+    /// What is likely to end badly, though it is legal.
+    pub warnings: Vec<Problem>,
     /// Documents that are objects, good ones only.
     pub objects: usize,
     /// Files read.

@@ -111,6 +111,9 @@ pub struct PlanList {
     /// Ordered by object; objects with nothing to do have empty lists.
     pub plans: Vec<PlanView>,
     pub problems: Vec<Problem>,
+    /// What is likely to end badly, though it is legal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Problem>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<String>,
 }

@@ -8,6 +8,7 @@ use super::settling::{Now, Rest};
 use super::sources::{Before, InForce, read};
 use crate::core::event::Note;
 use crate::core::names::{Kind, ObjectRef};
+use crate::core::seen::Host;
 use crate::engines::postgres::check::{Against, check};
 use crate::manifest::load::{FileText, Loaded, load, read_dir};
 use crate::secrets::random_id;
@@ -58,11 +59,11 @@ impl Operator {
             }
         }
         let moving = settling.is_waiting().then_some(1_000);
-        let host_cpus = self.state().engine.info.as_ref().map(|i| i.cpus);
+        let host = self.state().engine.info.as_ref().map(|i| i.host());
         // What the texts mean depends on these too.
         let hash = {
             let state = self.state();
-            format!("{} {host_cpus:?} {:?}", texts.digest(), state.prune_confirmed)
+            format!("{} {host:?} {:?}", texts.digest(), state.prune_confirmed)
         };
         let pending = self.state().live.values().any(|l| l.absence.is_some());
         if self.state().scan_hash == hash && !pending {
@@ -71,7 +72,7 @@ impl Operator {
         }
         let directory = texts.directory.clone();
         let Some(loaded) = on_the_side(move || load(texts)).await else { return not_yet(5_000) };
-        let in_force = self.read_scan(&loaded, host_cpus);
+        let in_force = self.read_scan(&loaded, host);
         let again = self.take_over(in_force).await?;
         self.state().scan_hash = hash;
         let leaving = self.deletions(&directory).await?;
@@ -101,7 +102,7 @@ impl Operator {
     }
 
     /// What a scan means against what is in force; writes nothing.
-    pub(super) fn read_scan(&self, loaded: &Loaded, host_cpus: Option<u64>) -> InForce {
+    pub(super) fn read_scan(&self, loaded: &Loaded, host: Option<Host>) -> InForce {
         let (records, schemas, confirmed, unread) = {
             let state = self.state();
             let unread = state.unread.clone();
@@ -110,7 +111,7 @@ impl Operator {
         let before = Before {
             records: &records,
             schemas: &schemas,
-            host_cpus,
+            host,
             prune_confirmed: confirmed.as_deref(),
             unread: &unread,
         };
@@ -210,12 +211,12 @@ impl Operator {
     fn check_last_good(&self, new: &mut InForce) {
         let Some(catalog) = &new.catalog else { return };
         let state = self.state();
-        let host_cpus = state.engine.info.as_ref().map(|i| i.cpus);
+        let host = state.engine.info.as_ref().map(|i| i.host());
         for (object, record) in state.records.iter().filter(|(o, _)| o.kind == Kind::Postgres) {
             if new.checked.contains_key(object) {
                 continue;
             }
-            let against = Against { catalog, host_cpus };
+            let against = Against { catalog, host, in_force: true };
             let pinned = || check(&record.document_with_pinned_image()?, &against).ok();
             let last_good = check(&record.document(), &against);
             // What runs is looked after also when nobody knows any more which image was meant.
@@ -357,7 +358,7 @@ impl Operator {
                 catalog.extend(&spec);
             }
         }
-        let against = Against { catalog: &catalog, host_cpus: None };
+        let against = Against { catalog: &catalog, host: None, in_force: true };
         let checked: Vec<_> = state
             .records
             .values()

@@ -11,7 +11,7 @@ use super::start::{Claim, claimed};
 use crate::core::names::Kind;
 use crate::core::plan::PlanView;
 use crate::engines::postgres::action::Action;
-use crate::engines::postgres::check::Checked;
+use crate::engines::postgres::check::{Checked, warnings};
 use crate::engines::postgres::plan::{Subject, plan};
 use crate::engines::postgres::probe::{Intent, observe};
 use crate::engines::postgres::world::Slot;
@@ -65,8 +65,8 @@ impl Operator {
                 }
             }
             Some(loaded) => {
-                let host_cpus = self.engine().await.ok().map(|i| i.cpus);
-                let new = self.read_scan(&loaded, host_cpus);
+                let host = self.engine().await.ok().map(|i| i.host());
+                let new = self.read_scan(&loaded, host);
                 list.problems.clone_from(&new.problems);
                 list.guard = new.guard.as_ref().map(Guard::message);
                 subjects = self.hypothetical(&new);
@@ -74,6 +74,9 @@ impl Operator {
         }
         let mut before = Planned::default();
         for (record, checked) in subjects.iter().filter(|(r, _)| r.object.kind == Kind::Postgres) {
+            if record.source.is_some() {
+                list.warnings.extend(warnings(&record.document(), checked));
+            }
             list.plans.push(self.plan_one(record, checked, &mut before).await);
         }
         Ok(list)

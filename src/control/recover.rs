@@ -205,7 +205,7 @@ pub fn wishes(loaded: &Loaded) -> Wishes {
     let before = Before {
         records: &records,
         schemas: &schemas,
-        host_cpus: None,
+        host: None,
         prune_confirmed: None,
         unread: &BTreeMap::new(),
     };

@@ -11,6 +11,7 @@ use super::renames::{Rename, renames, words};
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::problem::Problem;
 use crate::core::resource::{Document, PortRequest};
+use crate::core::seen::Host;
 use crate::engines::catalog::{self, Catalog};
 use crate::engines::postgres::check::{Against, Checked, check};
 use crate::manifest::load::{Directory, Loaded};
@@ -26,7 +27,7 @@ const MAX_PROBLEMS: usize = 10_000;
 pub struct Before<'a> {
     pub records: &'a BTreeMap<ObjectRef, Arc<Record>>,
     pub schemas: &'a BTreeMap<Kind, Value>,
-    pub host_cpus: Option<u64>,
+    pub host: Option<Host>,
     /// Words given to `seawall prune --confirm`.
     pub prune_confirmed: Option<&'a str>,
     /// The files that could not be read when an object was last named.
@@ -91,7 +92,7 @@ pub fn read(loaded: &Loaded, before: &Before<'_>) -> InForce {
         let more = match document.object.kind {
             Kind::ImageCatalog => judged(document, before, catalog::check).err(),
             Kind::Postgres => {
-                let against = Against { catalog: &catalog, host_cpus: before.host_cpus };
+                let against = Against { catalog: &catalog, host: before.host, in_force: false };
                 judged(document, before, |d| check(d, &against)).err()
             }
         };
@@ -177,7 +178,7 @@ fn postgreses(
     before: &Before<'_>,
     result: &mut InForce,
 ) {
-    let against = Against { catalog, host_cpus: before.host_cpus };
+    let against = Against { catalog, host: before.host, in_force: false };
     let mut pinned: BTreeMap<u16, ObjectRef> = BTreeMap::new();
     for (object, document) in chosen.iter().filter(|(o, _)| o.kind == Kind::Postgres) {
         match judged(document, before, |d| check(d, &against)) {

@@ -38,7 +38,7 @@ impl World {
             &Before {
                 records: &self.records,
                 schemas: &self.schemas,
-                host_cpus: Some(2),
+                host: Some(Host { cpus: 2, memory: 3 << 30 }),
                 prune_confirmed: None,
                 unread: &BTreeMap::new(),
             },

@@ -3,6 +3,7 @@
 use super::api::{ApiError, ErrorCode};
 use super::sources::{Before, read};
 use crate::core::problem::Problem;
+use crate::engines::postgres::check::warnings;
 use crate::engines::spec_schemas;
 use crate::manifest::load::{Directory, load_dir};
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use std::path::Path;
 pub struct Report {
     /// Ordered by place.
     pub problems: Vec<Problem>,
+    /// What is likely to end badly, though it is legal; of good objects alone.
+    pub warnings: Vec<Problem>,
     /// Good objects.
     pub objects: usize,
     pub files: usize,
@@ -35,15 +38,20 @@ pub fn validate(dir: &Path) -> Result<Report, ApiError> {
     let before = Before {
         records: &records,
         schemas: &schemas,
-        host_cpus: None,
+        host: None,
         prune_confirmed: None,
         unread: &BTreeMap::new(),
     };
     let in_force = read(&loaded, &before);
+    let with = in_force.checked.iter().filter_map(|(o, checked)| Some((in_force.documents.get(o)?, checked)));
+    let mut warnings: Vec<Problem> =
+        with.flat_map(|(document, checked)| warnings(document, checked)).collect();
+    warnings.sort();
     Ok(Report {
         objects: in_force.documents.len(),
         files: loaded.files.len(),
         passed_over: loaded.passed_over(),
         problems: in_force.problems,
+        warnings,
     })
 }

@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn every_wish_counts_and_nothing_that_a_pass_remembers() {
         let record = record();
-        let against = Against { catalog: &Catalog::builtin(), host_cpus: None };
+        let against = Against { catalog: &Catalog::builtin(), host: None, in_force: true };
         let checked = check(&record.document(), &against).unwrap();
         let will = Will::new(&Arc::new(record.clone()), &Arc::new(checked.clone()));
         for (what, same, change) in CHANGES {

@@ -25,6 +25,20 @@ pub struct EngineInfo {
     pub id: String,
 }
 
+impl EngineInfo {
+    #[must_use]
+    pub fn host(&self) -> Host {
+        Host { cpus: self.cpus, memory: self.memory }
+    }
+}
+
+/// What containers share: no cap can be above it. Zero is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Host {
+    pub cpus: u64,
+    pub memory: u64,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ContainerState {
     #[default]

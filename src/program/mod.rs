@@ -243,6 +243,7 @@ impl Backend for Program {
         let report = crate::control::validate::validate(dir)?;
         Ok(Validated {
             problems: report.problems,
+            warnings: report.warnings,
             objects: report.objects,
             files: report.files,
             passed_over: report.passed_over,

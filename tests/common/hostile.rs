@@ -49,6 +49,14 @@ pub fn shapes() -> Vec<(&'static str, String)> {
             good(&format!("{{parameters: {{{}}}}}", numbered(9_000, &|n| format!("x y{n}: 1, ")))).repeat(7),
         ),
         (
+            "parameters that are none",
+            good(&format!(
+                "{{image: 'x/y', parameters: {{{}}}}}",
+                numbered(1_000, &|n| format!("work_memo{n}: 1, "))
+            ))
+            .repeat(40),
+        ),
+        (
             "wrong labels",
             format!(
                 "---\n{}",

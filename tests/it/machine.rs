@@ -11,7 +11,7 @@ use seawall::core::condition::{ConditionType as C, Truth};
 use seawall::core::names::Installation;
 use seawall::core::quantity::{Bytes, NanoCpus};
 use seawall::core::resource::Caps;
-use seawall::core::seen::{ContainerState, Usage};
+use seawall::core::seen::{ContainerState, EngineInfo, Usage};
 use seawall::docker::Docker;
 use seawall::docker::fake::{Fault, What, When};
 use seawall::engines::postgres::client::SqlError;
@@ -771,7 +771,12 @@ async fn parameters_reach_a_running_server_and_a_refused_one_leaves_it_running()
     rig.until("written", || (file().contains("work_mem = '16MB'") && rig.is_ready("main")).then_some(()))
         .await;
     assert_eq!(rig.container("main").unwrap().started_at, before.started_at, "by a reload");
-    with(&format!("parameters: {{work_mem: {BAD_VALUE}}}"));
+    // What needs no server to be known is a problem of the manifest; what is in force stays.
+    with("parameters: {work_mem: lots}");
+    let why = rig.reason("main", C::Degraded, "ManifestBroken").await;
+    assert!(why.contains("spec.parameters.work_mem: work_mem must be 64kB to 2147483647kB"), "{why}");
+    assert!(rig.is_ready("main") && !file().contains("lots"));
+    with(&format!("parameters: {{timezone: {BAD_VALUE}}}"));
     let why = rig.reason("main", C::Degraded, "ParameterRejected").await;
     assert!(why.contains("invalid value for parameter"), "{why}");
     assert_eq!(rig.condition("main", C::Ready).unwrap().status, Truth::True);
@@ -785,6 +790,36 @@ async fn parameters_reach_a_running_server_and_a_refused_one_leaves_it_running()
     rig.reason("main", C::PendingRestart, "NoneWaiting").await;
     let after = rig.container("main").unwrap();
     assert!(after.id == before.id && after.started_at != before.started_at);
+}
+
+/// Neither a smaller host nor a rule that is newer than a manifest leaves its server unattended.
+#[tokio::test(start_paused = true)]
+async fn what_is_in_force_is_looked_after_on_a_smaller_host() {
+    let mut rig = settled().await;
+    rig.manifest(
+        "main",
+        "{version: '18', database: appdb, username: appuser, resources: {memory: 8Gi, cpus: 3}}",
+    );
+    rig.until("capped", || rig.container("main").and_then(|c| c.caps.cpus)).await;
+    rig.settled("with its caps").await;
+    let id = rig.container("main").unwrap().id;
+    rig.leave().await;
+    let info = rig.fake.info().await.unwrap();
+    rig.fake.set_info(EngineInfo { cpus: 2, memory: 4 << 30, ..info });
+    rig.restart();
+    let why = rig.reason("main", C::Degraded, "ManifestBroken").await;
+    assert!(
+        why.contains("8Gi is more than the 4Gi of memory that this host has; write 4Gi or less"),
+        "{why}"
+    );
+    let said: Vec<String> = rig.problems().iter().map(ToString::to_string).collect();
+    assert!(said.iter().any(|p| p.contains("3 CPUs are more than the 2 this host has")), "{said:?}");
+    rig.ready("main").await;
+    rig.fake.remove(&id).await.unwrap();
+    rig.until("made again", || rig.container("main").filter(|c| c.id != id).map(|_| ())).await;
+    rig.ready("main").await;
+    let caps = rig.container("main").unwrap().caps;
+    assert_eq!(caps.memory, Some(Bytes(4 * Bytes::GI)), "all that there is");
 }
 
 #[tokio::test(start_paused = true)]

@@ -640,6 +640,9 @@ const ROWS: &[(&str, Edit)] = &[
         });
     }),
     ("spec: parameters overridden by ALTER SYSTEM", |c| c.facts().overridden = vec!["work_mem".into()]),
+    ("spec: shared_buffers above the memory cap", |c| {
+        drop(c.spec.parameters.insert("shared_buffers".into(), "1GB".into()));
+    }),
     ("spec: restart pending, Auto", |c| c.facts().pending_restart = vec!["max_connections".into()]),
     ("spec: restart pending, Manual", |c| {
         c.facts().pending_restart = vec!["max_connections".into(), "shared_buffers".into()];
@@ -1198,13 +1201,16 @@ fn status_names_the_image_that_the_container_was_made_from() {
     let first = status(&case.subject(), &case.world, Vec::new()).with_image_in_use(None, &case.world);
     let in_use = case.c().image_id.clone();
     assert_eq!(id(&first), Some(in_use.clone()));
-    // Another one is wanted, and the container is still the old one.
+    // Another one is wanted, and the container is still the old one, of which nothing else is known.
     case.world.image = ImageSeen::Fit(facts_of("bb", 18));
+    let known = case.world.pinned.take();
     let wanted = status(&case.subject(), &case.world, Vec::new());
     assert_ne!(id(&wanted), Some(in_use.clone()));
     assert_eq!(id(&wanted.clone().with_image_in_use(Some(&first), &case.world)), Some(in_use));
     // Nobody knows the old one: it is not called the new one.
     assert_eq!(id(&wanted.clone().with_image_in_use(None, &case.world)), None);
+    case.world.pinned = known;
+    assert_eq!(id(&status(&case.subject(), &case.world, Vec::new())), id(&first));
     case.world.container = Slot::Missing;
     assert_eq!(id(&wanted.clone().with_image_in_use(Some(&first), &case.world)), id(&wanted));
 }

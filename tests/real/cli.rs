@@ -300,7 +300,7 @@ fn a_password_is_nowhere_but_sealed() {
         "{version: '18', parameters: {log_statement: all, log_connections: on, log_min_messages: debug2}}",
     );
     sea.postgres("b", "{version: '17', username: owner, database: shop}");
-    sea.postgres("wrong", "{version: '17', parameters: {work_mem: lots}}");
+    sea.postgres("wrong", "{version: '17', parameters: {timezone: Nowhere/City}}");
     sea.ready("a");
     sea.ready("b");
     sea.until("wrong", "in a crash loop", |s| condition(s, "Ready").1 == "CrashLoop");

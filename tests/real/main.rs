@@ -24,6 +24,7 @@ mod registry;
 mod removal;
 mod rename;
 mod resources;
+mod settings;
 mod stopping;
 mod store_trouble;
 mod volumes;

@@ -1,6 +1,6 @@
 //! Parameters reach a running server; what PostgreSQL refuses is said in its words and hurts nothing.
 
-use crate::harness::{Sea, condition, postgres, text};
+use crate::harness::{Sea, condition, image, postgres, text};
 use serde_json::Value;
 
 fn server_start(sea: &Sea, name: &str) -> String {
@@ -85,7 +85,7 @@ fn what_would_hurt_is_a_problem_at_its_place_before_anything_happens() {
     let sea = Sea::new();
     sea.write(
         "bad.yaml",
-        &postgres("bad", "{version: '18', parameters: {fsync: off, port: 1, data_directory: /x}}"),
+        &postgres("bad", "{version: '18', parameters: {fsync: off, port: 1, data_directory: /x, wrok_mem: 1MB, Work_Mem: 16Mb, include: /etc/passwd}}"),
     );
     let output = sea.cli(&["validate", sea.manifests.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
@@ -95,6 +95,9 @@ fn what_would_hurt_is_a_problem_at_its_place_before_anything_happens() {
         "spec.parameters.fsync: fsync cannot be set: off means that a crash can destroy the database",
         "spec.parameters.port: port cannot be set",
         "spec.parameters.data_directory: data_directory cannot be set: the data lies in the volume",
+        "spec.parameters.wrok_mem: \"wrok_mem\" is not a parameter of PostgreSQL 18: did you mean work_mem?",
+        "spec.parameters.Work_Mem: work_mem must be 64kB to 2147483647kB, with a unit such as kB, MB, GB: \"16Mb\" has the unit \"Mb\"; units are case-sensitive: MB",
+        "spec.parameters.include: include cannot be set",
     ] {
         assert!(said.contains(needle), "{needle}: {said}");
     }
@@ -105,12 +108,12 @@ fn a_value_that_only_the_server_can_judge_is_reported_in_its_words() {
     let sea = Sea::start();
     sea.postgres("a", "{version: '18', parameters: {work_mem: 8MB}}");
     // Wrong from the very beginning: there is no older file to go back to.
-    sea.postgres("born-wrong", "{version: '17', parameters: {work_mem: lots}}");
+    sea.postgres("born-wrong", "{version: '17', parameters: {timezone: Nowhere/City}}");
     let before = sea.ready("a");
 
-    sea.postgres("a", "{version: '18', parameters: {work_mem: 16ZB, maintenance_work_mem: 32MB}}");
+    sea.postgres("a", "{version: '18', parameters: {timezone: Nowhere/City, maintenance_work_mem: 32MB}}");
     let words = sea.until_condition("a", "Degraded", "True", "ParameterRejected");
-    assert!(words.contains("invalid value for parameter \"work_mem\": \"16ZB\""), "{words}");
+    assert!(words.contains("invalid value for parameter \"TimeZone\": \"Nowhere/City\""), "{words}");
     let status = sea.status("a");
     assert_eq!(condition(&status, "Ready").0, "True");
     assert_eq!(container(&status), container(&before));
@@ -127,7 +130,8 @@ fn a_value_that_only_the_server_can_judge_is_reported_in_its_words() {
     assert_eq!(sea.sql("a", "SHOW work_mem"), "8MB");
     assert_eq!(sea.condition("a", "Degraded").1, "ParameterRejected");
 
-    sea.postgres("a", "{version: '18', parameters: {no_such_parameter: 1}}");
+    // A fork may have names of its own; this one has not.
+    sea.postgres("a", &format!("{{image: '{}', parameters: {{no_such_parameter: 1}}}}", image("18")));
     let words = sea.until_condition("a", "Degraded", "True", "ParameterRejected");
     assert!(words.contains("unrecognized configuration parameter \"no_such_parameter\""), "{words}");
 
@@ -138,7 +142,7 @@ fn a_value_that_only_the_server_can_judge_is_reported_in_its_words() {
 
     let status = sea.until("born-wrong", "not Ready in the server's words", |s| {
         let (_, reason, words) = condition(s, "Ready");
-        reason == "CrashLoop" && words.contains("invalid value for parameter \"work_mem\": \"lots\"")
+        reason == "CrashLoop" && words.contains("invalid value for parameter \"TimeZone\": \"Nowhere/City\"")
     });
     assert_eq!(condition(&status, "Ready").0, "False");
     sea.postgres("born-wrong", "{version: '17', parameters: {work_mem: 5MB}}");
@@ -165,4 +169,62 @@ fn a_server_that_does_not_start_with_new_parameters_goes_back_to_those_that_work
     let status = sea.ready("a");
     assert_ne!(condition(&status, "Degraded").0, "True");
     assert_eq!(sea.sql("a", "SHOW work_mem"), "9MB");
+}
+
+/// Every default of sessions that could change what Seawall's own statements mean, or whether they end.
+#[test]
+fn no_default_of_sessions_reaches_the_sessions_of_seawall() {
+    let mut sea = Sea::start();
+    let hostile = "search_path: nowhere, default_transaction_isolation: serializable, default_transaction_read_only: on, \
+        default_transaction_deferrable: on, statement_timeout: 1, lock_timeout: 1, transaction_timeout: 1s, \
+        idle_session_timeout: 1, idle_in_transaction_session_timeout: 1, client_connection_check_interval: 1, \
+        client_encoding: LATIN1, client_min_messages: debug5, datestyle: 'SQL, DMY', intervalstyle: iso_8601, \
+        timezone: 'Etc/GMT+5', bytea_output: escape, extra_float_digits: -15, quote_all_identifiers: on, \
+        exit_on_error: on, row_security: off, standard_conforming_strings: off, backslash_quote: off, \
+        transform_null_equals: on, array_nulls: off, check_function_bodies: off, default_tablespace: nowhere, \
+        temp_tablespaces: nowhere, default_table_access_method: nowhere, lc_messages: C, xmlbinary: hex, event_triggers: on";
+    const BOTH: [(&str, &str); 2] = [("older", "17"), ("newer", "18")];
+    for (name, version) in BOTH {
+        sea.postgres(name, &format!("{{version: '{version}'}}"));
+    }
+    for (name, version) in BOTH {
+        sea.ready(name);
+        sea.postgres(name, &format!("{{version: '{version}', parameters: {{{hostile}}}}}"));
+        sea.until(name, "Ready without a complaint", |s| {
+            condition(s, "Ready").0 == "True"
+                && condition(s, "Progressing").0 == "False"
+                && condition(s, "Degraded").0 != "True"
+        });
+    }
+    // A new login, a new database, and the way back: none of it goes by the user's defaults.
+    sea.stop();
+    sea.run();
+    for (name, version) in BOTH {
+        let shop = format!("version: '{version}', database: \"ärger\"");
+        sea.postgres(name, &format!("{{{shop}, parameters: {{{hostile}}}}}"));
+        sea.event("DatabaseCreated", "ärger");
+        sea.ready(name);
+        sea.postgres(name, &format!("{{{shop}}}"));
+        sea.until(name, "with PostgreSQL's own defaults", |s| {
+            condition(s, "Ready").0 == "True"
+                && condition(s, "Progressing").0 == "False"
+                && condition(s, "Degraded").0 != "True"
+        });
+        assert_eq!(sea.sql(name, "SHOW default_transaction_isolation"), "read committed");
+    }
+}
+
+#[test]
+fn memory_that_the_cap_does_not_hold_is_a_warning() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18', resources: {memory: 256Mi}, parameters: {shared_buffers: 230MB}}");
+    let words = sea.until_condition("a", "Degraded", "True", "MemoryOvercommitted");
+    assert!(words.contains("shared_buffers 230Mi of the 256Mi that resources.memory allows"), "{words}");
+    sea.until("a", "Ready all the same", |s| condition(s, "Ready").0 == "True");
+    let output = sea.cli(&["validate", sea.manifests.to_str().unwrap()]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("warning: a.yaml:4:") && said.contains("ok: "), "{said}");
+    let said = text(&sea.cli(&["plan"]));
+    assert!(said.contains("warning: a.yaml") && said.contains("Nothing to do"), "{said}");
 }

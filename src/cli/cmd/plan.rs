@@ -44,6 +44,9 @@ fn text(cx: &mut Context, list: &PlanList) -> io::Result<()> {
     for problem in &list.problems {
         writeln!(cx.out.stderr, "problem: {}", clean(&problem.to_string()))?;
     }
+    for warning in &list.warnings {
+        writeln!(cx.out.stderr, "warning: {}", clean(&warning.to_string()))?;
+    }
     if let Some(guard) = &list.guard {
         writeln!(cx.out.stderr, "warning: removals are held back: {}", clean(guard))?;
     }

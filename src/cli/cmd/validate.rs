@@ -16,6 +16,9 @@ pub fn run(cx: &mut Context, args: DirArg) -> Outcome {
     if let Some(words) = &found.passed_over {
         writeln!(cx.out.stderr, "note: {}", clean(words))?;
     }
+    for warning in &found.warnings {
+        writeln!(cx.out.stderr, "warning: {}", clean(&warning.to_string()))?;
+    }
     if found.problems.is_empty() {
         writeln!(cx.out.stdout, "ok: {} in {}", count(found.objects, "object"), count(found.files, "file"))?;
         return Ok(0);

@@ -1,6 +1,8 @@
 //! From the user's words to a spec with no illegal value. Pure; reports all problems at once.
 
-use super::parameters;
+use super::parameters::judge::{refusal, unwritable};
+use super::parameters::limits;
+use super::parameters::settings::Known;
 use super::spec::{DeletionPolicySpec, PortSpec, PortWord, PostgresSpec, RestartPolicySpec, Size};
 use crate::core::image_ref::ImageReference;
 use crate::core::names::annotation;
@@ -8,6 +10,7 @@ use crate::core::path;
 use crate::core::problem::Problem;
 use crate::core::quantity::{Bytes, NanoCpus};
 use crate::core::resource::{Caps, DeletionPolicy, Document, PortRequest};
+use crate::core::seen::Host;
 use crate::core::text::{NAME, quoted, shown};
 use crate::engines::catalog::{Catalog, reference};
 use crate::manifest::scalar::Text;
@@ -19,6 +22,9 @@ pub const MIN_MEMORY: u64 = 64 * Bytes::MI;
 
 /// More problems of one object help nobody.
 const MAX_PROBLEMS: usize = 100;
+
+/// PostgreSQL has some 400, extensions a few each. Each unknown one is compared with all known ones.
+const MAX_PARAMETERS: usize = 1000;
 
 /// A Postgres whose every field is legal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +53,11 @@ pub struct Checked {
 /// What a spec is checked against.
 pub struct Against<'a> {
     pub catalog: &'a Catalog,
-    /// CPUs of the engine's host, when it is known.
-    pub host_cpus: Option<u64>,
+    /// The engine's host, when it is known.
+    pub host: Option<Host>,
+    /// It is the version in force: what was legal when it came is carried on, so that a rule that came later, or a
+    /// smaller host, leaves no server unattended.
+    pub in_force: bool,
 }
 
 /// Checks one document whose shape already follows the schema.
@@ -68,7 +77,7 @@ pub fn check(document: &Document, against: &Against<'_>) -> Result<Checked, Vec<
     if spec.username.0.starts_with("pg_") {
         found.add("spec.username", "names that start with pg_ are reserved by PostgreSQL");
     }
-    let caps = caps(&spec, against.host_cpus, &mut found);
+    let caps = caps(&spec, against, &mut found);
     let port = match spec.port {
         PortSpec::Word(PortWord::Auto) => PortRequest::Auto,
         PortSpec::Word(PortWord::None) => PortRequest::None,
@@ -83,15 +92,8 @@ pub fn check(document: &Document, against: &Against<'_>) -> Result<Checked, Vec<
             }
         },
     };
-    let mut parameters = BTreeMap::new();
-    for (name, Text(value)) in &spec.parameters {
-        let lower = name.to_ascii_lowercase();
-        if let Some(why) = parameters::refusal(&lower, value) {
-            found.add(&path::field("spec.parameters", name), why);
-        } else if parameters.insert(lower, value.clone()).is_some() {
-            found.add(&path::field("spec.parameters", name), "set twice (names are case-insensitive)");
-        }
-    }
+    let known = Known::of(spec.version.as_ref().map(|version| version.0.as_str()), image.as_ref());
+    let parameters = parameters(&spec, known, against.in_force, &mut found);
     let annotations = &document.metadata.annotations;
     let Some(image) = image.filter(|_| found.problems.is_empty()) else { return Err(found.problems) };
     Ok(Checked {
@@ -128,11 +130,68 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
+    fn is_full(&self) -> bool {
+        self.problems.len() >= MAX_PROBLEMS
+    }
     fn add(&mut self, path: &str, what: impl Into<String>) {
         if self.problems.len() < MAX_PROBLEMS {
             self.problems.push(Problem::new(self.document.place_of(path), path, what));
         }
     }
+}
+
+/// By their names in lower case: PostgreSQL does not tell `Work_Mem` from `work_mem`.
+fn parameters(
+    spec: &PostgresSpec,
+    known: Known,
+    in_force: bool,
+    found: &mut Found<'_>,
+) -> BTreeMap<String, String> {
+    let (before, mut parameters) = (found.problems.len(), BTreeMap::new());
+    if !in_force && spec.parameters.len() > MAX_PARAMETERS {
+        let words = format!("has {} parameters; at most {MAX_PARAMETERS} are allowed", spec.parameters.len());
+        found.add("spec.parameters", words);
+        return parameters;
+    }
+    for (name, Text(value)) in &spec.parameters {
+        if found.is_full() {
+            return parameters;
+        }
+        let lower = name.to_ascii_lowercase();
+        let why = if in_force { unwritable(&lower, value) } else { refusal(known, &lower, value) };
+        if let Some(why) = why {
+            found.add(&path::field("spec.parameters", name), why);
+        } else if parameters.insert(lower, value.clone()).is_some() {
+            found.add(&path::field("spec.parameters", name), "set twice (names are case-insensitive)");
+        }
+    }
+    // Only sums of what is legal mean anything.
+    if !in_force
+        && found.problems.len() == before
+        && let Some((name, why)) = limits::too_many(known, &parameters)
+    {
+        found.add(&path::field("spec.parameters", written(spec, name)), why);
+    }
+    parameters
+}
+
+/// The name of a parameter as the manifest has it.
+fn written<'a>(spec: &'a PostgresSpec, name: &'a str) -> &'a str {
+    spec.parameters.keys().find(|key| key.eq_ignore_ascii_case(name)).map_or(name, String::as_str)
+}
+
+/// What is likely to end badly with a spec that is legal, at its place.
+#[must_use]
+pub fn warnings(document: &Document, checked: &Checked) -> Vec<Problem> {
+    let Ok(spec) = serde_json::from_value::<PostgresSpec>(document.spec.clone()) else { return Vec::new() };
+    let found = limits::warning(&checked.parameters, &checked.caps);
+    found
+        .map(|(name, what)| {
+            let path = path::field("spec.parameters", written(&spec, name));
+            Problem::new(document.place_of(&path), path, what)
+        })
+        .into_iter()
+        .collect()
 }
 
 /// `None` when a problem was added.
@@ -223,7 +282,7 @@ fn preset(size: Option<Size>) -> Caps {
     }
 }
 
-fn caps(spec: &PostgresSpec, host_cpus: Option<u64>, found: &mut Found<'_>) -> Caps {
+fn caps(spec: &PostgresSpec, against: &Against<'_>, found: &mut Found<'_>) -> Caps {
     let mut caps = preset(spec.size);
     let bytes = |path: &str, value: &Option<Text>, found: &mut Found<'_>| match value {
         None => None,
@@ -261,14 +320,30 @@ fn caps(spec: &PostgresSpec, host_cpus: Option<u64>, found: &mut Found<'_>) -> C
             Err(e) => found.add("spec.resources.cpus", e.to_string()),
         },
     }
-    if let (Some(cpus), Some(host)) = (caps.cpus, host_cpus)
-        && cpus.0 > host * 1_000_000_000
+    let Some(host) = against.host else { return caps };
+    if let Some(memory) = caps.memory
+        && memory.0 > host.memory
+        && host.memory > 0
     {
-        if cpus_path == "spec.size" {
+        let all = Bytes(host.memory / Bytes::MI * Bytes::MI);
+        if spec.resources.memory.is_none() || against.in_force {
+            // As with CPUs below. It stays a cap: swap is counted above one.
+            caps.memory = Some(all);
+        } else {
+            found.add(
+                "spec.resources.memory",
+                format!("{memory} is more than the {all} of memory that this host has; write {all} or less"),
+            );
+        }
+    }
+    if let Some(cpus) = caps.cpus
+        && cpus.0 > host.cpus.saturating_mul(1_000_000_000)
+    {
+        if cpus_path == "spec.size" || against.in_force {
             // A preset asks for "up to": all there are is what it can get.
             caps.cpus = None;
         } else {
-            found.add(cpus_path, format!("{cpus} CPUs are more than the {host} this host has"));
+            found.add(cpus_path, format!("{cpus} CPUs are more than the {} this host has", host.cpus));
         }
     }
     caps

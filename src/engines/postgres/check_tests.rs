@@ -19,8 +19,11 @@ fn document(spec: Value) -> Document {
 
 fn run(spec: Value) -> Result<Checked, Vec<String>> {
     let catalog = Catalog::builtin();
-    check(&document(spec), &Against { catalog: &catalog, host_cpus: Some(2) })
-        .map_err(|problems| problems.iter().map(ToString::to_string).collect())
+    check(
+        &document(spec),
+        &Against { catalog: &catalog, host: Some(Host { cpus: 2, memory: 3 << 30 }), in_force: false },
+    )
+    .map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }
 
 #[test]
@@ -43,6 +46,7 @@ fn presets_and_explicit_values() {
     assert_eq!((got.caps.memory, got.caps.cpus), (mib(512), Some(NanoCpus(1_000_000_000))));
     let got = run(json!({"version": 18, "size": "large"})).unwrap();
     assert_eq!(got.caps.cpus, None, "a preset takes what the host has");
+    assert_eq!(got.caps.memory, mib(3072), "a preset takes what the host has");
     let got = run(json!({"version": 18, "resources": {"memory": 536_870_912, "swap": "256Mi", "cpus": 1.5}}))
         .unwrap();
     assert_eq!((got.caps.memory, got.caps.swap), (mib(512), mib(256)));
@@ -96,7 +100,31 @@ fn wrong_values_say_what_where_and_what_to_write() {
             json!({"version": "18", "parameters": {"port": 1}}),
             vec!["spec.parameters.port: port cannot be set"],
         ),
-        (json!({"version": "18", "parameters": {"A": 1, "a": 2}}), vec!["set twice"]),
+        (json!({"version": "18", "parameters": {"Jit": "on", "jit": "off"}}), vec!["set twice"]),
+        (
+            json!({"version": "18", "parameters": {"Wrok_Mem": "1MB", "jit": "maybe", "fsync": false}}),
+            vec![
+                "spec.parameters.Wrok_Mem: \"wrok_mem\" is not a parameter of PostgreSQL 18: did you mean work_mem?",
+                "spec.parameters.jit: jit must be on or off: \"maybe\" is neither",
+                "spec.parameters.fsync: fsync cannot be set: off",
+            ],
+        ),
+        (
+            json!({"image": "x/y:17", "parameters": {"work_mem": "16Mb"}}),
+            vec![
+                "spec.parameters.work_mem: work_mem must be 64kB to 2147483647kB, with a unit such as kB, MB, GB",
+            ],
+        ),
+        (
+            json!({"version": "18", "parameters": {"Max_Connections": 5000}}),
+            vec!["spec.parameters.Max_Connections: max_connections 5000 cannot be reached", "at most 4040"],
+        ),
+        (
+            json!({"version": "18", "resources": {"memory": "4Gi"}}),
+            vec![
+                "spec.resources.memory: 4Gi is more than the 3Gi of memory that this host has; write 3Gi or less",
+            ],
+        ),
         (
             json!({"version": "18", "parameters": {"a.b": "x\n"}}),
             vec!["spec.parameters[\"a.b\"]", "write |-"],
@@ -112,4 +140,48 @@ fn wrong_values_say_what_where_and_what_to_write() {
             assert!(problems.contains(needle), "{spec}: {problems}");
         }
     }
+}
+
+#[test]
+fn what_is_in_force_is_not_lost_to_a_later_rule_or_a_smaller_host() {
+    let spec = json!({
+        "version": "18",
+        "parameters": {"include_dir": "/etc", "no_such_thing": "1", "work_mem": "lots", "max_connections": 9000},
+        "resources": {"memory": "8Gi", "cpus": 16},
+    });
+    let catalog = Catalog::builtin();
+    let judged = |spec: &Value, in_force| {
+        let host = Some(Host { cpus: 2, memory: 3 << 30 });
+        check(&document(spec.clone()), &Against { catalog: &catalog, host, in_force })
+    };
+    assert!(judged(&spec, false).is_err());
+    let got = judged(&spec, true).unwrap();
+    assert_eq!(got.parameters.len(), 4);
+    assert_eq!((got.caps.memory, got.caps.cpus), (Some(Bytes(3 << 30)), None), "all that there is");
+    // What would break the file that Seawall writes is none, whenever it came.
+    let broken = json!({"version": "18", "parameters": {"work_mem": "1\n2"}});
+    assert!(judged(&broken, true).is_err());
+}
+
+#[test]
+fn a_warning_names_the_place_and_refuses_nothing() {
+    let of = |spec: Value| {
+        let catalog = Catalog::builtin();
+        let document = document(spec);
+        let checked = check(&document, &Against { catalog: &catalog, host: None, in_force: false }).unwrap();
+        warnings(&document, &checked).iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    };
+    let got =
+        of(json!({"version": 18, "resources": {"memory": "512Mi"}, "parameters": {"Shared_Buffers": "1GB"}}));
+    let want = "a.yaml:1:1: spec.parameters.Shared_Buffers: shared_buffers 1Gi of the 512Mi that resources.memory allows";
+    assert!(got.starts_with(want), "{got}");
+    let got = of(json!({"version": 18, "size": "small", "parameters": {"shared_buffers": "256MB"}}));
+    assert_eq!(got, "");
+}
+
+#[test]
+fn nobody_has_a_thousand_parameters() {
+    let many: BTreeMap<String, u8> = (0..=1000).map(|n| (format!("a.b{n}"), 1)).collect();
+    let problems = run(json!({"version": "18", "parameters": many})).unwrap_err();
+    assert_eq!(problems, ["a.yaml:1:1: spec.parameters: has 1001 parameters; at most 1000 are allowed"]);
 }

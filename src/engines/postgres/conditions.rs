@@ -4,6 +4,7 @@
 use super::action::{Action, caps_in_words};
 use super::collation::{self, Columns};
 use super::disk::{Room, roughly};
+use super::parameters::limits;
 use super::plan::{Plan, Subject, Wanted, astray, caps_in_sync, inside};
 use super::world::{ImageSeen, InitSeen, Server, Slot, World};
 use crate::core::condition::{ConditionType as C, Finding, Truth};
@@ -379,6 +380,11 @@ fn degraded(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook
                 "{names} in the manifest lose against ALTER SYSTEM or ALTER ROLE/DATABASE settings; reset them with ALTER SYSTEM RESET"
             ),
         );
+    }
+    if let (Wanted::Running, Some((_, words))) =
+        (subject.wanted(), limits::warning(&subject.spec.parameters, &subject.spec.caps))
+    {
+        return yes("MemoryOvercommitted", words);
     }
     let profile = subject.memory.profile();
     if profile.is_reduced() {

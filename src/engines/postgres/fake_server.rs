@@ -25,8 +25,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const NEED_RESTART: [&str; 3] = ["max_connections", "shared_buffers", "wal_level"];
 /// A value that no server starts with, although its check takes it.
 pub const BAD_AT_START: &str = "missing_library";
-/// A value that the server's own check refuses.
-pub const BAD_VALUE: &str = "16ZB";
+/// A value that only the server's own check refuses, of a time zone.
+pub const BAD_VALUE: &str = "Nowhere/City";
 
 /// What lies on the volume.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -9,6 +9,9 @@ use crate::core::seen::SeenContainer;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
+/// Processes and threads that a container may have, whatever its profile.
+pub const PIDS_LIMIT: i64 = 4096;
+
 /// From the least privilege to the most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -115,7 +118,7 @@ impl Profile {
         Hardening {
             no_new_privileges: true,
             only_capabilities: (self != Self::EngineDefault).then_some(capabilities),
-            pids_limit: 4096,
+            pids_limit: PIDS_LIMIT,
             init: true,
             // By name: the engine then adds the groups that the image gives that user.
             user: (self == Self::AsPostgres).then(|| "postgres".to_owned()),

@@ -1,72 +1,18 @@
-//! Server parameters: which ones a manifest may set, and the file they are written to.
+//! Server parameters: which ones a manifest may set (`parameters/`), and the file they are written to.
 //!
 //! Pure. The file holds no secret: it is readable by everybody in the container.
 
-use crate::core::text;
+pub mod judge;
+pub mod limits;
+mod refused;
+pub mod settings;
+pub mod value;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Where the file lies inside the container.
 pub const PATH: &str = "/etc/seawall/postgresql.conf";
-
-/// Parameters that a manifest must not set, with the reason people are told.
-const REFUSED: [(&str, &str); 22] = [
-    (
-        "listen_addresses",
-        "Seawall proves readiness over the network; reachability is set by `port` and the network",
-    ),
-    ("port", "inside the container it is always 5432; the host port is `spec.port`"),
-    ("data_directory", "the data lies in the volume that Seawall manages"),
-    ("config_file", "Seawall writes this file"),
-    ("hba_file", "the image's pg_hba.conf keeps the login that Seawall proves"),
-    ("ident_file", "the image's pg_hba.conf keeps the login that Seawall proves"),
-    ("external_pid_file", "it would write outside the volume"),
-    ("unix_socket_directories", "the image and repairs rely on the default socket"),
-    ("unix_socket_permissions", "the image and repairs rely on the default socket"),
-    ("archive_mode", "Seawall manages archiving"),
-    ("archive_command", "Seawall manages archiving"),
-    ("archive_library", "Seawall manages archiving"),
-    ("allow_alter_system", "parameters come from the manifest alone"),
-    ("fsync", "off means that a crash can destroy the database"),
-    ("full_page_writes", "off means that a crash can destroy the database"),
-    ("zero_damaged_pages", "it destroys data that could be repaired"),
-    ("ignore_system_indexes", "it is for repairs by hand"),
-    ("restore_command", "Seawall manages restores"),
-    ("primary_conninfo", "Seawall manages replication"),
-    ("primary_slot_name", "Seawall manages replication"),
-    ("recovery_target_action", "Seawall manages restores"),
-    ("password_encryption", "managed passwords are scram-sha-256"),
-];
-
-/// Why a parameter cannot be set, when that can be told without the server.
-#[must_use]
-pub fn refusal(name: &str, value: &str) -> Option<String> {
-    if let Some((_, why)) = REFUSED.iter().find(|(n, _)| *n == name) {
-        return Some(format!("{name} cannot be set: {why}"));
-    }
-    if name.starts_with("recovery_target") {
-        let name = text::quoted_key(name);
-        return Some(format!("{name} cannot be set: Seawall manages restores"));
-    }
-    let legal = |part: &str| {
-        !part.is_empty()
-            && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$')
-            && !part.starts_with(|c: char| c.is_ascii_digit())
-    };
-    if name.len() > 63 * 2 || !name.split('.').all(legal) || name.split('.').count() > 2 {
-        return Some(format!("{} is not a parameter name", text::quoted_key(name)));
-    }
-    if value.len() > 1000 {
-        return Some(format!("the value has {} characters; at most 1000 are allowed", value.len()));
-    }
-    if value.trim_end_matches('\n').chars().any(char::is_control) {
-        return Some("the value contains a control character or has several lines".to_owned());
-    }
-    if value.ends_with('\n') {
-        return Some("the value ends in a line break, which | adds; write |- or put it in quotes".to_owned());
-    }
-    None
-}
 
 /// What the file depends on.
 pub struct FileInput<'a> {
@@ -145,28 +91,6 @@ fn quoted(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_would_hurt_is_refused_with_the_reason() {
-        for (name, value, needle) in [
-            ("listen_addresses", "*", "over the network"),
-            ("data_directory", "/x", "volume"),
-            ("port", "1", "spec.port"),
-            ("fsync", "off", "destroy"),
-            ("recovery_target_time", "x", "restores"),
-            ("a b", "1", "not a parameter name"),
-            ("a.b.c", "1", "not a parameter name"),
-            ("work_mem", "1\n2", "control character"),
-        ] {
-            let why = refusal(name, value).unwrap_or_default();
-            assert!(why.contains(needle), "{name}: {why}");
-        }
-        for (name, value) in
-            [("work_mem", "16MB"), ("pg_stat_statements.track", "all"), ("search_path", "\"$user\", public")]
-        {
-            assert_eq!(refusal(name, value), None);
-        }
-    }
 
     #[test]
     fn the_servers_last_words() {

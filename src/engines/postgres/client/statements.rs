@@ -12,12 +12,17 @@ use crate::secrets::{ExposeSecret, Secret};
 /// Settings of every session of ours, on every server that is supported.
 ///
 /// * names mean PostgreSQL's own, whatever `search_path` or `role` is set for this role or database;
+/// * text and times are written in one way, and no default of transactions makes a server in recovery refuse them.
+///   Other styles (of numbers, intervals, bytes) matter to no answer of ours, and are left alone: of what a session
+///   sets itself, nobody can see any more whether something overrides the manifest;
 /// * a statement ends in time, and so does a transaction that nobody goes on with;
 /// * no statement reaches the server's log, its statistics or its list of activities: one of them holds
 ///   the verifier of a password. A setting of a library that is not loaded is kept by the server and
 ///   does nothing.
 const OPTIONS: &str = "-c search_path=pg_catalog,pg_temp -c role=none -c row_security=off \
-    -c default_transaction_read_only=off -c standard_conforming_strings=on \
+    -c default_transaction_read_only=off -c default_transaction_deferrable=off \
+    -c default_transaction_isolation=read\\ committed \
+    -c client_encoding=UTF8 -c datestyle=ISO -c timezone=GMT -c standard_conforming_strings=on \
     -c statement_timeout=5000 -c lock_timeout=4000 -c idle_in_transaction_session_timeout=10000 \
     -c lc_messages=C -c client_min_messages=error \
     -c track_activities=off -c log_statement=none -c log_duration=off -c log_min_duration_statement=-1 \
