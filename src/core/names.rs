@@ -51,10 +51,15 @@ pub mod annotation {
     pub const NEW: &str = "seawall.dev/new";
     /// The object's name: consent to delete its data when the manifest goes away.
     pub const CONFIRM_DELETE: &str = "seawall.dev/confirm-delete";
-    /// A system identifier: other data under this object was put there on purpose.
     /// Names of containers, with commas between, that may use the object's volume beside its server.
     pub const VOLUME_USERS: &str = "seawall.dev/volume-users";
+    /// A system identifier: other data under this object was put there on purpose.
     pub const ACCEPT_CLUSTER: &str = "seawall.dev/accept-cluster";
+    /// How all of them begin: another one that does is a slip.
+    pub const PREFIX: &str = "seawall.dev/";
+    /// Of these only `"true"` and `"false"` mean something.
+    pub const FLAGS: [&str; 3] = [PAUSED, SKIP_TRIAL, NEW];
+    pub const ALL: [&str; 6] = [PAUSED, SKIP_TRIAL, NEW, CONFIRM_DELETE, VOLUME_USERS, ACCEPT_CLUSTER];
 }
 
 /// The kinds of objects.

@@ -95,6 +95,7 @@ pub fn check(document: &Document, against: &Against<'_>) -> Result<Checked, Vec<
     let known = Known::of(spec.version.as_ref().map(|version| version.0.as_str()), image.as_ref());
     let parameters = parameters(&spec, known, against.in_force, &mut found);
     let annotations = &document.metadata.annotations;
+    annotated(document, &mut found);
     let Some(image) = image.filter(|_| found.problems.is_empty()) else { return Err(found.problems) };
     Ok(Checked {
         image,
@@ -122,6 +123,32 @@ pub fn check(document: &Document, against: &Against<'_>) -> Result<Checked, Vec<
             .map(|list| list.split(',').map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()).collect())
             .unwrap_or_default(),
     })
+}
+
+/// A consent, or a word that holds everything back, must not be lost by a slip.
+fn annotated(document: &Document, found: &mut Found<'_>) {
+    for (key, value) in
+        document.metadata.annotations.iter().filter(|(k, _)| k.starts_with(annotation::PREFIX))
+    {
+        let path = path::field("metadata.annotations", key);
+        let key = key.as_str();
+        if !annotation::ALL.contains(&key) {
+            let near =
+                nearest(key, annotation::ALL).map(|n| format!("; did you mean {n}?")).unwrap_or_default();
+            found.add(&path, format!("{} is no annotation of Seawall{near}", quoted(key)));
+        } else if annotation::FLAGS.contains(&key) && !matches!(value.as_str(), "true" | "false") {
+            found.add(&path, format!("write \"true\" or \"false\", not {}", quoted(value)));
+        } else if key == annotation::CONFIRM_DELETE && value != document.metadata.name.as_str() {
+            let name = &document.metadata.name;
+            found.add(
+                &path,
+                format!(
+                    "to agree to the deletion of its data write the object's own name, {name}, not {}",
+                    quoted(value)
+                ),
+            );
+        }
+    }
 }
 
 struct Found<'a> {

@@ -185,3 +185,36 @@ fn nobody_has_a_thousand_parameters() {
     let problems = run(json!({"version": "18", "parameters": many})).unwrap_err();
     assert_eq!(problems, ["a.yaml:1:1: spec.parameters: has 1001 parameters; at most 1000 are allowed"]);
 }
+
+#[test]
+fn annotations_are_consents_and_no_slip_of_one_is_silent() {
+    let with = |key: &str, value: &str| {
+        let mut document = document(json!({"version": "18"}));
+        document.metadata.annotations.insert(key.to_owned(), value.to_owned());
+        let catalog = Catalog::builtin();
+        let problems = check(&document, &Against { catalog: &catalog, host: None, in_force: false });
+        problems.err().map(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    };
+    for (key, value) in [
+        ("seawall.dev/paused", "true"),
+        ("seawall.dev/paused", "false"),
+        ("seawall.dev/confirm-delete", "main"),
+        ("seawall.dev/volume-users", "a, b"),
+        ("example.org/paused", "yes"),
+        ("note", ""),
+    ] {
+        assert_eq!(with(key, value), None, "{key}={value}");
+    }
+    for (key, value, words) in [
+        ("seawall.dev/paused", "yes", "write \"true\" or \"false\", not \"yes\""),
+        ("seawall.dev/paused", "True", "not \"True\""),
+        ("seawall.dev/skip-trial", "1", "write \"true\""),
+        ("seawall.dev/confirm-delete", "mian", "the object's own name, main"),
+        ("seawall.dev/confirm-delete", "true", "the object's own name, main"),
+        ("seawall.dev/pausd", "true", "did you mean seawall.dev/paused?"),
+        ("seawall.dev/confirm_delete", "main", "did you mean seawall.dev/confirm-delete?"),
+    ] {
+        let said = with(key, value).unwrap_or_default();
+        assert!(said.contains(words), "{key}={value}: {said}");
+    }
+}
