@@ -60,7 +60,9 @@ fn inside(cx: &Context, view: &ConnectionView, args: &[String]) -> Command {
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
         command.arg("-t");
     }
-    command.args([&view.container, "psql", "-U", &view.username, "-d", &view.database]).args(args);
+    // A name in an argument could be a whole connection string (`a=b`); in a variable it is a name.
+    command.args(["-e", &format!("PGDATABASE={}", view.database)]);
+    command.args([&view.container, "psql", "-U", &view.username]).args(args);
     command
 }
 

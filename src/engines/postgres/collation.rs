@@ -177,10 +177,15 @@ pub fn in_words(
             let statements =
                 std::iter::once(format!("REINDEX DATABASE {name}")).chain(refresh.iter().cloned());
             let statements: Vec<String> = statements.map(|sql| format!("-c {}", in_shell(&sql))).collect();
+            // psql takes a name with a sign of these for a whole connection string.
+            let (variable, option) = if database.contains(['=', ':']) {
+                (format!("-e {} ", in_shell(&format!("PGDATABASE={database}"))), String::new())
+            } else {
+                (String::new(), format!("-d {} ", in_shell(database)))
+            };
             format!(
-                "docker exec -u postgres {container} psql -X -v ON_ERROR_STOP=1 -U {} -d {} {}",
+                "docker exec -u postgres {variable}{container} psql -X -v ON_ERROR_STOP=1 -U {} {option}{}",
                 in_shell(owner),
-                in_shell(database),
                 statements.join(" "),
             )
         })

@@ -103,7 +103,8 @@ async fn psql_gets_the_password_by_environment_only() {
     pretend(bin.path(), "docker");
     let (code, out, _) = run().await;
     assert_eq!(code, Some(7), "psql's own exit code");
-    assert!(out.starts_with("docker exec -i postgres-main psql -U appuser -d appdb -c select 1\n"), "{out}");
+    let want = "docker exec -i -e PGDATABASE=appdb postgres-main psql -U appuser -c select 1\n";
+    assert!(out.starts_with(want), "{out}");
     assert!(
         !fake.calls().iter().any(|c| c.contains("true")),
         "no password was asked for: {:?}",
