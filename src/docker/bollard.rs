@@ -185,6 +185,14 @@ impl Docker for BollardDocker {
         within(SHORT, call, self.client()?.rename_container(id, options)).await
     }
 
+    async fn unpause(&self, id: &str) -> Result<()> {
+        let call = call("unpause a container", "container", id);
+        match within(SHORT, call, self.client()?.unpause_container(id)).await {
+            Err(DockerError::Refused { detail, .. }) if detail.contains("is not paused") => Ok(()),
+            answer => answer,
+        }
+    }
+
     async fn usage(&self, id: &str) -> Result<Option<Usage>> {
         let host = self.host().await?;
         let call = call("read the use of a container", "container", id);

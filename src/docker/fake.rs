@@ -41,7 +41,7 @@ pub const READS: [&str; 15] = [
     "events",
 ];
 /// Calls that write.
-pub const WRITES: [&str; 16] = [
+pub const WRITES: [&str; 17] = [
     "create",
     "start",
     "stop",
@@ -49,6 +49,7 @@ pub const WRITES: [&str; 16] = [
     "remove_throwaway",
     "update",
     "rename",
+    "unpause",
     "put_files",
     "exec",
     "pull",

@@ -130,6 +130,8 @@ pub trait Docker: Send + Sync + 'static {
     /// Changes caps and restart policy in place, lifting caps that are `None`.
     async fn update(&self, id: &str, change: &LiveUpdate) -> Result<()>;
     async fn rename(&self, id: &str, name: &str) -> Result<()>;
+    /// Running already is success.
+    async fn unpause(&self, id: &str) -> Result<()>;
     /// `None` when it does not run.
     async fn usage(&self, id: &str) -> Result<Option<Usage>>;
     /// By exact name or id.

@@ -283,7 +283,7 @@ const DRIFTS: [(&str, Drift, Back, &str, &str); 12] = [
         "paused",
         |rig| rig.fake.drift_pause(CONTAINER).unwrap(),
         up,
-        "ServerRestarted",
+        "ContainerUnpaused",
         "container paused by hand",
     ),
     (

@@ -74,7 +74,7 @@ fn a_line_of_pg_hba_conf_gets_neither_the_password_nor_ready() {
     hba(&sea, "a", "md5");
     sea.ready("a");
     hba(&sea, "a", "reject");
-    let why = sea.until_condition("a", "Ready", "False", "LoginFailed");
+    let why = sea.until_condition("a", "Ready", "False", "HbaRejects");
     assert!(why.contains("pg_hba.conf does not let this login in: pg_hba.conf rejects"), "{why}");
     let events = sea.ok(&["events", "postgres/a"]);
     assert!(!events.contains("PasswordReset"), "no password was set for it:\n{events}");

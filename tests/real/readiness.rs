@@ -2,7 +2,7 @@
 
 use super::harness::{Sea, condition, docker, wait_for};
 use std::fs;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 fn signal(signal: &str, pids: &[String]) {
     assert!(!pids.is_empty());
@@ -81,4 +81,150 @@ fn recovery_is_progress_in_postgresqls_own_words() {
     drop(frozen);
     sea.ready("a");
     assert_eq!(sea.sql("a", "SELECT count(*) FROM kept"), "400000");
+}
+
+/// A session of a client that stays.
+struct Client(Child);
+
+impl Client {
+    fn new(sea: &Sea, name: &str) -> Self {
+        let dsn = format!("host=127.0.0.1 port={} user=postgres dbname=postgres", sea.host_port(name));
+        let mut psql = Command::new("psql");
+        psql.args(["-X", "-q", &dsn]).env("PGPASSWORD", sea.password(name));
+        // It waits for input that never comes.
+        psql.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        Self(psql.spawn().unwrap())
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Each is closed to newcomers in another way, while whoever is in already stays in.
+#[test]
+fn ready_is_what_a_new_login_into_the_managed_database_says() {
+    let sea = Sea::start();
+    let few = "{version: '17', parameters: {max_connections: 8, superuser_reserved_connections: 2}}";
+    sea.postgres("taken", few);
+    for name in ["closed", "trigger", "frozen", "other"] {
+        sea.postgres(name, "{version: '18', database: shop}");
+    }
+    let all = ["taken", "closed", "trigger", "frozen", "other"];
+    let first: Vec<_> = all.iter().map(|name| sea.ready(name)).collect();
+
+    let clients: Vec<Client> = (0..8).map(|_| Client::new(&sea, "taken")).collect();
+    sea.sql("closed", "UPDATE pg_database SET datallowconn = false WHERE datname = 'shop'");
+    sea.sql(
+        "trigger",
+        "CREATE FUNCTION no() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not today'; END $$; \
+         CREATE EVENT TRIGGER no ON login EXECUTE FUNCTION no()",
+    );
+    let postmaster = sea.docker(&["top", &sea.container("frozen"), "-o", "pid,ppid,cmd"]);
+    let postmaster = postmaster.lines().find(|l| l.contains("config_file=") && !l.contains("init")).unwrap();
+    let frozen = Frozen::new(vec![postmaster.split_whitespace().next().unwrap().to_owned()]);
+    // Nobody needs this one.
+    sea.sql("other", "UPDATE pg_database SET datallowconn = false WHERE datname = 'postgres'");
+
+    for (name, reason, words) in [
+        ("taken", "TooManyConnections", "too many clients"),
+        ("closed", "DatabaseClosed", "not currently accepting connections"),
+        ("trigger", "LoginTriggerFailed", "not today"),
+        ("frozen", "ServerHung", "no answer within 5s"),
+    ] {
+        let said = sea.until_condition(name, "Ready", "False", reason);
+        assert!(said.contains(words), "{name}: {said}");
+    }
+    sea.docker(&["kill", "--signal", "HUP", &sea.container("other")]);
+    assert_eq!(sea.condition("other", "Ready").0, "True");
+    sea.ok(&["restart", "postgres/other"]);
+    sea.until("other", "Ready without its database postgres", |s| {
+        condition(s, "Ready").0 == "True" && s["container"]["startedAt"] != first[4]["container"]["startedAt"]
+    });
+
+    drop(clients);
+    drop(frozen);
+    // Through the databases that are still open, as anybody would.
+    let inside = |name: &str, database: &str, sql: &str| {
+        let psql = ["psql", "-X", "-U", "postgres", "-d", database, "-c", sql];
+        sea.docker(&[&["exec", "-u", "postgres", &sea.container(name)][..], &psql[..]].concat());
+    };
+    inside("closed", "postgres", "UPDATE pg_database SET datallowconn = true WHERE datname = 'shop'");
+    let off = "-c event_triggers=off";
+    sea.docker(&[
+        "exec",
+        "-u",
+        "postgres",
+        "-e",
+        &format!("PGOPTIONS={off}"),
+        &sea.container("trigger"),
+        "psql",
+        "-X",
+        "-U",
+        "postgres",
+        "-d",
+        "shop",
+        "-c",
+        "DROP EVENT TRIGGER no",
+    ]);
+    for (name, first) in all.iter().zip(&first).take(4) {
+        let status = sea.ready(name);
+        assert_eq!(status["container"]["startedAt"], first["container"]["startedAt"], "{name} was restarted");
+    }
+}
+
+/// A small disk under a volume, for as long as this lives.
+struct SmallDisk(String);
+
+impl SmallDisk {
+    fn under(volume: &str) -> Self {
+        let point = docker(&["volume", "inspect", "-f", "{{.Mountpoint}}", volume]).trim().to_owned();
+        let script = "set -e; cp -a \"$0\" \"$0.copy\"; mount -t tmpfs -o size=400m tmpfs \"$0\"; cp -a \"$0.copy/.\" \"$0/\"; rm -r \"$0.copy\"";
+        assert!(Command::new("sh").args(["-c", script, &point]).status().unwrap().success());
+        Self(point)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").args(["-l", &self.0]).output();
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_is_said_before_and_when_it_is() {
+    let mut sea = Sea::start();
+    sea.postgres("a", "{version: '18'}");
+    sea.ready("a");
+    sea.postgres("a", "{version: '18', stopped: true}");
+    sea.until("a", "stopped", |s| condition(s, "Ready").1 == "Stopped");
+    let disk = SmallDisk::under(&sea.volume("a"));
+    sea.postgres("a", "{version: '18'}");
+    let status = sea.ready("a");
+    assert_eq!(status["volume"]["diskSize"], "400Mi", "{:#}", status["volume"]);
+    let fill = |left: u64| {
+        let space = free_bytes(&disk.0);
+        fs::write(format!("{}/filler", disk.0), vec![0u8; usize::try_from(space - (left << 20)).unwrap()])
+            .unwrap();
+    };
+    fill(38);
+    sea.until_condition("a", "Degraded", "True", "DiskLow");
+    assert_eq!(sea.condition("a", "Ready").0, "True");
+    fs::write(format!("{}/more", disk.0), vec![0u8; 10 << 20]).unwrap();
+    let words = sea.until_condition("a", "Ready", "False", "DiskFull");
+    assert!(words.contains("of 400Mi are free"), "{words}");
+    fs::remove_file(format!("{}/filler", disk.0)).unwrap();
+    fs::remove_file(format!("{}/more", disk.0)).unwrap();
+    sea.ready("a");
+    sea.until("a", "without a complaint", |s| condition(s, "Degraded").0 != "True");
+    sea.docker(&["rm", "-f", &sea.container("a")]);
+    sea.kill();
+}
+
+fn free_bytes(path: &str) -> u64 {
+    let output = Command::new("df").args(["--output=avail", "-B1", path]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().nth(1).unwrap().trim().parse().unwrap()
 }

@@ -189,7 +189,9 @@ fn a_manifest_that_is_back_while_the_server_still_stops_keeps_everything() {
     // By file and annotation.
     signal(&sea, "noted", "STOP");
     sea.remove("noted.yaml");
-    sea.until_condition("noted", "Ready", "False", "Retained");
+    sea.until("noted", "on its way out", |s| {
+        matches!(condition(s, "Ready").1.as_str(), "Retained" | "Deleting")
+    });
     // Longer than the graces of the data: the stop is all that stands between them and their end.
     std::thread::sleep(std::time::Duration::from_secs(4));
     sea.write("noted.yaml", annotated);

@@ -74,6 +74,10 @@ impl Docker for FakeDocker {
         self.call("rename", |c| c.engine.rename(id, name)).await
     }
 
+    async fn unpause(&self, id: &str) -> Result<()> {
+        self.call("unpause", |c| c.engine.unpause(id)).await
+    }
+
     async fn usage(&self, id: &str) -> Result<Option<Usage>> {
         self.call("usage", |c| c.engine.usage(id)).await
     }

@@ -211,6 +211,7 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             }
         }
         Action::RenameContainer { id, to, .. } => docker.rename(id, to).await?,
+        Action::UnpauseContainer(name) => docker.unpause(&scene.container_id(name)?).await?,
         Action::UpdateCaps { container, caps } => update_caps(scene, container, caps).await?,
         Action::UpdateRestartPolicy { container } => {
             let change = LiveUpdate { caps: None, restart: Some(RestartPolicy::Always) };

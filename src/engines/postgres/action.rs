@@ -58,6 +58,7 @@ pub enum Action {
         from: String,
         to: String,
     },
+    UnpauseContainer(String),
     UpdateCaps {
         container: String,
         caps: Caps,
@@ -152,6 +153,7 @@ impl Action {
             Action::StopContainer(_) => "ContainerStopped",
             Action::RemoveContainer { .. } => "ContainerRemoved",
             Action::RenameContainer { .. } => "ContainerRenamed",
+            Action::UnpauseContainer(_) => "ContainerUnpaused",
             Action::UpdateCaps { .. } => "ResourcesUpdated",
             Action::UpdateRestartPolicy { .. } | Action::HoldRestart { .. } => "RestartPolicyUpdated",
             Action::ConnectNetwork { .. } => "NetworkConnected",
@@ -197,6 +199,7 @@ impl fmt::Display for Action {
             Action::StopContainer(name) => write!(f, "stop container {name} (fast shutdown)"),
             Action::RemoveContainer { name, id } => write!(f, "remove container {name} ({})", short(id)),
             Action::RenameContainer { from, to, .. } => write!(f, "rename container {from} to {to}"),
+            Action::UnpauseContainer(name) => write!(f, "unpause container {name}"),
             Action::UpdateCaps { container, caps } => {
                 write!(f, "set caps of {container}: {}", caps_in_words(caps))
             }

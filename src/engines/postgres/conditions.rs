@@ -294,6 +294,12 @@ fn progressing(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outl
             "it is started again and again by the engine",
         );
     }
+    // Nothing here is under way: somebody has to let it in.
+    if let (Wanted::Running, Server::TurnedAway(reason, words), None) =
+        (subject.wanted(), &world.server, plan.steps.first())
+    {
+        return Finding::new(C::Progressing, Truth::False, reason, words);
+    }
     if let (Wanted::Running, Some(words)) = (subject.wanted(), starting) {
         return Finding::new(C::Progressing, Truth::True, "ServerStarting", words);
     }

@@ -41,6 +41,16 @@ impl State {
         Ok(true)
     }
 
+    pub fn unpause(&mut self, id: &str) -> Result<()> {
+        let id = self.id_of(id)?;
+        let seen = &mut self.get_mut(&id)?.seen;
+        if seen.state == ContainerState::Paused {
+            seen.state = ContainerState::Running;
+            self.emit_container(&id, "unpause", &[]);
+        }
+        Ok(())
+    }
+
     /// Takes networks and ports, or nothing.
     fn occupy(&mut self, id: &str) -> Result<()> {
         let seen = self.get(id)?.seen.clone();

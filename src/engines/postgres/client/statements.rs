@@ -54,12 +54,14 @@ pub fn options_with_triggers() -> String {
 #[must_use]
 pub fn login_triggers() -> Sql {
     Sql::of(
-        "SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.=) 0 THEN 'none' \
-           WHEN pg_catalog.bool_and(r.rolsuper) THEN 'superuser' ELSE 'other' END \
-         FROM pg_catalog.pg_event_trigger AS t \
-           JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.evtfoid \
-           JOIN pg_catalog.pg_authid AS r ON r.oid OPERATOR(pg_catalog.=) p.proowner \
-         WHERE t.evtevent OPERATOR(pg_catalog.=) 'login' AND t.evtenabled OPERATOR(pg_catalog.<>) 'D'",
+        "SELECT CASE WHEN EXISTS(SELECT FROM pg_catalog.pg_event_trigger AS t \
+             JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.evtfoid \
+             JOIN pg_catalog.pg_authid AS r ON r.oid OPERATOR(pg_catalog.=) p.proowner \
+             WHERE t.evtevent OPERATOR(pg_catalog.=) 'login' AND t.evtenabled OPERATOR(pg_catalog.<>) 'D' \
+               AND NOT r.rolsuper) THEN 'other' \
+           WHEN EXISTS(SELECT FROM pg_catalog.pg_event_trigger AS t \
+             WHERE t.evtevent OPERATOR(pg_catalog.=) 'login' AND t.evtenabled OPERATOR(pg_catalog.<>) 'D') \
+             THEN 'superuser' ELSE 'none' END",
     )
 }
 

@@ -44,8 +44,9 @@ pub(super) fn by_state(
         ContainerState::Restarting => {
             crash_loop(subject, world, c, plan);
         }
+        // Nobody who is connected loses more than the time: `docker commit` pauses, too.
         ContainerState::Paused => {
-            restart(subject.identity, "container paused by hand", plan);
+            plan.step(Sign::Change, Action::UnpauseContainer(name), "container paused by hand");
         }
         // Between two deaths.
         ContainerState::Running
@@ -81,7 +82,10 @@ pub(super) fn keep_serving(subject: &Subject<'_>, world: &World, plan: &mut Plan
         {
             plan.step(Sign::Change, Action::StartContainer(id.container()), stopped_cause(c));
         }
-        ContainerState::Paused => restart(id, "container paused by hand", plan),
+        ContainerState::Paused => {
+            let action = Action::UnpauseContainer(id.container());
+            plan.step(Sign::Change, action, "container paused by hand");
+        }
         ContainerState::Running if memory.restart_due() => {
             restart(id, "asked for by `seawall restart`", plan);
         }

@@ -114,6 +114,9 @@ impl Docker for Masked {
     async fn rename(&self, id: &str, name: &str) -> Result<()> {
         self.inner.rename(id, name).await
     }
+    async fn unpause(&self, id: &str) -> Result<()> {
+        self.inner.unpause(id).await
+    }
     async fn usage(&self, id: &str) -> Result<Option<Usage>> {
         self.inner.usage(id).await
     }
