@@ -218,6 +218,7 @@ impl Case {
         let ImageSeen::Fit(image) = self.world.image.clone() else { panic!("no image") };
         let file = desired::parameter_file(&self.identity, &self.spec, &image);
         self.world.server = Server::Up(Box::new(ServerFacts {
+            overridden_by_role: Vec::new(),
             version: format!("{}.1", image.major),
             system_identifier: "7000".to_owned(),
             data_directory: image.pgdata,
@@ -643,6 +644,11 @@ const ROWS: &[(&str, Edit)] = &[
     ("spec: shared_buffers above the memory cap", |c| {
         drop(c.spec.parameters.insert("shared_buffers".into(), "1GB".into()));
     }),
+    ("spec: parameters overridden by ALTER SYSTEM before 17", |c| {
+        c.facts().overridden = vec!["work_mem".into()];
+        c.facts().version = "16.4".into();
+    }),
+    ("spec: parameters overridden by ALTER ROLE", |c| c.facts().overridden_by_role = vec!["work_mem".into()]),
     ("spec: restart pending, Auto", |c| c.facts().pending_restart = vec!["max_connections".into()]),
     ("spec: restart pending, Manual", |c| {
         c.facts().pending_restart = vec!["max_connections".into(), "shared_buffers".into()];

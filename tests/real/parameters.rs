@@ -207,3 +207,35 @@ fn memory_that_the_cap_does_not_hold_is_a_warning() {
     let said = text(&sea.cli(&["plan"]));
     assert!(said.contains("warning: a.yaml") && said.contains("Nothing to do"), "{said}");
 }
+
+#[test]
+fn what_overrides_the_manifest_is_said_with_a_command_that_ends_it() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18', database: shop, parameters: {work_mem: 8MB, max_connections: 50}}");
+    sea.ready("a");
+    // As ALTER SYSTEM leaves it, on a server that forbids it.
+    let line = "echo \"work_mem = '3MB'\" >> \"$PGDATA/postgresql.auto.conf\"";
+    sea.docker(&["exec", "-u", "postgres", &sea.container("a"), "sh", "-c", line]);
+    sea.sql("a", "SELECT pg_reload_conf()");
+    let words = sea.until_condition("a", "Degraded", "True", "ParametersOverridden");
+    assert!(words.starts_with("work_mem in the manifest"), "{words}");
+    let command = words.split("decide: ").nth(1).unwrap();
+    let output = std::process::Command::new("sh").args(["-ec", command]).output().unwrap();
+    assert!(output.status.success(), "{command}: {}", text(&output));
+    sea.until("a", "without a complaint", |s| condition(s, "Degraded").0 != "True");
+    assert_eq!(sea.sql("a", "SHOW work_mem"), "8MB");
+
+    sea.sql("a", "ALTER ROLE postgres IN DATABASE shop SET work_mem = '2MB'");
+    let words = sea.until_condition("a", "Degraded", "True", "ParametersOverridden");
+    assert!(words.contains("ALTER ROLE … RESET work_mem"), "{words}");
+    sea.sql("a", "ALTER ROLE postgres IN DATABASE shop RESET work_mem");
+    sea.until("a", "without a complaint", |s| condition(s, "Degraded").0 != "True");
+
+    // What only waits for a restart is overridden by nothing.
+    sea.postgres(
+        "a",
+        "{version: '18', database: shop, restartPolicy: Manual, parameters: {max_connections: 60}}",
+    );
+    sea.until_condition("a", "PendingRestart", "True", "ParametersChanged");
+    assert_ne!(sea.condition("a", "Degraded").1, "ParametersOverridden");
+}

@@ -91,8 +91,14 @@ const TURNED_AWAY: [(&SqlState, &str); 7] = [
 pub trait Servers: Send + Sync + 'static {
     /// A new login over the network.
     async fn login(&self, target: &Target, password: &Secret) -> Result<Box<dyn Session>, SqlError>;
-    /// Logs into the managed database as an application would, and out again.
-    async fn prove(&self, target: &Target, password: &Secret) -> Result<(), SqlError>;
+    /// Logs into the managed database as an application would, and out again. Which of these parameters an
+    /// application has from its role or database, sorted.
+    async fn prove(
+        &self,
+        target: &Target,
+        password: &Secret,
+        parameters: &[&str],
+    ) -> Result<Vec<String>, SqlError>;
     /// Whether something still takes connections and answers them; costs no login.
     async fn answers(&self, target: &Target) -> Result<(), SqlError>;
     /// The collations that columns and indexes name, of every database; a login into each.
@@ -118,8 +124,13 @@ impl Servers for Network {
     async fn login(&self, target: &Target, password: &Secret) -> Result<Box<dyn Session>, SqlError> {
         Ok(Box::new(PgSession::login(target, password).await?))
     }
-    async fn prove(&self, target: &Target, password: &Secret) -> Result<(), SqlError> {
-        prove::prove(target, password).await
+    async fn prove(
+        &self,
+        target: &Target,
+        password: &Secret,
+        parameters: &[&str],
+    ) -> Result<Vec<String>, SqlError> {
+        prove::prove(target, password, parameters).await
     }
     async fn answers(&self, target: &Target) -> Result<(), SqlError> {
         prove::answers(target).await
@@ -355,6 +366,7 @@ impl Session for PgSession {
             parameters_sha256: text(6),
             pending_restart: list(7),
             overridden: list(8),
+            overridden_by_role: Vec::new(),
             tablespaces: text(10),
             collations,
         })

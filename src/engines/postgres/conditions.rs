@@ -6,9 +6,10 @@ use super::collation::{self, Columns};
 use super::disk::{Room, roughly};
 use super::parameters::limits;
 use super::plan::{Plan, Subject, Wanted, astray, caps_in_sync, inside};
-use super::world::{ImageSeen, InitSeen, Server, Slot, World};
+use super::world::{ImageSeen, InitSeen, Server, ServerFacts, Slot, World};
 use crate::core::condition::{ConditionType as C, Finding, Truth};
 use crate::core::seen::{ContainerState, SeenContainer, Space};
+use crate::core::text::in_shell;
 
 /// What made a pass end early.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -377,15 +378,9 @@ fn degraded(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook
         );
     }
     if let Server::Up(facts) = &world.server
-        && !facts.overridden.is_empty()
+        && let Some(words) = overridden(subject, facts)
     {
-        let names = facts.overridden.join(", ");
-        return yes(
-            "ParametersOverridden",
-            format!(
-                "{names} in the manifest lose against ALTER SYSTEM or ALTER ROLE/DATABASE settings; reset them with ALTER SYSTEM RESET"
-            ),
-        );
+        return yes("ParametersOverridden", words);
     }
     if let (Wanted::Running, Some((_, words))) =
         (subject.wanted(), limits::warning(&subject.spec.parameters, &subject.spec.caps))
@@ -397,6 +392,38 @@ fn degraded(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook
         return yes("HardeningReduced", profile.in_words().to_owned());
     }
     None
+}
+
+/// Each with what takes it away on this server: since 17 our file forbids ALTER SYSTEM, also to reset.
+fn overridden(subject: &Subject<'_>, facts: &ServerFacts) -> Option<String> {
+    let container = subject.identity.container();
+    let owner = subject.memory.owner(&subject.spec.username);
+    let psql = format!("docker exec -u postgres {container} psql -X -U {} -d template1", in_shell(owner));
+    let mut words = Vec::new();
+    if !facts.overridden.is_empty() {
+        let names = &facts.overridden;
+        let how = if facts.major().is_some_and(|major| major >= 17) {
+            let lines: Vec<String> = names.iter().map(|name| format!("-e '/^{name} *=/d'")).collect();
+            let file = in_shell(&format!("{}/postgresql.auto.conf", facts.data_directory));
+            format!("docker exec -u postgres {container} sed -i {} {file}", lines.join(" "))
+        } else {
+            let resets: Vec<String> =
+                names.iter().map(|name| format!("-c 'ALTER SYSTEM RESET {name}'")).collect();
+            format!("{psql} {}", resets.join(" "))
+        };
+        words.push(format!(
+            "{} in the manifest lose against ALTER SYSTEM or another configuration file. To let the manifest decide: {how} && {psql} -c 'SELECT pg_catalog.pg_reload_conf()'",
+            names.join(", ")
+        ));
+    }
+    if let Some(name) = facts.overridden_by_role.first() {
+        words.push(format!(
+            "{} in the manifest lose against settings of {owner} or of database {} (ALTER ROLE or ALTER DATABASE … SET; in psql \\drds lists them). To let the manifest decide: ALTER ROLE … RESET {name}, or ALTER DATABASE … RESET {name}",
+            facts.overridden_by_role.join(", "),
+            subject.spec.database
+        ));
+    }
+    (!words.is_empty()).then(|| words.join("; "))
 }
 
 fn in_sync(subject: &Subject<'_>, world: &World, plan: &Plan, c: &SeenContainer) -> Finding {

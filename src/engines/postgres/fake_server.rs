@@ -335,11 +335,11 @@ impl Servers for FakeServers {
         Ok(Box::new(FakeSession { shared: Arc::clone(shared), target: target.clone() }))
     }
 
-    async fn prove(&self, target: &Target, _: &Secret) -> Result<(), SqlError> {
+    async fn prove(&self, target: &Target, _: &Secret, _: &[&str]) -> Result<Vec<String>, SqlError> {
         let c = self.shared.reach(target)?;
         match self.shared.lock().locked_out.get(&c.name) {
             Some(error) => Err(error.clone()),
-            None => Ok(()),
+            None => Ok(Vec::new()),
         }
     }
 
@@ -383,6 +383,7 @@ impl Session for FakeSession {
                 .unwrap_or_default(),
             pending_restart: pending.map(|n| (*n).to_owned()).collect(),
             collations: self.shared.lock().collations.get(&c.name).cloned().unwrap_or_default(),
+            overridden_by_role: Vec::new(),
             overridden: overridden.into_iter().filter(|n| names.contains(&n.as_str())).collect(),
             tablespaces: String::new(),
         })

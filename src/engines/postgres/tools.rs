@@ -76,8 +76,8 @@ pub struct Tools {
     probing: Mutex<BTreeSet<String>>,
     /// Container, its restart count when a server last answered in it, and since when it dies.
     deaths: Mutex<BTreeMap<ObjectRef, (String, u64, String)>>,
-    /// At which start an application last got in, and when.
-    proofs: Mutex<BTreeMap<ObjectRef, (String, Instant)>>,
+    /// How applications last got in.
+    proofs: Mutex<BTreeMap<ObjectRef, Proof>>,
     /// Where the volume lies, and how much room there was, so that a figure on the edge says one thing.
     rooms: Mutex<BTreeMap<ObjectRef, (String, Room)>>,
     /// By key, how trial starts ended.
@@ -88,6 +88,15 @@ pub struct Tools {
     census: Mutex<Option<Arc<Census>>>,
     /// Held while the first look is under way; the others then know what it saw.
     census_gate: tokio::sync::Mutex<()>,
+}
+
+/// A new login that worked.
+struct Proof {
+    /// Of which start of which container.
+    epoch: String,
+    at: Instant,
+    /// What of the manifest the managed user has otherwise.
+    overridden: Vec<String>,
 }
 
 /// Why a password is not there.
@@ -368,14 +377,15 @@ impl Tools {
         Deaths { count, since: since.clone() }
     }
 
-    /// Whether a new login was seen to work a moment ago. With a probe every 15 s none is older than a minute.
-    pub(super) fn is_proven(&self, object: &ObjectRef, epoch: &str) -> bool {
+    /// What a new login that worked a moment ago told. With a probe every 15 s none is older than a minute.
+    pub(super) fn proof(&self, object: &ObjectRef, epoch: &str) -> Option<Vec<String>> {
         let proofs = lock(&self.proofs);
-        proofs.get(object).is_some_and(|(at, when)| at == epoch && when.elapsed() < PROOF)
+        let proof = proofs.get(object).filter(|p| p.epoch == epoch && p.at.elapsed() < PROOF)?;
+        Some(proof.overridden.clone())
     }
 
-    pub(super) fn remember_proof(&self, object: &ObjectRef, epoch: String) {
-        lock(&self.proofs).insert(object.clone(), (epoch, Instant::now()));
+    pub(super) fn remember_proof(&self, object: &ObjectRef, epoch: String, overridden: Vec<String>) {
+        lock(&self.proofs).insert(object.clone(), Proof { epoch, at: Instant::now(), overridden });
     }
 
     /// Something changed: who got in before says nothing about who gets in now.

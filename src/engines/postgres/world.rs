@@ -159,8 +159,10 @@ pub struct ServerFacts {
     pub parameters_sha256: String,
     /// Names of parameters that wait for a restart, sorted.
     pub pending_restart: Vec<String>,
-    /// Manifest parameters that something else overrides (ALTER SYSTEM), sorted.
+    /// Manifest parameters that another configuration file overrides (ALTER SYSTEM), sorted.
     pub overridden: Vec<String>,
+    /// The same by ALTER ROLE or ALTER DATABASE, for the managed user in the managed database.
+    pub overridden_by_role: Vec<String>,
     /// Object ids of the tablespaces that were made beside PostgreSQL's own two: with another list it is to be
     /// seen anew where the data lies.
     pub tablespaces: String,

@@ -14,16 +14,27 @@ const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 
 /// Our own sessions run no trigger on login; applications do. So where the managed database has one, and only
 /// superusers' functions are in them, it is run as well.
-pub(super) async fn prove(target: &Target, password: &Secret) -> Result<(), SqlError> {
+pub(super) async fn prove(
+    target: &Target,
+    password: &Secret,
+    parameters: &[&str],
+) -> Result<Vec<String>, SqlError> {
     let session = PgSession::login_into(target, password, &target.database).await?;
     let rows = session.rows(&statements::login_triggers()).await?;
     let triggers = rows.first().and_then(|row| row.first()).cloned().flatten();
+    let overridden = if parameters.is_empty() {
+        Vec::new()
+    } else {
+        let rows = session.rows(&statements::overridden(parameters)).await?;
+        let names = rows.first().and_then(|row| row.first()).cloned().flatten().unwrap_or_default();
+        names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    };
     if triggers.as_deref() != Some("superuser") {
-        return Ok(());
+        return Ok(overridden);
     }
     let options = statements::options_with_triggers();
     match PgSession::login_to(target, password, &target.database, &options).await {
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(overridden),
         Err(error) => Err(error.into()),
     }
 }

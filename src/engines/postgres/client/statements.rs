@@ -65,6 +65,20 @@ pub fn login_triggers() -> Sql {
     )
 }
 
+/// Which of these the session has from `ALTER ROLE` or `ALTER DATABASE … SET`.
+#[must_use]
+pub fn overridden(parameters: &[&str]) -> Sql {
+    Sql::of(
+        "SELECT COALESCE(pg_catalog.left(pg_catalog.string_agg(pg_catalog.left(s.name, 63), ',' ORDER BY s.name), 10000), '') \
+         FROM pg_catalog.pg_settings AS s WHERE s.name OPERATOR(pg_catalog.=) ANY (",
+    )
+    .literals(parameters)
+    .then(
+        ") AND (s.source OPERATOR(pg_catalog.=) 'database' OR s.source OPERATOR(pg_catalog.=) 'user' \
+         OR s.source OPERATOR(pg_catalog.=) 'database user' OR s.source OPERATOR(pg_catalog.=) 'global')",
+    )
+}
+
 /// Everything a probe needs, in one row of [`PROBE_COLUMNS`] columns.
 #[must_use]
 pub fn probe(database: &str, parameters: &[&str], file: &str) -> Sql {
@@ -95,7 +109,7 @@ pub fn probe(database: &str, parameters: &[&str], file: &str) -> Sql {
     .then(") AND s.sourcefile IS NOT NULL AND s.sourcefile OPERATOR(pg_catalog.<>) ")
     .literal(file)
     .then(
-        "), 10000), ''), \
+        " AND NOT s.pending_restart), 10000), ''), \
          (SELECT pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to( \
              pg_catalog.concat(a.rolpassword, a.rolcanlogin, a.rolvaliduntil), 'UTF8')), 'hex') \
            FROM pg_catalog.pg_authid AS a WHERE a.rolname OPERATOR(pg_catalog.=) SESSION_USER), \
@@ -202,6 +216,7 @@ mod tests {
             probe("app", &[], "/etc/x"),
             collations(),
             login_triggers(),
+            overridden(&["work_mem"]),
             databases(),
             columns(),
             load_time(),

@@ -65,17 +65,21 @@ async fn proven(
     tools: &Tools,
     subject: &Subject<'_>,
     target: &Target,
-    facts: ServerFacts,
+    mut facts: ServerFacts,
 ) -> Result<Server, ObserveError> {
     let object = &subject.identity.object;
-    if facts.database_exists
-        && !tools.is_proven(object, &target.epoch)
-        && let Some(password) = tools.password(object)?
-    {
-        if let Err(error) = tools.servers.prove(target, &password).await {
-            return Ok(error.into());
-        }
-        tools.remember_proof(object, target.epoch.clone());
+    if !facts.database_exists {
+        return Ok(Server::Up(Box::new(facts)));
+    }
+    if let Some(overridden) = tools.proof(object, &target.epoch) {
+        facts.overridden_by_role = overridden;
+    } else if let Some(password) = tools.password(object)? {
+        let names: Vec<&str> = subject.spec.parameters.keys().map(String::as_str).collect();
+        facts.overridden_by_role = match tools.servers.prove(target, &password, &names).await {
+            Ok(overridden) => overridden,
+            Err(error) => return Ok(error.into()),
+        };
+        tools.remember_proof(object, target.epoch.clone(), facts.overridden_by_role.clone());
     }
     Ok(Server::Up(Box::new(facts)))
 }
