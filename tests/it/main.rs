@@ -14,6 +14,7 @@ mod machine_ownership;
 mod machine_removal;
 mod machine_rename;
 mod machine_starts;
+mod machine_wakes;
 mod machine_words;
 mod plan_goldens;
 mod schemas;

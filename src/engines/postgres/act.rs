@@ -31,7 +31,7 @@ use parameter_file::{parameter_file, restore_parameters, write_parameters};
 use password::{generate_password, password_file, reset_password};
 use shutdown::{fast_shutdown, stop};
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use trial::trial_start;
 use zeroize::Zeroizing;
 
@@ -100,9 +100,9 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// The session that the probe of this pass left; whoever takes it puts it back.
-    fn session(&self) -> Result<Box<dyn Session>, ActError> {
-        let session = self.tools.take_session(&self.identity.object);
+    /// The session that the probe of this pass left.
+    fn session(&self) -> Result<Arc<dyn Session>, ActError> {
+        let session = self.tools.session(&self.identity.object);
         session.ok_or_else(|| ActError::Sql(SqlError::Refused("the session ended".to_owned())))
     }
 
@@ -264,10 +264,7 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             scene.start(name).await?;
         }
         Action::CreateDatabase(name) => {
-            let session = scene.session()?;
-            let made = session.create_database(name).await;
-            tools.keep_session(&id.object, session);
-            made?;
+            scene.session()?.create_database(name).await?;
         }
         Action::ResetPassword { container, username } => {
             reset_password(scene, container, username, memory).await?;

@@ -20,6 +20,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Parameters that a running server does not take over by a reload.
 const NEED_RESTART: [&str; 3] = ["max_connections", "shared_buffers", "wal_level"];
@@ -27,6 +28,9 @@ const NEED_RESTART: [&str; 3] = ["max_connections", "shared_buffers", "wal_level
 pub const BAD_AT_START: &str = "missing_library";
 /// A value that only the server's own check refuses, of a time zone.
 pub const BAD_VALUE: &str = "Nowhere/City";
+
+/// After which the client gives a server up.
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// What lies on the volume.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -60,6 +64,10 @@ struct Script {
     collations: BTreeMap<String, Collations>,
     /// The same of its columns.
     columns: BTreeMap<String, Vec<InDatabase>>,
+    /// Container name → how long each answer of its server takes.
+    slow: BTreeMap<String, Duration>,
+    /// Container name → questions over a kept session.
+    probes: BTreeMap<String, u64>,
     clusters: u64,
     logins: u64,
 }
@@ -96,6 +104,15 @@ fn values(text: &str) -> BTreeMap<&str, &str> {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Script> {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes as long as it was told, and is given up after as long as the real client takes.
+    async fn takes(&self, target: &Target) -> Result<(), SqlError> {
+        let id = target.epoch.split(' ').next().unwrap_or_default();
+        let name = self.docker.seen(id).map(|c| c.name).unwrap_or_default();
+        let Some(pause) = self.lock().slow.get(&name).copied() else { return Ok(()) };
+        tokio::time::sleep(pause.min(LIMIT)).await;
+        if pause < LIMIT { Ok(()) } else { Err(SqlError::Hung(LIMIT)) }
     }
 
     /// The volume's mount and PGDATA of a container.
@@ -276,6 +293,17 @@ impl FakeServers {
         self.shared.lock().columns.insert(container.to_owned(), columns);
     }
 
+    /// Each answer of a container's server takes so long from now on; one of 5 s or more is given up.
+    pub fn set_slow(&self, container: &str, pause: Duration) {
+        self.shared.lock().slow.insert(container.to_owned(), pause);
+    }
+
+    /// How often a container's server was asked over a session.
+    #[must_use]
+    pub fn probes(&self, container: &str) -> u64 {
+        self.shared.lock().probes.get(container).copied().unwrap_or_default()
+    }
+
     /// Logins tried so far.
     #[must_use]
     pub fn logins(&self) -> u64 {
@@ -319,6 +347,7 @@ impl Servers for FakeServers {
     async fn login(&self, target: &Target, password: &Secret) -> Result<Box<dyn Session>, SqlError> {
         let shared = &self.shared;
         shared.lock().logins += 1;
+        shared.takes(target).await?;
         let c = shared.reach(target)?;
         let cluster = match shared.cluster(&c) {
             Some(cluster) => cluster,
@@ -336,6 +365,7 @@ impl Servers for FakeServers {
     }
 
     async fn prove(&self, target: &Target, _: &Secret, _: &[&str]) -> Result<Vec<String>, SqlError> {
+        self.shared.takes(target).await?;
         let c = self.shared.reach(target)?;
         match self.shared.lock().locked_out.get(&c.name) {
             Some(error) => Err(error.clone()),
@@ -344,6 +374,7 @@ impl Servers for FakeServers {
     }
 
     async fn answers(&self, target: &Target) -> Result<(), SqlError> {
+        self.shared.takes(target).await?;
         self.shared.reach(target).map(drop)
     }
 
@@ -361,7 +392,9 @@ impl Session for FakeSession {
     }
 
     async fn probe(&self, database: &str, names: &[&str], file: &str) -> Result<ServerFacts, SqlError> {
+        self.shared.takes(&self.target).await?;
         let c = self.shared.reach(&self.target)?;
+        *self.shared.lock().probes.entry(c.name.clone()).or_default() += 1;
         let cluster = self.shared.cluster(&c).ok_or_else(|| failed("the data is gone"))?;
         let (_, pgdata) = self.shared.places(&c).ok_or_else(|| failed("no data volume"))?;
         let run = self.shared.run(&c);

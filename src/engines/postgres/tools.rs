@@ -55,7 +55,7 @@ pub struct Tools {
     pub installation: Installation,
     pub ports: PortBook,
     pub reach: Reach,
-    sessions: Mutex<BTreeMap<ObjectRef, Box<dyn Session>>>,
+    sessions: Mutex<BTreeMap<ObjectRef, Arc<dyn Session>>>,
     images: Mutex<BTreeMap<String, Result<ImageFacts, Unfit>>>,
     image_gates: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
     network: Mutex<Option<String>>,
@@ -222,13 +222,22 @@ impl Tools {
         self.ports.set_retained(from, false);
     }
 
-    /// Takes the kept session out, if it is for this target; whoever takes it puts it back.
-    pub(super) fn take_session(&self, object: &ObjectRef) -> Option<Box<dyn Session>> {
-        lock(&self.sessions).remove(object)
+    /// The kept session, which others use at the same time: a pass, a probe and a look at plans ask one statement
+    /// each, and none may find it missing because another one has it.
+    pub(super) fn session(&self, object: &ObjectRef) -> Option<Arc<dyn Session>> {
+        lock(&self.sessions).get(object).cloned()
     }
 
-    pub(super) fn keep_session(&self, object: &ObjectRef, session: Box<dyn Session>) {
+    pub(super) fn keep_session(&self, object: &ObjectRef, session: Arc<dyn Session>) {
         lock(&self.sessions).insert(object.clone(), session);
+    }
+
+    /// This one is of no use; another that took its place meanwhile stays.
+    pub(super) fn give_up_session(&self, object: &ObjectRef, session: &Arc<dyn Session>) {
+        let mut sessions = lock(&self.sessions);
+        if sessions.get(object).is_some_and(|kept| Arc::ptr_eq(kept, session)) {
+            sessions.remove(object);
+        }
     }
 
     /// Ends the kept session: before a stop, so that it does not look like a user's.

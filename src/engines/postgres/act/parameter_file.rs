@@ -46,9 +46,7 @@ pub(super) async fn write_parameters(
     docker.put_files(&id, &[parameter_file(parameters::PATH, text)]).await?;
     match scene.session() {
         Ok(session) => {
-            let reloaded = session.reload().await;
-            scene.tools.keep_session(&scene.identity.object, session);
-            reloaded?;
+            session.reload().await?;
             memory.reloaded_blind = None;
         }
         // Nobody is let in: by signal, as the server's own user.

@@ -53,10 +53,14 @@ pub async fn again(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Option<S
 
 async fn over_session(tools: &Tools, subject: &Subject<'_>, target: &Target) -> Option<ServerFacts> {
     let object = &subject.identity.object;
-    let session = tools.take_session(object).filter(|s| s.target() == target)?;
-    let facts = ask(session.as_ref(), subject).await.ok()?;
-    tools.keep_session(object, session);
-    Some(facts)
+    let session = tools.session(object)?;
+    if session.target() == target
+        && let Ok(facts) = ask(session.as_ref(), subject).await
+    {
+        return Some(facts);
+    }
+    tools.give_up_session(object, &session);
+    None
 }
 
 /// Up is said of a server that lets the managed user into the managed database: a session that was let in once
@@ -108,7 +112,7 @@ pub(super) async fn server(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> 
     };
     match answer {
         Ok((session, facts)) => {
-            tools.keep_session(object, session);
+            tools.keep_session(object, session.into());
             proven(tools, subject, &target, facts).await
         }
         Err(error) => Ok(error.into()),
