@@ -117,8 +117,12 @@ async fn run_queue(operator: &Arc<Operator>, cancel: &CancellationToken) {
                 };
                 if let Some(key) = keys.remove(&id) {
                     let failing = operator.state().live.get(&key).is_some_and(|l| l.failures > 0);
+                    let clock = operator.clock();
                     let mut queue = operator.queue.lock().unwrap_or_else(PoisonError::into_inner);
                     queue.set_lane(&key, if failing { Lane::Back } else { Lane::Front });
+                    if let Some(ms) = again.filter(|_| failing) {
+                        queue.rest(&key, clock.saturating_add(ms));
+                    }
                     queue.done(&key);
                     drop(queue);
                     if let Some(ms) = again {
@@ -199,7 +203,7 @@ async fn follow_events(operator: Arc<Operator>, cancel: CancellationToken) {
                 if !cpus_known {
                     operator.rescan.notify_one();
                 }
-                sweep_once(&operator, true).await;
+                sweep_once(&operator, Sweep::All).await;
                 loop {
                     let event = tokio::select! {
                         () = cancel.cancelled() => return,
@@ -244,12 +248,12 @@ fn is_stranger(operator: &Operator, object: Option<&ObjectRef>, event: &EngineEv
 }
 
 /// Something left a name that is ours: what stood in the way of an object may be gone.
-fn enqueue_by_name(operator: &Operator, event: &EngineEvent) {
+fn nudge_by_name(operator: &Operator, event: &EngineEvent) {
     let installation = &operator.config.installation;
     let said = [Some(&event.actor), event.attributes.get("name"), event.attributes.get("oldName")];
     for name in said.into_iter().flatten().map(|s| s.trim_start_matches('/')) {
         if name == installation.network() {
-            operator.enqueue_all();
+            operator.postgreses().iter().for_each(|object| operator.nudge(object));
         }
         let at_home = |record: &&Arc<Record>| {
             record.memory.home.as_ref().is_some_and(|home| data_volume(&home.base) == name)
@@ -263,7 +267,7 @@ fn enqueue_by_name(operator: &Operator, event: &EngineEvent) {
                 .collect()
         };
         for object in concerned {
-            operator.enqueue(&object, 0);
+            operator.nudge(&object);
         }
     }
 }
@@ -275,7 +279,7 @@ async fn take_event(operator: &Operator, event: &EngineEvent) {
                 return;
             }
             if matches!(event.action.as_str(), "destroy" | "rename") {
-                enqueue_by_name(operator, event);
+                nudge_by_name(operator, event);
             }
             let object = object_of(operator, &event.labels);
             if matches!(event.action.as_str(), "start" | "die" | "unpause")
@@ -294,23 +298,33 @@ async fn take_event(operator: &Operator, event: &EngineEvent) {
             ) {
                 return;
             }
-            operator.enqueue(&object, 0);
+            operator.nudge(&object);
         }
         // Volume and network events carry no labels (docker-facts §5).
         "network" if matches!(event.action.as_str(), "destroy" | "disconnect" | "connect") => {
             if event.action == "destroy" {
                 operator.tools.remember_network(None);
-                enqueue_by_name(operator, event);
+                nudge_by_name(operator, event);
             }
             let Some(container) = event.attributes.get("container") else { return };
             let object = operator.state().by_container.get(container).cloned();
             if let Some(object) = object {
-                operator.enqueue(&object, 0);
+                operator.nudge(&object);
             }
         }
-        "volume" if matches!(event.action.as_str(), "create" | "destroy") => enqueue_by_name(operator, event),
+        "volume" if matches!(event.action.as_str(), "create" | "destroy") => nudge_by_name(operator, event),
         _ => {}
     }
+}
+
+/// Why everything is listed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sweep {
+    /// The engine was not followed for a while: all are looked at.
+    All,
+    Timer,
+    /// What started or ended may also be a container that a pass only tries something in.
+    Strangers,
 }
 
 async fn sweep(operator: Arc<Operator>, cancel: CancellationToken) {
@@ -318,25 +332,25 @@ async fn sweep(operator: Arc<Operator>, cancel: CancellationToken) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
     loop {
-        tokio::select! {
+        let why = tokio::select! {
             () = cancel.cancelled() => return,
-            _ = ticks.tick() => {}
+            _ = ticks.tick() => Sweep::Timer,
             // Many that start at once are one look.
             () = operator.strangers.notified() => tokio::select! {
                 () = cancel.cancelled() => return,
-                () = sleep(STRANGERS) => {}
+                () = sleep(STRANGERS) => Sweep::Strangers,
             },
-        }
+        };
         if operator.state().engine.info.is_some() {
-            sweep_once(&operator, false).await;
+            sweep_once(&operator, why).await;
         }
     }
 }
 
 /// One list of containers and one of volumes for all; what differs from what the last pass left is looked
-/// at. With `all`, everything is: after a reconnect caps may have changed, which the list does not show. The
+/// at. With [`Sweep::All`], everything is: after a reconnect caps may have changed, which the list does not show. The
 /// same for one that has not been looked at for long.
-async fn sweep_once(operator: &Operator, all: bool) {
+async fn sweep_once(operator: &Operator, why: Sweep) {
     let docker = &operator.tools.docker;
     // One after the other: there may be thousands, and what is kept of volumes is little.
     let volumes = match docker.volumes(&[]).await {
@@ -366,7 +380,7 @@ async fn sweep_once(operator: &Operator, all: bool) {
     let clock = operator.clock();
     for object in operator.postgreses() {
         let summary = by_name.get(&installation.container(&object));
-        let look = all || {
+        let look = why == Sweep::All || {
             let state = operator.state();
             let Some(record) = state.records.get(&object) else { continue };
             let volume = Home::data_volume(record.memory.home.as_ref(), installation, &object);
@@ -378,8 +392,10 @@ async fn sweep_once(operator: &Operator, all: bool) {
                 _ => true,
             })
         };
-        if look {
-            operator.enqueue(&object, 0);
+        match (look, why) {
+            (false, _) => {}
+            (true, Sweep::Strangers) => operator.nudge(&object),
+            (true, Sweep::All | Sweep::Timer) => operator.enqueue(&object, 0),
         }
     }
 }

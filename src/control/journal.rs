@@ -3,7 +3,7 @@
 use crate::core::event::{Event, EventType, Note};
 use crate::core::text::shown;
 use crate::store::Change;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
@@ -16,6 +16,8 @@ const KEEP: usize = 100;
 const WORDS: usize = 4_000;
 /// Events kept in one answer.
 pub const MAX_ANSWER: usize = 1000;
+/// The same warning of an object again is a line of the log after this long: what fails fails for hours.
+const AGAIN: SignedDuration = SignedDuration::from_hours(1);
 /// What concerns no single object.
 pub const OPERATOR: &str = "operator";
 
@@ -36,6 +38,17 @@ struct Kept {
     message: Box<str>,
     count: u64,
     kind: EventType,
+    /// When it was last a line of the log; of an earlier process's it is not known.
+    said: Timestamp,
+}
+
+/// What came of a note.
+#[derive(Debug)]
+pub struct Added {
+    pub changes: Vec<Change>,
+    /// Whether it is worth a line of the log, and how often it was seen by now.
+    pub says: bool,
+    pub count: u64,
 }
 
 impl Kept {
@@ -49,6 +62,7 @@ impl Kept {
             message: event.message.into(),
             count: event.count,
             kind: event.kind,
+            said: Timestamp::MIN,
         })
     }
 
@@ -81,7 +95,7 @@ impl Journal {
     }
 
     /// Adds a note and says what to write. Moves a repeated event to the end.
-    pub fn add(&mut self, object: &str, note: &Note, now: Timestamp) -> Vec<Change> {
+    pub fn add(&mut self, object: &str, note: &Note, now: Timestamp) -> Added {
         self.sequence += 1;
         let message = shown(&note.message, WORDS);
         let events = self.by_object.entry(object.to_owned()).or_default();
@@ -102,8 +116,14 @@ impl Journal {
                 first_seen: now,
                 last_seen: now,
                 sequence: self.sequence,
+                said: Timestamp::MIN,
             },
         };
+        // What was done is news each time, and so is what concerns everybody, which is told once anyway.
+        let says =
+            note.kind == EventType::Normal || object == OPERATOR || now.duration_since(kept.said) >= AGAIN;
+        let (said, count) = (if says { now } else { kept.said }, kept.count);
+        let kept = Kept { said, ..kept };
         if let Ok(body) = serde_json::to_value(kept.event(object)) {
             changes.push(Change::put(key(object, kept.sequence), body));
         }
@@ -115,7 +135,13 @@ impl Journal {
                 changes.push(Change::delete(key(object, old.sequence)));
             }
         }
-        changes
+        Added { changes, says, count }
+    }
+
+    /// What went wrong with an object is over: should it come again, that is news.
+    pub fn is_well(&mut self, object: &str) {
+        let events = self.by_object.get_mut(object).into_iter().flatten();
+        events.for_each(|event| event.said = Timestamp::MIN);
     }
 
     /// Everything of an object goes, but for what is said to the operator.
@@ -163,13 +189,14 @@ mod tests {
         let at = |second: i64| Timestamp::from_second(second).unwrap();
         for i in 0..3 {
             let note = Note::normal("ContainerStarted", "start");
-            apply(&mut store, journal.add("postgres/a", &note, at(i)));
+            apply(&mut store, journal.add("postgres/a", &note, at(i)).changes);
         }
         let event = &journal.after(None, 0)[0];
         let (first, last) = ("1970-01-01T00:00:00Z", "1970-01-01T00:00:02Z");
         assert_eq!((event.count, event.first_seen.as_str(), event.last_seen.as_str()), (3, first, last));
         for i in 0..300 {
-            apply(&mut store, journal.add("postgres/a", &Note::warning("X", format!("{i}")), at(9)));
+            let note = Note::warning("X", format!("{i}"));
+            apply(&mut store, journal.add("postgres/a", &note, at(9)).changes);
         }
         assert_eq!((store.len(), journal.after(Some("postgres/a"), 0).len()), (KEEP, KEEP));
         assert_eq!(journal.after(Some("postgres/b"), 0), vec![]);
@@ -179,5 +206,28 @@ mod tests {
         assert_eq!(again.sequence, journal.sequence);
         apply(&mut store, journal.forget("postgres/a"));
         assert!(store.is_empty());
+    }
+
+    #[test]
+    fn the_same_failure_is_counted_and_said_once_until_it_changes_or_for_long() {
+        let mut journal = Journal::default();
+        let mut add = |object: &str, second: i64, note: Note| {
+            let added = journal.add(object, &note, Timestamp::from_second(second).unwrap());
+            (added.says, added.count)
+        };
+        let (a, b) = (|| Note::warning("StopFailed", "a"), || Note::warning("StopFailed", "b"));
+        assert_eq!(add("postgres/a", 0, a()), (true, 1));
+        assert_eq!(add("postgres/a", 1, a()), (false, 2));
+        assert_eq!(add("postgres/a", 2, b()), (true, 1));
+        assert_eq!(add("postgres/a", 3_599, a()), (false, 3));
+        assert_eq!(add("postgres/a", 3_600, a()), (true, 4));
+        assert_eq!(add("postgres/b", 3_600, a()), (true, 1));
+        for count in 1..3 {
+            assert_eq!(add("postgres/a", 3_601, Note::normal("ContainerStarted", "x")), (true, count));
+            assert_eq!(add(OPERATOR, 3_601, a()), (true, count));
+        }
+        journal.is_well("postgres/a");
+        let again = journal.add("postgres/a", &a(), Timestamp::from_second(3_602).unwrap());
+        assert_eq!((again.says, again.count), (true, 5));
     }
 }

@@ -200,6 +200,14 @@ impl Operator {
         self.wake.notify_one();
     }
 
+    /// Something was seen that may be our own doing: an object whose last pass failed keeps its pause, and the
+    /// sweep looks at it meanwhile.
+    pub(super) fn nudge(&self, object: &ObjectRef) {
+        let now = self.clock();
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).nudge(object.clone(), now);
+        self.wake.notify_one();
+    }
+
     /// A user waits for this one: whatever went wrong with it before is another matter.
     pub(super) fn hurry(&self, object: &ObjectRef) {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).set_lane(object, Lane::Front);

@@ -76,15 +76,18 @@ impl Operator {
                 // What concerns no single object.
                 Err(_) => note.clone(),
             };
+            let added = self.state().journal.add(object, note, now);
+            let times = if added.count > 1 { format!(" ({} times)", added.count) } else { String::new() };
             match note.kind {
+                EventType::Warning if !added.says => {}
                 EventType::Normal => {
                     tracing::info!(%object, reason = %note.reason, "{}", note.message);
                 }
                 EventType::Warning => {
-                    tracing::warn!(%object, reason = %note.reason, "{}", note.message);
+                    tracing::warn!(%object, reason = %note.reason, "{}{times}", note.message);
                 }
             }
-            changes.extend(self.state().journal.add(object, note, now));
+            changes.extend(added.changes);
         }
         if changes.is_empty() {
             return;

@@ -29,6 +29,10 @@ pub struct Queue<K> {
     /// Asked for while running: run again at this time.
     held: BTreeMap<K, u64>,
     failing: BTreeSet<K>,
+    /// When the pause of a key whose last run failed is over.
+    rests: BTreeMap<K, u64>,
+    /// Nudged while running.
+    nudged: BTreeSet<K>,
     limit: usize,
 }
 
@@ -45,6 +49,8 @@ impl<K: Ord + Clone> Queue<K> {
             in_back: 0,
             held: BTreeMap::new(),
             failing: BTreeSet::new(),
+            rests: BTreeMap::new(),
+            nudged: BTreeSet::new(),
             limit: limit.max(1),
         }
     }
@@ -64,7 +70,10 @@ impl<K: Ord + Clone> Queue<K> {
     pub fn set_lane(&mut self, key: &K, lane: Lane) {
         let waiting = self.unschedule(key);
         match lane {
-            Lane::Front => drop(self.failing.remove(key)),
+            Lane::Front => {
+                self.failing.remove(key);
+                self.rests.remove(key);
+            }
             Lane::Back => drop(self.failing.insert(key.clone())),
         }
         if let Some(at) = waiting {
@@ -93,6 +102,23 @@ impl<K: Ord + Clone> Queue<K> {
         }
         let at = self.unschedule(&key).map_or(at_ms, |old| old.min(at_ms));
         self.schedule(key, at);
+    }
+
+    /// The last run of `key` failed: until then only [`Queue::add`] makes it due.
+    pub fn rest(&mut self, key: &K, until_ms: u64) {
+        self.rests.insert(key.clone(), until_ms);
+    }
+
+    /// Something was seen of `key`, which may be its own run's doing: one that fails must not be hurried by
+    /// what it does itself. So it is due now, but never before its pause is over.
+    pub fn nudge(&mut self, key: K, now_ms: u64) {
+        if self.running.contains_key(&key) {
+            // How this run ends tells whether there is a pause.
+            self.nudged.insert(key);
+            return;
+        }
+        let at = self.rests.get(&key).map_or(now_ms, |until| now_ms.max(*until));
+        self.add(key, at);
     }
 
     fn heads(&self) -> [Option<&(u64, K)>; 2] {
@@ -126,6 +152,9 @@ impl<K: Ord + Clone> Queue<K> {
         if let Some((key, at)) = self.held.remove_entry(key) {
             self.add(key, at);
         }
+        if self.nudged.remove(key) {
+            self.nudge(key.clone(), 0);
+        }
     }
 
     /// Forget a key that waits. One that runs goes on, once.
@@ -133,6 +162,8 @@ impl<K: Ord + Clone> Queue<K> {
         self.unschedule(key);
         self.held.remove(key);
         self.failing.remove(key);
+        self.rests.remove(key);
+        self.nudged.remove(key);
     }
 
     /// When the next waiting key with room in its lane is due.
@@ -176,6 +207,41 @@ mod tests {
         assert_eq!(q.take(3), Some('a'));
         q.done(&'a');
         assert_eq!(q.take(1000), None);
+    }
+
+    #[test]
+    fn what_a_failing_run_does_itself_does_not_hurry_it() {
+        let mut q = Queue::new(8);
+        // Asked for, or only seen, while it ran; then how it ended; then when it is due.
+        for (asked, fails, due) in
+            [(false, false, Some(0)), (false, true, Some(500)), (true, true, Some(7)), (true, false, Some(0))]
+        {
+            q.add('a', 0);
+            assert_eq!(q.take(0), Some('a'));
+            q.nudge('a', 5);
+            if asked {
+                q.add('a', 7);
+            }
+            q.set_lane(&'a', if fails { Lane::Back } else { Lane::Front });
+            if fails {
+                q.rest(&'a', 500);
+            }
+            q.done(&'a');
+            assert_eq!(q.next_due(), due, "{asked} {fails}");
+            // Seen later.
+            q.nudge('a', 20);
+            assert_eq!(q.next_due(), due, "{asked} {fails}");
+            q.forget(&'a');
+        }
+        q.rest(&'a', 500);
+        for (now, due) in [(20, 500), (600, 600)] {
+            q.nudge('a', now);
+            assert_eq!(q.next_due(), Some(due));
+            q.take(due);
+            q.done(&'a');
+        }
+        q.add('a', 10);
+        assert_eq!(q.next_due(), Some(10), "a user does not wait");
     }
 
     #[test]

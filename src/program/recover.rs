@@ -322,11 +322,13 @@ fn changes(
     old.iter()
         .filter(|(k, _)| k.starts_with(journal::PREFIX))
         .for_each(|(_, body)| journal.load(body.clone()));
-    let mut notes = journal.add(
-        OPERATOR,
-        &Note::warning("StoreRecovered", format!("the store was rebuilt with id {}", plan.id)),
-        now,
-    );
+    let mut notes = journal
+        .add(
+            OPERATOR,
+            &Note::warning("StoreRecovered", format!("the store was rebuilt with id {}", plan.id)),
+            now,
+        )
+        .changes;
     for record in records.values() {
         let mut record = record.clone();
         let name = record.object.to_string();
@@ -338,7 +340,7 @@ fn changes(
             record.memory.password_emptied_in = None;
         }
         let words = "the record was rebuilt by seawall recover; the password is a new one, set in the server as soon as it runs";
-        notes.extend(journal.add(&name, &Note::warning("Recovered", words), now));
+        notes.extend(journal.add(&name, &Note::warning("Recovered", words), now).changes);
         new.insert(record.key(), serde_json::to_value(&record).map_err(|e| internal(e, ""))?);
     }
     // Passwords and records are new, and no status is true any more.

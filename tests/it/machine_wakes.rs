@@ -1,17 +1,48 @@
 //! What wakes objects, how often, and who waits for whom: what fails or hangs must hurry and hold up nobody,
 //! itself neither.
 
-use crate::machine::rig::Rig;
-use seawall::control::api::Api;
+use crate::machine::rig::{Rig, object};
+use seawall::control::api::{Api, Operation};
+use seawall::docker::DockerError;
+use seawall::docker::fake::{Fault, What, When};
 use std::time::Duration;
 
 const MAIN: &str = "{version: '18', database: appdb, username: appuser}";
+
+/// Many enough to be for ever, few enough that a loop without a pause ends.
+const OFTEN: usize = 500;
 
 async fn settled() -> Rig {
     let rig = Rig::start(&[("main", MAIN)]);
     rig.ready("main").await;
     rig.let_pass(Duration::from_secs(1)).await;
     rig
+}
+
+fn refused(method: &'static str) -> Fault {
+    let error =
+        DockerError::Refused { doing: method, status: 500, detail: "no exit event (injected)".to_owned() };
+    Fault { method, when: When::Before, what: What::Error(error), times: OFTEN }
+}
+
+fn calls(rig: &Rig, method: &str) -> u64 {
+    rig.fake.call_log().get(method).copied().unwrap_or_default()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_failing_step_does_itself_does_not_hurry_it_past_its_pause() {
+    let rig = settled().await;
+    rig.fake.reset_calls();
+    rig.fake.inject(refused("stop"));
+    rig.operator.operate(&object("main"), Operation::Stop).await.unwrap();
+    rig.let_pass(Duration::from_secs(60)).await;
+    let tries = calls(&rig, "stop");
+    assert!((4..=9).contains(&tries), "{tries} tries in a minute, each with an update of its own");
+    let failed: Vec<_> = rig.events().into_iter().filter(|e| e.message.contains("no exit event")).collect();
+    assert_eq!(failed.iter().map(|e| e.count).collect::<Vec<_>>(), [tries], "{failed:#?}");
+    // A user waits for no pause.
+    rig.operator.operate(&object("main"), Operation::Start).await.unwrap();
+    rig.until("wanted again", || (rig.phase("main") == "Ready").then_some(())).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -59,7 +59,8 @@ pub(super) async fn rest(
     let pulling = plan.steps.iter().any(|s| matches!(s.action, Action::PullImage(_)));
     let (probe_at, look_at) = (operator.next_probe(), operator.next_look());
     operator.remember_container(object, world.container.ours());
-    let (failures, waits) = operator.live(object, |l| {
+    let (before, failures, waits) = operator.live(object, |l| {
+        let before = l.failures;
         l.waits = if plan.waiting.is_empty() { 0 } else { l.waits.saturating_add(1) };
         l.failures = match (nowhere, pulling) {
             (true, _) => l.failures.saturating_add(1),
@@ -74,8 +75,11 @@ pub(super) async fn rest(
         l.seen = true;
         l.probe_at = probe_at;
         l.look_at = look_at;
-        (l.failures, l.waits)
+        (before, l.failures, l.waits)
     });
+    if before > 0 && failures == 0 {
+        operator.state().journal.is_well(&object.to_string());
+    }
     let outlook = outlook(operator, object, None, failures);
     let findings = conditions::findings(&subject, world, plan, &outlook);
     say_danger(operator, object, plan).await;
