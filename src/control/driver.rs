@@ -4,16 +4,15 @@
 use super::objects::Record;
 use super::operator::Operator;
 use super::pass::pass;
+use super::probes::probe_all;
 use super::state::Company;
 use super::watch_dir;
 use crate::core::event::Note;
 use crate::core::names::{Kind, Name, ObjectRef, data_volume, label};
 use crate::core::pairs::Pairs;
 use crate::core::queue::Lane;
-use crate::core::seen::{ContainerState, ContainerSummary, EngineEvent};
+use crate::core::seen::{ContainerSummary, EngineEvent};
 use crate::engines::postgres::ownership::{is_left_over, remembered};
-use crate::engines::postgres::plan::Wanted;
-use crate::engines::postgres::probe;
 use crate::engines::postgres::record::Home;
 use crate::store::Store as _;
 use futures_util::StreamExt;
@@ -31,8 +30,6 @@ const QUIET: Duration = Duration::from_millis(50);
 const STRANGERS: Duration = Duration::from_secs(1);
 /// For what still waits for the disk when the operator ends.
 const LAST_WRITE: Duration = Duration::from_secs(2);
-/// Probes that run at once.
-const PROBES: usize = 8;
 
 /// Runs until `cancel`; then lets the steps in hand end.
 pub async fn drive(operator: Arc<Operator>, cancel: CancellationToken) {
@@ -407,65 +404,5 @@ async fn remove_left_over(operator: &Operator, probe: &ContainerSummary) {
     }
     if let Err(error) = operator.tools.docker.remove_throwaway(&probe.id).await {
         tracing::warn!(container = %probe.name, %error, "a left-over image probe could not be removed");
-    }
-}
-
-/// Proves again, over the kept session, that servers answer; a changed answer asks for a pass.
-async fn probe_all(operator: Arc<Operator>, cancel: CancellationToken) {
-    let mut ticks = interval(Duration::from_secs(1));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = cancel.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        let (clock, next) = (operator.clock(), operator.next_probe());
-        let due: Vec<ObjectRef> = {
-            let mut state = operator.state();
-            let due = state.live.iter_mut().filter(|(_, l)| {
-                l.probe_at <= clock
-                    && l.container.as_ref().is_some_and(|c| c.state == ContainerState::Running)
-            });
-            due.map(|(object, live)| {
-                live.probe_at = next;
-                object.clone()
-            })
-            .collect()
-        };
-        // Each has its own timeout; a tick that takes longer delays the next, it does not pile up.
-        futures_util::stream::iter(due)
-            .for_each_concurrent(PROBES, |object| {
-                let operator = Arc::clone(&operator);
-                async move { probe_one(&operator, &object).await }
-            })
-            .await;
-    }
-}
-
-async fn probe_one(operator: &Operator, object: &ObjectRef) {
-    let (record, checked, container, last) = {
-        let state = operator.state();
-        let live = state.live.get(object);
-        let (Some(record), Some(checked), Some(container)) = (
-            state.records.get(object).cloned(),
-            state.checked.get(object).cloned(),
-            live.and_then(|l| l.container.clone()),
-        ) else {
-            return;
-        };
-        (record, checked, container, live.and_then(|l| l.server.clone()))
-    };
-    if operator.queue.lock().unwrap_or_else(PoisonError::into_inner).is_running(object) {
-        return;
-    }
-    let identity = operator.identity(&record);
-    let subject = record.subject(&identity, &checked);
-    if subject.wanted() != Wanted::Running {
-        return;
-    }
-    let answer = probe::again(&operator.tools, &subject, &container).await;
-    // Also when there is no answer: the pass proves it by a new login.
-    if last.is_none() || answer != last {
-        operator.enqueue(object, 0);
     }
 }

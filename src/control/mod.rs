@@ -18,6 +18,7 @@ pub mod objects;
 pub mod operator;
 mod pass;
 mod preview;
+mod probes;
 mod pulls;
 pub mod recover;
 pub mod removals;

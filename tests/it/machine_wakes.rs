@@ -3,6 +3,7 @@
 
 use crate::machine::rig::{Rig, object};
 use seawall::control::api::{Api, Operation};
+use seawall::core::condition::ConditionType as C;
 use seawall::docker::DockerError;
 use seawall::docker::fake::{Fault, What, When};
 use std::time::Duration;
@@ -67,4 +68,23 @@ async fn looking_at_plans_takes_nothing_from_a_pass() {
     let failed: Vec<_> = rig.events().into_iter().filter(|e| e.reason.ends_with("Failed")).collect();
     assert!(failed.is_empty(), "{failed:#?}");
     looks.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_that_hang_hold_up_no_probe_of_another() {
+    let hung: Vec<String> = (0..80).map(|n| format!("h{n:02}")).collect();
+    let manifests: Vec<_> = hung.iter().map(String::as_str).chain(["main"]).map(|n| (n, MAIN)).collect();
+    let rig = Rig::start(&manifests);
+    for (name, _) in &manifests {
+        rig.ready(name).await;
+    }
+    rig.let_pass(Duration::from_secs(20)).await;
+    for name in &hung {
+        rig.servers.set_slow(&format!("postgres-{name}"), Duration::from_secs(5));
+    }
+    let before = rig.servers.probes("postgres-main");
+    rig.let_pass(Duration::from_secs(40)).await;
+    let probes = rig.servers.probes("postgres-main") - before;
+    assert!((2..=3).contains(&probes), "{probes} probes in 40 s, one each 15 s");
+    rig.reason("h00", C::Ready, "ServerHung").await;
 }

@@ -1,0 +1,110 @@
+//! Proves again and again that servers answer, each by its own time. A changed answer asks for a pass; it must
+//! never wait for a server that hangs while another one is due.
+
+use super::operator::Operator;
+use crate::core::names::ObjectRef;
+use crate::core::seen::ContainerState;
+use crate::engines::postgres::plan::Wanted;
+use crate::engines::postgres::probe;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+
+/// Probes that are worked on at once.
+const AT_ONCE: usize = 8;
+/// A probe without an answer for so long is a wait and no work: the next one begins beside it. There is never
+/// more than one an object.
+const WORK: Duration = Duration::from_millis(200);
+
+/// Proves again, over the kept session, that servers answer.
+pub(super) async fn probe_all(operator: Arc<Operator>, cancel: CancellationToken) {
+    let mut ticks = interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let room = Arc::new(Semaphore::new(AT_ONCE));
+    let mut probes: JoinSet<ObjectRef> = JoinSet::new();
+    let mut under_way: BTreeSet<ObjectRef> = BTreeSet::new();
+    let mut due: VecDeque<ObjectRef> = VecDeque::new();
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            _ = ticks.tick() => {
+                let more = take_due(&operator, |object| !under_way.contains(object));
+                under_way.extend(more.iter().cloned());
+                due.extend(more);
+            }
+            Some(done) = probes.join_next() => match done {
+                Ok(object) => drop(under_way.remove(&object)),
+                Err(error) => tracing::error!(%error, "a probe ended abnormally"),
+            },
+            Ok(permit) = Arc::clone(&room).acquire_owned(), if !due.is_empty() => {
+                if let Some(object) = due.pop_front() {
+                    probes.spawn(probe(Arc::clone(&operator), object, permit));
+                }
+            }
+        }
+    }
+}
+
+/// The objects whose time has come; each gets its next one.
+fn take_due(operator: &Operator, may: impl Fn(&ObjectRef) -> bool) -> Vec<ObjectRef> {
+    let (clock, next) = (operator.clock(), operator.next_probe());
+    let mut state = operator.state();
+    let due = state.live.iter_mut().filter(|(object, l)| {
+        l.probe_at <= clock
+            && l.container.as_ref().is_some_and(|c| c.state == ContainerState::Running)
+            && may(object)
+    });
+    due.map(|(object, live)| {
+        live.probe_at = next;
+        object.clone()
+    })
+    .collect()
+}
+
+async fn probe(operator: Arc<Operator>, object: ObjectRef, permit: OwnedSemaphorePermit) -> ObjectRef {
+    {
+        let mut probe = std::pin::pin!(probe_one(&operator, &object));
+        let answered = tokio::select! {
+            () = &mut probe => true,
+            () = sleep(WORK) => false,
+        };
+        drop(permit);
+        if !answered {
+            // It has its own timeout.
+            probe.await;
+        }
+    }
+    object
+}
+
+async fn probe_one(operator: &Operator, object: &ObjectRef) {
+    let (record, checked, container, last) = {
+        let state = operator.state();
+        let live = state.live.get(object);
+        let (Some(record), Some(checked), Some(container)) = (
+            state.records.get(object).cloned(),
+            state.checked.get(object).cloned(),
+            live.and_then(|l| l.container.clone()),
+        ) else {
+            return;
+        };
+        (record, checked, container, live.and_then(|l| l.server.clone()))
+    };
+    if operator.queue.lock().unwrap_or_else(PoisonError::into_inner).is_running(object) {
+        return;
+    }
+    let identity = operator.identity(&record);
+    let subject = record.subject(&identity, &checked);
+    if subject.wanted() != Wanted::Running {
+        return;
+    }
+    let answer = probe::again(&operator.tools, &subject, &container).await;
+    // Also when there is no answer: the pass proves it by a new login.
+    if last.is_none() || answer != last {
+        operator.enqueue(object, 0);
+    }
+}
