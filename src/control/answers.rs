@@ -15,7 +15,7 @@ use crate::core::resource::DeletionPolicy;
 use crate::engines::postgres::desired::PORT;
 use crate::manifest::scalar::Text;
 use crate::secrets::ExposeSecret;
-use crate::store::{Saving, Store as _, StoreError, export};
+use crate::store::{Store as _, StoreError, export};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,8 +66,13 @@ fn notices(state: &State) -> Vec<String> {
     all
 }
 
-fn not_found(object: &ObjectRef) -> ApiError {
+pub(super) fn not_found(object: &ObjectRef) -> ApiError {
     ApiError::new(ErrorCode::NotFound, format!("{object} does not exist"), "seawall get lists what does")
+}
+
+fn ended(done: Option<Result<Done>>) -> Result<Done> {
+    let what = "the operation ended abnormally; see the operator's log";
+    done.unwrap_or_else(|| Err(ApiError::new(ErrorCode::Internal, what, "say it again")))
 }
 
 pub(super) fn store_failed(error: &StoreError) -> ApiError {
@@ -85,11 +90,11 @@ impl Operator {
         view
     }
 
-    fn record(&self, object: &ObjectRef) -> Result<Arc<Record>> {
+    pub(super) fn record(&self, object: &ObjectRef) -> Result<Arc<Record>> {
         self.state().records.get(object).cloned().ok_or_else(|| not_found(object))
     }
 
-    fn must_run(&self, verb: &str) -> Result<()> {
+    pub(super) fn must_run(&self, verb: &str) -> Result<()> {
         if self.running {
             return Ok(());
         }
@@ -167,123 +172,19 @@ impl Api for Operator {
     }
 
     async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done> {
-        self.must_run("this")?;
-        let record = self.record(object)?;
-        if object.kind != Kind::Postgres {
-            return Err(ApiError::new(
-                ErrorCode::Invalid,
-                format!("{object} has nothing to stop or start"),
-                "",
-            ));
-        }
-        if record.source.is_none() && operation != Operation::ReleasePort {
-            let next = "bring the manifest back first";
-            return Err(ApiError::new(
-                ErrorCode::Conflict,
-                format!("{object} is retained: it has no manifest"),
-                next,
-            ));
-        }
-        let spec_stopped = self.state().checked.get(object).is_some_and(|c| c.stopped);
-        let source = record.source.as_ref().map(|p| p.file.clone()).unwrap_or_default();
-        let (reason, message, commit) = match operation {
-            Operation::Stop => (
-                "StopRequested",
-                format!("{object} is being stopped; data and everything else are kept"),
-                if spec_stopped {
-                    String::new()
-                } else {
-                    format!("stopped: true   # under spec: in {source}, to keep it so")
-                },
-            ),
-            Operation::Start if spec_stopped => {
-                let what = format!("{object} is stopped by its manifest {source}");
-                return Err(ApiError::new(ErrorCode::Conflict, what, "commit `stopped: false` under spec:"));
-            }
-            Operation::Start => ("StartRequested", format!("{object} is being started"), String::new()),
-            Operation::Reinitialise if record.memory.ever_ready => {
-                let what = format!("{object} was Ready: its data is a database, and is kept");
-                return Err(ApiError::new(ErrorCode::Conflict, what, format!("seawall describe {object}")));
-            }
-            Operation::Reinitialise => {
-                let failed = self.state().statuses.get(object).is_some_and(|s| {
-                    find(&s.conditions, ConditionType::Ready)
-                        .is_some_and(|c| c.reason == "InitialisationFailed")
-                });
-                if !failed {
-                    let what = format!("no failed initialisation of {object} is known");
-                    return Err(ApiError::new(
-                        ErrorCode::Conflict,
-                        what,
-                        format!("seawall describe {object}"),
-                    ));
-                }
-                let message = format!("the half-made data of {object} is thrown away and made anew");
-                ("ReinitialiseRequested", message, String::new())
-            }
-            Operation::Restart => {
-                if spec_stopped || record.memory.stopped_by_operation {
-                    let what = format!("{object} is stopped");
-                    return Err(ApiError::new(ErrorCode::Conflict, what, format!("seawall start {object}")));
-                }
-                ("RestartRequested", format!("{object} is being restarted"), String::new())
-            }
-            Operation::ReleasePort => return self.release_port(object, &record).await,
-        };
-        let saving = match operation {
-            Operation::Stop | Operation::Start | Operation::Restart => Saving::MayWait,
-            Operation::Reinitialise | Operation::ReleasePort => Saving::Durable,
-        };
-        self.edit(object, saving, |r| match operation {
-            Operation::ReleasePort => {}
-            Operation::Reinitialise => {
-                r.memory.reinitialise_requested = Some(jiff::Timestamp::now().to_string());
-            }
-            Operation::Stop => r.memory.stopped_by_operation = true,
-            Operation::Start => r.memory.stopped_by_operation = false,
-            // To the nanosecond: two requests in one second are two.
-            Operation::Restart => r.memory.restart_requested = Some(jiff::Timestamp::now().to_string()),
-        })
-        .await
-        .map_err(|e| store_failed(&e))?;
-        self.note(Some(object), &[Note::normal(reason, "asked for on the command line")]).await;
-        self.hurry(object);
-        let not_saved = self.not_saved_since(object).and_then(|_| self.not_saved());
-        let not_saved = not_saved.map(|why| format!(" ({why})")).unwrap_or_default();
-        Ok(Done { message: message + &not_saved, commit })
+        let object = object.clone();
+        ended(self.to_the_end(|me| async move { me.do_operate(&object, operation).await }).await)
     }
 
     async fn rename(&self, old: &ObjectRef, new: &ObjectRef) -> Result<Done> {
         self.must_run("rename")?;
-        self.rename_object(old, new).await
+        let (old, new) = (old.clone(), new.clone());
+        ended(self.to_the_end(|me| async move { me.rename_object(&old, &new).await }).await)
     }
 
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {
-        self.must_run("delete")?;
-        if let Some(new) = &self.record(object)?.memory.renamed_to {
-            let what = format!("{object} is being renamed to {new}: its data are wanted there");
-            return Err(ApiError::new(ErrorCode::Conflict, what, format!("seawall describe {object}")));
-        }
-        if confirm != object.name.as_str() {
-            let what = format!("deleting {object} destroys its data for good; it was not confirmed");
-            let next = format!("seawall delete {object} --confirm {}", object.name);
-            return Err(ApiError::new(ErrorCode::Conflict, what, next));
-        }
-        // Asked and confirmed in one: a manifest that comes back meanwhile must not find a consent to delete.
-        let edited =
-            self.edit(object, Saving::Durable, |r| r.memory.delete_confirmed = r.source.is_none()).await;
-        let record = edited.map_err(|e| store_failed(&e))?.ok_or_else(|| not_found(object))?;
-        if let Some(source) = &record.source {
-            let what = format!("{object} has a manifest in {}", source.file);
-            return Err(ApiError::new(
-                ErrorCode::Conflict,
-                what,
-                format!("remove it from {} first", source.file),
-            ));
-        }
-        self.note(Some(object), &[Note::warning("DeletionConfirmed", "confirmed on the command line")]).await;
-        self.hurry(object);
-        Ok(Done { message: format!("{object} and its data are being deleted"), commit: String::new() })
+        let (object, confirm) = (object.clone(), confirm.to_owned());
+        ended(self.to_the_end(|me| async move { me.do_delete(&object, &confirm).await }).await)
     }
 
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView> {
@@ -372,23 +273,8 @@ impl Api for Operator {
     }
 
     async fn confirm_prune(&self, confirm: &str) -> Result<Done> {
-        self.must_run("prune")?;
-        let words = self.state().guard.as_ref().map(super::guard::Guard::confirm_words);
-        let Some(words) = words else {
-            return Err(ApiError::new(ErrorCode::Conflict, "nothing is held back", ""));
-        };
-        if words != confirm {
-            let what = "the set of objects is another one, or it was not confirmed";
-            return Err(ApiError::new(
-                ErrorCode::Conflict,
-                what,
-                format!("look at `seawall prune`, then: seawall prune --confirm {words}"),
-            ));
-        }
-        self.state().prune_confirmed = Some(words);
-        self.note(None, &[Note::warning("PruneConfirmed", "confirmed on the command line")]).await;
-        self.rescan.notify_one();
-        Ok(Done { message: "the removals go on".to_owned(), commit: String::new() })
+        let confirm = confirm.to_owned();
+        ended(self.to_the_end(|me| async move { me.do_confirm_prune(&confirm).await }).await)
     }
 
     async fn export(&self) -> Result<Vec<String>> {

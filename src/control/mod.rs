@@ -15,6 +15,7 @@ mod logs;
 mod manifests;
 mod mirror;
 pub mod objects;
+mod operations;
 pub mod operator;
 mod pass;
 mod preview;

@@ -24,7 +24,7 @@ use crate::secrets::Sealer;
 use crate::store::{Store, StoreError};
 use jiff::Timestamp;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -95,6 +95,7 @@ pub struct Operator {
     /// Ask for a new look at the manifests.
     pub(super) rescan: Notify,
     revision: watch::Sender<u64>,
+    me: Weak<Self>,
 }
 
 /// RFC 3339, UTC, whole seconds.
@@ -151,7 +152,7 @@ impl Operator {
             }
             tools.ports.set_retained(&record.object, record.source.is_none());
         }
-        Ok(Arc::new(Self {
+        Ok(Arc::new_cyclic(|me| Self {
             config,
             tools,
             running,
@@ -168,7 +169,19 @@ impl Operator {
             git: Git::default(),
             rescan: Notify::new(),
             revision: watch::channel(1).0,
+            me: Weak::clone(me),
         }))
+    }
+
+    /// Work that goes on when whoever waits for it goes away: what is in the store is then also known in memory,
+    /// told, and acted on. `None` when it ended abnormally.
+    pub(super) async fn to_the_end<T, F>(&self, work: impl FnOnce(Arc<Self>) -> F + Send) -> Option<T>
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let task = tokio::spawn(work(self.me.upgrade()?));
+        task.await.inspect_err(|error| tracing::error!(%error, "an operation ended abnormally")).ok()
     }
 
     /// Never held over an await.

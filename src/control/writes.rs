@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 impl Operator {
     /// The state follows the store, never the other way. One commit. The caller holds the gates of these
-    /// records.
+    /// records, and is run to its end: what a client waits for goes through [`Operator::to_the_end`].
     ///
     /// # Errors
     /// When it could neither be written nor, if it may, wait: nothing may act on it then.

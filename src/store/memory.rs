@@ -5,8 +5,9 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 const ID: &str = "0000000000000000";
 
@@ -16,6 +17,8 @@ pub struct MemoryStore {
     /// As bytes, as on disk: a tree of JSON values takes several times the room.
     records: Mutex<BTreeMap<String, Box<[u8]>>>,
     failing: AtomicBool,
+    /// Milliseconds.
+    slow: AtomicU64,
 }
 
 impl Default for MemoryStore {
@@ -31,12 +34,32 @@ impl MemoryStore {
         MemoryStore {
             records: Mutex::new(BTreeMap::from([(META_KEY.to_owned(), meta.encode())])),
             failing: AtomicBool::new(false),
+            slow: AtomicU64::new(0),
         }
     }
 
     /// While `true`, every commit fails as on a full disk and changes nothing.
     pub fn fail_writes(&self, failing: bool) {
         self.failing.store(failing, Ordering::SeqCst);
+    }
+
+    /// From now on a commit is on the disk at once, and the answer takes so long.
+    pub fn slow_answers(&self, pause: Duration) {
+        self.slow.store(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
+    }
+
+    fn write(&self, changes: Vec<Change>) {
+        let mut records = self.lock();
+        for change in changes {
+            match change {
+                Change::Put { key, body } => {
+                    records.insert(key, Record::new(body, record::now).encode());
+                }
+                Change::Delete { key } => {
+                    records.remove(&key);
+                }
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Box<[u8]>>> {
@@ -57,16 +80,10 @@ impl Store for MemoryStore {
         if self.failing.load(Ordering::SeqCst) {
             return Err(refuse("no space left on device (told to fail)"));
         }
-        let mut records = self.lock();
-        for change in changes {
-            match change {
-                Change::Put { key, body } => {
-                    records.insert(key, Record::new(body, record::now).encode());
-                }
-                Change::Delete { key } => {
-                    records.remove(&key);
-                }
-            }
+        self.write(changes);
+        let slow = Duration::from_millis(self.slow.load(Ordering::SeqCst));
+        if !slow.is_zero() {
+            tokio::time::sleep(slow).await;
         }
         Ok(())
     }

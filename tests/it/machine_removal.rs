@@ -24,10 +24,9 @@ fn slow(rig: &Rig, method: &'static str) {
     rig.fake.inject(Fault { method, when: When::After, what, times: 1 });
 }
 
-/// In the middle of the next call of `method`.
+/// In the middle of the call of `method` that was told to be slow.
 async fn in_step(rig: &Rig, method: &'static str) {
-    let before = calls(rig, method);
-    rig.until(method, || (calls(rig, method) > before).then_some(())).await;
+    rig.until(method, || (rig.fake.faults_left() == 0).then_some(())).await;
 }
 
 /// Ready, with the policy and the consent to lose its data with its file.

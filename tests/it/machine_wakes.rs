@@ -47,6 +47,24 @@ async fn what_a_failing_step_does_itself_does_not_hurry_it_past_its_pause() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_client_asked_for_is_done_to_its_end_when_it_goes_away() {
+    let rig = settled().await;
+    rig.store.slow_answers(Duration::from_secs(1));
+    {
+        let name = object("main");
+        let asked = rig.operator.operate(&name, Operation::Stop);
+        assert!(
+            tokio::time::timeout(Duration::from_millis(100), asked).await.is_err(),
+            "gone before the answer"
+        );
+    }
+    rig.until("stopped", || (!rig.is_running("main")).then_some(())).await;
+    assert_eq!(rig.memory("main")["stoppedByOperation"], true);
+    assert!(rig.said("StopRequested", "command line"));
+    rig.reason("main", C::Ready, "Stopped").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn looking_at_plans_takes_nothing_from_a_pass() {
     let rig = settled().await;
     rig.servers.set_slow("postgres-main", Duration::from_millis(30));
