@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Objects in one commit.
-const COMMIT: usize = 500;
+pub(super) const COMMIT: usize = 500;
 
 /// What came of a look at the directory.
 struct Looked {

@@ -97,9 +97,12 @@ pub fn pull(operator: &Arc<Operator>, reference: &str) -> Pulled {
     }
 }
 
+/// Those with something left to do that name the image; who has it already does not wait for it.
 fn waiting_for(operator: &Operator, reference: &str) -> Vec<ObjectRef> {
     let state = operator.state();
-    state.checked.iter().filter(|(_, c)| c.image.as_str() == reference).map(|(o, _)| o.clone()).collect()
+    let waits = |object: &ObjectRef| state.live.get(object).is_none_or(|live| !live.settled);
+    let named = state.checked.iter().filter(|(object, c)| c.image.as_str() == reference && waits(object));
+    named.map(|(object, _)| object.clone()).collect()
 }
 
 #[cfg(test)]

@@ -3,8 +3,11 @@
 //!
 //! The graces are counted here and nowhere else. It must never shorten one that has begun.
 
+use super::manifests::COMMIT;
+use super::objects::Record;
 use super::operator::{Operator, now, this_second};
 use super::sources::InForce;
+use super::state::Live;
 use crate::core::event::Note;
 use crate::core::names::{Kind, ObjectRef};
 use crate::engines::postgres::record::Gone;
@@ -12,6 +15,7 @@ use crate::manifest::load::Directory;
 use crate::store::{Saving, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often the rest of a deletion's grace is made durable, in milliseconds: a crash costs it at most so much.
@@ -96,7 +100,7 @@ impl Operator {
             self.git.under_way(&self.config.manifests, &self.missing(new)).await
         };
         let mut again: Option<u64> = None;
-        let mut said = Vec::new();
+        let (mut said, mut over) = (Vec::new(), Vec::new());
         let known: Vec<ObjectRef> = self.state().records.keys().cloned().collect();
         for object in known {
             let let_go = new.let_go.contains(&object);
@@ -116,12 +120,20 @@ impl Operator {
                 said.extend(self.say_absent(&object, left, git.as_deref(), moved));
                 continue;
             }
-            let counted = self.live(&object, |live| live.absence.take()).map_or(0, |absence| absence.counted);
-            self.remove(&object, if let_go { 0 } else { counted }).await?;
-            moved.insert(object);
+            let counted = |live: &mut Live| live.absence.as_ref().map_or(0, |absence| absence.counted);
+            let counted = if let_go { 0 } else { self.live(&object, counted) };
+            over.push((object, counted));
         }
         self.note_all(&said).await;
-        Ok(again)
+        // What the store refuses keeps the absence that was counted: the next look tries it again.
+        let mut refused = None;
+        for some in over.chunks(COMMIT) {
+            match self.remove(some).await {
+                Ok(()) => moved.extend(some.iter().map(|(object, _)| object.clone())),
+                Err(error) => drop(refused.get_or_insert(error)),
+            }
+        }
+        refused.map_or(Ok(again), Err)
     }
 
     /// Says once that a manifest is gone and when its container goes, and again when that changes.
@@ -155,26 +167,48 @@ impl Operator {
         Some((object.clone(), Note::warning("ManifestGone", words)))
     }
 
-    /// The object has no manifest from here on. `counted`: milliseconds for which it was seen to have none.
-    async fn remove(&self, object: &ObjectRef, counted: u64) -> Result<(), StoreError> {
-        if object.kind == Kind::ImageCatalog {
-            return self.forget(object, None).await.map(drop);
+    /// These objects have no manifest from here on, all of them or none: one commit. With each, the milliseconds
+    /// for which it was seen to have none.
+    async fn remove(&self, over: &[(ObjectRef, u64)]) -> Result<(), StoreError> {
+        let (catalogs, services): (Vec<_>, Vec<_>) =
+            over.iter().partition(|(object, _)| object.kind == Kind::ImageCatalog);
+        let grace = millis(self.config.times.deletion);
+        let gone = |counted: u64| {
+            let left = grace.saturating_sub(counted);
+            Gone { since: now(), left_ms: left.max(1), due: after(this_second(), left), held: None }
+        };
+        {
+            let _gates = self.gates.all().await;
+            let removed: Vec<Arc<Record>> = {
+                let state = self.state();
+                let known = services.iter().filter_map(|(object, counted)| {
+                    Some((state.records.get(object)?.as_ref().clone(), *counted))
+                });
+                let without = known.map(|(mut record, counted)| {
+                    record.source = None;
+                    record.memory.stopped_by_operation = false;
+                    record.memory.gone = Some(gone(counted));
+                    Arc::new(record)
+                });
+                without.collect()
+            };
+            self.save(&removed, Saving::Durable).await?;
         }
-        let left = millis(self.config.times.deletion).saturating_sub(counted);
-        let gone = Gone { since: now(), left_ms: left.max(1), due: after(this_second(), left), held: None };
         let clock = self.clock();
-        self.live(object, |live| {
-            live.counted_at = Some(clock);
-            // Something else is wanted of it now.
-            live.settled = false;
-        });
-        self.edit(object, Saving::Durable, |r| {
-            r.source = None;
-            r.memory.stopped_by_operation = false;
-            r.memory.gone = Some(gone);
-        })
-        .await?;
-        self.note(Some(object), &[Note::normal("ManifestRemoved", "the manifest is gone")]).await;
+        for (object, _) in &services {
+            self.live(object, |live| {
+                live.absence = None;
+                live.counted_at = Some(clock);
+                // Something else is wanted of it now.
+                live.settled = false;
+            });
+        }
+        let note = Note::normal("ManifestRemoved", "the manifest is gone");
+        let notes: Vec<_> = services.iter().map(|(object, _)| (object.clone(), note.clone())).collect();
+        self.note_all(&notes).await;
+        for (object, _) in catalogs {
+            self.forget(object, None).await?;
+        }
         Ok(())
     }
 

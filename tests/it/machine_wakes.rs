@@ -1,8 +1,9 @@
 //! What wakes objects, how often, and who waits for whom: what fails or hangs must hurry and hold up nobody,
 //! itself neither.
 
-use crate::machine::rig::{Rig, object};
+use crate::machine::rig::{Rig, engine, object};
 use seawall::control::api::{Api, Operation};
+use seawall::control::operator::Times;
 use seawall::core::condition::ConditionType as C;
 use seawall::docker::DockerError;
 use seawall::docker::fake::{Fault, What, When};
@@ -105,4 +106,39 @@ async fn sessions_that_hang_hold_up_no_probe_of_another() {
     let probes = rig.servers.probes("postgres-main") - before;
     assert!((2..=3).contains(&probes), "{probes} probes in 40 s, one each 15 s");
     rig.reason("h00", C::Ready, "ServerHung").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn removals_at_once_are_one_commit_and_one_that_fails_is_tried_soon() {
+    let names: Vec<String> = (0..9).map(|n| format!("p{n}")).collect();
+    let manifests: Vec<_> = names.iter().map(|n| (n.as_str(), MAIN)).collect();
+    let rig = Rig::start(&manifests);
+    for name in &names {
+        rig.ready(name).await;
+    }
+    for name in &names[..4] {
+        rig.remove(name);
+    }
+    let said = |name: &String| rig.said("ManifestGone", &format!("{name}.yaml is gone"));
+    rig.until("said of all", || names[..4].iter().all(said).then_some(())).await;
+    rig.store.fail_writes(true);
+    rig.let_pass(Duration::from_secs(40)).await;
+    let is_gone = |name: &String| rig.memory(name)["gone"].is_object();
+    assert!(!names.iter().any(is_gone));
+    rig.store.fail_writes(false);
+    rig.let_pass(Duration::from_secs(10)).await;
+    assert!(names[..4].iter().all(is_gone), "{:#?}", rig.events());
+    assert!(!names[4..].iter().any(is_gone));
+}
+
+#[tokio::test(start_paused = true)]
+async fn services_that_wait_for_one_image_pull_it_at_one_pace_and_wake_nobody_else() {
+    let fake = engine();
+    let mut rig = Rig::new(fake, Times::default());
+    rig.manifest("a", "{version: remote}");
+    rig.manifest("b", "{version: remote}");
+    rig.drive();
+    rig.let_pass(Duration::from_secs(60)).await;
+    let pulls = calls(&rig, "pull");
+    assert!((5..=7).contains(&pulls), "{pulls} pulls in a minute");
 }
