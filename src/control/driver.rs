@@ -16,7 +16,7 @@ use crate::engines::postgres::ownership::{is_left_over, remembered};
 use crate::engines::postgres::record::Home;
 use crate::store::Store as _;
 use futures_util::StreamExt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -28,6 +28,8 @@ use tokio_util::sync::CancellationToken;
 const QUIET: Duration = Duration::from_millis(50);
 /// Between the start of a container that is not ours and the look whether it uses a volume of ours.
 const STRANGERS: Duration = Duration::from_secs(1);
+/// Milliseconds after which a pass gives its place to another one: it waits for a server or an engine.
+const SLOW: u64 = 3_000;
 /// For what still waits for the disk when the operator ends.
 const LAST_WRITE: Duration = Duration::from_secs(2);
 
@@ -84,8 +86,18 @@ async fn run_queue(operator: &Arc<Operator>, cancel: &CancellationToken) {
     let mut passes: JoinSet<Option<u64>> = JoinSet::new();
     let mut keys: BTreeMap<Id, ObjectRef> = BTreeMap::new();
     let mut ordered: Vec<(Id, ObjectRef)> = Vec::new();
+    // When each pass is taken for a slow one, soonest first.
+    let mut slow: VecDeque<(u64, Id)> = VecDeque::new();
     loop {
         let now = operator.clock();
+        while let Some((_, id)) = slow.front().copied().filter(|(at, _)| *at <= now) {
+            slow.pop_front();
+            let Some(key) = keys.get(&id) else { continue };
+            let mut queue = operator.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            if !queue.set_aside(key) {
+                slow.push_back((now.saturating_add(SLOW), id));
+            }
+        }
         let ready = operator.state().scanned;
         while ready && !cancel.is_cancelled() {
             let Some(key) = operator.queue.lock().unwrap_or_else(PoisonError::into_inner).take(now) else {
@@ -93,6 +105,7 @@ async fn run_queue(operator: &Arc<Operator>, cancel: &CancellationToken) {
             };
             let (operator, token, object) = (Arc::clone(operator), cancel.clone(), key.clone());
             let handle = passes.spawn(async move { pass(&operator, &object, &token).await });
+            slow.push_back((now.saturating_add(SLOW), handle.id()));
             ordered.push((handle.id(), key));
         }
         keys.extend(ordered.drain(..));
@@ -100,6 +113,7 @@ async fn run_queue(operator: &Arc<Operator>, cancel: &CancellationToken) {
             return;
         }
         let next = operator.queue.lock().unwrap_or_else(PoisonError::into_inner).next_due();
+        let next = next.into_iter().chain(slow.front().map(|(at, _)| *at)).min();
         let pause =
             next.map_or(Duration::from_secs(3600), |at| Duration::from_millis(at.saturating_sub(now).max(1)));
         tokio::select! {
@@ -338,8 +352,11 @@ async fn sweep(operator: Arc<Operator>, cancel: CancellationToken) {
                 () = sleep(STRANGERS) => Sweep::Strangers,
             },
         };
-        if operator.state().engine.info.is_some() {
-            sweep_once(&operator, why).await;
+        // One that is away is asked, too: nothing else may have a reason to notice that it is back.
+        let was_away = operator.state().engine.info.is_none();
+        match operator.engine().await {
+            Ok(_) => sweep_once(&operator, if was_away { Sweep::All } else { why }).await,
+            Err(error) => operator.engine_is_away(&error).await,
         }
     }
 }
@@ -354,6 +371,7 @@ async fn sweep_once(operator: &Operator, why: Sweep) {
         Ok(volumes) => volumes.into_iter().collect(),
         Err(error) => {
             tracing::warn!(%error, "the sweep could not list volumes");
+            operator.engine_fails(&error).await;
             return;
         }
     };
@@ -361,6 +379,7 @@ async fn sweep_once(operator: &Operator, why: Sweep) {
         Ok(listed) => listed,
         Err(error) => {
             tracing::warn!(%error, "the sweep could not list containers");
+            operator.engine_fails(&error).await;
             return;
         }
     };

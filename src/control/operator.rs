@@ -291,6 +291,20 @@ impl Operator {
         }
     }
 
+    /// A call failed: whether that is the engine's fault or that of what was asked about is told by another one.
+    pub(super) async fn engine_fails(&self, error: &DockerError) -> bool {
+        let error = match error {
+            DockerError::Unavailable { .. } => error.clone(),
+            DockerError::Timeout { .. } => match self.tools.docker.info().await {
+                Err(error) if error.is_unavailable() => error,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        self.engine_is_away(&error).await;
+        true
+    }
+
     /// Marks the engine as away, once, and lets every object say so.
     pub(super) async fn engine_is_away(&self, error: &DockerError) {
         let first = {

@@ -378,8 +378,7 @@ async fn learn(
 async fn not_seen(operator: &Operator, error: &ObserveError) -> End {
     match error {
         ObserveError::Docker(docker) => {
-            if matches!(docker, crate::docker::DockerError::Unavailable { .. }) {
-                operator.engine_is_away(docker).await;
+            if operator.engine_fails(docker).await {
                 return End::Failed(None, unavailable(operator, &docker.to_string()));
             }
             End::Failed(

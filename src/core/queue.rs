@@ -2,9 +2,13 @@
 //! at once. Time is a number of milliseconds passed in.
 //!
 //! Two lanes of equal width: what goes well, and what failed last time. Many objects that hang or fail
-//! use up the second one and never hold up a user's change to a healthy one.
+//! use up the second one and never hold up a user's change to a healthy one. What takes long gives its place in
+//! the lane back, as it waits more than it works.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Runs set aside, for each place of a lane.
+const ASIDE: usize = 8;
 
 /// Where a key runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,10 +26,12 @@ pub struct Queue<K> {
     /// The same by time, a set a lane.
     front: BTreeSet<(u64, K)>,
     back: BTreeSet<(u64, K)>,
-    running: BTreeMap<K, Lane>,
-    /// How many run in each lane.
+    /// `None`: set aside.
+    running: BTreeMap<K, Option<Lane>>,
+    /// How many run in each lane, and beside them.
     in_front: usize,
     in_back: usize,
+    aside: usize,
     /// Asked for while running: run again at this time.
     held: BTreeMap<K, u64>,
     failing: BTreeSet<K>,
@@ -47,6 +53,7 @@ impl<K: Ord + Clone> Queue<K> {
             running: BTreeMap::new(),
             in_front: 0,
             in_back: 0,
+            aside: 0,
             held: BTreeMap::new(),
             failing: BTreeSet::new(),
             rests: BTreeMap::new(),
@@ -138,16 +145,34 @@ impl<K: Ord + Clone> Queue<K> {
             Lane::Front => self.in_front += 1,
             Lane::Back => self.in_back += 1,
         }
-        self.running.insert(key.clone(), lane);
+        self.running.insert(key.clone(), Some(lane));
         Some(key)
+    }
+
+    fn taken(&mut self, place: Option<Lane>) -> &mut usize {
+        match place {
+            Some(Lane::Front) => &mut self.in_front,
+            Some(Lane::Back) => &mut self.in_back,
+            None => &mut self.aside,
+        }
+    }
+
+    /// `key`, which runs for long, gives its place to another one. False when too many did so already.
+    pub fn set_aside(&mut self, key: &K) -> bool {
+        let Some(place) = self.running.get(key).copied().flatten() else { return true };
+        if self.aside >= self.limit * ASIDE {
+            return false;
+        }
+        self.running.insert(key.clone(), None);
+        *self.taken(Some(place)) -= 1;
+        self.aside += 1;
+        true
     }
 
     /// `key` has finished; what was asked for meanwhile becomes due.
     pub fn done(&mut self, key: &K) {
-        match self.running.remove(key) {
-            Some(Lane::Front) => self.in_front -= 1,
-            Some(Lane::Back) => self.in_back -= 1,
-            None => {}
+        if let Some(place) = self.running.remove(key) {
+            *self.taken(place) -= 1;
         }
         if let Some((key, at)) = self.held.remove_entry(key) {
             self.add(key, at);
@@ -259,6 +284,22 @@ mod tests {
         assert_eq!(q.take(5), None, "a runs in front");
         q.done(&'a');
         assert_eq!(q.take(5), Some('y'));
+    }
+
+    #[test]
+    fn what_takes_long_makes_room_for_others_up_to_a_limit() {
+        let mut q = Queue::new(1);
+        (0..20).for_each(|key| q.add(key, 0));
+        for key in 0..8 {
+            assert_eq!((q.take(0), q.take(0)), (Some(key), None));
+            assert!(q.set_aside(&key) && q.set_aside(&99));
+        }
+        assert_eq!(q.take(0), Some(8));
+        assert!(!q.set_aside(&8) && q.take(0).is_none());
+        q.done(&3);
+        assert!(q.set_aside(&8) && q.is_running(&8) && q.set_aside(&8));
+        q.done(&8);
+        assert_eq!((q.take(0), q.take(0)), (Some(9), None), "a place is counted once");
     }
 
     #[test]

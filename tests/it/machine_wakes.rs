@@ -142,3 +142,67 @@ async fn services_that_wait_for_one_image_pull_it_at_one_pace_and_wake_nobody_el
     let pulls = calls(&rig, "pull");
     assert!((5..=7).contains(&pulls), "{pulls} pulls in a minute");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_gives_no_answer_is_shown_as_away_and_one_container_that_gives_none_is_not() {
+    let rig = settled().await;
+    let down = |rig: &Rig| rig.engine_down().is_some().then_some(());
+    // It lists, and nothing else.
+    for method in ["inspect", "info"] {
+        rig.fake.hang(method, OFTEN);
+    }
+    rig.fake.drift_kill("postgres-main").unwrap();
+    rig.until("away", || down(&rig)).await;
+    rig.reason("main", C::Ready, "EngineUnavailable").await;
+    rig.fake.clear_faults();
+    rig.ready("main").await;
+    assert!(rig.engine_down().is_none());
+
+    // It takes the connection, and no more; nobody has a reason to ask.
+    rig.let_pass(Duration::from_secs(60)).await;
+    for method in ["list", "volumes", "info", "inspect"] {
+        rig.fake.hang(method, OFTEN);
+    }
+    let begun = tokio::time::Instant::now();
+    rig.until("away again", || down(&rig)).await;
+    assert!(begun.elapsed() <= Duration::from_secs(60), "a sweep and its limits, on the clock that jumps");
+    rig.reason("main", C::Ready, "EngineUnavailable").await;
+    rig.fake.clear_faults();
+    rig.ready("main").await;
+    assert!(rig.engine_down().is_none());
+
+    // One container that hangs is that object's trouble.
+    rig.fake.hang("inspect", OFTEN);
+    rig.fake.drift_kill("postgres-main").unwrap();
+    rig.until("unknown", || (!rig.is_ready("main")).then_some(())).await;
+    rig.let_pass(Duration::from_secs(60)).await;
+    assert!(rig.engine_down().is_none());
+    rig.fake.clear_faults();
+    rig.ready("main").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn steps_that_take_long_hold_up_no_change_to_another_object() {
+    let slow: Vec<String> = (0..12).map(|n| format!("s{n:02}")).collect();
+    let manifests: Vec<_> = slow.iter().map(String::as_str).chain(["main"]).map(|n| (n, MAIN)).collect();
+    let rig = Rig::start(&manifests);
+    for (name, _) in &manifests {
+        rig.ready(name).await;
+    }
+    rig.let_pass(Duration::from_secs(60)).await;
+    let what = What::Slow(Duration::from_secs(120));
+    rig.fake.inject(Fault { method: "stop", when: When::After, what, times: slow.len() });
+    for name in &slow {
+        rig.operator.operate(&object(name), Operation::Stop).await.unwrap();
+    }
+    rig.let_pass(Duration::from_secs(1)).await;
+    let begun = tokio::time::Instant::now();
+    let spec = "{version: '18', database: appdb, username: appuser, resources: {memory: 512Mi}}";
+    rig.manifest("main", spec);
+    rig.until("raised", || rig.container("main").filter(|c| c.caps.memory.is_some())).await;
+    // The clock jumps over the wait for the directory, too.
+    assert!(begun.elapsed() <= Duration::from_secs(45), "{:?} on the clock that jumps", begun.elapsed());
+    for name in &slow {
+        rig.reason(name, C::Ready, "Stopped").await;
+    }
+}

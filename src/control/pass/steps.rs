@@ -193,9 +193,8 @@ fn store_failed(error: &StoreError) -> StepsEnd {
 
 async fn unknown_failure(operator: &Operator, error: &ActError) -> Failure {
     if let ActError::Docker(docker) = error
-        && matches!(docker, crate::docker::DockerError::Unavailable { .. })
+        && operator.engine_fails(docker).await
     {
-        operator.engine_is_away(docker).await;
         return unavailable(operator, &docker.to_string());
     }
     Failure { reason: error.reason(), message: error.to_string(), unknown: true }

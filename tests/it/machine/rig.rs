@@ -271,6 +271,10 @@ impl Rig {
         Self::now(self.operator.objects()).unwrap().notices
     }
 
+    pub fn engine_down(&self) -> Option<String> {
+        Self::now(self.operator.objects()).unwrap().engine_down
+    }
+
     pub fn problems(&self) -> Vec<Problem> {
         Self::now(self.operator.objects()).unwrap().problems
     }
