@@ -13,6 +13,7 @@ use crate::core::names::{API_VERSION, Kind, ObjectRef};
 use crate::core::problem::{Place, Problem};
 use crate::core::resource::DeletionPolicy;
 use crate::engines::postgres::desired::PORT;
+use crate::engines::postgres::status::Status;
 use crate::manifest::scalar::Text;
 use crate::secrets::ExposeSecret;
 use crate::store::{Store as _, StoreError, export};
@@ -21,7 +22,26 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-fn view(state: &State, record: &Record) -> ObjectView {
+/// What is shown of an object, taken out of the state by its pointers: to write it all down takes long, and nobody
+/// is to wait for that.
+struct Known {
+    record: Arc<Record>,
+    status: Option<Arc<Status>>,
+    /// By this process.
+    seen: bool,
+}
+
+impl Known {
+    fn of(state: &State, record: &Arc<Record>) -> Self {
+        Self {
+            record: Arc::clone(record),
+            status: state.statuses.get(&record.object).cloned(),
+            seen: state.live.get(&record.object).is_some_and(|l| l.seen),
+        }
+    }
+}
+
+fn view(Known { record, status, .. }: &Known) -> ObjectView {
     let source = record.source.as_ref().map(ToString::to_string).unwrap_or_default();
     ObjectView {
         api_version: API_VERSION.to_owned(),
@@ -36,7 +56,7 @@ fn view(state: &State, record: &Record) -> ObjectView {
             source,
         },
         spec: record.spec.clone(),
-        status: state.statuses.get(&record.object).map(|s| status_json(s)).unwrap_or_default(),
+        status: status.as_deref().map(status_json).unwrap_or_default(),
         not_saved_since: None,
     }
 }
@@ -80,13 +100,12 @@ pub(super) fn store_failed(error: &StoreError) -> ApiError {
 }
 
 impl Operator {
-    fn view(&self, state: &State, record: &Record) -> ObjectView {
-        let mut view = view(state, record);
-        let seen = state.live.get(&record.object).is_some_and(|l| l.seen);
-        if self.running && !seen && record.object.kind == Kind::Postgres {
+    fn view(&self, known: &Known) -> ObjectView {
+        let mut view = view(known);
+        if self.running && !known.seen && known.record.object.kind == Kind::Postgres {
             not_looked_at_yet(&mut view);
         }
-        view.not_saved_since = self.not_saved_since(&record.object);
+        view.not_saved_since = self.not_saved_since(&known.record.object);
         view
     }
 
@@ -126,30 +145,37 @@ impl Api for Operator {
 
     async fn objects(&self) -> Result<ObjectList> {
         let revision = *self.revision().borrow();
-        let state = self.state();
-        let mut problems = state.problems.clone();
-        problems.extend(state.not_taken_over.as_ref().map(|why| {
-            let place = Place { file: self.config.manifests.display().to_string(), ..Place::default() };
-            Problem::new(place, "", format!("changes could not be taken over: {why}"))
-                .nearest("these stay as they were; it is tried again every 5 s")
-        }));
-        Ok(ObjectList {
-            items: state.records.values().map(|r| self.view(&state, r)).collect(),
-            problems,
-            guard: state.guard.as_ref().map(super::guard::Guard::message),
-            engine_down: state
-                .engine
-                .down
-                .as_ref()
-                .map(|(since, why)| format!("the Docker engine does not answer since {since}: {why}")),
-            revision,
-            notices: self.not_saved().into_iter().chain(notices(&state)).collect(),
-        })
+        let not_saved = self.not_saved();
+        let (mut list, known) = {
+            let state = self.state();
+            let mut problems = state.problems.clone();
+            problems.extend(state.not_taken_over.as_ref().map(|why| {
+                let place = Place { file: self.config.manifests.display().to_string(), ..Place::default() };
+                Problem::new(place, "", format!("changes could not be taken over: {why}"))
+                    .nearest("these stay as they were; it is tried again every 5 s")
+            }));
+            let down = state.engine.down.as_ref();
+            let list = ObjectList {
+                items: Vec::new(),
+                problems,
+                guard: state.guard.as_ref().map(super::guard::Guard::message),
+                engine_down: down
+                    .map(|(since, why)| format!("the Docker engine does not answer since {since}: {why}")),
+                revision,
+                notices: not_saved.into_iter().chain(notices(&state)).collect(),
+            };
+            (list, state.records.values().map(|r| Known::of(&state, r)).collect::<Vec<_>>())
+        };
+        list.items = known.iter().map(|known| self.view(known)).collect();
+        Ok(list)
     }
 
     async fn object(&self, object: &ObjectRef) -> Result<ObjectView> {
-        let state = self.state();
-        state.records.get(object).map(|r| self.view(&state, r)).ok_or_else(|| not_found(object))
+        let known = {
+            let state = self.state();
+            state.records.get(object).map(|r| Known::of(&state, r))
+        };
+        known.map(|known| self.view(&known)).ok_or_else(|| not_found(object))
     }
 
     async fn events(&self, object: Option<&ObjectRef>, after: u64) -> Result<Vec<Event>> {
