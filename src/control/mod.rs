@@ -5,6 +5,7 @@ pub mod api;
 mod attach;
 pub mod crash_point;
 pub mod driver;
+mod engine_events;
 pub mod gates;
 pub mod git;
 pub mod guard;

@@ -23,6 +23,8 @@ pub struct EngineInfo {
     pub root_dir: String,
     /// The engine's own id; stays the same over its restarts.
     pub id: String,
+    /// The engine's clock when it was asked, nanoseconds since 1970; 0 when it did not say.
+    pub time_nano: i64,
 }
 
 impl EngineInfo {

@@ -262,12 +262,31 @@ pub(super) fn info(version: models::SystemVersion, info: models::SystemInfo) -> 
         swap_limit: info.swap_limit.unwrap_or(false),
         root_dir: info.docker_root_dir.unwrap_or_default(),
         id: info.id.unwrap_or_default(),
+        time_nano: info.system_time.as_deref().and_then(nanoseconds).unwrap_or_default(),
     }
+}
+
+/// Since 1970.
+fn nanoseconds(rfc3339: &str) -> Option<i64> {
+    let time: jiff::Timestamp = rfc3339.parse().ok()?;
+    i64::try_from(time.as_nanosecond()).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_engines_clock_is_read_with_any_offset() {
+        for (said, nano) in [
+            ("1970-01-01T01:00:01.000000002+01:00", Some(1_000_000_002)),
+            ("1970-01-01T00:00:01Z", Some(1_000_000_000)),
+            ("", None),
+            ("yesterday", None),
+        ] {
+            assert_eq!(nanoseconds(said), nano, "{said}");
+        }
+    }
 
     #[test]
     fn only_our_labels_are_labels_of_an_event() {

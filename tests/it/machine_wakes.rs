@@ -5,6 +5,8 @@ use crate::machine::rig::{Rig, engine, object};
 use seawall::control::api::{Api, Operation};
 use seawall::control::operator::Times;
 use seawall::core::condition::ConditionType as C;
+use seawall::core::quantity::Bytes;
+use seawall::core::resource::Caps;
 use seawall::docker::DockerError;
 use seawall::docker::fake::{Fault, What, When};
 use std::time::Duration;
@@ -205,4 +207,18 @@ async fn steps_that_take_long_hold_up_no_change_to_another_object() {
     for name in &slow {
         rig.reason(name, C::Ready, "Stopped").await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_stream_that_died_in_silence_did_not_tell_is_asked_for_with_the_next_sweep() {
+    let rig = settled().await;
+    rig.let_pass(Duration::from_secs(60)).await;
+    rig.fake.mute_event_streams();
+    let begun = tokio::time::Instant::now();
+    let lowered = Caps { memory: Some(Bytes(256 << 20)), ..Caps::default() };
+    // Nothing of this shows in a list.
+    rig.fake.drift_update_caps("postgres-main", lowered).unwrap();
+    let caps = |rig: &Rig| rig.container("main").unwrap().caps;
+    rig.until("the caps back", || (caps(&rig) == Caps::default()).then_some(())).await;
+    assert!(begun.elapsed() <= Duration::from_secs(35), "{:?} on the clock that jumps", begun.elapsed());
 }

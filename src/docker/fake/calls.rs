@@ -17,7 +17,7 @@ use tokio::sync::broadcast;
 #[async_trait]
 impl Docker for FakeDocker {
     async fn info(&self) -> Result<EngineInfo> {
-        self.call("info", |c| Ok(c.engine.info.clone())).await
+        self.call("info", |c| Ok(EngineInfo { time_nano: c.engine.time(), ..c.engine.info.clone() })).await
     }
 
     async fn list(&self, labels: &[(&str, &str)]) -> Result<Vec<ContainerSummary>> {
@@ -233,6 +233,7 @@ impl Docker for FakeDocker {
                     Ok(Signal::Event(event)) => return Some((Ok(*event), (replay, live))),
                     // The reader was too slow: these are lost.
                     Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Ok(Signal::Mute) => std::future::pending().await,
                     Ok(Signal::End) | Err(broadcast::error::RecvError::Closed) => return None,
                 }
             }

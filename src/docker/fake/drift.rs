@@ -52,7 +52,7 @@ impl FakeDocker {
         self.publish(&mut control);
     }
 
-    /// While on, events reach nobody.
+    /// While on, events reach nobody, nor are they kept.
     pub fn drop_events(&self, drop: bool) {
         self.lock().drop_events = drop;
     }
@@ -60,6 +60,11 @@ impl FakeDocker {
     /// Ends every open event stream, as an engine restart does.
     pub fn end_event_streams(&self) {
         let _ = self.signals.send(Signal::End);
+    }
+
+    /// Open event streams stay open and tell nothing more, as when a network drops a connection.
+    pub fn mute_event_streams(&self) {
+        let _ = self.signals.send(Signal::Mute);
     }
 
     // By hand and by accident

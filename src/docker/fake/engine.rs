@@ -102,6 +102,7 @@ impl State {
                 swap_limit: true,
                 root_dir: "/var/lib/docker".into(),
                 id: "fake".into(),
+                time_nano: 0,
             },
             clock: EPOCH,
             ..Self::default()
@@ -112,6 +113,11 @@ impl State {
     pub fn next_id(&mut self) -> String {
         self.counter += 1;
         format!("{:012x}{:052x}", self.counter, self.counter)
+    }
+
+    /// Later than every event so far.
+    pub fn time(&self) -> i64 {
+        self.clock + 1
     }
 
     fn now(&mut self) -> i64 {
@@ -163,6 +169,10 @@ impl State {
             return VecDeque::new();
         }
         self.history.iter().filter(|e| e.time_nano >= since).cloned().collect()
+    }
+
+    pub fn forget_last_events(&mut self, count: usize) {
+        self.history.truncate(self.history.len().saturating_sub(count));
     }
 
     pub fn forget_events(&mut self) {
