@@ -759,6 +759,21 @@ async fn caps_change_live_and_a_lowering_below_use_is_refused_with_both_numbers(
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_engine_is_asked_once_for_the_memory_in_use_where_there_is_room_for_a_command() {
+    for (cap, asked) in [("256Mi", 1), ("110Mi", 2)] {
+        let rig = settled().await;
+        let usage = Usage { memory: Bytes(100 << 20), unreclaimable: Bytes(100 << 20), memory_limit: None };
+        rig.fake.set_usage(CONTAINER, usage).unwrap();
+        rig.fake.reset_calls();
+        let spec =
+            format!("{{version: '18', database: appdb, username: appuser, resources: {{memory: {cap}}}}}");
+        rig.manifest("main", &spec);
+        rig.until(cap, || rig.said("ResourcesUpdated", cap).then_some(())).await;
+        assert_eq!(rig.fake.call_log()["usage"], asked, "{cap}: a second answer takes the engine a second");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn parameters_reach_a_running_server_and_a_refused_one_leaves_it_running() {
     let rig = settled().await;
     let before = rig.container("main").unwrap();

@@ -229,6 +229,10 @@ impl Shared {
                 None => result(0, ""),
             };
         }
+        if first == Some("cat") && request.argv.iter().any(|a| a.starts_with("/sys/fs/cgroup/")) {
+            let limit = c.caps.memory.map_or_else(|| "max".to_owned(), |limit| limit.0.to_string());
+            return ExecResult { exit_code: 0, stdout: format!("{limit}\n"), stderr: String::new() };
+        }
         let sql = request.stdin.as_ref().map(|s| String::from_utf8_lossy(s).into_owned()).unwrap_or_default();
         if first == Some("psql") && sql.contains("SCRAM-SHA-256$") {
             let Some(cluster) = self.cluster(c) else { return result(2, "psql: error: no server") };

@@ -1,11 +1,17 @@
 //! Caps, set in place and read back: must never take the engine's yes for the deed.
 
-use super::{ActError, Scene};
+use super::{ActError, Scene, by_postgres};
 use crate::core::quantity::Bytes;
 use crate::core::resource::Caps;
 use crate::core::seen::LiveUpdate;
 use crate::engines::postgres::action::caps_in_words;
 use crate::engines::postgres::plan::caps_in_sync;
+use std::time::Duration;
+
+/// Between the memory in use and a cap, for one more process.
+const ROOM: Bytes = Bytes(16 << 20);
+/// For one line of a file that is no file.
+const READING: Duration = Duration::from_secs(2);
 
 /// The engine's word is checked against its own numbers afterwards, also against the limit that the
 /// kernel enforces where the engine tells it (docker-facts §1: inspect alone can lie).
@@ -17,13 +23,37 @@ pub(super) async fn update_caps(scene: &Scene<'_>, name: &str, caps: &Caps) -> R
     if !caps_in_sync(caps, &after.caps, scene.engine) {
         return Err(ActError::NotApplied(caps_in_words(&after.caps)));
     }
-    if let Some(usage) = docker.usage(&id).await?
-        && !same_limit(usage.memory_limit, caps.memory)
+    let kernel = match told_inside(scene, &id, caps).await {
+        Some(limit) => Some(limit),
+        None => docker.usage(&id).await?.map(|usage| usage.memory_limit),
+    };
+    if let Some(kernel) = kernel
+        && !same_limit(kernel, caps.memory)
     {
-        let limit = usage.memory_limit.map_or("no memory limit".to_owned(), |l| format!("memory limit {l}"));
+        let limit = kernel.map_or("no memory limit".to_owned(), |l| format!("memory limit {l}"));
         return Err(ActError::NotApplied(format!("{limit} in the kernel")));
     }
     Ok(())
+}
+
+/// The limit as the container's own cgroup file says it; `None` when it cannot be told so. Before a lowering the
+/// engine was asked for the memory in use, and asked again within a second it waits for its collector.
+async fn told_inside(scene: &Scene<'_>, id: &str, caps: &Caps) -> Option<Option<Bytes>> {
+    let used = scene.world.usage.as_ref()?.unreclaimable;
+    // A command takes memory of the container's: where it is short, another process would be killed for it.
+    if caps.memory.is_some_and(|cap| cap.0 < used.0.saturating_add(ROOM.0)) {
+        return None;
+    }
+    let file = match scene.engine.cgroup_version {
+        2 => "/sys/fs/cgroup/memory.max",
+        _ => "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    };
+    let told = scene.docker().exec(id, &by_postgres(&["cat", file]), READING).await.ok()?;
+    let number = (told.exit_code == 0).then(|| told.stdout.trim().to_owned())?;
+    match number.parse() {
+        Ok(limit) => Some(Some(Bytes(limit)).filter(|limit| limit.0 < scene.engine.memory)),
+        Err(_) => (number == "max").then_some(None),
+    }
 }
 
 /// The kernel counts in pages, of at most 64 KiB.
