@@ -11,6 +11,7 @@ mod machine;
 mod machine_disk;
 mod machine_images;
 mod machine_ownership;
+mod machine_ready;
 mod machine_removal;
 mod machine_rename;
 mod machine_starts;

@@ -233,6 +233,13 @@ impl Shared {
             let limit = c.caps.memory.map_or_else(|| "max".to_owned(), |limit| limit.0.to_string());
             return ExecResult { exit_code: 0, stdout: format!("{limit}\n"), stderr: String::new() };
         }
+        if request.argv.get(2).is_some_and(|script| script.contains("kill -HUP")) {
+            let file = self.text(c, parameters::PATH).unwrap_or_default();
+            if let Some(run) = self.lock().runs.get_mut(&c.id) {
+                run.loaded = file.into();
+            }
+            return result(0, "");
+        }
         let sql = request.stdin.as_ref().map(|s| String::from_utf8_lossy(s).into_owned()).unwrap_or_default();
         if first == Some("psql") && sql.contains("SCRAM-SHA-256$") {
             let Some(cluster) = self.cluster(c) else { return result(2, "psql: error: no server") };

@@ -53,7 +53,12 @@ until LC_ALL=C PGCONNECT_TIMEOUT=5 psql -X -w -q -h /tmp -p 5432 -U seawall -d p
     *"No such file"*"running locally"*|*"Connection refused"*|*"starting up"*) most=300 ;;
     *) most=3 ;;
   esac
-  [ "$tries" -lt "$most" ] || { end "$@"; exit 93; }
+  if [ "$tries" -ge "$most" ]; then
+    end "$@"
+    # A slow start is none that fails.
+    [ "$most" = 3 ] || exit 95
+    exit 93
+  fi
   sleep 0.1
 done
 kill -INT "$server"
@@ -193,6 +198,7 @@ pub fn verdict(exit_code: i64, oom_killed: bool, log: &[String]) -> Verdict {
         92 => Verdict::Refused(format!("the server does not start{code}: {words}")),
         93 => Verdict::Refused(format!("the server starts, but lets nobody in: {words}")),
         94 => Verdict::Refused(format!("the server does not shut down cleanly{code}: {words}")),
+        95 => Verdict::Unknown(format!("the server was not up in time: {words}")),
         91 => Verdict::Unknown(format!("no cluster could be made for it: {words}")),
         other => Verdict::Unknown(format!("the trial ended with exit code {other}: {words}")),
     }
@@ -214,5 +220,56 @@ fn in_words(log: &[String]) -> String {
     match (cause.unwrap_or(own), hint) {
         (words, Some(hint)) => format!("{words} ({hint})"),
         (words, None) => words,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(log: &[&str]) -> Vec<String> {
+        log.iter().map(|line| (*line).to_owned()).collect()
+    }
+
+    #[test]
+    fn how_a_trial_ended_decides_and_its_words_are_repeated() {
+        let config = [
+            "x [9] LOG:  invalid value for parameter \"TimeZone\": \"Nowhere\"",
+            "x [9] FATAL:  configuration file \"/etc/seawall/postgresql.conf\" contains errors",
+            "seawall: exit code 1",
+        ];
+        let hint = [
+            "x [9] FATAL:  could not map anonymous shared memory: Cannot allocate memory",
+            "x [9] HINT:  This error usually means that",
+            "x [9] LOG:  database system is shut down",
+            "seawall: exit code 1",
+        ];
+        let login = [
+            "x [9] LOG:  database system is ready to accept connections",
+            "psql: error: connection to server on socket \"/tmp/.s.PGSQL.5432\" failed: FATAL:  could not access file \"nope\"",
+        ];
+        for (code, oom, log, want) in [
+            (92, false, &config[..], "(exit code 1): invalid value for parameter \"TimeZone\": \"Nowhere\""),
+            (92, false, &hint, "Cannot allocate memory (This error usually means that)"),
+            (92, true, &["seawall: exit code 137"], "the memory cap is too small for it (exit code 137)"),
+            (92, false, &[], "the server does not start: "),
+            (93, false, &login, "lets nobody in: could not access file \"nope\""),
+            (94, false, &["PANIC:  x", "seawall: exit code 134"], "not shut down cleanly (exit code 134): x"),
+        ] {
+            let got = verdict(code, oom, &lines(log));
+            let Verdict::Refused(words) = &got else { panic!("{got:?}") };
+            assert!(words.contains(want), "{words}");
+        }
+        assert_eq!(verdict(0, false, &lines(&hint)), Verdict::Passed, "words decide nothing");
+        for code in [91, 95, 126, 127, 137] {
+            assert!(matches!(verdict(code, false, &[]), Verdict::Unknown(_)), "{code}");
+        }
+    }
+
+    #[test]
+    fn whose_a_file_is_does_not_count() {
+        let text = "# of postgres/a\nwork_mem = '1MB'\n";
+        assert_eq!(body(text), body(&text.replace("postgres/a", "postgres/b")));
+        assert_ne!(body(text), body(&text.replace("1MB", "2MB")));
     }
 }

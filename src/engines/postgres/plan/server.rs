@@ -53,6 +53,9 @@ pub(super) fn server(
     }
 }
 
+/// Why logins are turned away, where other parameters can be the remedy and may need a restart.
+const OF_PARAMETERS: [&str; 4] = ["TooManyConnections", "LibraryMissing", "OutOfMemory", "NoProcessLeft"];
+
 /// Nobody can be let in by a server with old parameters: a corrected manifest reaches it all the same, through
 /// the engine. What it does not take over by a signal takes one restart.
 fn blind(
@@ -62,15 +65,12 @@ fn blind(
     c: &SeenContainer,
     plan: &mut Plan,
 ) -> bool {
-    let locked_out = matches!(
-        world.server,
-        Server::Refused(_)
-            | Server::LoginRefused(_)
-            | Server::Weak(_)
-            | Server::Hung(_)
-            | Server::TurnedAway(..)
-            | Server::Failed(_)
-    );
+    let (locked_out, by_parameters) = match &world.server {
+        Server::LoginRefused(_) | Server::Weak(_) => (true, false),
+        Server::TurnedAway(reason, _) => (true, OF_PARAMETERS.contains(reason)),
+        Server::Hung(_) | Server::Failed(_) => (true, true),
+        Server::NotRunning | Server::Starting(_) | Server::Refused(_) | Server::Up(_) => (false, false),
+    };
     let Some(there) = world.file_sha256.as_ref().filter(|_| locked_out && subject.memory.ever_ready) else {
         return false;
     };
@@ -80,7 +80,7 @@ fn blind(
         plan.step(Sign::Change, action, "spec.parameters changed, and nobody can log in");
         return true;
     }
-    if subject.memory.reloaded_blind.as_ref() != Some(&c.started_at) {
+    if !by_parameters || subject.memory.reloaded_blind.as_ref() != Some(&c.started_at) {
         return false;
     }
     let why = "nobody can log in, and new parameters may need a restart";
