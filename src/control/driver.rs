@@ -27,7 +27,7 @@ const QUIET: Duration = Duration::from_millis(50);
 /// Between the start of a container that is not ours and the look whether it uses a volume of ours.
 const STRANGERS: Duration = Duration::from_secs(1);
 /// Milliseconds after which a pass gives its place to another one: it waits for a server or an engine.
-const SLOW: u64 = 3_000;
+const SLOW: u64 = 15_000;
 /// For what still waits for the disk when the operator ends.
 const LAST_WRITE: Duration = Duration::from_secs(2);
 

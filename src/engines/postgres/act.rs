@@ -127,7 +127,15 @@ fn by_postgres(argv: &[&str]) -> ExecRequest {
 /// When the step did not happen, or it is not known that it did.
 pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> Result<Vec<Note>, ActError> {
     let (tools, id, docker) = (scene.tools, scene.identity, scene.docker());
-    tools.forget_proof(&id.object);
+    if !matches!(
+        action,
+        Action::EmptyPasswordFile { .. }
+            | Action::TrialStart(_)
+            | Action::PinImage { .. }
+            | Action::ReservePort(_)
+    ) {
+        tools.forget_proof(&id.object);
+    }
     match action {
         Action::GeneratePassword { username, database } => {
             generate_password(scene, memory).await?;
