@@ -230,8 +230,9 @@ async fn deaths(
     if between && !answers && subject.wanted() == Wanted::Running {
         world.log_tail = tools.docker.logs(&c.id, LOG_LINES).await?;
     }
-    let may_differ = c.state == ContainerState::Running
-        && !matches!(world.server, Server::Up(_) | Server::Starting(_) | Server::NotRunning);
+    // Reading a file of a container is dear: not of one that is only starting.
+    let starts = matches!(world.server, Server::NotRunning | Server::Starting(_) | Server::Refused(_));
+    let may_differ = c.state == ContainerState::Running && !answers && (between || !starts);
     if may_differ {
         world.file_sha256 = file_sha256(tools, c).await?;
     }
