@@ -56,9 +56,10 @@ pub fn file(input: &FileInput<'_>) -> String {
 /// The last thing a server said before it gave up, with its hint.
 #[must_use]
 pub fn fatal_words(log: &[String]) -> Option<String> {
-    let at = log.iter().rposition(|line| line.contains("FATAL:"))?;
     let after = |line: &String, mark: &str| line.split_once(mark).map(|(_, words)| words.trim().to_owned());
-    let message = after(log.get(at)?, "FATAL:")?;
+    let grave = |line: &String| after(line, "FATAL:").or_else(|| after(line, "PANIC:"));
+    let at = log.iter().rposition(|line| grave(line).is_some())?;
+    let message = grave(log.get(at)?)?;
     match log.iter().skip(at + 1).find_map(|line| after(line, "HINT:")) {
         Some(hint) => Some(format!("{message} ({hint})")),
         None => Some(message),

@@ -207,19 +207,14 @@ pub fn verdict(exit_code: i64, oom_killed: bool, log: &[String]) -> Verdict {
 /// What a server said before it gave up. The line that names a file with errors tells less than the one
 /// before it.
 fn in_words(log: &[String]) -> String {
-    let after = |line: &str, mark: &str| line.split_once(mark).map(|(_, words)| words.trim().to_owned());
-    let said: Vec<&String> = log.iter().filter(|line| !line.starts_with("seawall: ")).collect();
-    let Some(at) = said.iter().rposition(|l| ["FATAL:", "PANIC:"].iter().any(|mark| l.contains(mark))) else {
+    let said: Vec<String> = log.iter().filter(|line| !line.starts_with("seawall: ")).cloned().collect();
+    let Some(words) = parameters::fatal_words(&said) else {
         return said.last().map(|line| line.trim().to_owned()).unwrap_or_default();
     };
-    let line = |i: usize| said.get(i).map(|l| l.as_str()).unwrap_or_default();
-    let own = after(line(at), "FATAL:").or_else(|| after(line(at), "PANIC:")).unwrap_or_default();
-    let before = || said.iter().take(at).rev().find_map(|line| after(line, "LOG:"));
-    let cause = own.contains("contains errors").then(before).flatten();
-    let hint = said.iter().skip(at.saturating_sub(2)).find_map(|line| after(line, "HINT:"));
-    match (cause.unwrap_or(own), hint) {
-        (words, Some(hint)) => format!("{words} ({hint})"),
-        (words, None) => words,
+    let before = || said.iter().rev().find_map(|line| line.split_once("LOG:"));
+    match before().filter(|_| words.contains("contains errors")) {
+        Some((_, cause)) => cause.trim().to_owned(),
+        None => words,
     }
 }
 
