@@ -360,6 +360,7 @@ async fn learn(
             if facts.database_exists && proven.is_some() {
                 memory.proven_parameters = proven;
                 memory.proven_image = runs.map(str::to_owned);
+                memory.proven_profile = start.as_ref().map(|start| start.profile);
             }
             memory.data_path = data_path.or(memory.data_path.take());
             memory.data_catalog = image.and_then(|image| image.catalog).or(memory.data_catalog);

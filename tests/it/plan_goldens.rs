@@ -331,6 +331,18 @@ fn sorts_otherwise(c: &mut Case) {
     c.world.image = ImageSeen::Fit(ImageFacts { libraries: libc("glibc 2.41"), ..facts_of("bb", 18) });
 }
 
+/// A container of another image than a server last came up with, which is still there, in a crash loop.
+fn dies_with_another_image(c: &mut Case) {
+    c.spec.image = "postgres:18.2".parse().unwrap();
+    c.memory.proven_image = Some(facts_of("aa", 18).id);
+    c.memory.image = Some(PinnedImage { reference: "postgres:18.2".into(), id: facts_of("bb", 18).id });
+    c.world.image = ImageSeen::Fit(facts_of("bb", 18));
+    c.world.container = Slot::Ours(c.made());
+    c.down(ContainerState::Restarting, 1);
+    c.world.deaths = Deaths { count: 2, since: "2026-01-01T00:00:00Z".into() };
+    c.world.fallback = Some(facts_of("aa", 18).id);
+}
+
 const ROWS: &[(&str, Edit)] = &[
     ("settled", |_| {}),
     ("first: nothing there", |c| *c = Case::fresh()),
@@ -813,6 +825,24 @@ const ROWS: &[(&str, Edit)] = &[
         c.memory.written_parameters = Some(sha256(text.as_bytes()));
         c.down(ContainerState::Restarting, 1);
         c.world.log_tail = vec!["FATAL:  could not access file \"nothere\"".into()];
+    }),
+    ("server: another image, it dies again and again", |c| {
+        dies_with_another_image(c);
+        c.world.log_tail = vec!["exec: not found".into()];
+    }),
+    ("server: another image, it dies again and again for want of a permission", |c| {
+        dies_with_another_image(c);
+        c.world.log_tail = vec!["FATAL:  could not open file \"postmaster.pid\": Permission denied".into()];
+    }),
+    ("server: another image, it dies again and again and is never seen dead", |c| {
+        dies_with_another_image(c);
+        c.c().state = ContainerState::Running;
+        c.world.log_tail = vec!["FATAL:  could not open file \"postmaster.pid\": Permission denied".into()];
+    }),
+    ("server: another image, it dies with every permission that there is", |c| {
+        c.memory.profile = Some(Profile::EngineDefault);
+        dies_with_another_image(c);
+        c.world.log_tail = vec!["FATAL:  could not open file \"postmaster.pid\": Permission denied".into()];
     }),
     ("spec: parameters that another image refused, the new one is proven", |c| {
         c.spec.parameters.insert("work_mem".into(), "16ZB".into());

@@ -254,6 +254,10 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             memory.refused_image = Some(RefusedImage { id: image.clone(), message, generation });
             // By its id: the manifest names another one.
             memory.image = Some(PinnedImage { reference: back_to.clone(), id: back_to.clone() });
+            // As it ran: what was given to the other image is not this one's.
+            memory.command_of = Some(back_to.clone());
+            memory.profile = memory.proven_profile.or(memory.profile);
+            memory.refused_profiles.clear();
             return Ok(vec![Note::warning("ImageRefused", words.clone())]);
         }
         Action::HoldRestart { container } => {

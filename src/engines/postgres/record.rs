@@ -104,6 +104,8 @@ pub struct Memory {
     pub data_catalog: Option<u32>,
     /// Id of the image that `proven_parameters` were proven with.
     pub proven_image: Option<String>,
+    /// The privilege that it had then.
+    pub proven_profile: Option<Profile>,
     /// Where its volumes are, if not under its own name: it was renamed, or its name is that of an older one's.
     pub home: Option<Home>,
     /// `seawall rename` was said: once its container is gone, everything goes to the object of this name.

@@ -12,7 +12,7 @@ use crate::engines::postgres::action::Action;
 use crate::engines::postgres::facts::ImageFacts;
 use crate::engines::postgres::hardening::{Profile, refused_in};
 use crate::engines::postgres::record::Memory;
-use crate::engines::postgres::world::World;
+use crate::engines::postgres::world::{Deaths, World};
 
 /// A start that lived longer did not fail for want of a permission to start.
 const A_START: i64 = 60;
@@ -61,7 +61,10 @@ fn wants_more<'a>(
 ) -> Option<&'a String> {
     let died = matches!(c.state, ContainerState::Restarting | ContainerState::Exited | ContainerState::Dead);
     // By itself, with an error: 0 is an end on purpose, above 128 is a signal.
-    if !died || !c.exit_code.is_some_and(|code| (1..128).contains(&code)) || c.image_id != image.id {
+    let by_itself = died && c.exit_code.is_some_and(|code| (1..128).contains(&code));
+    // One that is started again at once may never be seen dead.
+    let again = c.state == ContainerState::Running && world.deaths.count >= Deaths::LOOP;
+    if !(by_itself || again) || c.image_id != image.id {
         return None;
     }
     // Made with another profile than the one in force: that one was not tried yet.
@@ -71,8 +74,9 @@ fn wants_more<'a>(
     if subject.memory.ever_ready && lived_long(c) {
         return None;
     }
-    // New parameters have a way back of their own, and may well name a file that cannot be read.
-    if way_back(subject, image, world, c).is_some() {
+    // New parameters have a way back of their own, and may well name a file that cannot be read. An image is
+    // given up only when no privilege lets it start.
+    if matches!(way_back(subject, image, world, c), Some(Action::RestoreParameters { .. })) {
         return None;
     }
     refused_in(&world.log_tail)
