@@ -117,6 +117,13 @@ fn can_bind(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
+/// Whether a process of this host listens on it; where that cannot be found out, the start of a container will.
+#[must_use]
+pub fn is_bound(port: u16) -> bool {
+    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    bound.is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +152,7 @@ mod tests {
         let first = held.local_addr().unwrap().port();
         let free = book.free(first, &BTreeSet::new()).unwrap();
         assert!(free > first, "a bound port is skipped");
+        assert!(is_bound(first) && !is_bound(free));
         assert!(book.reserve(free, &a));
         assert!(!book.reserve(free, &b));
         assert_eq!(book.holder(free, &b), Some(a.clone()));

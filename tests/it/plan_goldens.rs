@@ -127,6 +127,7 @@ impl Case {
             file_sha256: None,
             free_port: None,
             port_holder: None,
+            port_taken: None,
             port_kept: false,
             password_sealed: true,
             image_starts: Default::default(),
@@ -768,6 +769,15 @@ const ROWS: &[(&str, Edit)] = &[
         c.down(ContainerState::Exited, 137);
         c.spec.port = PortRequest::Fixed(6000);
         c.world.port_holder = Some("postgres/other".into());
+    }),
+    ("spec: a port that somebody else has", |c| {
+        c.spec.port = PortRequest::Fixed(6000);
+        c.world.port_taken = Some("container web publishes it".into());
+    }),
+    ("first: a port that somebody else has", |c| {
+        *c = Case::fresh();
+        c.spec.port = PortRequest::Fixed(6000);
+        c.world.port_taken = Some("container web publishes it".into());
     }),
     ("spec: another build of the same major that looks for the data elsewhere", |c| {
         c.spec.image = "mine:18".parse().unwrap();

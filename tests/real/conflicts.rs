@@ -4,7 +4,7 @@ use super::harness::{Sea, docker, image};
 use std::process::Command;
 
 /// Somebody else's object; gone with the test.
-struct Foreign(&'static [&'static str], String);
+pub struct Foreign(pub &'static [&'static str], pub String);
 
 impl Foreign {
     fn remove(&self) {

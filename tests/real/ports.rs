@@ -1,6 +1,7 @@
 //! Host ports: chosen once, kept for good, never given twice.
 
-use super::harness::{Sea, docker, wait_for};
+use super::conflicts::Foreign;
+use super::harness::{Sea, condition, docker, image, wait_for};
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 
@@ -111,4 +112,56 @@ fn a_port_pinned_twice_has_one_owner_and_changes_by_the_spec() {
     let hidden = sea.ready("b");
     assert!(hidden["endpoint"]["hostPort"].is_null(), "{hidden:#}");
     assert_eq!(sea.inspect("b")["NetworkSettings"]["Ports"]["5432/tcp"], serde_json::Value::Null);
+}
+
+#[test]
+fn a_port_that_is_taken_costs_the_server_nothing() {
+    let sea = Sea::start();
+    let (port, other) = (free(), free());
+    sea.postgres("a", &format!("{{version: '18', port: {port}}}"));
+    let first = sea.ready("a");
+    let settled = |why: &str| {
+        assert_eq!(published(&sea, "a"), format!("127.0.0.1:{port}"), "{why}");
+        assert_eq!(sea.sql("a", "SELECT 1"), "1");
+        let status = sea.status("a");
+        assert_eq!(condition(&status, "Ready").0, "True", "{why}");
+        assert_eq!(status["container"]["startedAt"], first["container"]["startedAt"], "{why}");
+    };
+
+    let name = format!("{}-holder", sea.container("a"));
+    let bound = format!("127.0.0.1:{other}:80");
+    let holder = Foreign(&["rm", "-f"], name.clone());
+    docker(&[
+        "run",
+        "-d",
+        "--init",
+        "--name",
+        &name,
+        "-p",
+        &bound,
+        "--entrypoint=sleep",
+        &image("18"),
+        "600",
+    ]);
+    sea.postgres("a", &format!("{{version: '18', port: {other}}}"));
+    let why = sea.until_condition("a", "Degraded", "True", "PortTaken");
+    assert!(
+        why.contains(&format!("container {name}")) && why.contains(&format!("keeps port {port}")),
+        "{why}"
+    );
+    settled(&why);
+    sea.postgres("a", &format!("{{version: '18', port: {port}}}"));
+    sea.until("a", "without a complaint", |s| condition(s, "Degraded").0 != "True");
+    settled("back");
+    drop(holder);
+
+    let (somebody, held) = held_from(free());
+    sea.postgres("a", &format!("{{version: '18', port: {held}}}"));
+    let why = sea.until_condition("a", "Degraded", "True", "PortTaken");
+    assert!(why.contains("a process of this host"), "{why}");
+    settled(&why);
+    drop(somebody);
+    sea.until("a", "on the port that became free", |s| {
+        condition(s, "Ready").0 == "True" && s["endpoint"]["hostPort"] == held
+    });
 }

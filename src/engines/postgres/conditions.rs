@@ -188,7 +188,11 @@ fn ready(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook) -
     }
     if let Some(block) = plan.blocked.first() {
         let reason = match block.reason {
-            own @ ("NameConflict" | "VolumeShared" | "DuplicateContainer" | "InitialisationFailed") => own,
+            own @ ("NameConflict"
+            | "PortTaken"
+            | "VolumeShared"
+            | "DuplicateContainer"
+            | "InitialisationFailed") => own,
             _ => "Blocked",
         };
         return no(reason, format!("{}: {}", block.why, block.unblock));

@@ -101,6 +101,7 @@ pub async fn observe(
         file_sha256: None,
         free_port: None,
         port_holder: None,
+        port_taken: None,
         port_kept: false,
         password_sealed,
         image_starts: ImageStarts::default(),

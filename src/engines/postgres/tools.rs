@@ -38,6 +38,15 @@ const TRIALS_AT_ONCE: usize = 2;
 /// Ends of trials that are remembered; one that was forgotten costs a second.
 const TRIALS: usize = 1_000;
 
+/// Host ports of containers that are not of this installation.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PortsOfOthers {
+    /// Port → the container that publishes it right now.
+    pub published: BTreeMap<u16, String>,
+    /// Kept by another Seawall for one that is stopped or being restarted.
+    pub kept: BTreeSet<u16>,
+}
+
 /// How the operator reaches a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
@@ -65,7 +74,7 @@ pub struct Tools {
     /// Opened passwords, so that a probe does not read and open the record each time.
     passwords: Arc<Mutex<BTreeMap<ObjectRef, Secret>>>,
     /// Host ports of containers that are not ours, and when they were looked at.
-    ports_of_others: Mutex<Option<(Instant, BTreeSet<u16>)>>,
+    ports_of_others: Mutex<Option<(Instant, PortsOfOthers)>>,
     /// Image id → how it starts, as far as it was asked for.
     image_starts: Mutex<BTreeMap<String, KnownStarts>>,
     /// Who proves an image and profile by a restart, and since when.
@@ -435,12 +444,12 @@ impl Tools {
 
     /// What was seen a moment ago: many services that are made at once need one look. What is missed in
     /// that moment the start tells, and then another port is tried.
-    pub(super) fn ports_of_others(&self) -> Option<BTreeSet<u16>> {
+    pub(super) fn ports_of_others(&self) -> Option<PortsOfOthers> {
         let known = lock(&self.ports_of_others);
         known.as_ref().filter(|(at, _)| at.elapsed() < FRESH).map(|(_, ports)| ports.clone())
     }
 
-    pub(super) fn remember_ports_of_others(&self, ports: BTreeSet<u16>) -> BTreeSet<u16> {
+    pub(super) fn remember_ports_of_others(&self, ports: PortsOfOthers) -> PortsOfOthers {
         *lock(&self.ports_of_others) = Some((Instant::now(), ports.clone()));
         ports
     }

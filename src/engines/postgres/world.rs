@@ -213,6 +213,8 @@ pub struct World {
     pub free_port: Option<u16>,
     /// Another object of this installation that has the wanted port.
     pub port_holder: Option<String>,
+    /// Who else has a wanted port that is not our container's yet, in words.
+    pub port_taken: Option<String>,
     /// It has no manifest, and keeps the port for when that comes back.
     pub port_kept: bool,
     /// Whether the password is in the store.

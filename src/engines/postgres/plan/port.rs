@@ -30,6 +30,18 @@ pub(super) fn port(subject: &Subject<'_>, world: &World, plan: &mut Plan) -> Opt
                 );
                 return None;
             }
+            if let Some(who) = &world.port_taken {
+                let kept = match world.container.ours().and_then(|c| c.port_bindings.first()) {
+                    Some(kept) => format!("; until it is free, the server keeps port {}", kept.host),
+                    None => String::new(),
+                };
+                plan.block(
+                    "PortTaken",
+                    format!("port {port} is taken: {who}{kept}"),
+                    "free the port, choose another one, or port: auto",
+                );
+                return None;
+            }
             port
         }
         PortRequest::Auto => match memory.port {

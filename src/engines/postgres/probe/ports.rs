@@ -3,13 +3,13 @@
 use super::{Intent, ObserveError};
 use crate::core::names::label;
 use crate::core::resource::PortRequest;
-use crate::core::seen::ContainerSummary;
+use crate::core::seen::SeenContainer;
 use crate::docker::DockerError;
+use crate::engines::ports::is_bound;
 use crate::engines::postgres::desired::PORT;
 use crate::engines::postgres::plan::{Subject, port_was_refused};
-use crate::engines::postgres::tools::Tools;
+use crate::engines::postgres::tools::{PortsOfOthers, Reach, Tools};
 use crate::engines::postgres::world::World;
-use std::collections::BTreeSet;
 
 /// Who has the wanted port, or which one is free.
 pub(super) async fn ports(
@@ -22,7 +22,9 @@ pub(super) async fn ports(
     let wants_port = memory.port.is_none() || port_was_refused(subject, world);
     match subject.spec.port {
         PortRequest::Auto if wants_port => {
-            let mut refused = held_by_others(tools).await?;
+            let others = others(tools).await?;
+            let mut refused = others.kept;
+            refused.extend(others.published.into_keys());
             refused.extend(memory.refused_ports.iter().copied().chain(memory.port));
             world.free_port = match intent {
                 Intent::Act => tools.ports.lease(PORT, &refused, &id.object),
@@ -33,24 +35,41 @@ pub(super) async fn ports(
             let holder = tools.ports.holder(port, &id.object);
             world.port_kept = holder.as_ref().is_some_and(|holder| tools.ports.is_retained(holder));
             world.port_holder = holder.map(|o| o.to_string());
+            // Before what serves on another port, or none, gives way. A port that is bound to our container
+            // already is for the engine to tell about.
+            let bound = |c: &SeenContainer| c.port_bindings.iter().any(|p| p.host == port);
+            if world.port_holder.is_none() && !world.container.ours().is_some_and(bound) {
+                world.port_taken = taken(tools, port).await?;
+            }
         }
         _ => {}
     }
     Ok(())
 }
 
-/// Ports of all containers that are not of this installation: what they publish now, and what another
-/// Seawall keeps for one that is stopped or being restarted.
-async fn held_by_others(tools: &Tools) -> Result<BTreeSet<u16>, DockerError> {
+/// Who has the port, in words; `None` when nobody has it as far as can be seen from here.
+async fn taken(tools: &Tools, port: u16) -> Result<Option<String>, DockerError> {
+    if let Some(container) = others(tools).await?.published.get(&port) {
+        return Ok(Some(format!("container {container} publishes it")));
+    }
+    // In a container "this host" is another one.
+    let listens = tools.reach == Reach::Host && is_bound(port);
+    Ok(listens
+        .then(|| format!("a process of this host listens on it (ss -ltnp 'sport = :{port}' says which)")))
+}
+
+async fn others(tools: &Tools) -> Result<PortsOfOthers, DockerError> {
     if let Some(known) = tools.ports_of_others() {
         return Ok(known);
     }
     let ours = tools.installation.as_str();
-    let of_others = |c: &ContainerSummary| c.labels.get(label::INSTALLATION).is_none_or(|i| i != ours);
-    let all = tools.docker.list(&[]).await?;
-    let ports = all.iter().filter(|c| of_others(c)).flat_map(|c| {
-        let kept = c.labels.get(label::HOST_PORT).and_then(|p| p.parse().ok());
-        c.host_ports.iter().copied().chain(kept)
-    });
-    Ok(tools.remember_ports_of_others(ports.collect()))
+    let mut found = PortsOfOthers::default();
+    for c in tools.docker.list(&[]).await? {
+        if c.labels.get(label::INSTALLATION) == Some(ours) {
+            continue;
+        }
+        found.kept.extend(c.labels.get(label::HOST_PORT).and_then(|p| p.parse::<u16>().ok()));
+        found.published.extend(c.host_ports.iter().map(|port| (*port, c.name.clone())));
+    }
+    Ok(tools.remember_ports_of_others(found))
 }
