@@ -355,6 +355,7 @@ async fn learn(
                 memory.libraries = Some(libraries.clone());
                 memory.collation_providers.clone_from(&facts.collations.providers);
             }
+            memory.port_restarted = false;
             // From the server that runs, not from the image that the manifest names now.
             memory.data_major = facts.major().or(memory.data_major);
             if facts.database_exists && proven.is_some() {

@@ -344,6 +344,12 @@ fn dies_with_another_image(c: &mut Case) {
     c.world.fallback = Some(facts_of("aa", 18).id);
 }
 
+fn silent() -> Server {
+    let words =
+        "the server answers on the network, and not at its published port 127.0.0.1:5432: connection refused";
+    Server::PortSilent(words.to_owned())
+}
+
 const ROWS: &[(&str, Edit)] = &[
     ("settled", |_| {}),
     ("first: nothing there", |c| *c = Case::fresh()),
@@ -835,6 +841,11 @@ const ROWS: &[(&str, Edit)] = &[
         c.memory.written_parameters = Some(sha256(text.as_bytes()));
         c.down(ContainerState::Restarting, 1);
         c.world.log_tail = vec!["FATAL:  could not access file \"nothere\"".into()];
+    }),
+    ("server: its published port is silent", |c| c.world.server = silent()),
+    ("server: its published port is silent after a restart, too", |c| {
+        c.world.server = silent();
+        c.memory.port_restarted = true;
     }),
     ("server: another image, it dies again and again", |c| {
         dies_with_another_image(c);

@@ -340,3 +340,19 @@ fn a_network_removed_while_the_server_was_stopped_is_made_again() {
     let events = sea.ok(&["events", "postgres/a"]);
     assert!(!events.contains("EngineRefused"), "{events}");
 }
+
+#[test]
+fn a_port_that_lost_its_proxy_is_said_and_gets_a_new_one() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18'}");
+    let first = sea.ready("a");
+    let proxy = format!("docker-proxy .*-host-port {} ", sea.host_port("a"));
+    let killed = Command::new("pkill").args(["-f", &proxy]).status().unwrap();
+    assert!(killed.success(), "no {proxy}");
+    sea.event("ServerRestarted", "not at its published port");
+    let status = sea.until("a", "Ready again", |s| {
+        condition(s, "Ready").0 == "True" && s["container"]["startedAt"] != first["container"]["startedAt"]
+    });
+    assert_eq!(status["container"]["id"], first["container"]["id"]);
+    assert_eq!(sea.sql("a", "SELECT 1"), "1");
+}

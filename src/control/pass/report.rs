@@ -53,7 +53,7 @@ pub(super) async fn rest(
     let record = operator.state().records.get(object).cloned()?;
     let identity = operator.identity(&record);
     let subject = record.subject(&identity, checked);
-    const NOWHERE: [&str; 4] = ["CrashLoop", "OutOfMemory", "LoginFailed", "ServerHung"];
+    const NOWHERE: [&str; 5] = ["CrashLoop", "OutOfMemory", "LoginFailed", "ServerHung", "PortSilent"];
     let nowhere = matches!(world.server, Server::TurnedAway(..))
         || plan.waiting.iter().any(|w| NOWHERE.contains(&w.on));
     let pulling = plan.steps.iter().any(|s| matches!(s.action, Action::PullImage(_)));

@@ -20,7 +20,7 @@ use super::ownership::foreign_volume;
 use super::parameters;
 use super::record::{Memory, PinnedImage, RefusedImage, RefusedParameters};
 use super::tools::Tools;
-use super::world::{DataSeen, ImageSeen, Slot, World};
+use super::world::{DataSeen, ImageSeen, Server, Slot, World};
 use crate::core::desired::RestartPolicy;
 use crate::core::event::Note;
 use crate::core::seen::{EngineInfo, LiveUpdate};
@@ -268,6 +268,7 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             let container = scene.container_id(name)?;
             tools.drop_session(&id.object);
             fast_shutdown(docker, &container).await?;
+            memory.port_restarted |= matches!(scene.world.server, Server::PortSilent(_));
             // It is down, so the restart is answered, whatever comes next.
             memory.restarted_for.clone_from(&memory.restart_requested);
             if !(scene.still)() {

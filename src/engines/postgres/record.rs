@@ -55,6 +55,8 @@ pub struct Memory {
     pub refused_image: Option<RefusedImage>,
     /// The start (its time) of a server that nobody could log into when it was told to read its file again.
     pub reloaded_blind: Option<String>,
+    /// Restarted because its published port was silent, and it has not answered there since.
+    pub port_restarted: bool,
     /// PostgreSQL's own name for the data of this object (`pg_control_system()`), learnt from the first
     /// server that was logged into with the managed database on it. Other data is not this object's.
     pub system_identifier: Option<String>,

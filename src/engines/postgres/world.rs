@@ -139,6 +139,8 @@ pub enum Server {
     Hung(String),
     /// The server turns the login away: reason and its words.
     TurnedAway(&'static str, String),
+    /// It answers on the network and not at its published port, in words.
+    PortSilent(String),
     /// Some other failure, in words.
     Failed(String),
     Up(Box<ServerFacts>),

@@ -36,6 +36,11 @@ pub(super) fn server(
         Server::Refused(words) => {
             plan.wait("ServerStarting", format!("not accepting connections yet: {words}"), Some(300))
         }
+        Server::PortSilent(words) if subject.memory.port_restarted => {
+            let why = format!("{words}, and a restart did not help: see the log of the Docker engine");
+            plan.wait("PortSilent", why, Some(15_000));
+        }
+        Server::PortSilent(words) => restart(subject.identity, words, plan),
         Server::Hung(words) => plan.wait("ServerHung", words, Some(5_000)),
         Server::TurnedAway(reason, words) => plan.wait(reason, words, Some(5_000)),
         Server::Failed(words) => plan.wait("LoginFailed", words, Some(5_000)),
@@ -69,7 +74,11 @@ fn blind(
         Server::LoginRefused(_) | Server::Weak(_) => (true, false),
         Server::TurnedAway(reason, _) => (true, OF_PARAMETERS.contains(reason)),
         Server::Hung(_) | Server::Failed(_) => (true, true),
-        Server::NotRunning | Server::Starting(_) | Server::Refused(_) | Server::Up(_) => (false, false),
+        Server::NotRunning
+        | Server::Starting(_)
+        | Server::Refused(_)
+        | Server::PortSilent(_)
+        | Server::Up(_) => (false, false),
     };
     let Some(there) = world.file_sha256.as_ref().filter(|_| locked_out && subject.memory.ever_ready) else {
         return false;

@@ -116,7 +116,24 @@ pub(super) async fn server(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> 
             tools.keep_session(object, session.into());
             proven(tools, subject, &target, facts).await
         }
+        Err(SqlError::Refused(words)) => {
+            Ok(port_silent(tools, subject, c, &target).await.unwrap_or(Server::Refused(words)))
+        }
         Err(error) => Ok(error.into()),
+    }
+}
+
+/// A published port has a process of the engine's behind it, which can end while server and network are well.
+async fn port_silent(tools: &Tools, subject: &Subject<'_>, c: &Glance, target: &Target) -> Option<Server> {
+    let direct = self::target(subject, c, Reach::Network).filter(|direct| direct.host != target.host)?;
+    tools.servers.answers(&direct).await.ok()?;
+    // Once more: it may have come up between two questions.
+    match tools.servers.answers(target).await {
+        Err(SqlError::Refused(words)) => Some(Server::PortSilent(format!(
+            "the server answers on the network, and not at its published port {}:{}: {words}",
+            target.host, target.port
+        ))),
+        _ => None,
     }
 }
 
