@@ -85,7 +85,7 @@ async fn changes_and_operations_count_at_once_and_what_is_new_waits() {
 
     rig.store.fail_writes(false);
     rig.ready("other").await;
-    assert_eq!(on_disk(&rig, "obj/postgres/main")["generation"], 2);
+    rig.until("saved", || (on_disk(&rig, "obj/postgres/main")["generation"] == 2).then_some(())).await;
 }
 
 #[tokio::test(start_paused = true)]

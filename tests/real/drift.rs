@@ -1,6 +1,6 @@
 //! What people do to containers by hand is undone, with the cause in an event, and costs no data.
 
-use super::harness::{Sea, condition, docker, image as of_suite, wait_for};
+use super::harness::{Sea, condition, docker, image as of_suite, text, wait_for};
 use serde_json::Value;
 use std::process::Command;
 
@@ -354,5 +354,47 @@ fn a_port_that_lost_its_proxy_is_said_and_gets_a_new_one() {
         condition(s, "Ready").0 == "True" && s["container"]["startedAt"] != first["container"]["startedAt"]
     });
     assert_eq!(status["container"]["id"], first["container"]["id"]);
+    assert_eq!(sea.sql("a", "SELECT 1"), "1");
+}
+
+/// The role whose name the manifest gives can be locked, databases that clients like to begin with can be gone.
+#[test]
+fn a_locked_role_is_let_in_again_by_whoever_still_gets_in() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18', username: app}");
+    sea.ready("a");
+    let inside = |statements: &[&str]| {
+        let container = sea.container("a");
+        let mut command = vec!["exec", "-u", "postgres", &container, "psql", "-X", "-U", "app", "-d", "app"];
+        command.extend(statements.iter().flat_map(|sql| ["-c", sql]));
+        docker(&command);
+    };
+    let unlocked = |what: &str| {
+        sea.event("PasswordReset", what);
+        sea.until("a", "Ready again", |s| {
+            condition(s, "Ready").0 == "True" && condition(s, "Degraded").0 != "True"
+        });
+        assert_eq!(sea.sql("a", "SELECT 1"), "1");
+    };
+    let end_sessions =
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'seawall'";
+
+    inside(&[
+        "ALTER DATABASE template1 WITH ALLOW_CONNECTIONS false",
+        "DROP DATABASE postgres WITH (FORCE)",
+        "ALTER ROLE app PASSWORD 'another' VALID UNTIL '2001-01-01'",
+        end_sessions,
+    ]);
+    unlocked("were refused");
+    inside(&["CREATE ROLE postgres SUPERUSER LOGIN", "ALTER ROLE app NOLOGIN", end_sessions]);
+    unlocked("not permitted to log in");
+
+    let back = "ALTER DATABASE template1 WITH ALLOW_CONNECTIONS true";
+    inside(&["DROP ROLE postgres", back, "ALTER ROLE app NOLOGIN", end_sessions]);
+    let why = sea.until_condition("a", "Ready", "False", "NoWayIn");
+    let advice = why.split("can unlock it: ").nth(1).unwrap();
+    let output = sea.shell(advice);
+    assert!(output.status.success(), "{advice}: {}", text(&output));
+    sea.until("a", "Ready again", |s| condition(s, "Ready").0 == "True");
     assert_eq!(sea.sql("a", "SELECT 1"), "1");
 }

@@ -211,6 +211,15 @@ impl Sea {
         self.command().args(arguments).stdin(Stdio::null()).output().unwrap()
     }
 
+    /// Runs what an advice says, where `seawall` is the one under test.
+    pub fn shell(&self, advice: &str) -> Output {
+        let seawall = self.command();
+        let words: Vec<_> = std::iter::once(seawall.get_program()).chain(seawall.get_args()).collect();
+        let words: Vec<_> = words.iter().map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+        let script = format!("seawall() {{ {} \"$@\"; }}; {advice}", words.join(" "));
+        Command::new("sh").args(["-ec", &script]).current_dir(self.root()).output().unwrap()
+    }
+
     /// Runs a verb that must succeed and returns its output.
     pub fn ok(&self, arguments: &[&str]) -> String {
         let output = self.cli(arguments);

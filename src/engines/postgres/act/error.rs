@@ -32,8 +32,10 @@ pub enum ActError {
     Foreign(String),
     #[error("another container uses the volume")]
     VolumeShared,
-    #[error("psql in the container failed (exit code {code}): {stderr}")]
-    Psql { code: i64, stderr: String },
+    #[error(
+        "nobody gets in over the socket in the container: {words}. When the role is locked (NOLOGIN), a server without clients can unlock it: {single_user}"
+    )]
+    NoWayIn { words: String, single_user: String },
     #[error("the record could not be written as JSON: {0}")]
     Json(String),
     #[error("nothing to work on: {0}")]
@@ -51,7 +53,8 @@ impl ActError {
             ActError::Docker(e) => docker_reason(e),
             ActError::Password(_) | ActError::Seal(_) => "CredentialsUnreadable",
             ActError::Store(_) | ActError::Json(_) => "StoreFailed",
-            ActError::Sql(_) | ActError::Psql { .. } => "StatementFailed",
+            ActError::Sql(_) => "StatementFailed",
+            ActError::NoWayIn { .. } => "NoWayIn",
             ActError::PortLost(_) => "PortTaken",
             ActError::NotApplied(_) => "NotApplied",
             ActError::ParametersRefused(_) => "ParameterRejected",

@@ -2,8 +2,9 @@
 //! never be in an argument, in the environment or, as it is, in SQL.
 
 use super::{ActError, Scene, by_postgres};
+use crate::core::text::in_shell;
 use crate::docker::{ExecRequest, FileToPut};
-use crate::engines::postgres::client::statements::{NEWER_SINCE, options, set_password};
+use crate::engines::postgres::client::statements::{NEWER_SINCE, options, set_password, unlock};
 use crate::engines::postgres::desired::PASSWORD_FILE;
 use crate::engines::postgres::facts::ImageFacts;
 use crate::engines::postgres::record::Memory;
@@ -33,6 +34,8 @@ pub(super) fn password_file(image: &ImageFacts, content: Zeroizing<Vec<u8>>) -> 
     FileToPut { path: PASSWORD_FILE.to_owned(), mode: 0o440, uid: 0, gid: image.gid, content }
 }
 
+/// By the role itself over the socket in the container, which asks for no password. A role that is locked, or
+/// a database that is gone or closed, is no reason to stay out: another one may be there.
 pub(super) async fn reset_password(
     scene: &Scene<'_>,
     name: &str,
@@ -40,22 +43,84 @@ pub(super) async fn reset_password(
     memory: &mut Memory,
 ) -> Result<(), ActError> {
     let password = scene.password()?;
-    let argv = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse", "-U", username];
-    let argv = [&argv[..], &["-d", "template1", "-f", "-"]].concat();
     let sql = Zeroizing::new(set_password(username, &password).as_str().as_bytes().to_vec());
-    // As in a session of ours: whatever is set for this role, and whatever the server logs.
     let newer = scene.image()?.major >= NEWER_SINCE;
-    let env = [("PGOPTIONS".to_owned(), options(newer))].into();
-    let request = ExecRequest { stdin: Some(sql), env, ..by_postgres(&argv) };
     let id = scene.container_id(name)?;
-    // Terse: the words of a failure never repeat the statement.
-    let result = scene.docker().exec(&id, &request, Duration::from_secs(15)).await?;
-    if result.exit_code != 0 {
-        return Err(ActError::Psql { code: result.exit_code, stderr: result.stderr.trim().to_owned() });
+    let mut first_words = None;
+    for (role, database) in ways_in(username, memory) {
+        // Terse: the words of a failure never repeat the statement.
+        let argv = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse", "-f", "-"];
+        // As in a session of ours: whatever is set for this role, and whatever the server logs. A name in the
+        // environment is never taken for a connection string.
+        let env = [("PGOPTIONS", options(newer)), ("PGUSER", role), ("PGDATABASE", database)];
+        let env = env.map(|(name, value)| (name.to_owned(), value)).into();
+        let request = ExecRequest { stdin: Some(sql.clone()), env, ..by_postgres(&argv) };
+        let result = scene.docker().exec(&id, &request, Duration::from_secs(15)).await?;
+        if result.exit_code == 0 {
+            memory.verifier_set_in = Some(id);
+            // It is a role of this server: the data is that user's.
+            memory.init_username.get_or_insert_with(|| username.to_owned());
+            rotated(scene, memory);
+            return Ok(());
+        }
+        first_words.get_or_insert_with(|| result.stderr.trim().to_owned());
     }
-    memory.verifier_set_in = Some(id);
-    // It is a role of this server: the data is that user's.
-    memory.init_username.get_or_insert_with(|| username.to_owned());
-    rotated(scene, memory);
-    Ok(())
+    Err(no_way_in(scene, username, first_words.unwrap_or_default()))
+}
+
+/// Role and database, the likeliest first: the managed user, the one that initdb made, PostgreSQL's usual owner.
+fn ways_in(username: &str, memory: &Memory) -> Vec<(String, String)> {
+    let mut roles = vec![username];
+    roles.extend(memory.init_username.as_deref().into_iter().chain(["postgres"]).filter(|r| *r != username));
+    roles.dedup();
+    let mut databases = vec!["template1", "postgres"];
+    databases.extend(memory.seen_databases.iter().map(String::as_str).filter(|d| *d != "postgres").take(2));
+    let pairs =
+        |role: &&str| databases.iter().map(|d| ((*role).to_owned(), (*d).to_owned())).collect::<Vec<_>>();
+    roles.iter().flat_map(pairs).collect()
+}
+
+/// Nobody gets in, so only a server without clients can be told (PostgreSQL docs, "Single-User Mode"). That is
+/// the user's to do: it is a stop, and an act on the data that nobody sees.
+fn no_way_in(scene: &Scene<'_>, username: &str, words: String) -> ActError {
+    let (object, volume) = (&scene.identity.object, scene.identity.volume());
+    let single_user = scene.image.map(|image| {
+        format!(
+            "seawall stop {object} && docker wait {} && echo {} | docker run --rm -i --user postgres --volume {volume}:{} --entrypoint postgres {} --single -D {} template1 && seawall start {object}",
+            scene.identity.container(),
+            in_shell(unlock(username).as_str()),
+            image.mount_path,
+            image.id,
+            image.pgdata,
+        )
+    });
+    ActError::NoWayIn { words, single_user: single_user.unwrap_or_default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_way_in_is_tried_once() {
+        let memory = |init: Option<&str>, seen: &[&str]| Memory {
+            init_username: init.map(str::to_owned),
+            seen_databases: seen.iter().map(|d| (*d).to_owned()).collect(),
+            ..Memory::default()
+        };
+        let ways = |username, memory: &Memory| {
+            let ways = ways_in(username, memory);
+            let ways: Vec<_> = ways.iter().map(|(role, database)| format!("{role}@{database}")).collect();
+            ways.join(" ")
+        };
+        assert_eq!(ways("postgres", &memory(None, &[])), "postgres@template1 postgres@postgres");
+        assert_eq!(
+            ways("app", &memory(Some("app"), &["a=b"])),
+            "app@template1 app@postgres app@a=b postgres@template1 postgres@postgres postgres@a=b"
+        );
+        assert_eq!(
+            ways("app", &memory(Some("postgres"), &["postgres"])),
+            "app@template1 app@postgres postgres@template1 postgres@postgres"
+        );
+    }
 }

@@ -205,6 +205,12 @@ pub fn set_password(username: &str, password: &Secret) -> Sql {
         .then(" VALID UNTIL 'infinity';\n")
 }
 
+/// For a server without clients: it names no role that could be locked.
+#[must_use]
+pub fn unlock(username: &str) -> Sql {
+    Sql::of("ALTER ROLE ").identifier(username).then(" LOGIN")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,6 +229,7 @@ mod tests {
             reload(),
             create_database("app"),
             set_password("app", &password),
+            unlock("app"),
         ]
     }
 
