@@ -165,8 +165,17 @@ fn no_default_of_sessions_reaches_the_sessions_of_seawall() {
     const BOTH: [(&str, &str); 2] = [("older", "17"), ("newer", "18")];
     for (name, version) in BOTH {
         sea.postgres(name, &format!("{{version: '{version}'}}"));
+        // From the first version of the manifest on: nor the sessions in which the database is made.
+        let from_the_start = format!("{{version: '{version}', parameters: {{{hostile}}}}}");
+        sea.postgres(&format!("{name}-from-the-start"), &from_the_start);
     }
     for (name, version) in BOTH {
+        let from_the_start = format!("{name}-from-the-start");
+        sea.ready(&from_the_start);
+        let file =
+            sea.docker(&["exec", &sea.container(&from_the_start), "cat", "/etc/seawall/postgresql.conf"]);
+        assert!(file.contains("default_transaction_read_only = 'on'"), "{file}");
+        sea.remove(&format!("{from_the_start}.yaml"));
         sea.ready(name);
         sea.postgres(name, &format!("{{version: '{version}', parameters: {{{hostile}}}}}"));
         sea.until(name, "Ready without a complaint", |s| {

@@ -44,6 +44,13 @@ pub fn options(newer: bool) -> String {
     format!("{OPTIONS}{}", if newer { NEWER_OPTIONS } else { "" })
 }
 
+/// Whether sessions of ours have a value of their own for this parameter: another default could break them.
+#[must_use]
+pub fn fixes(parameter: &str) -> bool {
+    let options = [OPTIONS, NEWER_OPTIONS].into_iter().flat_map(str::split_whitespace);
+    options.filter_map(|word| word.split_once('=')).any(|(name, _)| name.eq_ignore_ascii_case(parameter))
+}
+
 /// The same, but that triggers on login run: only servers that have such triggers know it.
 #[must_use]
 pub fn options_with_triggers() -> String {
@@ -273,6 +280,13 @@ mod tests {
     fn the_password_is_not_in_the_statement() {
         let sql = set_password("app", &Secret::from("correct horse".to_owned()));
         assert!(sql.as_str().contains("SCRAM-SHA-256$4096:") && !sql.as_str().contains("correct horse"));
+    }
+
+    #[test]
+    fn what_sessions_of_ours_fix_is_known_by_name() {
+        let known = ["search_path", "Default_Transaction_Read_Only", "TimeZone", "transaction_timeout"];
+        assert!(known.into_iter().all(fixes));
+        assert!(!["work_mem", "max_connections", "read", "committed", ""].into_iter().any(fixes));
     }
 
     #[test]

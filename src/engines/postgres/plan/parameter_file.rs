@@ -6,6 +6,7 @@ use super::{Plan, Subject, trial};
 use crate::core::plan::Sign;
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::engines::postgres::action::Action;
+use crate::engines::postgres::client::statements::fixes;
 use crate::engines::postgres::facts::ImageFacts;
 use crate::engines::postgres::record::{Memory, RefusedParameters};
 use crate::engines::postgres::world::{Deaths, Server, ServerFacts, World};
@@ -22,9 +23,15 @@ pub(super) fn upload(subject: &Subject<'_>, world: &World, image: &ImageFacts, c
 }
 
 /// The parameter file to run with: the manifest's, or the last that worked while the server refuses
-/// the manifest's.
+/// the manifest's. While the database is being made, without defaults that could break the sessions in which
+/// the image's entry point makes it.
 pub(super) fn file_in_force(subject: &Subject<'_>, world: &World, image: &ImageFacts) -> String {
     let memory = subject.memory;
+    if !memory.ever_ready {
+        let mut first = subject.spec.clone();
+        first.parameters.retain(|name, _| !fixes(name));
+        return desired::parameter_file(subject.identity, &first, image);
+    }
     let wanted = desired::parameter_file(subject.identity, subject.spec, image);
     if let Some(proven) = memory.proven_parameters.as_ref().filter(|proven| same_frame(proven, &wanted))
         && trial::refusal(subject, world, image).is_some()
