@@ -387,6 +387,7 @@ impl Engine {
             accept_cluster: None,
             volume_users: std::collections::BTreeSet::new(),
             accept_collation_change: false,
+            at_once: 1,
         };
         let identity = |name: &str| Identity {
             installation: installation.clone(),

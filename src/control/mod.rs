@@ -26,6 +26,7 @@ pub mod recover;
 pub mod removals;
 mod rename;
 pub mod renames;
+mod rollout;
 pub mod settle;
 pub mod settling;
 pub mod sources;

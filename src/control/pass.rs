@@ -111,10 +111,11 @@ async fn rounds(
         let will = Will::new(&record, checked);
         let identity = operator.identity(&record);
         let subject = record.subject(&identity, checked);
-        let world = match observe(&operator.tools, &subject, &engine, Intent::Act).await {
+        let mut world = match observe(&operator.tools, &subject, &engine, Intent::Act).await {
             Ok(world) => world,
             Err(error) => return not_seen(operator, &error).await,
         };
+        world.rollout = operator.rollout(&record, checked, &world);
         super::attach::attach(operator, &world).await;
         note_restart(operator, object, &world).await;
         let record = match learn(operator, &record, checked, &world).await {
@@ -139,6 +140,9 @@ async fn rounds(
             return End::Failed(Some(Box::new(world)), failure);
         }
         let mut plan = plan(&subject, &world);
+        if !plan.steps.iter().any(|s| matches!(s.action, Action::PinImage { .. })) {
+            operator.stays(object);
+        }
         let view = operator.tools.masked(object, plan.view(&object.to_string(), checked.paused));
         operator.live(object, |l| l.plan = Some(view));
         if plan.steps.is_empty() || checked.paused {
@@ -368,6 +372,12 @@ async fn learn(
             memory.volume_fresh = false;
         })
         .await;
+    let arrived = |record: &Arc<Record>| record.memory.proven_image.clone();
+    if let Ok(Some(now)) = &edited
+        && arrived(now) != arrived(record)
+    {
+        operator.next_may_go(&record.object, checked);
+    }
     if let Some(start) = start.filter(|_| restarted) {
         operator.tools.image_restarts(&start.image, start.profile).await;
     }

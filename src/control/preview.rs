@@ -24,6 +24,8 @@ use std::sync::Arc;
 struct Planned {
     ports: BTreeSet<u16>,
     network: bool,
+    /// Image → object that would go to it.
+    images: Vec<(String, String)>,
 }
 
 fn unknown_plan(object: String, why: String) -> PlanView {
@@ -77,13 +79,19 @@ impl Operator {
             if record.source.is_some() {
                 list.warnings.extend(warnings(&record.document(), checked));
             }
-            list.plans.push(self.plan_one(record, checked, &mut before).await);
+            list.plans.push(self.plan_one(&subjects, record, checked, &mut before).await);
         }
         Ok(list)
     }
 
     /// The plan of one object as it would be now, after those before it.
-    async fn plan_one(&self, record: &Record, checked: &Checked, before: &mut Planned) -> PlanView {
+    async fn plan_one(
+        &self,
+        all: &[(Arc<Record>, Arc<Checked>)],
+        record: &Record,
+        checked: &Checked,
+        before: &mut Planned,
+    ) -> PlanView {
         let name = record.object.to_string();
         let engine = match self.engine().await {
             Ok(engine) => engine,
@@ -100,7 +108,13 @@ impl Operator {
                 if before.network && world.network == Slot::Missing {
                     world.network = Slot::Ours(String::new());
                 }
+                world.rollout = self.rollout_after(all, record, checked, &world, &before.images);
                 let plan = plan(&subject, &world);
+                let goes = plan.steps.iter().find_map(|s| match &s.action {
+                    Action::PinImage { id, .. } => Some(id.clone()),
+                    _ => None,
+                });
+                before.images.extend(goes.map(|image| (image, record.object.to_string())));
                 before.network |= plan.steps.iter().any(|s| matches!(s.action, Action::CreateNetwork(_)));
                 self.tools.masked(&record.object, plan.view(&name, checked.paused))
             }

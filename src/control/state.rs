@@ -4,6 +4,7 @@ use super::guard::Guard;
 use super::journal::Journal;
 use super::objects::Record;
 use super::removals::Absence;
+use super::rollout::Claimed;
 use crate::core::census::{Census, User};
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::plan::PlanView;
@@ -114,6 +115,8 @@ pub struct State {
     pub scan_hash: String,
     /// Objects whose status file is older than their status.
     pub unmirrored: BTreeSet<ObjectRef>,
+    /// Objects that were let go to another image a moment ago.
+    pub claims: Vec<Claimed>,
     /// Why the manifests as they are now could not be taken over (the disk is full, say).
     pub not_taken_over: Option<String>,
 }

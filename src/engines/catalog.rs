@@ -21,6 +21,10 @@ pub struct ImageCatalogSpec {
     pub engine: EngineName,
     /// Version as used in `spec.version` → image.
     pub images: BTreeMap<String, CatalogImage>,
+    /// How many running databases go to another image at a time; the next one goes when one is Ready again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000), example = &1)]
+    pub max_concurrent: Option<u16>,
 }
 
 /// An engine that catalogs can name images for.
@@ -43,6 +47,7 @@ pub struct CatalogImage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalog {
     images: BTreeMap<String, ImageReference>,
+    max_concurrent: u16,
 }
 
 impl Catalog {
@@ -58,12 +63,13 @@ impl Catalog {
             ("16-alpine", "postgres:16-alpine"),
         ];
         let parsed = |(v, i): (&str, &str)| Some((v.to_owned(), ImageReference::parse(i).ok()?));
-        Self { images: images.into_iter().filter_map(parsed).collect() }
+        Self { images: images.into_iter().filter_map(parsed).collect(), max_concurrent: 1 }
     }
 
     /// Later entries win over earlier ones and over the built-in ones. The spec was checked: an entry that
     /// is no reference is left out.
     pub fn extend(&mut self, spec: &ImageCatalogSpec) {
+        self.max_concurrent = spec.max_concurrent.unwrap_or(self.max_concurrent);
         for (version, entry) in &spec.images {
             if let Ok(image) = ImageReference::parse(&entry.image.0) {
                 self.images.insert(version.clone(), image);
@@ -74,6 +80,12 @@ impl Catalog {
     #[must_use]
     pub fn image(&self, version: &str) -> Option<&ImageReference> {
         self.images.get(version)
+    }
+
+    /// How many running databases go to another image at a time.
+    #[must_use]
+    pub fn max_concurrent(&self) -> u16 {
+        self.max_concurrent
     }
 
     #[must_use]

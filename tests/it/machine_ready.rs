@@ -1,7 +1,7 @@
 //! Ready is what a newcomer finds, and there is always a way back: logins, trials and crash loops on the fake
 //! engine and its servers.
 
-use crate::machine::rig::Rig;
+use crate::machine::rig::{CATALOG, Rig};
 use seawall::core::condition::{ConditionType as C, Truth};
 use seawall::core::seen::{ContainerState, Space};
 use seawall::engines::postgres::client::SqlError;
@@ -129,4 +129,76 @@ async fn a_full_disk_is_not_ready_and_a_figure_on_the_edge_says_one_thing() {
     rig.until("room again", || is_ready(&rig).then_some(())).await;
     rig.let_pass(Duration::from_secs(60)).await;
     assert!(rig.condition("main", C::Degraded).is_none_or(|c| c.status != Truth::True));
+}
+
+/// Names of the containers of these databases that are made from the image.
+fn made_from(rig: &Rig, names: &[&str], tag: u8) -> Vec<String> {
+    let id = format!("sha256:{}", format!("{tag:02x}").repeat(32));
+    let made = |name: &&&str| rig.container(name).is_some_and(|c| c.image_id == id);
+    names.iter().filter(made).map(|name| (*name).to_owned()).collect()
+}
+
+/// One line moves them all; each stays away for a while.
+fn moved_by_catalog(rig: &Rig, names: &[&str]) {
+    for name in names {
+        rig.servers.set_slow(&format!("postgres-{name}"), Duration::from_secs(3));
+    }
+    let text = CATALOG.replace("'18': {image: 'local/postgres:18'}", "'18': {image: 'local/postgres:18b'}");
+    std::fs::write(rig.path("catalog.yaml"), text).unwrap();
+}
+
+fn serves(rig: &Rig, name: &str) -> bool {
+    rig.condition(name, C::Ready).is_some_and(|c| c.status == Truth::True)
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_line_of_the_catalog_moves_one_database_after_another() {
+    let names = ["a", "b", "c", "d"];
+    let rig = Rig::start(&names.map(|name| (name, "{version: '18'}")));
+    for name in names {
+        rig.ready(name).await;
+    }
+    moved_by_catalog(&rig, &names);
+    let mut most_down = 0;
+    rig.until("all moved", || {
+        let down = names.iter().filter(|name| !serves(&rig, name)).count();
+        most_down = most_down.max(down);
+        (down == 0 && made_from(&rig, &names, 2).len() == names.len()).then_some(())
+    })
+    .await;
+    assert_eq!(most_down, 1, "{:?}", rig.events());
+    assert!(rig.said("ImageChosen", "3 more to go after it, 1 at a time"), "{:?}", rig.events());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_follows_a_database_that_did_not_come_back() {
+    let names = ["a", "b", "c"];
+    let rig = Rig::start(&names.map(|name| (name, "{version: '18'}")));
+    for name in names {
+        rig.ready(name).await;
+    }
+    moved_by_catalog(&rig, &names);
+    let goes = rig.until("one goes", || made_from(&rig, &names, 2).first().cloned()).await;
+    let container = format!("postgres-{goes}");
+    rig.servers.set_answer(&container, Some(SqlError::Refused("Connection refused".to_owned())));
+    rig.let_pass(Duration::from_secs(60)).await;
+    let waits = names.into_iter().filter(|name| *name != goes);
+    for name in waits.clone() {
+        let why = rig.reason(name, C::Progressing, "RollingOut").await;
+        assert!(why.contains(&format!("postgres/{goes} goes first")), "{why}");
+        assert!(serves(&rig, name));
+    }
+    for _ in 0..2 {
+        rig.fake.crash_loop(&container, 3).unwrap();
+        rig.let_pass(Duration::from_secs(6)).await;
+    }
+    rig.servers.set_answer(&container, None);
+    rig.ready(&goes).await;
+    for name in waits {
+        let why = rig.reason(name, C::Degraded, "RolloutStopped").await;
+        assert!(why.contains(&format!("postgres/{goes} did not come back")), "{why}");
+        assert!(serves(&rig, name));
+    }
+    rig.let_pass(Duration::from_secs(1_300)).await;
+    assert_eq!(made_from(&rig, &names, 2), Vec::<String>::new(), "{:?}", rig.events());
 }

@@ -18,6 +18,7 @@ use seawall::engines::postgres::hardening::Profile;
 use seawall::engines::postgres::parameters::sha256;
 use seawall::engines::postgres::plan::{Plan, Subject, plan};
 use seawall::engines::postgres::record::{Gone, Home, Memory, PinnedImage, RefusedParameters};
+use seawall::engines::postgres::rollout::Rollout;
 use seawall::engines::postgres::status::status;
 use seawall::engines::postgres::trial::Verdict;
 use seawall::engines::postgres::world::{
@@ -90,6 +91,7 @@ impl Case {
             accept_cluster: None,
             volume_users: BTreeSet::new(),
             accept_collation_change: false,
+            at_once: 1,
         };
         let image = facts_of("aa", 18);
         let file = desired::parameter_file(&identity, &spec, &image);
@@ -134,6 +136,7 @@ impl Case {
             trials: BTreeMap::new(),
             deaths: Deaths::default(),
             room: None,
+            rollout: Rollout::default(),
             fallback: None,
             init: Default::default(),
             placement: Placement::NotLooked,
@@ -342,6 +345,14 @@ fn dies_with_another_image(c: &mut Case) {
     c.down(ContainerState::Restarting, 1);
     c.world.deaths = Deaths { count: 2, since: "2026-01-01T00:00:00Z".into() };
     c.world.fallback = Some(facts_of("aa", 18).id);
+}
+
+/// The wanted image is another one than that which runs.
+fn other_image(c: &mut Case) {
+    c.spec.image = "postgres:18b".parse().unwrap();
+    c.memory.proven_image = Some(facts_of("aa", 18).id);
+    c.world.pinned = Some(facts_of("aa", 18));
+    c.world.image = ImageSeen::Fit(facts_of("bb", 18));
 }
 
 fn silent() -> Server {
@@ -639,10 +650,7 @@ const ROWS: &[(&str, Edit)] = &[
         c.world.trials.insert(facts_of("aa", 18).id, Verdict::Refused(words));
     }),
     ("spec: another image, the trial refused it", |c| {
-        c.spec.image = "postgres:18b".parse().unwrap();
-        c.memory.proven_image = Some(facts_of("aa", 18).id);
-        c.world.pinned = Some(facts_of("aa", 18));
-        c.world.image = ImageSeen::Fit(facts_of("bb", 18));
+        other_image(c);
         c.world.trials.insert(facts_of("bb", 18).id, Verdict::Refused("the server does not start".into()));
     }),
     ("spec: parameters changed while it does not run", |c| {
@@ -775,6 +783,21 @@ const ROWS: &[(&str, Edit)] = &[
         c.down(ContainerState::Exited, 137);
         c.spec.port = PortRequest::Fixed(6000);
         c.world.port_holder = Some("postgres/other".into());
+    }),
+    ("spec: another image, the first of three to go to it", |c| {
+        other_image(c);
+        c.world.rollout = Rollout { to_go: 2, at_once: 1, ..Rollout::default() };
+    }),
+    ("spec: another image, another one goes first", |c| {
+        other_image(c);
+        let going = vec!["postgres/a".to_owned()];
+        c.world.rollout = Rollout { going, to_go: 1, at_once: 1, ..Rollout::default() };
+    }),
+    ("spec: another image, another one did not come back with it", |c| {
+        other_image(c);
+        c.down(ContainerState::Exited, 137);
+        let failed = Some(("postgres/a".to_owned(), "exited with code 3".to_owned()));
+        c.world.rollout = Rollout { failed, to_go: 1, at_once: 1, ..Rollout::default() };
     }),
     ("spec: a port that somebody else has", |c| {
         c.spec.port = PortRequest::Fixed(6000);

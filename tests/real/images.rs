@@ -1,7 +1,7 @@
 //! Images that people have and that are not what a manifest needs: said before anything is stopped, with
 //! what is there and what is missing. What runs goes on with the image in use.
 
-use crate::harness::{Sea, condition, docker, wait_for};
+use crate::harness::{Sea, catalog, condition, docker, image, text, wait_for};
 use crate::lifecycle::TestImage;
 use serde_json::Value;
 
@@ -96,4 +96,44 @@ fn what_is_no_image_or_cannot_be_had_leaves_the_server_looked_after() {
     sea.event("ContainerCreated", "re-create on volume");
     sea.until_condition("a", "Ready", "True", "LoginSucceeded");
     assert_eq!(sea.sql("a", "SELECT n FROM t"), "42");
+}
+
+#[test]
+fn a_line_of_the_catalog_moves_one_database_after_another_and_stops_at_the_first_that_fails() {
+    let broken = TestImage::build(
+        "follows-nobody",
+        "FROM seawall/postgres:18\nENTRYPOINT [\"sh\", \"-c\", \"echo no such luck; exit 3\"]\n",
+    );
+    let names = ["a", "b", "c"];
+    let sea = Sea::start();
+    for name in names {
+        sea.postgres(name, "{version: '18'}");
+    }
+    let first = names.map(|name| sea.ready(name)["image"]["id"].clone());
+    let moves = |to: &str| sea.write("catalog.yaml", &catalog().replace(&image("18"), to));
+    let serves = |name: &&str| sea.condition(name, "Ready").0 == "True";
+
+    moves(&broken.0);
+    let refused = wait_for("one that went back", || {
+        let refused = |name: &&str| sea.condition(name, "Degraded").1 == "ImageRefused";
+        names.into_iter().find(refused)
+    });
+    for name in names.into_iter().filter(|name| *name != refused) {
+        let why = sea.until_condition(name, "Degraded", "True", "RolloutStopped");
+        assert!(why.contains(&format!("postgres/{refused} did not come back")), "{why}");
+        assert_eq!(sea.condition(name, "Ready").0, "True");
+    }
+
+    moves(&image("18b"));
+    // 2: there is something to do.
+    let plan = text(&sea.cli(&["plan", sea.manifests.to_str().unwrap()]));
+    assert!(plan.contains("2 more to go after it, 1 at a time") || plan.contains("goes first"), "{plan}");
+    let mut most_down = 0;
+    wait_for("all moved", || {
+        let down = names.iter().filter(|name| !serves(name)).count();
+        most_down = most_down.max(down);
+        let moved = |name: &&str| !first.contains(&sea.status(name)["image"]["id"]);
+        (down == 0 && names.iter().all(moved)).then_some(())
+    });
+    assert_eq!(most_down, 1);
 }

@@ -48,6 +48,8 @@ pub struct Checked {
     /// Containers that may use the volume beside the server.
     pub volume_users: BTreeSet<String>,
     pub accept_collation_change: bool,
+    /// How many databases go to another image at a time, this one among them.
+    pub at_once: usize,
 }
 
 /// What a spec is checked against.
@@ -117,6 +119,7 @@ pub fn check(document: &Document, against: &Against<'_>) -> Result<Checked, Vec<
             .get(annotation::CONFIRM_DELETE)
             .is_some_and(|v| v == document.metadata.name.as_str()),
         accept_collation_change: spec.accept_collation_change,
+        at_once: usize::from(against.catalog.max_concurrent()),
         accept_cluster: annotations.get(annotation::ACCEPT_CLUSTER).cloned(),
         volume_users: annotations
             .get(annotation::VOLUME_USERS)

@@ -20,6 +20,7 @@ pub mod plan;
 pub mod probe;
 pub mod programs;
 pub mod record;
+pub mod rollout;
 pub mod spec;
 pub mod status;
 pub mod tools;

@@ -20,6 +20,7 @@ use super::collation::Columns;
 use super::facts::below;
 use super::parameters;
 use super::plan::{Subject, Wanted, astray, image_to_run, plan, trial_due};
+use super::rollout::Rollout;
 use super::tools::{PasswordError, Tools};
 use super::trial::Verdict;
 use super::world::{DataSeen, Deaths, ImageSeen, ImageStarts, InitSeen, Placement, Server, Slot, World};
@@ -118,6 +119,7 @@ pub async fn observe(
         trials: BTreeMap::new(),
         deaths: Deaths::default(),
         room: None,
+        rollout: Rollout::default(),
         fallback: None,
     };
     world.trials = trials(tools, subject, &world);

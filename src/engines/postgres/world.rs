@@ -4,6 +4,7 @@ use super::collation::{Collations, Columns};
 use super::disk::Room;
 use super::facts::{ImageFacts, Unfit};
 use super::hardening::Profile;
+use super::rollout::Rollout;
 use super::trial::Verdict;
 use crate::core::census::User;
 use crate::core::seen::{EngineInfo, SeenContainer, Space, Usage};
@@ -248,6 +249,8 @@ pub struct World {
     pub deaths: Deaths,
     /// Under the data's volume; `None`: it cannot be seen.
     pub room: Option<(Space, Room)>,
+    /// Who else is on the way to the wanted image, where that is another one than the object's own.
+    pub rollout: Rollout,
     /// The image that a server last came up with, where it is another than the container's, and local.
     pub fallback: Option<String>,
 }

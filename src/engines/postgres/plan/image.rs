@@ -18,7 +18,9 @@ pub fn image_to_run<'a>(subject: &Subject<'_>, world: &'a World) -> Option<&'a I
     let pinned = world.pinned.as_ref().filter(fits);
     let wanted = match &world.image {
         // Without another image it is the parameters that have to give way.
-        ImageSeen::Fit(image) if pinned.is_none() || refusal(subject, world, image).is_none() => {
+        ImageSeen::Fit(image)
+            if pinned.is_none() || (refusal(subject, world, image).is_none() && !world.rollout.holds()) =>
+        {
             Some(image).filter(fits)
         }
         _ => None,
@@ -62,7 +64,40 @@ pub(super) fn usable<'a>(subject: &Subject<'_>, world: &'a World, plan: &mut Pla
             unblock("spec.version, spec.image or spec.parameters"),
         );
     }
+    if let (ImageSeen::Fit(wanted), Some(to_run)) = (&world.image, to_run)
+        && wanted.id != to_run.id
+        && unfit_for_data(subject, world, wanted).is_none()
+        && refusal(subject, world, wanted).is_none()
+    {
+        held(subject, world, plan);
+    }
     to_run
+}
+
+/// It is another one's turn, or nobody's any more.
+fn held(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
+    let reference = &subject.spec.image;
+    if let Some((other, words)) = &world.rollout.failed {
+        plan.block(
+            "RolloutStopped",
+            format!(
+                "{other} did not come back with image {reference}: {words}. This database keeps its image"
+            ),
+            format!("correct the image; once {other} was changed or has it, the next one goes"),
+        );
+        return;
+    }
+    let more = match world.rollout.to_go {
+        0 => String::new(),
+        more => format!(", {more} more after it"),
+    };
+    let why = format!(
+        "image {reference}: {} at a time, {} goes first; this database has still to go{more}",
+        world.rollout.at_once,
+        world.rollout.going.join(", "),
+    );
+    // The one that arrives wakes the others.
+    plan.wait("RollingOut", why, Some(15_000));
 }
 
 /// Asks for the image when it is not local; the caller has planned everything else.
@@ -86,6 +121,12 @@ pub(super) fn pin(subject: &Subject<'_>, world: &World, image: &ImageFacts, plan
                 "the pinned image is no longer local".to_owned()
             }
             Some(old) => format!("image {} → {}: spec changed", old.reference, spec.image),
+        };
+        let why = match (&memory.image, world.rollout.to_go) {
+            (None, _) | (_, 0) => why,
+            (Some(_), more) => {
+                format!("{why}; {more} more to go after it, {} at a time", world.rollout.at_once)
+            }
         };
         let profile = hardening::profile(memory, world, image);
         let action = Action::PinImage { reference: pinned.reference, id: pinned.id, profile };
