@@ -250,7 +250,7 @@ impl Api for Operator {
         } else {
             None
         };
-        let ready = find(&status.conditions, ConditionType::Ready).is_some_and(|c| c.status == Truth::True);
+        let condition = find(&status.conditions, ConditionType::Ready).cloned();
         let host = status
             .endpoint
             .as_ref()
@@ -265,7 +265,8 @@ impl Api for Operator {
             network: HostPort { host: container.clone(), port: PORT },
             network_name: self.config.installation.network(),
             container,
-            ready,
+            ready: condition.as_ref().is_some_and(|c| c.status == Truth::True),
+            condition,
         })
     }
 

@@ -1,6 +1,7 @@
 //! What the operator can be asked, as one trait in wire types. The HTTP server and the CLI stand on
 //! it; the running operator and the offline reader of a store implement it.
 
+use crate::core::condition::Condition;
 use crate::core::event::Event;
 use crate::core::names::ObjectRef;
 use crate::core::plan::PlanView;
@@ -136,6 +137,9 @@ pub struct ConnectionView {
     pub container: String,
     /// Whether it accepted the last login.
     pub ready: bool,
+    /// What is known of that, and since when; `None` before the first look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
 }
 
 impl std::fmt::Debug for ConnectionView {

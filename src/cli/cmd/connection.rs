@@ -1,14 +1,18 @@
 //! `seawall connection`
 
+use crate::cli::age::age;
 use crate::cli::args::{ConnectionArgs, ConnectionForm};
 use crate::cli::connect::connect;
 use crate::cli::format::json_text;
 use crate::cli::{Context, Outcome};
 use crate::control::api::{ConnectionView, HostPort};
+use crate::core::condition::Truth;
+use jiff::Timestamp;
 use std::io::Write;
 
 pub async fn run(cx: &mut Context, args: ConnectionArgs) -> Outcome {
-    let view = connect(cx).await?.api.connection(&args.object, args.reveal).await?;
+    let connected = connect(cx).await?;
+    let view = connected.api.connection(&args.object, args.reveal).await?;
     let out = &mut cx.out.stdout;
     // What a script on this machine can use; the network's form where nothing is published.
     let near = view.host.as_ref().unwrap_or(&view.network);
@@ -24,8 +28,7 @@ pub async fn run(cx: &mut Context, args: ConnectionArgs) -> Outcome {
             writeln!(out, "DATABASE_URL={}", quoted(&url(&view, near, None)))?;
         }
         ConnectionForm::Text => {
-            let words = if view.ready { "accepts logins" } else { "does not accept logins at the moment" };
-            writeln!(out, "{} {words}\n", view.object)?;
+            writeln!(out, "{}\n", headline(&view, connected.live, Timestamp::now()))?;
             writeln!(out, "Username:  {}\nDatabase:  {}", view.username, view.database)?;
             writeln!(out, "Password:  {}\n", view.password.as_deref().unwrap_or("****"))?;
             writeln!(out, "From this machine:")?;
@@ -43,6 +46,29 @@ pub async fn run(cx: &mut Context, args: ConnectionArgs) -> Outcome {
         }
     }
     Ok(0)
+}
+
+/// What is known, and since when.
+fn headline(view: &ConnectionView, live: bool, now: Timestamp) -> String {
+    let object = &view.object;
+    let Some(ready) = &view.condition else { return format!("{object} was not looked at yet") };
+    let known = match (ready.status, live) {
+        (Truth::True, true) => format!("{object} accepts logins"),
+        (Truth::True, false) => {
+            format!("{object} accepted logins when it was last looked at; no operator runs")
+        }
+        (Truth::False, true) => format!("{object} does not accept logins"),
+        (Truth::False, false) => {
+            format!("{object} did not accept logins when it was last looked at; no operator runs")
+        }
+        (Truth::Unknown, _) => format!("whether {object} accepts logins is not known"),
+    };
+    let (time, reason) = (&ready.last_transition_time, &ready.reason);
+    let since = format!("{reason} for {}, since {time}", age(time, now));
+    match ready.status {
+        Truth::True => format!("{known} ({since})"),
+        _ => format!("{known} ({since}): {}", ready.message),
+    }
 }
 
 /// A URL; without a password it has `mask` in its place, or no such part at all.
@@ -79,21 +105,68 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::condition::{Condition, ConditionType};
 
-    #[test]
-    fn awkward_names_survive() {
-        let to = HostPort { host: "::1".into(), port: 5432 };
-        let view = ConnectionView {
+    fn view() -> ConnectionView {
+        ConnectionView {
             object: "postgres/main".into(),
             username: "a@b".into(),
             database: "my db".into(),
             password: Some("p:/ä".into()),
             host: None,
-            network: to.clone(),
+            network: HostPort { host: "::1".into(), port: 5432 },
             network_name: "seawall".into(),
             container: "postgres-main".into(),
             ready: true,
+            condition: None,
+        }
+    }
+
+    #[test]
+    fn the_headline_says_what_is_known_and_since_when() {
+        let now: Timestamp = "2026-01-01T00:03:20Z".parse().unwrap();
+        let said = |status, live| {
+            let condition = Condition {
+                kind: ConditionType::Ready,
+                status,
+                reason: "Reason".into(),
+                message: "in words".into(),
+                last_transition_time: "2026-01-01T00:00:00Z".into(),
+                observed_generation: 1,
+            };
+            headline(&ConnectionView { condition: Some(condition), ..view() }, live, now)
         };
+        for (status, live, want) in [
+            (
+                Truth::True,
+                true,
+                "postgres/main accepts logins (Reason for 3m20s, since 2026-01-01T00:00:00Z)",
+            ),
+            (
+                Truth::True,
+                false,
+                "postgres/main accepted logins when it was last looked at; no operator runs (Reason for 3m20s, since 2026-01-01T00:00:00Z)",
+            ),
+            (
+                Truth::False,
+                true,
+                "postgres/main does not accept logins (Reason for 3m20s, since 2026-01-01T00:00:00Z): in words",
+            ),
+            (
+                Truth::Unknown,
+                true,
+                "whether postgres/main accepts logins is not known (Reason for 3m20s, since 2026-01-01T00:00:00Z): in words",
+            ),
+        ] {
+            assert_eq!(said(status, live), want);
+        }
+        assert_eq!(headline(&view(), true, now), "postgres/main was not looked at yet");
+    }
+
+    #[test]
+    fn awkward_names_survive() {
+        let to = HostPort { host: "::1".into(), port: 5432 };
+        let view = view();
         assert_eq!(url(&view, &to, None), "postgresql://a%40b:p%3A%2F%C3%A4@[::1]:5432/my%20db");
         assert_eq!(quoted("it's"), "'it'\\''s'");
         assert_eq!(quoted("plain-1"), "plain-1");

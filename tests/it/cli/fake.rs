@@ -6,6 +6,7 @@ use seawall::cli::backend::{Backend, Check, OfflineError, Validated};
 use seawall::cli::out::Out;
 use seawall::cli::settings::{Environment, RunSettings, Settings};
 use seawall::control::api::*;
+use seawall::core::condition::{Condition, ConditionType, Truth};
 use seawall::core::event::{Event, EventType};
 use seawall::core::names::{Kind, ObjectRef};
 use seawall::core::problem::{Place as At, Problem};
@@ -130,6 +131,14 @@ impl Api for Fake {
     }
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView> {
         self.asked(format!("connection {object} {reveal}")).await?;
+        let condition = Condition {
+            kind: ConditionType::Ready,
+            status: Truth::True,
+            reason: "LoginSucceeded".into(),
+            message: "logged in".into(),
+            last_transition_time: "2026-01-01T00:00:00Z".into(),
+            observed_generation: 1,
+        };
         Ok(ConnectionView {
             object: object.to_string(),
             username: "appuser".into(),
@@ -140,6 +149,7 @@ impl Api for Fake {
             network_name: "seawall".into(),
             container: "postgres-main".into(),
             ready: true,
+            condition: Some(condition),
         })
     }
     async fn prune(&self) -> Result<PruneView> {
