@@ -9,6 +9,7 @@ mod faults;
 mod hostile;
 mod machine;
 mod machine_disk;
+mod machine_engine;
 mod machine_images;
 mod machine_ownership;
 mod machine_ready;

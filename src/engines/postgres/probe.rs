@@ -69,16 +69,16 @@ pub async fn observe(
     let image = async {
         match subject.wanted() {
             Wanted::Running | Wanted::Stopped => image::wanted(tools, subject, engine).await,
-            Wanted::Retained | Wanted::Deleted => Ok(ImageSeen::Missing),
+            Wanted::Retained | Wanted::Deleted => ImageSeen::Missing,
         }
     };
     // Side by side where one does not depend on the other: a busy engine answers each after a while.
-    let (container, image) = tokio::join!(container(tools, id, memory), image);
-    let ((container, misnamed), mut image) = (container?, image?);
+    let (container, mut image) = tokio::join!(container(tools, id, memory), image);
+    let (container, misnamed) = container?;
     if let Slot::Ours(c) = &container {
-        image = image::still_local(tools, subject, engine, c, image).await?;
+        image = image::still_local(tools, subject, engine, c, image).await;
     }
-    let mut pinned = image::pinned(tools, subject, engine, container.ours(), &image).await?;
+    let mut pinned = image::pinned(tools, subject, engine, container.ours(), &image).await;
     let wanted = match &mut image {
         ImageSeen::Fit(image) => Some(image),
         _ => None,
@@ -243,7 +243,8 @@ async fn deaths(
         && world.deaths.count >= Deaths::LOOP
         && let Some(proven) = subject.memory.proven_image.as_ref().filter(|id| **id != c.image_id)
     {
-        world.fallback = tools.docker.image(proven).await?.map(|image| image.id);
+        // While the engine does not tell, there is none to go back to: the one that is there stays.
+        world.fallback = tools.docker.image(proven).await.ok().flatten().map(|image| image.id);
     }
     if let Some(image) = image_to_run(subject, world) {
         let pgdata = image.pgdata.clone();

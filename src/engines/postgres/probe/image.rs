@@ -4,7 +4,7 @@
 //! tell its version otherwise, and never leave it behind.
 
 use crate::core::desired::DesiredContainer;
-use crate::core::seen::{ContainerState, EngineInfo, SeenContainer, SeenImage};
+use crate::core::seen::{EngineInfo, SeenContainer, SeenImage};
 use crate::docker::{Docker, DockerError};
 use crate::engines::postgres::collation::Libraries;
 use crate::engines::postgres::desired::looker;
@@ -24,25 +24,20 @@ const PACKAGES: [&str; 2] = ["/var/lib/dpkg/status", "/lib/apk/db/installed"];
 const PACKAGE_BYTES: usize = 8 << 20;
 
 /// The image that is wanted: the pinned one while the manifest names the same reference and it is local.
-/// What goes wrong is said of the image alone: the rest of the object is looked after all the same.
-///
-/// # Errors
-/// When the engine is away: then nothing is known of anything.
-pub(super) async fn wanted(
-    tools: &Tools,
-    subject: &Subject<'_>,
-    engine: &EngineInfo,
-) -> Result<ImageSeen, DockerError> {
+/// Whatever goes wrong is said of the image alone, a cut connection too: the rest of the object is looked after all
+/// the same, and an engine that is away is told by the look at the container.
+pub(super) async fn wanted(tools: &Tools, subject: &Subject<'_>, engine: &EngineInfo) -> ImageSeen {
     match image(tools, subject, engine).await {
-        Ok(image) => Ok(image),
-        Err(away @ DockerError::Unavailable { .. }) => Err(away),
+        Ok(image) => image,
         // It went away between two looks.
-        Err(DockerError::ImageMissing { .. }) => Ok(ImageSeen::Missing),
-        Err(error) => {
-            let refused = matches!(&error, DockerError::Refused { status, .. } if *status < 500);
-            Ok(ImageSeen::Unknown { words: error.to_string(), refused })
-        }
+        Err(DockerError::ImageMissing { .. }) => ImageSeen::Missing,
+        Err(error) => unknown(&error),
     }
+}
+
+fn unknown(error: &DockerError) -> ImageSeen {
+    let refused = matches!(error, DockerError::Refused { status, .. } if (400..500).contains(status));
+    ImageSeen::Unknown { words: error.to_string(), refused }
 }
 
 async fn image(tools: &Tools, subject: &Subject<'_>, engine: &EngineInfo) -> Result<ImageSeen, DockerError> {
@@ -58,74 +53,71 @@ async fn image(tools: &Tools, subject: &Subject<'_>, engine: &EngineInfo) -> Res
     }
 }
 
-/// `None` when it is not local.
+/// `None` when it is not local. Ids stand for contents: what was found in it once holds also while the engine does
+/// not tell whether it is there.
 async fn by_id(tools: &Tools, id: &str, engine: &EngineInfo) -> Result<Option<ImageSeen>, DockerError> {
     if let Some(known) = tools.image_facts(id) {
         return Ok(Some(seen(known)));
     }
-    match tools.docker.image(id).await? {
-        None => Ok(None),
-        Some(image) => Ok(Some(seen(look_into(tools, &image, engine).await?))),
+    match tools.docker.image(id).await {
+        Ok(None) => Ok(None),
+        Ok(Some(image)) => Ok(Some(seen(look_into(tools, &image, engine).await?))),
+        Err(error) => match tools.stored_image_facts(id) {
+            Some(known) => Ok(Some(ImageSeen::Fit(tools.known_image(id, known)))),
+            None => Err(error),
+        },
     }
+}
+
+/// A container that runs holds its image: nobody can remove it.
+fn held_by(c: &SeenContainer, id: &str) -> bool {
+    c.image_id == id && c.state.is_up()
 }
 
 /// What is known of an image from before says nothing about its being there: nothing is removed for the
 /// sake of a successor that cannot be made.
-///
-/// # Errors
-/// As [`wanted`].
 pub(super) async fn still_local(
     tools: &Tools,
     subject: &Subject<'_>,
     engine: &EngineInfo,
     c: &SeenContainer,
     image: ImageSeen,
-) -> Result<ImageSeen, DockerError> {
-    let ImageSeen::Fit(facts) = &image else { return Ok(image) };
-    // A running container holds its own image.
-    let held = c.image_id == facts.id && !matches!(c.state, ContainerState::Exited | ContainerState::Dead);
-    if held || subject.wanted() != Wanted::Running {
-        return Ok(image);
+) -> ImageSeen {
+    let ImageSeen::Fit(facts) = &image else { return image };
+    if held_by(c, &facts.id) || subject.wanted() != Wanted::Running {
+        return image;
     }
     match tools.docker.image(&facts.id).await {
-        Ok(Some(_)) => Ok(image),
+        Ok(Some(_)) => image,
         Ok(None) => {
             tools.forget_image(&facts.id);
             wanted(tools, subject, engine).await
         }
-        Err(away @ DockerError::Unavailable { .. }) => Err(away),
-        Err(error) => Ok(ImageSeen::Unknown { words: error.to_string(), refused: false }),
+        Err(error) => unknown(&error),
     }
 }
 
-/// The image in use, while the wanted one is another: what is there goes on with it until the other can
+/// The image in use, while the wanted one is another or not known: what is there goes on with it until the other can
 /// be used. `None` when it is the same, or nothing could be made from it.
-///
-/// # Errors
-/// As [`wanted`].
 pub(super) async fn pinned(
     tools: &Tools,
     subject: &Subject<'_>,
     engine: &EngineInfo,
     container: Option<&SeenContainer>,
     wanted: &ImageSeen,
-) -> Result<Option<ImageFacts>, DockerError> {
-    let Some(pinned) = &subject.memory.image else { return Ok(None) };
+) -> Option<ImageFacts> {
+    let pinned = subject.memory.image.as_ref()?;
     let same = matches!(wanted, ImageSeen::Fit(facts) if facts.id == pinned.id);
     if same || subject.wanted() != Wanted::Running {
-        return Ok(None);
+        return None;
     }
-    let held = container.is_some_and(|c| c.image_id == pinned.id && c.state == ContainerState::Running);
-    let found = async {
-        if !held && tools.docker.image(&pinned.id).await?.is_none() {
-            return Ok(None);
-        }
-        by_id(tools, &pinned.id, engine).await
-    };
-    match found.await {
-        Ok(Some(ImageSeen::Fit(facts))) => Ok(Some(facts)),
-        Err(away @ DockerError::Unavailable { .. }) => Err(away),
-        _ => Ok(None),
+    let held = container.is_some_and(|c| held_by(c, &pinned.id));
+    if !held && matches!(tools.docker.image(&pinned.id).await, Ok(None)) {
+        return None;
+    }
+    match by_id(tools, &pinned.id, engine).await {
+        Ok(Some(ImageSeen::Fit(facts))) => Some(facts),
+        _ => None,
     }
 }
 
