@@ -20,7 +20,7 @@ use crate::engines::postgres::desired::parameter_file;
 use crate::engines::postgres::facts::below;
 use crate::engines::postgres::hardening::Profile;
 use crate::engines::postgres::parameters;
-use crate::engines::postgres::plan::{Plan, Subject, another_port, image_to_run, plan};
+use crate::engines::postgres::plan::{Plan, Subject, another_port, image_to_run, plan, successor};
 use crate::engines::postgres::probe::{Intent, ObserveError, observe};
 use crate::engines::postgres::status::keep;
 use crate::engines::postgres::world::{ImageSeen, InitSeen, Server, World};
@@ -186,6 +186,7 @@ async fn rounds(
             made: OnceLock::new(),
             volume_users: &checked.volume_users,
             image: image_to_run(&subject, &world),
+            successor: successor(&plan),
         };
         match run_steps(operator, &record, &will, &scene, &plan, cancel).await {
             StepsEnd::Done => before = Some(plan),

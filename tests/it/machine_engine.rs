@@ -133,6 +133,90 @@ async fn the_way_back_needs_no_answer_about_an_image() {
     }
 }
 
+/// Changes that need another container, of the same image.
+const RECREATES: [&str; 3] = [
+    "{version: '18', port: 7777, parameters: {work_mem: 8MB}}",
+    "{version: '18', port: none, parameters: {work_mem: 8MB}}",
+    "{version: '18b', parameters: {work_mem: 8MB}}",
+];
+
+#[tokio::test(start_paused = true)]
+async fn a_container_stays_until_the_image_of_its_successor_is_seen_to_be_local() {
+    for wish in RECREATES {
+        for answer in answers() {
+            let what = format!("{wish} {answer:?}");
+            let rig = settled().await;
+            let before = rig.container("main").unwrap();
+            if wish.contains("18b") {
+                // Known already, and yet it may be gone.
+                rig.manifest("other", "{version: '18b'}");
+                rig.ready("other").await;
+            }
+            always(&rig, "image", answer);
+            rig.fake.reset_calls();
+            rig.manifest("main", wish);
+            rig.reason("main", C::Degraded, "ImageUnknown").await;
+            rig.let_pass(Duration::from_secs(120)).await;
+            let after = rig.container("main").unwrap();
+            assert_eq!((&after.id, &after.started_at), (&before.id, &before.started_at), "{what}");
+            assert!(is_ready(&rig), "{what}");
+            rig.fake.clear_faults();
+            rig.until(&format!("{what}: changed"), || {
+                rig.container("main").filter(|c| c.id != before.id).map(drop)
+            })
+            .await;
+            rig.ready("main").await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_goes_while_it_is_needed_takes_no_server_with_it() {
+    // Before the look, and while the old one is being stopped.
+    for (wish, late) in RECREATES.into_iter().flat_map(|w| [false, true].map(|n| (w, n))) {
+        let what = format!("{wish} {late}");
+        let rig = settled().await;
+        let before = rig.container("main").unwrap();
+        let tag = if wish.contains("18b") { "local/postgres:18b" } else { "local/postgres:18" };
+        if wish.contains("18b") {
+            rig.manifest("other", "{version: '18b'}");
+            rig.ready("other").await;
+        }
+        if late {
+            let what = What::Slow(Duration::from_secs(5));
+            rig.fake.inject(Fault { method: "stop", when: When::Before, what, times: 1 });
+        } else {
+            rig.fake.remove_image(tag);
+        }
+        rig.manifest("main", wish);
+        if late {
+            rig.until("stopping", || (!up(&rig)).then_some(())).await;
+            rig.fake.remove_image(tag);
+        }
+        rig.reason("main", C::Degraded, "ImagePullFailed").await;
+        rig.let_pass(Duration::from_secs(300)).await;
+        let Some(after) = rig.container("main") else { panic!("{what}: no container") };
+        assert_eq!(after.id, before.id, "{what}: {:#?}", rig.events());
+        assert!(up(&rig) && is_ready(&rig), "{what}: {:?} {:#?}", rig.conditions("main"), rig.events());
+        assert_eq!(after.restart_policy, "always", "{what}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_answer_that_fails_is_asked_for_again() {
+    let doing = "inspect an image";
+    for (wish, skip) in RECREATES.into_iter().flat_map(|w| (0..6).map(move |n| (w, n))) {
+        let rig = settled().await;
+        let before = rig.container("main").unwrap();
+        let what = What::Error(refused(doing, 500, "not now"));
+        rig.fake.inject_after(skip, Fault { method: "image", when: When::Before, what, times: 1 });
+        rig.manifest("main", wish);
+        rig.until("changed", || rig.container("main").filter(|c| c.id != before.id).map(drop)).await;
+        rig.ready("main").await;
+        assert!(!rig.said("EngineRefused", ""), "{wish} {skip}: {:?}", rig.events());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_operation_of_a_user_needs_no_answer_about_an_image() {
     for answer in answers() {

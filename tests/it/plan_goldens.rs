@@ -138,6 +138,7 @@ impl Case {
             room: None,
             rollout: Rollout::default(),
             fallback: None,
+            unseen_successor: None,
             init: Default::default(),
             placement: Placement::NotLooked,
             extra_volumes: BTreeMap::new(),
@@ -717,6 +718,11 @@ const ROWS: &[(&str, Edit)] = &[
         c.spec.port = PortRequest::Fixed(6000);
         c.world.port_holder = Some("postgres/other".into());
     }),
+    ("spec: another port, and the image is not seen to be local", |c| {
+        c.spec.port = PortRequest::Fixed(6000);
+        c.spec.caps.memory = mib(1024);
+        c.world.unseen_successor = Some("the Docker engine took longer than 10s (inspect an image)".into());
+    }),
     ("spec: port none", |c| c.spec.port = PortRequest::None),
     ("spec: no free port", |c| {
         *c = Case::fresh();
@@ -740,6 +746,14 @@ const ROWS: &[(&str, Edit)] = &[
     ("spec: another build that is not local", |c| {
         c.spec.image = "postgres:18.2".parse().unwrap();
         c.world.image = ImageSeen::Missing;
+    }),
+    ("spec: another build that is not seen to be local, killed", |c| {
+        c.spec.image = "postgres:18.2".parse().unwrap();
+        c.memory.image = Some(PinnedImage { reference: "postgres:18.2".into(), id: facts_of("bb", 18).id });
+        c.memory.proven_image = Some(facts_of("aa", 18).id);
+        c.world.image = ImageSeen::Fit(facts_of("bb", 18));
+        c.world.unseen_successor = Some("the Docker engine took longer than 10s (inspect an image)".into());
+        c.down(ContainerState::Exited, 137);
     }),
     ("spec: an image that the engine refuses, more memory and a killed server", |c| {
         c.down(ContainerState::Exited, 137);

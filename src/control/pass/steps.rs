@@ -99,6 +99,7 @@ pub(super) async fn run_steps(
                     ActError::PortLost(_)
                     | ActError::Overtaken
                     | ActError::VolumeShared
+                    | ActError::SuccessorUnseen
                     | ActError::TrialRefused(_),
                 ) => {
                     return StepsEnd::Replan;
@@ -126,7 +127,9 @@ fn notes_of(step: &Step<Action>, applied: &Result<Vec<Note>, ActError>) -> Vec<N
             let done = Note::normal(step.action.reason(), format!("{}: {}", step.action, step.cause));
             std::iter::once(done).chain(more.iter().cloned()).collect()
         }
-        Err(ActError::PortLost(_) | ActError::Overtaken | ActError::VolumeShared) => Vec::new(),
+        Err(
+            ActError::PortLost(_) | ActError::Overtaken | ActError::VolumeShared | ActError::SuccessorUnseen,
+        ) => Vec::new(),
         Err(error) if error.is_unknown() => Vec::new(),
         Err(error) => vec![Note::warning(error.reason(), format!("{}: {error}", step.action))],
     }

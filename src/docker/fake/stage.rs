@@ -197,12 +197,6 @@ impl FakeDocker {
         self.lock().engine.networks(name).into_iter().map(|n| n.id).collect()
     }
 
-    /// One environment variable of a local image.
-    #[must_use]
-    pub fn image_env(&self, reference: &str, name: &str) -> Option<String> {
-        self.lock().engine.image(reference)?.env.get(name).map(str::to_owned)
-    }
-
     /// A file as it was put, with owner and mode.
     ///
     /// # Errors

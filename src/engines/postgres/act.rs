@@ -51,6 +51,8 @@ pub struct Scene<'a> {
     pub volume_users: &'a BTreeSet<String>,
     /// The image that the plan was made with.
     pub image: Option<&'a ImageFacts>,
+    /// That of the container which the plan makes in the place of one that it removes.
+    pub successor: Option<&'a str>,
 }
 
 impl Scene<'_> {
@@ -98,6 +100,17 @@ impl Scene<'_> {
             self.tools.forget_census();
         }
         Ok(())
+    }
+
+    /// Right before a container is stopped or removed to make another in its place: what that one is made from is
+    /// there. A stop may have taken minutes, a trial seconds.
+    async fn successor_is_local(&self) -> Result<(), ActError> {
+        let Some(image) = self.successor else { return Ok(()) };
+        match self.docker().image(image).await {
+            Ok(Some(_)) => Ok(()),
+            // The next look asks, too, and says what is the matter.
+            Ok(None) | Err(_) => Err(ActError::SuccessorUnseen),
+        }
     }
 
     /// The session that the probe of this pass left.
@@ -210,8 +223,12 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             memory.written_parameters = Some(parameters::sha256(parameters.as_bytes()));
         }
         Action::StartContainer(name) => scene.start(name).await?,
-        Action::StopContainer(name) => return stop(scene, name).await,
+        Action::StopContainer(name) => {
+            scene.successor_is_local().await?;
+            return stop(scene, name).await;
+        }
         Action::RemoveContainer { id: container, .. } => {
+            scene.successor_is_local().await?;
             tools.drop_session(&id.object);
             docker.remove(container).await?;
             if memory.container.as_ref() == Some(container) {

@@ -348,6 +348,11 @@ fn degraded(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook
     if let Some(weak) = plan.waiting.iter().find(|w| w.on == "AuthenticationWeak") {
         return yes("AuthenticationWeak", weak.why.clone());
     }
+    if let (Some(_), Some(unknown)) =
+        (&world.unseen_successor, plan.waiting.iter().find(|w| w.on == "ImageUnknown"))
+    {
+        return yes("ImageUnknown", unknown.why.clone());
+    }
     if let ImageSeen::Unknown { words, .. } = &world.image {
         return yes("ImageUnknown", format!("image {}: {words}", subject.spec.image));
     }

@@ -117,7 +117,7 @@ impl Shared {
 
     /// The volume's mount and PGDATA of a container.
     fn places(&self, c: &SeenContainer) -> Option<(String, String)> {
-        let pgdata = self.docker.image_env(&c.image_id, "PGDATA")?;
+        let pgdata = c.env.get("PGDATA")?.to_owned();
         let mount = c.mounts.iter().find(|m| pgdata.starts_with(&m.path))?;
         Some((format!("{}/fake-cluster.json", mount.path), pgdata))
     }
@@ -160,7 +160,7 @@ impl Shared {
             databases: BTreeSet::from([target.database.clone()]),
             system_identifier: format!("{}", 7_000_000_000_000_000_000_u64 + number),
         };
-        let major = self.docker.image_env(&c.image_id, "PG_MAJOR").unwrap_or_default();
+        let major = c.env.get("PG_MAJOR").unwrap_or_default().to_owned();
         let version_file = format!("{pgdata}/PG_VERSION");
         self.docker.write_file(&c.id, &version_file, major.as_bytes()).map_err(failed)?;
         self.keep(c, &cluster)?;
@@ -412,7 +412,7 @@ impl Session for FakeSession {
         let (before, after) = (values(&run.at_start), values(&run.loaded));
         let pending = NEED_RESTART.iter().filter(|n| before.get(**n) != after.get(**n));
         let overridden = self.shared.lock().overridden.get(&c.name).cloned().unwrap_or_default();
-        let major = self.shared.docker.image_env(&c.image_id, "PG_MAJOR").unwrap_or_default();
+        let major = c.env.get("PG_MAJOR").unwrap_or_default().to_owned();
         Ok(ServerFacts {
             version: format!("{major}.1"),
             system_identifier: cluster.system_identifier,

@@ -44,6 +44,16 @@ use start::{keep_serving, misnamed};
 
 pub type Plan = CorePlan<Action>;
 
+/// The image of the container that `plan` makes in the place of one that it removes.
+#[must_use]
+pub fn successor(plan: &Plan) -> Option<&str> {
+    plan.steps.iter().find(|s| matches!(s.action, Action::RemoveContainer { .. }))?;
+    plan.steps.iter().find_map(|s| match &s.action {
+        Action::CreateContainer(desired) => Some(desired.image.as_str()),
+        _ => None,
+    })
+}
+
 /// What is wanted of the object as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {

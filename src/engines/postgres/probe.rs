@@ -17,15 +17,17 @@ pub use server::again;
 
 use super::action::Action;
 use super::collation::Columns;
-use super::facts::below;
+use super::facts::{ImageFacts, below};
 use super::parameters;
-use super::plan::{Subject, Wanted, astray, image_to_run, plan, trial_due};
+use super::plan::{Subject, Wanted, astray, image_to_run, plan, successor, trial_due};
+use super::record::Memory;
 use super::rollout::Rollout;
 use super::tools::{PasswordError, Tools};
 use super::trial::Verdict;
 use super::world::{DataSeen, Deaths, ImageSeen, ImageStarts, InitSeen, Placement, Server, Slot, World};
 use crate::core::seen::{ContainerState, EngineInfo, SeenContainer};
 use crate::docker::{Docker, DockerError};
+use image::Unseen;
 use initialisation::initialisation;
 use objects::{container, extra_volumes, network, others, volume};
 use placement::placement;
@@ -79,13 +81,7 @@ pub async fn observe(
         image = image::still_local(tools, subject, engine, c, image).await;
     }
     let mut pinned = image::pinned(tools, subject, engine, container.ours(), &image).await;
-    let wanted = match &mut image {
-        ImageSeen::Fit(image) => Some(image),
-        _ => None,
-    };
-    for image in wanted.into_iter().chain(pinned.as_mut()).filter(|i| !memory.keeps_command_of(&i.id)) {
-        image.cmd.clear();
-    }
+    without_old_commands(memory, &mut image, &mut pinned);
     let (volume, network) =
         tokio::join!(volume(tools, subject, &container), network(tools, id, container.ours()));
     let mut world = World {
@@ -121,6 +117,7 @@ pub async fn observe(
         room: None,
         rollout: Rollout::default(),
         fallback: None,
+        unseen_successor: None,
     };
     world.trials = trials(tools, subject, &world);
     starts(tools, subject, intent, &mut world);
@@ -138,8 +135,49 @@ pub async fn observe(
     world.extra_volumes = extra_volumes(tools, id, memory, &world.container).await?;
     if let Slot::Ours(c) = world.container.clone() {
         look_at_placement(tools, subject, &c, &mut world).await?;
+        look_at_successor(tools, subject, engine, &c, &mut world).await;
     }
     Ok(world)
+}
+
+/// The image that a container is made from in the place of another, where one is planned: seen to be local before the
+/// other is stopped for it. One that is gone is one that is not local, with what follows from that.
+async fn look_at_successor(
+    tools: &Tools,
+    subject: &Subject<'_>,
+    engine: &EngineInfo,
+    c: &SeenContainer,
+    world: &mut World,
+) {
+    // What is wanted may be gone, and then what is in use, which would have its place.
+    for _ in 0..2 {
+        let planned = plan(subject, world);
+        let Some(successor) = successor(&planned) else { return };
+        match image::unseen(tools, successor).await {
+            None => return,
+            Some(Unseen::Unknown(words)) => {
+                world.unseen_successor = Some(words);
+                return;
+            }
+            Some(Unseen::Gone) => {
+                world.image = image::wanted(tools, subject, engine).await;
+                world.pinned = image::pinned(tools, subject, engine, Some(c), &world.image).await;
+                without_old_commands(subject.memory, &mut world.image, &mut world.pinned);
+                world.trials = trials(tools, subject, world);
+            }
+        }
+    }
+}
+
+/// An image that was taken up before its command was kept goes on without.
+fn without_old_commands(memory: &Memory, image: &mut ImageSeen, pinned: &mut Option<ImageFacts>) {
+    let wanted = match image {
+        ImageSeen::Fit(image) => Some(image),
+        _ => None,
+    };
+    for image in wanted.into_iter().chain(pinned.as_mut()).filter(|i| !memory.keeps_command_of(&i.id)) {
+        image.cmd.clear();
+    }
 }
 
 /// How the trials ended that are due and were held already.

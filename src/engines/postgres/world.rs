@@ -253,4 +253,7 @@ pub struct World {
     pub rollout: Rollout,
     /// The image that a server last came up with, where it is another than the container's, and local.
     pub fallback: Option<String>,
+    /// Why it is not known that the image is there from which a container would be made in the place of this one; asked
+    /// only where one would.
+    pub unseen_successor: Option<String>,
 }

@@ -36,6 +36,8 @@ pub enum ActError {
         "nobody gets in over the socket in the container: {words}. When the role is locked (NOLOGIN), a server without clients can unlock it: {single_user}"
     )]
     NoWayIn { words: String, single_user: String },
+    #[error("the image of the container to come is not seen to be local")]
+    SuccessorUnseen,
     #[error("the record could not be written as JSON: {0}")]
     Json(String),
     #[error("nothing to work on: {0}")]
@@ -61,7 +63,7 @@ impl ActError {
             ActError::TrialRefused(_) => "TrialRefused",
             ActError::Foreign(_) => "NameConflict",
             ActError::VolumeShared => "VolumeShared",
-            ActError::Gone(_) | ActError::Overtaken => "Changed",
+            ActError::Gone(_) | ActError::Overtaken | ActError::SuccessorUnseen => "Changed",
         }
     }
 

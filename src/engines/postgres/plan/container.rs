@@ -4,7 +4,7 @@
 use super::hardening::relax;
 use super::live::live;
 use super::parameter_file::{upload, way_back};
-use super::start::{self, restart};
+use super::start::{self, keep_serving, restart};
 use super::{Plan, Subject};
 use crate::core::desired::{DesiredContainer, PortMap};
 use crate::core::names::label;
@@ -36,6 +36,13 @@ pub(super) fn existing(
     // While the image to come is pulled, what there is stays: it is replaced once, not twice.
     let pulling = world.image == ImageSeen::Missing;
     if let Some(why) = replace_cause(c, &desired, world).filter(|_| !pulling) {
+        if let Some(words) = &world.unseen_successor {
+            let why =
+                format!("{why}: not before the image {} is seen to be local: {words}", short(&desired.image));
+            plan.wait("ImageUnknown", why, Some(5_000));
+            keep_serving(subject, world, plan);
+            return;
+        }
         remove_container(c, id, &why, plan);
         create(subject, world, image, desired, &why, Sign::Replace, plan);
         return;

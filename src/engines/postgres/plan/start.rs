@@ -77,8 +77,11 @@ pub(super) fn keep_serving(subject: &Subject<'_>, world: &World, plan: &mut Plan
         live(subject, world, c, plan);
     }
     match c.state {
+        // Also the one that was stopped for another, of which nothing has come yet.
         ContainerState::Exited | ContainerState::Dead
-            if memory.ever_ready && memory.image.as_ref().is_some_and(|pinned| pinned.id == c.image_id) =>
+            if memory.ever_ready
+                && (memory.image.as_ref().is_some_and(|pinned| pinned.id == c.image_id)
+                    || memory.proven_image.as_ref() == Some(&c.image_id)) =>
         {
             plan.step(Sign::Change, Action::StartContainer(id.container()), stopped_cause(c));
         }

@@ -121,6 +121,27 @@ pub(super) async fn pinned(
     }
 }
 
+/// Whether the image of a container that is about to be made in the place of another is there, asked anew: what is
+/// known of it, or held by the one that goes, is not enough. `None` when it is; else why not, and what was known of it
+/// is forgotten where it is gone.
+pub(super) async fn unseen(tools: &Tools, id: &str) -> Option<Unseen> {
+    match tools.docker.image(id).await {
+        Ok(Some(_)) => None,
+        Ok(None) => {
+            tools.forget_image(id);
+            Some(Unseen::Gone)
+        }
+        Err(error) => Some(Unseen::Unknown(error.to_string())),
+    }
+}
+
+/// See [`unseen`].
+pub(super) enum Unseen {
+    Gone,
+    /// In the engine's words.
+    Unknown(String),
+}
+
 fn seen(facts: Result<ImageFacts, Unfit>) -> ImageSeen {
     match facts {
         Ok(facts) => ImageSeen::Fit(facts),
