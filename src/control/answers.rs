@@ -6,7 +6,7 @@ use super::api::{
 };
 use super::objects::Record;
 use super::operator::Operator;
-use super::state::{State, status_json};
+use super::state::{Away, State, status_json};
 use crate::core::condition::{ConditionType, Truth, find};
 use crate::core::event::{Event, Note};
 use crate::core::names::{API_VERSION, Kind, ObjectRef};
@@ -78,7 +78,8 @@ fn not_looked_at_yet(view: &mut ObjectView) {
 fn notices(state: &State) -> Vec<String> {
     let absent = state.live.iter().filter_map(|(object, live)| Some((object, &live.absence.as_ref()?.words)));
     let absent = absent.map(|(object, words)| format!("{object}: {words}"));
-    let mut all: Vec<String> = state.passed_over.iter().cloned().chain(absent).collect();
+    let refused = state.engine.refused.values().cloned();
+    let mut all: Vec<String> = state.passed_over.iter().cloned().chain(absent).chain(refused).collect();
     for (object, live) in &state.live {
         let waiting = live.plan.iter().flat_map(|plan| &plan.waiting);
         all.extend(waiting.filter(|w| w.on == "DeletionPending").map(|w| format!("{object}: {}", w.why)));
@@ -154,13 +155,11 @@ impl Api for Operator {
                 Problem::new(place, "", format!("changes could not be taken over: {why}"))
                     .nearest("these stay as they were; it is tried again every 5 s")
             }));
-            let down = state.engine.down.as_ref();
             let list = ObjectList {
                 items: Vec::new(),
                 problems,
                 guard: state.guard.as_ref().map(super::guard::Guard::message),
-                engine_down: down
-                    .map(|(since, why)| format!("the Docker engine does not answer since {since}: {why}")),
+                engine_down: state.engine.down.as_ref().map(Away::headline),
                 revision,
                 notices: not_saved.into_iter().chain(notices(&state)).collect(),
             };

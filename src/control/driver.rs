@@ -11,6 +11,7 @@ use crate::core::event::Note;
 use crate::core::names::{ObjectRef, label};
 use crate::core::queue::Lane;
 use crate::core::seen::ContainerSummary;
+use crate::docker::DockerError;
 use crate::engines::postgres::ownership::{is_left_over, remembered};
 use crate::engines::postgres::record::Home;
 use crate::store::Store as _;
@@ -236,7 +237,7 @@ pub(super) async fn sweep_once(operator: &Operator, why: Sweep) {
         Ok(volumes) => volumes.into_iter().collect(),
         Err(error) => {
             tracing::warn!(%error, "the sweep could not list volumes");
-            operator.engine_fails(&error).await;
+            not_swept(operator, &error).await;
             return;
         }
     };
@@ -244,10 +245,11 @@ pub(super) async fn sweep_once(operator: &Operator, why: Sweep) {
         Ok(listed) => listed,
         Err(error) => {
             tracing::warn!(%error, "the sweep could not list containers");
-            operator.engine_fails(&error).await;
+            not_swept(operator, &error).await;
             return;
         }
     };
+    operator.proxy_refuses(LISTS, None).await;
     let census = operator.tools.take_census(&listed, volumes);
     let installation = &operator.config.installation;
     let mut by_name: BTreeMap<String, ContainerSummary> = BTreeMap::new();
@@ -280,6 +282,17 @@ pub(super) async fn sweep_once(operator: &Operator, why: Sweep) {
         }
     }
 }
+
+/// Who refuses the list leaves nothing to compare with: each object looks for itself, and says what it cannot see.
+async fn not_swept(operator: &Operator, error: &DockerError) {
+    if !operator.engine_fails(error).await && matches!(error, DockerError::Forbidden { .. }) {
+        operator.proxy_refuses(LISTS, Some(error)).await;
+        operator.enqueue_all();
+    }
+}
+
+/// What a refused request of the sweep is kept under.
+const LISTS: &str = "lists";
 
 /// A container that only looked into an image, and that nobody uses any more.
 async fn remove_left_over(operator: &Operator, probe: &ContainerSummary) {

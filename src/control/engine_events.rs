@@ -8,11 +8,15 @@ use crate::core::event::Note;
 use crate::core::names::{Kind, Name, ObjectRef, data_volume, label};
 use crate::core::pairs::Pairs;
 use crate::core::seen::EngineEvent;
+use crate::docker::DockerError;
 use futures_util::StreamExt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+
+/// What a refused request for them is kept under.
+const EVENTS: &str = "events";
 
 /// Follows the engine's events; after each reconnect everything is looked at anew.
 pub(super) async fn follow_events(operator: Arc<Operator>, cancel: CancellationToken) {
@@ -35,8 +39,11 @@ pub(super) async fn follow_events(operator: Arc<Operator>, cancel: CancellationT
                     operator.rescan.notify_one();
                 }
                 sweep_once(&operator, Sweep::All).await;
-                if !read_events(&operator, since, &cancel).await {
-                    return;
+                match read_events(&operator, since, &cancel).await {
+                    Ended::Cancelled => return,
+                    Ended::Broke => {}
+                    // Until it is let through, the sweeps find what changes.
+                    Ended::Refused => pause = operator.config.times.sweep,
                 }
                 // Known again by the next info call; until then nothing is taken for certain.
                 if let Err(error) = operator.tools.docker.info().await {
@@ -48,22 +55,36 @@ pub(super) async fn follow_events(operator: Arc<Operator>, cancel: CancellationT
             () = cancel.cancelled() => return,
             () = sleep(pause) => {}
         }
-        pause = (pause * 2).min(Duration::from_secs(5));
+        pause = (pause * 2).min(LONGEST);
     }
 }
 
-/// Reads events until the engine ends their stream; false when it was cancelled. A stream is read for as long as
+/// Between two tries to follow an engine that is away.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// How the events ended.
+enum Ended {
+    Cancelled,
+    Broke,
+    /// A proxy does not let the request through.
+    Refused,
+}
+
+/// Reads events until the engine ends their stream. A stream is read for as long as
 /// a sweep takes, then asked for anew from the last event on: over a network one can die without a word.
-async fn read_events(operator: &Operator, mut since: i64, cancel: &CancellationToken) -> bool {
+async fn read_events(operator: &Operator, mut since: i64, cancel: &CancellationToken) -> Ended {
     loop {
         let mut events = operator.tools.docker.events(since);
         let mut old = std::pin::pin!(sleep(operator.config.times.sweep));
         loop {
             let event = tokio::select! {
-                () = cancel.cancelled() => return false,
+                () = cancel.cancelled() => return Ended::Cancelled,
                 event = events.next() => event,
                 // An engine that did not tell its clock has no last event to go on from.
-                () = &mut old, if since > 0 => break,
+                () = &mut old, if since > 0 => {
+                    operator.proxy_refuses(EVENTS, None).await;
+                    break;
+                }
             };
             match event {
                 Some(Ok(event)) => {
@@ -72,9 +93,13 @@ async fn read_events(operator: &Operator, mut since: i64, cancel: &CancellationT
                 }
                 Some(Err(error)) => {
                     tracing::warn!(%error, "the engine's event stream broke");
-                    return true;
+                    operator.proxy_refuses(EVENTS, Some(&error)).await;
+                    return match error {
+                        DockerError::Forbidden { .. } => Ended::Refused,
+                        _ => Ended::Broke,
+                    };
                 }
-                None => return true,
+                None => return Ended::Broke,
             }
         }
     }

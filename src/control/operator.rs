@@ -8,7 +8,7 @@ use super::journal;
 use super::objects::{self, Record, STATUS};
 use super::pulls::Pulls;
 use super::settling::Settling;
-use super::state::{Live, State};
+use super::state::{Away, Live, State};
 use super::watch_dir::Arrivals;
 use crate::core::event::Note;
 use crate::core::names::Installation;
@@ -16,6 +16,7 @@ use crate::core::names::{Kind, ObjectRef};
 use crate::core::queue::{Lane, Queue};
 use crate::core::seen::{EngineInfo, SeenContainer};
 use crate::docker::{Docker, DockerError};
+use crate::engines::postgres::act::docker_reason;
 use crate::engines::postgres::client::Servers;
 use crate::engines::postgres::desired::Identity;
 use crate::engines::postgres::tools::{Reach, Tools};
@@ -282,10 +283,10 @@ impl Operator {
             state.engine.down.take()
         };
         self.tools.remember_network(None);
-        if let Some((since, _)) = was {
+        if let Some(was) = was {
             let words = format!(
-                "the Docker engine answers again (version {}); it was away since {since}",
-                info.version
+                "the Docker engine answers again (version {}); it was away since {}",
+                info.version, was.since
             );
             self.note(None, &[Note::normal("EngineAvailable", words)]).await;
         }
@@ -305,19 +306,39 @@ impl Operator {
         true
     }
 
-    /// Marks the engine as away, once, and lets every object say so.
+    /// A request of the operator itself failed, or did not: one that a proxy refuses is said for as long as it does.
+    pub(super) async fn proxy_refuses(&self, request: &'static str, error: Option<&DockerError>) {
+        let words = error.filter(|e| matches!(e, DockerError::Forbidden { .. })).map(ToString::to_string);
+        let was = {
+            let mut state = self.state();
+            match &words {
+                Some(words) => state.engine.refused.insert(request.to_owned(), words.clone()),
+                None => state.engine.refused.remove(request),
+            }
+        };
+        if let Some(words) = words.filter(|words| was.as_ref() != Some(words)) {
+            self.note(None, &[Note::warning("ProxyRefuses", words)]).await;
+        }
+    }
+
+    /// Marks the engine as away, once for each reason, and lets every object say so.
     pub(super) async fn engine_is_away(&self, error: &DockerError) {
+        let reason = match error {
+            DockerError::Forbidden { .. } => docker_reason(error),
+            _ => "EngineUnavailable",
+        };
         let first = {
             let mut state = self.state();
             state.engine.info = None;
-            let first = state.engine.down.is_none();
-            if first {
-                state.engine.down = Some((now(), error.to_string()));
-            }
+            let was = state.engine.down.take();
+            let first = was.as_ref().is_none_or(|was| was.reason != reason);
+            let since = was.as_ref().map_or_else(now, |was| was.since.clone());
+            let words = was.filter(|_| !first).map_or_else(|| error.to_string(), |was| was.words);
+            state.engine.down = Some(Away { since, reason, words });
             first
         };
         if first {
-            self.note(None, &[Note::warning("EngineUnavailable", error.to_string())]).await;
+            self.note(None, &[Note::warning(reason, error.to_string())]).await;
             self.enqueue_all();
         }
     }

@@ -11,6 +11,7 @@ use crate::core::condition::{ConditionType, Finding, Truth, find};
 use crate::core::event::Note;
 use crate::core::names::ObjectRef;
 use crate::core::seen::{ContainerState, SeenContainer};
+use crate::docker::DockerError;
 use crate::engines::postgres::act::{Scene, docker_reason};
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::check::Checked;
@@ -113,7 +114,7 @@ async fn rounds(
         let subject = record.subject(&identity, checked);
         let mut world = match observe(&operator.tools, &subject, &engine, Intent::Act).await {
             Ok(world) => world,
-            Err(error) => return not_seen(operator, &error).await,
+            Err(error) => return not_seen(operator, object, &error).await,
         };
         world.rollout = operator.rollout(&record, checked, &world);
         super::attach::attach(operator, &world).await;
@@ -388,11 +389,16 @@ async fn learn(
     }
 }
 
-async fn not_seen(operator: &Operator, error: &ObserveError) -> End {
+async fn not_seen(operator: &Operator, object: &ObjectRef, error: &ObserveError) -> End {
     match error {
         ObserveError::Docker(docker) => {
             if operator.engine_fails(docker).await {
                 return End::Failed(None, unavailable(operator, &docker.to_string()));
+            }
+            if let DockerError::Forbidden { .. } = docker {
+                operator
+                    .note(Some(object), &[Note::warning(docker_reason(docker), docker.to_string())])
+                    .await;
             }
             End::Failed(
                 None,

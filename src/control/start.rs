@@ -60,7 +60,7 @@ pub async fn check(operator: &Operator) -> Result<(), ApiError> {
         Ok(()) => {}
         Err(Claim::Other(error)) => return Err(error),
         Err(Claim::Unknown(error)) => {
-            tracing::warn!(%error, "the Docker engine does not answer yet");
+            tracing::warn!(%error, "the Docker engine cannot be asked yet");
             return Ok(());
         }
     }

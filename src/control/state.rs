@@ -22,8 +22,32 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub struct EngineState {
     pub info: Option<EngineInfo>,
-    /// RFC 3339 and why, while it does not answer.
-    pub down: Option<(String, String)>,
+    /// While it cannot be asked.
+    pub down: Option<Away>,
+    /// Requests of which nobody tells the outcome, that a proxy refuses: request → words.
+    pub refused: BTreeMap<String, String>,
+}
+
+/// Why the engine cannot be asked.
+#[derive(Clone, Debug)]
+pub struct Away {
+    /// RFC 3339
+    pub since: String,
+    /// The condition's and the event's word for it.
+    pub reason: &'static str,
+    pub words: String,
+}
+
+impl Away {
+    /// For a line that concerns all objects.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        let Self { since, words, .. } = self;
+        match self.reason {
+            "EngineUnavailable" => format!("the Docker engine does not answer since {since}: {words}"),
+            _ => format!("the Docker engine cannot be asked since {since}: {words}"),
+        }
+    }
 }
 
 /// What is known of an object between passes; all of it can be lost.

@@ -8,6 +8,7 @@ mod call;
 mod exec;
 mod files;
 mod login;
+mod wire;
 
 use crate::core::desired::DesiredContainer;
 use crate::core::image_ref::ImageReference;
@@ -30,8 +31,9 @@ use call::{LONG, SHORT, call, gone, optional, within};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
+use wire::Wire;
 
 /// A pull may take hours, but never says nothing for this long.
 const PULL_IDLE: Duration = Duration::from_secs(60);
@@ -76,12 +78,19 @@ impl BollardDocker {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let version = bollard::API_DEFAULT_VERSION;
-        let made = if self.address.starts_with("unix://") {
-            bollard::Docker::connect_with_unix(&self.address, NO_OWN_LIMIT, version)
-        } else {
-            bollard::Docker::connect_with_http(&self.address, NO_OWN_LIMIT, version)
+        let wire = Arc::new(Wire::new(&self.address));
+        let transport = move |request| {
+            let wire = Arc::clone(&wire);
+            async move { wire.request(request).await }
         };
+        // The version in a path is the wire's to set: this client drops what it is told here.
+        let version = bollard::API_DEFAULT_VERSION;
+        let made = bollard::Docker::connect_with_custom_transport(
+            transport,
+            Some("http://docker"),
+            NO_OWN_LIMIT,
+            version,
+        );
         let made = made.map_err(|e| map::error(call("connect", "engine", ""), e))?;
         Ok(self.client.get_or_init(|| made))
     }

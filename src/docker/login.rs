@@ -226,7 +226,7 @@ pub fn explained(
         format!("{words}{}{}", trouble.unwrap_or_default(), advice.unwrap_or_default())
     };
     match error {
-        DockerError::Timeout { .. } => error,
+        DockerError::Timeout { .. } | DockerError::Forbidden { .. } => error,
         DockerError::Unavailable { doing, detail } => {
             DockerError::Unavailable { doing, detail: explain(detail) }
         }

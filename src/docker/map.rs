@@ -3,6 +3,7 @@
 //!
 //! Pure. Must never look at anything but the answer itself.
 
+use crate::core::text::shown;
 use crate::docker::DockerError;
 use bollard::errors::Error;
 use std::time::Duration;
@@ -23,10 +24,35 @@ impl Call<'_> {
     }
 }
 
+/// An error that a proxy gave in the engine's place.
+#[derive(Debug, thiserror::Error)]
+#[error("{address} refuses {request} ({status})")]
+pub(super) struct Refusal {
+    pub address: String,
+    /// `GET /v1.41/containers/json`
+    pub request: String,
+    pub status: u16,
+    pub words: String,
+}
+
+/// Characters of a proxy's words that are shown.
+const WORDS: usize = 120;
+
 /// A client error, whatever it is.
 pub(super) fn error(call: Call<'_>, error: Error) -> DockerError {
     let doing = call.doing;
     match error {
+        Error::IOError { err } if err.get_ref().is_some_and(|e| e.is::<Refusal>()) => {
+            let Some(Ok(refusal)) = err.into_inner().map(|e| e.downcast::<Refusal>()) else {
+                return DockerError::Unavailable { doing, detail: "refused".to_owned() };
+            };
+            let Refusal { address, request, status, words } = *refusal;
+            let said = match shown(words.trim(), WORDS) {
+                words if words.is_empty() => String::new(),
+                words => format!("; it says: {words}"),
+            };
+            DockerError::Forbidden { address, request, status, said }
+        }
         Error::DockerResponseServerError { status_code, message } => refused(call, status_code, message),
         Error::DockerStreamError { error } => refused(call, 500, error),
         Error::RequestTimeoutError => DockerError::Timeout { doing, after: Duration::ZERO },
@@ -38,6 +64,12 @@ pub(super) fn error(call: Call<'_>, error: Error) -> DockerError {
         Error::UnsupportedURISchemeError { uri } => {
             DockerError::Unavailable { doing, detail: format!("the address {uri:?} is not supported") }
         }
+        // All of it arrived, and it is cut off or empty.
+        Error::JsonSerdeError { err } if err.is_eof() => DockerError::Refused {
+            doing,
+            status: 200,
+            detail: format!("the answer could not be understood: {err}"),
+        },
         Error::SocketNotFoundError(path) => {
             DockerError::Unavailable { doing, detail: format!("no socket at {path}") }
         }
@@ -67,7 +99,9 @@ pub(super) fn refused(call: Call<'_>, status: u16, detail: String) -> DockerErro
     let has = |needles: &[&str]| needles.iter().any(|n| low.contains(n));
     let doing = call.doing;
 
-    if status == 503 || has(&["is shutting down"]) {
+    // Another engine than before answers: which version it speaks is asked by the next call.
+    let of_version = status == 400 && has(&["client version"]) && has(&["api version"]);
+    if status == 503 || of_version || has(&["is shutting down"]) {
         return DockerError::Unavailable { doing, detail };
     }
     if status == 404 && has(&["no such image"]) {
@@ -89,7 +123,9 @@ pub(super) fn refused(call: Call<'_>, status: u16, detail: String) -> DockerErro
     // "network x not found" on start is not the container: its network went away. A missing file is
     // not the container either.
     let thing = has(&["no such "]) && !has(&["no such file"]);
-    if status == 404 && (thing || call.kind == "network" && has(&["not found"])) {
+    if status == 404
+        && (thing || call.kind == "network" && low.starts_with("network ") && has(&["not found"]))
+    {
         return DockerError::NotFound { what: call.what() };
     }
     if has(&["volume is in use", "has active endpoints", "already exists in network"])
@@ -142,6 +178,8 @@ WrongState container 409 Container 1 is restarting, wait until the container is 
 WrongState container 409 removal of container x is already in progress
 Unavailable container 503
 Refused container 404 network abc not found
+Refused network 404 page not found
+Unavailable container 400 client version 1.51 is too new. Maximum supported API version is 1.41
 Refused container 404 failed to set up container networking: network abc not found
 Refused container 404 Could not find the file /x in container 9
 Refused container 404 lstat /x: no such file or directory
@@ -180,9 +218,31 @@ Refused network 400 all predefined address pools have been fully subnetted
         for e in [
             Error::IOError { err: std::io::Error::from(std::io::ErrorKind::ConnectionReset) },
             Error::SocketNotFoundError("/x".to_owned()),
-            Error::JsonSerdeError { err: serde_json::from_str::<u8>("").unwrap_err() },
         ] {
             assert!(error(call, e).is_unavailable());
         }
+        // One that came whole and makes no sense is one.
+        for text in ["", "{\"Id\":"] {
+            let err = serde_json::from_str::<serde_json::Value>(text).unwrap_err();
+            let error = error(call, Error::JsonSerdeError { err });
+            assert!(matches!(error, DockerError::Refused { status: 200, .. }), "{text}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn a_proxys_refusal_is_named() {
+        let call = Call { doing: "t", kind: "container", name: "x" };
+        let refusal = Refusal {
+            address: "unix:///proxy.sock".to_owned(),
+            request: "GET /v1.41/containers/json".to_owned(),
+            status: 403,
+            words: "Forbid\u{1b}den\n".to_owned(),
+        };
+        let error = error(call, Error::IOError { err: std::io::Error::other(refusal) });
+        assert!(!error.is_unavailable());
+        assert_eq!(
+            error.to_string(),
+            "the proxy at unix:///proxy.sock refuses GET /v1.41/containers/json (403): allow this request there; it says: Forbid\\u{1b}den"
+        );
     }
 }

@@ -52,6 +52,16 @@ pub enum DockerError {
     /// The container is not in a state for this call (not running, restarting, removal in progress).
     #[error("{what} is not in a state for this: {detail}")]
     WrongState { what: String, detail: String },
+    /// What stands between us and the engine let the request not through: what it was about is not known.
+    #[error("the proxy at {address} refuses {request} ({status}): allow this request there{said}")]
+    Forbidden {
+        address: String,
+        /// `GET /v1.41/containers/json`
+        request: String,
+        status: u16,
+        /// Its own words, fit to be shown; empty when it has none.
+        said: String,
+    },
     /// Any other 4xx/5xx, with the engine's own words.
     #[error("the Docker engine refused ({doing}, status {status}): {detail}")]
     Refused { doing: &'static str, status: u16, detail: String },

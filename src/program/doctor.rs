@@ -3,8 +3,9 @@
 use crate::cli::backend::Check;
 use crate::cli::settings::Settings;
 use crate::core::condition::Truth;
+use crate::core::names::label;
 use crate::core::quantity::Bytes;
-use crate::docker::Docker;
+use crate::docker::{Docker, DockerError};
 use crate::http::client::Client;
 use crate::secrets::{Key, KeyError};
 use crate::store::{SledStore, StoreError, data_dir};
@@ -12,6 +13,10 @@ use std::os::unix::fs::PermissionsExt;
 
 /// Below this much free space a write-ahead log can fill the disk within minutes.
 const LITTLE_SPACE: u64 = 2 * Bytes::GI;
+
+/// For one that refuses requests.
+const PROXY: &str =
+    "allow the request in the rules of the proxy, or give the engine's own address (--docker-host)";
 
 fn check(name: &str, ok: Truth, message: impl Into<String>, next: &str) -> Check {
     Check { name: name.to_owned(), ok, message: message.into(), next: next.to_owned() }
@@ -44,6 +49,10 @@ async fn engine(docker: Option<&dyn Docker>, list: &mut Vec<Check>) -> Option<St
         return None;
     };
     match docker.info().await {
+        Err(error @ DockerError::Forbidden { .. }) => {
+            list.push(check("docker engine", Truth::False, error.to_string(), PROXY));
+            None
+        }
         Err(error) => {
             let next =
                 "start it (deploy/setup.sh installs and starts it), and be root or in the group docker";
@@ -65,8 +74,25 @@ async fn engine(docker: Option<&dyn Docker>, list: &mut Vec<Check>) -> Option<St
                     next,
                 ));
             }
+            requests(docker, list).await;
             Some(info.root_dir)
         }
+    }
+}
+
+/// What reads at each look, tried here; of what writes only the deed tells.
+async fn requests(docker: &dyn Docker, list: &mut Vec<Check>) {
+    let probe = [(label::PROBE, "doctor")];
+    let answers = [
+        docker.list(&probe).await.err(),
+        docker.volumes(&probe).await.err(),
+        docker.networks("seawall-doctor").await.err(),
+        docker.inspect("seawall-doctor").await.err(),
+        docker.image("seawall-doctor").await.err(),
+    ];
+    for error in answers.into_iter().flatten() {
+        let next = if matches!(error, DockerError::Forbidden { .. }) { PROXY } else { "" };
+        list.push(check("docker requests", Truth::False, error.to_string(), next));
     }
 }
 

@@ -231,3 +231,109 @@ async fn an_operation_of_a_user_needs_no_answer_about_an_image() {
         .await;
     }
 }
+
+fn forbidden(request: &str) -> DockerError {
+    DockerError::Forbidden {
+        address: "unix:///proxy.sock".to_owned(),
+        request: format!("{request} (as the test says)"),
+        status: 403,
+        said: String::new(),
+    }
+}
+
+const REFUSES: &str = "the proxy at unix:///proxy.sock refuses";
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_refuses_what_every_look_needs_is_named_and_is_no_outage() {
+    for method in ["info", "list", "volumes", "inspect"] {
+        let mut rig = settled().await;
+        let id = rig.container("main").unwrap().id;
+        always(&rig, method, What::Error(forbidden(method)));
+        rig.fake.end_event_streams();
+        if ["list", "volumes"].contains(&method) {
+            // Who else uses the volume was seen before; a new process has nothing to go by.
+            rig.until("said", || rig.notices().iter().any(|n| n.contains(REFUSES)).then_some(())).await;
+            rig.leave().await;
+            rig.restart();
+        }
+        let why = rig.reason("main", C::Ready, "ProxyRefuses").await;
+        assert!(why.contains(REFUSES) && why.contains(method), "{method}: {why}");
+        assert_eq!(rig.condition("main", C::Ready).unwrap().status, Truth::Unknown, "{method}");
+        rig.let_pass(Duration::from_secs(120)).await;
+        assert!(rig.said("ProxyRefuses", REFUSES), "{method}: {:?}", rig.events());
+        assert!(!rig.said("EngineUnavailable", ""), "{method}: {:?}", rig.events());
+        if let Some(words) = rig.engine_down() {
+            assert!(words.starts_with("the Docker engine cannot be asked since"), "{words}");
+        }
+        rig.fake.clear_faults();
+        rig.ready("main").await;
+        assert_eq!(rig.container("main").unwrap().id, id);
+        assert_eq!(rig.engine_down(), None);
+        rig.until("no word of it", || rig.notices().is_empty().then_some(())).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_was_down_and_is_refused_now_is_said_to_be() {
+    let rig = settled().await;
+    rig.fake.stop_engine();
+    rig.reason("main", C::Ready, "EngineUnavailable").await;
+    always(&rig, "info", What::Error(forbidden("GET /v1.41/info")));
+    rig.fake.start_engine();
+    rig.reason("main", C::Ready, "ProxyRefuses").await;
+    assert!(rig.engine_down().unwrap().contains(REFUSES));
+    rig.fake.clear_faults();
+    rig.ready("main").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_kind_of_request_that_is_refused_leaves_the_rest_working() {
+    // No change of caps or policy: everything but these.
+    let rig = settled().await;
+    always(&rig, "update", What::Error(forbidden("POST /v1.41/containers/x/update")));
+    rig.manifest("main", &spec(", parameters: {work_mem: 9MB}, resources: {memory: 512Mi}"));
+    let why = rig.reason("main", C::Degraded, "ProxyRefuses").await;
+    assert!(why.contains(REFUSES) && why.contains("containers/x/update"), "{why}");
+    assert!(rig.said("ProxyRefuses", "containers/x/update"));
+    rig.until("the parameter arrives", || {
+        let file = rig.fake.file(CONTAINER, FILE).unwrap().unwrap();
+        String::from_utf8_lossy(&file.content).contains("9MB").then_some(())
+    })
+    .await;
+    rig.fake.drift_kill(CONTAINER).unwrap();
+    rig.until("started", || (up(&rig) && is_ready(&rig)).then_some(())).await;
+    let object = crate::machine::rig::object("main");
+    rig.operator.operate(&object, Operation::Stop).await.unwrap();
+    rig.until("stopped", || (!up(&rig)).then_some(())).await;
+    rig.let_pass(Duration::from_secs(60)).await;
+    assert!(!up(&rig));
+    rig.operator.operate(&object, Operation::Start).await.unwrap();
+    rig.until("up again", || (up(&rig) && is_ready(&rig)).then_some(())).await;
+    rig.fake.clear_faults();
+    rig.ready("main").await;
+
+    // No figures, no logs: nothing waits for them but a lowering.
+    for method in ["usage", "logs"] {
+        let rig = settled().await;
+        always(&rig, method, What::Error(forbidden(method)));
+        rig.manifest("main", &spec(", parameters: {work_mem: 9MB}, resources: {memory: 2Gi}"));
+        rig.fake.drift_kill(CONTAINER).unwrap();
+        rig.until(&format!("{method}: started"), || (up(&rig) && is_ready(&rig)).then_some(())).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_events_are_said_and_the_sweep_finds_what_changes() {
+    let rig = settled().await;
+    always(&rig, "events", What::Error(forbidden("GET /v1.41/events")));
+    rig.fake.end_event_streams();
+    rig.until("said", || rig.notices().iter().any(|n| n.contains("/v1.41/events")).then_some(())).await;
+    rig.fake.reset_calls();
+    rig.fake.drift_kill(CONTAINER).unwrap();
+    rig.until("started", || (up(&rig) && is_ready(&rig)).then_some(())).await;
+    rig.let_pass(Duration::from_secs(300)).await;
+    let tries = rig.fake.call_log()["events"];
+    assert!(tries < 15, "{tries} tries in 5 minutes");
+    rig.fake.clear_faults();
+    rig.until("followed again", || rig.notices().is_empty().then_some(())).await;
+}

@@ -21,3 +21,4 @@ mod machine_words;
 mod plan_goldens;
 mod schemas;
 mod store_crash;
+mod wire;

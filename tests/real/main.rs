@@ -18,6 +18,7 @@ mod official;
 mod parameters;
 mod placement;
 mod ports;
+mod proxy;
 mod readiness;
 mod recover;
 mod registry;

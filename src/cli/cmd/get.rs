@@ -162,7 +162,7 @@ impl Printer {
 pub fn warnings(cx: &mut Context, list: &ObjectList) -> io::Result<()> {
     let err = &mut cx.out.stderr;
     if let Some(words) = &list.engine_down {
-        writeln!(err, "warning: the Docker engine does not answer: {}", clean(words))?;
+        writeln!(err, "warning: {}", clean(words))?;
     }
     if let Some(words) = &list.guard {
         writeln!(err, "warning: removals are held back: {}", clean(words))?;

@@ -155,6 +155,8 @@ pub(super) async fn failed(
     Some(match reason {
         // An engine that is away wakes everybody when it is back; asking often helps nobody.
         "EngineUnavailable" => 30_000,
+        // Nor at a proxy before it.
+        "ProxyRefuses" if unknown => 30_000,
         // Nothing tells us when somebody else lets a port go.
         "PortTaken" => delay.min(15_000),
         _ => delay,

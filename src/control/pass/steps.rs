@@ -39,6 +39,8 @@ pub(super) async fn run_steps(
     let mut memory = record.memory.clone();
     // Events of steps that left nothing to remember: written while the next step is under way.
     let mut unwritten = Vec::new();
+    // Of a step on which no other one waits: said when the others are done.
+    let mut failed = None;
     let end = async {
         for step in &plan.steps {
             if cancel.is_cancelled() {
@@ -109,11 +111,18 @@ pub(super) async fn run_steps(
                 }
                 Err(error) => {
                     let message = format!("{}: {error}", step.action);
-                    return StepsEnd::Failed(Failure { reason: error.reason(), message, unknown: false });
+                    let failure = Failure { reason: error.reason(), message, unknown: false };
+                    if !step.action.stands_alone() {
+                        return StepsEnd::Failed(failure);
+                    }
+                    failed.get_or_insert(failure);
                 }
             }
         }
-        StepsEnd::Done
+        match failed.take() {
+            Some(failure) => StepsEnd::Failed(failure),
+            None => StepsEnd::Done,
+        }
     }
     .await;
     operator.note(Some(object), &unwritten).await;
@@ -204,6 +213,7 @@ async fn unknown_failure(operator: &Operator, error: &ActError) -> Failure {
 }
 
 pub(super) fn unavailable(operator: &Operator, words: &str) -> Failure {
-    let since = operator.state().engine.down.as_ref().map(|(since, _)| since.clone()).unwrap_or_else(now);
-    Failure { reason: "EngineUnavailable", message: format!("unknown since {since}: {words}"), unknown: true }
+    let away = operator.state().engine.down.clone();
+    let (since, reason) = away.map_or_else(|| (now(), "EngineUnavailable"), |away| (away.since, away.reason));
+    Failure { reason, message: format!("unknown since {since}: {words}"), unknown: true }
 }

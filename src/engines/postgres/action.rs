@@ -135,6 +135,12 @@ impl Action {
         matches!(self, Action::RemoveVolume(_) | Action::Forget | Action::HandOver(_))
     }
 
+    /// Whether no other step waits for it: that it fails holds up nothing else, a start least of all.
+    #[must_use]
+    pub fn stands_alone(&self) -> bool {
+        matches!(self, Action::UpdateCaps { .. } | Action::UpdateRestartPolicy { .. })
+    }
+
     /// The event reason: one CamelCase word from a closed set.
     #[must_use]
     pub fn reason(&self) -> &'static str {

@@ -269,7 +269,7 @@ async fn deaths(
     world.deaths = tools.count_deaths(&subject.identity.object, c, answers);
     let between = c.state == ContainerState::Running && world.deaths.count >= Deaths::LOOP;
     if between && !answers && subject.wanted() == Wanted::Running {
-        world.log_tail = tools.docker.logs(&c.id, LOG_LINES).await?;
+        world.log_tail = unless_away(tools.docker.logs(&c.id, LOG_LINES).await)?;
     }
     // Reading a file of a container is dear: not of one that is only starting.
     let starts = matches!(world.server, Server::NotRunning | Server::Starting(_) | Server::Refused(_));
@@ -341,7 +341,7 @@ async fn details(
         }
         let lowered = spec.caps.memory.is_some_and(|new| c.caps.memory.is_none_or(|old| new < old));
         if lowered {
-            world.usage = tools.docker.usage(&c.id).await?;
+            world.usage = unless_away(tools.docker.usage(&c.id).await)?;
         }
         return Ok(());
     }
@@ -370,8 +370,16 @@ async fn details(
         };
     }
     if matches!(c.state, ContainerState::Exited | ContainerState::Dead | ContainerState::Restarting) {
-        world.log_tail = tools.docker.logs(&c.id, LOG_LINES).await?;
-        world.file_sha256 = file_sha256(tools, c).await?;
+        world.log_tail = unless_away(tools.docker.logs(&c.id, LOG_LINES).await)?;
+        world.file_sha256 = unless_away(file_sha256(tools, c).await)?;
     }
     Ok(())
+}
+
+/// What only says more: a refusal is nothing said, and ends no look.
+fn unless_away<T: Default>(answer: Result<T, DockerError>) -> Result<T, DockerError> {
+    match answer {
+        Err(error) if !error.is_unavailable() => Ok(T::default()),
+        answer => answer,
+    }
 }

@@ -97,7 +97,8 @@ async fn get_says_what_concerns_no_single_object() {
     assert!(ran.err.starts_with("error: postgres/none not found"), "{}", ran.err);
     fake.change(|w| {
         w.list.guard = Some("4 of 5 manifests are gone".into());
-        w.list.engine_down = Some("since 12:00:00: connection refused".into());
+        w.list.engine_down =
+            Some("the Docker engine does not answer since 12:00:00: connection refused".into());
         w.list.problems = vec![problem(); 7];
     });
     let ran = place.run("get").await;
@@ -105,7 +106,7 @@ async fn get_says_what_concerns_no_single_object() {
     assert_eq!(ran.out.lines().count(), 3, "the table is still only a table");
     for words in [
         "4 of 5 manifests are gone",
-        "engine does not answer: since 12:00:00",
+        "warning: the Docker engine does not answer since 12:00:00: connection",
         "7 problems",
         "  shop.yaml:7:3: spec.verson: unknown field: version",
         "2 more",

@@ -4,6 +4,7 @@ use super::{ActError, Scene, by_postgres};
 use crate::core::quantity::Bytes;
 use crate::core::resource::Caps;
 use crate::core::seen::LiveUpdate;
+use crate::docker::DockerError;
 use crate::engines::postgres::action::caps_in_words;
 use crate::engines::postgres::plan::caps_in_sync;
 use std::time::Duration;
@@ -25,7 +26,11 @@ pub(super) async fn update_caps(scene: &Scene<'_>, name: &str, caps: &Caps) -> R
     }
     let kernel = match told_inside(scene, &id, caps).await {
         Some(limit) => Some(limit),
-        None => docker.usage(&id).await?.map(|usage| usage.memory_limit),
+        None => match docker.usage(&id).await {
+            // Not told, as by an engine that does not know it.
+            Err(DockerError::Forbidden { .. }) => None,
+            answer => answer?.map(|usage| usage.memory_limit),
+        },
     };
     if let Some(kernel) = kernel
         && !same_limit(kernel, caps.memory)

@@ -86,6 +86,7 @@ pub fn docker_reason(error: &DockerError) -> &'static str {
         DockerError::PortTaken { .. } => "PortTaken",
         DockerError::MemoryInUse { .. } => "LimitBelowUse",
         DockerError::WrongState { .. } => "Changed",
+        DockerError::Forbidden { .. } => "ProxyRefuses",
         DockerError::Refused { .. } => "EngineRefused",
     }
 }
