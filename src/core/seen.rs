@@ -19,12 +19,24 @@ pub struct EngineInfo {
     pub architecture: String,
     /// Whether the kernel can cap swap.
     pub swap_limit: bool,
+    pub lacks: Lacks,
     /// `/var/lib/docker` or wherever the engine keeps its data.
     pub root_dir: String,
     /// The engine's own id; stays the same over its restarts.
     pub id: String,
     /// The engine's clock when it was asked, nanoseconds since 1970; 0 when it did not say.
     pub time_nano: i64,
+}
+
+/// What most engines can do and this one says that it cannot. What is asked of it is left out where it would refuse or
+/// drop it, so that the rest is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lacks {
+    pub memory_limit: bool,
+    pub cpu_quota: bool,
+    pub pids_limit: bool,
+    /// The program that clears away what has ended in a container.
+    pub init: bool,
 }
 
 impl EngineInfo {

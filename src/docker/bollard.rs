@@ -112,7 +112,7 @@ impl BollardDocker {
 }
 
 fn host_of(info: &EngineInfo) -> Host {
-    Host { cpus: info.cpus, memory: info.memory, swap_limit: info.swap_limit }
+    Host { cpus: info.cpus, memory: info.memory, swap_limit: info.swap_limit, lacks: info.lacks }
 }
 
 fn label_filter(labels: &[(&str, &str)]) -> HashMap<String, Vec<String>> {
@@ -149,9 +149,10 @@ impl Docker for BollardDocker {
     }
 
     async fn create(&self, desired: &DesiredContainer) -> Result<String> {
+        let lacks = self.host().await?.lacks;
         let call = call("create a container", "container", &desired.name);
         let options = query::CreateContainerOptionsBuilder::default().name(&desired.name).build();
-        let body = to_api::create(desired);
+        let body = to_api::create(desired, lacks);
         let made = within(LONG, call, self.client()?.create_container(Some(options), body)).await;
         made.map(|c| c.id).map_err(|e| match e {
             DockerError::ImageMissing { .. } => {
@@ -183,9 +184,11 @@ impl Docker for BollardDocker {
     }
 
     async fn update(&self, id: &str, change: &LiveUpdate) -> Result<()> {
-        let all_cpus = NanoCpus(self.host().await?.cpus.saturating_mul(1_000_000_000));
+        let host = self.host().await?;
+        let all_cpus = NanoCpus(host.cpus.saturating_mul(1_000_000_000));
         let call = call("update a container", "container", id);
-        within(LONG, call, self.client()?.update_container(id, to_api::update(change, all_cpus))).await
+        within(LONG, call, self.client()?.update_container(id, to_api::update(change, all_cpus, host.lacks)))
+            .await
     }
 
     async fn rename(&self, id: &str, name: &str) -> Result<()> {

@@ -10,7 +10,7 @@ use crate::core::desired::PortMap;
 use crate::core::pairs::Pairs;
 use crate::core::quantity::Bytes;
 use crate::core::seen::{
-    ContainerState, ContainerSummary, EngineEvent, EngineInfo, SeenContainer, SeenEndpoint, SeenImage,
+    ContainerState, ContainerSummary, EngineEvent, EngineInfo, Lacks, SeenContainer, SeenEndpoint, SeenImage,
     SeenMount, SeenNetwork, SeenVolume,
 };
 use bollard::models;
@@ -260,6 +260,15 @@ pub(super) fn info(version: models::SystemVersion, info: models::SystemInfo) -> 
         memory: count(info.mem_total),
         architecture: architecture(&version.arch.or(info.architecture).unwrap_or_default()),
         swap_limit: info.swap_limit.unwrap_or(false),
+        // Only what it says: one that says nothing is asked.
+        lacks: Lacks {
+            memory_limit: info.memory_limit == Some(false),
+            cpu_quota: info.cpu_cfs_quota == Some(false) || info.cpu_cfs_period == Some(false),
+            pids_limit: info.pids_limit == Some(false),
+            // An engine that could not run it has no commit of it.
+            init: info.init_binary.as_deref() == Some("")
+                || info.init_commit.and_then(|c| c.id).as_deref() == Some("N/A"),
+        },
         root_dir: info.docker_root_dir.unwrap_or_default(),
         id: info.id.unwrap_or_default(),
         time_nano: info.system_time.as_deref().and_then(nanoseconds).unwrap_or_default(),
@@ -285,6 +294,27 @@ mod tests {
             ("yesterday", None),
         ] {
             assert_eq!(nanoseconds(said), nano, "{said}");
+        }
+    }
+
+    #[test]
+    fn what_an_engine_lacks_is_what_it_says() {
+        let none = Lacks::default();
+        for (said, lacks) in [
+            ("{}", none),
+            (
+                r#"{"MemoryLimit":true,"CpuCfsQuota":true,"PidsLimit":true,"InitBinary":"docker-init","InitCommit":{"ID":""}}"#,
+                none,
+            ),
+            (r#"{"MemoryLimit":false}"#, Lacks { memory_limit: true, ..none }),
+            (r#"{"CpuCfsQuota":false}"#, Lacks { cpu_quota: true, ..none }),
+            (r#"{"CpuCfsPeriod":false,"CpuCfsQuota":true}"#, Lacks { cpu_quota: true, ..none }),
+            (r#"{"PidsLimit":false}"#, Lacks { pids_limit: true, ..none }),
+            (r#"{"InitBinary":""}"#, Lacks { init: true, ..none }),
+            (r#"{"InitBinary":"docker-init","InitCommit":{"ID":"N/A"}}"#, Lacks { init: true, ..none }),
+        ] {
+            let said_it = info(models::SystemVersion::default(), serde_json::from_str(said).unwrap());
+            assert_eq!(said_it.lacks, lacks, "{said}");
         }
     }
 

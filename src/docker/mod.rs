@@ -125,7 +125,8 @@ pub trait Docker: Send + Sync + 'static {
     async fn list(&self, labels: &[(&str, &str)]) -> Result<Vec<ContainerSummary>>;
     /// By exact name or id; `None` when there is none.
     async fn inspect(&self, name_or_id: &str) -> Result<Option<SeenContainer>>;
-    /// Creates and returns the id; starts nothing. The image must be local.
+    /// Creates and returns the id; starts nothing. The image must be local. Without what the engine says that it lacks
+    /// ([`EngineInfo::lacks`]), here and in an update.
     async fn create(&self, desired: &DesiredContainer) -> Result<String>;
     /// By exact name or id. Already running is success.
     async fn start(&self, id: &str) -> Result<()>;

@@ -4,7 +4,7 @@
 use crate::core::desired::{DesiredContainer, RestartPolicy as Restart};
 use crate::core::quantity::{Bytes, NanoCpus};
 use crate::core::resource::Caps;
-use crate::core::seen::LiveUpdate;
+use crate::core::seen::{Lacks, LiveUpdate};
 use bollard::models::{
     ContainerCreateBody, ContainerUpdateBody, EndpointSettings, HostConfig, HostConfigLogConfig, Mount,
     MountType, NetworkingConfig, PortBinding, PortMap, RestartPolicy, RestartPolicyNameEnum,
@@ -38,8 +38,9 @@ fn restart(policy: Restart) -> RestartPolicy {
     RestartPolicy { name: Some(name), maximum_retry_count: None }
 }
 
-/// The body of a create call.
-pub(super) fn create(d: &DesiredContainer) -> ContainerCreateBody {
+/// The body of a create call, without what the engine lacks: it would refuse all of it for a CPU cap, and start none with
+/// a program that it does not have.
+pub(super) fn create(d: &DesiredContainer, lacks: Lacks) -> ContainerCreateBody {
     let mut exposed = Vec::new();
     let mut bindings = PortMap::new();
     for port in &d.ports {
@@ -51,13 +52,13 @@ pub(super) fn create(d: &DesiredContainer) -> ContainerCreateBody {
             PortBinding { host_ip: Some(port.host_ip.to_string()), host_port: Some(port.host.to_string()) };
         bindings.entry(key).or_default().get_or_insert_default().push(binding);
     }
-    let pair = memory_pair(&d.caps);
+    let pair = memory_pair(&d.caps).filter(|_| !lacks.memory_limit);
     let hard = &d.hardening;
     let filled = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
     let host = HostConfig {
         memory: pair.map(|p| p.0),
         memory_swap: pair.map(|p| p.1),
-        nano_cpus: d.caps.cpus.map(nano),
+        nano_cpus: d.caps.cpus.filter(|_| !lacks.cpu_quota).map(nano),
         restart_policy: Some(restart(d.restart)),
         port_bindings: Some(bindings),
         mounts: Some(
@@ -71,11 +72,11 @@ pub(super) fn create(d: &DesiredContainer) -> ContainerCreateBody {
                 })
                 .collect(),
         ),
-        init: Some(hard.init),
+        init: Some(hard.init && !lacks.init),
         cap_drop: hard.only_capabilities.as_ref().map(|_| vec!["ALL".to_owned()]),
         cap_add: hard.only_capabilities.clone(),
         security_opt: hard.no_new_privileges.then(|| vec!["no-new-privileges".to_owned()]),
-        pids_limit: (hard.pids_limit > 0).then_some(hard.pids_limit),
+        pids_limit: (hard.pids_limit > 0 && !lacks.pids_limit).then_some(hard.pids_limit),
         shm_size: d.shm_size.map(bytes),
         network_mode: Some(d.network.clone().unwrap_or_else(|| "none".to_owned())),
         log_config: Some(HostConfigLogConfig {
@@ -111,13 +112,13 @@ pub(super) fn endpoint(aliases: &[String]) -> EndpointSettings {
 }
 
 /// The body of an update call; `all_cpus` is what "no CPU cap" is expressed as.
-pub(super) fn update(change: &LiveUpdate, all_cpus: NanoCpus) -> ContainerUpdateBody {
+pub(super) fn update(change: &LiveUpdate, all_cpus: NanoCpus, lacks: Lacks) -> ContainerUpdateBody {
     let mut body = ContainerUpdateBody { restart_policy: change.restart.map(restart), ..Default::default() };
     if let Some(caps) = &change.caps {
         let (memory, swap) = memory_pair(caps).unwrap_or((NO_LIMIT, NO_LIMIT));
-        body.memory = Some(memory);
-        body.memory_swap = Some(swap);
-        body.nano_cpus = Some(nano(caps.cpus.unwrap_or(all_cpus)));
+        body.memory = Some(memory).filter(|_| !lacks.memory_limit);
+        body.memory_swap = Some(swap).filter(|_| !lacks.memory_limit);
+        body.nano_cpus = Some(nano(caps.cpus.unwrap_or(all_cpus))).filter(|_| !lacks.cpu_quota);
     }
     body
 }
@@ -137,6 +138,7 @@ pub(super) fn is_reference(reference: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::desired::Hardening;
 
     #[test]
     fn caps_go_as_a_pair_and_none_lifts() {
@@ -148,20 +150,80 @@ mod tests {
             (Caps { memory: mi(256), swap: mi(128), cpus: None }, 256 << 20, 384 << 20, 2_000_000_000),
             (Caps { memory: None, swap: mi(128), cpus: Some(NanoCpus(5)) }, NO_LIMIT, NO_LIMIT, 5),
         ] {
-            let body = update(&LiveUpdate { caps: Some(caps), restart: None }, all);
+            let body = update(&LiveUpdate { caps: Some(caps), restart: None }, all, Lacks::default());
             assert_eq!(
                 (body.memory, body.memory_swap, body.nano_cpus),
                 (Some(memory), Some(swap), Some(cpus))
             );
             assert_eq!(body.restart_policy, None);
         }
-        let body = update(&LiveUpdate { caps: None, restart: Some(Restart::No) }, all);
+        let body = update(&LiveUpdate { caps: None, restart: Some(Restart::No) }, all, Lacks::default());
         let json = serde_json::to_value(&body).unwrap();
         assert_eq!(
             json,
             serde_json::json!({"RestartPolicy": {"Name": "no"}}),
             "nothing that was not asked for"
         );
+    }
+
+    #[test]
+    fn nothing_is_asked_of_an_engine_that_it_lacks() {
+        let all = NanoCpus(2_000_000_000);
+        let caps = Caps { memory: Some(Bytes(1 << 28)), swap: None, cpus: Some(NanoCpus(500_000_000)) };
+        let none = Lacks::default();
+        for (lacks, caps) in [
+            (Lacks { cpu_quota: true, ..none }, caps),
+            (Lacks { cpu_quota: true, ..none }, Caps::default()),
+            (Lacks { memory_limit: true, ..none }, caps),
+            (Lacks { memory_limit: true, cpu_quota: true, ..none }, Caps::default()),
+        ] {
+            let body = update(&LiveUpdate { caps: Some(caps), restart: Some(Restart::Always) }, all, lacks);
+            assert_eq!(body.nano_cpus.is_none(), lacks.cpu_quota, "{lacks:?}");
+            assert_eq!(body.memory.is_none(), lacks.memory_limit, "{lacks:?}");
+            assert_eq!(body.memory_swap.is_none(), lacks.memory_limit, "{lacks:?}");
+            assert!(body.restart_policy.is_some());
+        }
+        let desired = DesiredContainer {
+            name: "x".to_owned(),
+            image: "i".to_owned(),
+            env: Default::default(),
+            command: Vec::new(),
+            entrypoint: Vec::new(),
+            labels: Default::default(),
+            mounts: Vec::new(),
+            network: None,
+            aliases: Vec::new(),
+            ports: Vec::new(),
+            caps,
+            restart: Restart::Always,
+            stop_signal: None,
+            stop_timeout: None,
+            hardening: Hardening {
+                no_new_privileges: true,
+                only_capabilities: None,
+                pids_limit: 9,
+                init: true,
+                user: None,
+            },
+            shm_size: None,
+        };
+        let asked = |lacks: Lacks| {
+            let body = create(&desired, lacks);
+            // What it was made for is not changed by that: it need not be made again on a better engine.
+            assert_eq!(body.labels, create(&desired, none).labels);
+            let host = body.host_config.unwrap();
+            (
+                host.memory.is_some(),
+                host.nano_cpus.is_some(),
+                host.pids_limit.is_some(),
+                host.init == Some(true),
+            )
+        };
+        assert_eq!(asked(none), (true, true, true, true));
+        assert_eq!(asked(Lacks { memory_limit: true, ..none }), (false, true, true, true));
+        assert_eq!(asked(Lacks { cpu_quota: true, ..none }), (true, false, true, true));
+        assert_eq!(asked(Lacks { pids_limit: true, ..none }), (true, true, false, true));
+        assert_eq!(asked(Lacks { init: true, ..none }), (true, true, true, false));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::cli::settings::Settings;
 use crate::core::condition::Truth;
 use crate::core::names::label;
 use crate::core::quantity::Bytes;
+use crate::core::seen::EngineInfo;
 use crate::docker::{Docker, DockerError};
 use crate::http::client::Client;
 use crate::secrets::{Key, KeyError};
@@ -74,8 +75,44 @@ async fn engine(docker: Option<&dyn Docker>, list: &mut Vec<Check>) -> Option<St
                     next,
                 ));
             }
+            lacks(&info, list);
             requests(docker, list).await;
             Some(info.root_dir)
+        }
+    }
+}
+
+/// What the engine says that it cannot do. Services run without it; what they do not have is said of each, too.
+fn lacks(info: &EngineInfo, list: &mut Vec<Check>) {
+    let lacks = info.lacks;
+    for (missing, name, words, next) in [
+        (
+            lacks.memory_limit,
+            "memory limit",
+            "the engine cannot limit memory: resources.memory has no effect",
+            "boot the kernel with cgroup_enable=memory; a rootless engine needs the memory controller delegated to its user",
+        ),
+        (
+            lacks.cpu_quota,
+            "CPU limit",
+            "the engine cannot limit CPUs (no CFS quota): resources.cpus has no effect",
+            "use a kernel with CONFIG_CFS_BANDWIDTH; a rootless engine needs the cpu controller delegated to its user",
+        ),
+        (
+            lacks.pids_limit,
+            "process limit",
+            "the engine cannot limit processes: one container may use up those of the host",
+            "use a kernel with the pids controller; a rootless engine needs it delegated to its user",
+        ),
+        (
+            lacks.init,
+            "docker-init",
+            "the engine does not find its docker-init: containers are made without",
+            "install docker-init (package tini) where dockerd finds it, and restart the engine",
+        ),
+    ] {
+        if missing {
+            list.push(check(name, Truth::Unknown, words, next));
         }
     }
 }
@@ -234,4 +271,56 @@ fn clock(list: &mut Vec<Check>) {
         now.to_string(),
         if sane { "" } else { "set the clock: times in status and backups depend on it" },
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::seen::Lacks;
+    use crate::docker::fake::{FakeDocker, Fault, What, When};
+
+    async fn said(docker: &FakeDocker) -> Vec<(String, Truth, String, String)> {
+        let mut list = Vec::new();
+        engine(Some(docker), &mut list).await;
+        list.into_iter().map(|c| (c.name, c.ok, c.message, c.next)).collect()
+    }
+
+    #[tokio::test]
+    async fn what_the_engine_lacks_is_said_with_what_helps() {
+        let fake = FakeDocker::new();
+        assert_eq!(said(&fake).await.len(), 1);
+        let lacks = Lacks { memory_limit: true, cpu_quota: true, pids_limit: true, init: true };
+        let info = fake.info().await.unwrap();
+        fake.set_info(EngineInfo { lacks, swap_limit: false, ..info });
+        let all = said(&fake).await;
+        let names: Vec<&str> = all.iter().map(|c| c.0.as_str()).collect();
+        let want =
+            ["docker engine", "swap limit", "memory limit", "CPU limit", "process limit", "docker-init"];
+        assert_eq!(names, want);
+        assert!(all.iter().skip(1).all(|c| c.1 == Truth::Unknown && !c.3.is_empty()), "{all:?}");
+        assert!(all[3].2.contains("cannot limit CPUs"), "{all:?}");
+    }
+
+    #[tokio::test]
+    async fn a_proxy_that_refuses_is_told_from_an_engine_that_is_down() {
+        for (method, name) in
+            [("info", "docker engine"), ("list", "docker requests"), ("image", "docker requests")]
+        {
+            let fake = FakeDocker::new();
+            let error = DockerError::Forbidden {
+                address: "unix:///proxy.sock".to_owned(),
+                request: "GET /v1.41/x".to_owned(),
+                status: 403,
+                said: String::new(),
+            };
+            fake.inject(Fault { method, when: When::Before, what: What::Error(error), times: 1 });
+            let all = said(&fake).await;
+            let found = all.iter().find(|c| c.2.contains("refuses GET /v1.41/x (403)")).unwrap();
+            assert_eq!((found.0.as_str(), found.1), (name, Truth::False));
+            assert!(found.3.contains("rules of the proxy") && !found.3.contains("start it"), "{}", found.3);
+        }
+        let fake = FakeDocker::new();
+        fake.stop_engine();
+        assert!(said(&fake).await[0].3.starts_with("start it"));
+    }
 }

@@ -1,13 +1,14 @@
 //! An engine that answers some questions only, or can do some things only: everything else goes on, and nothing is
 //! taken away on the strength of what could not be seen.
 
-use crate::machine::rig::Rig;
+use crate::machine::rig::{Rig, engine};
 use seawall::control::api::{Api, Operation};
+use seawall::control::operator::Times;
 use seawall::core::condition::{ConditionType as C, Truth};
 use seawall::core::quantity::Bytes;
-use seawall::core::seen::ContainerState;
-use seawall::docker::DockerError;
+use seawall::core::seen::{ContainerState, EngineInfo, Lacks};
 use seawall::docker::fake::{Fault, What, When};
+use seawall::docker::{Docker, DockerError};
 use seawall::engines::postgres::client::SqlError;
 use std::time::Duration;
 
@@ -229,6 +230,71 @@ async fn an_operation_of_a_user_needs_no_answer_about_an_image() {
             (rig.container("main")?.started_at != started && is_ready(&rig)).then_some(())
         })
         .await;
+    }
+}
+
+/// With one thing that the engine lacks; then what is in force all the same, and what is said.
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_lacks_something_gets_the_rest_and_it_is_said_what_is_missing() {
+    let none = Lacks::default();
+    for (lacks, memory, cpus, words) in [
+        (
+            Lacks { cpu_quota: true, ..none },
+            true,
+            false,
+            "the engine cannot limit CPUs: cpus 0.5 is not in force",
+        ),
+        (
+            Lacks { memory_limit: true, ..none },
+            false,
+            true,
+            "cannot limit memory: memory 512Mi is not in force",
+        ),
+        (Lacks { pids_limit: true, ..none }, true, true, "cannot limit processes"),
+        (Lacks { init: true, ..none }, true, true, "has no docker-init"),
+    ] {
+        let fake = engine();
+        let info = fake.info().await.unwrap();
+        fake.set_info(EngineInfo { lacks, ..info.clone() });
+        let mut rig = Rig::new(fake, Times::default());
+        let wish = |cap: &str| spec(&format!(", resources: {{memory: {cap}, cpus: 0.5}}"));
+        rig.manifest("main", &wish("512Mi"));
+        rig.drive();
+        rig.ready("main").await;
+        let caps = rig.container("main").unwrap().caps;
+        assert_eq!((caps.memory.is_some(), caps.cpus.is_some()), (memory, cpus), "{lacks:?}");
+        let why = rig.reason("main", C::Degraded, "EngineLacks").await;
+        assert!(why.contains(words) && why.contains("seawall doctor"), "{why}");
+        let synced = rig.condition("main", C::ResourcesInSync).unwrap();
+        assert_eq!(synced.status == Truth::True, memory && cpus, "{synced:?}");
+        assert!(synced.status == Truth::True || synced.message.contains(words), "{synced:?}");
+        // Nothing is tried again and again for it, and a change of the rest arrives.
+        rig.fake.reset_calls();
+        rig.let_pass(Duration::from_secs(600)).await;
+        assert_eq!(rig.fake.writes(), 0, "{lacks:?}: {:?}", rig.fake.call_log());
+        rig.manifest("main", &wish("768Mi"));
+        rig.until("the rest arrives", || {
+            let current = rig.view("main")?.status["observedGeneration"] == 2;
+            let caps = rig.container("main")?.caps;
+            (current && (caps.memory == Some(Bytes(768 << 20))) == memory && is_ready(&rig)).then_some(())
+        })
+        .await;
+        // An engine that learnt it applies it in place.
+        let id = rig.container("main").unwrap().id;
+        rig.fake.set_info(info);
+        rig.fake.stop_engine();
+        rig.reason("main", C::Ready, "EngineUnavailable").await;
+        rig.fake.start_engine();
+        rig.until("all of it", || {
+            let caps = rig.container("main")?.caps;
+            (caps.memory.is_some() && caps.cpus.is_some() && is_ready(&rig)).then_some(())
+        })
+        .await;
+        rig.until("nothing is missing", || {
+            rig.condition("main", C::Degraded).is_none_or(|c| c.status != Truth::True).then_some(())
+        })
+        .await;
+        assert_eq!(rig.container("main").unwrap().id, id);
     }
 }
 

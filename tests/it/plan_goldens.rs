@@ -8,7 +8,7 @@ use seawall::core::names::{Installation, Name};
 use seawall::core::pairs::Pairs;
 use seawall::core::quantity::{Bytes, NanoCpus};
 use seawall::core::resource::{Caps, DeletionPolicy, PortRequest};
-use seawall::core::seen::{ContainerState, EngineInfo, SeenContainer, SeenEndpoint, SeenMount, Usage};
+use seawall::core::seen::{ContainerState, EngineInfo, Lacks, SeenContainer, SeenEndpoint, SeenMount, Usage};
 use seawall::engines::postgres::check::Checked;
 use seawall::engines::postgres::collation::{Collations, Columns, InDatabase, Libraries, Mismatch, Named};
 use seawall::engines::postgres::conditions::{Failure, Outlook, before_steps, findings};
@@ -712,6 +712,45 @@ const ROWS: &[(&str, Edit)] = &[
     ("spec: swap on a kernel that cannot cap it", |c| {
         c.spec.caps.swap = mib(256);
         c.world.engine.swap_limit = false;
+    }),
+    ("engine: cannot limit CPUs, memory raised", |c| {
+        c.world.engine.lacks.cpu_quota = true;
+        c.c().caps.cpus = None;
+        c.spec.caps.memory = mib(1024);
+    }),
+    ("engine: cannot limit CPUs", |c| {
+        c.world.engine.lacks.cpu_quota = true;
+        c.c().caps.cpus = None;
+    }),
+    ("engine: cannot limit CPUs, and none are limited", |c| {
+        c.world.engine.lacks.cpu_quota = true;
+        c.c().caps.cpus = None;
+        c.spec.caps.cpus = None;
+    }),
+    ("engine: cannot limit memory, cpus changed", |c| {
+        c.world.engine.lacks.memory_limit = true;
+        c.c().caps.memory = None;
+        c.spec.caps.swap = mib(256);
+        c.spec.caps.cpus = Some(NanoCpus(2_000_000_000));
+    }),
+    ("engine: cannot limit memory nor swap", |c| {
+        c.world.engine.lacks.memory_limit = true;
+        c.world.engine.swap_limit = false;
+        c.c().caps.memory = None;
+        c.spec.caps.swap = mib(256);
+    }),
+    ("engine: no limit of processes, no docker-init", |c| {
+        c.world.engine.lacks.pids_limit = true;
+        c.world.engine.lacks.init = true;
+        c.c().init = false;
+        c.c().pids_limit = None;
+    }),
+    ("engine: lacks everything, stopped", |c| {
+        c.spec.stopped = true;
+        c.down(ContainerState::Exited, 0);
+        c.c().restart_policy = "no".into();
+        c.c().caps = Caps::default();
+        c.world.engine.lacks = Lacks { memory_limit: true, cpu_quota: true, pids_limit: true, init: true };
     }),
     ("spec: another port", |c| c.spec.port = PortRequest::Fixed(6000)),
     ("spec: another port that another object has", |c| {

@@ -102,6 +102,11 @@ impl OwnEngine {
         });
     }
 
+    /// The daemon's own settings, before it starts.
+    pub fn configure(&self, json: &str) {
+        fs::write(self.root.join("daemon.json"), json).unwrap();
+    }
+
     fn log(&self) -> PathBuf {
         self.root.join("dockerd.log")
     }

@@ -9,6 +9,7 @@ mod crash;
 mod drift;
 mod engine;
 mod engine_away;
+mod engine_lacks;
 mod first;
 mod harness;
 mod images;

@@ -6,7 +6,9 @@ mod objects;
 mod running;
 
 use crate::core::pairs::Pairs;
-use crate::core::seen::{EngineEvent, EngineInfo, SeenContainer, SeenImage, SeenNetwork, SeenVolume, Usage};
+use crate::core::seen::{
+    EngineEvent, EngineInfo, Lacks, SeenContainer, SeenImage, SeenNetwork, SeenVolume, Usage,
+};
 use crate::docker::{DockerError, FileToPut};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -100,6 +102,7 @@ impl State {
                 memory: 16 << 30,
                 architecture: "amd64".into(),
                 swap_limit: true,
+                lacks: Lacks::default(),
                 root_dir: "/var/lib/docker".into(),
                 id: "fake".into(),
                 time_nano: 0,

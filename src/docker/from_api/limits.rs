@@ -3,7 +3,7 @@
 
 use crate::core::quantity::{Bytes, NanoCpus};
 use crate::core::resource::Caps;
-use crate::core::seen::Usage;
+use crate::core::seen::{Lacks, Usage};
 use crate::docker::to_api::NO_LIMIT;
 use bollard::models;
 
@@ -16,6 +16,7 @@ pub(in crate::docker) struct Host {
     pub cpus: u64,
     pub memory: u64,
     pub swap_limit: bool,
+    pub lacks: Lacks,
 }
 
 /// Caps as inspect tells them.
@@ -68,7 +69,8 @@ pub(in crate::docker) fn usage(s: models::ContainerStatsResponse, engine: Host) 
 mod tests {
     use super::*;
 
-    const HOST: Host = Host { cpus: 2, memory: 8 << 30, swap_limit: true };
+    const HOST: Host = Host { cpus: 2, memory: 8 << 30, swap_limit: true, lacks: NOTHING };
+    const NOTHING: Lacks = Lacks { memory_limit: false, cpu_quota: false, pids_limit: false, init: false };
 
     #[test]
     fn sentinels_are_no_limit() {

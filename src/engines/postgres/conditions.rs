@@ -4,6 +4,7 @@
 use super::action::{Action, caps_in_words};
 use super::collation::{self, Columns};
 use super::disk::{Room, roughly};
+use super::lacks;
 use super::parameters::limits;
 use super::plan::{Plan, Subject, Wanted, astray, caps_in_sync, inside};
 use super::world::{ImageSeen, InitSeen, Server, ServerFacts, Slot, World};
@@ -396,6 +397,11 @@ fn degraded(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook
     {
         return yes("MemoryOvercommitted", words);
     }
+    if let (Wanted::Running, Some(words)) =
+        (subject.wanted(), lacks::in_words(&subject.spec.caps, &world.engine))
+    {
+        return yes("EngineLacks", words);
+    }
     let profile = subject.memory.profile();
     if profile.is_reduced() {
         return yes("HardeningReduced", profile.in_words().to_owned());
@@ -437,7 +443,12 @@ fn overridden(subject: &Subject<'_>, facts: &ServerFacts) -> Option<String> {
 
 fn in_sync(subject: &Subject<'_>, world: &World, plan: &Plan, c: &SeenContainer) -> Finding {
     let desired = &subject.spec.caps;
-    if caps_in_sync(desired, &c.caps, &world.engine) {
+    let synced = caps_in_sync(desired, &c.caps, &world.engine);
+    if let Some(words) = lacks::caps_not_in_force(desired, &world.engine).filter(|_| synced) {
+        let words = format!("{words}; the engine has {}", caps_in_words(&c.caps));
+        return Finding::new(C::ResourcesInSync, Truth::False, "EngineLacks", words);
+    }
+    if synced {
         return Finding::new(C::ResourcesInSync, Truth::True, "Applied", caps_in_words(&c.caps));
     }
     let words = format!("wanted {}; the engine has {}", caps_in_words(desired), caps_in_words(&c.caps));

@@ -14,6 +14,7 @@ pub mod facts;
 pub mod fake_server;
 pub mod hardening;
 pub mod initialisation;
+mod lacks;
 pub mod ownership;
 pub mod parameters;
 pub mod plan;

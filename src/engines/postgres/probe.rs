@@ -340,7 +340,7 @@ async fn details(
             world.columns = columns(tools, subject, &c.glance()).await?;
         }
         let lowered = spec.caps.memory.is_some_and(|new| c.caps.memory.is_none_or(|old| new < old));
-        if lowered {
+        if lowered && !world.engine.lacks.memory_limit {
             world.usage = unless_away(tools.docker.usage(&c.id).await)?;
         }
         return Ok(());

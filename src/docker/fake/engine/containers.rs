@@ -77,10 +77,13 @@ impl State {
 
     /// As inspect tells caps back: all CPUs are no cap, swap needs memory.
     fn normal(&self, caps: Caps) -> Caps {
+        let lacks = self.info.lacks;
+        let memory = caps.memory.filter(|_| !lacks.memory_limit);
+        let cpus = caps.cpus.filter(|_| !lacks.cpu_quota);
         Caps {
-            memory: caps.memory,
-            swap: caps.swap.filter(|s| caps.memory.is_some() && s.0 > 0),
-            cpus: caps.cpus.filter(|c| *c < all_cpus(&self.info) && *c > NanoCpus(0)),
+            memory,
+            swap: caps.swap.filter(|s| memory.is_some() && s.0 > 0),
+            cpus: cpus.filter(|c| *c < all_cpus(&self.info) && *c > NanoCpus(0)),
         }
     }
 
@@ -148,8 +151,8 @@ impl State {
             port_bindings,
             published: Vec::new(),
             shm_size: Some(d.shm_size.unwrap_or(Bytes(64 << 20))),
-            pids_limit: Some(hard.pids_limit).filter(|n| *n > 0),
-            init: hard.init,
+            pids_limit: Some(hard.pids_limit).filter(|n| *n > 0 && !self.info.lacks.pids_limit),
+            init: hard.init && !self.info.lacks.init,
             cap_add: hard.only_capabilities.as_deref().map(sorted).unwrap_or_default(),
             cap_drop: hard.only_capabilities.iter().map(|_| "ALL".to_owned()).collect(),
             no_new_privileges: hard.no_new_privileges,

@@ -24,6 +24,9 @@ pub(super) async fn update_caps(scene: &Scene<'_>, name: &str, caps: &Caps) -> R
     if !caps_in_sync(caps, &after.caps, scene.engine) {
         return Err(ActError::NotApplied(caps_in_words(&after.caps)));
     }
+    if scene.engine.lacks.memory_limit {
+        return Ok(());
+    }
     let kernel = match told_inside(scene, &id, caps).await {
         Some(limit) => Some(limit),
         None => match docker.usage(&id).await {

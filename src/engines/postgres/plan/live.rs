@@ -4,6 +4,7 @@
 use super::{Plan, Subject};
 use crate::core::desired::RestartPolicy;
 use crate::core::plan::Sign;
+use crate::core::quantity::Bytes;
 use crate::core::resource::Caps;
 use crate::core::seen::{ContainerState, EngineInfo, SeenContainer};
 use crate::engines::postgres::action::{Action, caps_in_words};
@@ -13,9 +14,10 @@ use crate::engines::postgres::world::World;
 #[must_use]
 pub fn caps_in_sync(desired: &Caps, seen: &Caps, engine: &EngineInfo) -> bool {
     let cpus = |caps: &Caps| caps.cpus.filter(|c| c.0 < engine.cpus.max(1) * 1_000_000_000);
-    desired.memory == seen.memory
-        && cpus(desired) == cpus(seen)
-        && (!engine.swap_limit || desired.memory.is_none() || desired.swap == seen.swap)
+    let memory = desired.memory == seen.memory
+        && (!engine.swap_limit || desired.memory.is_none() || desired.swap == seen.swap);
+    // What the engine cannot limit is as good as it gets.
+    (memory || engine.lacks.memory_limit) && (engine.lacks.cpu_quota || cpus(desired) == cpus(seen))
 }
 
 /// What changes on a container without a re-create or a restart.
@@ -24,7 +26,8 @@ pub(super) fn live(subject: &Subject<'_>, world: &World, c: &SeenContainer, plan
     let caps = subject.spec.caps;
     if !caps_in_sync(&caps, &c.caps, &world.engine) {
         let why = format!("{} → {}", caps_in_words(&c.caps), caps_in_words(&caps));
-        let lowered = caps.memory.filter(|new| c.caps.memory.is_none_or(|old| *new < old));
+        let lowers = |new: &Bytes| c.caps.memory.is_none_or(|old| *new < old);
+        let lowered = caps.memory.filter(|new| lowers(new) && !world.engine.lacks.memory_limit);
         let running = c.state == ContainerState::Running;
         match (lowered, &world.usage) {
             (Some(new), Some(usage)) if usage.unreclaimable > new && !subject.spec.force_caps => plan.block(
