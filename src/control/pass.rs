@@ -309,6 +309,9 @@ async fn learn(
     let loaded = |text: &String| {
         facts.pending_restart.is_empty() && parameters::sha256(text.as_bytes()) == facts.parameters_sha256
     };
+    // A reload takes over what a start may not survive.
+    let only_reloaded = record.memory.reloaded_untried.is_some()
+        && record.memory.reloaded_untried == world.container.ours().map(|c| c.started_at.clone());
     // Also the one that worked before, with another image.
     let proven = image
         .map(|image| parameter_file(&identity, checked, image))
@@ -365,6 +368,12 @@ async fn learn(
             // From the server that runs, not from the image that the manifest names now.
             memory.data_major = facts.major().or(memory.data_major);
             if facts.database_exists && proven.is_some() {
+                if only_reloaded {
+                    let last = memory.started_parameters.take();
+                    memory.started_parameters = last.or_else(|| memory.proven_parameters.clone());
+                } else {
+                    memory.started_parameters.clone_from(&proven);
+                }
                 memory.proven_parameters = proven;
                 memory.proven_image = runs.map(str::to_owned);
                 memory.proven_profile = start.as_ref().map(|start| start.profile);

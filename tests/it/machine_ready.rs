@@ -1,7 +1,8 @@
 //! Ready is what a newcomer finds, and there is always a way back: logins, trials and crash loops on the fake
 //! engine and its servers.
 
-use crate::machine::rig::{CATALOG, Rig};
+use crate::machine::rig::{CATALOG, Rig, object};
+use seawall::control::api::{Api, Operation};
 use seawall::core::condition::{ConditionType as C, Truth};
 use seawall::core::seen::{ContainerState, Space};
 use seawall::engines::postgres::client::SqlError;
@@ -92,6 +93,59 @@ async fn a_second_death_without_a_word_is_enough_to_go_back() {
     rig.until("Ready with the last file", || is_ready(&rig).then_some(())).await;
     assert!(rig.said("ParametersRestored", ""), "{:?}", rig.events());
     assert_eq!(rig.container("main").unwrap().id, id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_proves_no_start() {
+    let untried = "seawall.dev/skip-trial: 'true'";
+    for (annotations, restarted, goes_back) in
+        [(untried, false, true), (untried, true, false), ("", false, false)]
+    {
+        let rig = settled().await;
+        with(&rig, annotations, "work_mem: 9MB");
+        rig.until("taken over", || rig.said("ParametersReloaded", "").then_some(())).await;
+        rig.let_pass(Duration::from_secs(20)).await;
+        assert!(is_ready(&rig));
+        if restarted {
+            rig.operator.operate(&object("main"), Operation::Restart).await.unwrap();
+            rig.until("restarted", || rig.said("ServerRestarted", "").then_some(())).await;
+            rig.let_pass(Duration::from_secs(20)).await;
+        }
+        rig.servers.set_answer(CONTAINER, Some(SqlError::Refused("Connection refused".to_owned())));
+        for _ in 0..3 {
+            if !rig.said("ParametersRestored", "") {
+                rig.fake.crash_loop(CONTAINER, 1).unwrap();
+            }
+            rig.let_pass(Duration::from_secs(6)).await;
+        }
+        let back = rig.said("ParametersRestored", "");
+        assert_eq!(back, goes_back, "{annotations} {restarted}: {:?}", rig.events());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_only_reloaded_stays_until_a_start_fails() {
+    let rig = settled().await;
+    let file = || {
+        let file = rig.fake.file(CONTAINER, "/etc/seawall/postgresql.conf").unwrap().unwrap();
+        String::from_utf8_lossy(&file.content).into_owned()
+    };
+    with(&rig, "seawall.dev/skip-trial: 'true'", "work_mem: 9MB");
+    rig.until("taken over", || rig.said("ParametersReloaded", "").then_some(())).await;
+    rig.let_pass(Duration::from_secs(20)).await;
+    with(&rig, "", &format!("work_mem: 10MB, shared_preload_libraries: {BAD_AT_START}"));
+    rig.reason("main", C::Degraded, "ParameterRejected").await;
+    rig.let_pass(Duration::from_secs(20)).await;
+    assert!(is_ready(&rig) && file().contains("9MB"), "{}", file());
+    rig.servers.set_answer(CONTAINER, Some(SqlError::Refused("Connection refused".to_owned())));
+    for _ in 0..2 {
+        rig.fake.crash_loop(CONTAINER, 1).unwrap();
+        rig.let_pass(Duration::from_secs(6)).await;
+    }
+    rig.servers.set_answer(CONTAINER, None);
+    rig.until("Ready again", || is_ready(&rig).then_some(())).await;
+    rig.let_pass(Duration::from_secs(60)).await;
+    assert!(file().contains("8MB"), "{}", file());
 }
 
 #[tokio::test(start_paused = true)]

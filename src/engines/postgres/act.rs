@@ -174,7 +174,7 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             }
             memory.image = Some(PinnedImage { reference: reference.clone(), id: id.clone() });
         }
-        Action::TrialStart(trial) => return trial_start(scene, trial).await,
+        Action::TrialStart(trial) => return trial_start(scene, trial, memory).await,
         Action::CreateNetwork(name) => {
             let labels = id.installation_labels();
             let _gate = tools.network_gate.lock().await;

@@ -48,9 +48,15 @@ pub struct Memory {
     pub written_parameters: Option<String>,
     /// SHA-256 of the parameter file that the server refused, with its words: not tried again.
     pub refused_parameters: Option<RefusedParameters>,
-    /// The parameter file that a Ready server last ran with in full: what it goes back to when it
-    /// does not start with a newer one.
+    /// The parameter file that a Ready server last ran with in full: what it keeps when a newer one is refused.
     pub proven_parameters: Option<String>,
+    /// The last of them that a start or its trial was seen to survive: what it goes back to when it does not start.
+    pub started_parameters: Option<String>,
+    /// SHA-256 of the parameter file that last passed a trial start.
+    pub tried_parameters: Option<String>,
+    /// The start (its time) of a server that took its present file over by a reload, without a trial: nobody has
+    /// seen a start with that file.
+    pub reloaded_untried: Option<String>,
     /// The image with which no server came up although one did with the image before.
     pub refused_image: Option<RefusedImage>,
     /// The start (its time) of a server that nobody could log into when it was told to read its file again.

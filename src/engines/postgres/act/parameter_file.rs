@@ -60,8 +60,11 @@ pub(super) async fn write_parameters(
             memory.reloaded_blind = scene.world.container.ours().map(|c| c.started_at.clone());
         }
     }
+    let sha = parameters::sha256(text.as_bytes());
+    let started_at = scene.world.container.ours().map(|c| c.started_at.clone());
+    memory.reloaded_untried = started_at.filter(|_| memory.tried_parameters.as_ref() != Some(&sha));
     // Only now: a file that was written and not yet read is written and read again.
-    memory.written_parameters = Some(parameters::sha256(text.as_bytes()));
+    memory.written_parameters = Some(sha);
     Ok(())
 }
 
@@ -79,6 +82,7 @@ pub(super) async fn restore_parameters(
     docker.put_files(&id, &[parameter_file(parameters::PATH, text)]).await?;
     memory.written_parameters = Some(parameters::sha256(text.as_bytes()));
     memory.refused_parameters = Some(refused);
+    memory.proven_parameters = Some(text.to_owned());
     scene.start(name).await
 }
 

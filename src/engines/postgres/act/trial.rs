@@ -7,6 +7,7 @@ use crate::core::desired::DesiredContainer;
 use crate::core::event::Note;
 use crate::docker::{DockerError, FileToPut};
 use crate::engines::postgres::parameters;
+use crate::engines::postgres::record::Memory;
 use crate::engines::postgres::trial::{self, Trial, Verdict};
 use crate::secrets::random_id;
 use std::time::Duration;
@@ -17,7 +18,11 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Of a certificate or a key.
 const FILE_BYTES: usize = 1 << 20;
 
-pub(super) async fn trial_start(scene: &Scene<'_>, trial: &Trial) -> Result<Vec<Note>, ActError> {
+pub(super) async fn trial_start(
+    scene: &Scene<'_>,
+    trial: &Trial,
+    memory: &mut Memory,
+) -> Result<Vec<Note>, ActError> {
     let tools = scene.tools;
     let gate = tools.image_gate(&trial.key);
     let _held = gate.lock().await;
@@ -35,7 +40,10 @@ pub(super) async fn trial_start(scene: &Scene<'_>, trial: &Trial) -> Result<Vec<
         }
     };
     match verdict {
-        Verdict::Passed => Ok(Vec::new()),
+        Verdict::Passed => {
+            memory.tried_parameters = Some(parameters::sha256(trial.text.as_bytes()));
+            Ok(Vec::new())
+        }
         Verdict::Refused(words) => Err(ActError::TrialRefused(words)),
         Verdict::Unknown(words) => Ok(vec![Note::warning(
             "TrialUnknown",

@@ -89,13 +89,15 @@ pub(super) fn way_back(
         });
     }
     let proven = memory.proven_parameters.as_ref().filter(|_| memory.proven_with(&image.id))?;
+    let started = memory.started_parameters.as_ref().unwrap_or(proven);
+    let wanted = desired::parameter_file(subject.identity, subject.spec, image);
+    let sha = |text: &str| parameters::sha256(text.as_bytes());
+    // What was only reloaded may be in force while the manifest has been refused since.
     let refused =
-        parameters::sha256(desired::parameter_file(subject.identity, subject.spec, image).as_bytes());
-    let is_new =
-        world.file_sha256.as_ref() == Some(&refused) && parameters::sha256(proven.as_bytes()) != refused;
-    is_new.then(|| Action::RestoreParameters {
+        [sha(&wanted), sha(proven)].into_iter().find(|sha| world.file_sha256.as_ref() == Some(sha))?;
+    (sha(started) != refused).then(|| Action::RestoreParameters {
         container: subject.identity.container(),
-        text: proven.clone(),
+        text: started.clone(),
         refused,
         words,
     })
