@@ -5,6 +5,7 @@ use crate::machine::rig::{CATALOG, Rig, object};
 use seawall::control::api::{Api, Operation};
 use seawall::core::condition::{ConditionType as C, Truth};
 use seawall::core::seen::{ContainerState, Space};
+use seawall::docker::fake::{Fault, What, When};
 use seawall::engines::postgres::client::SqlError;
 use seawall::engines::postgres::fake_server::BAD_AT_START;
 use std::time::Duration;
@@ -93,6 +94,31 @@ async fn a_second_death_without_a_word_is_enough_to_go_back() {
     rig.until("Ready with the last file", || is_ready(&rig).then_some(())).await;
     assert!(rig.said("ParametersRestored", ""), "{:?}", rig.events());
     assert_eq!(rig.container("main").unwrap().id, id);
+}
+
+/// Neither takes the server away, however long it takes.
+#[tokio::test(start_paused = true)]
+async fn ready_stays_true_during_a_trial_start() {
+    let rig = settled().await;
+    rig.fake.inject(Fault {
+        method: "wait",
+        when: When::After,
+        what: What::Slow(Duration::from_secs(40)),
+        times: 1,
+    });
+    let before = rig.container("main").unwrap().id;
+    // Whether or not the container has to be made anew for it.
+    let spec = format!("{{image: '{}', parameters: {{work_mem: 9MB}}}}", "local/postgres:18b");
+    rig.manifest("main", &spec);
+    rig.until("the trial", || rig.fake.inventory().iter().any(|name| name.contains("probe")).then_some(()))
+        .await;
+    rig.let_pass(Duration::from_secs(20)).await;
+    assert!(is_ready(&rig), "{:?}", rig.condition("main", C::Ready));
+    rig.until("another container", || {
+        (rig.container("main").is_some_and(|c| c.id != before) && is_ready(&rig)).then_some(())
+    })
+    .await;
+    assert!(rig.said("TrialPassed", ""));
 }
 
 #[tokio::test(start_paused = true)]

@@ -96,6 +96,8 @@ pub(super) async fn run_steps(
                 }
             }
             match applied {
+                // It took its time, and the server served meanwhile: what comes now is announced by its own plan.
+                Ok(_) if matches!(step.action, Action::TrialStart(_)) => return StepsEnd::Replan,
                 Ok(_) => {}
                 Err(
                     ActError::PortLost(_)

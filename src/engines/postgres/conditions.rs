@@ -114,7 +114,9 @@ pub fn before_steps(
             Action::StopContainer(_) | Action::RestartServer { .. } | Action::RemoveContainer { .. }
         )
     };
-    let step = plan.steps.iter().find(|s| interrupts(&s.action)).or(match &world.server {
+    // What comes after a trial start is looked at anew once it was held; till then the server serves.
+    let mut now = plan.steps.iter().take_while(|s| !matches!(s.action, Action::TrialStart(_)));
+    let step = now.find(|s| interrupts(&s.action)).or(match &world.server {
         Server::Up(_) => None,
         _ => plan.steps.first(),
     })?;
