@@ -9,6 +9,7 @@ use seawall::core::pairs::Pairs;
 use seawall::core::quantity::{Bytes, NanoCpus};
 use seawall::core::resource::{Caps, DeletionPolicy, PortRequest};
 use seawall::core::seen::{ContainerState, EngineInfo, Lacks, SeenContainer, SeenEndpoint, SeenMount, Usage};
+use seawall::engines::postgres::action::Action;
 use seawall::engines::postgres::check::Checked;
 use seawall::engines::postgres::collation::{Collations, Columns, InDatabase, Libraries, Mismatch, Named};
 use seawall::engines::postgres::conditions::{Failure, Outlook, before_steps, findings};
@@ -931,6 +932,11 @@ const ROWS: &[(&str, Edit)] = &[
         dies_with_another_image(c);
         c.world.log_tail = vec!["FATAL:  could not open file \"postmaster.pid\": Permission denied".into()];
     }),
+    ("server: another image, it dies without a word and is never seen dead", |c| {
+        dies_with_another_image(c);
+        c.c().state = ContainerState::Running;
+        c.c().exit_code = None;
+    }),
     ("server: another image, it dies again and again and is never seen dead", |c| {
         dies_with_another_image(c);
         c.c().state = ContainerState::Running;
@@ -1325,6 +1331,35 @@ fn goldens_of_plans_and_conditions() {
         assert_eq!(got, want, "see the head of this file");
     }
     assert!(text == golden, "rows were added or removed: see the head of this file");
+}
+
+/// The engine forgets with which code a server died as soon as it starts it again.
+#[test]
+fn no_exit_code_is_made_up() {
+    for (state, code, words) in [
+        (
+            ContainerState::Running,
+            None,
+            "container died, and was started again before its exit code was seen",
+        ),
+        (ContainerState::Restarting, Some(0), "container exited with code 0"),
+        (ContainerState::Restarting, Some(137), "container killed (exit code 137)"),
+    ] {
+        let mut case = Case::settled();
+        dies_with_another_image(&mut case);
+        case.c().state = state;
+        case.c().exit_code = code;
+        let plan = plan(&case.subject(), &case.world);
+        let said: Vec<_> = plan
+            .steps
+            .iter()
+            .filter_map(|s| match &s.action {
+                Action::GiveUpImage { words, .. } => Some(words.as_str()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(said, [words]);
+    }
 }
 
 #[test]

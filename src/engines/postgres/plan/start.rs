@@ -106,14 +106,14 @@ pub(super) fn misnamed(subject: &Subject<'_>, world: &World, plan: &mut Plan) ->
 }
 
 fn stopped_cause(c: &SeenContainer) -> String {
-    let code = c.exit_code.unwrap_or_default();
-    let how = match code {
+    let how = match c.exit_code {
         _ if c.oom_killed => "out of memory".to_owned(),
-        0 => "exited with code 0".to_owned(),
-        135 => "ended by a bus error (exit code 135): shared memory or the disk gave out".to_owned(),
-        137 => "killed (exit code 137)".to_owned(),
-        139 => "ended by a segmentation fault (exit code 139)".to_owned(),
-        _ => format!("exited with code {code}"),
+        // The engine forgets the code at the next start.
+        None => "died, and was started again before its exit code was seen".to_owned(),
+        Some(135) => "ended by a bus error (exit code 135): shared memory or the disk gave out".to_owned(),
+        Some(137) => "killed (exit code 137)".to_owned(),
+        Some(139) => "ended by a segmentation fault (exit code 139)".to_owned(),
+        Some(code) => format!("exited with code {code}"),
     };
     if c.error.is_empty() {
         format!("container {how}")
