@@ -91,6 +91,12 @@ pub struct Trial {
     pub files: Vec<String>,
 }
 
+/// The image in use by its own name, also while the manifest names another one.
+fn named(spec: &Checked, memory: &Memory, image: &ImageFacts) -> String {
+    let in_use = memory.image.as_ref().filter(|pinned| pinned.id == image.id);
+    in_use.map_or_else(|| spec.image.to_string(), |pinned| pinned.reference.clone())
+}
+
 /// What counts of a parameter file: all but the line that says whose it is.
 fn body(text: &str) -> String {
     text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n")
@@ -130,7 +136,7 @@ impl Trial {
         let about = format!("{} {command:?} {:?} {}", image.id, caps, body(&text));
         Some(Self {
             key: parameters::sha256(about.as_bytes()),
-            image: spec.image.to_string(),
+            image: named(spec, memory, image),
             text,
             command,
             image_id: image.id.clone(),
@@ -160,7 +166,8 @@ impl Trial {
 fn server_command(spec: &Checked, image: &ImageFacts) -> Vec<String> {
     let argv = super::command::command(&image.cmd, &image.pgdata, &spec.parameters).argv;
     let server = argv.iter().position(|word| word.rsplit('/').next() == Some("postgres")).unwrap_or(0);
-    let own = ["-D", &image.pgdata, "-k", "/tmp", "-c", "lc_messages=C"].map(str::to_owned);
+    let own = ["-D", &image.pgdata, "-k", "/tmp", "-c", "lc_messages=C", "-c", "log_min_messages=warning"];
+    let own = own.map(str::to_owned);
     argv.into_iter().skip(server).chain(own).collect()
 }
 
