@@ -3,7 +3,7 @@
 CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
 
-.PHONY: help run build image test bench setup images test-tools audit test-official test-engines test-cgroup2 clean
+.PHONY: help run build image test bench setup images test-tools audit test-official test-faults test-engines test-cgroup2 clean
 
 help:
 	@echo 'make run           Docker, images, Seawall on manifests/: a PostgreSQL you can log in to'
@@ -13,6 +13,7 @@ help:
 	@echo 'make image         Seawall itself as a container image, seawall:local'
 	@echo 'make audit         licences, sources and bans of all dependencies'
 	@echo 'make test-official the real suite over images that keep the official image'\''s contract'
+	@echo 'make test-faults   bad parameters and bad images, each driven through a real server: some twenty minutes'
 	@echo 'make test-engines  the real suite on other Docker versions'
 	@echo 'make test-cgroup2  the resource caps on a cgroup v2 engine, in a virtual machine'
 	@echo 'make clean         what was built; databases and images stay'
@@ -58,6 +59,11 @@ OFFICIAL = first:: lifecycle:: stopping:: drift::a_container drift::a_server cra
 test-official: test-tools images
 	SEAWALL_TEST_IMAGES=official cargo test --test real -- --test-threads=4
 	SEAWALL_TEST_IMAGES=alpine cargo test --test real -- --test-threads=4 first:: lifecycle:: stopping::
+
+# Bad parameters and bad images through validate, trial, reload, forced restart and correction, with a poller beside
+# each. SEAWALL_TEST_ROWS=ssl drives those with this in their name.
+test-faults: test-tools images
+	cargo test --test real fault_table:: -- --ignored --nocapture --test-threads=2
 
 bench: images
 	cargo bench --bench bench

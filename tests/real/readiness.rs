@@ -30,6 +30,7 @@ fn a_server_that_hangs_is_not_ready_and_is_ready_again_when_it_answers() {
     let sea = Sea::start();
     sea.postgres("a", "{version: '18'}");
     let first = sea.ready("a");
+    let _watch = sea.watch("a");
     let top = docker(&["top", &sea.container("a"), "-eo", "pid"]);
     let frozen = Frozen::new(top.lines().skip(1).map(|l| l.trim().to_owned()).collect());
     let why = sea.until_condition("a", "Ready", "False", "ServerHung");
@@ -56,6 +57,7 @@ fn recovery_is_progress_in_postgresqls_own_words() {
     let sea = Sea::start();
     sea.postgres("a", "{version: '18', parameters: {max_wal_size: 4GB, checkpoint_timeout: 1h}}");
     let first = sea.ready("a");
+    let _watch = sea.watch("a");
     let id = first["container"]["id"].as_str().unwrap().to_owned();
     // Work for the recovery: no checkpoint comes between.
     sea.sql("a", "CREATE TABLE kept AS SELECT n, repeat('x', 200) AS t FROM generate_series(1, 400000) n");
@@ -115,6 +117,7 @@ fn ready_is_what_a_new_login_into_the_managed_database_says() {
     }
     let all = ["taken", "closed", "trigger", "frozen", "other"];
     let first: Vec<_> = all.iter().map(|name| sea.ready(name)).collect();
+    let _watches: Vec<_> = all[1..].iter().map(|name| sea.watch(name)).collect();
 
     let clients: Vec<Client> = (0..8).map(|_| Client::new(&sea, "taken")).collect();
     sea.sql("closed", "UPDATE pg_database SET datallowconn = false WHERE datname = 'shop'");
@@ -138,6 +141,8 @@ fn ready_is_what_a_new_login_into_the_managed_database_says() {
         let said = sea.until_condition(name, "Ready", "False", reason);
         assert!(said.contains(words), "{name}: {said}");
     }
+    // Not before: its logins would take the place of one of those that are to stay.
+    let _taken = sea.watch("taken");
     sea.docker(&["kill", "--signal", "HUP", &sea.container("other")]);
     assert_eq!(sea.condition("other", "Ready").0, "True");
     sea.ok(&["restart", "postgres/other"]);

@@ -133,6 +133,7 @@ fn a_correction_arrives_although_nobody_can_log_in() {
     let sea = Sea::start();
     with(&sea, "17", UNTRIED, "work_mem: 8MB");
     let first = sea.ready("a");
+    let _watch = sea.watch("a");
     with(&sea, "17", UNTRIED, "session_preload_libraries: nosuch");
     let words = sea.until_condition("a", "Ready", "False", "LibraryMissing");
     assert!(words.contains("nosuch"), "{words}");
