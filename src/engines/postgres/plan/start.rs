@@ -140,7 +140,10 @@ pub(super) fn crash_words(subject: &Subject<'_>, world: &World, c: &SeenContaine
         Some(0 | 1) | None => None,
         Some(_) => Some(stopped_cause(c)),
     };
-    match (how, telling(&world.log_tail)) {
+    let words = telling(&world.log_tail);
+    // Without such words it ended in silence, and the last line may be of a life before.
+    let how = how.or_else(|| words.filter(|line| !grave(line)).map(|_| stopped_cause(c)));
+    match (how, words) {
         (Some(how), Some(words)) => format!("{how}; its last words: {words}"),
         (Some(how), None) => how,
         (None, Some(words)) => words.clone(),
@@ -165,6 +168,9 @@ fn out_of_memory(subject: &Subject<'_>, c: &SeenContainer) -> String {
 
 /// The line of a dead server's log that says most: its last fatal one, else the last.
 fn telling(log: &[String]) -> Option<&String> {
-    let grave = |line: &&String| ["PANIC:", "FATAL:", "ERROR:"].iter().any(|word| line.contains(word));
-    log.iter().rev().find(grave).or_else(|| log.last())
+    log.iter().rev().find(|line| grave(line)).or_else(|| log.last())
+}
+
+fn grave(line: &str) -> bool {
+    ["PANIC:", "FATAL:", "ERROR:"].iter().any(|word| line.contains(word))
 }
