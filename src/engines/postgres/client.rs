@@ -184,11 +184,7 @@ fn classify(error: &tokio_postgres::Error) -> SqlError {
     while let Some(inner) = source {
         if let Some(io) = inner.downcast_ref::<std::io::Error>() {
             return match io.get_ref().and_then(|e| e.downcast_ref::<Refusal>()) {
-                Some(Refusal::Weak(weak)) => SqlError::Weak(*weak),
-                Some(Refusal::NoProcess(words)) => {
-                    SqlError::TurnedAway { reason: "NoProcessLeft", words: words.clone() }
-                }
-                Some(refusal) => SqlError::Failed(refusal.to_string()),
+                Some(refusal) => refusal.clone().into(),
                 None if io.kind() == std::io::ErrorKind::InvalidInput => not_understood(error),
                 None => SqlError::Refused(shown(&io.to_string(), WORDS)),
             };
@@ -196,6 +192,16 @@ fn classify(error: &tokio_postgres::Error) -> SqlError {
         source = inner.source();
     }
     if error.is_closed() { SqlError::Refused("connection closed".to_owned()) } else { not_understood(error) }
+}
+
+impl From<Refusal> for SqlError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Weak(weak) => SqlError::Weak(weak),
+            Refusal::NoProcess(words) => SqlError::TurnedAway { reason: "NoProcessLeft", words },
+            refusal => SqlError::Failed(refusal.to_string()),
+        }
+    }
 }
 
 fn not_understood(error: &tokio_postgres::Error) -> SqlError {

@@ -86,7 +86,7 @@ impl Judge {
             }
             let Some((tag, length)) = header(rest)? else { break };
             if self.phase == Phase::Asked && tag == b'E' && length > LOGIN_MESSAGE {
-                return Err(no_process(rest));
+                return Err(no_process(rest.get(1..).unwrap_or_default()));
             }
             self.fits(length)?;
             if self.phase == Phase::LoggedIn {
@@ -174,8 +174,7 @@ fn header(raw: &[u8]) -> Result<Option<(u8, usize)>, Refusal> {
 
 /// "could not fork new process for connection: …": a text where a length would be
 /// (`report_fork_failure_to_client` in PostgreSQL's postmaster).
-fn no_process(raw: &[u8]) -> Refusal {
-    let text = raw.get(1..).unwrap_or_default();
+pub(super) fn no_process(text: &[u8]) -> Refusal {
     let line = text.split(|byte| matches!(byte, 0 | b'\n')).next().unwrap_or_default();
     if line.len() < 10 || line.iter().any(u8::is_ascii_control) {
         return Refusal::TooMuch(LOGIN_MESSAGE, "one message of the login");

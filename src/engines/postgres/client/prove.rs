@@ -1,11 +1,12 @@
 //! Proof that an application gets in: a new login of the managed user into the managed database. Must not
 //! run anything there that somebody without the server's highest rights could have written.
 
+use super::guard::no_process;
 use super::{PgSession, SqlError, TIMEOUT, Target, WORDS, statements};
 use crate::core::text::shown;
 use crate::secrets::Secret;
 use std::net::SocketAddr;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -49,8 +50,12 @@ pub(super) async fn answers(target: &Target) -> Result<(), SqlError> {
         stream.write_all(&SSL_REQUEST).await.map_err(refused)?;
         match stream.read_u8().await.map_err(refused)? {
             b'S' | b'N' => Ok(()),
-            // An error: why, the next login tells.
-            b'E' => Err(SqlError::Failed("the server turns connections away".to_owned())),
+            // Before any request there is one error: that there is no process to take the request.
+            b'E' => {
+                let mut words = Vec::new();
+                BufReader::new(stream.take(WORDS as u64)).read_until(0, &mut words).await.map_err(refused)?;
+                Err(no_process(&words).into())
+            }
             _ => Err(SqlError::Failed("what answers does not speak PostgreSQL's protocol".to_owned())),
         }
     };

@@ -35,15 +35,18 @@ async fn listener(words: Vec<u8>) -> (SocketAddr, Arc<Mutex<Vec<u8>>>) {
     (address, told)
 }
 
-async fn login(address: SocketAddr) -> SqlError {
-    let target = Target {
+fn target(address: SocketAddr) -> Target {
+    Target {
         host: address.ip(),
         port: address.port(),
         username: "app".to_owned(),
         database: "app".to_owned(),
         epoch: "c t 1".to_owned(),
-    };
-    match PgSession::login(&target, &Secret::from(PASSWORD.to_owned())).await {
+    }
+}
+
+async fn login(address: SocketAddr) -> SqlError {
+    match PgSession::login(&target(address), &Secret::from(PASSWORD.to_owned())).await {
         Ok(_) => panic!("logged in"),
         Err(error) => error,
     }
@@ -87,9 +90,12 @@ async fn what_a_server_says_is_cut_and_escaped() {
     assert!(words.starts_with("pg_hba.conf does not let this login in: no pg_hba.conf entry"), "{words}");
     // Without a process to say it in the protocol of today.
     let text = b"Ecould not fork new process for connection: Resource temporarily unavailable\n\0".to_vec();
-    let (address, _) = listener(text).await;
-    let SqlError::TurnedAway { reason: "NoProcessLeft", words } = login(address).await else { panic!() };
-    assert_eq!(words, "could not fork new process for connection: Resource temporarily unavailable");
+    let (first, _) = listener(text.clone()).await;
+    let (second, _) = listener(text).await;
+    for error in [login(first).await, prove::answers(&target(second)).await.unwrap_err()] {
+        let SqlError::TurnedAway { reason: "NoProcessLeft", words } = error else { panic!("{error:?}") };
+        assert_eq!(words, "could not fork new process for connection: Resource temporarily unavailable");
+    }
     // An endless one.
     let (address, _) = listener([&b"E"[..], &i32::MAX.to_be_bytes(), &vec![b'x'; 1 << 20]].concat()).await;
     let SqlError::Failed(words) = login(address).await else { panic!() };
