@@ -129,7 +129,9 @@ fn crash_loop(subject: &Subject<'_>, world: &World, c: &SeenContainer, plan: &mu
         Deaths { count, since } => format!(" ({count} times since {since})"),
     };
     let words = crash_words(subject, world, c);
-    plan.wait(on, format!("the server dies at start{often}: {words}"), Some(5_000));
+    // Soon, until it is a loop: then the way back is due.
+    let again = if world.deaths.count < Deaths::LOOP { 500 } else { 5_000 };
+    plan.wait(on, format!("the server dies at start{often}: {words}"), Some(again));
 }
 
 /// Why a server dies, as far as container and log tell.
