@@ -123,7 +123,7 @@ impl FakeDocker {
             hang_limit: Duration::from_secs(10),
             exec: None,
             on_start: Vec::new(),
-            space: None,
+            space: Some(Space { free: 100 << 30, total: 200 << 30 }),
         };
         Self {
             control: Mutex::new(control),

@@ -211,6 +211,20 @@ async fn a_full_disk_is_not_ready_and_a_figure_on_the_edge_says_one_thing() {
     assert!(rig.condition("main", C::Degraded).is_none_or(|c| c.status != Truth::True));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_cannot_be_seen_from_here_is_asked_about_in_the_container() {
+    let rig = settled().await;
+    rig.fake.set_space(None);
+    let free = || rig.view("main").unwrap().status["volume"]["free"].clone();
+    rig.manifest("main", "{version: '18', parameters: {work_mem: 9MB}}");
+    rig.until("nobody tells", || free().is_null().then_some(())).await;
+    rig.servers.set_df("/dev/a 409600 372736 36864 91% /var/lib/postgresql");
+    rig.let_pass(Duration::from_secs(61)).await;
+    rig.manifest("main", "{version: '18', parameters: {work_mem: 10MB}}");
+    rig.reason("main", C::Degraded, "DiskLow").await;
+    assert_eq!(free(), "36Mi");
+}
+
 /// Names of the containers of these databases that are made from the image.
 fn made_from(rig: &Rig, names: &[&str], tag: u8) -> Vec<String> {
     let id = format!("sha256:{}", format!("{tag:02x}").repeat(32));

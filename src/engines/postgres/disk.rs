@@ -37,6 +37,16 @@ impl Room {
     }
 }
 
+/// What `df -kP` (POSIX) says of one directory.
+#[must_use]
+pub fn told(output: &str) -> Option<Space> {
+    let fields: Vec<&str> = output.lines().last()?.split_whitespace().collect();
+    // Behind the name of the device, which may have blanks, and before the mount point, which may as well.
+    let at = fields.iter().position(|field| field.ends_with('%'))?;
+    let kib = |back: usize| fields.get(at.checked_sub(back)?)?.parse::<u64>().ok()?.checked_mul(1024);
+    Some(Space { free: kib(1)?, total: kib(3)? })
+}
+
 /// `12Gi`, `1.5Gi`, `730Mi`: two figures, rounded down, so that status does not change with every page that is
 /// written.
 #[must_use]
@@ -80,6 +90,23 @@ mod tests {
         }
         let small = |free| Room::Plenty.next(Space { free, total: 2 * gi });
         assert_eq!([small(gi), small(gi / 6), small(0)], [Room::Plenty, Room::Low, Room::Full]);
+    }
+
+    #[test]
+    fn what_df_says_is_read_wherever_it_has_blanks() {
+        let head = "Filesystem     1024-blocks     Used Available Capacity Mounted on\n";
+        let space = Some(Space { free: 200 << 10, total: 400 << 10 });
+        for (line, want) in [
+            ("/dev/vda  400 150 200 43% /var/lib/postgresql\n", space),
+            ("//host/a share 400 150 200 43% /var/lib/my data\n", space),
+            ("tmpfs 400 400 0 100% /d\n", Some(Space { free: 0, total: 400 << 10 })),
+            ("df: /d: Permission denied\n", None),
+            ("43% /d\n", None),
+            ("", None),
+        ] {
+            assert_eq!(told(&format!("{head}{line}")), want, "{line}");
+        }
+        assert_eq!(told(""), None);
     }
 
     #[test]

@@ -66,6 +66,7 @@ struct Script {
     columns: BTreeMap<String, Vec<InDatabase>>,
     /// Container name → how long each answer of its server takes.
     slow: BTreeMap<String, Duration>,
+    df: String,
     /// Container name → questions over a kept session.
     probes: BTreeMap<String, u64>,
     clusters: u64,
@@ -240,6 +241,10 @@ impl Shared {
             }
             return result(0, "");
         }
+        if first == Some("df") {
+            let stdout = self.lock().df.clone();
+            return ExecResult { exit_code: 0, stdout, stderr: String::new() };
+        }
         let sql = request.stdin.as_ref().map(|s| String::from_utf8_lossy(s).into_owned()).unwrap_or_default();
         if first == Some("psql") && sql.contains("SCRAM-SHA-256$") {
             let Some(cluster) = self.cluster(c) else { return result(2, "psql: error: no server") };
@@ -268,6 +273,11 @@ impl FakeServers {
         let weak = Arc::downgrade(&shared);
         docker.on_start(move |c| weak.upgrade().and_then(|shared| shared.trial(c)));
         Self { shared }
+    }
+
+    /// What `df` says in containers.
+    pub fn set_df(&self, line: &str) {
+        line.clone_into(&mut self.shared.lock().df);
     }
 
     /// What the server of a container answers from now on; `None`: it works.

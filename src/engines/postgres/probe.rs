@@ -126,7 +126,10 @@ pub async fn observe(
     if let Slot::Ours(c) = world.container.clone() {
         details(tools, subject, &c, &mut world).await?;
         deaths(tools, subject, &c, &mut world).await?;
-        let room = tools.room(&id.object, &id.volume()).await;
+        let mount = c.mounts.iter().find(|mount| mount.volume == id.volume());
+        let inside = mount.filter(|_| c.state == ContainerState::Running);
+        let inside = inside.map(|mount| (c.id.as_str(), mount.path.as_str()));
+        let room = tools.room(&id.object, &id.volume(), inside).await;
         world.room = room.map(|(space, room, _)| (space, room));
         if let (ImageSeen::Fit(image), Wanted::Running) = (&world.image, subject.wanted()) {
             world.init = initialisation(tools, subject, image, &c, &world).await?;

@@ -3,8 +3,8 @@
 
 pub mod masked;
 
-use super::client::{Servers, Session};
-use super::disk::Room;
+use super::client::{Servers, Session, TIMEOUT};
+use super::disk::{Room, told};
 use super::facts::{ImageFacts, Unfit};
 use super::hardening::Profile;
 use super::trial::Verdict;
@@ -12,7 +12,7 @@ use super::world::{Deaths, ImageStarts, Placement};
 use crate::core::census::{Census, Volumes};
 use crate::core::names::{Installation, ObjectRef};
 use crate::core::seen::{ContainerState, ContainerSummary, SeenContainer, Space};
-use crate::docker::{Docker, DockerError};
+use crate::docker::{Docker, DockerError, ExecRequest};
 use crate::engines::ports::PortBook;
 use crate::secrets::{SealError, Sealed, Sealer, Secret};
 use crate::store::{Change, Overlay, Saving, Store, StoreError};
@@ -35,6 +35,9 @@ const PROVING: Duration = Duration::from_secs(60);
 const PROOF: Duration = Duration::from_secs(45);
 /// Trial starts that run at once.
 const TRIALS_AT_ONCE: usize = 2;
+/// A process in a container is dear: the room on a disk that only it can see is asked so often at most.
+const SPACE: Duration = Duration::from_secs(60);
+
 /// Ends of trials that are remembered; one that was forgotten costs a second.
 const TRIALS: usize = 1_000;
 
@@ -89,6 +92,8 @@ pub struct Tools {
     proofs: Mutex<BTreeMap<ObjectRef, Proof>>,
     /// Where the volume lies, and how much room there was, so that a figure on the edge says one thing.
     rooms: Mutex<BTreeMap<ObjectRef, (String, Room)>>,
+    /// What was told from inside containers, and when, where the directory itself cannot be seen.
+    spaces: Mutex<BTreeMap<ObjectRef, (Option<Space>, Instant)>>,
     /// By key, how trial starts ended.
     trials: Mutex<BTreeMap<String, Verdict>>,
     /// Each takes a core for a second.
@@ -176,6 +181,7 @@ impl Tools {
             deaths: Mutex::default(),
             proofs: Mutex::default(),
             rooms: Mutex::default(),
+            spaces: Mutex::default(),
             trials: Mutex::default(),
             trials_at_once: Semaphore::new(TRIALS_AT_ONCE),
             census: Mutex::default(),
@@ -263,6 +269,7 @@ impl Tools {
         lock(&self.placements).remove(object);
         lock(&self.deaths).remove(object);
         lock(&self.rooms).remove(object);
+        lock(&self.spaces).remove(object);
         self.forget_proof(object);
         self.ports.release(object);
     }
@@ -411,16 +418,41 @@ impl Tools {
         lock(&self.proofs).remove(object);
     }
 
-    /// Room on the disk under a volume, and whether that is another word than last time.
-    pub(super) async fn room(&self, object: &ObjectRef, volume: &str) -> Option<(Space, Room, bool)> {
+    /// Room on the disk under a volume, and whether that is another word than last time. `inside`: a container that
+    /// runs, and where it has the volume: asked where the directory cannot be seen from here, and not often.
+    pub(super) async fn room(
+        &self,
+        object: &ObjectRef,
+        volume: &str,
+        inside: Option<(&str, &str)>,
+    ) -> Option<(Space, Room, bool)> {
         let known = lock(&self.rooms).get(object).cloned();
         let last = known.as_ref().map(|(_, room)| *room);
         let looked = self.census().and_then(|census| census.directory(volume));
         let directory = looked.or(known.map(|(directory, _)| directory))?;
-        let space = self.docker.space(&directory).await.ok().flatten()?;
+        let space = match self.docker.space(&directory).await.ok().flatten() {
+            Some(space) => space,
+            None => self.space_inside(object, inside).await?,
+        };
         let room = last.unwrap_or_default().next(space);
         lock(&self.rooms).insert(object.clone(), (directory, room));
         Some((space, room, last.is_some_and(|last| last != room)))
+    }
+
+    async fn space_inside(&self, object: &ObjectRef, inside: Option<(&str, &str)>) -> Option<Space> {
+        let known = lock(&self.spaces).get(object).copied();
+        let fresh = known.filter(|(_, at)| at.elapsed() < SPACE);
+        let (container, path) = match (fresh, inside) {
+            (Some((space, _)), _) => return space,
+            (None, None) => return known.and_then(|(space, _)| space),
+            (None, Some(inside)) => inside,
+        };
+        let argv = ["df", "-kP", path].map(str::to_owned).to_vec();
+        let request = ExecRequest { argv, ..ExecRequest::default() };
+        let answer = self.docker.exec(container, &request, TIMEOUT).await.ok();
+        let space = answer.and_then(|answer| told(&answer.stdout));
+        lock(&self.spaces).insert(object.clone(), (space, Instant::now()));
+        space
     }
 
     /// How this trial ended, if it was held.

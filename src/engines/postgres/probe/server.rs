@@ -42,7 +42,11 @@ pub async fn again(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Option<S
     let facts = over_session(tools, subject, &target).await?;
     tools.servers.answers(&target).await.ok()?;
     // A pass says it.
-    if tools.room(&subject.identity.object, &subject.identity.volume()).await.is_some_and(|(_, _, new)| new) {
+    if tools
+        .room(&subject.identity.object, &subject.identity.volume(), None)
+        .await
+        .is_some_and(|(_, _, new)| new)
+    {
         return None;
     }
     match proven(tools, subject, &target, facts).await {
