@@ -1,25 +1,23 @@
 //! What the adapters' side of the engine works with: the engine, the store, the key, and what is
 //! worth keeping between passes.
 
+mod health;
+mod images;
 pub mod masked;
 
-use super::client::{Servers, Session, TIMEOUT};
-use super::disk::{Room, told};
-use super::facts::{ImageFacts, Unfit};
-use super::hardening::Profile;
-use super::trial::Verdict;
-use super::world::{Deaths, ImageStarts, Placement};
+use super::client::{Servers, Session};
 use crate::core::census::{Census, Volumes};
 use crate::core::names::{Installation, ObjectRef};
-use crate::core::seen::{ContainerState, ContainerSummary, SeenContainer, Space};
-use crate::docker::{Docker, DockerError, ExecRequest};
+use crate::core::seen::ContainerSummary;
+use crate::docker::{Docker, DockerError};
 use crate::engines::ports::PortBook;
 use crate::secrets::{SealError, Sealed, Sealer, Secret};
-use crate::store::{Change, Overlay, Saving, Store, StoreError};
-use jiff::Timestamp;
+use crate::store::{Change, Overlay, Store, StoreError};
+use health::Health;
+use images::Images;
 use masked::Masked;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -28,18 +26,8 @@ use tokio::time::Instant;
 
 /// How long a look at the ports of others is taken for the present.
 const FRESH: Duration = Duration::from_secs(1);
-/// How long others wait for the one that proves an image; then the next one tries.
-const PROVING: Duration = Duration::from_secs(60);
-
-/// How long a login proves that there can be others.
-const PROOF: Duration = Duration::from_secs(45);
 /// Trial starts that run at once.
 const TRIALS_AT_ONCE: usize = 2;
-/// A process in a container is dear: the room on a disk that only it can see is asked so often at most.
-const SPACE: Duration = Duration::from_secs(60);
-
-/// Ends of trials that are remembered; one that was forgotten costs a second.
-const TRIALS: usize = 1_000;
 
 /// Host ports of containers that are not of this installation.
 #[derive(Clone, Debug, Default)]
@@ -68,8 +56,8 @@ pub struct Tools {
     pub ports: PortBook,
     pub reach: Reach,
     sessions: Mutex<BTreeMap<ObjectRef, Arc<dyn Session>>>,
-    images: Mutex<BTreeMap<String, Result<ImageFacts, Unfit>>>,
-    image_gates: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    images: Images,
+    health: Health,
     network: Mutex<Option<String>>,
     /// Held while the shared network is looked for and made: Docker makes a second one of the same
     /// name when two objects ask at once, and then no container can join either by name.
@@ -78,39 +66,12 @@ pub struct Tools {
     passwords: Arc<Mutex<BTreeMap<ObjectRef, Secret>>>,
     /// Host ports of containers that are not ours, and when they were looked at.
     ports_of_others: Mutex<Option<(Instant, PortsOfOthers)>>,
-    /// Image id → how it starts, as far as it was asked for.
-    image_starts: Mutex<BTreeMap<String, KnownStarts>>,
-    /// Who proves an image and profile by a restart, and since when.
-    provers: Mutex<BTreeMap<(String, Profile), (ObjectRef, Instant)>>,
-    /// Where data lay when it was last looked at, and at which start of which container.
-    placements: Mutex<BTreeMap<ObjectRef, (String, Placement)>>,
-    /// Names of the containers that look into images right now.
-    probing: Mutex<BTreeSet<String>>,
-    /// Container, its restart count when a server last answered in it, and since when it dies.
-    deaths: Mutex<BTreeMap<ObjectRef, (String, u64, String)>>,
-    /// How applications last got in.
-    proofs: Mutex<BTreeMap<ObjectRef, Proof>>,
-    /// Where the volume lies, and how much room there was, so that a figure on the edge says one thing.
-    rooms: Mutex<BTreeMap<ObjectRef, (String, Room)>>,
-    /// What was told from inside containers, and when, where the directory itself cannot be seen.
-    spaces: Mutex<BTreeMap<ObjectRef, (Option<Space>, Instant)>>,
-    /// By key, how trial starts ended.
-    trials: Mutex<BTreeMap<String, Verdict>>,
     /// Each takes a core for a second.
     pub(super) trials_at_once: Semaphore,
     /// Everything on the engine, as last listed.
     census: Mutex<Option<Arc<Census>>>,
     /// Held while the first look is under way; the others then know what it saw.
     census_gate: tokio::sync::Mutex<()>,
-}
-
-/// A new login that worked.
-struct Proof {
-    /// Of which start of which container.
-    epoch: String,
-    at: Instant,
-    /// What of the manifest the managed user has otherwise.
-    overridden: Vec<String>,
 }
 
 /// Why a password is not there.
@@ -128,23 +89,6 @@ pub enum PasswordError {
 #[must_use]
 pub fn secret_key(object: &ObjectRef) -> String {
     format!("secret/{object}")
-}
-
-/// The version grows when more is looked for in an image.
-fn image_key(id: &str) -> String {
-    format!("image/3/{id}")
-}
-
-fn starts_key(image: &str) -> String {
-    format!("image/starts-1/{image}")
-}
-
-/// What is kept of [`ImageStarts`].
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-struct KnownStarts {
-    proven: BTreeSet<Profile>,
-    refused: BTreeSet<Profile>,
 }
 
 impl Tools {
@@ -168,21 +112,12 @@ impl Tools {
             ports: PortBook::default(),
             reach,
             sessions: Mutex::default(),
-            images: Mutex::default(),
-            image_gates: Mutex::default(),
+            images: Images::default(),
+            health: Health::default(),
             network: Mutex::default(),
             network_gate: tokio::sync::Mutex::default(),
             passwords,
             ports_of_others: Mutex::default(),
-            image_starts: Mutex::default(),
-            provers: Mutex::default(),
-            placements: Mutex::default(),
-            probing: Mutex::default(),
-            deaths: Mutex::default(),
-            proofs: Mutex::default(),
-            rooms: Mutex::default(),
-            spaces: Mutex::default(),
-            trials: Mutex::default(),
             trials_at_once: Semaphore::new(TRIALS_AT_ONCE),
             census: Mutex::default(),
             census_gate: tokio::sync::Mutex::default(),
@@ -265,213 +200,9 @@ impl Tools {
     pub fn forget(&self, object: &ObjectRef) {
         self.drop_session(object);
         lock(&self.passwords).remove(object);
-        lock(&self.provers).retain(|_, (by, _)| by != object);
-        lock(&self.placements).remove(object);
-        lock(&self.deaths).remove(object);
-        lock(&self.rooms).remove(object);
-        lock(&self.spaces).remove(object);
-        self.forget_proof(object);
+        self.images.forget(object);
+        self.health.forget(object);
         self.ports.release(object);
-    }
-
-    pub(super) fn known_placement(&self, object: &ObjectRef, epoch: &str) -> Option<Placement> {
-        lock(&self.placements).get(object).filter(|(at, _)| at == epoch).map(|(_, seen)| seen.clone())
-    }
-
-    pub(super) fn remember_placement(&self, object: &ObjectRef, epoch: String, seen: Placement) {
-        lock(&self.placements).insert(object.clone(), (epoch, seen));
-    }
-
-    pub(super) fn set_probing(&self, container: &str, now: bool) {
-        let mut probing = lock(&self.probing);
-        if now {
-            probing.insert(container.to_owned());
-        } else {
-            probing.remove(container);
-        }
-    }
-
-    /// Whether a container that looks into an image is in use; others are left-overs.
-    #[must_use]
-    pub fn is_probing(&self, container: &str) -> bool {
-        lock(&self.probing).contains(container)
-    }
-
-    pub(super) fn image_facts(&self, id: &str) -> Option<Result<ImageFacts, Unfit>> {
-        lock(&self.images).get(id).cloned()
-    }
-
-    /// What an earlier process found in this image. Ids stand for contents: it cannot have changed.
-    pub(super) fn stored_image_facts(&self, id: &str) -> Option<ImageFacts> {
-        let body = self.store.get(&image_key(id)).ok().flatten()?;
-        serde_json::from_value(body).ok()
-    }
-
-    /// Also for the next process, so that it need not make a container to look again. Losing it costs
-    /// that look and nothing else; a store opened only to look does not take it.
-    pub(super) async fn remember_image(&self, id: &str, facts: Result<ImageFacts, Unfit>) {
-        let body = facts.as_ref().ok().and_then(|f| serde_json::to_value(f).ok());
-        lock(&self.images).insert(id.to_owned(), facts);
-        if let Some(body) = body
-            && let Err(error) = self.store.save(vec![Change::put(image_key(id), body)], Saving::MayWait).await
-        {
-            tracing::debug!(image = id, %error, "what the image holds was not kept");
-        }
-    }
-
-    pub(super) fn known_image(&self, id: &str, facts: ImageFacts) -> ImageFacts {
-        lock(&self.images).insert(id.to_owned(), Ok(facts.clone()));
-        facts
-    }
-
-    fn known_starts(&self, image: &str) -> KnownStarts {
-        if let Some(known) = lock(&self.image_starts).get(image) {
-            return known.clone();
-        }
-        let body = self.store.get(&starts_key(image)).ok().flatten();
-        let known: KnownStarts = body.and_then(|body| serde_json::from_value(body).ok()).unwrap_or_default();
-        lock(&self.image_starts).entry(image.to_owned()).or_insert(known).clone()
-    }
-
-    /// How this image starts, and who else proves it with this profile right now.
-    pub(super) fn image_starts(&self, image: &str, profile: Profile, object: &ObjectRef) -> ImageStarts {
-        let KnownStarts { proven, refused } = self.known_starts(image);
-        let provers = lock(&self.provers);
-        let prover = provers
-            .get(&(image.to_owned(), profile))
-            .filter(|(by, since)| by != object && since.elapsed() < PROVING);
-        ImageStarts { proven, refused, prover: prover.map(|(by, _)| by.to_string()) }
-    }
-
-    /// From now on others wait for this object's restart, for a while.
-    pub(super) fn claim_proof(&self, image: &str, profile: Profile, object: &ObjectRef) {
-        let mut provers = lock(&self.provers);
-        let claim = (object.clone(), Instant::now());
-        let old = provers.entry((image.to_owned(), profile)).or_insert_with(|| claim.clone());
-        if old.1.elapsed() >= PROVING {
-            *old = claim;
-        }
-    }
-
-    /// A server of this image started again with this profile.
-    pub async fn image_restarts(&self, image: &str, profile: Profile) {
-        lock(&self.provers).remove(&(image.to_owned(), profile));
-        self.learn_starts(image, |known| known.proven.insert(profile)).await;
-    }
-
-    /// This image does not start on data of its own with this profile.
-    pub(super) async fn image_refuses(&self, image: &str, profile: Profile) {
-        lock(&self.provers).remove(&(image.to_owned(), profile));
-        self.learn_starts(image, |known| known.proven.remove(&profile) | known.refused.insert(profile)).await;
-    }
-
-    /// Losing it costs a restart before the next Ready, and nothing else.
-    async fn learn_starts(&self, image: &str, change: impl FnOnce(&mut KnownStarts) -> bool) {
-        let mut known = self.known_starts(image);
-        if !change(&mut known) {
-            return;
-        }
-        lock(&self.image_starts).insert(image.to_owned(), known.clone());
-        let Ok(body) = serde_json::to_value(&known) else { return };
-        if let Err(error) = self.store.save(vec![Change::put(starts_key(image), body)], Saving::MayWait).await
-        {
-            tracing::debug!(image, %error, "how the image starts was not kept");
-        }
-    }
-
-    /// The engine says that it does not have the image any more.
-    pub(super) fn forget_image(&self, id: &str) {
-        lock(&self.images).remove(id);
-    }
-
-    /// How often the engine restarted this container since a server answered in it, as far as this process saw.
-    pub(super) fn count_deaths(&self, object: &ObjectRef, c: &SeenContainer, answers: bool) -> Deaths {
-        let mut deaths = lock(&self.deaths);
-        let base = u64::from(c.state == ContainerState::Restarting).min(c.restart_count);
-        let seen = || (c.id.clone(), c.restart_count - base, String::new());
-        let (id, base, since) = deaths.entry(object.clone()).or_insert_with(seen);
-        if answers || *id != c.id || c.restart_count < *base {
-            c.id.clone_into(id);
-            *base = if answers { c.restart_count } else { 0 };
-            since.clear();
-        }
-        let count = c.restart_count - *base;
-        if count > 0 && since.is_empty() {
-            *since = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        }
-        Deaths { count, since: since.clone() }
-    }
-
-    /// What a new login that worked a moment ago told. With a probe every 15 s none is older than a minute.
-    pub(super) fn proof(&self, object: &ObjectRef, epoch: &str) -> Option<Vec<String>> {
-        let proofs = lock(&self.proofs);
-        let proof = proofs.get(object).filter(|p| p.epoch == epoch && p.at.elapsed() < PROOF)?;
-        Some(proof.overridden.clone())
-    }
-
-    pub(super) fn remember_proof(&self, object: &ObjectRef, epoch: String, overridden: Vec<String>) {
-        lock(&self.proofs).insert(object.clone(), Proof { epoch, at: Instant::now(), overridden });
-    }
-
-    /// Something changed: who got in before says nothing about who gets in now.
-    pub(super) fn forget_proof(&self, object: &ObjectRef) {
-        lock(&self.proofs).remove(object);
-    }
-
-    /// Room on the disk under a volume, and whether that is another word than last time. `inside`: a container that
-    /// runs, and where it has the volume: asked where the directory cannot be seen from here, and not often.
-    pub(super) async fn room(
-        &self,
-        object: &ObjectRef,
-        volume: &str,
-        inside: Option<(&str, &str)>,
-    ) -> Option<(Space, Room, bool)> {
-        let known = lock(&self.rooms).get(object).cloned();
-        let last = known.as_ref().map(|(_, room)| *room);
-        let looked = self.census().and_then(|census| census.directory(volume));
-        let directory = looked.or(known.map(|(directory, _)| directory))?;
-        let space = match self.docker.space(&directory).await.ok().flatten() {
-            Some(space) => space,
-            None => self.space_inside(object, inside).await?,
-        };
-        let room = last.unwrap_or_default().next(space);
-        lock(&self.rooms).insert(object.clone(), (directory, room));
-        Some((space, room, last.is_some_and(|last| last != room)))
-    }
-
-    async fn space_inside(&self, object: &ObjectRef, inside: Option<(&str, &str)>) -> Option<Space> {
-        let known = lock(&self.spaces).get(object).copied();
-        let fresh = known.filter(|(_, at)| at.elapsed() < SPACE);
-        let (container, path) = match (fresh, inside) {
-            (Some((space, _)), _) => return space,
-            (None, None) => return known.and_then(|(space, _)| space),
-            (None, Some(inside)) => inside,
-        };
-        let argv = ["df", "-kP", path].map(str::to_owned).to_vec();
-        let request = ExecRequest { argv, ..ExecRequest::default() };
-        let answer = self.docker.exec(container, &request, TIMEOUT).await.ok();
-        let space = answer.and_then(|answer| told(&answer.stdout));
-        lock(&self.spaces).insert(object.clone(), (space, Instant::now()));
-        space
-    }
-
-    /// How this trial ended, if it was held.
-    #[must_use]
-    pub fn trial(&self, key: &str) -> Option<Verdict> {
-        lock(&self.trials).get(key).cloned()
-    }
-
-    pub(super) fn remember_trial(&self, key: &str, verdict: Verdict) {
-        let mut trials = lock(&self.trials);
-        if trials.len() >= TRIALS {
-            trials.clear();
-        }
-        trials.insert(key.to_owned(), verdict);
-    }
-
-    /// Held while one pass looks into an image or tries it; the others then know what it found.
-    pub(super) fn image_gate(&self, id: &str) -> Arc<tokio::sync::Mutex<()>> {
-        Arc::clone(lock(&self.image_gates).entry(id.to_owned()).or_default())
     }
 
     /// What was seen a moment ago: many services that are made at once need one look. What is missed in
