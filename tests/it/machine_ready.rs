@@ -225,6 +225,33 @@ async fn a_disk_that_cannot_be_seen_from_here_is_asked_about_in_the_container() 
     assert_eq!(free(), "36Mi");
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_image_in_which_nobody_ever_listens_is_given_up() {
+    let rig = settled().await;
+    let first = rig.container("main").unwrap().image_id;
+    let silent = SqlError::Refused("Connection refused".to_owned());
+    rig.servers.set_answer(CONTAINER, Some(silent));
+    // Without another image there is nothing to go back to.
+    rig.let_pass(Duration::from_secs(1_300)).await;
+    assert!(!rig.said("ImageRefused", "") && rig.container("main").unwrap().state == ContainerState::Running);
+    rig.servers.set_answer(CONTAINER, None);
+    rig.ready("main").await;
+
+    // So that it has not answered before it is silent.
+    rig.servers.set_slow(CONTAINER, Duration::from_secs(3));
+    rig.manifest("main", "{version: '18b', parameters: {work_mem: 8MB}}");
+    rig.until("the other image", || rig.container("main").filter(|c| c.image_id != first)).await;
+    rig.servers.set_answer(CONTAINER, Some(SqlError::Refused("Connection refused".to_owned())));
+    rig.let_pass(Duration::from_secs(500)).await;
+    assert!(!rig.said("ImageRefused", ""), "{:?}", rig.events());
+    rig.let_pass(Duration::from_secs(200)).await;
+    rig.servers.set_answer(CONTAINER, None);
+    let why = rig.reason("main", C::Degraded, "ImageRefused").await;
+    assert!(why.contains("nobody has listened in it for ten minutes"), "{why}");
+    rig.until("Ready with the last image", || is_ready(&rig).then_some(())).await;
+    assert_eq!(rig.container("main").unwrap().image_id, first);
+}
+
 /// Names of the containers of these databases that are made from the image.
 fn made_from(rig: &Rig, names: &[&str], tag: u8) -> Vec<String> {
     let id = format!("sha256:{}", format!("{tag:02x}").repeat(32));

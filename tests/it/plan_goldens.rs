@@ -136,6 +136,7 @@ impl Case {
             image_starts: Default::default(),
             trials: BTreeMap::new(),
             deaths: Deaths::default(),
+            silent: std::time::Duration::ZERO,
             room: None,
             rollout: Rollout::default(),
             fallback: None,

@@ -22,6 +22,7 @@ mod trial;
 
 pub use image::image_to_run;
 pub use live::caps_in_sync;
+pub use parameter_file::SILENT;
 pub use placement::astray;
 pub use port::{another_port, port_was_refused};
 pub use server::inside;

@@ -19,7 +19,7 @@ use super::action::Action;
 use super::collation::Columns;
 use super::facts::{ImageFacts, below};
 use super::parameters;
-use super::plan::{Subject, Wanted, astray, image_to_run, plan, successor, trial_due};
+use super::plan::{SILENT, Subject, Wanted, astray, image_to_run, plan, successor, trial_due};
 use super::record::Memory;
 use super::rollout::Rollout;
 use super::tools::{PasswordError, Tools};
@@ -34,6 +34,7 @@ use placement::placement;
 use ports::ports;
 use server::{columns, server};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Bytes of a collector's file that are read; the one of a server that dies at start is small.
 const COLLECTED: usize = 1 << 20;
@@ -114,6 +115,7 @@ pub async fn observe(
         columns: Columns::NotAsked,
         trials: BTreeMap::new(),
         deaths: Deaths::default(),
+        silent: Duration::ZERO,
         room: None,
         rollout: Rollout::default(),
         fallback: None,
@@ -270,18 +272,22 @@ async fn deaths(
 ) -> Result<(), ObserveError> {
     let answers = matches!(world.server, Server::Up(_));
     world.deaths = tools.count_deaths(&subject.identity.object, c, answers);
+    let listens = c.state != ContainerState::Running || !matches!(world.server, Server::Refused(_));
+    let epoch = format!("{} {}", c.id, c.started_at);
+    world.silent = tools.silent_for(&subject.identity.object, epoch, !listens);
     let between = c.state == ContainerState::Running && world.deaths.count >= Deaths::LOOP;
     if between && !answers && subject.wanted() == Wanted::Running {
         world.log_tail = unless_away(tools.docker.logs(&c.id, LOG_LINES).await)?;
     }
     // Reading a file of a container is dear: not of one that is only starting.
     let starts = matches!(world.server, Server::NotRunning | Server::Starting(_) | Server::Refused(_));
-    let may_differ = c.state == ContainerState::Running && !answers && (between || !starts);
+    let gives_up = world.deaths.count >= Deaths::LOOP || world.silent >= SILENT;
+    let may_differ = c.state == ContainerState::Running && !answers && (gives_up || !starts);
     if may_differ {
         world.file_sha256 = file_sha256(tools, c).await?;
     }
     if !answers
-        && world.deaths.count >= Deaths::LOOP
+        && gives_up
         && let Some(proven) = subject.memory.proven_image.as_ref().filter(|id| **id != c.image_id)
     {
         // While the engine does not tell, there is none to go back to: the one that is there stays.

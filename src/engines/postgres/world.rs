@@ -9,6 +9,7 @@ use super::trial::Verdict;
 use crate::core::census::User;
 use crate::core::seen::{EngineInfo, SeenContainer, Space, Usage};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// A Docker object under our name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -247,6 +248,8 @@ pub struct World {
     /// Image id → how the trial start ended that is due before the manifest's parameters run on it.
     pub trials: BTreeMap<String, Verdict>,
     pub deaths: Deaths,
+    /// How long nobody has listened in the container since it was started.
+    pub silent: Duration,
     /// Under the data's volume; `None`: it cannot be seen.
     pub room: Option<(Space, Room)>,
     /// Who else is on the way to the wanted image, where that is another one than the object's own.

@@ -11,7 +11,7 @@ enum Gate {
     Trial,
     /// Only the real start can say it; the server comes back on the last image.
     Start,
-    /// Nothing tells it from a start that takes its time: it is said not to serve, until it is corrected.
+    /// For ten minutes nothing tells it from a start that takes its time: it is said not to serve, until it is corrected.
     Waits,
     /// None is right: it serves.
     Nobody,

@@ -11,6 +11,7 @@ use crate::engines::postgres::facts::ImageFacts;
 use crate::engines::postgres::record::{Memory, RefusedParameters};
 use crate::engines::postgres::world::{Deaths, Server, ServerFacts, World};
 use crate::engines::postgres::{desired, parameters};
+use std::time::Duration;
 
 /// What a container gets before its start; the password only until initdb has read it.
 pub(super) fn upload(subject: &Subject<'_>, world: &World, image: &ImageFacts, container: &str) -> Action {
@@ -48,6 +49,10 @@ pub(super) fn file_in_force(subject: &Subject<'_>, world: &World, image: &ImageF
     }
 }
 
+/// PostgreSQL listens before it recovers, so whatever is still at work after that is no server; an entry point that
+/// gives the data of a large cluster another owner needs some of it.
+pub const SILENT: Duration = Duration::from_secs(600);
+
 /// Whether two files include the same file of the image: one for another place would start without it.
 fn same_frame(one: &str, other: &str) -> bool {
     let include = |text: &str| text.lines().find(|line| line.starts_with("include")).map(str::to_owned);
@@ -74,19 +79,18 @@ pub(super) fn way_back(
     }
     let died = matches!(c.state, ContainerState::Restarting | ContainerState::Exited | ContainerState::Dead);
     let loops = world.deaths.count >= Deaths::LOOP;
+    let silent = world.silent >= SILENT;
     let fatal = parameters::fatal_words(&world.log_tail);
     let words = match &fatal {
         Some(words) if loops || (died && c.exit_code == Some(1)) => words.clone(),
         _ if loops => crash_words(subject, world, c),
+        _ if silent => "it runs, and nobody has listened in it for ten minutes".to_owned(),
         _ => return None,
     };
     // With another image than they worked with, it may as well be the image that does not start.
     if let Some(back_to) = memory.proven_image.as_ref().filter(|proven| **proven != c.image_id) {
-        return (loops && world.fallback.as_ref() == Some(back_to)).then(|| Action::GiveUpImage {
-            image: c.image_id.clone(),
-            words,
-            back_to: back_to.clone(),
-        });
+        return ((loops || silent) && world.fallback.as_ref() == Some(back_to))
+            .then(|| Action::GiveUpImage { image: c.image_id.clone(), words, back_to: back_to.clone() });
     }
     let proven = memory.proven_parameters.as_ref().filter(|_| memory.proven_with(&image.id))?;
     let started = memory.started_parameters.as_ref().unwrap_or(proven);

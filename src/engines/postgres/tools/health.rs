@@ -25,6 +25,8 @@ pub(super) struct Health {
     placements: Mutex<BTreeMap<ObjectRef, (String, Placement)>>,
     /// Container, its restart count when a server last answered in it, and since when it dies.
     deaths: Mutex<BTreeMap<ObjectRef, (String, u64, String)>>,
+    /// The start of a container in which nobody listens, and since when.
+    silent: Mutex<BTreeMap<ObjectRef, (String, Instant)>>,
     /// How applications last got in.
     proofs: Mutex<BTreeMap<ObjectRef, Proof>>,
     /// Where the volume lies, and how much room there was, so that a figure on the edge says one thing.
@@ -46,6 +48,7 @@ impl Health {
     pub fn forget(&self, object: &ObjectRef) {
         lock(&self.placements).remove(object);
         lock(&self.deaths).remove(object);
+        lock(&self.silent).remove(object);
         lock(&self.proofs).remove(object);
         lock(&self.rooms).remove(object);
         lock(&self.spaces).remove(object);
@@ -91,6 +94,26 @@ impl Tools {
             *since = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         }
         Deaths { count, since: since.clone() }
+    }
+
+    /// How long nobody has listened in this start of a container, as far as this process saw.
+    pub(in crate::engines::postgres) fn silent_for(
+        &self,
+        object: &ObjectRef,
+        epoch: String,
+        silent: bool,
+    ) -> Duration {
+        let mut all = lock(&self.health.silent);
+        if !silent {
+            all.remove(object);
+            return Duration::ZERO;
+        }
+        let now = Instant::now();
+        let (of, since) = all.entry(object.clone()).or_insert_with(|| (epoch.clone(), now));
+        if *of != epoch {
+            (*of, *since) = (epoch, now);
+        }
+        since.elapsed()
     }
 
     /// What a new login that worked a moment ago told. With a probe every 15 s none is older than a minute.
