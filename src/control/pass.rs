@@ -383,9 +383,9 @@ async fn learn(
             memory.volume_fresh = false;
         })
         .await;
-    let arrived = |record: &Arc<Record>| record.memory.proven_image.clone();
-    if let Ok(Some(now)) = &edited
-        && arrived(now) != arrived(record)
+    // From another image: the first one of an object is nothing that others wait for.
+    if let (Some(old), Ok(Some(now))) = (&record.memory.proven_image, &edited)
+        && now.memory.proven_image.as_ref() != Some(old)
     {
         operator.next_may_go(&record.object, checked);
     }

@@ -50,7 +50,8 @@ impl Operator {
             }
         }
         rollout.going.sort();
-        if !rollout.holds() {
+        // What is paused goes nowhere.
+        if !rollout.holds() && !checked.paused {
             state.claims.push(Claimed { image, object: record.object.clone(), at: Instant::now() });
         }
         rollout
