@@ -43,12 +43,18 @@ impl Proxy {
     /// Requests so far, each once, in order of appearance.
     pub fn seen(&self) -> Vec<String> {
         let mut all = Vec::new();
-        for one in self.seen.lock().unwrap().iter() {
-            if !all.contains(one) {
-                all.push(one.clone());
+        for one in self.seen_whole() {
+            let one = one.split('?').next().unwrap().to_owned();
+            if !all.contains(&one) {
+                all.push(one);
             }
         }
         all
+    }
+
+    /// All of them, with what follows their `?`.
+    pub fn seen_whole(&self) -> Vec<String> {
+        self.seen.lock().unwrap().clone()
     }
 
     /// One request a connection.
@@ -62,9 +68,10 @@ impl Proxy {
             }
         }
         let text = String::from_utf8_lossy(&head).into_owned();
-        let mut words = text.split([' ', '?']);
-        let request = format!("{} {}", words.next().unwrap(), words.next().unwrap());
-        self.seen.lock().unwrap().push(request.clone());
+        let mut words = text.split(' ');
+        let whole = format!("{} {}", words.next().unwrap(), words.next().unwrap());
+        let request = whole.split('?').next().unwrap().to_owned();
+        self.seen.lock().unwrap().push(whole);
         let refused = (*self.rule.lock().unwrap())(&request);
         if let Some(answer) = refused {
             let _ = client.write_all(answer.as_bytes());

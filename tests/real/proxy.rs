@@ -50,6 +50,10 @@ fn a_strict_proxy_lets_everything_through_and_what_it_refuses_is_named() {
     wait_for("the cap", || (memory(&sea) == Some(320)).then_some(()));
     let seen = proxy.seen();
     assert!(seen.iter().all(|request| versioned(request) || request.ends_with(" /_ping")), "{seen:#?}");
+    // From before the first look on: the stream itself is opened after it, and nothing may fall in between.
+    let whole = proxy.seen_whole();
+    let events: Vec<&String> = whole.iter().filter(|request| request.contains("/events")).collect();
+    assert!(!events.is_empty() && events.iter().all(|request| request.contains("since=")), "{events:#?}");
     let doctor = sea.cli(&["doctor"]);
     let text = String::from_utf8_lossy(&doctor.stdout).into_owned();
     assert!(text.contains("docker engine") && !text.contains("the proxy at"), "{text}");
