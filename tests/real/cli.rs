@@ -300,7 +300,7 @@ fn a_password_is_nowhere_but_sealed() {
         "{version: '18', parameters: {log_statement: all, log_connections: on, log_min_messages: debug2}}",
     );
     sea.postgres("b", "{version: '17', username: owner, database: shop}");
-    let wrong = postgres("wrong", "{version: '17', parameters: {timezone: Nowhere/City}}");
+    let wrong = postgres("wrong", "{version: '17', parameters: {log_timezone: Nowhere/City}}");
     let untried = "name: wrong, annotations: {seawall.dev/skip-trial: 'true'}";
     sea.write("wrong.yaml", &wrong.replace("name: wrong", untried));
     sea.ready("a");
