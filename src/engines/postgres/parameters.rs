@@ -53,6 +53,24 @@ pub fn file(input: &FileInput<'_>) -> String {
     text
 }
 
+/// FATAL is also what ends a session or keeps one out, mostly in the server's life before. In English, as the logs of
+/// servers are unless somebody wants them otherwise.
+const OF_SESSIONS: [&str; 7] = [
+    "terminating connection",
+    "the database system is",
+    "sorry, too many clients",
+    "remaining connection slots",
+    "authentication failed",
+    "no pg_hba.conf entry",
+    "pg_hba.conf rejects",
+];
+
+/// Whether a line of a log is about one session: why a server ended, it does not tell.
+#[must_use]
+pub fn is_of_session(line: &str) -> bool {
+    line.contains("FATAL:") && OF_SESSIONS.iter().any(|words| line.contains(words))
+}
+
 /// The last thing a server said before it gave up, with its hint.
 #[must_use]
 pub fn fatal_words(log: &[String]) -> Option<String> {
@@ -92,6 +110,21 @@ fn quoted(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_ended_a_session_is_no_word_of_the_server() {
+        for (line, of_session) in [
+            ("FATAL:  terminating connection due to administrator command", true),
+            ("FATAL:  the database system is shutting down", true),
+            ("FATAL:  no pg_hba.conf entry for host", true),
+            ("FATAL:  could not load /var/lib/postgresql/data/pg_hba.conf", false),
+            ("FATAL:  could not access file \"x\"", false),
+            ("PANIC:  could not write: the database system is gone", false),
+            ("LOG:  the database system is shut down", false),
+        ] {
+            assert_eq!(is_of_session(line), of_session, "{line}");
+        }
+    }
 
     #[test]
     fn the_servers_last_words() {

@@ -80,7 +80,8 @@ pub(super) fn way_back(
     let died = matches!(c.state, ContainerState::Restarting | ContainerState::Exited | ContainerState::Dead);
     let loops = world.deaths.count >= Deaths::LOOP;
     let silent = world.silent >= SILENT;
-    let fatal = parameters::fatal_words(&world.log_tail);
+    let of_server = world.log_tail.iter().filter(|line| !parameters::is_of_session(line)).cloned();
+    let fatal = parameters::fatal_words(&of_server.collect::<Vec<_>>());
     let words = match &fatal {
         Some(words) if loops || (died && c.exit_code == Some(1)) => words.clone(),
         _ if loops => crash_words(subject, world, c),

@@ -10,7 +10,7 @@ use crate::core::seen::{ContainerState, SeenContainer};
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::desired::Identity;
 use crate::engines::postgres::facts::ImageFacts;
-use crate::engines::postgres::parameters;
+use crate::engines::postgres::parameters::{self, is_of_session};
 use crate::engines::postgres::world::{Deaths, Server, Slot, World};
 
 /// What the state that a container is in asks for.
@@ -174,5 +174,5 @@ fn telling(log: &[String]) -> Option<&String> {
 }
 
 fn grave(line: &str) -> bool {
-    ["PANIC:", "FATAL:", "ERROR:"].iter().any(|word| line.contains(word))
+    ["PANIC:", "FATAL:", "ERROR:"].iter().any(|word| line.contains(word)) && !is_of_session(line)
 }
