@@ -3,12 +3,13 @@
 
 use super::objects::Record;
 use super::operator::Operator;
-use super::state::State;
 use crate::core::names::{Kind, ObjectRef};
 use crate::engines::postgres::check::Checked;
 use crate::engines::postgres::rollout::{Other, Rollout, Stand};
 use crate::engines::postgres::world::{ImageSeen, World};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// From the plan to the record that says that an object goes it takes a trial start.
 const CLAIM: Duration = Duration::from_secs(30);
@@ -40,7 +41,11 @@ impl Operator {
     pub(super) fn rollout(&self, record: &Record, checked: &Checked, world: &World) -> Rollout {
         let Some(image) = change(record, world) else { return Rollout::default() };
         let mut state = self.state();
-        let mut rollout = of_state(&state, record, checked, &image);
+        let others = state.records.values().filter_map(|other| {
+            let checked = state.checked.get(&other.object)?;
+            Some((other.as_ref(), checked.as_ref()))
+        });
+        let mut rollout = among(others, record, checked, &image);
         state.claims.retain(|claim| claim.at.elapsed() < CLAIM && claim.object != record.object);
         for claim in state.claims.iter().filter(|claim| claim.image == image) {
             let name = claim.object.to_string();
@@ -60,7 +65,7 @@ impl Operator {
     /// For a plan that is only shown: `before` are those that would go, and their images.
     pub(super) fn rollout_after(
         &self,
-        all: &[(std::sync::Arc<Record>, std::sync::Arc<Checked>)],
+        all: &[(Arc<Record>, Arc<Checked>)],
         record: &Record,
         checked: &Checked,
         world: &World,
@@ -91,14 +96,6 @@ impl Operator {
         };
         waiting.iter().for_each(|other| self.nudge(other));
     }
-}
-
-fn of_state(state: &State, record: &Record, checked: &Checked, image: &str) -> Rollout {
-    let others = state.records.values().filter_map(|other| {
-        let checked = state.checked.get(&other.object)?;
-        Some((other.as_ref(), checked.as_ref()))
-    });
-    among(others, record, checked, image)
 }
 
 fn among<'a>(
