@@ -97,7 +97,9 @@ async fn a_login_that_proves_nothing_is_a_condition_and_never_sets_passwords_aga
         let why = rig.reason("main", C::Degraded, "AuthenticationWeak").await;
         assert!(why.starts_with(&weak.to_string()), "{why}");
         assert!(
-            why.contains("psql -X -U appuser -d template1 -c 'SELECT pg_catalog.pg_reload_conf()'"),
+            why.contains(
+                "-e PGDATABASE=appdb postgres-main psql -X -U appuser -c 'SELECT pg_catalog.pg_reload_conf()'"
+            ),
             "{why}"
         );
         let ready = rig.condition("main", C::Ready).unwrap();

@@ -222,6 +222,8 @@ fn what_overrides_the_manifest_is_said_with_a_command_that_ends_it() {
     let sea = Sea::start();
     sea.postgres("a", "{version: '18', database: shop, parameters: {work_mem: 8MB, max_connections: 50}}");
     sea.ready("a");
+    // The advice needs no database but ours.
+    sea.sql("a", "ALTER DATABASE template1 ALLOW_CONNECTIONS false");
     // As ALTER SYSTEM leaves it, on a server that forbids it.
     let line = "echo \"work_mem = '3MB'\" >> \"$PGDATA/postgresql.auto.conf\"";
     sea.docker(&["exec", "-u", "postgres", &sea.container("a"), "sh", "-c", line]);

@@ -415,7 +415,7 @@ fn degraded(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook
 fn overridden(subject: &Subject<'_>, facts: &ServerFacts) -> Option<String> {
     let container = subject.identity.container();
     let owner = subject.memory.owner(&subject.spec.username);
-    let psql = format!("docker exec -u postgres {container} psql -X -U {} -d template1", in_shell(owner));
+    let psql = subject.psql();
     let mut words = Vec::new();
     if !facts.overridden.is_empty() {
         let names = &facts.overridden;

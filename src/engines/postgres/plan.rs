@@ -34,6 +34,7 @@ use super::desired::{self, Identity};
 use super::record::Memory;
 use super::world::{ImageSeen, Slot, World};
 use crate::core::plan::{Plan as CorePlan, Sign};
+use crate::core::text::in_shell;
 use container::{create, existing, replace_cause};
 use initialisation::unfinished;
 use placement::{extra_volumes, forbids_removal, keep_volumes};
@@ -85,6 +86,20 @@ impl Subject<'_> {
             (false, true) => Wanted::Deleted,
             (false, false) => Wanted::Retained,
         }
+    }
+
+    /// The words of a shell that start psql in the container as the owner, for an advice. Once the managed database
+    /// answered it is that one, as `template1` may be closed; as PGDATABASE, since `-d a=b` would be a connection string.
+    #[must_use]
+    pub fn psql(&self) -> String {
+        let answered = self.memory.seen_databases.contains(&self.spec.database);
+        let database = if answered { &self.spec.database } else { "template1" };
+        format!(
+            "docker exec -u postgres -e PGDATABASE={} {} psql -X -U {}",
+            in_shell(database),
+            self.identity.container(),
+            in_shell(self.memory.owner(&self.spec.username))
+        )
     }
 }
 

@@ -8,7 +8,6 @@ use super::{Plan, Subject, placement};
 use crate::core::names::annotation;
 use crate::core::plan::Sign;
 use crate::core::seen::SeenContainer;
-use crate::core::text::in_shell;
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::facts::ImageFacts;
 use crate::engines::postgres::parameters;
@@ -115,11 +114,11 @@ fn weak_login(subject: &Subject<'_>, c: &SeenContainer, weak: Weak, plan: &mut P
         );
         return;
     }
-    let psql = format!("docker exec -u postgres {name} psql -X -U {} -d template1 -c", in_shell(owner));
+    let psql = subject.psql();
     plan.wait(
         "AuthenticationWeak",
         format!(
-            "{weak}. Find the line with {psql} 'TABLE pg_catalog.pg_hba_file_rules' -c 'SHOW hba_file', give it the method scram-sha-256, then {psql} 'SELECT pg_catalog.pg_reload_conf()'"
+            "{weak}. Find the line with {psql} -c 'TABLE pg_catalog.pg_hba_file_rules' -c 'SHOW hba_file', give it the method scram-sha-256, then {psql} -c 'SELECT pg_catalog.pg_reload_conf()'"
         ),
         Some(15_000),
     );
