@@ -6,6 +6,7 @@ mod contract;
 mod converge;
 mod examples;
 mod faults;
+mod formats;
 mod hostile;
 mod machine;
 mod machine_disk;

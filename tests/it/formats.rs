@@ -1,0 +1,150 @@
+//! What outlives a version: names, labels, hashes of labels, keys and records. A changed one would make every
+//! database anew on an upgrade while all other tests stay green.
+//!
+//! `tests/goldens/store-1.jsonl` is what layout 1 wrote, and never changes again. After a wanted change of the rest:
+//! `UPDATE_GOLDENS=1 cargo test --test it formats`, then read the difference.
+
+use crate::plan_goldens::{Case, facts_of};
+use seawall::control::objects::Record;
+use seawall::core::names::{Installation, Name, ObjectRef};
+use seawall::core::resource::PortRequest;
+use seawall::engines::postgres::desired;
+use seawall::engines::postgres::hardening::Profile;
+use seawall::engines::postgres::record::{Home, Memory};
+use seawall::engines::postgres::status::Status;
+use seawall::store::Record as Envelope;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(name)
+}
+
+/// Compares with the golden of this name, or writes it.
+fn is_as_it_was(name: &str, text: &str) {
+    let path = golden(name);
+    if std::env::var_os("UPDATE_GOLDENS").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    for (got, want) in text.lines().zip(golden.lines()) {
+        assert_eq!(got, want, "see the head of this file");
+    }
+    assert!(text == golden, "lines were added or removed: see the head of this file");
+}
+
+type Edit = fn(&mut Case, &mut Option<u16>);
+
+/// What makes another name, label or hash.
+const CONTAINERS: [(&str, Edit); 12] = [
+    ("as most are", |_, _| {}),
+    ("another installation", |c, _| c.identity.installation = Installation::parse("team-a").unwrap()),
+    ("renamed", |c, _| {
+        c.identity.home =
+            Some(Home { base: "postgres-before".to_owned(), name: Name::parse("before").unwrap() });
+    }),
+    ("not published", |c, port| {
+        c.spec.port = PortRequest::None;
+        *port = None;
+    }),
+    ("another port", |_, port| *port = Some(6543)),
+    ("PostgreSQL 17", |c, _| c.world.image = fit("bb", 17)),
+    ("made by another user", |c, _| c.memory.init_username = Some("first".to_owned())),
+    ("made with another database", |c, _| c.memory.init_database = Some("first".to_owned())),
+    ("no parameters", |c, _| c.spec.parameters = BTreeMap::new()),
+    ("as postgres", |c, _| c.memory.profile = Some(Profile::AsPostgres)),
+    ("as the engine gives it", |c, _| c.memory.profile = Some(Profile::EngineDefault)),
+    ("a volume besides", |c, _| {
+        c.memory.volumes = BTreeMap::from([("/var/lib/x y".to_owned(), "postgres-main.x".to_owned())]);
+    }),
+];
+
+fn fit(id: &str, major: u32) -> seawall::engines::postgres::world::ImageSeen {
+    seawall::engines::postgres::world::ImageSeen::Fit(facts_of(id, major))
+}
+
+#[test]
+fn names_labels_and_hashes_are_as_they_were() {
+    let mut text = String::new();
+    for (name, edit) in CONTAINERS {
+        let (mut case, mut port) = (Case::settled(), Some(5432));
+        edit(&mut case, &mut port);
+        let seawall::engines::postgres::world::ImageSeen::Fit(image) = &case.world.image else { panic!() };
+        let wanted = desired::container(&case.identity, &case.spec, image, &case.memory, port);
+        let _ = writeln!(text, "## {name}");
+        let _ = writeln!(text, "{} network {:?} {:?}", wanted.name, wanted.network, wanted.aliases);
+        let _ = writeln!(text, "env {:?}\ncommand {:?} {:?}", wanted.env, wanted.entrypoint, wanted.command);
+        for mount in &wanted.mounts {
+            let _ = writeln!(text, "mount {} {}", mount.volume, mount.path);
+        }
+        for (key, value) in wanted.all_labels() {
+            let _ = writeln!(text, "{key}={value}");
+        }
+        let _ = writeln!(text, "volume {:?}", case.identity.volume_labels());
+        let _ = writeln!(text, "network {:?}", case.identity.installation_labels());
+        let _ = writeln!(text, "extra {}\n", case.identity.extra_volume("/var/lib/x y"));
+    }
+    is_as_it_was("formats.txt", &text);
+}
+
+/// The lines of a store as version 1 wrote them: key and body.
+fn of_layout_1() -> Vec<(String, Value)> {
+    let text = std::fs::read_to_string(golden("store-1.jsonl")).unwrap();
+    let read = |line: &str| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        let key = line["key"].as_str().unwrap().to_owned();
+        line.as_object_mut().unwrap().remove("key");
+        let record = Envelope::decode(&key, line.to_string().as_bytes()).unwrap();
+        (key, record.body)
+    };
+    text.lines().map(read).collect()
+}
+
+/// As it is written back.
+fn again<T: DeserializeOwned + Serialize>(body: &Value) -> Value {
+    serde_json::to_value(serde_json::from_value::<T>(body.clone()).unwrap()).unwrap()
+}
+
+#[test]
+fn a_store_of_layout_1_is_read_in_full() {
+    let mut text = String::new();
+    for (key, body) in of_layout_1() {
+        let body = match key.split('/').next() {
+            Some("obj") => again::<Record>(&body),
+            Some("status") => again::<Status>(&body),
+            _ => body,
+        };
+        let _ = writeln!(text, "{key} {body}");
+    }
+    is_as_it_was("store-1-read.txt", &text);
+}
+
+/// A field that no record of the golden has would be lost without a test that sees it.
+#[test]
+fn the_golden_has_every_field() {
+    let of = |object: &str| of_layout_1().into_iter().find(|(key, _)| key == object).unwrap().1;
+    let every = of("obj/postgres/every")["memory"].as_object().unwrap().clone();
+    let fields = serde_json::to_value(Memory::default()).unwrap().as_object().unwrap().clone();
+    for (field, unset) in fields {
+        assert_ne!(every.get(&field), Some(&unset), "{field} is not in tests/goldens/store-1.jsonl");
+    }
+}
+
+#[test]
+fn keys_are_as_they_were() {
+    let object: ObjectRef = "postgres/main".parse().unwrap();
+    let keys = [
+        seawall::control::objects::key(&object),
+        seawall::control::objects::status_key(&object),
+        seawall::engines::postgres::tools::secret_key(&object),
+        seawall::control::journal::PREFIX.to_owned(),
+        seawall::control::start::INSTALLATION_KEY.to_owned(),
+    ];
+    let want =
+        ["obj/postgres/main", "status/postgres/main", "secret/postgres/main", "event/", "meta/installation"];
+    assert_eq!(keys, want);
+}
