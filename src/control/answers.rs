@@ -10,6 +10,7 @@ use super::state::{Away, State, status_json};
 use crate::core::condition::{ConditionType, Truth, find};
 use crate::core::event::{Event, Note};
 use crate::core::names::{API_VERSION, Kind, ObjectRef};
+use crate::core::plan::Until;
 use crate::core::problem::{Place, Problem};
 use crate::core::resource::DeletionPolicy;
 use crate::engines::postgres::desired::PORT;
@@ -82,7 +83,7 @@ fn notices(state: &State) -> Vec<String> {
     let mut all: Vec<String> = state.passed_over.iter().cloned().chain(absent).chain(refused).collect();
     for (object, live) in &state.live {
         let waiting = live.plan.iter().flat_map(|plan| &plan.waiting);
-        all.extend(waiting.filter(|w| w.on == "DeletionPending").map(|w| format!("{object}: {}", w.why)));
+        all.extend(waiting.filter(|w| w.until == Until::Due).map(|w| format!("{object}: {}", w.why)));
     }
     all
 }

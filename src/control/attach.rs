@@ -3,10 +3,10 @@
 //! installation's labels and is made by the first pass.
 
 use super::operator::Operator;
-use crate::core::seen::SeenContainer;
+use crate::core::seen::{SeenContainer, Slot};
 use crate::docker::DockerError;
 use crate::engines::postgres::tools::Reach;
-use crate::engines::postgres::world::{Server, Slot, World};
+use crate::engines::postgres::world::{Server, World};
 
 /// The engine mounts a file of its own over each container's `/etc/hostname`: its path tells the id,
 /// whatever the host name is.

@@ -1,11 +1,11 @@
 //! The record of an object: what is in force, and what the engine must remember about it.
 
 use super::renames::Rename;
+use crate::core::identity::Identity;
 use crate::core::names::ObjectRef;
 use crate::core::problem::Place;
 use crate::core::resource::{Document, Metadata};
 use crate::engines::postgres::check::Checked;
-use crate::engines::postgres::desired::Identity;
 use crate::engines::postgres::plan::Subject;
 use crate::engines::postgres::record::Memory;
 use serde::{Deserialize, Serialize};

@@ -11,14 +11,12 @@ use super::settling::Settling;
 use super::state::{Away, Live, State};
 use super::watch_dir::Arrivals;
 use crate::core::event::Note;
-use crate::core::names::Installation;
-use crate::core::names::{Kind, ObjectRef};
+use crate::core::identity::Identity;
+use crate::core::names::{Installation, Kind, ObjectRef};
 use crate::core::queue::{Lane, Queue};
 use crate::core::seen::{EngineInfo, SeenContainer};
 use crate::docker::{Docker, DockerError};
-use crate::engines::postgres::act::docker_reason;
 use crate::engines::postgres::client::Servers;
-use crate::engines::postgres::desired::Identity;
 use crate::engines::postgres::tools::{Reach, Tools};
 use crate::engines::spec_schemas;
 use crate::secrets::Sealer;
@@ -324,7 +322,7 @@ impl Operator {
     /// Marks the engine as away, once for each reason, and lets every object say so.
     pub(super) async fn engine_is_away(&self, error: &DockerError) {
         let reason = match error {
-            DockerError::Forbidden { .. } => docker_reason(error),
+            DockerError::Forbidden { .. } => error.reason(),
             _ => "EngineUnavailable",
         };
         let first = {

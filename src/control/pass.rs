@@ -9,14 +9,15 @@ use super::pulls::{Pulled, pull};
 use super::will::Will;
 use crate::core::condition::{ConditionType, Finding, Truth, find};
 use crate::core::event::Note;
+use crate::core::failure::{Failure, Retry};
 use crate::core::names::ObjectRef;
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::docker::DockerError;
-use crate::engines::postgres::act::{Scene, docker_reason};
+use crate::engines::postgres::act::Scene;
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::check::Checked;
 use crate::engines::postgres::collation::Columns;
-use crate::engines::postgres::conditions::{self, Failure};
+use crate::engines::postgres::conditions;
 use crate::engines::postgres::desired::parameter_file;
 use crate::engines::postgres::facts::below;
 use crate::engines::postgres::hardening::Profile;
@@ -153,10 +154,7 @@ async fn rounds(
             // The steps worked, and nothing came of them.
             let step = plan.steps.first().map(|s| format!("{}: {}", s.action, s.cause)).unwrap_or_default();
             let message = format!("done, and to be done again at once: {step}");
-            return End::Failed(
-                Some(Box::new(world)),
-                Failure { reason: "NoProgress", message, unknown: false },
-            );
+            return End::Failed(Some(Box::new(world)), Failure::new("NoProgress", message));
         }
         let wanted = plan.steps.iter().find_map(|s| match &s.action {
             Action::PullImage(reference) => Some(reference.clone()),
@@ -195,11 +193,13 @@ async fn rounds(
             StepsEnd::Forgotten => return End::Forgotten,
             StepsEnd::Stopped => return End::Rest(Box::new(world), plan),
             // Lost in a race for a port, which only the start can tell: the next plan may have another.
-            StepsEnd::Failed(failure) if failure.reason == "PortTaken" && lost_ports < LOST_PORTS => {
+            StepsEnd::PortTaken(failure) if lost_ports < LOST_PORTS => {
                 lost_ports += 1;
                 port_taken = Some(failure);
             }
-            StepsEnd::Failed(failure) => return End::Failed(Some(Box::new(world)), failure),
+            StepsEnd::PortTaken(failure) | StepsEnd::Failed(failure) => {
+                return End::Failed(Some(Box::new(world)), failure);
+            }
         }
     }
     End::Moving
@@ -213,7 +213,7 @@ async fn pull_failure(operator: &Arc<Operator>, object: &ObjectRef, reference: &
     operator.live(object, |l| l.failures = failures.saturating_sub(1));
     let message = format!("pull image {reference}: {why}");
     operator.note(Some(object), &[Note::warning("ImagePullFailed", message.clone())]).await;
-    Some(Failure { reason: "ImagePullFailed", message, unknown: false })
+    Some(Failure::new("ImagePullFailed", message))
 }
 
 /// Takes Ready back before it stops being true, or as soon as it is seen that it is not.
@@ -285,7 +285,7 @@ async fn known_container(
     }
     match operator.edit(&record.object, Saving::MayWait, |r| r.memory.container = Some(c.id.clone())).await {
         Ok(edited) => Ok(edited.unwrap_or_else(|| Arc::clone(record))),
-        Err(error) => Err(Failure { reason: "StoreFailed", message: error.to_string(), unknown: false }),
+        Err(error) => Err(Failure::new("StoreFailed", error.to_string())),
     }
 }
 
@@ -394,7 +394,15 @@ async fn learn(
     }
     match edited {
         Ok(edited) => Ok(edited.unwrap_or_else(|| Arc::clone(record))),
-        Err(error) => Err(Failure { reason: "StoreFailed", message: error.to_string(), unknown: false }),
+        Err(error) => Err(Failure::new("StoreFailed", error.to_string())),
+    }
+}
+
+fn not_known(docker: &DockerError) -> Failure {
+    let failure = Failure::unknown(docker.reason(), docker.to_string());
+    match docker {
+        DockerError::Forbidden { .. } => failure.again(Retry::After(30_000)),
+        _ => failure,
     }
 }
 
@@ -405,19 +413,14 @@ async fn not_seen(operator: &Operator, object: &ObjectRef, error: &ObserveError)
                 return End::Failed(None, unavailable(operator, &docker.to_string()));
             }
             if let DockerError::Forbidden { .. } = docker {
-                operator
-                    .note(Some(object), &[Note::warning(docker_reason(docker), docker.to_string())])
-                    .await;
+                operator.note(Some(object), &[Note::warning(docker.reason(), docker.to_string())]).await;
             }
-            End::Failed(
-                None,
-                Failure { reason: docker_reason(docker), message: docker.to_string(), unknown: true },
-            )
+            End::Failed(None, not_known(docker))
         }
         ObserveError::Password(password) => {
             let chain = std::error::Error::source(password).map(|s| format!(": {s}")).unwrap_or_default();
             let message = format!("{password}{chain}");
-            End::Failed(None, Failure { reason: "CredentialsUnreadable", message, unknown: true })
+            End::Failed(None, Failure::unknown("CredentialsUnreadable", message))
         }
     }
 }

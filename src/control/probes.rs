@@ -4,7 +4,7 @@
 use super::operator::Operator;
 use crate::core::names::ObjectRef;
 use crate::core::seen::ContainerState;
-use crate::engines::postgres::plan::Wanted;
+use crate::core::will::Wanted;
 use crate::engines::postgres::probe;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, PoisonError};

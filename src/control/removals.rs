@@ -10,7 +10,7 @@ use super::sources::InForce;
 use super::state::Live;
 use crate::core::event::Note;
 use crate::core::names::{Kind, ObjectRef};
-use crate::engines::postgres::record::Gone;
+use crate::core::will::Gone;
 use crate::manifest::load::Directory;
 use crate::store::{Saving, StoreError};
 use jiff::{SignedDuration, Timestamp};

@@ -6,6 +6,7 @@ use super::operator::Operator;
 use super::state::{Live, State};
 use crate::core::condition::{ConditionType, Truth, find};
 use crate::core::names::{Kind, ObjectRef};
+use crate::core::plan::Until;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -62,7 +63,7 @@ fn is_settled(state: &State, object: &ObjectRef, record: &Record) -> bool {
     let blocked = live.plan.as_ref().is_some_and(|p| !p.blocked.is_empty());
     // The grace of a deletion is the running operator's: it outlasts this.
     let leaving = live.plan.as_ref().is_some_and(|p| {
-        p.steps.is_empty() && !p.waiting.is_empty() && p.waiting.iter().all(|w| w.on == "DeletionPending")
+        p.steps.is_empty() && !p.waiting.is_empty() && p.waiting.iter().all(|w| w.until == Until::Due)
     });
     let paused = state.checked.get(object).is_some_and(|c| c.paused);
     current

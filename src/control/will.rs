@@ -53,9 +53,9 @@ mod tests {
     use super::*;
     use crate::core::problem::Place;
     use crate::core::resource::{DeletionPolicy, Document, Metadata};
+    use crate::core::will::Gone;
     use crate::engines::catalog::Catalog;
     use crate::engines::postgres::check::{Against, check};
-    use crate::engines::postgres::record::Gone;
     use std::collections::BTreeMap;
 
     fn record() -> Record {

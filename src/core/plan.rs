@@ -42,6 +42,18 @@ pub struct Step<A> {
     pub cause: String,
 }
 
+/// When a wait is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Until {
+    /// It comes by itself.
+    #[default]
+    Soon,
+    /// Somebody has to mend something: a pass that ends so got nowhere, and the next ones come more and more seldom.
+    Mended,
+    /// At a time that is said: there is no need for anybody to stand by.
+    Due,
+}
+
 /// What cannot go on yet, and is not an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
@@ -50,6 +62,7 @@ pub struct Waiting {
     pub why: String,
     /// Look again after this many milliseconds; `None`: something will wake us.
     pub retry_ms: Option<u64>,
+    pub until: Until,
 }
 
 /// What must not be done without the user: the reason and the words to type.
@@ -59,6 +72,8 @@ pub struct Blocked {
     pub reason: &'static str,
     pub why: String,
     pub unblock: String,
+    /// Data is at risk: worth an event.
+    pub danger: bool,
 }
 
 /// What one pass would do for one object.
@@ -80,10 +95,22 @@ impl<A> Plan<A> {
         self.steps.push(Step { sign, action, cause: cause.into() });
     }
     pub fn wait(&mut self, on: &'static str, why: impl Into<String>, retry_ms: Option<u64>) {
-        self.waiting.push(Waiting { on, why: why.into(), retry_ms });
+        self.waiting.push(Waiting { on, why: why.into(), retry_ms, until: Until::Soon });
+    }
+    /// Waits for somebody to mend it.
+    pub fn stuck(&mut self, on: &'static str, why: impl Into<String>, retry_ms: u64) {
+        self.waiting.push(Waiting { on, why: why.into(), retry_ms: Some(retry_ms), until: Until::Mended });
+    }
+    /// Waits for a time that `why` says.
+    pub fn due(&mut self, on: &'static str, why: impl Into<String>) {
+        self.waiting.push(Waiting { on, why: why.into(), retry_ms: None, until: Until::Due });
     }
     pub fn block(&mut self, reason: &'static str, why: impl Into<String>, unblock: impl Into<String>) {
-        self.blocked.push(Blocked { reason, why: why.into(), unblock: unblock.into() });
+        self.blocked.push(Blocked { reason, why: why.into(), unblock: unblock.into(), danger: false });
+    }
+    /// The same where data is at risk.
+    pub fn danger(&mut self, reason: &'static str, why: impl Into<String>, unblock: impl Into<String>) {
+        self.blocked.push(Blocked { reason, why: why.into(), unblock: unblock.into(), danger: true });
     }
     /// Nothing to do, nothing to wait for, nothing blocked.
     #[must_use]
@@ -118,6 +145,9 @@ pub struct StepView {
 pub struct WaitView {
     pub on: String,
     pub why: String,
+    /// For the operator alone.
+    #[serde(skip)]
+    pub until: Until,
 }
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockView {
@@ -139,7 +169,7 @@ impl<A: fmt::Display> Plan<A> {
             waiting: self
                 .waiting
                 .iter()
-                .map(|w| WaitView { on: w.on.to_owned(), why: w.why.clone() })
+                .map(|w| WaitView { on: w.on.to_owned(), why: w.why.clone(), until: w.until })
                 .collect(),
             blocked: self
                 .blocked

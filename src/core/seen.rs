@@ -6,6 +6,25 @@ use crate::core::quantity::{Bytes, NanoCpus};
 use crate::core::resource::Caps;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// A Docker object under our name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Slot<T> {
+    Missing,
+    Ours(T),
+    /// Without our labels, or with those of another installation's or object's.
+    Foreign(String),
+}
+
+impl<T> Slot<T> {
+    #[must_use]
+    pub fn ours(&self) -> Option<&T> {
+        match self {
+            Slot::Ours(t) => Some(t),
+            _ => None,
+        }
+    }
+}
+
 /// The engine and its host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EngineInfo {

@@ -73,6 +73,23 @@ impl DockerError {
     pub fn is_unavailable(&self) -> bool {
         matches!(self, DockerError::Unavailable { .. } | DockerError::Timeout { .. })
     }
+
+    /// The condition's and the event's word for it.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            DockerError::Unavailable { .. } => "EngineUnavailable",
+            DockerError::Timeout { .. } => "EngineTimeout",
+            DockerError::NotFound { .. } => "NotFound",
+            DockerError::ImageMissing { .. } => "ImageMissing",
+            DockerError::NameTaken { .. } => "NameConflict",
+            DockerError::PortTaken { .. } => "PortTaken",
+            DockerError::MemoryInUse { .. } => "LimitBelowUse",
+            DockerError::WrongState { .. } => "Changed",
+            DockerError::Forbidden { .. } => "ProxyRefuses",
+            DockerError::Refused { .. } => "EngineRefused",
+        }
+    }
 }
 
 pub type Result<T, E = DockerError> = std::result::Result<T, E>;

@@ -11,12 +11,12 @@ use seawall::control::api::{Api, Operation};
 use seawall::control::operator::Times;
 use seawall::core::quantity::{Bytes, NanoCpus};
 use seawall::core::resource::{Caps, DeletionPolicy, PortRequest};
-use seawall::core::seen::{ContainerState, Usage};
+use seawall::core::seen::{ContainerState, Slot, Usage};
+use seawall::core::will::Gone;
 use seawall::engines::postgres::action::Action;
 use seawall::engines::postgres::facts::Unfit;
 use seawall::engines::postgres::plan::Plan;
-use seawall::engines::postgres::record::Gone;
-use seawall::engines::postgres::world::{DataSeen, ImageSeen, Server, Slot};
+use seawall::engines::postgres::world::{DataSeen, ImageSeen, Server};
 use std::time::Duration;
 
 /// The same cases in every run.

@@ -6,11 +6,12 @@
 
 use crate::plan_goldens::{Case, facts_of};
 use seawall::control::objects::Record;
+use seawall::core::identity::Home;
 use seawall::core::names::{Installation, Name, ObjectRef};
 use seawall::core::resource::PortRequest;
 use seawall::engines::postgres::desired;
 use seawall::engines::postgres::hardening::Profile;
-use seawall::engines::postgres::record::{Home, Memory};
+use seawall::engines::postgres::record::Memory;
 use seawall::engines::postgres::status::Status;
 use seawall::store::Record as Envelope;
 use serde::Serialize;

@@ -4,26 +4,31 @@
 
 use seawall::core::census::User;
 use seawall::core::condition::Finding;
+use seawall::core::failure::{Failure, Outlook};
+use seawall::core::identity::{Home, Identity};
 use seawall::core::names::{Installation, Name};
 use seawall::core::pairs::Pairs;
 use seawall::core::quantity::{Bytes, NanoCpus};
 use seawall::core::resource::{Caps, DeletionPolicy, PortRequest};
-use seawall::core::seen::{ContainerState, EngineInfo, Lacks, SeenContainer, SeenEndpoint, SeenMount, Usage};
+use seawall::core::seen::{
+    ContainerState, EngineInfo, Lacks, SeenContainer, SeenEndpoint, SeenMount, Slot, Usage,
+};
+use seawall::core::will::Gone;
 use seawall::engines::postgres::action::Action;
 use seawall::engines::postgres::check::Checked;
 use seawall::engines::postgres::collation::{Collations, Columns, InDatabase, Libraries, Mismatch, Named};
-use seawall::engines::postgres::conditions::{Failure, Outlook, before_steps, findings};
-use seawall::engines::postgres::desired::{self, Identity};
+use seawall::engines::postgres::conditions::{before_steps, findings};
+use seawall::engines::postgres::desired;
 use seawall::engines::postgres::facts::{ImageFacts, Unfit};
 use seawall::engines::postgres::hardening::Profile;
 use seawall::engines::postgres::parameters::sha256;
 use seawall::engines::postgres::plan::{Plan, Subject, plan};
-use seawall::engines::postgres::record::{Gone, Home, Memory, PinnedImage, RefusedParameters};
+use seawall::engines::postgres::record::{Memory, PinnedImage, RefusedParameters};
 use seawall::engines::postgres::rollout::Rollout;
 use seawall::engines::postgres::status::status;
 use seawall::engines::postgres::trial::Verdict;
 use seawall::engines::postgres::world::{
-    DataSeen, Deaths, ImageSeen, InitSeen, Placement, Server, ServerFacts, Slot, Weak, World,
+    DataSeen, Deaths, ImageSeen, InitSeen, Placement, Server, ServerFacts, Weak, World,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -1277,12 +1282,12 @@ const ROWS: &[(&str, Edit)] = &[
     }),
     ("outlook: the engine is away", |c| {
         let message = "unknown since 2027: the Docker engine does not answer".to_owned();
-        c.outlook.failure = Some(Failure { reason: "EngineUnavailable", message, unknown: true });
+        c.outlook.failure = Some(Failure::unknown("EngineUnavailable", message));
     }),
     ("outlook: a step failed", |c| {
         c.down(ContainerState::Exited, 137);
         let message = "start container postgres-main: refused".to_owned();
-        c.outlook.failure = Some(Failure { reason: "EngineRefused", message, unknown: false });
+        c.outlook.failure = Some(Failure::new("EngineRefused", message));
     }),
     ("outlook: the manifest is broken", |c| {
         c.outlook.manifest_broken = Some("main.yaml:5:3: spec.memry: unknown field".to_owned());

@@ -6,15 +6,18 @@ use crate::control::state::Company;
 use crate::core::backoff::{STALLED_AFTER, delay_ms, patience_ms};
 use crate::core::condition::{ConditionType, Finding, find};
 use crate::core::event::Note;
+use crate::core::failure::{Failure, Outlook, Retry};
+use crate::core::identity::Identity;
 use crate::core::names::ObjectRef;
+use crate::core::plan::Until;
 use crate::core::seen::SeenContainer;
+use crate::core::will::Wanted;
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::check::Checked;
-use crate::engines::postgres::conditions::{self, Failure, Outlook};
-use crate::engines::postgres::desired::Identity;
-use crate::engines::postgres::plan::{Plan, Subject, Wanted, plan};
+use crate::engines::postgres::conditions;
+use crate::engines::postgres::plan::{Plan, Subject, plan};
 use crate::engines::postgres::status::{keep, status};
-use crate::engines::postgres::world::{Server, World};
+use crate::engines::postgres::world::World;
 
 pub(super) fn outlook(
     operator: &Operator,
@@ -53,9 +56,7 @@ pub(super) async fn rest(
     let record = operator.state().records.get(object).cloned()?;
     let identity = operator.identity(&record);
     let subject = record.subject(&identity, checked);
-    const NOWHERE: [&str; 5] = ["CrashLoop", "OutOfMemory", "LoginFailed", "ServerHung", "PortSilent"];
-    let nowhere = matches!(world.server, Server::TurnedAway(..))
-        || plan.waiting.iter().any(|w| NOWHERE.contains(&w.on));
+    let nowhere = plan.waiting.iter().any(|w| w.until == Until::Mended);
     let pulling = plan.steps.iter().any(|s| matches!(s.action, Action::PullImage(_)));
     let (probe_at, look_at) = (operator.next_probe(), operator.next_look());
     operator.remember_container(object, world.container.ours());
@@ -100,9 +101,7 @@ pub(super) async fn rest(
 
 /// Blocks that tell of data at risk are events, too, once each time that they begin.
 async fn say_danger(operator: &Operator, object: &ObjectRef, plan: &Plan) {
-    const DANGERS: [&str; 5] =
-        ["VolumeShared", "VolumeMissing", "VolumeEmpty", "DifferentCluster", "DuplicateContainer"];
-    let Some(block) = plan.blocked.first().filter(|b| DANGERS.contains(&b.reason)) else { return };
+    let Some(block) = plan.blocked.first().filter(|b| b.danger) else { return };
     let said = {
         let state = operator.state();
         let conditions = state.statuses.get(object).map(|s| s.conditions.as_slice()).unwrap_or_default();
@@ -133,8 +132,7 @@ pub(super) async fn failed(
         l.container = None;
         l.failures
     });
-    let unknown = failure.unknown;
-    let reason = failure.reason;
+    let (unknown, retry) = (failure.unknown, failure.retry);
     let outlook = outlook(operator, object, Some(failure.clone()), failures);
     match world.filter(|_| !unknown) {
         Some(world) => {
@@ -152,14 +150,10 @@ pub(super) async fn failed(
         }
     }
     let delay = delay_ms(failures, jitter());
-    Some(match reason {
-        // An engine that is away wakes everybody when it is back; asking often helps nobody.
-        "EngineUnavailable" => 30_000,
-        // Nor at a proxy before it.
-        "ProxyRefuses" if unknown => 30_000,
-        // Nothing tells us when somebody else lets a port go.
-        "PortTaken" => delay.min(15_000),
-        _ => delay,
+    Some(match retry {
+        Retry::Backoff => delay,
+        Retry::Within(most) => delay.min(most),
+        Retry::After(ms) => ms,
     })
 }
 

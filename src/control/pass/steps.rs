@@ -8,11 +8,12 @@ use crate::control::operator::{Operator, now};
 use crate::control::rename::{HandOverError, HandedOver};
 use crate::control::will::Will;
 use crate::core::event::Note;
+use crate::core::failure::{Failure, Retry};
 use crate::core::names::ObjectRef;
 use crate::core::plan::Step;
+use crate::docker::DockerError;
 use crate::engines::postgres::act::{ActError, Scene, apply};
 use crate::engines::postgres::action::Action;
-use crate::engines::postgres::conditions::Failure;
 use crate::engines::postgres::plan::Plan;
 use crate::engines::postgres::record::Memory;
 use crate::store::{Saving, StoreError};
@@ -24,6 +25,8 @@ pub(super) enum StepsEnd {
     Replan,
     Stopped,
     Forgotten,
+    /// The engine could not publish the port: another may be free.
+    PortTaken(Failure),
     Failed(Failure),
 }
 
@@ -57,11 +60,7 @@ pub(super) async fn run_steps(
                 if !operator.write_what_waits().await
                     && let Some(words) = operator.not_saved()
                 {
-                    return StepsEnd::Failed(Failure {
-                        reason: "StoreFailed",
-                        message: words,
-                        unknown: false,
-                    });
+                    return StepsEnd::Failed(Failure::new("StoreFailed", words));
                 }
             }
             // Whatever changed is a new look: a manifest that came back, a consent that was taken back.
@@ -113,7 +112,10 @@ pub(super) async fn run_steps(
                 }
                 Err(error) => {
                     let message = format!("{}: {error}", step.action);
-                    let failure = Failure { reason: error.reason(), message, unknown: false };
+                    let failure = Failure::new(error.reason(), message);
+                    if matches!(error, ActError::Docker(DockerError::PortTaken { .. })) {
+                        return StepsEnd::PortTaken(failure.again(Retry::Within(15_000)));
+                    }
                     if !step.action.stands_alone() {
                         return StepsEnd::Failed(failure);
                     }
@@ -191,7 +193,7 @@ async fn hand_over(operator: &Operator, old: &ObjectRef, new: &ObjectRef, will: 
         Err(error @ HandOverError::Password(_)) => {
             let chain = std::error::Error::source(&error).map(|s| format!(": {s}")).unwrap_or_default();
             let message = format!("{error}{chain}");
-            return StepsEnd::Failed(Failure { reason: "CredentialsUnreadable", message, unknown: false });
+            return StepsEnd::Failed(Failure::new("CredentialsUnreadable", message));
         }
     }
     let words = format!("{old} is {new} now, with its volume, port and password");
@@ -202,7 +204,7 @@ async fn hand_over(operator: &Operator, old: &ObjectRef, new: &ObjectRef, will: 
 }
 
 fn store_failed(error: &StoreError) -> StepsEnd {
-    StepsEnd::Failed(Failure { reason: "StoreFailed", message: error.to_string(), unknown: false })
+    StepsEnd::Failed(Failure::new("StoreFailed", error.to_string()))
 }
 
 async fn unknown_failure(operator: &Operator, error: &ActError) -> Failure {
@@ -211,11 +213,12 @@ async fn unknown_failure(operator: &Operator, error: &ActError) -> Failure {
     {
         return unavailable(operator, &docker.to_string());
     }
-    Failure { reason: error.reason(), message: error.to_string(), unknown: true }
+    Failure::unknown(error.reason(), error.to_string())
 }
 
 pub(super) fn unavailable(operator: &Operator, words: &str) -> Failure {
     let away = operator.state().engine.down.clone();
     let (since, reason) = away.map_or_else(|| (now(), "EngineUnavailable"), |away| (away.since, away.reason));
-    Failure { reason, message: format!("unknown since {since}: {words}"), unknown: true }
+    // An engine that is away wakes everybody when it is back.
+    Failure::unknown(reason, format!("unknown since {since}: {words}")).again(Retry::After(30_000))
 }

@@ -9,21 +9,21 @@ mod password;
 mod shutdown;
 mod trial;
 
-pub use error::{ActError, docker_reason};
+pub use error::ActError;
 
 use super::action::Action;
 use super::client::{Session, SqlError};
-use super::desired::Identity;
 use super::facts::ImageFacts;
 use super::initialisation;
 use super::ownership::foreign_volume;
 use super::parameters;
 use super::record::{Memory, PinnedImage, RefusedImage, RefusedParameters};
 use super::tools::Tools;
-use super::world::{DataSeen, ImageSeen, Server, Slot, World};
+use super::world::{DataSeen, ImageSeen, Server, World};
 use crate::core::desired::RestartPolicy;
 use crate::core::event::Note;
-use crate::core::seen::{EngineInfo, LiveUpdate};
+use crate::core::identity::Identity;
+use crate::core::seen::{EngineInfo, LiveUpdate, Slot};
 use crate::docker::{Docker, DockerError, ExecRequest};
 use crate::secrets::{ExposeSecret, Secret};
 use caps::update_caps;

@@ -6,35 +6,13 @@ use super::collation::{self, Columns};
 use super::disk::{Room, roughly};
 use super::lacks;
 use super::parameters::limits;
-use super::plan::{Plan, Subject, Wanted, astray, caps_in_sync, inside};
-use super::world::{ImageSeen, InitSeen, Server, ServerFacts, Slot, World};
+use super::plan::{Plan, Subject, astray, caps_in_sync, inside};
+use super::world::{ImageSeen, InitSeen, Server, ServerFacts, World};
 use crate::core::condition::{ConditionType as C, Finding, Truth};
-use crate::core::seen::{ContainerState, SeenContainer, Space};
+use crate::core::failure::{Failure, Outlook};
+use crate::core::seen::{ContainerState, SeenContainer, Slot, Space};
 use crate::core::text::in_shell;
-
-/// What made a pass end early.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// One CamelCase word from a closed set.
-    pub reason: &'static str,
-    pub message: String,
-    /// The engine itself could not be asked: nothing is known.
-    pub unknown: bool,
-}
-
-/// Beside world and plan: what the controller knows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outlook {
-    pub failure: Option<Failure>,
-    /// Passes in a row that failed or got nowhere.
-    pub stalled: bool,
-    /// The manifest's newest text is broken; its last good version is in force.
-    pub manifest_broken: Option<String>,
-    /// Why its removal is held back: reason and words.
-    pub guard: Option<(&'static str, String)>,
-    /// The manifest is gone: when the container goes, and what stops that.
-    pub leaving: Option<String>,
-}
+use crate::core::will::Wanted;
 
 /// Conditions when nothing at all could be seen.
 #[must_use]

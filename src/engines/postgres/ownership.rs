@@ -4,8 +4,8 @@
 //! (`docker commit`) inherits its labels. A container is ours when the record remembers its id. Must never
 //! say "ours" of one that only says so itself.
 
-use super::desired::Identity;
 use super::record::Memory;
+use crate::core::identity::Identity;
 use crate::core::names::label;
 use crate::core::pairs::Pairs;
 use crate::core::seen::{ContainerState, ContainerSummary, SeenContainer};

@@ -30,11 +30,14 @@ pub use trial::trial_due;
 
 use super::action::Action;
 use super::check::Checked;
-use super::desired::{self, Identity};
+use super::desired;
 use super::record::Memory;
-use super::world::{ImageSeen, Slot, World};
+use super::world::{ImageSeen, World};
+use crate::core::identity::Identity;
 use crate::core::plan::{Plan as CorePlan, Sign};
+use crate::core::seen::Slot;
 use crate::core::text::in_shell;
+use crate::core::will::Wanted;
 use container::{create, existing, replace_cause};
 use initialisation::unfinished;
 use placement::{extra_volumes, forbids_removal, keep_volumes};
@@ -54,17 +57,6 @@ pub fn successor(plan: &Plan) -> Option<&str> {
         Action::CreateContainer(desired) => Some(desired.image.as_str()),
         _ => None,
     })
-}
-
-/// What is wanted of the object as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
-    Running,
-    Stopped,
-    /// The manifest is gone: no container, everything else kept.
-    Retained,
-    /// The manifest is gone and the user confirmed: nothing kept.
-    Deleted,
 }
 
 /// What `plan` is about.

@@ -3,8 +3,9 @@
 use super::check::Checked;
 use super::collation::Libraries;
 use super::hardening::Profile;
-use crate::core::names::{Installation, Name, ObjectRef, data_volume};
+use crate::core::identity::Home;
 use crate::core::resource::DeletionPolicy;
+use crate::core::will::Gone;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -118,24 +119,6 @@ pub struct Memory {
     pub home: Option<Home>,
     /// `seawall rename` was said: once its container is gone, everything goes to the object of this name.
     pub renamed_to: Option<String>,
-}
-
-/// Under which name an object's volumes were made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Home {
-    /// How their names begin.
-    pub base: String,
-    /// The object that their labels name.
-    pub name: Name,
-}
-
-impl Home {
-    /// The data volume of an object that has this home, or none but its own name.
-    #[must_use]
-    pub fn data_volume(home: Option<&Home>, installation: &Installation, object: &ObjectRef) -> String {
-        home.map_or_else(|| installation.volume(object), |home| data_volume(&home.base))
-    }
 }
 
 impl Memory {
@@ -331,20 +314,6 @@ pub struct Asked<'a> {
 /// The manifest says that the data may go with it, and the user agreed by name.
 fn given_up(spec: &Checked) -> bool {
     spec.deletion == DeletionPolicy::Delete && spec.delete_confirmed
-}
-
-/// An absence of the manifest, after the container went.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Gone {
-    /// RFC 3339
-    pub since: String,
-    /// Milliseconds for which it must still be seen to be gone; 0: the data may go.
-    pub left_ms: u64,
-    /// RFC 3339: when that is over if nothing holds it; empty while something does.
-    pub due: String,
-    /// Why the time does not count now.
-    pub held: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

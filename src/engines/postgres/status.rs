@@ -1,12 +1,14 @@
 //! `status` of a Postgres: what was seen, in the form people and scripts read.
 
-use super::desired::{Identity, PORT, not_kept};
+use super::desired::{PORT, not_kept};
 use super::disk::roughly;
-use super::plan::{Subject, Wanted, caps_in_sync, image_to_run};
+use super::plan::{Subject, caps_in_sync, image_to_run};
 use super::world::{ImageSeen, Server, World};
 use crate::core::condition::Condition;
+use crate::core::identity::Identity;
 use crate::core::resource::Caps;
 use crate::core::text::shown;
+use crate::core::will::Wanted;
 use serde::{Deserialize, Serialize};
 
 /// Later issues add fields; none is ever renamed.

@@ -3,12 +3,13 @@
 //! there. Pure; must never judge by the words that a server says, only repeat them.
 
 use super::check::Checked;
-use super::desired::{Identity, looker, parameter_file, shm_size};
+use super::desired::{looker, parameter_file, shm_size};
 use super::facts::{ImageFacts, below};
 use super::hardening::Profile;
 use super::parameters;
 use super::record::Memory;
 use crate::core::desired::DesiredContainer;
+use crate::core::identity::Identity;
 use crate::core::resource::Caps;
 use crate::core::seen::SeenContainer;
 use crate::core::text::shown;

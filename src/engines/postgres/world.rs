@@ -7,28 +7,9 @@ use super::hardening::Profile;
 use super::rollout::Rollout;
 use super::trial::Verdict;
 use crate::core::census::User;
-use crate::core::seen::{EngineInfo, SeenContainer, Space, Usage};
+use crate::core::seen::{EngineInfo, SeenContainer, Slot, Space, Usage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-
-/// A Docker object under our name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Slot<T> {
-    Missing,
-    Ours(T),
-    /// Without our labels, or with those of another installation's or object's.
-    Foreign(String),
-}
-
-impl<T> Slot<T> {
-    #[must_use]
-    pub fn ours(&self) -> Option<&T> {
-        match self {
-            Slot::Ours(t) => Some(t),
-            _ => None,
-        }
-    }
-}
 
 /// The image a container would be made from.
 #[derive(Clone, Debug, PartialEq, Eq)]

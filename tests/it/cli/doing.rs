@@ -4,7 +4,7 @@ use super::fake::*;
 use seawall::cli::backend::{Check, Validated};
 use seawall::control::api::*;
 use seawall::core::condition::Truth;
-use seawall::core::plan::{BlockView, PlanView, Sign, StepView, WaitView};
+use seawall::core::plan::{BlockView, PlanView, Sign, StepView, Until, WaitView};
 use std::time::{Duration, Instant};
 
 fn plan(fake: &Fake, plans: Vec<PlanView>) {
@@ -28,7 +28,7 @@ async fn plan_says_what_and_why_and_ends_with_a_code() {
             step(Sign::Replace, "container", "image changed"),
             step(Sign::Change, "memory", "256Mi → 512Mi: spec changed"),
         ],
-        waiting: vec![WaitView { on: "ServerStarting".into(), why: "recovery".into() }],
+        waiting: vec![WaitView { on: "ServerStarting".into(), why: "recovery".into(), until: Until::Soon }],
         ..PlanView::default()
     };
     let block = BlockView {

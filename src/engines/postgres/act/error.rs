@@ -52,7 +52,7 @@ impl ActError {
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
-            ActError::Docker(e) => docker_reason(e),
+            ActError::Docker(e) => e.reason(),
             ActError::Password(_) | ActError::Seal(_) => "CredentialsUnreadable",
             ActError::Store(_) | ActError::Json(_) => "StoreFailed",
             ActError::Sql(_) => "StatementFailed",
@@ -71,22 +71,5 @@ impl ActError {
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         matches!(self, ActError::Docker(e) if e.is_unavailable())
-    }
-}
-
-/// The condition reason of an engine error.
-#[must_use]
-pub fn docker_reason(error: &DockerError) -> &'static str {
-    match error {
-        DockerError::Unavailable { .. } => "EngineUnavailable",
-        DockerError::Timeout { .. } => "EngineTimeout",
-        DockerError::NotFound { .. } => "NotFound",
-        DockerError::ImageMissing { .. } => "ImageMissing",
-        DockerError::NameTaken { .. } => "NameConflict",
-        DockerError::PortTaken { .. } => "PortTaken",
-        DockerError::MemoryInUse { .. } => "LimitBelowUse",
-        DockerError::WrongState { .. } => "Changed",
-        DockerError::Forbidden { .. } => "ProxyRefuses",
-        DockerError::Refused { .. } => "EngineRefused",
     }
 }

@@ -23,6 +23,7 @@ fn another_major(subject: &Subject<'_>, world: &World, image: &ImageFacts) -> Op
     };
     let major = on_volume.filter(|major| *major != image.major)?;
     Some(Blocked {
+        danger: false,
         reason: "MajorVersionChange",
         why: format!(
             "volume {} holds data of PostgreSQL {major}, the image {} is PostgreSQL {}: the data directory is not compatible. Nothing was touched",
@@ -50,6 +51,7 @@ fn another_place(subject: &Subject<'_>, world: &World, image: &ImageFacts) -> Op
         if path.is_empty() { "at its root".to_owned() } else { format!("at {path}") }
     };
     Some(Blocked {
+        danger: false,
         reason: "DataElsewhere",
         why: format!(
             "in volume {} the data lies {}, the image {} looks for it {} (PGDATA {}, volume at {root}): it would make an empty database beside it. Nothing was touched",
@@ -91,6 +93,7 @@ fn another_catalog(subject: &Subject<'_>, world: &World, image: &ImageFacts) -> 
     let lies = world.data_catalog.or(memory.data_catalog).or_else(in_use)?;
     let takes = image.catalog.filter(|takes| *takes != lies)?;
     Some(Blocked {
+        danger: false,
         reason: "CatalogVersionChange",
         why: format!(
             "volume {} holds data of catalog version {lies}, the servers of image {} take {takes} alone, although both are PostgreSQL {}: one of them is a pre-release or a special build. Nothing was touched",
@@ -120,6 +123,7 @@ fn another_order(subject: &Subject<'_>, world: &World, image: &ImageFacts) -> Op
         Columns::Unknown(why) => format!(" No database is sorted by that; whether a column is could not be asked: {why}."),
     };
     Some(Blocked {
+        danger: false,
         reason: "CollationChange",
         why: format!(
             "the image {} sorts text in another order than the one that the indexes on volume {} were built with ({changed}): searches by them would silently miss rows.{unsure} Nothing was touched",

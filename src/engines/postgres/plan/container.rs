@@ -7,11 +7,12 @@ use super::parameter_file::{upload, way_back};
 use super::start::{self, keep_serving, restart};
 use super::{Plan, Subject};
 use crate::core::desired::{DesiredContainer, PortMap};
+use crate::core::identity::Identity;
 use crate::core::names::label;
 use crate::core::plan::Sign;
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::engines::postgres::action::{Action, short};
-use crate::engines::postgres::desired::{Identity, not_kept};
+use crate::engines::postgres::desired::not_kept;
 use crate::engines::postgres::facts::ImageFacts;
 use crate::engines::postgres::world::{ImageSeen, World};
 

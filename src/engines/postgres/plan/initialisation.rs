@@ -4,8 +4,9 @@
 use super::container::remove_container;
 use super::{Plan, Subject};
 use crate::core::plan::Sign;
+use crate::core::seen::Slot;
 use crate::engines::postgres::action::Action;
-use crate::engines::postgres::world::{InitSeen, Slot, World};
+use crate::engines::postgres::world::{InitSeen, World};
 
 /// True when the data is half-made: then nothing else is planned.
 pub(super) fn unfinished(subject: &Subject<'_>, world: &World, plan: &mut Plan) -> bool {

@@ -4,10 +4,10 @@
 use super::server::inside;
 use super::{Plan, Subject, image_to_run};
 use crate::core::plan::Sign;
-use crate::core::seen::{SeenContainer, SeenMount};
+use crate::core::seen::{SeenContainer, SeenMount, Slot};
 use crate::engines::postgres::action::{Action, volume_in_words};
 use crate::engines::postgres::facts::ImageFacts;
-use crate::engines::postgres::world::{Placement, Slot, World};
+use crate::engines::postgres::world::{Placement, World};
 
 /// Paths that are told; the rest is counted.
 const TOLD: usize = 5;
@@ -53,7 +53,7 @@ fn declared(path: &str) -> String {
 pub(super) fn lost_volumes(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
     for (path, volume) in &subject.memory.volumes {
         match world.extra_volumes.get(volume) {
-            Some(Slot::Missing) if subject.memory.ever_ready => plan.block(
+            Some(Slot::Missing) if subject.memory.ever_ready => plan.danger(
                 "VolumeMissing",
                 format!(
                     "volume {} with what this object keeps at {path} is gone. An empty one was not made in its place",

@@ -3,10 +3,11 @@
 
 use super::placement::lost_volumes;
 use super::{Plan, Subject};
+use crate::core::identity::Identity;
 use crate::core::names::annotation;
+use crate::core::seen::Slot;
 use crate::engines::postgres::action::short;
-use crate::engines::postgres::desired::Identity;
-use crate::engines::postgres::world::{DataSeen, Slot, World};
+use crate::engines::postgres::world::{DataSeen, World};
 
 /// Whether a name of ours is taken by what is not ours.
 pub(super) fn conflicts(subject: &Subject<'_>, world: &World, plan: &mut Plan) -> bool {
@@ -14,7 +15,7 @@ pub(super) fn conflicts(subject: &Subject<'_>, world: &World, plan: &mut Plan) -
     let mut conflict = |what: &str, name: &str, why: &str| {
         let own = if what == "container" { world.misnamed.first() } else { None };
         if let Some((own, called)) = own {
-            plan.block(
+            plan.danger(
                 "DuplicateContainer",
                 format!(
                     "container {name} exists and is not ours: {why}. The container of this object is {called} ({}). Neither was touched",
@@ -94,7 +95,7 @@ pub(super) fn lost(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
         Some(known) => format!("the data with system identifier {known}"),
         None => "data of the right major version".to_owned(),
     };
-    plan.block(
+    plan.danger(
         "VolumeMissing",
         format!("volume {volume} with the data of this object is gone. An empty one was not made in its place"),
         format!(
@@ -119,12 +120,12 @@ fn other_data(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
     };
     match &world.system_identifier {
         _ if world.data == DataSeen::Empty => empty(subject, plan),
-        None => plan.block(
+        None => plan.danger(
             "VolumeEmpty",
             format!("the data on volume {volume} is not whole: it has no global/pg_control. No server was started on it"),
             format!("copy the data into it: {}", copy_command(subject)),
         ),
-        Some(found) if found != known && subject.spec.accept_cluster.as_ref() != Some(found) => plan.block(
+        Some(found) if found != known && subject.spec.accept_cluster.as_ref() != Some(found) => plan.danger(
             "DifferentCluster",
             format!("volume {volume} holds other data than this object had: its system identifier is {found}, this object's is {known}. No server was started on it"),
             format!(
@@ -138,7 +139,7 @@ fn other_data(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
 }
 
 fn empty(subject: &Subject<'_>, plan: &mut Plan) {
-    plan.block(
+    plan.danger(
         "VolumeEmpty",
         format!(
             "volume {} is there, but the data of this object is not on it. No server was started on it: it would make an empty database",

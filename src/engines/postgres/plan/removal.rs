@@ -6,8 +6,9 @@ use super::{Plan, Subject, placement};
 use crate::core::names::ObjectRef;
 use crate::core::plan::Sign;
 use crate::core::resource::DeletionPolicy;
+use crate::core::seen::Slot;
 use crate::engines::postgres::action::Action;
-use crate::engines::postgres::world::{Slot, World};
+use crate::engines::postgres::world::World;
 
 pub(super) fn gone(subject: &Subject<'_>, world: &World, delete: bool, plan: &mut Plan) {
     let id = subject.identity;
@@ -52,7 +53,7 @@ pub(super) fn gone(subject: &Subject<'_>, world: &World, delete: bool, plan: &mu
             plan.step(Sign::Change, Action::HandOver(to), why);
         }
     } else if subject.memory.deletes_later(subject.spec) {
-        plan.wait("DeletionPending", pending(subject), None);
+        plan.due("DeletionPending", pending(subject));
     } else if subject.spec.deletion == DeletionPolicy::Delete {
         plan.block(
             "DeletionNotConfirmed",

@@ -37,12 +37,12 @@ pub(super) fn server(
         }
         Server::PortSilent(words) if subject.memory.port_restarted => {
             let why = format!("{words}, and a restart did not help: see the log of the Docker engine");
-            plan.wait("PortSilent", why, Some(15_000));
+            plan.stuck("PortSilent", why, 15_000);
         }
         Server::PortSilent(words) => restart(subject.identity, words, plan),
-        Server::Hung(words) => plan.wait("ServerHung", words, Some(5_000)),
-        Server::TurnedAway(reason, words) => plan.wait(reason, words, Some(5_000)),
-        Server::Failed(words) => plan.wait("LoginFailed", words, Some(5_000)),
+        Server::Hung(words) => plan.stuck("ServerHung", words, 5_000),
+        Server::TurnedAway(reason, words) => plan.stuck(reason, words, 5_000),
+        Server::Failed(words) => plan.stuck("LoginFailed", words, 5_000),
         Server::LoginRefused(words) => {
             // Whom the login was tried as: a recovered record may not know who the data belongs to.
             let owner = subject.memory.owner(&subject.spec.username);
@@ -96,7 +96,7 @@ fn blind(
         restart(subject.identity, why, plan);
     } else {
         let how = format!("{why}; restartPolicy is Manual: seawall restart {}", subject.identity.object);
-        plan.wait("LoginFailed", how, Some(15_000));
+        plan.stuck("LoginFailed", how, 15_000);
     }
     true
 }
@@ -137,7 +137,7 @@ fn up(
         && spec.accept_cluster.as_ref() != Some(&facts.system_identifier)
     {
         let known = memory.system_identifier.as_deref().unwrap_or_default();
-        plan.block(
+        plan.danger(
             "DifferentCluster",
             format!(
                 "the server that answers has other data than this object had: its system identifier is {}, this object's is {known}. Nothing was done to it",

@@ -1,11 +1,12 @@
 //! Others with our volume or our labels. Two servers on one volume destroy its data, so ours is not started
 //! beside another container; of two containers that say that they are ours, none is removed.
 
-use super::{Plan, Subject, Wanted};
+use super::{Plan, Subject};
 use crate::core::plan::Sign;
-use crate::core::seen::ContainerState;
+use crate::core::seen::{ContainerState, Slot};
+use crate::core::will::Wanted;
 use crate::engines::postgres::action::{Action, short};
-use crate::engines::postgres::world::{Slot, World};
+use crate::engines::postgres::world::World;
 
 /// Whether another container that runs can write to our volume: then nothing of ours is started or made.
 /// Ours, when it runs, goes on, but the engine must not start it again by itself.
@@ -27,7 +28,7 @@ pub(super) fn shared(subject: &Subject<'_>, world: &World, plan: &mut Plan) -> b
         }
         _ => "Two servers on one volume destroy what is on it: ours is not started beside it",
     };
-    plan.block(
+    plan.danger(
         "VolumeShared",
         format!("volume {} is in use: {} {verb} it. {meanwhile}", id.volume(), named.join(", ")),
         format!(
@@ -92,7 +93,7 @@ pub(super) fn duplicates(subject: &Subject<'_>, world: &World, plan: &mut Plan) 
             ),
         ),
     };
-    plan.block("DuplicateContainer", why, unblock);
+    plan.danger("DuplicateContainer", why, unblock);
     if plan.steps.iter().any(|s| matches!(s.action, Action::RemoveContainer { .. })) {
         plan.steps.clear();
     }

@@ -5,13 +5,13 @@ use super::live::live;
 use super::parameter_file::{file_in_force, upload};
 use super::server::server;
 use super::{Plan, Subject};
+use crate::core::identity::Identity;
 use crate::core::plan::Sign;
-use crate::core::seen::{ContainerState, SeenContainer};
+use crate::core::seen::{ContainerState, SeenContainer, Slot};
 use crate::engines::postgres::action::Action;
-use crate::engines::postgres::desired::Identity;
 use crate::engines::postgres::facts::ImageFacts;
 use crate::engines::postgres::parameters::{self, is_of_session};
-use crate::engines::postgres::world::{Deaths, Server, Slot, World};
+use crate::engines::postgres::world::{Deaths, Server, World};
 
 /// What the state that a container is in asks for.
 pub(super) fn by_state(
@@ -131,7 +131,7 @@ fn crash_loop(subject: &Subject<'_>, world: &World, c: &SeenContainer, plan: &mu
     let words = crash_words(subject, world, c);
     // Soon, until it is a loop: then the way back is due.
     let again = if world.deaths.count < Deaths::LOOP { 500 } else { 5_000 };
-    plan.wait(on, format!("the server dies at start{often}: {words}"), Some(again));
+    plan.stuck(on, format!("the server dies at start{often}: {words}"), again);
 }
 
 /// Why a server dies, as far as container and log tell.

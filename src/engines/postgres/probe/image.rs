@@ -5,12 +5,13 @@
 
 use crate::core::desired::DesiredContainer;
 use crate::core::seen::{EngineInfo, SeenContainer, SeenImage};
+use crate::core::will::Wanted;
 use crate::docker::{Docker, DockerError};
 use crate::engines::postgres::collation::Libraries;
 use crate::engines::postgres::desired::looker;
 use crate::engines::postgres::facts::{self, Contents, ImageFacts, TOOLS, Unfit};
 use crate::engines::postgres::initialisation;
-use crate::engines::postgres::plan::{Subject, Wanted};
+use crate::engines::postgres::plan::Subject;
 use crate::engines::postgres::programs;
 use crate::engines::postgres::tools::Tools;
 use crate::engines::postgres::world::ImageSeen;

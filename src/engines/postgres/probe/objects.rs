@@ -1,15 +1,16 @@
 //! What is there under our names: container, volume, network, and whether it is ours. Must never take
 //! for ours what does not carry all of our labels.
 
+use crate::core::identity::Identity;
 use crate::core::names::label;
-use crate::core::seen::{ContainerState, SeenContainer};
+use crate::core::seen::{ContainerState, SeenContainer, Slot};
+use crate::core::will::Wanted;
 use crate::docker::DockerError;
-use crate::engines::postgres::desired::Identity;
 use crate::engines::postgres::ownership::{foreign, foreign_volume, not_ours, remembered};
-use crate::engines::postgres::plan::{Subject, Wanted};
+use crate::engines::postgres::plan::Subject;
 use crate::engines::postgres::record::Memory;
 use crate::engines::postgres::tools::Tools;
-use crate::engines::postgres::world::{Slot, World};
+use crate::engines::postgres::world::World;
 use std::collections::BTreeMap;
 
 /// What is under our name, and the container that is ours under another one: (id, name).
