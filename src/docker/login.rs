@@ -167,10 +167,13 @@ pub fn arrives(header: &str) -> bool {
 /// What to do about a refused pull; `None` when the words are clear by themselves.
 #[must_use]
 pub fn advice(words: &str, host: &str, logged_in: bool) -> Option<String> {
-    let low = words.to_lowercase();
+    // What it is called says nothing about why it was refused: an address or a name may hold any of these words.
+    let said = words.split_whitespace().filter(|word| !word.contains('/') && !word.contains(host));
+    let low = said.collect::<Vec<_>>().join(" ").to_lowercase();
     let has = |needles: &[&str]| needles.iter().any(|n| low.contains(n));
+    let status = |code: &str| low.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == code);
     let login = if host == HUB { "docker login".to_owned() } else { format!("docker login {host}") };
-    if has(&["toomanyrequests", "too many requests", "429", "rate limit"]) {
+    if status("429") || has(&["toomanyrequests", "too many requests", "rate limit"]) {
         let more = if logged_in {
             ""
         } else {
@@ -180,13 +183,14 @@ pub fn advice(words: &str, host: &str, logged_in: bool) -> Option<String> {
             "{host} limits how often it is asked; the pull is tried again, less and less often. Wait{more}"
         ));
     }
-    if has(&[
-        "unauthorized",
-        "no basic auth credentials",
-        "401",
-        "incorrect username or password",
-        "authentication required",
-    ]) {
+    if status("401")
+        || has(&[
+            "unauthorized",
+            "no basic auth credentials",
+            "incorrect username or password",
+            "authentication required",
+        ])
+    {
         return Some(if logged_in {
             format!("{host} does not take the login that the operator's user has; log in again: `{login}`")
         } else {
@@ -195,7 +199,7 @@ pub fn advice(words: &str, host: &str, logged_in: bool) -> Option<String> {
             )
         });
     }
-    if has(&["access denied", "denied", "403", "forbidden"]) {
+    if status("403") || has(&["denied", "forbidden"]) {
         return Some(if logged_in {
             format!(
                 "{host} has no such image, or the login that the operator's user has may not read it; check the name, or log in as somebody who may: `{login}`"
@@ -317,12 +321,22 @@ mod tests {
             ("denied: requested access to the resource is denied", true, "may not read it"),
             ("toomanyrequests: You have reached your pull rate limit", false, "allow more then"),
             ("received unexpected HTTP status: 429 Too Many Requests", true, "Wait"),
+            ("error parsing HTTP 429 response body: unexpected end of JSON input: \"\"", true, "Wait"),
+            ("error parsing HTTP 403 response body: invalid character", false, "check the name"),
             ("manifest unknown: manifest unknown", false, "check the name"),
         ] {
             let said = advice(words, "r:5", logged_in).unwrap_or_default();
             assert!(said.contains(want), "{words}: {said}");
         }
         assert_eq!(advice("dial tcp: i/o timeout", "r:5", false), None);
+        // Nor is it told by what somebody is called.
+        for name in ["127.0.0.1:42907", "127.0.0.1:40103", "denied.example", "forbidden:5000"] {
+            let words =
+                format!("Head \"http://{name}/v2/403/manifests/1\": dial tcp {name}: connection refused");
+            assert_eq!(advice(&words, name, false), None);
+            let words = format!("Head \"http://{name}/v2/429/manifests/1\": no basic auth credentials");
+            assert!(advice(&words, name, false).unwrap().contains("wants a login"), "{name}");
+        }
         assert!(advice("unauthorized", "docker.io", false).unwrap().contains("`docker login` as"));
     }
 

@@ -3,6 +3,7 @@
 //! there. Pure; must never judge by the words that a server says, only repeat them.
 
 use super::check::Checked;
+use super::client::statements::{NEWER_SINCE, options};
 use super::desired::{looker, parameter_file, shm_size};
 use super::facts::{ImageFacts, below};
 use super::hardening::Profile;
@@ -13,6 +14,7 @@ use crate::core::identity::Identity;
 use crate::core::resource::Caps;
 use crate::core::seen::SeenContainer;
 use crate::core::text::shown;
+use std::collections::BTreeMap;
 
 /// Characters of a server's words that are kept.
 const WORDS: usize = 500;
@@ -88,6 +90,8 @@ pub struct Trial {
     command: Vec<String>,
     pub image_id: String,
     caps: Caps,
+    /// As PGOPTIONS: what it logs in with is what the operator logs in with.
+    session: String,
     /// Files that the server reads below its data directory, and that lie there now.
     pub files: Vec<String>,
 }
@@ -142,6 +146,7 @@ impl Trial {
             command,
             image_id: image.id.clone(),
             caps,
+            session: options(image.major >= NEWER_SINCE),
             files: files(spec, image),
         })
     }
@@ -154,6 +159,7 @@ impl Trial {
         DesiredContainer {
             entrypoint,
             command,
+            env: BTreeMap::from([("PGOPTIONS".to_owned(), self.session.clone())]),
             caps: self.caps,
             hardening: Profile::AsPostgres.hardening(),
             shm_size: Some(shm_size(&self.caps)),
