@@ -12,7 +12,6 @@ use crate::core::event::{Event, Note};
 use crate::core::names::{API_VERSION, Kind, ObjectRef};
 use crate::core::plan::Until;
 use crate::core::problem::{Place, Problem};
-use crate::core::resource::DeletionPolicy;
 use crate::engines::postgres::desired::PORT;
 use crate::engines::postgres::status::Status;
 use crate::manifest::scalar::Text;
@@ -281,7 +280,7 @@ impl Api for Operator {
         let what = |object: &ObjectRef| {
             let checked = state.checked.get(object);
             match checked {
-                Some(c) if c.deletion == DeletionPolicy::Delete && c.delete_confirmed => {
+                Some(c) if c.given_up() => {
                     "the container is removed; volume with all data, credentials and record are deleted after the deletion grace"
                 }
                 _ if object.kind == Kind::ImageCatalog => "the catalog is forgotten",

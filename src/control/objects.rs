@@ -1,10 +1,10 @@
 //! The record of an object: what is in force, and what the engine must remember about it.
 
-use super::renames::Rename;
 use crate::core::identity::Identity;
 use crate::core::names::ObjectRef;
 use crate::core::problem::Place;
 use crate::core::resource::{Document, Metadata};
+use crate::core::will::{Asked, Rename};
 use crate::engines::postgres::check::Checked;
 use crate::engines::postgres::plan::Subject;
 use crate::engines::postgres::record::Memory;
@@ -32,6 +32,8 @@ pub struct Record {
     /// Where the manifest is; `None` once it is gone.
     pub source: Option<Place>,
     #[serde(default)]
+    pub asked: Asked,
+    #[serde(default)]
     pub memory: Memory,
 }
 
@@ -46,6 +48,7 @@ impl Record {
             metadata: document.metadata.clone(),
             spec: document.spec.clone(),
             source: Some(document.place.clone()),
+            asked: Asked::default(),
             memory: Memory::default(),
         }
     }
@@ -60,23 +63,22 @@ impl Record {
         self.metadata = document.metadata.clone();
         self.source = Some(document.place.clone());
         // A manifest that came back takes back the consent to delete its data.
-        self.memory.delete_confirmed = false;
-        self.memory.gone = None;
+        self.asked.delete = false;
+        self.asked.gone = None;
         // The same for a name that its data were to go to.
-        self.memory.renamed_to = None;
+        self.asked.renamed_to = None;
         *self != before
     }
 
     /// Takes over what the object was before, as it looks now.
     pub fn take_rename(&mut self, rename: Option<&Rename>) {
-        self.memory.renamed_from = rename.map(|rename| rename.from.to_string());
-        self.memory.rename_said = rename.is_some_and(|rename| rename.said);
+        self.asked.renamed_from = rename.cloned();
     }
 
     /// What a plan for this object is about.
     #[must_use]
     pub fn subject<'a>(&'a self, identity: &'a Identity, spec: &'a Checked) -> Subject<'a> {
-        Subject { identity, spec, memory: &self.memory, present: self.source.is_some() }
+        Subject { identity, spec, asked: &self.asked, memory: &self.memory, present: self.source.is_some() }
     }
 
     #[must_use]

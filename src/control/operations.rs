@@ -66,7 +66,7 @@ impl Operator {
                 ("ReinitialiseRequested", message, String::new())
             }
             Operation::Restart => {
-                if spec_stopped || record.memory.stopped_by_operation {
+                if spec_stopped || record.asked.stopped {
                     let what = format!("{object} is stopped");
                     return Err(ApiError::new(ErrorCode::Conflict, what, format!("seawall start {object}")));
                 }
@@ -81,12 +81,12 @@ impl Operator {
         self.edit(object, saving, |r| match operation {
             Operation::ReleasePort => {}
             Operation::Reinitialise => {
-                r.memory.reinitialise_requested = Some(jiff::Timestamp::now().to_string());
+                r.asked.reinitialise = Some(jiff::Timestamp::now().to_string());
             }
-            Operation::Stop => r.memory.stopped_by_operation = true,
-            Operation::Start => r.memory.stopped_by_operation = false,
+            Operation::Stop => r.asked.stopped = true,
+            Operation::Start => r.asked.stopped = false,
             // To the nanosecond: two requests in one second are two.
-            Operation::Restart => r.memory.restart_requested = Some(jiff::Timestamp::now().to_string()),
+            Operation::Restart => r.asked.restart = Some(jiff::Timestamp::now().to_string()),
         })
         .await
         .map_err(|e| store_failed(&e))?;
@@ -99,7 +99,7 @@ impl Operator {
 
     pub(super) async fn do_delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {
         self.must_run("delete")?;
-        if let Some(new) = &self.record(object)?.memory.renamed_to {
+        if let Some(new) = &self.record(object)?.asked.renamed_to {
             let what = format!("{object} is being renamed to {new}: its data are wanted there");
             return Err(ApiError::new(ErrorCode::Conflict, what, format!("seawall describe {object}")));
         }
@@ -109,8 +109,7 @@ impl Operator {
             return Err(ApiError::new(ErrorCode::Conflict, what, next));
         }
         // Asked and confirmed in one: a manifest that comes back meanwhile must not find a consent to delete.
-        let edited =
-            self.edit(object, Saving::Durable, |r| r.memory.delete_confirmed = r.source.is_none()).await;
+        let edited = self.edit(object, Saving::Durable, |r| r.asked.delete = r.source.is_none()).await;
         let record = edited.map_err(|e| store_failed(&e))?.ok_or_else(|| not_found(object))?;
         if let Some(source) = &record.source {
             let what = format!("{object} has a manifest in {}", source.file);

@@ -180,6 +180,7 @@ async fn rounds(
             identity: &identity,
             engine: &engine,
             world: &world,
+            asked: &record.asked,
             now: now(),
             still: &still,
             made: OnceLock::new(),

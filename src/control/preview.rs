@@ -100,8 +100,7 @@ impl Operator {
         let identity = self.identity(record);
         let mut memory = record.memory.clone();
         memory.refused_ports.extend(before.ports.iter().copied());
-        let subject =
-            Subject { identity: &identity, spec: checked, memory: &memory, present: record.source.is_some() };
+        let subject = Subject { memory: &memory, ..record.subject(&identity, checked) };
         match observe(&self.tools, &subject, &engine, Intent::View).await {
             Ok(mut world) => {
                 before.ports.extend(world.free_port);

@@ -14,6 +14,7 @@ use crate::core::pairs::Pairs;
 use crate::core::problem::Place;
 use crate::core::resource::{Document, Metadata};
 use crate::core::seen::{ContainerState, SeenContainer, SeenImage, SeenVolume};
+use crate::core::will::Asked;
 use crate::docker::{Docker, DockerError};
 use crate::engines::postgres::check::Checked;
 use crate::engines::postgres::desired::looker;
@@ -341,8 +342,17 @@ pub fn record(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Record
         metadata,
         spec,
         source,
+        asked: asked(remains.container.as_ref(), wish),
         memory: memory(remains, looked, wish),
     }
+}
+
+fn asked(container: Option<&SeenContainer>, wish: Option<&Wish>) -> Asked {
+    // Only a stop on purpose takes the restart policy away first.
+    let on_purpose =
+        |c: &SeenContainer| !c.state.is_up() && !c.started_at.is_empty() && c.restart_policy == "no";
+    let stopped = container.is_some_and(on_purpose) && wish.is_none_or(|w| !w.checked.stopped);
+    Asked { stopped, ..Asked::default() }
 }
 
 fn memory(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Memory {
@@ -368,10 +378,6 @@ fn memory(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Memory {
         password_generation: u64::from(ever_ready),
         password_rotated_at: if ever_ready { now() } else { String::new() },
         profile: c.map(Profile::of_container),
-        // Only a stop on purpose takes the restart policy away first.
-        stopped_by_operation: c
-            .is_some_and(|c| !c.state.is_up() && !c.started_at.is_empty() && c.restart_policy == "no")
-            && wish.is_none_or(|w| !w.checked.stopped),
         ..Memory::default()
     }
 }

@@ -80,13 +80,13 @@ fn a_container_tells_who_the_object_was() {
     assert_eq!((record.uid.as_str(), record.generation), ("u1", 7));
     assert_eq!(record.spec, wish.document.spec);
     assert_eq!(record.source.unwrap().file, "a.yaml");
+    assert!(!record.asked.stopped);
     let memory = record.memory;
     assert_eq!((memory.port, memory.data_major, memory.ever_ready), (Some(5444), Some(18), true));
     assert_eq!(memory.init_username.as_deref(), Some("owner"));
     assert_eq!(memory.init_database.as_deref(), Some("shop"));
     assert!(memory.seen_databases.contains("shop"));
     assert_eq!(memory.image.unwrap().id, "sha256:i1");
-    assert!(!memory.stopped_by_operation);
 }
 
 #[test]
@@ -128,8 +128,8 @@ fn a_stop_on_purpose_stays_one() {
         c.state = state;
         c.restart_policy = policy.into();
         let wish = wish(&format!("{{version: '18', stopped: {stopped}}}"));
-        let memory = record(&remains(Some(c)), &data(Some(18), false), Some(&wish)).memory;
-        assert_eq!(memory.stopped_by_operation, by_operation, "{state:?} {policy} {stopped}");
+        let asked = record(&remains(Some(c)), &data(Some(18), false), Some(&wish)).asked;
+        assert_eq!(asked.stopped, by_operation, "{state:?} {policy} {stopped}");
     }
 }
 

@@ -186,8 +186,8 @@ impl Operator {
                 });
                 let without = known.map(|(mut record, counted)| {
                     record.source = None;
-                    record.memory.stopped_by_operation = false;
-                    record.memory.gone = Some(gone(counted));
+                    record.asked.stopped = false;
+                    record.asked.gone = Some(gone(counted));
                     Arc::new(record)
                 });
                 without.collect()
@@ -218,7 +218,7 @@ impl Operator {
             let state = self.state();
             let waits = |object: &ObjectRef| {
                 let (record, checked) = (state.records.get(object)?, state.checked.get(object)?);
-                (record.source.is_none() && record.memory.deletes_later(checked)).then_some(())
+                (record.source.is_none() && record.asked.deletes_later(checked.given_up())).then_some(())
             };
             state.records.keys().filter(|object| waits(object).is_some()).cloned().collect()
         };
@@ -239,7 +239,7 @@ impl Operator {
                 Gone { since: now(), left_ms: millis(self.config.times.deletion).max(1), ..Gone::default() };
             let record = self.state().records.get(&object).cloned();
             let Some(record) = record else { continue };
-            let gone = record.memory.gone.clone().unwrap_or(full);
+            let gone = record.asked.gone.clone().unwrap_or(full);
             let at = self.live(&object, |live| live.counted_at);
             let elapsed = at.map_or(0, |at| clock.saturating_sub(at));
             let next = rest(&gone, elapsed, at.is_none(), held.as_deref(), this_second());
@@ -256,7 +256,7 @@ impl Operator {
                     self.edit(&object, Saving::Durable, |r| {
                         // A manifest that came back meanwhile has ended it.
                         if r.source.is_none() {
-                            r.memory.gone = Some(next);
+                            r.asked.gone = Some(next);
                         }
                     })
                     .await?;

@@ -12,6 +12,7 @@ use super::will::Will;
 use crate::core::event::Note;
 use crate::core::identity::Home;
 use crate::core::names::{Installation, Kind, ObjectRef, annotation};
+use crate::core::will::{Asked, Rename};
 use crate::engines::postgres::tools::PasswordError;
 use crate::store::{Change, Saving, StoreError};
 use std::collections::BTreeSet;
@@ -70,7 +71,7 @@ fn refusal(state: &State, old: &ObjectRef, new: &ObjectRef) -> Option<(String, S
         return Some((what, format!("seawall describe {old}")));
     }
     let checked = state.checked.get(old);
-    if checked.is_some_and(|checked| from.source.is_none() && from.memory.deletes_now(checked)) {
+    if checked.is_some_and(|checked| from.source.is_none() && from.asked.deletes_now(checked.given_up())) {
         return Some((format!("{old} is being deleted, as was confirmed"), format!("seawall events {old}")));
     }
     if checked.is_some_and(|checked| checked.paused) {
@@ -124,11 +125,8 @@ impl Operator {
                 (from.as_ref().clone(), to.as_ref().clone())
             };
             from.source = None;
-            from.memory.stopped_by_operation = false;
-            from.memory.gone = None;
-            from.memory.renamed_to = Some(new.to_string());
-            to.memory.renamed_from = Some(old.to_string());
-            to.memory.rename_said = true;
+            from.asked = Asked { stopped: false, gone: None, renamed_to: Some(new.clone()), ..from.asked };
+            to.asked.renamed_from = Some(Rename { from: old.clone(), said: true });
             let both = [Arc::new(from), Arc::new(to)];
             self.save(&both, Saving::Durable).await.map_err(|e| store_failed(&e))?;
         }
@@ -168,13 +166,14 @@ impl Operator {
         let taker = to.filter(|to| to.source.is_some() && to.memory.is_untouched());
         let Some(taker) = taker else {
             let mut kept = from.as_ref().clone();
-            kept.memory.renamed_to = None;
+            kept.asked.renamed_to = None;
             self.save(&[Arc::new(kept)], Saving::Durable).await?;
             let why = "has no manifest, or a database of its own, by now";
             return Ok(HandedOver::Refused(format!("{old} keeps its data: {new} {why}")));
         };
         let mut taken = taker.as_ref().clone();
         let own = Home { base: self.config.installation.container(old), name: old.name.clone() };
+        taken.asked = Asked::default();
         taken.memory = from.memory.clone().handed_over(own);
         let taken = Arc::new(taken);
         let mut changes = vec![

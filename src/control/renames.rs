@@ -4,16 +4,9 @@
 use super::objects::Record;
 use crate::core::names::{Kind, ObjectRef, annotation};
 use crate::core::resource::Document;
+use crate::core::will::Rename;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// What a new object was before.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rename {
-    pub from: ObjectRef,
-    /// The user said so; else it is only probable.
-    pub said: bool,
-}
 
 /// New name → the one it probably had, out of those in `vanished`. An object is new as long as nothing was made
 /// for it; `seawall.dev/new: "true"` says that it really is.
@@ -25,8 +18,7 @@ pub fn renames<'a>(
 ) -> BTreeMap<ObjectRef, Rename> {
     let mut found = BTreeMap::new();
     for (old, record) in records {
-        let to = record.memory.renamed_to.as_ref().and_then(|to| to.parse::<ObjectRef>().ok());
-        if let Some(new) = to.filter(|new| documents.contains_key(new)) {
+        if let Some(new) = record.asked.renamed_to.clone().filter(|new| documents.contains_key(new)) {
             found.entry(new).or_insert_with(|| Rename { from: old.clone(), said: true });
         }
     }

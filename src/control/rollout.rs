@@ -31,7 +31,7 @@ fn change(record: &Record, world: &World) -> Option<String> {
 
 fn stand(record: &Record, checked: &Checked, image: &str, named: &Checked) -> Stand {
     let memory = &record.memory;
-    let stops = checked.stopped || memory.stopped_by_operation || checked.paused;
+    let stops = checked.stopped || record.asked.stopped || checked.paused;
     let runs = record.source.is_some() && !stops;
     Other { memory, generation: record.generation, runs, named: checked.image == named.image }.stand(image)
 }

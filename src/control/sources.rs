@@ -7,11 +7,12 @@
 use super::guard::{Guard, judge};
 use super::holds::{Hold, hold};
 use super::objects::Record;
-use super::renames::{Rename, renames, words};
+use super::renames::{renames, words};
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::problem::Problem;
 use crate::core::resource::{Document, PortRequest};
 use crate::core::seen::Host;
+use crate::core::will::Rename;
 use crate::engines::catalog::{self, Catalog};
 use crate::engines::postgres::check::{Against, Checked, check};
 use crate::manifest::load::{Directory, Loaded};

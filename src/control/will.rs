@@ -32,7 +32,7 @@ impl Will {
             && then.source.is_some() == now.source.is_some()
             && then.metadata == now.metadata
             && then.spec == now.spec
-            && then.memory.asked() == now.memory.asked()
+            && then.asked.is_same_wish(&now.asked)
             && *self.checked == *checked
     }
 }
@@ -84,11 +84,11 @@ mod tests {
         ("made anew", false, |r, _| r.uid = "v".into()),
         ("spec", false, |r, _| r.spec = serde_json::json!({"version": "17"})),
         ("annotation", false, |r, _| drop(r.metadata.annotations.insert("a".into(), "b".into()))),
-        ("deleted by command", false, |r, _| r.memory.delete_confirmed = true),
-        ("stopped", false, |r, _| r.memory.stopped_by_operation = true),
-        ("restart", false, |r, _| r.memory.restart_requested = Some("t".into())),
-        ("grace begun", false, |r, _| r.memory.gone = Some(Gone { left_ms: 9, ..Gone::default() })),
-        ("grace over", false, |r, _| r.memory.gone = Some(Gone::default())),
+        ("deleted by command", false, |r, _| r.asked.delete = true),
+        ("stopped", false, |r, _| r.asked.stopped = true),
+        ("restart", false, |r, _| r.asked.restart = Some("t".into())),
+        ("grace begun", false, |r, _| r.asked.gone = Some(Gone { left_ms: 9, ..Gone::default() })),
+        ("grace over", false, |r, _| r.asked.gone = Some(Gone::default())),
         ("policy", false, |_, c| c.deletion = DeletionPolicy::Delete),
         ("catalog", false, |_, c| c.image = "another:1".parse().unwrap()),
         ("restarted by a pass", true, |r, _| r.memory.restarted_for = Some("t".into())),

@@ -1,10 +1,10 @@
-//! The envelope around every record: `{"v":1,"at":"2026-01-02T03:04:05Z","body":…}`; pure.
+//! The envelope around every record: `{"v":2,"at":"2026-01-02T03:04:05Z","body":…}`; pure.
 //!
 //! It must read every layout ever written and refuse a newer one in words, never guess.
 
 use super::STORE_VERSION;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 /// One record as it is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,21 +69,44 @@ impl Record {
     }
 }
 
-/// Brings a body of layout `version` to the current one, step by step. Layout 1 is the first.
+/// Brings a body of layout `version` to the current one, step by step. Layout 1 is the first. A record is written in
+/// the current one with its next change, and an older Seawall refuses it from then on.
 ///
 /// # Errors
 /// A text when there is no way from `version`.
-pub fn migrate(version: u32, _key: &str, body: Value) -> Result<Value, String> {
+pub fn migrate(version: u32, key: &str, body: Value) -> Result<Value, String> {
     match version {
         STORE_VERSION => Ok(body),
+        1 if key.starts_with("obj/") => Ok(asked_for_apart(body)),
+        1 => Ok(body),
         other => Err(format!("no way from layout {other} to {STORE_VERSION}")),
     }
+}
+
+/// Layout 2 keeps what the user asked for beside what the passes remember, no longer among it.
+fn asked_for_apart(mut body: Value) -> Value {
+    const MOVED: [(&str, &str); 6] = [
+        ("stoppedByOperation", "stopped"),
+        ("restartRequested", "restart"),
+        ("reinitialiseRequested", "reinitialise"),
+        ("deleteConfirmed", "delete"),
+        ("gone", "gone"),
+        ("renamedTo", "renamedTo"),
+    ];
+    let Some(memory) = body.get_mut("memory").and_then(Value::as_object_mut) else { return body };
+    let mut asked: Map<String, Value> =
+        MOVED.iter().filter_map(|(old, new)| Some(((*new).to_owned(), memory.remove(*old)?))).collect();
+    let said = memory.remove("renameSaid").unwrap_or_default();
+    if let Some(Value::String(from)) = memory.remove("renamedFrom") {
+        asked.insert("renamedFrom".to_owned(), json!({"from": from, "said": said == true}));
+    }
+    body["asked"] = asked.into();
+    body
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn noon() -> String {
         "2026-01-02T12:00:00Z".into()
@@ -99,7 +122,7 @@ mod tests {
         }
         assert_eq!(
             Record::new(json!({}), noon).encode().as_ref(),
-            br#"{"v":1,"at":"2026-01-02T12:00:00Z","body":{}}"#
+            br#"{"v":2,"at":"2026-01-02T12:00:00Z","body":{}}"#
         );
     }
 
@@ -113,7 +136,7 @@ mod tests {
             (br#"{"v":1,"at":"x","body":{}"#, "EOF"),
             (br#"{"v":0,"at":"x","body":{}}"#, "no way from layout 0"),
             (br#"{"v":-1,"at":"x","body":{}}"#, "status/x is not readable"),
-            (br#"{"v":2,"other":true}"#, "has layout 2, this Seawall knows 1"),
+            (br#"{"v":3,"other":true}"#, "has layout 3, this Seawall knows 2"),
         ];
         for (bytes, says) in table {
             let error = Record::decode("status/x", bytes).unwrap_err().to_string();

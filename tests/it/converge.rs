@@ -51,9 +51,9 @@ fn build(n: &[u8], wanted: Caps, seen: Caps) -> Case {
     c.memory.ever_ready = n[3] > 2;
     c.memory.volume_fresh = n[4] < 2;
     c.memory.hardening_level = n[5] % 3;
-    c.memory.delete_confirmed = n[6] == 0;
-    c.memory.stopped_by_operation = n[6] == 1;
-    c.memory.restart_requested = (n[6] == 2).then(|| "t".to_owned());
+    c.asked.delete = n[6] == 0;
+    c.asked.stopped = n[6] == 1;
+    c.asked.restart = (n[6] == 2).then(|| "t".to_owned());
     c.memory.data_major = [None, Some(17), Some(18)][usize::from(n[7] % 3)];
     let container = c.made();
     match n[8] {
@@ -131,7 +131,7 @@ fn build(n: &[u8], wanted: Caps, seen: Caps) -> Case {
     c.spec.stopped = n[26] == 0;
     c.spec.deletion = if n[27] < 4 { DeletionPolicy::Delete } else { DeletionPolicy::Retain };
     c.spec.delete_confirmed = n[28] < 4;
-    c.memory.gone = (n[28] < 3).then(|| Gone { left_ms: u64::from(n[28] % 2), ..Gone::default() });
+    c.asked.gone = (n[28] < 3).then(|| Gone { left_ms: u64::from(n[28] % 2), ..Gone::default() });
     c.spec.username = if n[29] == 0 { "other".to_owned() } else { c.spec.username };
     c.spec.restart_automatically = n[30] > 3;
     c.spec.force_caps = n[31] == 0;
@@ -178,8 +178,8 @@ fn no_plan_removes_data_unless_the_manifest_is_gone_and_deletion_was_confirmed()
     let seen = std::cell::Cell::new(0);
     runner(5_000)
         .run(&case(), |Shown(c)| {
-            let over = c.memory.gone.as_ref().is_some_and(|gone| gone.left_ms == 0);
-            let confirmed = c.memory.delete_confirmed
+            let over = c.asked.gone.as_ref().is_some_and(|gone| gone.left_ms == 0);
+            let confirmed = c.asked.delete
                 || (c.spec.deletion == DeletionPolicy::Delete && c.spec.delete_confirmed && over);
             let plan = c.plan();
             prop_assert!(!removes_data(&plan) || (confirmed && !c.present));

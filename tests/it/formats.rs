@@ -9,6 +9,7 @@ use seawall::control::objects::Record;
 use seawall::core::identity::Home;
 use seawall::core::names::{Installation, Name, ObjectRef};
 use seawall::core::resource::PortRequest;
+use seawall::core::will::Asked;
 use seawall::engines::postgres::desired;
 use seawall::engines::postgres::hardening::Profile;
 use seawall::engines::postgres::record::Memory;
@@ -127,11 +128,13 @@ fn a_store_of_layout_1_is_read_in_full() {
 /// A field that no record of the golden has would be lost without a test that sees it.
 #[test]
 fn the_golden_has_every_field() {
-    let of = |object: &str| of_layout_1().into_iter().find(|(key, _)| key == object).unwrap().1;
-    let every = of("obj/postgres/every")["memory"].as_object().unwrap().clone();
-    let fields = serde_json::to_value(Memory::default()).unwrap().as_object().unwrap().clone();
-    for (field, unset) in fields {
-        assert_ne!(every.get(&field), Some(&unset), "{field} is not in tests/goldens/store-1.jsonl");
+    let every = of_layout_1().into_iter().find(|(key, _)| key == "obj/postgres/every").unwrap().1;
+    let memory = serde_json::to_value(Memory::default()).unwrap();
+    let asked = serde_json::to_value(Asked::default()).unwrap();
+    for (part, unset) in [("memory", memory), ("asked", asked)] {
+        for (field, unset) in unset.as_object().unwrap() {
+            assert_ne!(every[part].get(field), Some(unset), "{part} {field} is not in store-1.jsonl");
+        }
     }
 }
 

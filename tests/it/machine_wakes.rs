@@ -63,7 +63,7 @@ async fn what_a_client_asked_for_is_done_to_its_end_when_it_goes_away() {
         );
     }
     rig.until("stopped", || (!rig.is_running("main")).then_some(())).await;
-    assert_eq!(rig.memory("main")["stoppedByOperation"], true);
+    assert_eq!(rig.asked("main")["stopped"], true);
     assert!(rig.said("StopRequested", "command line"));
     rig.reason("main", C::Ready, "Stopped").await;
 }
@@ -130,7 +130,7 @@ async fn removals_at_once_are_one_commit_and_one_that_fails_is_tried_soon() {
     rig.until("said of all", || names[..4].iter().all(said).then_some(())).await;
     rig.store.fail_writes(true);
     rig.let_pass(Duration::from_secs(40)).await;
-    let is_gone = |name: &String| rig.memory(name)["gone"].is_object();
+    let is_gone = |name: &String| rig.asked(name)["gone"].is_object();
     assert!(!names.iter().any(is_gone));
     rig.store.fail_writes(false);
     rig.let_pass(Duration::from_secs(10)).await;

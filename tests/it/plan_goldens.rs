@@ -13,7 +13,7 @@ use seawall::core::resource::{Caps, DeletionPolicy, PortRequest};
 use seawall::core::seen::{
     ContainerState, EngineInfo, Lacks, SeenContainer, SeenEndpoint, SeenMount, Slot, Usage,
 };
-use seawall::core::will::Gone;
+use seawall::core::will::{Asked, Gone, Rename};
 use seawall::engines::postgres::action::Action;
 use seawall::engines::postgres::check::Checked;
 use seawall::engines::postgres::collation::{Collations, Columns, InDatabase, Libraries, Mismatch, Named};
@@ -39,6 +39,7 @@ use std::path::Path;
 pub struct Case {
     pub identity: Identity,
     pub spec: Checked,
+    pub asked: Asked,
     pub memory: Memory,
     pub present: bool,
     pub world: World,
@@ -157,7 +158,15 @@ impl Case {
             left_clean: None,
             columns: Columns::NotAsked,
         };
-        let mut case = Self { identity, spec, memory, present: true, world, outlook: Outlook::default() };
+        let mut case = Self {
+            identity,
+            spec,
+            asked: Asked::default(),
+            memory,
+            present: true,
+            world,
+            outlook: Outlook::default(),
+        };
         case.world.container = Slot::Ours(case.made());
         case.up();
         case
@@ -293,7 +302,13 @@ impl Case {
     }
 
     pub fn subject(&self) -> Subject<'_> {
-        Subject { identity: &self.identity, spec: &self.spec, memory: &self.memory, present: self.present }
+        Subject {
+            identity: &self.identity,
+            spec: &self.spec,
+            asked: &self.asked,
+            memory: &self.memory,
+            present: self.present,
+        }
     }
 
     pub fn plan(&self) -> Plan {
@@ -559,7 +574,7 @@ const ROWS: &[(&str, Edit)] = &[
     ("data: outside, deletion confirmed", |c| {
         c.astray(&[("pg_wal", "/wal")]);
         c.present = false;
-        c.memory.delete_confirmed = true;
+        c.asked.delete = true;
     }),
     ("data: more links than can be looked at, another image wanted", |c| {
         c.world.placement = Placement::TooMany;
@@ -604,7 +619,7 @@ const ROWS: &[(&str, Edit)] = &[
     ("volumes: another, deletion confirmed", |c| {
         c.memory.volumes.insert("/wal".into(), "postgres-main.wal".into());
         c.present = false;
-        c.memory.delete_confirmed = true;
+        c.asked.delete = true;
     }),
     ("server: just started", |c| c.world.server = Server::NotRunning),
     ("server: dies at start, again and again", |c| {
@@ -1060,15 +1075,15 @@ const ROWS: &[(&str, Edit)] = &[
     ("initialisation: half-made data is thrown away with consent", |c| {
         c.never_ready();
         c.down(ContainerState::Exited, 1);
-        c.memory.reinitialise_requested = Some("t".into());
+        c.asked.reinitialise = Some("t".into());
         c.world.init = InitSeen::Unfinished("its last words were: ERROR:  boom".into());
     }),
     ("initialisation: what was ready once is never thrown away", |c| {
-        c.memory.reinitialise_requested = Some("t".into());
+        c.asked.reinitialise = Some("t".into());
         c.world.init = InitSeen::Unfinished("it lost its mark".into());
     }),
     ("stopped: running", |c| c.spec.stopped = true),
-    ("stopped: by an operation", |c| c.memory.stopped_by_operation = true),
+    ("stopped: by an operation", |c| c.asked.stopped = true),
     ("stopped: done, clean", |c| {
         c.spec.stopped = true;
         c.down(ContainerState::Exited, 0);
@@ -1097,7 +1112,7 @@ const ROWS: &[(&str, Edit)] = &[
         c.down(ContainerState::Exited, 0);
         c.c().restart_policy = "no".into();
     }),
-    ("restart: asked for", |c| c.memory.restart_requested = Some("2027-01-01T00:00:00Z".into())),
+    ("restart: asked for", |c| c.asked.restart = Some("2027-01-01T00:00:00Z".into())),
     ("gone: Retain", |c| c.present = false),
     ("gone: Retain, done", |c| {
         c.present = false;
@@ -1112,15 +1127,15 @@ const ROWS: &[(&str, Edit)] = &[
         c.present = false;
         c.spec.deletion = DeletionPolicy::Delete;
         c.spec.delete_confirmed = true;
-        c.memory.gone = Some(Gone::default());
+        c.asked.gone = Some(Gone::default());
     }),
     ("gone: confirmed on the command line", |c| {
         c.present = false;
-        c.memory.delete_confirmed = true;
+        c.asked.delete = true;
         c.down(ContainerState::Exited, 0);
     }),
     ("present: a confirmation alone deletes nothing", |c| {
-        c.memory.delete_confirmed = true;
+        c.asked.delete = true;
         c.spec.deletion = DeletionPolicy::Delete;
         c.spec.delete_confirmed = true;
     }),
@@ -1196,7 +1211,7 @@ const ROWS: &[(&str, Edit)] = &[
     }),
     ("shared: to be deleted", |c| {
         c.present = false;
-        c.memory.delete_confirmed = true;
+        c.asked.delete = true;
         c.world.sharers = vec![theirs()];
     }),
     ("duplicate: ours runs", |c| c.world.duplicates = vec![("c2".repeat(32), "copy".to_owned())]),
@@ -1220,32 +1235,33 @@ const ROWS: &[(&str, Edit)] = &[
         c.world.port_kept = true;
     }),
     ("new: probably another one under a new name", |c| {
-        c.memory = Memory { renamed_from: Some("postgres/old".to_owned()), ..Memory::default() };
+        c.memory = Memory::default();
+        c.asked.renamed_from = was("postgres/old", false);
         c.world.container = Slot::Missing;
         c.world.volume = Slot::Missing;
         c.world.server = Server::NotRunning;
     }),
     ("new: takes over what another one had", |c| {
-        c.memory =
-            Memory { renamed_from: Some("postgres/old".to_owned()), rename_said: true, ..Memory::default() };
+        c.memory = Memory::default();
+        c.asked.renamed_from = was("postgres/old", true);
         c.world.container = Slot::Missing;
         c.world.volume = Slot::Missing;
         c.world.server = Server::NotRunning;
     }),
     ("renamed: its container goes, then everything", |c| {
         c.present = false;
-        c.memory.renamed_to = Some("postgres/new".to_owned());
+        c.asked.renamed_to = Some("postgres/new".parse().unwrap());
     }),
     ("renamed: the data would have gone after their grace", |c| {
         c.present = false;
         c.spec.deletion = DeletionPolicy::Delete;
         c.spec.delete_confirmed = true;
-        c.memory.renamed_to = Some("postgres/new".to_owned());
-        c.memory.gone = Some(Gone { left_ms: 0, ..Gone::default() });
+        c.asked.renamed_to = Some("postgres/new".parse().unwrap());
+        c.asked.gone = Some(Gone { left_ms: 0, ..Gone::default() });
     }),
     ("renamed: its volume is lost", |c| {
         c.present = false;
-        c.memory.renamed_to = Some("postgres/new".to_owned());
+        c.asked.renamed_to = Some("postgres/new".parse().unwrap());
         c.world.container = Slot::Missing;
         c.world.volume = Slot::Missing;
         c.world.server = Server::NotRunning;
@@ -1260,14 +1276,14 @@ const ROWS: &[(&str, Edit)] = &[
         c.present = false;
     }),
     ("in use: what it is called does not matter any more", |c| {
-        c.memory.renamed_from = Some("postgres/old".to_owned());
+        c.asked.renamed_from = was("postgres/old", false);
     }),
     ("gone: Delete, confirmed in the manifest, in its grace", |c| {
         c.present = false;
         c.spec.deletion = DeletionPolicy::Delete;
         c.spec.delete_confirmed = true;
         let due = "2027-01-01T00:10:00Z".to_owned();
-        c.memory.gone = Some(Gone { left_ms: 1, due, ..Gone::default() });
+        c.asked.gone = Some(Gone { left_ms: 1, due, ..Gone::default() });
         c.world.container = Slot::Missing;
         c.world.server = Server::NotRunning;
     }),
@@ -1276,7 +1292,7 @@ const ROWS: &[(&str, Edit)] = &[
         c.spec.deletion = DeletionPolicy::Delete;
         c.spec.delete_confirmed = true;
         let held = Some("git is at work".to_owned());
-        c.memory.gone = Some(Gone { left_ms: 1, held, ..Gone::default() });
+        c.asked.gone = Some(Gone { left_ms: 1, held, ..Gone::default() });
         c.world.container = Slot::Missing;
         c.world.server = Server::NotRunning;
     }),
@@ -1312,6 +1328,10 @@ fn no_advice_destroys() {
             assert!(bad.is_empty() || asked, "{name}: {} says {bad:?}: {}", block.reason, block.unblock);
         }
     }
+}
+
+fn was(old: &str, said: bool) -> Option<Rename> {
+    Some(Rename { from: old.parse().unwrap(), said })
 }
 
 fn theirs() -> User {

@@ -156,10 +156,9 @@ async fn remember(
     before: &Memory,
     after: &Memory,
 ) -> Result<Memory, StepsEnd> {
-    // Only what the step itself changed: an operation may have changed the rest meanwhile.
     let may_wait = after.ever_ready && before.proves_as(after);
     let saving = if may_wait { Saving::MayWait } else { Saving::Durable };
-    match operator.edit(object, saving, |r| r.memory = after.clone().merged(&r.memory)).await {
+    match operator.edit(object, saving, |r| r.memory = after.clone()).await {
         Ok(Some(record)) => Ok(record.memory.clone()),
         Ok(None) => Err(StepsEnd::Forgotten),
         Err(error) => Err(store_failed(&error)),

@@ -24,6 +24,7 @@ use crate::core::desired::RestartPolicy;
 use crate::core::event::Note;
 use crate::core::identity::Identity;
 use crate::core::seen::{EngineInfo, LiveUpdate, Slot};
+use crate::core::will::Asked;
 use crate::docker::{Docker, DockerError, ExecRequest};
 use crate::secrets::{ExposeSecret, Secret};
 use caps::update_caps;
@@ -41,6 +42,7 @@ pub struct Scene<'a> {
     pub identity: &'a Identity,
     pub engine: &'a EngineInfo,
     pub world: &'a World,
+    pub asked: &'a Asked,
     /// RFC 3339
     pub now: String,
     /// Whether what the plan was made for is still wanted: asked between the waits of a long step.
@@ -287,7 +289,7 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             fast_shutdown(docker, &container).await?;
             memory.port_restarted |= matches!(scene.world.server, Server::PortSilent(_));
             // It is down, so the restart is answered, whatever comes next.
-            memory.restarted_for.clone_from(&memory.restart_requested);
+            memory.restarted_for.clone_from(&scene.asked.restart);
             if !(scene.still)() {
                 return Err(ActError::Overtaken);
             }
@@ -320,7 +322,7 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             docker.remove_volume(name).await?;
             memory.volumes.retain(|_, kept| kept != name);
             if *name == id.volume() {
-                memory.forget_data();
+                memory.forget_data(scene.asked.reinitialise.as_ref());
             }
         }
         // Records are the controller's to delete and to hand over, as the last thing.

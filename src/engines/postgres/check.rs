@@ -52,6 +52,14 @@ pub struct Checked {
     pub at_once: usize,
 }
 
+impl Checked {
+    /// The manifest says that the data may go with it, and the user agreed by name.
+    #[must_use]
+    pub fn given_up(&self) -> bool {
+        self.deletion == DeletionPolicy::Delete && self.delete_confirmed
+    }
+}
+
 /// What a spec is checked against.
 pub struct Against<'a> {
     pub catalog: &'a Catalog,

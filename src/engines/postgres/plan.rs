@@ -37,7 +37,7 @@ use crate::core::identity::Identity;
 use crate::core::plan::{Plan as CorePlan, Sign};
 use crate::core::seen::Slot;
 use crate::core::text::in_shell;
-use crate::core::will::Wanted;
+use crate::core::will::{Asked, Wanted};
 use container::{create, existing, replace_cause};
 use initialisation::unfinished;
 use placement::{extra_volumes, forbids_removal, keep_volumes};
@@ -64,6 +64,7 @@ pub fn successor(plan: &Plan) -> Option<&str> {
 pub struct Subject<'a> {
     pub identity: &'a Identity,
     pub spec: &'a Checked,
+    pub asked: &'a Asked,
     pub memory: &'a Memory,
     /// Whether a manifest (or its last good version) is in force.
     pub present: bool,
@@ -72,12 +73,30 @@ pub struct Subject<'a> {
 impl Subject<'_> {
     #[must_use]
     pub fn wanted(&self) -> Wanted {
-        match (self.present, self.memory.deletes_now(self.spec)) {
-            (true, _) if self.spec.stopped || self.memory.stopped_by_operation => Wanted::Stopped,
+        match (self.present, self.asked.deletes_now(self.spec.given_up())) {
+            (true, _) if self.spec.stopped || self.asked.stopped => Wanted::Stopped,
             (true, _) => Wanted::Running,
             (false, true) => Wanted::Deleted,
             (false, false) => Wanted::Retained,
         }
+    }
+
+    /// Whether, its manifest gone, its data go after their grace.
+    #[must_use]
+    pub fn deletes_later(&self) -> bool {
+        self.asked.deletes_later(self.spec.given_up())
+    }
+
+    /// `seawall restart` was said and not yet done.
+    #[must_use]
+    pub fn restart_due(&self) -> bool {
+        self.asked.restart_due(self.memory.restarted_for.as_ref())
+    }
+
+    /// `seawall reinitialise` was said and not yet done.
+    #[must_use]
+    pub fn reinitialise_due(&self) -> bool {
+        self.asked.reinitialise_due(self.memory.reinitialised_for.as_ref())
     }
 
     /// The words of a shell that start psql in the container as the owner, for an advice. Once the managed database

@@ -1,11 +1,8 @@
 //! What Seawall must remember about one Postgres because it can be seen nowhere else.
 
-use super::check::Checked;
 use super::collation::Libraries;
 use super::hardening::Profile;
 use crate::core::identity::Home;
-use crate::core::resource::DeletionPolicy;
-use crate::core::will::Gone;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,12 +35,6 @@ pub struct Memory {
     pub hardening_level: u8,
     /// Ports that were free when chosen and taken when the container started.
     pub refused_ports: BTreeSet<u16>,
-    /// `seawall stop` was said and not yet `seawall start`.
-    pub stopped_by_operation: bool,
-    /// `seawall restart` was last said at this time; see [`Memory::restart_due`].
-    pub restart_requested: Option<String>,
-    /// `seawall delete --confirm` was said.
-    pub delete_confirmed: bool,
     /// SHA-256 of the parameter file that was last written: another one in the container was edited
     /// there, an outdated one means that the manifest changed.
     pub written_parameters: Option<String>,
@@ -90,21 +81,13 @@ pub struct Memory {
     pub volumes: BTreeMap<String, String>,
     /// The id of this object's container, from the moment it was made: labels alone prove nothing.
     pub container: Option<String>,
-    /// The manifest is gone; how long the data it gave up are still kept.
-    pub gone: Option<Gone>,
-    /// The object that this new one probably is, under another name: nothing is made before the user says so.
-    pub renamed_from: Option<String>,
-    /// The user said so: everything of that one comes here, and nothing is made meanwhile.
-    pub rename_said: bool,
     /// The image whose own CMD is kept; containers of earlier versions replaced it, and stay as they are.
     pub command_of: Option<String>,
     /// The password was laid into a container on an empty volume: what lies there was made by it.
     pub init_began: bool,
     /// What that initialisation said last, when it was found half-made and stopped.
     pub init_failed: Option<String>,
-    /// `seawall reinitialise` was said at this time; see [`Memory::reinitialise_due`].
-    pub reinitialise_requested: Option<String>,
-    /// The last one that was answered.
+    /// The last `seawall reinitialise` that was answered.
     pub reinitialised_for: Option<String>,
     /// Where in the volume the data lies (`18/docker`; empty: at its root), learnt from a server that runs:
     /// a server that looks elsewhere would make an empty database beside it.
@@ -117,62 +100,9 @@ pub struct Memory {
     pub proven_profile: Option<Profile>,
     /// Where its volumes are, if not under its own name: it was renamed, or its name is that of an older one's.
     pub home: Option<Home>,
-    /// `seawall rename` was said: once its container is gone, everything goes to the object of this name.
-    pub renamed_to: Option<String>,
 }
 
 impl Memory {
-    /// What a pass remembers (`self`) beside what the user asks for now (`current`): the one never writes
-    /// the other's part.
-    #[must_use]
-    pub fn merged(self, current: &Memory) -> Memory {
-        Memory {
-            stopped_by_operation: current.stopped_by_operation,
-            restart_requested: current.restart_requested.clone(),
-            delete_confirmed: current.delete_confirmed,
-            gone: current.gone.clone(),
-            renamed_from: current.renamed_from.clone(),
-            rename_said: current.rename_said,
-            reinitialise_requested: current.reinitialise_requested.clone(),
-            renamed_to: current.renamed_to.clone(),
-            ..self
-        }
-    }
-
-    /// The user's part: what was asked for and agreed to. Written by operations and manifests only.
-    #[must_use]
-    pub fn asked(&self) -> Asked<'_> {
-        let gone = self.gone.as_ref().map(|gone| (gone.since.as_str(), gone.left_ms == 0));
-        Asked {
-            stopped: self.stopped_by_operation,
-            restart: self.restart_requested.as_deref(),
-            delete: self.delete_confirmed,
-            gone,
-            renamed: self.renamed_from.as_deref().map(|from| (from, self.rename_said)),
-            reinitialise: self.reinitialise_requested.as_deref(),
-            renamed_to: self.renamed_to.as_deref(),
-        }
-    }
-
-    /// Whether, once its manifest is gone, the data may go now.
-    #[must_use]
-    pub fn deletes_now(&self, spec: &Checked) -> bool {
-        let over = self.gone.as_ref().is_some_and(|gone| gone.left_ms == 0);
-        self.renamed_to.is_none() && (self.delete_confirmed || (given_up(spec) && over))
-    }
-
-    /// Whether, once its manifest is gone, the data go after their grace.
-    #[must_use]
-    pub fn deletes_later(&self, spec: &Checked) -> bool {
-        self.renamed_to.is_none() && given_up(spec) && !self.deletes_now(spec)
-    }
-
-    /// `seawall reinitialise` was said and not yet done.
-    #[must_use]
-    pub fn reinitialise_due(&self) -> bool {
-        self.reinitialise_requested.is_some() && self.reinitialise_requested != self.reinitialised_for
-    }
-
     /// Nothing was made for the object yet.
     #[must_use]
     pub fn is_untouched(&self) -> bool {
@@ -202,44 +132,25 @@ impl Memory {
             password_emptied_in: None,
             verifier_set_in: None,
             first_start: None,
-            stopped_by_operation: false,
-            restarted_for: self.restart_requested.clone(),
-            reinitialised_for: self.reinitialise_requested.clone(),
-            delete_confirmed: false,
-            gone: None,
-            renamed_from: None,
-            rename_said: false,
-            renamed_to: None,
+            restarted_for: None,
+            reinitialised_for: None,
             ..self
         }
     }
 
-    /// `seawall restart` was said and not yet done.
-    #[must_use]
-    pub fn restart_due(&self) -> bool {
-        self.restart_requested.is_some() && self.restart_requested != self.restarted_for
-    }
-
     /// The volume was removed with consent: a manifest that comes back now starts with an empty one.
-    pub fn forget_data(&mut self) {
+    /// `asked`: the wish to make the data anew that this answers, if it is one.
+    pub fn forget_data(&mut self, asked: Option<&String>) {
         let old = std::mem::take(self);
         *self = Self {
             port: old.port,
             refused_ports: old.refused_ports,
             password_generation: old.password_generation,
             password_rotated_at: old.password_rotated_at,
-            stopped_by_operation: old.stopped_by_operation,
-            restart_requested: old.restart_requested,
             restarted_for: old.restarted_for,
-            delete_confirmed: old.delete_confirmed,
             volumes: old.volumes,
-            gone: old.gone,
-            renamed_from: old.renamed_from,
-            rename_said: old.rename_said,
-            reinitialised_for: old.reinitialise_requested.clone(),
-            reinitialise_requested: old.reinitialise_requested,
+            reinitialised_for: asked.cloned(),
             home: old.home,
-            renamed_to: old.renamed_to,
             ..Self::default()
         };
     }
@@ -295,25 +206,6 @@ impl Memory {
         let made_by_us = self.init_began && !self.ever_ready;
         self.data_major.is_none() && (!self.volume_fresh || made_by_us)
     }
-}
-
-/// What was asked for and agreed to, to be compared as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked<'a> {
-    stopped: bool,
-    restart: Option<&'a str>,
-    delete: bool,
-    /// Since when the manifest is gone, and whether the data may go.
-    gone: Option<(&'a str, bool)>,
-    /// The object that it probably or, if said, really is.
-    renamed: Option<(&'a str, bool)>,
-    reinitialise: Option<&'a str>,
-    renamed_to: Option<&'a str>,
-}
-
-/// The manifest says that the data may go with it, and the user agreed by name.
-fn given_up(spec: &Checked) -> bool {
-    spec.deletion == DeletionPolicy::Delete && spec.delete_confirmed
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -191,10 +191,11 @@ pub fn status(subject: &Subject<'_>, world: &World, conditions: Vec<Condition>) 
             rotated_at: memory.password_rotated_at.clone(),
         }),
         hardening: container.map(|_| memory.profile().in_words().to_owned()),
-        deletion_at: memory
+        deletion_at: subject
+            .asked
             .gone
             .as_ref()
-            .filter(|gone| !subject.present && memory.deletes_later(subject.spec) && !gone.due.is_empty())
+            .filter(|gone| !subject.present && subject.deletes_later() && !gone.due.is_empty())
             .map(|gone| gone.due.clone()),
     }
 }

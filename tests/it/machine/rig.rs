@@ -358,10 +358,18 @@ impl Rig {
         self.container(name).is_some_and(|c| c.state == seawall::core::seen::ContainerState::Running)
     }
 
+    fn record(&self, name: &str) -> serde_json::Value {
+        self.store.get(&format!("obj/{}", object(name))).unwrap().unwrap()
+    }
+
     /// What the store remembers of an object.
     pub fn memory(&self, name: &str) -> serde_json::Value {
-        let record = self.store.get(&format!("obj/{}", object(name))).unwrap().unwrap();
-        record["memory"].clone()
+        self.record(name)["memory"].clone()
+    }
+
+    /// What the user asked for beside the manifest.
+    pub fn asked(&self, name: &str) -> serde_json::Value {
+        self.record(name)["asked"].clone()
     }
 
     /// Changes what the store remembers, while no operator runs.

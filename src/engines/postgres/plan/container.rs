@@ -26,7 +26,7 @@ pub(super) fn existing(
     c: &SeenContainer,
     plan: &mut Plan,
 ) {
-    let (id, memory) = (subject.identity, subject.memory);
+    let id = subject.identity;
     if c.state == ContainerState::Removing {
         plan.wait("ContainerRemoving", "the engine is removing the container", Some(500));
         return;
@@ -55,7 +55,7 @@ pub(super) fn existing(
         return;
     }
     start::by_state(subject, world, image, c, plan);
-    if memory.restart_due()
+    if subject.restart_due()
         && c.state == ContainerState::Running
         && !plan.steps.iter().any(|s| matches!(s.action, Action::RestartServer { .. }))
     {

@@ -16,7 +16,7 @@ pub(super) fn unfinished(subject: &Subject<'_>, world: &World, plan: &mut Plan) 
         return false;
     }
     let container = world.container.ours();
-    if memory.reinitialise_due() {
+    if subject.reinitialise_due() {
         let why = "to be made anew, by `seawall reinitialise`";
         if let Some(c) = container {
             remove_container(c, id, why, plan);

@@ -3,7 +3,6 @@
 use super::container::remove_container;
 use super::preconditions::lost;
 use super::{Plan, Subject, placement};
-use crate::core::names::ObjectRef;
 use crate::core::plan::Sign;
 use crate::core::resource::DeletionPolicy;
 use crate::core::seen::Slot;
@@ -16,7 +15,7 @@ pub(super) fn gone(subject: &Subject<'_>, world: &World, delete: bool, plan: &mu
         plan.step(Sign::Delete, Action::Forget, "manifest removed, and nothing was made for it");
         return;
     }
-    let to = subject.memory.renamed_to.as_ref().and_then(|to| to.parse::<ObjectRef>().ok());
+    let to = subject.asked.renamed_to.clone();
     let renamed = to.as_ref().map(|to| format!("renamed to {to}"));
     let why = match &renamed {
         Some(renamed) => renamed.as_str(),
@@ -52,7 +51,7 @@ pub(super) fn gone(subject: &Subject<'_>, world: &World, delete: bool, plan: &mu
         if plan.blocked.is_empty() {
             plan.step(Sign::Change, Action::HandOver(to), why);
         }
-    } else if subject.memory.deletes_later(subject.spec) {
+    } else if subject.deletes_later() {
         plan.due("DeletionPending", pending(subject));
     } else if subject.spec.deletion == DeletionPolicy::Delete {
         plan.block(
@@ -67,7 +66,7 @@ pub(super) fn gone(subject: &Subject<'_>, world: &World, delete: bool, plan: &mu
 fn pending(subject: &Subject<'_>) -> String {
     let what =
         format!("volume {} with all data, credentials and record are deleted", subject.identity.volume());
-    let when = match &subject.memory.gone {
+    let when = match &subject.asked.gone {
         Some(gone) => match &gone.held {
             Some(why) => {
                 format!(" once the manifest was gone for long enough, which does not count now: {why}")

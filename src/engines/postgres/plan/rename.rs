@@ -2,14 +2,17 @@
 //! stand in the way of an object that has something.
 
 use super::{Plan, Subject};
+use crate::core::will::Rename;
 
 /// Whether the user has to say first what it is.
 pub(super) fn probably_renamed(subject: &Subject<'_>, plan: &mut Plan) -> bool {
-    let Some(old) = subject.memory.renamed_from.as_ref().filter(|_| subject.memory.is_untouched()) else {
+    let Some(Rename { from: old, said }) =
+        subject.asked.renamed_from.as_ref().filter(|_| subject.memory.is_untouched())
+    else {
         return false;
     };
     let id = subject.identity;
-    if subject.memory.rename_said {
+    if *said {
         let why = format!(
             "{old} becomes {}: its container goes first, then its volume, port and password come here",
             id.object

@@ -89,7 +89,7 @@ pub(super) fn keep_serving(subject: &Subject<'_>, world: &World, plan: &mut Plan
             let action = Action::UnpauseContainer(id.container());
             plan.step(Sign::Change, action, "container paused by hand");
         }
-        ContainerState::Running if memory.restart_due() => {
+        ContainerState::Running if subject.restart_due() => {
             restart(id, "asked for by `seawall restart`", plan);
         }
         _ => {}
