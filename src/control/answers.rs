@@ -6,14 +6,14 @@ use super::api::{
 };
 use super::objects::Record;
 use super::operator::Operator;
-use super::state::{Away, State, status_json};
+use super::state::{Away, State};
 use crate::core::condition::{ConditionType, Truth, find};
 use crate::core::event::{Event, Note};
 use crate::core::names::{API_VERSION, Kind, ObjectRef};
 use crate::core::plan::Until;
 use crate::core::problem::{Place, Problem};
-use crate::engines::postgres::desired::PORT;
-use crate::engines::postgres::status::Status;
+use crate::core::status::Status;
+use crate::engines::postgres::{self, desired::PORT};
 use crate::manifest::scalar::Text;
 use crate::secrets::ExposeSecret;
 use crate::store::{Store as _, StoreError, export};
@@ -56,7 +56,7 @@ fn view(Known { record, status, .. }: &Known) -> ObjectView {
             source,
         },
         spec: record.spec.clone(),
-        status: status.as_deref().map(status_json).unwrap_or_default(),
+        status: status.as_deref().map(Status::json).unwrap_or_default(),
         not_saved_since: None,
     }
 }
@@ -250,7 +250,8 @@ impl Api for Operator {
             None
         };
         let condition = find(&status.conditions, ConditionType::Ready).cloned();
-        let host = status
+        let seen: postgres::status::Status = status.body();
+        let host = seen
             .endpoint
             .as_ref()
             .and_then(|e| Some(HostPort { host: e.host_ip.clone()?, port: e.host_port? }));

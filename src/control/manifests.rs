@@ -324,14 +324,7 @@ impl Operator {
             if let Some(why) = kept {
                 findings.push(Finding::new(ConditionType::Degraded, Truth::True, "ManifestBroken", why));
             }
-            self.write_status(object, record.generation, &findings, |_, conditions| {
-                crate::engines::postgres::status::Status {
-                    observed_generation: record.generation,
-                    conditions,
-                    ..Default::default()
-                }
-            })
-            .await;
+            self.write_status(object, record.generation, &findings, |_| serde_json::Map::new()).await;
         }
     }
 }

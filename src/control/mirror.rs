@@ -1,7 +1,7 @@
 //! `status` as files, so that `cat`, `grep` and scripts can read it: written whole, then renamed.
 
 use crate::core::names::ObjectRef;
-use crate::engines::postgres::status::Status;
+use crate::core::status::Status;
 use crate::store::data_dir;
 use std::io;
 use std::path::Path;

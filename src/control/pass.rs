@@ -24,7 +24,6 @@ use crate::engines::postgres::hardening::Profile;
 use crate::engines::postgres::parameters;
 use crate::engines::postgres::plan::{Plan, Subject, another_port, image_to_run, plan, successor};
 use crate::engines::postgres::probe::{Intent, ObserveError, observe};
-use crate::engines::postgres::status::keep;
 use crate::engines::postgres::world::{ImageSeen, InitSeen, Server, World};
 use crate::store::Saving;
 use report::{failed, outlook, rest};
@@ -81,12 +80,7 @@ async fn invalid(operator: &Operator, record: &Record) -> Again {
         "the manifest cannot be used with the present catalog; see `seawall validate`".to_owned()
     });
     let finding = Finding::new(ConditionType::Ready, Truth::Unknown, "Invalid", why);
-    let identity = operator.identity(record);
-    operator
-        .write_status(&record.object, record.generation, &[finding], |old, conditions| {
-            keep(old.cloned().unwrap_or_default(), &identity, conditions)
-        })
-        .await;
+    operator.write_status(&record.object, record.generation, &[finding], report::last).await;
     None
 }
 

@@ -10,9 +10,9 @@ use crate::core::names::{Kind, ObjectRef};
 use crate::core::plan::PlanView;
 use crate::core::problem::Problem;
 use crate::core::seen::{EngineInfo, Glance, Slot};
+use crate::core::status::Status;
 use crate::engines::catalog::Catalog;
 use crate::engines::postgres::check::Checked;
-use crate::engines::postgres::status::Status;
 use crate::engines::postgres::world::{Server, World};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -156,10 +156,4 @@ impl State {
         self.checked.remove(object);
         self.unread.remove(object);
     }
-}
-
-/// The status of an object as JSON; every kind has `observedGeneration` and `conditions`.
-#[must_use]
-pub fn status_json(status: &Status) -> Value {
-    serde_json::to_value(status).unwrap_or(Value::Null)
 }

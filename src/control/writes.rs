@@ -6,11 +6,12 @@ use super::journal::OPERATOR;
 use super::objects::{self, Record, status_key};
 use super::operator::{Operator, now, this_second};
 use super::will::Will;
-use crate::core::condition::{Condition, Finding, find, merge};
+use crate::core::condition::{Finding, find, merge};
 use crate::core::event::{EventType, Note};
 use crate::core::names::ObjectRef;
-use crate::engines::postgres::status::Status;
+use crate::core::status::Status;
 use crate::store::{Change, Saving, Store, StoreError, Unsaved};
+use serde::Serialize;
 use std::sync::Arc;
 
 impl Operator {
@@ -99,19 +100,19 @@ impl Operator {
     }
 
     /// Writes the status when something other than time differs, and mirrors it to a file.
-    pub(super) async fn write_status(
+    pub(super) async fn write_status<B: Serialize>(
         &self,
         object: &ObjectRef,
         generation: u64,
         findings: &[Finding],
-        make: impl FnOnce(Option<&Status>, Vec<Condition>) -> Status + Send,
+        body: impl FnOnce(Option<&Status>) -> B + Send,
     ) {
         let (old, new) = {
             let state = self.state();
             let old = state.statuses.get(object).cloned();
             let before = old.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
             let conditions = merge(before, findings, &now(), generation);
-            let new = make(old.as_deref(), conditions);
+            let new = Status::new(generation, conditions, &body(old.as_deref()));
             (old, new)
         };
         if old.as_deref() == Some(&new) {
@@ -122,7 +123,7 @@ impl Operator {
             return;
         }
         let new = Arc::new(new);
-        let put = Change::put(status_key(object), super::state::status_json(&new));
+        let put = Change::put(status_key(object), new.json());
         // What was seen is shown whatever the disk says: an old status would be a wrong one.
         if let Err(error) = self.tools.store.save(vec![put], Saving::MayWait).await {
             tracing::error!(object = %object, %error, "status will not be written");
@@ -209,7 +210,7 @@ impl Operator {
     }
 }
 
-pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<serde_json::Value, StoreError> {
+pub(super) fn json<T: Serialize>(value: &T) -> Result<serde_json::Value, StoreError> {
     serde_json::to_value(value)
         .map_err(|e| StoreError::Read { key: "a record".to_owned(), detail: e.to_string() })
 }

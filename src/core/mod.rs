@@ -21,5 +21,6 @@ pub mod quantity;
 pub mod queue;
 pub mod resource;
 pub mod seen;
+pub mod status;
 pub mod text;
 pub mod will;

@@ -378,8 +378,9 @@ async fn a_new_name_with_the_same_spec_gets_no_empty_database_before_the_user_sa
         if same_file {
             put(&rig, "old.yaml", &document("new"));
         } else {
-            rig.manifest("new", MAIN);
+            // In this order: a look in between must not find two objects.
             rig.remove("old");
+            rig.manifest("new", MAIN);
         }
         let why = rig.reason("new", C::Degraded, "ProbablyRenamed").await;
         assert!(why.contains("the very spec of postgres/old") && why.contains("seawall.dev/new"), "{why}");

@@ -1392,19 +1392,19 @@ fn no_exit_code_is_made_up() {
 fn status_names_the_image_that_the_container_was_made_from() {
     let mut case = Case::settled();
     let id = |s: &seawall::engines::postgres::status::Status| s.image.as_ref().map(|i| i.id.clone());
-    let first = status(&case.subject(), &case.world, Vec::new()).with_image_in_use(None, &case.world);
+    let first = status(&case.subject(), &case.world).with_image_in_use(None, &case.world);
     let in_use = case.c().image_id.clone();
     assert_eq!(id(&first), Some(in_use.clone()));
     // Another one is wanted, and the container is still the old one, of which nothing else is known.
     case.world.image = ImageSeen::Fit(facts_of("bb", 18));
     let known = case.world.pinned.take();
-    let wanted = status(&case.subject(), &case.world, Vec::new());
+    let wanted = status(&case.subject(), &case.world);
     assert_ne!(id(&wanted), Some(in_use.clone()));
     assert_eq!(id(&wanted.clone().with_image_in_use(Some(&first), &case.world)), Some(in_use));
     // Nobody knows the old one: it is not called the new one.
     assert_eq!(id(&wanted.clone().with_image_in_use(None, &case.world)), None);
     case.world.pinned = known;
-    assert_eq!(id(&status(&case.subject(), &case.world, Vec::new())), id(&first));
+    assert_eq!(id(&status(&case.subject(), &case.world)), id(&first));
     case.world.container = Slot::Missing;
     assert_eq!(id(&wanted.clone().with_image_in_use(Some(&first), &case.world)), id(&wanted));
 }

@@ -11,12 +11,13 @@ use crate::core::identity::Identity;
 use crate::core::names::ObjectRef;
 use crate::core::plan::Until;
 use crate::core::seen::SeenContainer;
+use crate::core::status::Status as CoreStatus;
 use crate::core::will::Wanted;
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::check::Checked;
 use crate::engines::postgres::conditions;
 use crate::engines::postgres::plan::{Plan, Subject, plan};
-use crate::engines::postgres::status::{keep, status};
+use crate::engines::postgres::status::{Status, status};
 use crate::engines::postgres::world::World;
 
 pub(super) fn outlook(
@@ -35,12 +36,18 @@ pub(super) fn outlook(
     }
 }
 
+/// When nothing could be seen: what was seen last.
+pub(super) fn last(old: Option<&CoreStatus>) -> Status {
+    old.map(CoreStatus::body).unwrap_or_default()
+}
+
 /// The status of what was seen.
 pub(super) async fn write(operator: &Operator, subject: &Subject<'_>, world: &World, findings: &[Finding]) {
     let Identity { object, generation, .. } = subject.identity;
     operator
-        .write_status(object, *generation, findings, |old, conditions| {
-            status(subject, world, conditions).with_image_in_use(old, world)
+        .write_status(object, *generation, findings, |old| {
+            let old = old.map(CoreStatus::body);
+            status(subject, world).with_image_in_use(old.as_ref(), world)
         })
         .await;
 }
@@ -142,11 +149,7 @@ pub(super) async fn failed(
         }
         None => {
             let findings = conditions::unknown(&failure, &subject);
-            operator
-                .write_status(object, record.generation, &findings, |old, c| {
-                    keep(old.cloned().unwrap_or_default(), &identity, c)
-                })
-                .await;
+            operator.write_status(object, record.generation, &findings, last).await;
         }
     }
     let delay = delay_ms(failures, jitter());

@@ -1,11 +1,9 @@
-//! `status` of a Postgres: what was seen, in the form people and scripts read.
+//! The body of a Postgres' `status`: what was seen, in the form people and scripts read.
 
 use super::desired::{PORT, not_kept};
 use super::disk::roughly;
 use super::plan::{Subject, caps_in_sync, image_to_run};
 use super::world::{ImageSeen, Server, World};
-use crate::core::condition::Condition;
-use crate::core::identity::Identity;
 use crate::core::resource::Caps;
 use crate::core::text::shown;
 use crate::core::will::Wanted;
@@ -15,8 +13,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Status {
-    pub observed_generation: u64,
-    pub conditions: Vec<Condition>,
     pub container: Option<ContainerStatus>,
     pub image: Option<ImageStatus>,
     pub endpoint: Option<Endpoint>,
@@ -137,13 +133,11 @@ const WORDS: usize = 500;
 
 /// The status after a pass. What could not be seen this time is absent, not stale.
 #[must_use]
-pub fn status(subject: &Subject<'_>, world: &World, conditions: Vec<Condition>) -> Status {
+pub fn status(subject: &Subject<'_>, world: &World) -> Status {
     let (id, memory) = (subject.identity, subject.memory);
     let container = world.container.ours();
     let published = container.and_then(|c| c.published.first());
     Status {
-        observed_generation: id.generation,
-        conditions,
         container: container.map(|c| ContainerStatus {
             name: c.name.clone(),
             id: c.id.clone(),
@@ -234,10 +228,4 @@ impl Status {
         }
         self
     }
-}
-
-/// The status when nothing could be seen: the last one, with the new conditions.
-#[must_use]
-pub fn keep(old: Status, identity: &Identity, conditions: Vec<Condition>) -> Status {
-    Status { observed_generation: identity.generation, conditions, ..old }
 }
