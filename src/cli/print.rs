@@ -3,7 +3,7 @@
 use super::age::age;
 use super::format::object_name;
 use super::out::clean;
-use crate::control::api::ObjectView;
+use crate::control::api::{ColumnView, KindView, ObjectView};
 use crate::core::condition::{self, Condition, ConditionType, Truth};
 use comfy_table::{ColumnConstraint, Table, Width, presets};
 use jiff::Timestamp;
@@ -17,16 +17,17 @@ const RESET: &str = "\x1b[0m";
 
 /// A header and rows; widths are kept between batches, so that watched rows stay aligned.
 pub struct Grid {
-    header: Vec<&'static str>,
+    header: Vec<String>,
     widths: Vec<u16>,
     colour: bool,
 }
 
 impl Grid {
     #[must_use]
-    pub fn new(header: &[&'static str], colour: bool) -> Self {
+    pub fn new(header: &[impl AsRef<str>], colour: bool) -> Self {
+        let header: Vec<String> = header.iter().map(|h| h.as_ref().to_owned()).collect();
         let widths = header.iter().map(|h| u16::try_from(h.len()).unwrap_or(0)).collect();
-        Self { header: header.to_vec(), widths, colour }
+        Self { header, widths, colour }
     }
 
     /// Header and rows.
@@ -71,7 +72,8 @@ impl Grid {
 
     /// Colours one word per line, in the column that says how it is.
     fn coloured(&self, line: &str) -> String {
-        let Some(index) = self.header.iter().position(|h| matches!(*h, "STATUS" | "TYPE" | "OK")) else {
+        let Some(index) = self.header.iter().position(|h| matches!(h.as_str(), "STATUS" | "TYPE" | "OK"))
+        else {
             return line.to_owned();
         };
         let start: usize = self.widths.iter().take(index).map(|w| usize::from(*w) + 2).sum();
@@ -119,41 +121,42 @@ pub fn field(view: &ObjectView, path: &str) -> String {
     }
 }
 
-/// NAME READY STATUS VERSION PORT MEMORY AGE, and what `wide` adds.
+fn columns(kind: &KindView, wide: bool) -> impl Iterator<Item = &ColumnView> {
+    kind.columns.iter().filter(move |column| column.wide == wide)
+}
+
+/// NAME READY STATUS, what the kind has, AGE, and what `wide` adds.
 #[must_use]
-pub fn header(wide: bool) -> Vec<&'static str> {
-    let mut header = vec!["NAME", "READY", "STATUS", "VERSION", "PORT", "MEMORY", "AGE"];
+pub fn header(kind: &KindView, wide: bool) -> Vec<String> {
+    let own = |wide| columns(kind, wide).map(|column| column.header.clone());
+    let mut header: Vec<String> = ["NAME", "READY", "STATUS"].map(str::to_owned).into();
+    header.extend(own(false));
+    header.push("AGE".to_owned());
     if wide {
-        header.extend(["IMAGE", "MANAGED", "CPUS", "CONTAINER", "RESTARTS", "MESSAGE"]);
+        header.extend(own(true));
+        header.push("MESSAGE".to_owned());
     }
     header
 }
 
 /// One object's row; `full_name` writes the kind before the name.
 #[must_use]
-pub fn row(view: &ObjectView, wide: bool, full_name: bool, now: Timestamp) -> Vec<String> {
+pub fn row(view: &ObjectView, kind: &KindView, wide: bool, full_name: bool, now: Timestamp) -> Vec<String> {
     let conditions = conditions(view);
     let ready = condition::find(&conditions, ConditionType::Ready);
-    let first =
-        |paths: &[&str]| paths.iter().map(|p| field(view, p)).find(|t| !t.is_empty()).unwrap_or_default();
+    let cell = |column: &ColumnView| {
+        column.paths.iter().map(|p| field(view, p)).find(|t| !t.is_empty()).unwrap_or_default()
+    };
     let mut row = vec![
         if full_name { object_name(view) } else { view.metadata.name.clone() },
         ready.map_or(Truth::Unknown, |c| c.status).to_string(),
         condition::phase(&conditions) + if view.not_saved_since.is_some() { " (not saved)" } else { "" },
-        first(&["/server/version", "/image/major"]),
-        field(view, "/endpoint/hostPort"),
-        field(view, "/resources/applied/memory"),
-        age(&view.metadata.creation_timestamp, now),
     ];
+    row.extend(columns(kind, false).map(cell));
+    row.push(age(&view.metadata.creation_timestamp, now));
     if wide {
-        row.extend([
-            field(view, "/image/reference"),
-            field(view, "/image/managed"),
-            field(view, "/resources/applied/cpus"),
-            field(view, "/container/name"),
-            field(view, "/container/restartCount"),
-            ready.map(|c| c.message.clone()).unwrap_or_default(),
-        ]);
+        row.extend(columns(kind, true).map(cell));
+        row.push(ready.map(|c| c.message.clone()).unwrap_or_default());
     }
     row
 }

@@ -1,5 +1,6 @@
 //! The operator's answers to surfaces: [`Api`] over what is known right now.
 
+use super::api::kind_views;
 use super::api::{
     Api, ApiError, ConnectionView, Done, ErrorCode, HostPort, Lines, MetadataView, ObjectList, ObjectView,
     Operation, OperatorView, PlanList, PruneItem, PruneView, Result,
@@ -9,11 +10,12 @@ use super::operator::Operator;
 use super::state::{Away, State};
 use crate::core::condition::{ConditionType, Truth, find};
 use crate::core::event::{Event, Note};
-use crate::core::names::{API_VERSION, Kind, ObjectRef};
+use crate::core::names::{API_VERSION, ObjectRef};
 use crate::core::plan::Until;
 use crate::core::problem::{Place, Problem};
 use crate::core::status::Status;
 use crate::engines::postgres::{self, desired::PORT};
+use crate::engines::runs;
 use crate::manifest::scalar::Text;
 use crate::secrets::ExposeSecret;
 use crate::store::{Store as _, StoreError, export};
@@ -103,7 +105,7 @@ pub(super) fn store_failed(error: &StoreError) -> ApiError {
 impl Operator {
     fn view(&self, known: &Known) -> ObjectView {
         let mut view = view(known);
-        if self.running && !known.seen && known.record.object.kind == Kind::Postgres {
+        if self.running && !known.seen && runs(known.record.object.kind) {
             not_looked_at_yet(&mut view);
         }
         view.not_saved_since = self.not_saved_since(&known.record.object);
@@ -162,6 +164,7 @@ impl Api for Operator {
                 engine_down: state.engine.down.as_ref().map(Away::headline),
                 revision,
                 notices: not_saved.into_iter().chain(notices(&state)).collect(),
+                kinds: kind_views(),
             };
             (list, state.records.values().map(|r| Known::of(&state, r)).collect::<Vec<_>>())
         };
@@ -214,7 +217,7 @@ impl Api for Operator {
 
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView> {
         let record = self.record(object)?;
-        if object.kind != Kind::Postgres {
+        if !runs(object.kind) {
             return Err(ApiError::new(ErrorCode::Invalid, format!("{object} is nothing to connect to"), ""));
         }
         let (spec, status) = {
@@ -284,7 +287,7 @@ impl Api for Operator {
                 Some(c) if c.given_up() => {
                     "the container is removed; volume with all data, credentials and record are deleted after the deletion grace"
                 }
-                _ if object.kind == Kind::ImageCatalog => "the catalog is forgotten",
+                _ if !runs(object.kind) => "the catalog is forgotten",
                 _ => "the container is removed; volume, credentials and record are kept",
             }
         };

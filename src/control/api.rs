@@ -6,6 +6,7 @@ use crate::core::event::Event;
 use crate::core::names::ObjectRef;
 use crate::core::plan::PlanView;
 use crate::core::problem::Problem;
+use crate::engines::{About, Column, KINDS};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
@@ -104,6 +105,50 @@ pub struct ObjectList {
     /// which files are not read though they look like manifests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,
+    /// How objects are shown, in the order of the lists: a client need not know the kinds.
+    #[serde(default)]
+    pub kinds: Vec<KindView>,
+}
+
+/// How a list shows the objects of a kind.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct KindView {
+    pub kind: String,
+    /// Something runs for each of them.
+    pub runs: bool,
+    pub columns: Vec<ColumnView>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ColumnView {
+    pub header: String,
+    /// JSON pointers into `status`; the first that leads to something counts.
+    pub paths: Vec<String>,
+    /// Only with `-o wide`, behind the age.
+    pub wide: bool,
+}
+
+impl From<&About> for KindView {
+    fn from(about: &About) -> Self {
+        let column = |c: &Column| ColumnView {
+            header: c.header.to_owned(),
+            paths: c.paths.iter().map(|path| (*path).to_owned()).collect(),
+            wide: c.wide,
+        };
+        Self {
+            kind: about.kind.as_str().to_owned(),
+            runs: about.runs,
+            columns: about.columns.iter().map(column).collect(),
+        }
+    }
+}
+
+/// All of them: what runs comes before what only serves it.
+#[must_use]
+pub fn kind_views() -> Vec<KindView> {
+    let mut all: Vec<KindView> = KINDS.iter().map(KindView::from).collect();
+    all.sort_by_key(|view| !view.runs);
+    all
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

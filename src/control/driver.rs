@@ -261,7 +261,7 @@ pub(super) async fn sweep_once(operator: &Operator, why: Sweep) {
         by_name.insert(summary.name.clone(), summary);
     }
     let clock = operator.clock();
-    for object in operator.postgreses() {
+    for object in operator.services() {
         let summary = by_name.get(&installation.container(&object));
         let look = why == Sweep::All || {
             let state = operator.state();

@@ -126,7 +126,7 @@ fn nudge_by_name(operator: &Operator, event: &EngineEvent) {
     let said = [Some(&event.actor), event.attributes.get("name"), event.attributes.get("oldName")];
     for name in said.into_iter().flatten().map(|s| s.trim_start_matches('/')) {
         if name == installation.network() {
-            operator.postgreses().iter().for_each(|object| operator.nudge(object));
+            operator.services().iter().for_each(|object| operator.nudge(object));
         }
         let at_home = |record: &&Arc<Record>| {
             record.memory.home.as_ref().is_some_and(|home| data_volume(&home.base) == name)

@@ -10,6 +10,7 @@ use crate::core::event::Note;
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::seen::Host;
 use crate::engines::postgres::check::{Against, check};
+use crate::engines::runs;
 use crate::manifest::load::{FileText, Loaded, load, read_dir};
 use crate::secrets::random_id;
 use crate::store::{Saving, StoreError};
@@ -164,7 +165,7 @@ impl Operator {
         for some in kept_notes.chunks(COMMIT) {
             self.note_all(some).await;
         }
-        for object in moved.iter().filter(|o| o.kind == Kind::Postgres) {
+        for object in moved.iter().filter(|o| runs(o.kind)) {
             self.live(object, |l| l.failures = 0);
             self.hurry(object);
         }
@@ -212,7 +213,7 @@ impl Operator {
         let Some(catalog) = &new.catalog else { return };
         let state = self.state();
         let host = state.engine.info.as_ref().map(|i| i.host());
-        for (object, record) in state.records.iter().filter(|(o, _)| o.kind == Kind::Postgres) {
+        for (object, record) in state.records.iter().filter(|(o, _)| runs(o.kind)) {
             if new.checked.contains_key(object) {
                 continue;
             }
@@ -355,7 +356,7 @@ impl Operator {
         let checked: Vec<_> = state
             .records
             .values()
-            .filter(|r| r.object.kind == Kind::Postgres)
+            .filter(|r| runs(r.object.kind))
             .filter_map(|r| Some((r.object.clone(), Arc::new(check(&r.document(), &against).ok()?))))
             .collect();
         state.checked.extend(checked);

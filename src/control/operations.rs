@@ -6,14 +6,15 @@ use super::api::{ApiError, Done, ErrorCode, Operation, Result};
 use super::operator::Operator;
 use crate::core::condition::{ConditionType, find};
 use crate::core::event::Note;
-use crate::core::names::{Kind, ObjectRef};
+use crate::core::names::ObjectRef;
+use crate::engines::runs;
 use crate::store::Saving;
 
 impl Operator {
     pub(super) async fn do_operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done> {
         self.must_run("this")?;
         let record = self.record(object)?;
-        if object.kind != Kind::Postgres {
+        if !runs(object.kind) {
             return Err(ApiError::new(
                 ErrorCode::Invalid,
                 format!("{object} has nothing to stop or start"),

@@ -12,13 +12,13 @@ use super::state::{Away, Live, State};
 use super::watch_dir::Arrivals;
 use crate::core::event::Note;
 use crate::core::identity::Identity;
-use crate::core::names::{Installation, Kind, ObjectRef};
+use crate::core::names::{Installation, ObjectRef};
 use crate::core::queue::{Lane, Queue};
 use crate::core::seen::{EngineInfo, SeenContainer};
 use crate::docker::{Docker, DockerError};
 use crate::engines::postgres::client::Servers;
 use crate::engines::postgres::tools::{Reach, Tools};
-use crate::engines::spec_schemas;
+use crate::engines::{runs, spec_schemas};
 use crate::secrets::Sealer;
 use crate::store::{Store, StoreError};
 use jiff::Timestamp;
@@ -227,14 +227,15 @@ impl Operator {
     }
 
     pub fn enqueue_all(&self) {
-        let objects: Vec<ObjectRef> = self.postgreses();
+        let objects: Vec<ObjectRef> = self.services();
         for object in objects {
             self.enqueue(&object, 0);
         }
     }
 
-    pub(super) fn postgreses(&self) -> Vec<ObjectRef> {
-        self.state().records.keys().filter(|o| o.kind == Kind::Postgres).cloned().collect()
+    /// Objects for which something runs.
+    pub(super) fn services(&self) -> Vec<ObjectRef> {
+        self.state().records.keys().filter(|o| runs(o.kind)).cloned().collect()
     }
 
     /// Tells watchers that something can be seen anew.

@@ -8,13 +8,13 @@ use super::operator::Operator;
 use super::rename::{home_of_new, taken};
 use super::sources::InForce;
 use super::start::{Claim, claimed};
-use crate::core::names::Kind;
 use crate::core::plan::PlanView;
 use crate::core::seen::Slot;
 use crate::engines::postgres::action::Action;
 use crate::engines::postgres::check::{Checked, warnings};
 use crate::engines::postgres::plan::{Subject, plan};
 use crate::engines::postgres::probe::{Intent, observe};
+use crate::engines::runs;
 use crate::manifest::load::{FileText, load_dir, load_texts};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -75,7 +75,7 @@ impl Operator {
             }
         }
         let mut before = Planned::default();
-        for (record, checked) in subjects.iter().filter(|(r, _)| r.object.kind == Kind::Postgres) {
+        for (record, checked) in subjects.iter().filter(|(r, _)| runs(r.object.kind)) {
             if record.source.is_some() {
                 list.warnings.extend(warnings(&record.document(), checked));
             }

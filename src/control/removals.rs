@@ -11,6 +11,7 @@ use super::state::Live;
 use crate::core::event::Note;
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::will::Gone;
+use crate::engines::runs;
 use crate::manifest::load::Directory;
 use crate::store::{Saving, StoreError};
 use jiff::{SignedDuration, Timestamp};
@@ -170,8 +171,7 @@ impl Operator {
     /// These objects have no manifest from here on, all of them or none: one commit. With each, the milliseconds
     /// for which it was seen to have none.
     async fn remove(&self, over: &[(ObjectRef, u64)]) -> Result<(), StoreError> {
-        let (catalogs, services): (Vec<_>, Vec<_>) =
-            over.iter().partition(|(object, _)| object.kind == Kind::ImageCatalog);
+        let (catalogs, services): (Vec<_>, Vec<_>) = over.iter().partition(|(object, _)| !runs(object.kind));
         let grace = millis(self.config.times.deletion);
         let gone = |counted: u64| {
             let left = grace.saturating_sub(counted);

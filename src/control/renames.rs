@@ -2,9 +2,10 @@
 //! another name. Pure; it says so and decides nothing: an empty database in the place of a full one is a loss.
 
 use super::objects::Record;
-use crate::core::names::{Kind, ObjectRef, annotation};
+use crate::core::names::{ObjectRef, annotation};
 use crate::core::resource::Document;
 use crate::core::will::Rename;
+use crate::engines::runs;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ pub fn renames<'a>(
             found.entry(new).or_insert_with(|| Rename { from: old.clone(), said: true });
         }
     }
-    for old in vanished.filter(|old| old.kind == Kind::Postgres) {
+    for old in vanished.filter(|old| runs(old.kind)) {
         let Some(record) = records.get(old).filter(|r| !r.memory.is_untouched()) else { continue };
         for (new, document) in documents.iter().filter(|(new, _)| new.kind == old.kind) {
             let is_new = records.get(new).is_none_or(|r| r.memory.is_untouched());

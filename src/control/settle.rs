@@ -5,8 +5,9 @@ use super::objects::Record;
 use super::operator::Operator;
 use super::state::{Live, State};
 use crate::core::condition::{ConditionType, Truth, find};
-use crate::core::names::{Kind, ObjectRef};
+use crate::core::names::ObjectRef;
 use crate::core::plan::Until;
+use crate::engines::runs;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -43,7 +44,7 @@ fn may_end(state: &State) -> bool {
 /// The next one from `from` on, and from the beginning when there is none.
 fn first_unsettled(state: &State, from: Option<&ObjectRef>) -> Option<ObjectRef> {
     let unsettled = |(object, record): &(&ObjectRef, &Arc<Record>)| {
-        object.kind == Kind::Postgres && !is_settled(state, object, record)
+        runs(object.kind) && !is_settled(state, object, record)
     };
     let after = from.and_then(|from| state.records.range(from..).find(unsettled));
     after.or_else(|| state.records.iter().find(unsettled)).map(|(object, _)| object.clone())

@@ -15,6 +15,7 @@ use crate::core::seen::Host;
 use crate::core::will::Rename;
 use crate::engines::catalog::{self, Catalog};
 use crate::engines::postgres::check::{Against, Checked, check};
+use crate::engines::runs;
 use crate::manifest::load::{Directory, Loaded};
 use crate::manifest::shape;
 use serde_json::Value;
@@ -229,7 +230,7 @@ fn removals(loaded: &Loaded, before: &Before<'_>, result: &mut InForce) {
         }
         let unread = before.unread.get(*object).map(AsRef::as_ref);
         // An object for which nothing was made has nothing to lose.
-        let empty = |record: &Arc<Record>| object.kind == Kind::Postgres && record.memory.is_untouched();
+        let empty = |record: &Arc<Record>| runs(object.kind) && record.memory.is_untouched();
         let at_stake = present && !before.records.get(*object).is_some_and(empty);
         match hold(object, file, loaded, unread).filter(|_| at_stake) {
             Some(hold) => drop(held.insert((*object).clone(), hold)),

@@ -12,35 +12,61 @@ use schemars::Schema;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// One engine.
-pub struct Engine {
+/// A column of a list of objects beside the name, how it is, and its age.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    pub header: &'static str,
+    /// JSON pointers into `status`; the first that leads to something counts.
+    pub paths: &'static [&'static str],
+    /// Only with `-o wide`, behind the age.
+    pub wide: bool,
+}
+
+/// What everybody else has to know of a kind.
+#[derive(Clone, Copy)]
+pub struct About {
     pub kind: Kind,
-    /// Its folder here, and its name in `tests/goldens/`.
-    pub folder: &'static str,
+    /// An engine's folder here, and its name in `tests/goldens/`.
+    pub folder: Option<&'static str>,
     /// What a user reads about the kind, without markup.
     pub description: &'static str,
+    /// Something runs for its objects: they are looked at, and converge.
+    pub runs: bool,
+    pub columns: &'static [Column],
     spec: fn() -> Schema,
 }
 
-/// The registry: a new engine is one line here; a test says what else it lacks.
-pub const ENGINES: [Engine; 1] = [Engine {
-    kind: Kind::Postgres,
-    folder: "postgres",
-    description: "A managed PostgreSQL server: one container, one data volume, proven by logins.",
-    spec: spec_schema::<postgres::spec::PostgresSpec>,
-}];
+/// The registry: a new kind is one line here; a test says what else it lacks.
+pub const KINDS: [About; 2] = [
+    About {
+        kind: Kind::ImageCatalog,
+        folder: None,
+        description: "Names the images of one engine by version. Overrides the built-in catalog.",
+        runs: false,
+        columns: &[],
+        spec: spec_schema::<catalog::ImageCatalogSpec>,
+    },
+    About {
+        kind: Kind::Postgres,
+        folder: Some("postgres"),
+        description: "A managed PostgreSQL server: one container, one data volume, proven by logins.",
+        runs: true,
+        columns: &postgres::COLUMNS,
+        spec: spec_schema::<postgres::spec::PostgresSpec>,
+    },
+];
+
+/// Whether something runs for objects of this kind.
+#[must_use]
+pub fn runs(kind: Kind) -> bool {
+    KINDS.iter().any(|about| about.kind == kind && about.runs)
+}
 
 /// Every kind with its schema: the one list that validation, editors and docs go by.
 #[must_use]
 pub fn kinds() -> Vec<KindSchema> {
-    let catalog = KindSchema {
-        kind: Kind::ImageCatalog,
-        description: "Names the images of one engine by version. Overrides the built-in catalog.",
-        spec: spec_schema::<catalog::ImageCatalogSpec>(),
-    };
-    let engines =
-        ENGINES.iter().map(|e| KindSchema { kind: e.kind, description: e.description, spec: (e.spec)() });
-    std::iter::once(catalog).chain(engines).collect()
+    let schema = |k: &About| KindSchema { kind: k.kind, description: k.description, spec: (k.spec)() };
+    KINDS.iter().map(schema).collect()
 }
 
 /// The schema that a document's `spec` is checked by.

@@ -64,3 +64,42 @@ async fn an_engine_that_is_not_there_is_unavailable() {
     }
     assert!(BollardDocker::connect(Some("ssh://host")).is_err());
 }
+
+/// What an object with several containers will call them: a dash would collide with an object of that name, and no
+/// object's name has a dot. The longest name is longer than one label of DNS, and none of its labels is.
+#[test]
+fn a_name_with_a_dot_resolves_and_meets_no_other() {
+    let installation = format!("swc{}-dotted-name", std::process::id());
+    let cleanup = Cleanup(installation.clone());
+    cleanup.run();
+    let label = format!("seawall.dev/installation={installation}");
+    let docker = |arguments: &[&str]| Command::new("docker").args(arguments).output().unwrap();
+    let network = format!("{installation}-network");
+    let made = docker(&["network", "create", "--label", &label, &network]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let pid = std::process::id();
+    let longest = format!("{:x<12}-postgres-{}.node-1", format!("c{pid}"), "n".repeat(40));
+    let names = [format!("c{pid}-x.node-1"), format!("c{pid}-x-node-1"), longest];
+    for name in &names {
+        let image = ["--entrypoint", "sleep", "seawall/postgres:17", "600"];
+        let run = ["run", "-d", "--label", &label, "--network", &network, "--name", name];
+        let made = docker(&[&run[..], &image].concat());
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+    let mut found = std::collections::BTreeSet::new();
+    for name in &names {
+        let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+        let address = docker(&["inspect", "-f", format, name]).stdout;
+        let address = String::from_utf8(address).unwrap().trim().to_owned();
+        let asked = docker(&["exec", &names[0], "getent", "hosts", name]).stdout;
+        assert_eq!(
+            String::from_utf8(asked).unwrap().split_whitespace().next(),
+            Some(address.as_str()),
+            "{name}"
+        );
+        found.insert(address);
+    }
+    assert_eq!(found.len(), names.len());
+    let none = docker(&["exec", &names[0], "getent", "hosts", &format!("c{pid}-x")]);
+    assert!(!none.status.success(), "the part before the dot is no name");
+}

@@ -6,7 +6,7 @@ use crate::cli::format::{Output, document, json_text, object_name, yaml_text};
 use crate::cli::out::{Failure, clean};
 use crate::cli::print::{Grid, header, row};
 use crate::cli::{Context, Outcome};
-use crate::control::api::{ApiError, ErrorCode, ObjectList, ObjectView};
+use crate::control::api::{ApiError, ErrorCode, KindView, ObjectList, ObjectView};
 use crate::core::names::{Kind, Name, ObjectRef};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -59,7 +59,8 @@ pub async fn run(cx: &mut Context, args: GetArgs) -> Outcome {
         return Err(ApiError::new(ErrorCode::NotFound, words, "`seawall get` lists what there is").into());
     }
     let single = matches!(what, What::One(_));
-    let mut printer = Printer { output: args.output, single, grids: BTreeMap::new() };
+    let kinds = list.kinds.clone();
+    let mut printer = Printer { output: args.output, single, kinds, grids: BTreeMap::new() };
     printer.print(cx, &items, true)?;
     if items.is_empty() && !args.watch {
         writeln!(cx.out.stderr, "No objects found.")?;
@@ -86,6 +87,7 @@ pub async fn run(cx: &mut Context, args: GetArgs) -> Outcome {
 struct Printer {
     output: Option<Output>,
     single: bool,
+    kinds: Vec<KindView>,
     /// Per kind, once its header is printed.
     grids: BTreeMap<String, Grid>,
 }
@@ -118,44 +120,40 @@ impl Printer {
     fn tables(&mut self, cx: &mut Context, items: &[ObjectView]) -> io::Result<()> {
         let wide = self.output.is_some();
         let now = Timestamp::now();
-        let mut kinds: BTreeMap<&str, Vec<&ObjectView>> = BTreeMap::new();
-        for view in items {
-            kinds.entry(view.kind.as_str()).or_default().push(view);
-        }
+        let kinds = by_kind(items, &self.kinds);
         let several = kinds.len() > 1 || self.grids.len() > 1;
-        // Databases before what only serves them.
-        let catalog_last = |kind: &&str| *kind == Kind::ImageCatalog.as_str();
-        let mut order: Vec<&str> = kinds.keys().copied().collect();
-        order.sort_by_key(catalog_last);
-        for kind in order {
-            let views = kinds.get(kind).map(Vec::as_slice).unwrap_or_default();
-            let catalog = kind == Kind::ImageCatalog.as_str();
-            let rows: Vec<_> = views
-                .iter()
-                .map(|v| {
-                    let mut row = row(v, wide && !catalog, several, now);
-                    if catalog {
-                        // Nothing runs for a catalog: no version, port or memory.
-                        row.drain(3..6);
-                    }
-                    row
-                })
-                .collect();
-            let text = match self.grids.get_mut(kind) {
+        for (kind, views) in kinds {
+            let rows: Vec<_> = views.iter().map(|v| row(v, &kind, wide, several, now)).collect();
+            let text = match self.grids.get_mut(&kind.kind) {
                 Some(grid) => grid.more(&rows),
                 None => {
                     if !self.grids.is_empty() {
                         writeln!(cx.out.stdout)?;
                     }
-                    let header = if catalog { vec!["NAME", "READY", "STATUS", "AGE"] } else { header(wide) };
-                    let grid = self.grids.entry(kind.to_owned()).or_insert(Grid::new(&header, cx.out.colour));
-                    grid.full(&rows)
+                    let grid = Grid::new(&header(&kind, wide), cx.out.colour);
+                    self.grids.entry(kind.kind).or_insert(grid).full(&rows)
                 }
             };
             write!(cx.out.stdout, "{text}")?;
         }
         Ok(())
     }
+}
+
+/// The objects of each kind there is one of, in the order of `known`. An operator that does not tell how to show a kind
+/// gets the columns that all have.
+pub fn by_kind<'a>(items: &'a [ObjectView], known: &[KindView]) -> Vec<(KindView, Vec<&'a ObjectView>)> {
+    let mut order = known.to_vec();
+    for view in items {
+        if !order.iter().any(|kind| kind.kind == view.kind) {
+            order.push(KindView { kind: view.kind.clone(), runs: true, columns: Vec::new() });
+        }
+    }
+    let with = order.into_iter().map(|kind| {
+        let of = items.iter().filter(|view| view.kind == kind.kind).collect::<Vec<_>>();
+        (kind, of)
+    });
+    with.filter(|(_, of)| !of.is_empty()).collect()
 }
 
 /// What concerns no single object, on standard error.

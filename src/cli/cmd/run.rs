@@ -1,13 +1,14 @@
 //! `seawall run`
 
+use super::get::by_kind;
 use crate::cli::args::{LogForm, RunArgs};
+use crate::cli::format::object_name;
 use crate::cli::out::{Failure, clean};
 use crate::cli::print::{Grid, conditions, header, row};
 use crate::cli::settings::RunSettings;
 use crate::cli::{Context, Outcome};
 use crate::control::api::ObjectList;
 use crate::core::condition::{self, ConditionType, Truth};
-use crate::core::names::Kind;
 use crate::telemetry::{self, Form};
 use std::io::{IsTerminal, Write, stderr};
 
@@ -31,11 +32,13 @@ pub async fn run(cx: &mut Context, args: RunArgs) -> Outcome {
 /// The end of `--once`: a table of how it is, and of why for what is not Ready.
 fn converged(cx: &mut Context, list: &ObjectList) -> Outcome {
     let now = jiff::Timestamp::now();
-    let databases: Vec<_> = list.items.iter().filter(|v| v.kind != Kind::ImageCatalog.as_str()).collect();
-    let rows: Vec<_> = databases.iter().map(|v| row(v, false, true, now)).collect();
-    write!(cx.out.stdout, "{}", Grid::new(&header(false), cx.out.colour).full(&rows))?;
+    let kinds: Vec<_> = by_kind(&list.items, &list.kinds).into_iter().filter(|(kind, _)| kind.runs).collect();
+    for (kind, views) in &kinds {
+        let rows: Vec<_> = views.iter().map(|v| row(v, kind, false, true, now)).collect();
+        write!(cx.out.stdout, "{}", Grid::new(&header(kind, false), cx.out.colour).full(&rows))?;
+    }
     let mut wrong = !list.problems.is_empty() || list.guard.is_some() || list.engine_down.is_some();
-    for (view, row) in databases.iter().zip(&rows) {
+    for view in kinds.iter().flat_map(|(_, views)| views) {
         let conditions = conditions(view);
         let ready = condition::find(&conditions, ConditionType::Ready);
         // Stopped on purpose is what was asked for, and so is what is left of a removed manifest.
@@ -44,7 +47,7 @@ fn converged(cx: &mut Context, list: &ObjectList) -> Outcome {
             continue;
         }
         wrong = true;
-        let name = row.first().map(String::as_str).unwrap_or_default();
+        let name = object_name(view);
         let why = ready.map_or("nothing is known yet".to_owned(), |c| format!("{}: {}", c.reason, c.message));
         writeln!(cx.out.stdout, "{name} is not Ready: {}", clean(&why))?;
     }

@@ -27,3 +27,17 @@ pub mod status;
 pub mod tools;
 pub mod trial;
 pub mod world;
+
+use super::Column;
+
+/// What a list shows of it.
+pub const COLUMNS: [Column; 8] = [
+    Column { header: "VERSION", paths: &["/server/version", "/image/major"], wide: false },
+    Column { header: "PORT", paths: &["/endpoint/hostPort"], wide: false },
+    Column { header: "MEMORY", paths: &["/resources/applied/memory"], wide: false },
+    Column { header: "IMAGE", paths: &["/image/reference"], wide: true },
+    Column { header: "MANAGED", paths: &["/image/managed"], wide: true },
+    Column { header: "CPUS", paths: &["/resources/applied/cpus"], wide: true },
+    Column { header: "CONTAINER", paths: &["/container/name"], wide: true },
+    Column { header: "RESTARTS", paths: &["/container/restartCount"], wide: true },
+];

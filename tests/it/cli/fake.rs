@@ -81,7 +81,7 @@ impl Api for Fake {
         })
     }
     async fn objects(&self) -> Result<ObjectList> {
-        Ok(self.asked("objects".into()).await?.list)
+        Ok(ObjectList { kinds: kind_views(), ..self.asked("objects".into()).await?.list })
     }
     async fn object(&self, object: &ObjectRef) -> Result<ObjectView> {
         let world = self.asked(format!("object {object}")).await?;
