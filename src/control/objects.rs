@@ -8,7 +8,7 @@ use crate::core::will::{Asked, Rename};
 use crate::engines::postgres::check::Checked;
 use crate::engines::postgres::plan::Subject;
 use crate::engines::postgres::record::Memory;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 /// Prefix of record keys.
@@ -31,10 +31,20 @@ pub struct Record {
     pub spec: Value,
     /// Where the manifest is; `None` once it is gone.
     pub source: Option<Place>,
-    #[serde(default)]
+    #[serde(default, serialize_with = "what_is_set")]
     pub asked: Asked,
-    #[serde(default)]
+    #[serde(default, serialize_with = "what_is_set")]
     pub memory: Memory,
+}
+
+/// Without the fields that are as in the default: most are, in most records, and every field has one.
+fn what_is_set<T: Serialize + Default, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    let json = |value: &T| serde_json::to_value(value).map_err(serde::ser::Error::custom);
+    let (mut set, unset) = (json(value)?, json(&T::default())?);
+    if let Some(fields) = set.as_object_mut() {
+        fields.retain(|name, field| unset.get(name) != Some(field));
+    }
+    set.serialize(serializer)
 }
 
 impl Record {
@@ -119,4 +129,28 @@ pub fn key(object: &ObjectRef) -> String {
 #[must_use]
 pub fn status_key(object: &ObjectRef) -> String {
     format!("{STATUS}{object}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_of_a_record_is_what_it_is_without_it() {
+        let empty: Record = serde_json::from_value(serde_json::json!({
+            "object": "postgres/a", "uid": "u", "createdAt": "", "generation": 1,
+            "metadata": {"name": "a"}, "spec": {}, "source": null,
+        }))
+        .unwrap();
+        let written = serde_json::to_value(&empty).unwrap();
+        assert_eq!((&written["asked"], &written["memory"]), (&serde_json::json!({}), &serde_json::json!({})));
+        // An empty text that was learnt is not one that is not known.
+        let mut learnt = empty;
+        learnt.memory.data_path = Some(String::new());
+        learnt.memory.data_catalog = Some(0);
+        learnt.asked.restart = Some(String::new());
+        let written = serde_json::to_value(&learnt).unwrap();
+        assert_eq!(written["memory"], serde_json::json!({"dataPath": "", "dataCatalog": 0}));
+        assert_eq!(serde_json::from_value::<Record>(written).unwrap(), learnt);
+    }
 }

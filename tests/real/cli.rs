@@ -113,7 +113,8 @@ fn once_converges_and_says_what_does_not() {
     // Nothing was ever made for b: it is gone with its manifest. What is kept of another one is no failure.
     sea.remove("off.yaml");
     sea.postgres("more", "{version: '17'}");
-    assert_eq!(once(&sea).0, Some(0));
+    let (code, said) = once(&sea);
+    assert_eq!(code, Some(0), "{said}");
     sea.remove("more.yaml");
     let (code, said) = once(&sea);
     assert_eq!(code, Some(0), "{said}");
