@@ -16,18 +16,22 @@ use seawall::core::pairs::Pairs;
 use seawall::core::quantity::Bytes;
 use seawall::core::resource::{Caps, DeletionPolicy, PortRequest};
 use seawall::core::seen::{LiveUpdate, SeenImage};
+use seawall::core::will::Asked;
 use seawall::docker::fake::FakeDocker;
 use seawall::docker::{BollardDocker, Docker, FileToPut};
-use seawall::engines::postgres::check::Checked;
-use seawall::engines::postgres::client::{Network, Servers};
-use seawall::engines::postgres::desired::{PASSWORD_FILE, container, parameter_file};
-use seawall::engines::postgres::facts::{Contents, facts};
-use seawall::engines::postgres::fake_server::FakeServers;
-use seawall::engines::postgres::parameters;
-use seawall::engines::postgres::record::Memory;
-use seawall::engines::postgres::tools::Reach;
+use seawall::kinds::postgres::check::Checked;
+use seawall::kinds::postgres::client::{Network, Servers};
+use seawall::kinds::postgres::desired::{PASSWORD_FILE, parameter_file, process};
+use seawall::kinds::postgres::facts::{Contents, facts};
+use seawall::kinds::postgres::fake_server::FakeServers;
+use seawall::kinds::postgres::parameters;
+use seawall::kinds::postgres::plan::Subject;
+use seawall::kinds::postgres::record::Memory;
 use seawall::secrets::{Algorithm, Key, Sealer, random_id};
 use seawall::store::{SledStore, Store};
+use seawall::workload;
+use seawall::workload::desired::container;
+use seawall::workload::tools::Reach;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -370,25 +374,27 @@ impl Engine {
             server: Some("/usr/bin/postgres".to_owned()),
             ..Contents::default()
         };
-        let image = facts(&image, &contents, "").expect("a PostgreSQL image");
+        let image = facts(&image, &contents).expect("a PostgreSQL image");
         let spec = Checked {
-            image: IMAGE.parse().expect("a reference"),
+            work: workload::Checked {
+                image: IMAGE.parse().expect("a reference"),
+                caps: Caps::default(),
+                force_caps: false,
+                port: PortRequest::None,
+                stopped: false,
+                deletion: DeletionPolicy::Retain,
+                restart_automatically: true,
+                paused: false,
+                delete_confirmed: false,
+                volume_users: std::collections::BTreeSet::new(),
+                at_once: 1,
+            },
             database: "app".to_owned(),
             username: "postgres".to_owned(),
-            caps: Caps::default(),
-            force_caps: false,
-            port: PortRequest::None,
             parameters: BTreeMap::new(),
-            stopped: false,
-            deletion: DeletionPolicy::Retain,
-            restart_automatically: true,
-            paused: false,
             skip_trial: false,
-            delete_confirmed: false,
             accept_cluster: None,
-            volume_users: std::collections::BTreeSet::new(),
             accept_collation_change: false,
-            at_once: 1,
         };
         let identity = |name: &str| Identity {
             installation: installation.clone(),
@@ -409,8 +415,12 @@ impl Engine {
         };
         let each = stream::iter(names.iter().cloned()).map(|name| {
             let id = identity(&name);
-            let (desired, text) =
-                (container(&id, &spec, &image, &Memory::default(), None), parameter_file(&id, &spec, &image));
+            let (memory, asked) = (Memory::default(), Asked::default());
+            let subject =
+                Subject { identity: &id, spec: &spec, asked: &asked, memory: &memory, present: true };
+            let process = process(&spec, &image, &memory);
+            let desired = container(&subject.work(), &image.work, &memory.work, None, &process);
+            let text = parameter_file(&id, &spec, &image);
             let files = [file(parameters::PATH, 0o644, text), file(PASSWORD_FILE, 0o440, "raw".to_owned())];
             async move {
                 self.docker.create_volume(&id.volume(), &id.labels()).await.expect("a volume");

@@ -14,11 +14,12 @@ use crate::core::names::{API_VERSION, ObjectRef};
 use crate::core::plan::Until;
 use crate::core::problem::{Place, Problem};
 use crate::core::status::Status;
-use crate::engines::postgres::{self, desired::PORT};
-use crate::engines::runs;
+use crate::kinds::postgres::desired::SERVER;
+use crate::kinds::runs;
 use crate::manifest::scalar::Text;
 use crate::secrets::ExposeSecret;
 use crate::store::{Store as _, StoreError, export};
+use crate::workload;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -253,7 +254,7 @@ impl Api for Operator {
             None
         };
         let condition = find(&status.conditions, ConditionType::Ready).cloned();
-        let seen: postgres::status::Status = status.body();
+        let seen: workload::Status = status.body();
         let host = seen
             .endpoint
             .as_ref()
@@ -265,7 +266,7 @@ impl Api for Operator {
             database,
             password,
             host,
-            network: HostPort { host: container.clone(), port: PORT },
+            network: HostPort { host: container.clone(), port: SERVER.port },
             network_name: self.config.installation.network(),
             container,
             ready: condition.as_ref().is_some_and(|c| c.status == Truth::True),
@@ -284,7 +285,7 @@ impl Api for Operator {
         let what = |object: &ObjectRef| {
             let checked = state.checked.get(object);
             match checked {
-                Some(c) if c.given_up() => {
+                Some(c) if c.work.given_up() => {
                     "the container is removed; volume with all data, credentials and record are deleted after the deletion grace"
                 }
                 _ if !runs(object.kind) => "the catalog is forgotten",

@@ -6,7 +6,7 @@ use crate::core::event::Event;
 use crate::core::names::ObjectRef;
 use crate::core::plan::PlanView;
 use crate::core::problem::Problem;
-use crate::engines::{About, Column, KINDS};
+use crate::kinds::{About, Column, KINDS};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};

@@ -5,8 +5,8 @@
 use super::operator::Operator;
 use crate::core::seen::{SeenContainer, Slot};
 use crate::docker::DockerError;
-use crate::engines::postgres::tools::Reach;
-use crate::engines::postgres::world::{Server, World};
+use crate::kinds::postgres::world::{Server, World};
+use crate::workload::tools::Reach;
 
 /// The engine mounts a file of its own over each container's `/etc/hostname`: its path tells the id,
 /// whatever the host name is.
@@ -44,7 +44,7 @@ pub(super) async fn check(operator: &Operator) {
 
 /// Attaches our own container where it is not yet; a server that answers proves that it is.
 pub(super) async fn attach(operator: &Operator, world: &World) {
-    let Slot::Ours(id) = &world.network else { return };
+    let Slot::Ours(id) = &world.work.network else { return };
     if operator.config.reach != Reach::Network || matches!(world.server, Server::Up(_)) {
         return;
     }

@@ -13,8 +13,8 @@ use crate::core::names::{ObjectRef, label};
 use crate::core::queue::Lane;
 use crate::core::seen::ContainerSummary;
 use crate::docker::DockerError;
-use crate::engines::postgres::ownership::{is_left_over, remembered};
 use crate::store::Store as _;
+use crate::workload::ownership::is_left_over;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::PoisonError;
@@ -266,8 +266,9 @@ pub(super) async fn sweep_once(operator: &Operator, why: Sweep) {
         let look = why == Sweep::All || {
             let state = operator.state();
             let Some(record) = state.records.get(&object) else { continue };
-            let volume = Home::data_volume(record.memory.home.as_ref(), installation, &object);
-            let company = Company::in_census(&census, &object, &volume, remembered(&record.memory));
+            let volume = Home::data_volume(record.memory.work.home.as_ref(), installation, &object);
+            let company =
+                Company::in_census(&census, &object, &volume, record.memory.work.container.as_deref());
             state.live.get(&object).is_none_or(|live| match (summary, &live.container) {
                 _ if live.look_at <= clock || live.company != company => true,
                 (Some(summary), Some(seen)) => seen.differs(summary),

@@ -129,7 +129,7 @@ fn nudge_by_name(operator: &Operator, event: &EngineEvent) {
             operator.services().iter().for_each(|object| operator.nudge(object));
         }
         let at_home = |record: &&Arc<Record>| {
-            record.memory.home.as_ref().is_some_and(|home| data_volume(&home.base) == name)
+            record.memory.work.home.as_ref().is_some_and(|home| data_volume(&home.base) == name)
         };
         let concerned: Vec<ObjectRef> = {
             let state = operator.state();

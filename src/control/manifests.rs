@@ -9,11 +9,12 @@ use super::sources::{Before, InForce, read};
 use crate::core::event::Note;
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::seen::Host;
-use crate::engines::postgres::check::{Against, check};
-use crate::engines::runs;
+use crate::kinds::postgres::check::check;
+use crate::kinds::runs;
 use crate::manifest::load::{FileText, Loaded, load, read_dir};
 use crate::secrets::random_id;
 use crate::store::{Saving, StoreError};
+use crate::workload::check::Against;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -185,7 +186,7 @@ impl Operator {
                 let uid = random_id();
                 let home = home_of_new(&taken, &self.config.installation, object, &uid);
                 let mut record = Record::new(document, uid, now());
-                record.memory.home = home;
+                record.memory.work.home = home;
                 record.take_rename(new.renamed.get(object));
                 records.push(Arc::new(record));
                 notes.push((object.clone(), note));
@@ -344,12 +345,13 @@ async fn on_the_side<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stati
 impl Operator {
     /// Specs of the records alone, for answers without a running operator.
     pub fn load_offline(&self) {
-        use crate::engines::catalog::{self, Catalog};
-        let mut catalog = Catalog::builtin();
+        use crate::kinds::catalog::{self};
+
+        let mut catalog = catalog::builtin();
         let mut state = self.state();
         for record in state.records.values().filter(|r| r.object.kind == Kind::ImageCatalog) {
             if let Ok(spec) = catalog::check(&record.document()) {
-                catalog.extend(&spec);
+                spec.extend(&mut catalog);
             }
         }
         let against = Against { catalog: &catalog, host: None, in_force: true };

@@ -5,9 +5,9 @@ use crate::core::names::ObjectRef;
 use crate::core::problem::Place;
 use crate::core::resource::{Document, Metadata};
 use crate::core::will::{Asked, Rename};
-use crate::engines::postgres::check::Checked;
-use crate::engines::postgres::plan::Subject;
-use crate::engines::postgres::record::Memory;
+use crate::kinds::postgres::check::Checked;
+use crate::kinds::postgres::plan::Subject;
+use crate::kinds::postgres::record::Memory;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
@@ -112,7 +112,7 @@ impl Record {
     /// the version names cannot be found out any more (the catalog lost it, say).
     #[must_use]
     pub fn document_with_pinned_image(&self) -> Option<Document> {
-        let pinned = self.memory.image.as_ref()?;
+        let pinned = self.memory.work.image.as_ref()?;
         let mut document = self.document();
         let spec = document.spec.as_object_mut()?;
         spec.remove("version");

@@ -7,7 +7,7 @@ use super::operator::Operator;
 use crate::core::condition::{ConditionType, find};
 use crate::core::event::Note;
 use crate::core::names::ObjectRef;
-use crate::engines::runs;
+use crate::kinds::runs;
 use crate::store::Saving;
 
 impl Operator {
@@ -29,7 +29,7 @@ impl Operator {
                 next,
             ));
         }
-        let spec_stopped = self.state().checked.get(object).is_some_and(|c| c.stopped);
+        let spec_stopped = self.state().checked.get(object).is_some_and(|c| c.work.stopped);
         let source = record.source.as_ref().map(|p| p.file.clone()).unwrap_or_default();
         let (reason, message, commit) = match operation {
             Operation::Stop => (
@@ -46,7 +46,7 @@ impl Operator {
                 return Err(ApiError::new(ErrorCode::Conflict, what, "commit `stopped: false` under spec:"));
             }
             Operation::Start => ("StartRequested", format!("{object} is being started"), String::new()),
-            Operation::Reinitialise if record.memory.ever_ready => {
+            Operation::Reinitialise if record.memory.work.ever_ready => {
                 let what = format!("{object} was Ready: its data is a database, and is kept");
                 return Err(ApiError::new(ErrorCode::Conflict, what, format!("seawall describe {object}")));
             }

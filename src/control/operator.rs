@@ -16,11 +16,11 @@ use crate::core::names::{Installation, ObjectRef};
 use crate::core::queue::{Lane, Queue};
 use crate::core::seen::{EngineInfo, SeenContainer};
 use crate::docker::{Docker, DockerError};
-use crate::engines::postgres::client::Servers;
-use crate::engines::postgres::tools::{Reach, Tools};
-use crate::engines::{runs, spec_schemas};
+use crate::kinds::postgres::{self, client::Servers};
+use crate::kinds::{runs, spec_schemas};
 use crate::secrets::Sealer;
 use crate::store::{Store, StoreError};
+use crate::workload::tools::{Reach, Tools};
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -74,7 +74,8 @@ pub struct Config {
 
 pub struct Operator {
     pub config: Config,
-    pub tools: Tools,
+    pub tools: Arc<Tools>,
+    pub postgres: Arc<postgres::tools::Tools>,
     /// False when the store was opened only to look.
     pub running: bool,
     pub started_at: String,
@@ -144,9 +145,11 @@ impl Operator {
             }
         })?;
         store.each(journal::PREFIX, &mut |_, found| state.journal.load(found.body))?;
-        let tools = Tools::new(docker, servers, store, sealer, config.installation.clone(), config.reach);
+        let tools = Tools::new(docker, store, sealer, config.installation.clone(), config.reach);
+        let tools = Arc::new(tools);
+        let postgres = Arc::new(postgres::tools::Tools::new(Arc::clone(&tools), servers));
         for record in state.records.values() {
-            if let Some(port) = record.memory.port {
+            if let Some(port) = record.memory.work.port {
                 tools.ports.reserve(port, &record.object);
             }
             tools.ports.set_retained(&record.object, record.source.is_none());
@@ -154,6 +157,7 @@ impl Operator {
         Ok(Arc::new_cyclic(|me| Self {
             config,
             tools,
+            postgres,
             running,
             started_at: now(),
             start: Instant::now(),
@@ -256,7 +260,7 @@ impl Operator {
             object: record.object.clone(),
             uid: record.uid.clone(),
             generation: record.generation,
-            home: record.memory.home.clone(),
+            home: record.memory.work.home.clone(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::docker::fake::FakeDocker;
-use crate::engines::postgres::fake_server::FakeServers;
+use crate::kinds::postgres::fake_server::FakeServers;
 use crate::manifest::load::{FileText, load_texts};
 use crate::secrets::{Algorithm, Key};
 use crate::store::{Saving, SledStore};
@@ -42,7 +42,10 @@ async fn changes_of_one_record_made_at_once_all_last() {
     for port in 1..=30 {
         let (operator, object) = (Arc::clone(&operator), object.clone());
         tasks.spawn(async move {
-            operator.edit(&object, Saving::Durable, |r| r.memory.refused_ports.extend([port])).await.unwrap();
+            operator
+                .edit(&object, Saving::Durable, |r| r.memory.work.refused_ports.extend([port]))
+                .await
+                .unwrap();
         });
     }
     // The manifest changes meanwhile: that write must not take the others back, nor they it.
@@ -55,7 +58,7 @@ async fn changes_of_one_record_made_at_once_all_last() {
         done.unwrap();
     }
     let record = operator.state().records[&object].clone();
-    assert_eq!(record.memory.refused_ports, (1..=30).collect::<BTreeSet<u16>>());
+    assert_eq!(record.memory.work.refused_ports, (1..=30).collect::<BTreeSet<u16>>());
     assert_eq!((record.generation, record.spec["resources"]["memory"].as_str()), (4, Some("512Mi")));
     let stored = operator.tools.store.get(&record.key()).unwrap().unwrap();
     assert_eq!(serde_json::from_value::<Record>(stored).unwrap(), *record);

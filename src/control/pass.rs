@@ -13,19 +13,23 @@ use crate::core::failure::{Failure, Retry};
 use crate::core::names::ObjectRef;
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::docker::DockerError;
-use crate::engines::postgres::act::Scene;
-use crate::engines::postgres::action::Action;
-use crate::engines::postgres::check::Checked;
-use crate::engines::postgres::collation::Columns;
-use crate::engines::postgres::conditions;
-use crate::engines::postgres::desired::parameter_file;
-use crate::engines::postgres::facts::below;
-use crate::engines::postgres::hardening::Profile;
-use crate::engines::postgres::parameters;
-use crate::engines::postgres::plan::{Plan, Subject, another_port, image_to_run, plan, successor};
-use crate::engines::postgres::probe::{Intent, ObserveError, observe};
-use crate::engines::postgres::world::{ImageSeen, InitSeen, Server, World};
+use crate::kinds::postgres::act::{Scene, ask_again};
+use crate::kinds::postgres::action::Action;
+use crate::kinds::postgres::check::Checked;
+use crate::kinds::postgres::collation::Columns;
+use crate::kinds::postgres::conditions;
+use crate::kinds::postgres::desired::parameter_file;
+use crate::kinds::postgres::facts::below;
+use crate::kinds::postgres::parameters;
+use crate::kinds::postgres::plan::{Plan, Subject, image_to_run, plan};
+use crate::kinds::postgres::probe::observe;
+use crate::kinds::postgres::world::{InitSeen, Server, World};
 use crate::store::Saving;
+use crate::workload::Action as Work;
+use crate::workload::act as work;
+use crate::workload::hardening::Profile;
+use crate::workload::observe::{Intent, ObserveError};
+use crate::workload::plan::{another_port, successor};
 use report::{failed, outlook, rest};
 use std::sync::{Arc, OnceLock};
 use steps::{StepsEnd, run_steps, unavailable};
@@ -107,11 +111,11 @@ async fn rounds(
         let will = Will::new(&record, checked);
         let identity = operator.identity(&record);
         let subject = record.subject(&identity, checked);
-        let mut world = match observe(&operator.tools, &subject, &engine, Intent::Act).await {
+        let mut world = match observe(&operator.postgres, &subject, &engine, Intent::Act).await {
             Ok(world) => world,
             Err(error) => return not_seen(operator, object, &error).await,
         };
-        world.rollout = operator.rollout(&record, checked, &world);
+        world.work.rollout = operator.rollout(&record, checked, &world);
         super::attach::attach(operator, &world).await;
         note_restart(operator, object, &world).await;
         let record = match learn(operator, &record, checked, &world).await {
@@ -131,17 +135,17 @@ async fn rounds(
         }
         let subject = Subject { memory: &record.memory, ..subject };
         if let Some(failure) = port_taken.take()
-            && !another_port(&subject, &world)
+            && !another_port(&subject.work(), &world.work)
         {
             return End::Failed(Some(Box::new(world)), failure);
         }
         let mut plan = plan(&subject, &world);
-        if !plan.steps.iter().any(|s| matches!(s.action, Action::PinImage { .. })) {
+        if !plan.steps.iter().any(|s| matches!(s.action, Action::Work(Work::PinImage { .. }))) {
             operator.stays(object);
         }
-        let view = operator.tools.masked(object, plan.view(&object.to_string(), checked.paused));
+        let view = operator.tools.masked(object, plan.view(&object.to_string(), checked.work.paused));
         operator.live(object, |l| l.plan = Some(view));
-        if plan.steps.is_empty() || checked.paused {
+        if plan.steps.is_empty() || checked.work.paused {
             return End::Rest(Box::new(world), plan);
         }
         if before.as_ref() == Some(&plan) {
@@ -151,7 +155,7 @@ async fn rounds(
             return End::Failed(Some(Box::new(world)), Failure::new("NoProgress", message));
         }
         let wanted = plan.steps.iter().find_map(|s| match &s.action {
-            Action::PullImage(reference) => Some(reference.clone()),
+            Action::Work(Work::PullImage(reference)) => Some(reference.clone()),
             _ => None,
         });
         if let Some(reference) = wanted {
@@ -165,22 +169,24 @@ async fn rounds(
                     Some(failure) => End::Failed(Some(Box::new(world)), failure),
                 };
             }
-            plan.steps.retain(|s| !matches!(s.action, Action::PullImage(_)));
+            plan.steps.retain(|s| !matches!(s.action, Action::Work(Work::PullImage(_))));
         }
         say_before(operator, &subject, &world, &plan).await;
         let still = || operator.still(object, &will);
         let scene = Scene {
-            tools: &operator.tools,
-            identity: &identity,
-            engine: &engine,
+            tools: &operator.postgres,
+            work: work::Scene {
+                tools: &operator.tools,
+                case: subject.work(),
+                world: &world.work,
+                now: now(),
+                still: &still,
+                made: OnceLock::new(),
+                successor: successor(&plan),
+                ask_again: ask_again(),
+            },
             world: &world,
-            asked: &record.asked,
-            now: now(),
-            still: &still,
-            made: OnceLock::new(),
-            volume_users: &checked.volume_users,
             image: image_to_run(&subject, &world),
-            successor: successor(&plan),
         };
         match run_steps(operator, &record, &will, &scene, &plan, cancel).await {
             StepsEnd::Done => before = Some(plan),
@@ -228,7 +234,7 @@ async fn say_before(operator: &Operator, subject: &Subject<'_>, world: &World, p
 /// The engine counts its own restarts; one more than last seen means that the server died meanwhile.
 /// The count grows before the next start, so that the first look sees it, restarted already or not.
 async fn note_restart(operator: &Operator, object: &ObjectRef, world: &World) {
-    let Some(c) = world.container.ours() else { return };
+    let Some(c) = world.work.container.ours() else { return };
     let died = operator.live(object, |l| {
         let last = l.container.as_mut().filter(|last| last.id == c.id)?;
         let died = c.restart_count > last.restart_count;
@@ -262,8 +268,8 @@ impl Start {
 
     /// Whether another server of this image has already started again like this.
     fn is_known(&self, world: &World) -> bool {
-        matches!(&world.image, ImageSeen::Fit(image) if image.id == self.image)
-            && world.image_starts.proven.contains(&self.profile)
+        world.work.image.fit().is_some_and(|image| image.work.id == self.image)
+            && world.work.image_starts.proven.contains(&self.profile)
     }
 }
 
@@ -274,11 +280,14 @@ async fn known_container(
     record: &Arc<Record>,
     world: &World,
 ) -> Result<Arc<Record>, Failure> {
-    let Some(c) = world.container.ours() else { return Ok(Arc::clone(record)) };
-    if record.memory.container.as_ref() == Some(&c.id) {
+    let Some(c) = world.work.container.ours() else { return Ok(Arc::clone(record)) };
+    if record.memory.work.container.as_ref() == Some(&c.id) {
         return Ok(Arc::clone(record));
     }
-    match operator.edit(&record.object, Saving::MayWait, |r| r.memory.container = Some(c.id.clone())).await {
+    match operator
+        .edit(&record.object, Saving::MayWait, |r| r.memory.work.container = Some(c.id.clone()))
+        .await
+    {
         Ok(edited) => Ok(edited.unwrap_or_else(|| Arc::clone(record))),
         Err(error) => Err(Failure::new("StoreFailed", error.to_string())),
     }
@@ -298,33 +307,33 @@ async fn learn(
         return Ok(Arc::clone(record));
     }
     let identity = operator.identity(record);
-    let runs = world.container.ours().map(|c| c.image_id.as_str());
+    let runs = world.work.container.ours().map(|c| c.image_id.as_str());
     let image = image_to_run(&record.subject(&identity, checked), world)
-        .filter(|image| Some(image.id.as_str()) == runs);
+        .filter(|image| Some(image.work.id.as_str()) == runs);
     let loaded = |text: &String| {
         facts.pending_restart.is_empty() && parameters::sha256(text.as_bytes()) == facts.parameters_sha256
     };
     // A reload takes over what a start may not survive.
     let only_reloaded = record.memory.reloaded_untried.is_some()
-        && record.memory.reloaded_untried == world.container.ours().map(|c| c.started_at.clone());
+        && record.memory.reloaded_untried == world.work.container.ours().map(|c| c.started_at.clone());
     // Also the one that worked before, with another image.
     let proven = image
         .map(|image| parameter_file(&identity, checked, image))
         .filter(loaded)
         .or_else(|| record.memory.proven_parameters.clone().filter(loaded));
     let volume = identity.volume();
-    let mount = world.container.ours().and_then(|c| c.mounts.iter().find(|m| m.volume == volume));
+    let mount = world.work.container.ours().and_then(|c| c.mounts.iter().find(|m| m.volume == volume));
     let data_path = mount.and_then(|m| below(&facts.data_directory, &m.path));
-    let start = world.container.ours().map(Start::of);
+    let start = world.work.container.ours().map(Start::of);
     let mut restarted = false;
-    let libraries = match (&world.image, world.container.ours()) {
-        (ImageSeen::Fit(image), Some(c)) if c.image_id == image.id => Some(image.libraries.clone()),
+    let libraries = match (world.work.image.fit(), world.work.container.ours()) {
+        (Some(image), Some(c)) if c.image_id == image.work.id => Some(image.libraries.clone()),
         _ => None,
     };
     let edited = operator
         .edit(&record.object, Saving::MayWait, |r| {
             let memory = &mut r.memory;
-            let was_ready = memory.ever_ready;
+            let was_ready = memory.work.ever_ready;
             let accepted = checked.accept_cluster.as_ref() == Some(&facts.system_identifier);
             let first = facts.database_exists && memory.system_identifier.is_none();
             if (accepted || first) && !facts.system_identifier.is_empty() {
@@ -336,17 +345,17 @@ async fn learn(
             }
             if facts.database_exists {
                 if let Some(start) = &start {
-                    restarted = memory.saw_start(&start.name, start.is_known(world));
+                    restarted = memory.work.saw_start(&start.name, start.is_known(world));
                 }
-                memory.ever_ready = true;
+                memory.work.ever_ready = true;
                 memory.seen_databases.insert(checked.database.clone());
             }
             // Missing only when a crash came between the sealed password and this record.
             memory.init_username.get_or_insert_with(|| checked.username.clone());
             memory.init_database.get_or_insert_with(|| checked.database.clone());
-            if memory.password_generation == 0 {
-                memory.password_generation = 1;
-                memory.password_rotated_at = now();
+            if memory.work.password_generation == 0 {
+                memory.work.password_generation = 1;
+                memory.work.password_rotated_at = now();
             }
             if let Some(libraries) = &libraries {
                 // Of a database that ran before this was looked at nobody knows what its indexes were built with.
@@ -359,7 +368,7 @@ async fn learn(
                 memory.libraries = Some(libraries.clone());
                 memory.collation_providers.clone_from(&facts.collations.providers);
             }
-            memory.port_restarted = false;
+            memory.work.port_restarted = false;
             // From the server that runs, not from the image that the manifest names now.
             memory.data_major = facts.major().or(memory.data_major);
             if facts.database_exists && proven.is_some() {
@@ -370,17 +379,17 @@ async fn learn(
                     memory.started_parameters.clone_from(&proven);
                 }
                 memory.proven_parameters = proven;
-                memory.proven_image = runs.map(str::to_owned);
-                memory.proven_profile = start.as_ref().map(|start| start.profile);
+                memory.work.proven_image = runs.map(str::to_owned);
+                memory.work.proven_profile = start.as_ref().map(|start| start.profile);
             }
             memory.data_path = data_path.or(memory.data_path.take());
             memory.data_catalog = image.and_then(|image| image.catalog).or(memory.data_catalog);
-            memory.volume_fresh = false;
+            memory.work.volume_fresh = false;
         })
         .await;
     // From another image: the first one of an object is nothing that others wait for.
-    if let (Some(old), Ok(Some(now))) = (&record.memory.proven_image, &edited)
-        && now.memory.proven_image.as_ref() != Some(old)
+    if let (Some(old), Ok(Some(now))) = (&record.memory.work.proven_image, &edited)
+        && now.memory.work.proven_image.as_ref() != Some(old)
     {
         operator.next_may_go(&record.object, checked);
     }

@@ -10,12 +10,14 @@ use super::sources::InForce;
 use super::start::{Claim, claimed};
 use crate::core::plan::PlanView;
 use crate::core::seen::Slot;
-use crate::engines::postgres::action::Action;
-use crate::engines::postgres::check::{Checked, warnings};
-use crate::engines::postgres::plan::{Subject, plan};
-use crate::engines::postgres::probe::{Intent, observe};
-use crate::engines::runs;
+use crate::kinds::postgres::action::Action;
+use crate::kinds::postgres::check::{Checked, warnings};
+use crate::kinds::postgres::plan::{Subject, plan};
+use crate::kinds::postgres::probe::observe;
+use crate::kinds::runs;
 use crate::manifest::load::{FileText, load_dir, load_texts};
+use crate::workload::Action as Work;
+use crate::workload::observe::Intent;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -99,23 +101,24 @@ impl Operator {
         };
         let identity = self.identity(record);
         let mut memory = record.memory.clone();
-        memory.refused_ports.extend(before.ports.iter().copied());
+        memory.work.refused_ports.extend(before.ports.iter().copied());
         let subject = Subject { memory: &memory, ..record.subject(&identity, checked) };
-        match observe(&self.tools, &subject, &engine, Intent::View).await {
+        match observe(&self.postgres, &subject, &engine, Intent::View).await {
             Ok(mut world) => {
-                before.ports.extend(world.free_port);
-                if before.network && world.network == Slot::Missing {
-                    world.network = Slot::Ours(String::new());
+                before.ports.extend(world.work.free_port);
+                if before.network && world.work.network == Slot::Missing {
+                    world.work.network = Slot::Ours(String::new());
                 }
-                world.rollout = self.rollout_after(all, record, checked, &world, &before.images);
+                world.work.rollout = self.rollout_after(all, record, checked, &world, &before.images);
                 let plan = plan(&subject, &world);
                 let goes = plan.steps.iter().find_map(|s| match &s.action {
-                    Action::PinImage { id, .. } => Some(id.clone()),
+                    Action::Work(Work::PinImage { id, .. }) => Some(id.clone()),
                     _ => None,
                 });
                 before.images.extend(goes.map(|image| (image, record.object.to_string())));
-                before.network |= plan.steps.iter().any(|s| matches!(s.action, Action::CreateNetwork(_)));
-                self.tools.masked(&record.object, plan.view(&name, checked.paused))
+                before.network |=
+                    plan.steps.iter().any(|s| matches!(s.action, Action::Work(Work::CreateNetwork(_))));
+                self.tools.masked(&record.object, plan.view(&name, checked.work.paused))
             }
             Err(error) => unknown_plan(name, error.to_string()),
         }
@@ -132,7 +135,8 @@ impl Operator {
                 Some(record) => record.as_ref().clone(),
                 None => {
                     let mut record = Record::new(document, "new".to_owned(), String::new());
-                    record.memory.home = home_of_new(&taken, &self.config.installation, object, &record.uid);
+                    record.memory.work.home =
+                        home_of_new(&taken, &self.config.installation, object, &record.uid);
                     record
                 }
             };

@@ -5,7 +5,7 @@ use super::operator::Operator;
 use crate::core::names::ObjectRef;
 use crate::core::seen::ContainerState;
 use crate::core::will::Wanted;
-use crate::engines::postgres::probe;
+use crate::kinds::postgres::probe;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -99,10 +99,10 @@ async fn probe_one(operator: &Operator, object: &ObjectRef) {
     }
     let identity = operator.identity(&record);
     let subject = record.subject(&identity, &checked);
-    if subject.wanted() != Wanted::Running {
+    if subject.work().wanted() != Wanted::Running {
         return;
     }
-    let answer = probe::again(&operator.tools, &subject, &container).await;
+    let answer = probe::again(&operator.postgres, &subject, &container).await;
     // Also when there is no answer: the pass proves it by a new login.
     if last.is_none() || answer != last {
         operator.enqueue(object, 0);

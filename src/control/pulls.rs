@@ -101,7 +101,8 @@ pub fn pull(operator: &Arc<Operator>, reference: &str) -> Pulled {
 fn waiting_for(operator: &Operator, reference: &str) -> Vec<ObjectRef> {
     let state = operator.state();
     let waits = |object: &ObjectRef| state.live.get(object).is_none_or(|live| !live.settled);
-    let named = state.checked.iter().filter(|(object, c)| c.image.as_str() == reference && waits(object));
+    let named =
+        state.checked.iter().filter(|(object, c)| c.work.image.as_str() == reference && waits(object));
     named.map(|(object, _)| object.clone()).collect()
 }
 

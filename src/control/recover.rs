@@ -16,15 +16,17 @@ use crate::core::resource::{Document, Metadata};
 use crate::core::seen::{ContainerState, SeenContainer, SeenImage, SeenVolume};
 use crate::core::will::Asked;
 use crate::docker::{Docker, DockerError};
-use crate::engines::postgres::check::Checked;
-use crate::engines::postgres::desired::looker;
-use crate::engines::postgres::hardening::Profile;
-use crate::engines::postgres::ownership::{hands_on_labels, is_probe};
-use crate::engines::postgres::probe::{Found, data};
-use crate::engines::postgres::record::{Memory, PinnedImage};
-use crate::engines::spec_schemas;
+use crate::kinds::postgres::check::Checked;
+use crate::kinds::postgres::probe::{Found, data};
+use crate::kinds::postgres::record::Memory;
+use crate::kinds::spec_schemas;
 use crate::manifest::load::{Directory, Loaded};
 use crate::secrets::random_id;
+use crate::workload;
+use crate::workload::desired::looker;
+use crate::workload::hardening::Profile;
+use crate::workload::memory::PinnedImage;
+use crate::workload::ownership::{hands_on_labels, is_probe};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -284,7 +286,7 @@ pub async fn look(
 ) -> Result<Looked, DockerError> {
     let mut looked = Looked::default();
     if let Some(wish) = wish {
-        looked.wanted_image = docker.image(wish.checked.image.as_str()).await?.map(|i| i.id);
+        looked.wanted_image = docker.image(wish.checked.work.image.as_str()).await?.map(|i| i.id);
     }
     let volume = remains.volume_name(installation);
     if let Some(c) = &remains.container {
@@ -351,7 +353,7 @@ fn asked(container: Option<&SeenContainer>, wish: Option<&Wish>) -> Asked {
     // Only a stop on purpose takes the restart policy away first.
     let on_purpose =
         |c: &SeenContainer| !c.state.is_up() && !c.started_at.is_empty() && c.restart_policy == "no";
-    let stopped = container.is_some_and(on_purpose) && wish.is_none_or(|w| !w.checked.stopped);
+    let stopped = container.is_some_and(on_purpose) && wish.is_none_or(|w| !w.checked.work.stopped);
     Asked { stopped, ..Asked::default() }
 }
 
@@ -362,22 +364,27 @@ fn memory(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Memory {
     let init_database = if ever_ready { env("POSTGRES_DB") } else { None };
     let image = c.zip(wish).filter(|(c, _)| looked.wanted_image.as_ref() == Some(&c.image_id));
     Memory {
-        container: c.map(|c| c.id.clone()),
-        home: remains.home.clone(),
-        port: c.and_then(|c| c.port_bindings.first()).map(|p| p.host),
-        command_of: image.map(|(c, _)| c.image_id.clone()),
-        image: image
-            .map(|(c, w)| PinnedImage { reference: w.checked.image.to_string(), id: c.image_id.clone() }),
+        work: workload::Memory {
+            container: c.map(|c| c.id.clone()),
+            home: remains.home.clone(),
+            port: c.and_then(|c| c.port_bindings.first()).map(|p| p.host),
+            command_of: image.map(|(c, _)| c.image_id.clone()),
+            image: image.map(|(c, w)| PinnedImage {
+                reference: w.checked.work.image.to_string(),
+                id: c.image_id.clone(),
+            }),
+            ever_ready,
+            password_generation: u64::from(ever_ready),
+            password_rotated_at: if ever_ready { now() } else { String::new() },
+            profile: c.map(Profile::of_container),
+            ..workload::Memory::default()
+        },
         data_major: looked.major,
         system_identifier: looked.system_identifier.clone(),
         init_username: if ever_ready { env("POSTGRES_USER") } else { None },
         // Made by initdb, so it was there: never made again, empty, behind the user's back.
         seen_databases: init_database.clone().into_iter().collect(),
         init_database,
-        ever_ready,
-        password_generation: u64::from(ever_ready),
-        password_rotated_at: if ever_ready { now() } else { String::new() },
-        profile: c.map(Profile::of_container),
         ..Memory::default()
     }
 }

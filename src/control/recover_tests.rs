@@ -4,8 +4,8 @@ use super::*;
 use crate::core::desired::PortMap;
 use crate::core::resource::Caps;
 use crate::core::seen::SeenMount;
-use crate::engines::postgres::hardening::Profile;
 use crate::manifest::load::{FileText, load_texts};
+use crate::workload::hardening::Profile;
 
 fn container() -> SeenContainer {
     let labels = [
@@ -82,18 +82,18 @@ fn a_container_tells_who_the_object_was() {
     assert_eq!(record.source.unwrap().file, "a.yaml");
     assert!(!record.asked.stopped);
     let memory = record.memory;
-    assert_eq!((memory.port, memory.data_major, memory.ever_ready), (Some(5444), Some(18), true));
+    assert_eq!((memory.work.port, memory.data_major, memory.work.ever_ready), (Some(5444), Some(18), true));
     assert_eq!(memory.init_username.as_deref(), Some("owner"));
     assert_eq!(memory.init_database.as_deref(), Some("shop"));
     assert!(memory.seen_databases.contains("shop"));
-    assert_eq!(memory.image.unwrap().id, "sha256:i1");
+    assert_eq!(memory.work.image.unwrap().id, "sha256:i1");
 }
 
 #[test]
 fn an_image_that_the_manifest_no_longer_names_is_not_pinned() {
     let looked = Looked { wanted_image: Some("sha256:i2".into()), ..data(Some(18), false) };
     let record = record(&remains(Some(container())), &looked, Some(&wish("{version: '18'}")));
-    assert_eq!(record.memory.image, None);
+    assert_eq!(record.memory.work.image, None);
 }
 
 #[test]
@@ -111,8 +111,8 @@ fn what_may_hold_data_is_never_initialised_again() {
         (None, data(None, true), false),
     ] {
         let memory = record(&remains(container), &looked, None).memory;
-        assert_eq!(memory.ever_ready, holds, "{looked:?}");
-        assert!(!memory.volume_fresh);
+        assert_eq!(memory.work.ever_ready, holds, "{looked:?}");
+        assert!(!memory.work.volume_fresh);
     }
 }
 
@@ -152,7 +152,7 @@ fn without_a_manifest_the_spec_keeps_things_as_they_are() {
 #[test]
 fn the_hardening_a_container_was_made_with_is_kept() {
     for (add, drop, profile) in [
-        (&[][..], &["ALL"][..], Profile::AsPostgres),
+        (&[][..], &["ALL"][..], Profile::AsUser),
         (&["CHOWN"], &["ALL"], Profile::Root),
         (&["CHOWN", "DAC_OVERRIDE"], &["ALL"], Profile::RootWrites),
         (&[], &[], Profile::EngineDefault),
@@ -160,7 +160,7 @@ fn the_hardening_a_container_was_made_with_is_kept() {
         let mut c = container();
         c.cap_add = add.iter().map(|s| (*s).to_owned()).collect();
         c.cap_drop = drop.iter().map(|s| (*s).to_owned()).collect();
-        assert_eq!(record(&remains(Some(c)), &data(Some(18), false), None).memory.profile(), profile);
+        assert_eq!(record(&remains(Some(c)), &data(Some(18), false), None).memory.work.profile(), profile);
     }
 }
 

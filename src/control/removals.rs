@@ -11,7 +11,7 @@ use super::state::Live;
 use crate::core::event::Note;
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::will::Gone;
-use crate::engines::runs;
+use crate::kinds::runs;
 use crate::manifest::load::Directory;
 use crate::store::{Saving, StoreError};
 use jiff::{SignedDuration, Timestamp};
@@ -218,7 +218,7 @@ impl Operator {
             let state = self.state();
             let waits = |object: &ObjectRef| {
                 let (record, checked) = (state.records.get(object)?, state.checked.get(object)?);
-                (record.source.is_none() && record.asked.deletes_later(checked.given_up())).then_some(())
+                (record.source.is_none() && record.asked.deletes_later(checked.work.given_up())).then_some(())
             };
             state.records.keys().filter(|object| waits(object).is_some()).cloned().collect()
         };

@@ -13,8 +13,8 @@ use crate::core::event::Note;
 use crate::core::identity::Home;
 use crate::core::names::{Installation, Kind, ObjectRef, annotation};
 use crate::core::will::{Asked, Rename};
-use crate::engines::postgres::tools::PasswordError;
 use crate::store::{Change, Saving, StoreError};
+use crate::workload::tools::PasswordError;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ pub(super) enum HandOverError {
 /// How the names of volumes begin that are not under the name of the object they belong to.
 #[must_use]
 pub(super) fn taken(state: &State) -> BTreeSet<String> {
-    state.records.values().filter_map(|record| Some(record.memory.home.as_ref()?.base.clone())).collect()
+    state.records.values().filter_map(|record| Some(record.memory.work.home.as_ref()?.base.clone())).collect()
 }
 
 /// Where the volumes of a new object are when its name is one of those: one that had it was renamed.
@@ -66,15 +66,16 @@ fn refusal(state: &State, old: &ObjectRef, new: &ObjectRef) -> Option<(String, S
         let what = format!("{old} has a manifest in {}", source.file);
         return Some((what, format!("write `name: {}` there, then say it again", new.name)));
     }
-    if from.memory.is_untouched() {
+    if from.memory.work.is_untouched() {
         let what = format!("nothing was made for {old} that could go to another name");
         return Some((what, format!("seawall describe {old}")));
     }
     let checked = state.checked.get(old);
-    if checked.is_some_and(|checked| from.source.is_none() && from.asked.deletes_now(checked.given_up())) {
+    if checked.is_some_and(|checked| from.source.is_none() && from.asked.deletes_now(checked.work.given_up()))
+    {
         return Some((format!("{old} is being deleted, as was confirmed"), format!("seawall events {old}")));
     }
-    if checked.is_some_and(|checked| checked.paused) {
+    if checked.is_some_and(|checked| checked.work.paused) {
         let next = format!(
             "give its manifest the old name back, without {}, and rename it then",
             annotation::PAUSED
@@ -87,7 +88,7 @@ fn refusal(state: &State, old: &ObjectRef, new: &ObjectRef) -> Option<(String, S
             format!("put one in the place of that of {old}, with `name: {}`, then say it again", new.name);
         return Some((what, next));
     };
-    (!to.memory.is_untouched()).then(|| {
+    (!to.memory.work.is_untouched()).then(|| {
         let what = format!("{new} has a database of its own; both are kept as they are");
         let next = format!(
             "rename {old} to a name that is not in use; with {}: \"true\" in its manifest nothing is made for it before",
@@ -163,7 +164,7 @@ impl Operator {
             (state.records.get(old).cloned(), state.records.get(new).cloned())
         };
         let Some(from) = from else { return Ok(HandedOver::Changed) };
-        let taker = to.filter(|to| to.source.is_some() && to.memory.is_untouched());
+        let taker = to.filter(|to| to.source.is_some() && to.memory.work.is_untouched());
         let Some(taker) = taker else {
             let mut kept = from.as_ref().clone();
             kept.asked.renamed_to = None;
@@ -184,7 +185,8 @@ impl Operator {
         changes.extend(self.tools.password_moves(old, new)?);
         changes.extend(self.state().journal.forget(&old.to_string()));
         self.tools.store.save(changes, Saving::Durable).await?;
-        self.tools.hand_over(old, new, taken.memory.port);
+        self.postgres.forget(old);
+        self.tools.hand_over(old, new, taken.memory.work.port);
         {
             let mut state = self.state();
             state.forget(old);
@@ -214,7 +216,7 @@ mod tests {
         }))
         .unwrap();
         record.source = source.map(|file| Place { file: file.to_owned(), ..Place::default() });
-        record.memory.ever_ready = used;
+        record.memory.work.ever_ready = used;
         (object, Arc::new(record))
     }
 
@@ -252,7 +254,7 @@ mod tests {
         let installation = Installation::default();
         let (object, mut renamed) = record("new", true, Some("n.yaml"));
         let old: ObjectRef = "postgres/old".parse().unwrap();
-        Arc::make_mut(&mut renamed).memory.home =
+        Arc::make_mut(&mut renamed).memory.work.home =
             Some(Home { base: "postgres-old".into(), name: old.name.clone() });
         let state = State { records: [(object.clone(), renamed)].into_iter().collect(), ..State::default() };
         let home = home_of_new(&taken(&state), &installation, &old, "0123456789abcdef").unwrap();

@@ -5,7 +5,7 @@ use super::objects::Record;
 use crate::core::names::{ObjectRef, annotation};
 use crate::core::resource::Document;
 use crate::core::will::Rename;
-use crate::engines::runs;
+use crate::kinds::runs;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -24,9 +24,9 @@ pub fn renames<'a>(
         }
     }
     for old in vanished.filter(|old| runs(old.kind)) {
-        let Some(record) = records.get(old).filter(|r| !r.memory.is_untouched()) else { continue };
+        let Some(record) = records.get(old).filter(|r| !r.memory.work.is_untouched()) else { continue };
         for (new, document) in documents.iter().filter(|(new, _)| new.kind == old.kind) {
-            let is_new = records.get(new).is_none_or(|r| r.memory.is_untouched());
+            let is_new = records.get(new).is_none_or(|r| r.memory.work.is_untouched());
             let said = document.metadata.annotations.get(annotation::NEW).is_some_and(|v| v == "true");
             if is_new && !said && document.spec == record.spec {
                 found.entry(new.clone()).or_insert_with(|| Rename { from: old.clone(), said: false });
@@ -67,7 +67,7 @@ mod tests {
         let made = |name: &str, spec: &str, used: bool| {
             let document = documents(&[(name, "", spec)]).into_values().next().unwrap();
             let mut record = Record::new(&document, "u".into(), "t".into());
-            record.memory.password_generation = u64::from(used);
+            record.memory.work.password_generation = u64::from(used);
             (record.object.clone(), Arc::new(record))
         };
         let new = ["postgres/new"];

@@ -4,9 +4,9 @@
 use super::objects::Record;
 use super::operator::Operator;
 use crate::core::names::{Kind, ObjectRef};
-use crate::engines::postgres::check::Checked;
-use crate::engines::postgres::rollout::{Other, Rollout, Stand};
-use crate::engines::postgres::world::{ImageSeen, World};
+use crate::kinds::postgres::check::Checked;
+use crate::kinds::postgres::world::World;
+use crate::workload::rollout::{Other, Rollout, Stand};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -24,16 +24,22 @@ pub struct Claimed {
 
 /// The image that the object would change to; only a database that was Ready has something to lose.
 fn change(record: &Record, world: &World) -> Option<String> {
-    let ImageSeen::Fit(image) = &world.image else { return None };
-    let pinned = record.memory.image.as_ref().filter(|_| record.memory.ever_ready)?;
-    (pinned.id != image.id).then(|| image.id.clone())
+    let image = world.work.image.fit()?;
+    let pinned = record.memory.work.image.as_ref().filter(|_| record.memory.work.ever_ready)?;
+    (pinned.id != image.work.id).then(|| image.work.id.clone())
 }
 
 fn stand(record: &Record, checked: &Checked, image: &str, named: &Checked) -> Stand {
     let memory = &record.memory;
-    let stops = checked.stopped || record.asked.stopped || checked.paused;
+    let stops = checked.work.stopped || record.asked.stopped || checked.work.paused;
     let runs = record.source.is_some() && !stops;
-    Other { memory, generation: record.generation, runs, named: checked.image == named.image }.stand(image)
+    Other {
+        memory: &memory.work,
+        generation: record.generation,
+        runs,
+        named: checked.work.image == named.work.image,
+    }
+    .stand(image)
 }
 
 impl Operator {
@@ -56,7 +62,7 @@ impl Operator {
         }
         rollout.going.sort();
         // What is paused goes nowhere.
-        if !rollout.holds() && !checked.paused {
+        if !rollout.holds() && !checked.work.paused {
             state.claims.push(Claimed { image, object: record.object.clone(), at: Instant::now() });
         }
         rollout
@@ -91,7 +97,7 @@ impl Operator {
     pub(super) fn next_may_go(&self, object: &ObjectRef, checked: &Checked) {
         let waiting: Vec<ObjectRef> = {
             let state = self.state();
-            let same = state.checked.iter().filter(|(_, other)| other.image == checked.image);
+            let same = state.checked.iter().filter(|(_, other)| other.work.image == checked.work.image);
             same.map(|(other, _)| other.clone()).filter(|other| other != object).collect()
         };
         waiting.iter().for_each(|other| self.nudge(other));
@@ -104,7 +110,7 @@ fn among<'a>(
     checked: &Checked,
     image: &str,
 ) -> Rollout {
-    let mut rollout = Rollout { at_once: checked.at_once, ..Rollout::default() };
+    let mut rollout = Rollout { at_once: checked.work.at_once, ..Rollout::default() };
     for (other, of_other) in others {
         if other.object.kind == Kind::Postgres && other.object != record.object {
             rollout.add(other.object.to_string(), stand(other, of_other, image, checked));

@@ -7,7 +7,7 @@ use super::state::{Live, State};
 use crate::core::condition::{ConditionType, Truth, find};
 use crate::core::names::ObjectRef;
 use crate::core::plan::Until;
-use crate::engines::runs;
+use crate::kinds::runs;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -66,7 +66,7 @@ fn is_settled(state: &State, object: &ObjectRef, record: &Record) -> bool {
     let leaving = live.plan.as_ref().is_some_and(|p| {
         p.steps.is_empty() && !p.waiting.is_empty() && p.waiting.iter().all(|w| w.until == Until::Due)
     });
-    let paused = state.checked.get(object).is_some_and(|c| c.paused);
+    let paused = state.checked.get(object).is_some_and(|c| c.work.paused);
     current
         && (live.settled
             || blocked

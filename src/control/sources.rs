@@ -13,11 +13,13 @@ use crate::core::problem::Problem;
 use crate::core::resource::{Document, PortRequest};
 use crate::core::seen::Host;
 use crate::core::will::Rename;
-use crate::engines::catalog::{self, Catalog};
-use crate::engines::postgres::check::{Against, Checked, check};
-use crate::engines::runs;
+use crate::kinds::catalog::{self};
+use crate::kinds::postgres::check::{Checked, check};
+use crate::kinds::runs;
 use crate::manifest::load::{Directory, Loaded};
 use crate::manifest::shape;
+use crate::workload::catalog::Catalog;
+use crate::workload::check::Against;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -167,9 +169,9 @@ fn catalogs(chosen: &BTreeMap<ObjectRef, &Document>, before: &Before<'_>, result
             Err(problems) => reject(object, problems, result),
         }
     }
-    let mut catalog = Catalog::builtin();
+    let mut catalog = catalog::builtin();
     for spec in specs.values() {
-        catalog.extend(spec);
+        spec.extend(&mut catalog);
     }
     catalog
 }
@@ -185,7 +187,7 @@ fn postgreses(
     for (object, document) in chosen.iter().filter(|(o, _)| o.kind == Kind::Postgres) {
         match judged(document, before, |d| check(d, &against)) {
             Ok(checked) => {
-                if let PortRequest::Fixed(port) = checked.port {
+                if let PortRequest::Fixed(port) = checked.work.port {
                     match pinned.get(&port) {
                         // The object stays in force: its container keeps what it has, the plan says why.
                         Some(other) => result.problems.push(Problem::new(
@@ -230,7 +232,7 @@ fn removals(loaded: &Loaded, before: &Before<'_>, result: &mut InForce) {
         }
         let unread = before.unread.get(*object).map(AsRef::as_ref);
         // An object for which nothing was made has nothing to lose.
-        let empty = |record: &Arc<Record>| runs(object.kind) && record.memory.is_untouched();
+        let empty = |record: &Arc<Record>| runs(object.kind) && record.memory.work.is_untouched();
         let at_stake = present && !before.records.get(*object).is_some_and(empty);
         match hold(object, file, loaded, unread).filter(|_| at_stake) {
             Some(hold) => drop(held.insert((*object).clone(), hold)),

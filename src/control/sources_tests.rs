@@ -1,7 +1,7 @@
 //! Tables: manifests in, what is in force out.
 
 use super::*;
-use crate::engines::spec_schemas;
+use crate::kinds::spec_schemas;
 use crate::manifest::load::{FileText, load_texts};
 
 const MAIN: &str =
@@ -27,7 +27,7 @@ impl World {
         assert_eq!(first.problems, vec![]);
         for (object, document) in first.documents {
             let mut record = Record::new(&document, "u".into(), "t".into());
-            record.memory.password_generation = 1;
+            record.memory.work.password_generation = 1;
             world.records.insert(object, record.into());
         }
         world
@@ -124,9 +124,9 @@ fn what_was_written_is_what_is_in_force() {
     let now = world.read(&[("a.yaml", &MAIN.replace("{version: '18'}", spec)), ("b.yaml", catalog)]);
     assert_eq!(now.problems, vec![]);
     let checked = &now.checked[&"postgres/main".parse().unwrap()];
-    assert_eq!((checked.image.as_str(), checked.stopped), ("a:10", false));
+    assert_eq!((checked.work.image.as_str(), checked.work.stopped), ("a:10", false));
     assert_eq!((checked.database.as_str(), checked.username.as_str()), ("007", "On"));
-    assert_eq!(checked.caps.cpus.map(|cpus| cpus.0), Some(500_000_000));
+    assert_eq!(checked.work.caps.cpus.map(|cpus| cpus.0), Some(500_000_000));
     let parameters: Vec<(&str, &str)> =
         checked.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(
@@ -181,7 +181,7 @@ fn a_catalog_in_the_directory_is_used_and_a_pinned_port_has_one_owner() {
     let b = named("other").replace("{version: '18'}", "{version: '99', port: 6000}");
     let world = World { records: BTreeMap::new(), schemas: spec_schemas() };
     let now = world.read(&[("c.yaml", catalog), ("a.yaml", &a), ("b.yaml", &b)]);
-    assert_eq!(now.checked[&"postgres/main".parse().unwrap()].image.as_str(), "x/y:1");
+    assert_eq!(now.checked[&"postgres/main".parse().unwrap()].work.image.as_str(), "x/y:1");
     let text: Vec<String> = now.problems.iter().map(ToString::to_string).collect();
     assert!(
         text.len() == 1 && text[0].contains("b.yaml") && text[0].contains("also pinned by postgres/main"),

@@ -6,8 +6,8 @@ use super::operator::Operator;
 use crate::core::names::{Installation, label};
 use crate::core::pairs::Pairs;
 use crate::docker::{Docker, DockerError};
-use crate::engines::postgres::ownership::{is_left_over, is_probe};
 use crate::store::{Change, Store, StoreError};
+use crate::workload::ownership::{is_left_over, is_probe};
 use serde_json::json;
 use std::path::Path;
 

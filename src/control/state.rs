@@ -11,9 +11,9 @@ use crate::core::plan::PlanView;
 use crate::core::problem::Problem;
 use crate::core::seen::{EngineInfo, Glance, Slot};
 use crate::core::status::Status;
-use crate::engines::catalog::Catalog;
-use crate::engines::postgres::check::Checked;
-use crate::engines::postgres::world::{Server, World};
+use crate::kinds::postgres::check::Checked;
+use crate::kinds::postgres::world::{Server, World};
+use crate::workload::catalog::Catalog;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -92,9 +92,9 @@ impl Company {
     #[must_use]
     pub fn of(world: &World) -> Self {
         Self {
-            sharers: world.sharers.clone(),
-            duplicates: world.duplicates.clone(),
-            volume: world.volume != Slot::Missing,
+            sharers: world.work.sharers.clone(),
+            duplicates: world.work.duplicates.clone(),
+            volume: world.work.volume != Slot::Missing,
         }
     }
 

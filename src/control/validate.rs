@@ -3,8 +3,8 @@
 use super::api::{ApiError, ErrorCode};
 use super::sources::{Before, read};
 use crate::core::problem::Problem;
-use crate::engines::postgres::check::warnings;
-use crate::engines::spec_schemas;
+use crate::kinds::postgres::check::warnings;
+use crate::kinds::spec_schemas;
 use crate::manifest::load::{Directory, load_dir};
 use std::collections::BTreeMap;
 use std::path::Path;

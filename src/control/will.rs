@@ -6,7 +6,7 @@
 use super::objects::Record;
 use super::operator::Operator;
 use crate::core::names::ObjectRef;
-use crate::engines::postgres::check::Checked;
+use crate::kinds::postgres::check::Checked;
 use std::sync::Arc;
 
 /// One will, as it was when somebody looked.
@@ -54,8 +54,8 @@ mod tests {
     use crate::core::problem::Place;
     use crate::core::resource::{DeletionPolicy, Document, Metadata};
     use crate::core::will::Gone;
-    use crate::engines::catalog::Catalog;
-    use crate::engines::postgres::check::{Against, check};
+    use crate::kinds::postgres::check::check;
+    use crate::workload::check::Against;
     use std::collections::BTreeMap;
 
     fn record() -> Record {
@@ -89,16 +89,16 @@ mod tests {
         ("restart", false, |r, _| r.asked.restart = Some("t".into())),
         ("grace begun", false, |r, _| r.asked.gone = Some(Gone { left_ms: 9, ..Gone::default() })),
         ("grace over", false, |r, _| r.asked.gone = Some(Gone::default())),
-        ("policy", false, |_, c| c.deletion = DeletionPolicy::Delete),
-        ("catalog", false, |_, c| c.image = "another:1".parse().unwrap()),
-        ("restarted by a pass", true, |r, _| r.memory.restarted_for = Some("t".into())),
-        ("learnt by a pass", true, |r, _| r.memory.ever_ready = true),
+        ("policy", false, |_, c| c.work.deletion = DeletionPolicy::Delete),
+        ("catalog", false, |_, c| c.work.image = "another:1".parse().unwrap()),
+        ("restarted by a pass", true, |r, _| r.memory.work.restarted_for = Some("t".into())),
+        ("learnt by a pass", true, |r, _| r.memory.work.ever_ready = true),
     ];
 
     #[test]
     fn every_wish_counts_and_nothing_that_a_pass_remembers() {
         let record = record();
-        let against = Against { catalog: &Catalog::builtin(), host: None, in_force: true };
+        let against = Against { catalog: &crate::kinds::catalog::builtin(), host: None, in_force: true };
         let checked = check(&record.document(), &against).unwrap();
         let will = Will::new(&Arc::new(record.clone()), &Arc::new(checked.clone()));
         for (what, same, change) in CHANGES {

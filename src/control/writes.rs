@@ -194,7 +194,7 @@ impl Operator {
         let mut changes = vec![
             Change::delete(objects::key(object)),
             Change::delete(status_key(object)),
-            Change::delete(crate::engines::postgres::tools::secret_key(object)),
+            Change::delete(crate::workload::tools::secret_key(object)),
         ];
         let _gate = self.gates.one(object).await;
         if will.is_some_and(|will| !self.still(object, will)) {
@@ -203,6 +203,7 @@ impl Operator {
         changes.extend(self.state().journal.forget(&object.to_string()));
         self.tools.store.commit(changes).await?;
         self.tools.forget(object);
+        self.postgres.forget(object);
         self.state().forget(object);
         super::mirror::remove(&self.config.data, object).await;
         self.changed();

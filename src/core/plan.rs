@@ -91,8 +91,8 @@ impl<A> Default for Plan<A> {
 }
 
 impl<A> Plan<A> {
-    pub fn step(&mut self, sign: Sign, action: A, cause: impl Into<String>) {
-        self.steps.push(Step { sign, action, cause: cause.into() });
+    pub fn step(&mut self, sign: Sign, action: impl Into<A>, cause: impl Into<String>) {
+        self.steps.push(Step { sign, action: action.into(), cause: cause.into() });
     }
     pub fn wait(&mut self, on: &'static str, why: impl Into<String>, retry_ms: Option<u64>) {
         self.waiting.push(Waiting { on, why: why.into(), retry_ms, until: Until::Soon });

@@ -12,12 +12,12 @@ use crate::control::operator::{Config, Operator, Times};
 use crate::control::{settle, start};
 use crate::core::names::Kind;
 use crate::docker::{BollardDocker, Docker};
-use crate::engines::postgres::client::Network;
-use crate::engines::postgres::tools::Reach;
 use crate::http::client::Client;
 use crate::http::server::serve;
+use crate::kinds::postgres::client::Network;
 use crate::secrets::{Algorithm, Key, KeyError, Sealer};
 use crate::store::{MemoryStore, SledStore, Store, StoreError};
+use crate::workload::tools::Reach;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -256,7 +256,7 @@ impl Backend for Program {
     }
 
     fn schemas(&self) -> BTreeMap<String, String> {
-        crate::engines::schema_files()
+        crate::kinds::schema_files()
     }
 
     async fn doctor(&self, settings: &Settings) -> Vec<Check> {

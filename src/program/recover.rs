@@ -18,10 +18,10 @@ use crate::control::start::{INSTALLATION_KEY, installation_of, other_installatio
 use crate::core::event::Note;
 use crate::core::names::{Kind, ObjectRef};
 use crate::docker::{Docker, DockerError};
-use crate::engines::postgres::tools::secret_key;
 use crate::manifest::load::load_dir;
 use crate::secrets::{self, Algorithm, Key, KeyError, Sealed, Sealer};
 use crate::store::{Change, Found, Rebuild, StoreError};
+use crate::workload::tools::secret_key;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -332,7 +332,7 @@ fn changes(
     for record in records.values() {
         let mut record = record.clone();
         let name = record.object.to_string();
-        let has_data = record.memory.ever_ready || with_secret.contains(name.as_str());
+        let has_data = record.memory.work.ever_ready || with_secret.contains(name.as_str());
         if record.object.kind == Kind::Postgres && has_data {
             let key = secret_key(&record.object);
             let sealed = sealer.seal(&key, &secrets::password()).map_err(|e| internal(e, ""))?;

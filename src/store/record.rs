@@ -100,6 +100,12 @@ fn asked_for_apart(mut body: Value) -> Value {
     if let Some(Value::String(from)) = memory.remove("renamedFrom") {
         asked.insert("renamedFrom".to_owned(), json!({"from": from, "said": said == true}));
     }
+    // The first records knew their container by what was done in it alone.
+    if memory.get("container").is_none_or(Value::is_null)
+        && let Some(id) = memory.get("passwordEmptiedIn").filter(|id| id.is_string()).cloned()
+    {
+        memory.insert("container".to_owned(), id);
+    }
     body["asked"] = asked.into();
     body
 }

@@ -1,27 +1,28 @@
 //! The house: imports go down only, adapters and engines do not know each other, pure files are pure.
 
 use seawall::core::names::Kind;
-use seawall::engines::KINDS;
+use seawall::kinds::KINDS;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Module → floor. `program` is the top that wires everything.
-const FLOORS: [(&str, u32); 11] = [
+const FLOORS: [(&str, u32); 12] = [
     ("core", 0),
     ("manifest", 1),
     ("docker", 2),
     ("store", 2),
     ("secrets", 2),
     ("telemetry", 2),
-    ("engines", 3),
-    ("control", 4),
-    ("http", 5),
-    ("cli", 6),
-    ("program", 7),
+    ("workload", 3),
+    ("kinds", 4),
+    ("control", 5),
+    ("http", 6),
+    ("cli", 7),
+    ("program", 8),
 ];
 
-/// Modules of an engine folder that may touch adapters, they and the files below them.
-const EFFECTS: [&str; 5] = ["client", "probe", "act", "tools", "fake_server"];
+/// Modules of a kind and of the workload that may touch adapters, they and the files below them.
+const EFFECTS: [&str; 7] = ["client", "probe", "observe", "act", "tools", "ports", "fake_server"];
 
 fn floor(module: &str) -> u32 {
     FLOORS.iter().find(|(m, _)| *m == module).unwrap_or_else(|| panic!("module {module} has no floor")).1
@@ -121,12 +122,13 @@ fn imports_go_down_only() {
 /// Whether a file belongs to one of [`EFFECTS`]: a file below `act/` counts like `act.rs`, and one below
 /// `plan/` like `plan.rs`, whatever its own name.
 fn may_touch_adapters(file: &str) -> bool {
-    let mut parts = file.split('/').skip(2);
-    let module = parts.next().unwrap_or_default();
-    EFFECTS.contains(&module.strip_suffix(".rs").unwrap_or(module)) || file == "engines/ports.rs"
+    let module =
+        file.strip_prefix("workload/").or_else(|| Some(file.strip_prefix("kinds/")?.split_once('/')?.1));
+    let module = module.and_then(|inside| inside.split('/').next()).unwrap_or_default();
+    EFFECTS.contains(&module.strip_suffix(".rs").unwrap_or(module))
 }
 
-/// Files of engines that should be pure and are not.
+/// Files of kinds and of the workload that should be pure and are not.
 fn impure<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<&'a str> {
     const ADAPTERS: [&str; 4] = ["docker", "store", "secrets", "telemetry"];
     const WORDS: [&str; 8] = [
@@ -139,7 +141,8 @@ fn impure<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<&'a st
         "Instant",
         "Timestamp::now",
     ];
-    let pure = files.into_iter().filter(|(f, _)| f.starts_with("engines/") && !may_touch_adapters(f));
+    let of_it = |file: &str| file.starts_with("kinds/") || file.starts_with("workload/");
+    let pure = files.into_iter().filter(|(f, _)| of_it(f) && !may_touch_adapters(f));
     let wrong = pure.filter(|(_, text)| {
         let touched = imports(text).iter().any(|i| ADAPTERS.contains(&i.as_str()));
         let program = text.split("#[cfg(test)]").next().unwrap_or_default();
@@ -159,21 +162,24 @@ fn the_pure_files_of_an_engine_touch_no_adapter() {
 fn a_file_below_a_module_is_held_to_the_same_rule() {
     const DIRTY: &str = "use crate::docker::Docker;";
     for (file, dirty_is_wrong) in [
-        ("engines/postgres/plan.rs", true),
-        ("engines/postgres/plan/port.rs", true),
+        ("kinds/postgres/plan.rs", true),
+        ("kinds/postgres/plan/port.rs", true),
         // The name of the module counts, not that of the file.
-        ("engines/postgres/plan/probe.rs", true),
-        ("engines/postgres/act.rs", false),
-        ("engines/postgres/act/password.rs", false),
-        ("engines/postgres/probe/plan.rs", false),
-        ("engines/ports.rs", false),
-        ("engines/act.rs", true),
+        ("kinds/postgres/plan/probe.rs", true),
+        ("kinds/postgres/act.rs", false),
+        ("kinds/postgres/act/password.rs", false),
+        ("kinds/postgres/probe/plan.rs", false),
+        ("kinds/act.rs", true),
+        ("workload/ports.rs", false),
+        ("workload/act/caps.rs", false),
+        ("workload/observe.rs", false),
+        ("workload/plan/act.rs", true),
         ("control/pass.rs", false),
     ] {
         assert_eq!(impure([(file, DIRTY)]) == [file], dirty_is_wrong, "{file}");
         assert!(impure([(file, "use crate::core::plan::Plan;")]).is_empty(), "{file}");
     }
-    assert_eq!(impure([("engines/x/plan/y.rs", "let seen = look().await;")]).len(), 1);
+    assert_eq!(impure([("kinds/x/plan/y.rs", "let seen = look().await;")]).len(), 1);
 }
 
 /// What an engine with this name lacks, below `root`.
@@ -195,7 +201,7 @@ fn lacks(root: &Path, kind: &str, folder: &str, examples: &str) -> Vec<String> {
         "act",
         "fake_server",
     ];
-    let sources = FILES.map(|f| format!("src/engines/{folder}/{f}.rs"));
+    let sources = FILES.map(|f| format!("src/kinds/{folder}/{f}.rs"));
     let others =
         [format!("tests/goldens/{folder}.txt"), format!("schemas/{}.schema.json", kind.to_lowercase())];
     let mut lacks: Vec<String> =
@@ -220,7 +226,7 @@ fn every_engine_of_the_registry_is_whole() {
     // And nothing else is an engine.
     let registered: Vec<&str> = engines().map(|(_, folder)| folder).collect();
     for (file, _) in all() {
-        let inside = file.strip_prefix("engines/").and_then(|f| f.split_once('/'));
+        let inside = file.strip_prefix("kinds/").and_then(|f| f.split_once('/'));
         assert!(inside.is_none_or(|(folder, _)| registered.contains(&folder)), "{file} is in no registry");
     }
     let kinds: Vec<Kind> = KINDS.iter().map(|about| about.kind).collect();
@@ -242,7 +248,21 @@ fn fewer_and_fewer_lines_name_a_kind() {
         let lines = lines.filter(|l| WORDS.iter().any(|word| l.contains(word)));
         named.extend(lines.map(|line| format!("{file}: {}", line.trim())));
     }
-    assert_eq!(named.len(), 87, "a lower number belongs here, a higher one nowhere: {named:#?}");
+    assert_eq!(named.len(), 85, "a lower number belongs here, a higher one nowhere: {named:#?}");
+}
+
+/// What all kinds share knows none of them: what differs comes in as values.
+#[test]
+fn the_workload_names_no_kind() {
+    // Not ImageCatalog: whatever is wanted may be named in one.
+    let kinds = || KINDS.iter().filter(|about| about.runs).map(|about| about.kind.lower());
+    let names = |text: &str| kinds().any(|kind| text.to_lowercase().contains(kind));
+    for (file, text) in all().iter().filter(|(file, _)| file.starts_with("workload/")) {
+        let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+        // The name of a profile is in records: it is what it was.
+        let lines = program.lines().filter(|l| names(l) && !l.contains("serde(rename = \"asPostgres\")"));
+        assert_eq!(lines.collect::<Vec<_>>(), Vec::<&str>::new(), "{file}");
+    }
 }
 
 #[test]
@@ -287,7 +307,7 @@ fn the_program_starts_in_a_few_lines() {
 #[test]
 fn statements_are_made_in_one_place_and_sent_from_one() {
     let of = concat!("Sql", "::of(");
-    let home = "engines/postgres/client";
+    let home = "kinds/postgres/client";
     let mut made = Vec::new();
     let mut sent = Vec::new();
     for (file, text) in all() {
@@ -299,7 +319,7 @@ fn statements_are_made_in_one_place_and_sent_from_one() {
         if calls.iter().any(|c| program.contains(c)) {
             sent.push(file.clone());
         }
-        if file.starts_with("engines/postgres/client/statements") || file.contains("tests") {
+        if file.starts_with("kinds/postgres/client/statements") || file.contains("tests") {
             continue;
         }
         for word in ["\"SELECT ", "\"ALTER ROLE ", "\"CREATE DATABASE ", "\"SET ", "\"DROP "] {
@@ -308,7 +328,7 @@ fn statements_are_made_in_one_place_and_sent_from_one() {
         }
     }
     assert_eq!(made, [format!("{home}/statements.rs")]);
-    assert_eq!(sent, ["engines/postgres/act/password.rs".to_owned(), format!("{home}.rs")]);
+    assert_eq!(sent, ["kinds/postgres/act/password.rs".to_owned(), format!("{home}.rs")]);
 }
 
 /// Advice is followed at night: no text of the program tells anybody to destroy something by hand. What destroys is

@@ -13,10 +13,12 @@ use seawall::core::quantity::{Bytes, NanoCpus};
 use seawall::core::resource::{Caps, DeletionPolicy, PortRequest};
 use seawall::core::seen::{ContainerState, Slot, Usage};
 use seawall::core::will::Gone;
-use seawall::engines::postgres::action::Action;
-use seawall::engines::postgres::facts::Unfit;
-use seawall::engines::postgres::plan::Plan;
-use seawall::engines::postgres::world::{DataSeen, ImageSeen, Server};
+use seawall::kinds::postgres::action::Action;
+use seawall::kinds::postgres::plan::Plan;
+use seawall::kinds::postgres::world::{DataSeen, Server};
+use seawall::workload::Action as Work;
+use seawall::workload::image::ImageSeen;
+use seawall::workload::image::Unfit;
 use std::time::Duration;
 
 /// The same cases in every run.
@@ -38,33 +40,33 @@ fn caps() -> impl Strategy<Value = Caps> {
 /// Small numbers that each pick one of a few values; enough to reach every branch in any combination.
 fn build(n: &[u8], wanted: Caps, seen: Caps) -> Case {
     let mut c = Case::settled();
-    c.spec.caps = wanted;
+    c.spec.work.caps = wanted;
     if n[0] == 0 {
-        c.spec.port = PortRequest::None;
+        c.spec.work.port = PortRequest::None;
     } else if n[0] == 1 {
-        c.spec.port = PortRequest::Fixed(6000);
-        c.world.port_holder = (n[1] == 0).then(|| "postgres/other".to_owned());
+        c.spec.work.port = PortRequest::Fixed(6000);
+        c.world.work.port_holder = (n[1] == 0).then(|| "postgres/other".to_owned());
     }
     if n[2] == 0 {
-        c.memory.port = None;
+        c.memory.work.port = None;
     }
-    c.memory.ever_ready = n[3] > 2;
-    c.memory.volume_fresh = n[4] < 2;
-    c.memory.hardening_level = n[5] % 3;
+    c.memory.work.ever_ready = n[3] > 2;
+    c.memory.work.volume_fresh = n[4] < 2;
+    c.memory.work.hardening_level = n[5] % 3;
     c.asked.delete = n[6] == 0;
     c.asked.stopped = n[6] == 1;
     c.asked.restart = (n[6] == 2).then(|| "t".to_owned());
     c.memory.data_major = [None, Some(17), Some(18)][usize::from(n[7] % 3)];
     let container = c.made();
     match n[8] {
-        0 => c.world.container = Slot::Missing,
-        1 => c.world.container = Slot::Foreign("no label".to_owned()),
-        _ => c.world.container = Slot::Ours(container),
+        0 => c.world.work.container = Slot::Missing,
+        1 => c.world.work.container = Slot::Foreign("no label".to_owned()),
+        _ => c.world.work.container = Slot::Ours(container),
     }
     if n[8] == 0 && n[9] == 0 {
-        c.world.misnamed = vec![("c1".to_owned(), "mine".to_owned())];
+        c.world.work.misnamed = vec![("c1".to_owned(), "mine".to_owned())];
     }
-    if let Slot::Ours(container) = &mut c.world.container {
+    if let Slot::Ours(container) = &mut c.world.work.container {
         use ContainerState::{Created, Dead, Exited, Paused, Removing, Restarting, Running};
         container.state =
             [Running, Running, Created, Exited, Dead, Paused, Restarting, Removing][usize::from(n[10])];
@@ -81,21 +83,21 @@ fn build(n: &[u8], wanted: Caps, seen: Caps) -> Case {
             _ => {}
         }
     }
-    c.world.volume = [Slot::Missing, Slot::Ours(()), Slot::Ours(()), Slot::Foreign("x".to_owned())]
+    c.world.work.volume = [Slot::Missing, Slot::Ours(()), Slot::Ours(()), Slot::Foreign("x".to_owned())]
         [usize::from(n[13] % 4)]
     .clone();
-    c.world.network = match n[14] {
+    c.world.work.network = match n[14] {
         0 => Slot::Missing,
         1 => Slot::Foreign("x".to_owned()),
         2 => Slot::Ours("n2".to_owned()),
         _ => Slot::Ours("n1".to_owned()),
     };
-    c.world.image = match n[15] {
+    c.world.work.image = match n[15] {
         0 => ImageSeen::Missing,
-        1 => ImageSeen::Unfit(Unfit::TooOld(9)),
+        1 => ImageSeen::Unfit(Unfit("it holds PostgreSQL 9; Seawall needs 13 or newer".into())),
         2 => ImageSeen::Fit(facts_of("cc", 17)),
         3 => ImageSeen::Fit(facts_of("bb", 18)),
-        _ => c.world.image,
+        _ => c.world.work.image,
     };
     c.world.data =
         [DataSeen::NotLooked, DataSeen::Empty, DataSeen::Major(17)][usize::from(n[16] % 3)].clone();
@@ -120,26 +122,26 @@ fn build(n: &[u8], wanted: Caps, seen: Caps) -> Case {
     }
     if n[21] < 4 {
         let used = Bytes(u64::from(n[21]) * (200 << 20));
-        c.world.usage = Some(Usage { memory: used, unreclaimable: used, memory_limit: None });
+        c.world.work.usage = Some(Usage { memory: used, unreclaimable: used, memory_limit: None });
     }
     if n[22] < 2 {
-        c.world.log_tail = vec!["FATAL:  permission denied".to_owned()];
+        c.world.work.log_tail = vec!["FATAL:  permission denied".to_owned()];
     }
-    c.world.free_port = [None, Some(5432), Some(5433)][usize::from(n[23] % 3)];
-    c.world.password_sealed = n[24] > 0;
+    c.world.work.free_port = [None, Some(5432), Some(5433)][usize::from(n[23] % 3)];
+    c.world.work.password_sealed = n[24] > 0;
     c.present = n[25] > 2;
-    c.spec.stopped = n[26] == 0;
-    c.spec.deletion = if n[27] < 4 { DeletionPolicy::Delete } else { DeletionPolicy::Retain };
-    c.spec.delete_confirmed = n[28] < 4;
+    c.spec.work.stopped = n[26] == 0;
+    c.spec.work.deletion = if n[27] < 4 { DeletionPolicy::Delete } else { DeletionPolicy::Retain };
+    c.spec.work.delete_confirmed = n[28] < 4;
     c.asked.gone = (n[28] < 3).then(|| Gone { left_ms: u64::from(n[28] % 2), ..Gone::default() });
     c.spec.username = if n[29] == 0 { "other".to_owned() } else { c.spec.username };
-    c.spec.restart_automatically = n[30] > 3;
-    c.spec.force_caps = n[31] == 0;
+    c.spec.work.restart_automatically = n[30] > 3;
+    c.spec.work.force_caps = n[31] == 0;
     c
 }
 
 fn removes_data(plan: &Plan) -> bool {
-    plan.steps.iter().any(|s| matches!(s.action, Action::RemoveVolume(_) | Action::Forget))
+    plan.steps.iter().any(|s| matches!(s.action, Action::Work(Work::RemoveVolume(_) | Work::Forget)))
 }
 
 #[test]
@@ -180,13 +182,13 @@ fn no_plan_removes_data_unless_the_manifest_is_gone_and_deletion_was_confirmed()
         .run(&case(), |Shown(c)| {
             let over = c.asked.gone.as_ref().is_some_and(|gone| gone.left_ms == 0);
             let confirmed = c.asked.delete
-                || (c.spec.deletion == DeletionPolicy::Delete && c.spec.delete_confirmed && over);
+                || (c.spec.work.deletion == DeletionPolicy::Delete && c.spec.work.delete_confirmed && over);
             let plan = c.plan();
             prop_assert!(!removes_data(&plan) || (confirmed && !c.present));
             // The volume goes after the container, and a foreign one never.
             if removes_data(&plan) {
                 seen.set(seen.get() + 1);
-                prop_assert!(!matches!(c.world.volume, Slot::Foreign(_)));
+                prop_assert!(!matches!(c.world.work.volume, Slot::Foreign(_)));
             }
             Ok(())
         })
@@ -198,9 +200,9 @@ fn no_plan_removes_data_unless_the_manifest_is_gone_and_deletion_was_confirmed()
 fn what_is_not_ours_is_in_no_step() {
     runner(2_000)
         .run(&case(), |Shown(c)| {
-            let foreign = matches!(c.world.container, Slot::Foreign(_))
-                || matches!(c.world.volume, Slot::Foreign(_))
-                || matches!(c.world.network, Slot::Foreign(_));
+            let foreign = matches!(c.world.work.container, Slot::Foreign(_))
+                || matches!(c.world.work.volume, Slot::Foreign(_))
+                || matches!(c.world.work.network, Slot::Foreign(_));
             let plan = c.plan();
             prop_assert!(!foreign || (plan.steps.is_empty() && !plan.blocked.is_empty()));
             Ok(())
@@ -338,7 +340,7 @@ async fn comes_to_rest(deeds: Vec<(Deed, u8)>) -> Result<(), TestCaseError> {
     }
     rig.fake.drop_events(false);
     if deeds.iter().any(|(d, _)| *d == Deed::ChangePassword) {
-        rig.operator.tools.drop_session(&object("main"));
+        rig.operator.postgres.drop_session(&object("main"));
     }
     let what = format!("after {deeds:?}");
     // As long as the slowest repair may take: what only a whole look shows.

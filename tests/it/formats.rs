@@ -4,17 +4,18 @@
 //! `tests/goldens/store-1.jsonl` is what layout 1 wrote, and never changes again. After a wanted change of the rest:
 //! `UPDATE_GOLDENS=1 cargo test --test it formats`, then read the difference.
 
-use crate::plan_goldens::{Case, facts_of};
+use crate::plan_goldens::{Case, container, facts_of};
 use seawall::control::objects::Record;
 use seawall::core::identity::Home;
 use seawall::core::names::{Installation, Name, ObjectRef};
 use seawall::core::resource::PortRequest;
 use seawall::core::status::Status;
 use seawall::core::will::Asked;
-use seawall::engines::postgres::desired;
-use seawall::engines::postgres::hardening::Profile;
-use seawall::engines::postgres::record::Memory;
+use seawall::kinds::postgres::facts::ImageFacts;
+use seawall::kinds::postgres::record::Memory;
 use seawall::store::Record as Envelope;
+use seawall::workload::hardening::Profile;
+use seawall::workload::image::ImageSeen;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -50,23 +51,23 @@ const CONTAINERS: [(&str, Edit); 12] = [
             Some(Home { base: "postgres-before".to_owned(), name: Name::parse("before").unwrap() });
     }),
     ("not published", |c, port| {
-        c.spec.port = PortRequest::None;
+        c.spec.work.port = PortRequest::None;
         *port = None;
     }),
     ("another port", |_, port| *port = Some(6543)),
-    ("PostgreSQL 17", |c, _| c.world.image = fit("bb", 17)),
+    ("PostgreSQL 17", |c, _| c.world.work.image = fit("bb", 17)),
     ("made by another user", |c, _| c.memory.init_username = Some("first".to_owned())),
     ("made with another database", |c, _| c.memory.init_database = Some("first".to_owned())),
     ("no parameters", |c, _| c.spec.parameters = BTreeMap::new()),
-    ("as postgres", |c, _| c.memory.profile = Some(Profile::AsPostgres)),
-    ("as the engine gives it", |c, _| c.memory.profile = Some(Profile::EngineDefault)),
+    ("as postgres", |c, _| c.memory.work.profile = Some(Profile::AsUser)),
+    ("as the engine gives it", |c, _| c.memory.work.profile = Some(Profile::EngineDefault)),
     ("a volume besides", |c, _| {
-        c.memory.volumes = BTreeMap::from([("/var/lib/x y".to_owned(), "postgres-main.x".to_owned())]);
+        c.memory.work.volumes = BTreeMap::from([("/var/lib/x y".to_owned(), "postgres-main.x".to_owned())]);
     }),
 ];
 
-fn fit(id: &str, major: u32) -> seawall::engines::postgres::world::ImageSeen {
-    seawall::engines::postgres::world::ImageSeen::Fit(facts_of(id, major))
+fn fit(id: &str, major: u32) -> ImageSeen<ImageFacts> {
+    ImageSeen::Fit(facts_of(id, major))
 }
 
 #[test]
@@ -75,8 +76,8 @@ fn names_labels_and_hashes_are_as_they_were() {
     for (name, edit) in CONTAINERS {
         let (mut case, mut port) = (Case::settled(), Some(5432));
         edit(&mut case, &mut port);
-        let seawall::engines::postgres::world::ImageSeen::Fit(image) = &case.world.image else { panic!() };
-        let wanted = desired::container(&case.identity, &case.spec, image, &case.memory, port);
+        let ImageSeen::Fit(image) = &case.world.work.image else { panic!() };
+        let wanted = container(&case.identity, &case.spec, image, &case.memory, port);
         let _ = writeln!(text, "## {name}");
         let _ = writeln!(text, "{} network {:?} {:?}", wanted.name, wanted.network, wanted.aliases);
         let _ = writeln!(text, "env {:?}\ncommand {:?} {:?}", wanted.env, wanted.entrypoint, wanted.command);
@@ -106,6 +107,19 @@ fn of_layout_1() -> Vec<(String, Value)> {
     text.lines().map(read).collect()
 }
 
+/// Whatever the order of its fields: that means nothing.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields: BTreeMap<String, Value> =
+                fields.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            fields.into_iter().collect()
+        }
+        Value::Array(items) => items.into_iter().map(sorted).collect(),
+        plain => plain,
+    }
+}
+
 /// As it is written back.
 fn again<T: DeserializeOwned + Serialize>(body: &Value) -> Value {
     serde_json::to_value(serde_json::from_value::<T>(body.clone()).unwrap()).unwrap()
@@ -120,7 +134,7 @@ fn a_store_of_layout_1_is_read_in_full() {
             Some("status") => again::<Status>(&body),
             _ => body,
         };
-        let _ = writeln!(text, "{key} {body}");
+        let _ = writeln!(text, "{key} {}", sorted(body));
     }
     is_as_it_was("store-1-read.txt", &text);
 }
@@ -144,7 +158,7 @@ fn keys_are_as_they_were() {
     let keys = [
         seawall::control::objects::key(&object),
         seawall::control::objects::status_key(&object),
-        seawall::engines::postgres::tools::secret_key(&object),
+        seawall::workload::tools::secret_key(&object),
         seawall::control::journal::PREFIX.to_owned(),
         seawall::control::start::INSTALLATION_KEY.to_owned(),
     ];

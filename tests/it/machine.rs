@@ -3,7 +3,7 @@
 
 pub mod rig;
 
-use crate::plan_goldens::{Case, facts_of};
+use crate::plan_goldens::{Case, container, facts_of};
 use rig::{PASSWD, Rig, engine, image, object};
 use seawall::control::api::{Api, Operation};
 use seawall::control::operator::Times;
@@ -14,12 +14,10 @@ use seawall::core::resource::Caps;
 use seawall::core::seen::{ContainerState, EngineInfo, Usage};
 use seawall::docker::Docker;
 use seawall::docker::fake::{Fault, What, When};
-use seawall::engines::postgres::client::SqlError;
-use seawall::engines::postgres::collation::{Collations, InDatabase, Mismatch, Named};
-use seawall::engines::postgres::desired;
-use seawall::engines::postgres::facts::ImageFacts;
-use seawall::engines::postgres::fake_server::BAD_VALUE;
-use seawall::engines::postgres::world::Weak;
+use seawall::kinds::postgres::client::SqlError;
+use seawall::kinds::postgres::collation::{Collations, InDatabase, Mismatch, Named};
+use seawall::kinds::postgres::fake_server::BAD_VALUE;
+use seawall::kinds::postgres::world::Weak;
 use seawall::store::Store;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -321,7 +319,7 @@ async fn repair(name: &str, drift: Drift, back: Back, reason: &str, words: &str)
     drift(&rig);
     if name == "password changed" {
         // A kept session goes on; the next one shows it.
-        rig.operator.tools.drop_session(&object("main"));
+        rig.operator.postgres.drop_session(&object("main"));
     }
     rig.until(&format!("repaired: {name}"), || (back(&rig) && rig.is_ready("main")).then_some(())).await;
     assert!(rig.said(reason, words), "{name}: {:#?}", rig.events());
@@ -348,7 +346,7 @@ async fn a_drift_that_no_event_told_is_found_by_the_sweep_or_the_probe() {
         rig.fake.drop_events(true);
         drift(&rig);
         if name == "password changed" {
-            rig.operator.tools.drop_session(&object("main"));
+            rig.operator.postgres.drop_session(&object("main"));
         }
         rig.until(&format!("found: {name}"), || (back(&rig) && rig.is_ready("main")).then_some(())).await;
         assert!(rig.events().iter().any(|e| e.message.contains(words)), "{name}: {:#?}", rig.events());
@@ -654,8 +652,9 @@ async fn the_port_of_a_stopped_container_of_another_installation_is_not_free() {
         let Case { mut identity, spec, memory, .. } = Case::settled();
         identity.installation = Installation::parse("other").unwrap();
         identity.object = object(&format!("p{port}"));
-        let facts = ImageFacts { id: image("local/postgres:18", 18, 1).id, ..facts_of("aa", 18) };
-        let made = desired::container(&identity, &spec, &facts, &memory, Some(port));
+        let mut facts = facts_of("aa", 18);
+        facts.work.id = image("local/postgres:18", 18, 1).id;
+        let made = container(&identity, &spec, &facts, &memory, Some(port));
         fake.create(&made).await.unwrap();
     }
     let mut rig = Rig::new(fake, Times::default());

@@ -9,7 +9,7 @@ use seawall::core::quantity::Bytes;
 use seawall::core::seen::{ContainerState, EngineInfo, Lacks};
 use seawall::docker::fake::{Fault, What, When};
 use seawall::docker::{Docker, DockerError};
-use seawall::engines::postgres::client::SqlError;
+use seawall::kinds::postgres::client::SqlError;
 use std::time::Duration;
 
 const CONTAINER: &str = "postgres-main";

@@ -9,7 +9,7 @@ use seawall::core::quantity::Bytes;
 use seawall::core::seen::{ContainerState, SeenImage};
 use seawall::docker::DockerError;
 use seawall::docker::fake::{Fault, What, When};
-use seawall::engines::postgres::client::SqlError;
+use seawall::kinds::postgres::client::SqlError;
 use seawall::store::Store;
 use std::time::Duration;
 

@@ -6,8 +6,8 @@ use seawall::control::api::{Api, Operation};
 use seawall::core::condition::{ConditionType as C, Truth};
 use seawall::core::seen::{ContainerState, Space};
 use seawall::docker::fake::{Fault, What, When};
-use seawall::engines::postgres::client::SqlError;
-use seawall::engines::postgres::fake_server::BAD_AT_START;
+use seawall::kinds::postgres::client::SqlError;
+use seawall::kinds::postgres::fake_server::BAD_AT_START;
 use std::time::Duration;
 
 const CONTAINER: &str = "postgres-main";

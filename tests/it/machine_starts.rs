@@ -6,7 +6,7 @@ use seawall::control::operator::Times;
 use seawall::core::condition::ConditionType as C;
 use seawall::core::seen::SeenContainer;
 use seawall::docker::fake::FakeDocker;
-use seawall::engines::postgres::hardening::Profile;
+use seawall::workload::hardening::Profile;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -53,7 +53,7 @@ async fn ready_is_said_after_one_restart_of_the_first_of_many_and_known_from_the
     rig.drive();
     for name in ["a", "b", "c"] {
         rig.ready(name).await;
-        assert_eq!(profile(&rig, name), Profile::AsPostgres);
+        assert_eq!(profile(&rig, name), Profile::AsUser);
         assert_eq!(rig.container(name).unwrap().user, "postgres");
     }
     assert_eq!(proofs(&rig), 1, "{:?}", rig.events());
@@ -79,7 +79,7 @@ async fn ready_is_said_after_one_restart_of_the_first_of_many_and_known_from_the
 async fn an_image_that_does_not_start_again_gets_the_least_privilege_with_which_it_does() {
     // As the official entry point, for somebody who must be root: it walks over the data at each start.
     let mut rig = rig(|profile, before| match profile {
-        Profile::AsPostgres => false,
+        Profile::AsUser => false,
         Profile::Root => before == 0,
         _ => true,
     });
@@ -110,7 +110,7 @@ async fn an_image_that_does_not_start_again_gets_the_least_privilege_with_which_
 async fn a_database_that_was_ready_and_does_not_start_again_is_healed() {
     let broken = Arc::new(Mutex::new(false));
     let now = Arc::clone(&broken);
-    let mut rig = rig(move |profile, _| profile != Profile::AsPostgres || !*now.lock().unwrap());
+    let mut rig = rig(move |profile, _| profile != Profile::AsUser || !*now.lock().unwrap());
     rig.manifest("a", MAIN);
     rig.drive();
     rig.ready("a").await;
@@ -124,7 +124,7 @@ async fn a_database_that_was_ready_and_does_not_start_again_is_healed() {
     *broken.lock().unwrap() = false;
     rig.manifest("b", MAIN);
     rig.ready("b").await;
-    assert_eq!(profile(&rig, "b"), Profile::AsPostgres);
+    assert_eq!(profile(&rig, "b"), Profile::AsUser);
 }
 
 #[tokio::test(start_paused = true)]

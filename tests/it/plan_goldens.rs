@@ -4,6 +4,7 @@
 
 use seawall::core::census::User;
 use seawall::core::condition::Finding;
+use seawall::core::desired::DesiredContainer;
 use seawall::core::failure::{Failure, Outlook};
 use seawall::core::identity::{Home, Identity};
 use seawall::core::names::{Installation, Name};
@@ -14,22 +15,25 @@ use seawall::core::seen::{
     ContainerState, EngineInfo, Lacks, SeenContainer, SeenEndpoint, SeenMount, Slot, Usage,
 };
 use seawall::core::will::{Asked, Gone, Rename};
-use seawall::engines::postgres::action::Action;
-use seawall::engines::postgres::check::Checked;
-use seawall::engines::postgres::collation::{Collations, Columns, InDatabase, Libraries, Mismatch, Named};
-use seawall::engines::postgres::conditions::{before_steps, findings};
-use seawall::engines::postgres::desired;
-use seawall::engines::postgres::facts::{ImageFacts, Unfit};
-use seawall::engines::postgres::hardening::Profile;
-use seawall::engines::postgres::parameters::sha256;
-use seawall::engines::postgres::plan::{Plan, Subject, plan};
-use seawall::engines::postgres::record::{Memory, PinnedImage, RefusedParameters};
-use seawall::engines::postgres::rollout::Rollout;
-use seawall::engines::postgres::status::status;
-use seawall::engines::postgres::trial::Verdict;
-use seawall::engines::postgres::world::{
-    DataSeen, Deaths, ImageSeen, InitSeen, Placement, Server, ServerFacts, Weak, World,
-};
+use seawall::kinds::postgres::action::Action;
+use seawall::kinds::postgres::check::Checked;
+use seawall::kinds::postgres::collation::{Collations, Columns, InDatabase, Libraries, Mismatch, Named};
+use seawall::kinds::postgres::conditions::{before_steps, findings};
+use seawall::kinds::postgres::desired;
+use seawall::kinds::postgres::facts::ImageFacts;
+use seawall::kinds::postgres::parameters::sha256;
+use seawall::kinds::postgres::plan::{Plan, Subject, plan};
+use seawall::kinds::postgres::record::{Memory, RefusedParameters};
+use seawall::kinds::postgres::status::status;
+use seawall::kinds::postgres::trial::Verdict;
+use seawall::kinds::postgres::world::{DataSeen, InitSeen, Placement, Server, ServerFacts, Weak, World};
+use seawall::workload;
+use seawall::workload::hardening::Profile;
+use seawall::workload::image::ImageSeen;
+use seawall::workload::image::Unfit;
+use seawall::workload::memory::PinnedImage;
+use seawall::workload::rollout::Rollout;
+use seawall::workload::world::Deaths;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -53,21 +57,36 @@ fn mib(n: u64) -> Option<Bytes> {
 pub fn facts_of(id: &str, major: u32) -> ImageFacts {
     let mount = if major >= 18 { "/var/lib/postgresql" } else { "/var/lib/postgresql/data" };
     ImageFacts {
-        id: format!("sha256:{}", id.repeat(32)),
-        digest: None,
+        work: workload::image::Image {
+            id: format!("sha256:{}", id.repeat(32)),
+            digest: None,
+            mount_path: mount.to_owned(),
+            extra_volumes: Vec::new(),
+            cmd: vec!["postgres".to_owned()],
+        },
         major,
         managed: true,
         capabilities: vec!["pgbackrest".to_owned()],
-        mount_path: mount.to_owned(),
         pgdata: if major >= 18 { format!("{mount}/{major}/docker") } else { mount.to_owned() },
         uid: 999,
         gid: 999,
-        extra_volumes: Vec::new(),
         libraries: Libraries::default(),
-        cmd: vec!["postgres".to_owned()],
         init_scripts: true,
         catalog: None,
     }
+}
+
+/// The container that these lead to.
+pub fn container(
+    identity: &Identity,
+    spec: &Checked,
+    image: &ImageFacts,
+    memory: &Memory,
+    port: Option<u16>,
+) -> DesiredContainer {
+    let subject = Subject { identity, spec, asked: &Asked::default(), memory, present: true };
+    let process = desired::process(spec, image, memory);
+    workload::desired::container(&subject.work(), &image.work, &memory.work, port, &process)
 }
 
 impl Case {
@@ -82,78 +101,88 @@ impl Case {
             home: None,
         };
         let spec = Checked {
-            image: "postgres:18".parse().unwrap(),
+            work: workload::Checked {
+                image: "postgres:18".parse().unwrap(),
+                caps: Caps { memory: mib(512), swap: None, cpus: Some(NanoCpus(1_500_000_000)) },
+                force_caps: false,
+                port: PortRequest::Auto,
+                stopped: false,
+                deletion: DeletionPolicy::Retain,
+                restart_automatically: true,
+                paused: false,
+                delete_confirmed: false,
+                volume_users: BTreeSet::new(),
+                at_once: 1,
+            },
             database: "app".to_owned(),
             username: "owner".to_owned(),
-            caps: Caps { memory: mib(512), swap: None, cpus: Some(NanoCpus(1_500_000_000)) },
-            force_caps: false,
-            port: PortRequest::Auto,
             parameters: BTreeMap::from([("work_mem".to_owned(), "16MB".to_owned())]),
-            stopped: false,
-            deletion: DeletionPolicy::Retain,
-            restart_automatically: true,
-            paused: false,
             skip_trial: false,
-            delete_confirmed: false,
             accept_cluster: None,
-            volume_users: BTreeSet::new(),
             accept_collation_change: false,
-            at_once: 1,
         };
         let image = facts_of("aa", 18);
         let file = desired::parameter_file(&identity, &spec, &image);
         let memory = Memory {
-            port: Some(5432),
-            image: Some(PinnedImage { reference: spec.image.to_string(), id: image.id.clone() }),
+            work: workload::Memory {
+                port: Some(5432),
+                image: Some(PinnedImage {
+                    reference: spec.work.image.to_string(),
+                    id: image.work.id.clone(),
+                }),
+                ever_ready: true,
+                password_generation: 1,
+                container: Some("c1".repeat(32)),
+                ..workload::Memory::default()
+            },
             data_major: Some(18),
             init_username: Some("owner".to_owned()),
             init_database: Some("app".to_owned()),
             seen_databases: BTreeSet::from(["app".to_owned()]),
-            ever_ready: true,
             password_emptied_in: Some("c1".repeat(32)),
-            password_generation: 1,
             written_parameters: Some(sha256(file.as_bytes())),
             proven_parameters: Some(file),
-            container: Some("c1".repeat(32)),
             ..Memory::default()
         };
         let world = World {
-            engine: EngineInfo {
-                cpus: 4,
-                swap_limit: true,
-                architecture: "amd64".to_owned(),
-                ..EngineInfo::default()
+            work: workload::World {
+                engine: EngineInfo {
+                    cpus: 4,
+                    swap_limit: true,
+                    architecture: "amd64".to_owned(),
+                    ..EngineInfo::default()
+                },
+                container: Slot::Missing,
+                misnamed: Vec::new(),
+                volume: Slot::Ours(()),
+                network: Slot::Ours("n1".to_owned()),
+                image: ImageSeen::Fit(image),
+                usage: None,
+                log_tail: Vec::new(),
+                free_port: None,
+                port_holder: None,
+                port_taken: None,
+                port_kept: false,
+                password_sealed: true,
+                image_starts: Default::default(),
+                deaths: Deaths::default(),
+                silent: std::time::Duration::ZERO,
+                room: None,
+                rollout: Rollout::default(),
+                fallback: None,
+                unseen_successor: None,
+                extra_volumes: BTreeMap::new(),
+                duplicates: Vec::new(),
+                sharers: Vec::new(),
+                pinned: Some(facts_of("aa", 18)),
             },
-            container: Slot::Missing,
-            misnamed: Vec::new(),
-            volume: Slot::Ours(()),
-            network: Slot::Ours("n1".to_owned()),
-            image: ImageSeen::Fit(image),
             data: DataSeen::NotLooked,
             server: Server::NotRunning,
-            usage: None,
-            log_tail: Vec::new(),
             file_sha256: None,
-            free_port: None,
-            port_holder: None,
-            port_taken: None,
-            port_kept: false,
-            password_sealed: true,
-            image_starts: Default::default(),
             trials: BTreeMap::new(),
-            deaths: Deaths::default(),
-            silent: std::time::Duration::ZERO,
-            room: None,
-            rollout: Rollout::default(),
-            fallback: None,
-            unseen_successor: None,
             init: Default::default(),
             placement: Placement::NotLooked,
-            extra_volumes: BTreeMap::new(),
-            duplicates: Vec::new(),
-            sharers: Vec::new(),
             system_identifier: None,
-            pinned: Some(facts_of("aa", 18)),
             data_catalog: None,
             left_clean: None,
             columns: Columns::NotAsked,
@@ -167,7 +196,7 @@ impl Case {
             world,
             outlook: Outlook::default(),
         };
-        case.world.container = Slot::Ours(case.made());
+        case.world.work.container = Slot::Ours(case.made());
         case.up();
         case
     }
@@ -176,25 +205,25 @@ impl Case {
     pub fn fresh() -> Self {
         let mut case = Self::settled();
         case.memory = Memory::default();
-        case.world.container = Slot::Missing;
-        case.world.volume = Slot::Missing;
-        case.world.network = Slot::Missing;
+        case.world.work.container = Slot::Missing;
+        case.world.work.volume = Slot::Missing;
+        case.world.work.network = Slot::Missing;
         case.world.server = Server::NotRunning;
-        case.world.password_sealed = false;
-        case.world.pinned = None;
-        case.world.free_port = Some(5432);
+        case.world.work.password_sealed = false;
+        case.world.work.pinned = None;
+        case.world.work.free_port = Some(5432);
         case
     }
 
     /// The container that the present spec and memory lead to, running.
     pub fn made(&self) -> SeenContainer {
-        let ImageSeen::Fit(image) = &self.world.image else { panic!("no image") };
-        let port = match self.spec.port {
+        let ImageSeen::Fit(image) = &self.world.work.image else { panic!("no image") };
+        let port = match self.spec.work.port {
             PortRequest::None => None,
             PortRequest::Fixed(port) => Some(port),
-            PortRequest::Auto => self.memory.port.or(self.world.free_port),
+            PortRequest::Auto => self.memory.work.port.or(self.world.work.free_port),
         };
-        let desired = desired::container(&self.identity, &self.spec, image, &self.memory, port);
+        let desired = container(&self.identity, &self.spec, image, &self.memory, port);
         let endpoint = SeenEndpoint {
             network: "seawall".to_owned(),
             network_id: "n1".to_owned(),
@@ -205,7 +234,7 @@ impl Case {
             id: "c1".repeat(32),
             name: desired.name.clone(),
             image_id: desired.image.clone(),
-            image_ref: self.spec.image.to_string(),
+            image_ref: self.spec.work.image.to_string(),
             labels: Pairs::from(&desired.all_labels()),
             env: Pairs::from(&desired.env),
             state: ContainerState::Running,
@@ -215,13 +244,13 @@ impl Case {
             started_at: "2027-01-01T00:00:00Z".to_owned(),
             finished_at: String::new(),
             restart_count: 0,
-            caps: self.spec.caps,
+            caps: self.spec.work.caps,
             restart_policy: "always".to_owned(),
             networks: vec![endpoint],
             mounts: vec![SeenMount {
                 kind: "volume".to_owned(),
                 volume: self.identity.volume(),
-                path: image.mount_path.clone(),
+                path: image.work.mount_path.clone(),
             }],
             port_bindings: desired.ports.clone(),
             published: desired.ports,
@@ -236,7 +265,7 @@ impl Case {
     }
 
     pub fn up(&mut self) {
-        let ImageSeen::Fit(image) = self.world.image.clone() else { panic!("no image") };
+        let ImageSeen::Fit(image) = self.world.work.image.clone() else { panic!("no image") };
         let file = desired::parameter_file(&self.identity, &self.spec, &image);
         self.world.server = Server::Up(Box::new(ServerFacts {
             overridden_by_role: Vec::new(),
@@ -255,7 +284,7 @@ impl Case {
     }
 
     pub fn c(&mut self) -> &mut SeenContainer {
-        match &mut self.world.container {
+        match &mut self.world.work.container {
             Slot::Ours(c) => c,
             _ => panic!("no container"),
         }
@@ -271,8 +300,8 @@ impl Case {
 
     /// The image declares a second volume, at /wal.
     fn with_extra_volume(&mut self) {
-        let ImageSeen::Fit(image) = &mut self.world.image else { panic!("no image") };
-        image.extra_volumes = vec!["/wal".to_owned()];
+        let ImageSeen::Fit(image) = &mut self.world.work.image else { panic!("no image") };
+        image.work.extra_volumes = vec!["/wal".to_owned()];
     }
 
     fn facts(&mut self) -> &mut ServerFacts {
@@ -293,9 +322,9 @@ impl Case {
 
     /// As before the first login.
     fn never_ready(&mut self) {
-        self.memory.ever_ready = false;
+        self.memory.work.ever_ready = false;
         self.memory.data_major = None;
-        self.memory.volume_fresh = true;
+        self.memory.work.volume_fresh = true;
         self.memory.seen_databases.clear();
         self.memory.password_emptied_in = None;
         self.memory.proven_parameters = None;
@@ -355,27 +384,28 @@ type Edit = fn(&mut Case);
 fn sorts_otherwise(c: &mut Case) {
     let libc = |version: &str| Libraries { libc: Some(version.to_owned()), icu: None };
     c.memory.libraries = Some(libc("glibc 2.36"));
-    c.world.image = ImageSeen::Fit(ImageFacts { libraries: libc("glibc 2.41"), ..facts_of("bb", 18) });
+    c.world.work.image = ImageSeen::Fit(ImageFacts { libraries: libc("glibc 2.41"), ..facts_of("bb", 18) });
 }
 
 /// A container of another image than a server last came up with, which is still there, in a crash loop.
 fn dies_with_another_image(c: &mut Case) {
-    c.spec.image = "postgres:18.2".parse().unwrap();
-    c.memory.proven_image = Some(facts_of("aa", 18).id);
-    c.memory.image = Some(PinnedImage { reference: "postgres:18.2".into(), id: facts_of("bb", 18).id });
-    c.world.image = ImageSeen::Fit(facts_of("bb", 18));
-    c.world.container = Slot::Ours(c.made());
+    c.spec.work.image = "postgres:18.2".parse().unwrap();
+    c.memory.work.proven_image = Some(facts_of("aa", 18).work.id);
+    c.memory.work.image =
+        Some(PinnedImage { reference: "postgres:18.2".into(), id: facts_of("bb", 18).work.id });
+    c.world.work.image = ImageSeen::Fit(facts_of("bb", 18));
+    c.world.work.container = Slot::Ours(c.made());
     c.down(ContainerState::Restarting, 1);
-    c.world.deaths = Deaths { count: 2, since: "2026-01-01T00:00:00Z".into() };
-    c.world.fallback = Some(facts_of("aa", 18).id);
+    c.world.work.deaths = Deaths { count: 2, since: "2026-01-01T00:00:00Z".into() };
+    c.world.work.fallback = Some(facts_of("aa", 18).work.id);
 }
 
 /// The wanted image is another one than that which runs.
 fn other_image(c: &mut Case) {
-    c.spec.image = "postgres:18b".parse().unwrap();
-    c.memory.proven_image = Some(facts_of("aa", 18).id);
-    c.world.pinned = Some(facts_of("aa", 18));
-    c.world.image = ImageSeen::Fit(facts_of("bb", 18));
+    c.spec.work.image = "postgres:18b".parse().unwrap();
+    c.memory.work.proven_image = Some(facts_of("aa", 18).work.id);
+    c.world.work.pinned = Some(facts_of("aa", 18));
+    c.world.work.image = ImageSeen::Fit(facts_of("bb", 18));
 }
 
 fn silent() -> Server {
@@ -389,30 +419,31 @@ const ROWS: &[(&str, Edit)] = &[
     ("first: nothing there", |c| *c = Case::fresh()),
     ("first: image not local", |c| {
         *c = Case::fresh();
-        c.world.image = ImageSeen::Missing;
+        c.world.work.image = ImageSeen::Missing;
     }),
     ("first: image of another architecture", |c| {
         *c = Case::fresh();
-        c.world.image = ImageSeen::Unfit(Unfit::Architecture { image: "arm64".into(), host: "amd64".into() });
+        c.world.work.image =
+            ImageSeen::Unfit(Unfit("it is for arm64, this host is amd64; use an image for amd64".into()));
     }),
     ("first: image without PostgreSQL", |c| {
         *c = Case::fresh();
-        c.world.image = ImageSeen::Unfit(Unfit::NoPostgres { detail: "no PG_MAJOR".into() });
+        c.world.work.image = ImageSeen::Unfit(Unfit("it contains no PostgreSQL server (no PG_MAJOR); use an image that keeps the official image's contract".into()));
     }),
     ("first: a volume of ours that nobody knows", |c| {
         *c = Case::fresh();
-        c.world.volume = Slot::Ours(());
-        c.world.network = Slot::Ours("n1".into());
+        c.world.work.volume = Slot::Ours(());
+        c.world.work.network = Slot::Ours("n1".into());
     }),
     ("first: looked at an unknown volume: empty", |c| {
         c.never_ready();
-        c.memory.volume_fresh = false;
+        c.memory.work.volume_fresh = false;
         c.down(ContainerState::Created, 0);
         c.world.data = DataSeen::Empty;
     }),
     ("first: looked at an unknown volume: another major", |c| {
         c.never_ready();
-        c.memory.volume_fresh = false;
+        c.memory.work.volume_fresh = false;
         c.down(ContainerState::Created, 0);
         c.world.data = DataSeen::Major(17);
     }),
@@ -498,15 +529,15 @@ const ROWS: &[(&str, Edit)] = &[
         c.c().oom_killed = true;
     }),
     ("drift: removed", |c| {
-        c.world.container = Slot::Missing;
+        c.world.work.container = Slot::Missing;
         c.world.server = Server::NotRunning;
     }),
     ("drift: renamed", |c| {
-        c.world.container = Slot::Missing;
+        c.world.work.container = Slot::Missing;
         c.world.server = Server::NotRunning;
-        c.world.misnamed = vec![("c1".into(), "mine".into())];
+        c.world.work.misnamed = vec![("c1".into(), "mine".into())];
     }),
-    ("drift: re-created from another image under our name", |c| c.c().image_id = facts_of("bb", 18).id),
+    ("drift: re-created from another image under our name", |c| c.c().image_id = facts_of("bb", 18).work.id),
     ("drift: caps by docker update", |c| c.c().caps = Caps { memory: mib(256), ..Caps::default() }),
     ("drift: restart policy", |c| c.c().restart_policy = "no".into()),
     ("drift: disconnected from the network", |c| {
@@ -515,8 +546,8 @@ const ROWS: &[(&str, Edit)] = &[
         c.world.server = Server::Failed("the container has no address on the network".into());
     }),
     ("drift: connected again, the port not published", |c| c.c().published.clear()),
-    ("drift: the network made again", |c| c.world.network = Slot::Ours("n2".into())),
-    ("drift: the network gone", |c| c.world.network = Slot::Missing),
+    ("drift: the network made again", |c| c.world.work.network = Slot::Ours("n2".into())),
+    ("drift: the network gone", |c| c.world.work.network = Slot::Missing),
     ("drift: port map", |c| c.c().port_bindings.clear()),
     ("drift: mounted elsewhere", |c| c.c().mounts.clear()),
     ("drift: paused", |c| c.down(ContainerState::Paused, 0)),
@@ -532,18 +563,18 @@ const ROWS: &[(&str, Edit)] = &[
     ("drift: parameter file edited", |c| c.facts().parameters_sha256 = "0".repeat(64)),
     ("drift: parameter file gone", |c| c.facts().parameters_sha256.clear()),
     ("drift: the volume gone with its data", |c| {
-        c.world.container = Slot::Missing;
-        c.world.volume = Slot::Missing;
+        c.world.work.container = Slot::Missing;
+        c.world.work.volume = Slot::Missing;
         c.world.server = Server::NotRunning;
     }),
-    ("drift: password missing in the store", |c| c.world.password_sealed = false),
+    ("drift: password missing in the store", |c| c.world.work.password_sealed = false),
     ("conflict: container", |c| {
-        c.world.container = Slot::Foreign("it has no label seawall.dev/installation".into())
+        c.world.work.container = Slot::Foreign("it has no label seawall.dev/installation".into())
     }),
     ("conflict: volume and network", |c| {
         *c = Case::fresh();
-        c.world.volume = Slot::Foreign("it has no label seawall.dev/installation".into());
-        c.world.network = Slot::Foreign("it does not carry this installation's labels".into());
+        c.world.work.volume = Slot::Foreign("it has no label seawall.dev/installation".into());
+        c.world.work.network = Slot::Foreign("it does not carry this installation's labels".into());
     }),
     ("server: hangs", |c| c.world.server = Server::Hung("no answer within 5s".into())),
     ("server: fails", |c| c.world.server = Server::Failed("too many clients already".into())),
@@ -553,14 +584,14 @@ const ROWS: &[(&str, Edit)] = &[
     ("data: a link that stays in the volume", |c| c.astray(&[("pg_wal", "/var/lib/postgresql/18/wal")])),
     ("data: tablespaces and more outside, another image wanted", |c| {
         c.astray(&[("pg_tblspc/16385", "/srv/a"), ("pg_tblspc/16386", "/srv/b"), ("log", "/var/log/pg")]);
-        c.world.image = ImageSeen::Fit(facts_of("bb", 18));
-        c.spec.image = "postgres:18b".parse().unwrap();
+        c.world.work.image = ImageSeen::Fit(facts_of("bb", 18));
+        c.spec.work.image = "postgres:18b".parse().unwrap();
     }),
     ("data: outside, the container does not run, another image wanted", |c| {
         c.astray(&[("pg_wal", "/wal")]);
         c.down(ContainerState::Exited, 0);
-        c.world.image = ImageSeen::Fit(facts_of("bb", 18));
-        c.spec.image = "postgres:18b".parse().unwrap();
+        c.world.work.image = ImageSeen::Fit(facts_of("bb", 18));
+        c.spec.work.image = "postgres:18b".parse().unwrap();
     }),
     ("data: outside, the manifest is gone", |c| {
         c.astray(&[("pg_wal", "/wal")]);
@@ -578,8 +609,8 @@ const ROWS: &[(&str, Edit)] = &[
     }),
     ("data: more links than can be looked at, another image wanted", |c| {
         c.world.placement = Placement::TooMany;
-        c.world.image = ImageSeen::Fit(facts_of("bb", 18));
-        c.spec.image = "postgres:18b".parse().unwrap();
+        c.world.work.image = ImageSeen::Fit(facts_of("bb", 18));
+        c.spec.work.image = "postgres:18b".parse().unwrap();
     }),
     ("data: in a directory that a mount inside the volume hides", |c| {
         c.c().mounts.push(SeenMount {
@@ -600,65 +631,65 @@ const ROWS: &[(&str, Edit)] = &[
     }),
     ("volumes: another, kept", |c| {
         c.with_extra_volume();
-        c.memory.volumes.insert("/wal".into(), "e1".repeat(32));
+        c.memory.work.volumes.insert("/wal".into(), "e1".repeat(32));
         c.c().mounts.push(SeenMount { kind: "volume".into(), volume: "e1".repeat(32), path: "/wal".into() });
         c.astray(&[("pg_wal", "/wal/pg")]);
     }),
     ("volumes: another, the container without it", |c| {
         c.with_extra_volume();
-        c.memory.volumes.insert("/wal".into(), "postgres-main.wal".into());
+        c.memory.work.volumes.insert("/wal".into(), "postgres-main.wal".into());
         c.astray(&[]);
     }),
     ("volumes: another, lost", |c| {
         c.with_extra_volume();
-        c.memory.volumes.insert("/wal".into(), "postgres-main.wal".into());
-        c.world.extra_volumes.insert("postgres-main.wal".into(), Slot::Missing);
-        c.world.container = Slot::Missing;
+        c.memory.work.volumes.insert("/wal".into(), "postgres-main.wal".into());
+        c.world.work.extra_volumes.insert("postgres-main.wal".into(), Slot::Missing);
+        c.world.work.container = Slot::Missing;
         c.world.server = Server::NotRunning;
     }),
     ("volumes: another, deletion confirmed", |c| {
-        c.memory.volumes.insert("/wal".into(), "postgres-main.wal".into());
+        c.memory.work.volumes.insert("/wal".into(), "postgres-main.wal".into());
         c.present = false;
         c.asked.delete = true;
     }),
     ("server: just started", |c| c.world.server = Server::NotRunning),
     ("server: dies at start, again and again", |c| {
         c.down(ContainerState::Restarting, 1);
-        c.world.log_tail = vec!["LOG:  starting".into(), "FATAL:  could not open file \"x\"".into()];
+        c.world.work.log_tail = vec!["LOG:  starting".into(), "FATAL:  could not open file \"x\"".into()];
     }),
     ("server: dies at start, stalled", |c| {
         c.down(ContainerState::Restarting, 1);
-        c.world.log_tail = vec!["FATAL:  could not open file \"x\"".into()];
+        c.world.work.log_tail = vec!["FATAL:  could not open file \"x\"".into()];
         c.outlook.stalled = true;
     }),
     ("server: dies with new parameters, worked with the old", |c| {
         c.spec.parameters.insert("shared_preload_libraries".into(), "nothere".into());
-        let ImageSeen::Fit(image) = &c.world.image else { return };
+        let ImageSeen::Fit(image) = &c.world.work.image else { return };
         let text = desired::parameter_file(&c.identity, &c.spec, image);
         c.memory.written_parameters = Some(sha256(text.as_bytes()));
         c.down(ContainerState::Restarting, 1);
-        c.world.log_tail =
+        c.world.work.log_tail =
             vec!["FATAL:  could not access file \"nothere\": No such file or directory".into()];
     }),
     ("spec: parameters changed", |c| drop(c.spec.parameters.insert("work_mem".into(), "32MB".into()))),
     ("spec: parameters changed, tried", |c| {
         c.spec.parameters.insert("work_mem".into(), "32MB".into());
-        c.world.trials.insert(facts_of("aa", 18).id, Verdict::Passed);
+        c.world.trials.insert(facts_of("aa", 18).work.id, Verdict::Passed);
     }),
     ("spec: parameters changed, the trial could not be held", |c| {
         c.spec.parameters.insert("work_mem".into(), "32MB".into());
-        c.world.trials.insert(facts_of("aa", 18).id, Verdict::Unknown("no psql".into()));
+        c.world.trials.insert(facts_of("aa", 18).work.id, Verdict::Unknown("no psql".into()));
     }),
     ("spec: parameters changed, the trial refused them", |c| {
         c.spec.parameters.insert("ssl".into(), "on".into());
         let words = "the server does not start: could not load server certificate file".into();
-        c.world.trials.insert(facts_of("aa", 18).id, Verdict::Refused(words));
+        c.world.trials.insert(facts_of("aa", 18).work.id, Verdict::Refused(words));
     }),
     ("spec: parameters changed, the trial refused them, it does not run", |c| {
         c.down(ContainerState::Exited, 0);
         c.spec.parameters.insert("ssl".into(), "on".into());
         let words = "the server does not start: could not load server certificate file".into();
-        c.world.trials.insert(facts_of("aa", 18).id, Verdict::Refused(words));
+        c.world.trials.insert(facts_of("aa", 18).work.id, Verdict::Refused(words));
     }),
     ("spec: parameters changed, no trial wanted", |c| {
         c.spec.parameters.insert("work_mem".into(), "32MB".into());
@@ -666,15 +697,17 @@ const ROWS: &[(&str, Edit)] = &[
     }),
     ("new: the trial refused its parameters", |c| {
         c.memory = Memory::default();
-        c.world.volume = Slot::Missing;
-        c.world.container = Slot::Missing;
+        c.world.work.volume = Slot::Missing;
+        c.world.work.container = Slot::Missing;
         c.world.server = Server::NotRunning;
         let words = "the server does not start: could not access file \"nope\"".into();
-        c.world.trials.insert(facts_of("aa", 18).id, Verdict::Refused(words));
+        c.world.trials.insert(facts_of("aa", 18).work.id, Verdict::Refused(words));
     }),
     ("spec: another image, the trial refused it", |c| {
         other_image(c);
-        c.world.trials.insert(facts_of("bb", 18).id, Verdict::Refused("the server does not start".into()));
+        c.world
+            .trials
+            .insert(facts_of("bb", 18).work.id, Verdict::Refused("the server does not start".into()));
     }),
     ("spec: parameters changed while it does not run", |c| {
         c.down(ContainerState::Exited, 0);
@@ -682,7 +715,7 @@ const ROWS: &[(&str, Edit)] = &[
     }),
     ("spec: parameters refused by the server", |c| {
         c.spec.parameters.insert("work_mem".into(), "16ZB".into());
-        let ImageSeen::Fit(image) = &c.world.image else { return };
+        let ImageSeen::Fit(image) = &c.world.work.image else { return };
         let text = desired::parameter_file(&c.identity, &c.spec, image);
         c.memory.refused_parameters = Some(RefusedParameters {
             sha256: sha256(text.as_bytes()),
@@ -702,256 +735,267 @@ const ROWS: &[(&str, Edit)] = &[
     ("spec: restart pending, Auto", |c| c.facts().pending_restart = vec!["max_connections".into()]),
     ("spec: restart pending, Manual", |c| {
         c.facts().pending_restart = vec!["max_connections".into(), "shared_buffers".into()];
-        c.spec.restart_automatically = false;
+        c.spec.work.restart_automatically = false;
     }),
-    ("spec: memory raised, cpus removed", |c| c.spec.caps = Caps { memory: mib(1024), ..Caps::default() }),
+    ("spec: memory raised, cpus removed", |c| {
+        c.spec.work.caps = Caps { memory: mib(1024), ..Caps::default() }
+    }),
     ("spec: memory lowered", |c| {
-        c.spec.caps.memory = mib(256);
-        c.world.usage =
+        c.spec.work.caps.memory = mib(256);
+        c.world.work.usage =
             Some(Usage { memory: Bytes(99 << 20), unreclaimable: Bytes(64 << 20), memory_limit: mib(512) });
     }),
     ("spec: memory lowered below use", |c| {
-        c.spec.caps.memory = mib(256);
-        c.world.usage =
+        c.spec.work.caps.memory = mib(256);
+        c.world.work.usage =
             Some(Usage { memory: Bytes(400 << 20), unreclaimable: Bytes(300 << 20), memory_limit: mib(512) });
     }),
     ("spec: memory lowered below use, forced", |c| {
-        c.spec.caps.memory = mib(256);
-        c.spec.force_caps = true;
-        c.world.usage =
+        c.spec.work.caps.memory = mib(256);
+        c.spec.work.force_caps = true;
+        c.world.work.usage =
             Some(Usage { memory: Bytes(400 << 20), unreclaimable: Bytes(300 << 20), memory_limit: mib(512) });
     }),
-    ("spec: memory lowered, use unknown", |c| c.spec.caps.memory = mib(256)),
+    ("spec: memory lowered, use unknown", |c| c.spec.work.caps.memory = mib(256)),
     ("spec: memory lowered below use while it does not run", |c| {
         c.down(ContainerState::Exited, 0);
-        c.spec.caps.memory = mib(64);
+        c.spec.work.caps.memory = mib(64);
     }),
-    ("spec: all caps removed", |c| c.spec.caps = Caps::default()),
+    ("spec: all caps removed", |c| c.spec.work.caps = Caps::default()),
     ("spec: all CPUs are no cap", |c| {
-        c.spec.caps.cpus = Some(NanoCpus(4_000_000_000));
+        c.spec.work.caps.cpus = Some(NanoCpus(4_000_000_000));
         c.c().caps.cpus = None;
     }),
     ("spec: swap on a kernel that cannot cap it", |c| {
-        c.spec.caps.swap = mib(256);
-        c.world.engine.swap_limit = false;
+        c.spec.work.caps.swap = mib(256);
+        c.world.work.engine.swap_limit = false;
     }),
     ("engine: cannot limit CPUs, memory raised", |c| {
-        c.world.engine.lacks.cpu_quota = true;
+        c.world.work.engine.lacks.cpu_quota = true;
         c.c().caps.cpus = None;
-        c.spec.caps.memory = mib(1024);
+        c.spec.work.caps.memory = mib(1024);
     }),
     ("engine: cannot limit CPUs", |c| {
-        c.world.engine.lacks.cpu_quota = true;
+        c.world.work.engine.lacks.cpu_quota = true;
         c.c().caps.cpus = None;
     }),
     ("engine: cannot limit CPUs, and none are limited", |c| {
-        c.world.engine.lacks.cpu_quota = true;
+        c.world.work.engine.lacks.cpu_quota = true;
         c.c().caps.cpus = None;
-        c.spec.caps.cpus = None;
+        c.spec.work.caps.cpus = None;
     }),
     ("engine: cannot limit memory, cpus changed", |c| {
-        c.world.engine.lacks.memory_limit = true;
+        c.world.work.engine.lacks.memory_limit = true;
         c.c().caps.memory = None;
-        c.spec.caps.swap = mib(256);
-        c.spec.caps.cpus = Some(NanoCpus(2_000_000_000));
+        c.spec.work.caps.swap = mib(256);
+        c.spec.work.caps.cpus = Some(NanoCpus(2_000_000_000));
     }),
     ("engine: cannot limit memory nor swap", |c| {
-        c.world.engine.lacks.memory_limit = true;
-        c.world.engine.swap_limit = false;
+        c.world.work.engine.lacks.memory_limit = true;
+        c.world.work.engine.swap_limit = false;
         c.c().caps.memory = None;
-        c.spec.caps.swap = mib(256);
+        c.spec.work.caps.swap = mib(256);
     }),
     ("engine: no limit of processes, no docker-init", |c| {
-        c.world.engine.lacks.pids_limit = true;
-        c.world.engine.lacks.init = true;
+        c.world.work.engine.lacks.pids_limit = true;
+        c.world.work.engine.lacks.init = true;
         c.c().init = false;
         c.c().pids_limit = None;
     }),
     ("engine: lacks everything, stopped", |c| {
-        c.spec.stopped = true;
+        c.spec.work.stopped = true;
         c.down(ContainerState::Exited, 0);
         c.c().restart_policy = "no".into();
         c.c().caps = Caps::default();
-        c.world.engine.lacks = Lacks { memory_limit: true, cpu_quota: true, pids_limit: true, init: true };
+        c.world.work.engine.lacks =
+            Lacks { memory_limit: true, cpu_quota: true, pids_limit: true, init: true };
     }),
-    ("spec: another port", |c| c.spec.port = PortRequest::Fixed(6000)),
+    ("spec: another port", |c| c.spec.work.port = PortRequest::Fixed(6000)),
     ("spec: another port that another object has", |c| {
-        c.spec.port = PortRequest::Fixed(6000);
-        c.world.port_holder = Some("postgres/other".into());
+        c.spec.work.port = PortRequest::Fixed(6000);
+        c.world.work.port_holder = Some("postgres/other".into());
     }),
     ("spec: another port, and the image is not seen to be local", |c| {
-        c.spec.port = PortRequest::Fixed(6000);
-        c.spec.caps.memory = mib(1024);
-        c.world.unseen_successor = Some("the Docker engine took longer than 10s (inspect an image)".into());
+        c.spec.work.port = PortRequest::Fixed(6000);
+        c.spec.work.caps.memory = mib(1024);
+        c.world.work.unseen_successor =
+            Some("the Docker engine took longer than 10s (inspect an image)".into());
     }),
-    ("spec: port none", |c| c.spec.port = PortRequest::None),
+    ("spec: port none", |c| c.spec.work.port = PortRequest::None),
     ("spec: no free port", |c| {
         *c = Case::fresh();
-        c.world.free_port = None;
+        c.world.work.free_port = None;
     }),
     ("port: refused at the first start, another is free", |c| {
         c.never_ready();
         c.down(ContainerState::Created, 128);
         c.c().error = "Bind for 127.0.0.1:5432 failed: port is already allocated".into();
-        c.world.free_port = Some(5433);
+        c.world.work.free_port = Some(5433);
     }),
     ("port: refused, but once ready: kept", |c| {
         c.down(ContainerState::Exited, 128);
         c.c().error = "listen tcp4 127.0.0.1:5432: bind: address already in use".into();
-        c.world.free_port = Some(5433);
+        c.world.work.free_port = Some(5433);
     }),
     ("spec: another build of the same major", |c| {
-        c.spec.image = "postgres:18.2".parse().unwrap();
-        c.world.image = ImageSeen::Fit(facts_of("bb", 18));
+        c.spec.work.image = "postgres:18.2".parse().unwrap();
+        c.world.work.image = ImageSeen::Fit(facts_of("bb", 18));
     }),
     ("spec: another build that is not local", |c| {
-        c.spec.image = "postgres:18.2".parse().unwrap();
-        c.world.image = ImageSeen::Missing;
+        c.spec.work.image = "postgres:18.2".parse().unwrap();
+        c.world.work.image = ImageSeen::Missing;
     }),
     ("spec: another build that is not seen to be local, killed", |c| {
-        c.spec.image = "postgres:18.2".parse().unwrap();
-        c.memory.image = Some(PinnedImage { reference: "postgres:18.2".into(), id: facts_of("bb", 18).id });
-        c.memory.proven_image = Some(facts_of("aa", 18).id);
-        c.world.image = ImageSeen::Fit(facts_of("bb", 18));
-        c.world.unseen_successor = Some("the Docker engine took longer than 10s (inspect an image)".into());
+        c.spec.work.image = "postgres:18.2".parse().unwrap();
+        c.memory.work.image =
+            Some(PinnedImage { reference: "postgres:18.2".into(), id: facts_of("bb", 18).work.id });
+        c.memory.work.proven_image = Some(facts_of("aa", 18).work.id);
+        c.world.work.image = ImageSeen::Fit(facts_of("bb", 18));
+        c.world.work.unseen_successor =
+            Some("the Docker engine took longer than 10s (inspect an image)".into());
         c.down(ContainerState::Exited, 137);
     }),
     ("spec: an image that the engine refuses, more memory and a killed server", |c| {
         c.down(ContainerState::Exited, 137);
-        c.spec.caps.memory = mib(1024);
-        c.world.image = ImageSeen::Unknown { words: "invalid reference format".into(), refused: true };
+        c.spec.work.caps.memory = mib(1024);
+        c.world.work.image = ImageSeen::Unknown { words: "invalid reference format".into(), refused: true };
     }),
     ("spec: an image that the engine refuses, the server runs", |c| {
-        c.world.image = ImageSeen::Unknown { words: "invalid reference format".into(), refused: true };
+        c.world.work.image = ImageSeen::Unknown { words: "invalid reference format".into(), refused: true };
     }),
     ("spec: an image that the engine does not tell of, nothing is known of the old one", |c| {
-        c.spec.caps.memory = mib(1024);
-        c.world.image = ImageSeen::Unknown { words: "took longer than 30s".into(), refused: false };
-        c.world.pinned = None;
+        c.spec.work.caps.memory = mib(1024);
+        c.world.work.image = ImageSeen::Unknown { words: "took longer than 30s".into(), refused: false };
+        c.world.work.pinned = None;
     }),
     ("spec: an image that the engine refuses, asked to stop", |c| {
-        c.spec.stopped = true;
-        c.world.image = ImageSeen::Unknown { words: "invalid reference format".into(), refused: true };
+        c.spec.work.stopped = true;
+        c.world.work.image = ImageSeen::Unknown { words: "invalid reference format".into(), refused: true };
     }),
     ("spec: another build that is not local, the container removed by hand", |c| {
-        c.world.container = Slot::Missing;
+        c.world.work.container = Slot::Missing;
         c.world.server = Server::NotRunning;
-        c.spec.image = "postgres:18.2".parse().unwrap();
-        c.world.image = ImageSeen::Missing;
+        c.spec.work.image = "postgres:18.2".parse().unwrap();
+        c.world.work.image = ImageSeen::Missing;
     }),
     ("spec: another build that is not local, and another port", |c| {
-        c.spec.image = "postgres:18.2".parse().unwrap();
-        c.spec.port = PortRequest::Fixed(6000);
-        c.world.image = ImageSeen::Missing;
+        c.spec.work.image = "postgres:18.2".parse().unwrap();
+        c.spec.work.port = PortRequest::Fixed(6000);
+        c.world.work.image = ImageSeen::Missing;
     }),
     ("spec: another build that is not local, then killed", |c| {
         c.down(ContainerState::Exited, 137);
-        c.spec.image = "postgres:18.2".parse().unwrap();
-        c.world.image = ImageSeen::Missing;
+        c.spec.work.image = "postgres:18.2".parse().unwrap();
+        c.world.work.image = ImageSeen::Missing;
     }),
     ("spec: an image that cannot be used, then killed", |c| {
         c.down(ContainerState::Exited, 137);
-        c.spec.image = "postgres:18.2".parse().unwrap();
-        c.world.image = ImageSeen::Unfit(Unfit::TooOld(9));
+        c.spec.work.image = "postgres:18.2".parse().unwrap();
+        c.world.work.image =
+            ImageSeen::Unfit(Unfit("it holds PostgreSQL 9; Seawall needs 13 or newer".into()));
     }),
     ("spec: a port that another object has, then killed", |c| {
         c.down(ContainerState::Exited, 137);
-        c.spec.port = PortRequest::Fixed(6000);
-        c.world.port_holder = Some("postgres/other".into());
+        c.spec.work.port = PortRequest::Fixed(6000);
+        c.world.work.port_holder = Some("postgres/other".into());
     }),
     ("spec: another image, the first of three to go to it", |c| {
         other_image(c);
-        c.world.rollout = Rollout { to_go: 2, at_once: 1, ..Rollout::default() };
+        c.world.work.rollout = Rollout { to_go: 2, at_once: 1, ..Rollout::default() };
     }),
     ("spec: another image, another one goes first", |c| {
         other_image(c);
         let going = vec!["postgres/a".to_owned()];
-        c.world.rollout = Rollout { going, to_go: 1, at_once: 1, ..Rollout::default() };
+        c.world.work.rollout = Rollout { going, to_go: 1, at_once: 1, ..Rollout::default() };
     }),
     ("spec: another image, another one did not come back with it", |c| {
         other_image(c);
         c.down(ContainerState::Exited, 137);
         let failed = Some(("postgres/a".to_owned(), "exited with code 3".to_owned()));
-        c.world.rollout = Rollout { failed, to_go: 1, at_once: 1, ..Rollout::default() };
+        c.world.work.rollout = Rollout { failed, to_go: 1, at_once: 1, ..Rollout::default() };
     }),
     ("spec: a port that somebody else has", |c| {
-        c.spec.port = PortRequest::Fixed(6000);
-        c.world.port_taken = Some("container web publishes it".into());
+        c.spec.work.port = PortRequest::Fixed(6000);
+        c.world.work.port_taken = Some("container web publishes it".into());
     }),
     ("first: a port that somebody else has", |c| {
         *c = Case::fresh();
-        c.spec.port = PortRequest::Fixed(6000);
-        c.world.port_taken = Some("container web publishes it".into());
+        c.spec.work.port = PortRequest::Fixed(6000);
+        c.world.work.port_taken = Some("container web publishes it".into());
     }),
     ("spec: another build of the same major that looks for the data elsewhere", |c| {
-        c.spec.image = "mine:18".parse().unwrap();
-        let image = facts_of("bb", 18);
-        let pgdata = "/var/lib/postgresql/data".to_owned();
-        c.world.image = ImageSeen::Fit(ImageFacts { mount_path: pgdata.clone(), pgdata, ..image });
+        c.spec.work.image = "mine:18".parse().unwrap();
+        let mut image = facts_of("bb", 18);
+        image.pgdata = "/var/lib/postgresql/data".to_owned();
+        image.work.mount_path.clone_from(&image.pgdata);
+        c.world.work.image = ImageSeen::Fit(image);
     }),
     ("spec: another build that looks for the data elsewhere, then killed", |c| {
         c.down(ContainerState::Exited, 137);
-        c.spec.image = "mine:18".parse().unwrap();
+        c.spec.work.image = "mine:18".parse().unwrap();
         c.memory.data_path = Some("18/docker".into());
         let pgdata = "/var/lib/postgresql/other".to_owned();
-        c.world.image = ImageSeen::Fit(ImageFacts { pgdata, ..facts_of("bb", 18) });
+        c.world.work.image = ImageSeen::Fit(ImageFacts { pgdata, ..facts_of("bb", 18) });
     }),
     ("spec: another build with the same place under another path", |c| {
-        c.spec.image = "mine:18".parse().unwrap();
-        let (mount_path, pgdata) = ("/data".to_owned(), "/data/18/docker".to_owned());
-        c.world.image = ImageSeen::Fit(ImageFacts { mount_path, pgdata, ..facts_of("bb", 18) });
+        c.spec.work.image = "mine:18".parse().unwrap();
+        let mut image = facts_of("bb", 18);
+        (image.work.mount_path, image.pgdata) = ("/data".to_owned(), "/data/18/docker".to_owned());
+        c.world.work.image = ImageSeen::Fit(image);
     }),
     ("spec: another build of the same major with another catalog version", |c| {
-        c.spec.image = "postgres:18beta2".parse().unwrap();
+        c.spec.work.image = "postgres:18beta2".parse().unwrap();
         c.memory.data_catalog = Some(202_506_291);
         let catalog = Some(202_505_071);
-        c.world.image = ImageSeen::Fit(ImageFacts { catalog, ..facts_of("bb", 18) });
+        c.world.work.image = ImageSeen::Fit(ImageFacts { catalog, ..facts_of("bb", 18) });
     }),
     ("spec: another catalog version than that of the image in use", |c| {
-        c.spec.image = "postgres:18beta2".parse().unwrap();
-        c.world.pinned = Some(ImageFacts { catalog: Some(202_506_291), ..facts_of("aa", 18) });
+        c.spec.work.image = "postgres:18beta2".parse().unwrap();
+        c.world.work.pinned = Some(ImageFacts { catalog: Some(202_506_291), ..facts_of("aa", 18) });
         let catalog = Some(202_505_071);
-        c.world.image = ImageSeen::Fit(ImageFacts { catalog, ..facts_of("bb", 18) });
+        c.world.work.image = ImageSeen::Fit(ImageFacts { catalog, ..facts_of("bb", 18) });
     }),
     ("first: looked at an unknown volume: data elsewhere", |c| {
         c.never_ready();
-        c.memory.volume_fresh = false;
+        c.memory.work.volume_fresh = false;
         c.down(ContainerState::Created, 0);
         c.world.data = DataSeen::Elsewhere { major: 18, path: "data".into() };
     }),
     ("first: looked at an unknown volume: another catalog version", |c| {
         c.never_ready();
-        c.memory.volume_fresh = false;
+        c.memory.work.volume_fresh = false;
         c.down(ContainerState::Created, 0);
         (c.world.data, c.world.data_catalog) = (DataSeen::Major(18), Some(202_505_071));
-        c.world.pinned = None;
-        c.world.image = ImageSeen::Fit(ImageFacts { catalog: Some(202_506_291), ..facts_of("aa", 18) });
+        c.world.work.pinned = None;
+        c.world.work.image = ImageSeen::Fit(ImageFacts { catalog: Some(202_506_291), ..facts_of("aa", 18) });
     }),
     ("server: another image and new parameters, it dies at start", |c| {
-        c.spec.image = "postgres:18.2".parse().unwrap();
+        c.spec.work.image = "postgres:18.2".parse().unwrap();
         c.spec.parameters.insert("shared_preload_libraries".into(), "nothere".into());
-        c.memory.proven_image = Some(facts_of("aa", 18).id);
-        c.memory.image = Some(PinnedImage { reference: "postgres:18.2".into(), id: facts_of("bb", 18).id });
-        c.world.image = ImageSeen::Fit(facts_of("bb", 18));
+        c.memory.work.proven_image = Some(facts_of("aa", 18).work.id);
+        c.memory.work.image =
+            Some(PinnedImage { reference: "postgres:18.2".into(), id: facts_of("bb", 18).work.id });
+        c.world.work.image = ImageSeen::Fit(facts_of("bb", 18));
         let made = c.made();
-        c.world.container = Slot::Ours(made);
+        c.world.work.container = Slot::Ours(made);
         let text = desired::parameter_file(&c.identity, &c.spec, &facts_of("bb", 18));
         c.memory.written_parameters = Some(sha256(text.as_bytes()));
         c.down(ContainerState::Restarting, 1);
-        c.world.log_tail = vec!["FATAL:  could not access file \"nothere\"".into()];
+        c.world.work.log_tail = vec!["FATAL:  could not access file \"nothere\"".into()];
     }),
     ("server: its published port is silent", |c| c.world.server = silent()),
     ("server: its published port is silent after a restart, too", |c| {
         c.world.server = silent();
-        c.memory.port_restarted = true;
+        c.memory.work.port_restarted = true;
     }),
     ("server: another image, it dies again and again", |c| {
         dies_with_another_image(c);
-        c.world.log_tail = vec!["exec: not found".into()];
+        c.world.work.log_tail = vec!["exec: not found".into()];
     }),
     ("server: another image, it dies again and again for want of a permission", |c| {
         dies_with_another_image(c);
-        c.world.log_tail = vec!["FATAL:  could not open file \"postmaster.pid\": Permission denied".into()];
+        c.world.work.log_tail =
+            vec!["FATAL:  could not open file \"postmaster.pid\": Permission denied".into()];
     }),
     ("server: another image, it dies without a word and is never seen dead", |c| {
         dies_with_another_image(c);
@@ -961,18 +1005,20 @@ const ROWS: &[(&str, Edit)] = &[
     ("server: another image, it dies again and again and is never seen dead", |c| {
         dies_with_another_image(c);
         c.c().state = ContainerState::Running;
-        c.world.log_tail = vec!["FATAL:  could not open file \"postmaster.pid\": Permission denied".into()];
+        c.world.work.log_tail =
+            vec!["FATAL:  could not open file \"postmaster.pid\": Permission denied".into()];
     }),
     ("server: another image, it dies with every permission that there is", |c| {
-        c.memory.profile = Some(Profile::EngineDefault);
+        c.memory.work.profile = Some(Profile::EngineDefault);
         dies_with_another_image(c);
-        c.world.log_tail = vec!["FATAL:  could not open file \"postmaster.pid\": Permission denied".into()];
+        c.world.work.log_tail =
+            vec!["FATAL:  could not open file \"postmaster.pid\": Permission denied".into()];
     }),
     ("spec: parameters that another image refused, the new one is proven", |c| {
         c.spec.parameters.insert("work_mem".into(), "16ZB".into());
         let text = desired::parameter_file(&c.identity, &c.spec, &facts_of("aa", 18));
-        c.memory.proven_image = Some(facts_of("aa", 18).id);
-        let image = Some(facts_of("bb", 18).id);
+        c.memory.work.proven_image = Some(facts_of("aa", 18).work.id);
+        let image = Some(facts_of("bb", 18).work.id);
         let message = "unrecognized".into();
         c.memory.refused_parameters =
             Some(RefusedParameters { sha256: sha256(text.as_bytes()), message, image });
@@ -981,23 +1027,23 @@ const ROWS: &[(&str, Edit)] = &[
         c.down(ContainerState::Exited, 0);
         c.spec.parameters.insert("work_mem".into(), "16ZB".into());
         let text = desired::parameter_file(&c.identity, &c.spec, &facts_of("aa", 18));
-        c.memory.proven_image = Some(facts_of("bb", 18).id);
-        let image = Some(facts_of("bb", 18).id);
+        c.memory.work.proven_image = Some(facts_of("bb", 18).work.id);
+        let image = Some(facts_of("bb", 18).work.id);
         let message = "unrecognized".into();
         c.memory.refused_parameters =
             Some(RefusedParameters { sha256: sha256(text.as_bytes()), message, image });
     }),
     ("spec: another major", |c| {
-        c.spec.image = "postgres:17".parse().unwrap();
-        c.world.image = ImageSeen::Fit(facts_of("cc", 17));
+        c.spec.work.image = "postgres:17".parse().unwrap();
+        c.world.work.image = ImageSeen::Fit(facts_of("cc", 17));
     }),
     ("spec: another major, then killed", |c| {
         c.down(ContainerState::Exited, 137);
-        c.spec.image = "postgres:17".parse().unwrap();
-        c.world.image = ImageSeen::Fit(facts_of("cc", 17));
+        c.spec.work.image = "postgres:17".parse().unwrap();
+        c.world.work.image = ImageSeen::Fit(facts_of("cc", 17));
     }),
     ("spec: the pinned image no longer local", |c| {
-        c.world.image = ImageSeen::Fit(facts_of("bb", 18));
+        c.world.work.image = ImageSeen::Fit(facts_of("bb", 18));
     }),
     ("spec: another username", |c| c.spec.username = "somebody".into()),
     ("spec: another database", |c| {
@@ -1007,58 +1053,58 @@ const ROWS: &[(&str, Edit)] = &[
     ("hardening: refused at the first start", |c| {
         c.never_ready();
         c.down(ContainerState::Restarting, 1);
-        c.world.log_tail = vec!["chown: changing ownership of '/data': Operation not permitted".into()];
+        c.world.work.log_tail = vec!["chown: changing ownership of '/data': Operation not permitted".into()];
     }),
     ("hardening: refused at the last level", |c| {
         c.never_ready();
-        c.memory.hardening_level = 2;
+        c.memory.work.hardening_level = 2;
         let made = c.made();
-        c.world.container = Slot::Ours(made);
+        c.world.work.container = Slot::Ours(made);
         c.down(ContainerState::Restarting, 1);
-        c.world.log_tail = vec!["chown: Operation not permitted".into()];
+        c.world.work.log_tail = vec!["chown: Operation not permitted".into()];
     }),
     ("hardening: a first server is restarted once", |c| {
-        c.memory.first_start = Some("c1 t".into());
+        c.memory.work.first_start = Some("c1 t".into());
     }),
     ("hardening: another server of the image is restarted", |c| {
-        c.memory.first_start = Some("c1 t".into());
-        c.world.image_starts.prover = Some("postgres/other".into());
+        c.memory.work.first_start = Some("c1 t".into());
+        c.world.work.image_starts.prover = Some("postgres/other".into());
     }),
     ("hardening: another server of the image did not start again", |c| {
-        c.memory.first_start = Some("c1 t".into());
-        c.world.image_starts.refused = BTreeSet::from([Profile::Root]);
+        c.memory.work.first_start = Some("c1 t".into());
+        c.world.work.image_starts.refused = BTreeSet::from([Profile::Root]);
     }),
     ("hardening: does not start again", |c| {
         c.down(ContainerState::Restarting, 1);
-        c.world.log_tail = vec!["find: '/var/lib/postgresql/18/docker': Permission denied".into()];
+        c.world.work.log_tail = vec!["find: '/var/lib/postgresql/18/docker': Permission denied".into()];
     }),
     ("hardening: a statement that was refused is no entry point that was", |c| {
         c.down(ContainerState::Restarting, 1);
-        c.world.log_tail = vec!["[9] ERROR:  permission denied for table t".into()];
+        c.world.work.log_tail = vec!["[9] ERROR:  permission denied for table t".into()];
     }),
     ("hardening: a server that was killed wanted nothing", |c| {
         c.down(ContainerState::Restarting, 137);
-        c.world.log_tail = vec!["x: Permission denied".into()];
+        c.world.work.log_tail = vec!["x: Permission denied".into()];
     }),
     ("hardening: new parameters that name a file nobody can read go back", |c| {
         c.down(ContainerState::Restarting, 1);
         c.spec.parameters.insert("ssl_key_file".into(), "/root/key".into());
         let file = desired::parameter_file(&c.identity, &c.spec, &facts_of("aa", 18));
         c.world.file_sha256 = Some(sha256(file.as_bytes()));
-        c.world.log_tail = vec!["FATAL:  could not load private key file: Permission denied".into()];
+        c.world.work.log_tail = vec!["FATAL:  could not load private key file: Permission denied".into()];
     }),
     ("hardening: reduced", |c| {
-        c.memory.hardening_level = 1;
+        c.memory.work.hardening_level = 1;
         let made = c.made();
-        c.world.container = Slot::Ours(made);
+        c.world.work.container = Slot::Ours(made);
     }),
     ("command: what the image brings is kept, what the manifest sets is not", |c| {
         let memory = c.memory.clone();
         *c = Case::fresh();
         let words =
             ["postgres", "-c", "shared_preload_libraries=timescaledb", "-c", "work_mem=1MB", "-p", "6543"];
-        if let ImageSeen::Fit(image) = &mut c.world.image {
-            image.cmd = words.map(str::to_owned).to_vec();
+        if let ImageSeen::Fit(image) = &mut c.world.work.image {
+            image.work.cmd = words.map(str::to_owned).to_vec();
         }
         c.memory.init_username = memory.init_username;
     }),
@@ -1082,31 +1128,31 @@ const ROWS: &[(&str, Edit)] = &[
         c.asked.reinitialise = Some("t".into());
         c.world.init = InitSeen::Unfinished("it lost its mark".into());
     }),
-    ("stopped: running", |c| c.spec.stopped = true),
+    ("stopped: running", |c| c.spec.work.stopped = true),
     ("stopped: by an operation", |c| c.asked.stopped = true),
     ("stopped: done, clean", |c| {
-        c.spec.stopped = true;
+        c.spec.work.stopped = true;
         c.down(ContainerState::Exited, 0);
         c.c().restart_policy = "no".into();
     }),
     ("stopped: done, not clean", |c| {
-        c.spec.stopped = true;
+        c.spec.work.stopped = true;
         c.down(ContainerState::Exited, 137);
         c.c().restart_policy = "no".into();
     }),
     ("stopped: ended before its server ran", |c| {
-        c.spec.stopped = true;
+        c.spec.work.stopped = true;
         c.down(ContainerState::Exited, 2);
         c.c().restart_policy = "no".into();
         c.world.left_clean = Some(true);
     }),
     ("stopped: the restart policy would bring it back", |c| {
-        c.spec.stopped = true;
+        c.spec.work.stopped = true;
         c.down(ContainerState::Exited, 0);
     }),
     ("stopped: before it was ever made", |c| {
         *c = Case::fresh();
-        c.spec.stopped = true;
+        c.spec.work.stopped = true;
     }),
     ("stopped: started again", |c| {
         c.down(ContainerState::Exited, 0);
@@ -1116,17 +1162,17 @@ const ROWS: &[(&str, Edit)] = &[
     ("gone: Retain", |c| c.present = false),
     ("gone: Retain, done", |c| {
         c.present = false;
-        c.world.container = Slot::Missing;
+        c.world.work.container = Slot::Missing;
         c.world.server = Server::NotRunning;
     }),
     ("gone: Delete without confirmation", |c| {
         c.present = false;
-        c.spec.deletion = DeletionPolicy::Delete;
+        c.spec.work.deletion = DeletionPolicy::Delete;
     }),
     ("gone: Delete, confirmed in the manifest", |c| {
         c.present = false;
-        c.spec.deletion = DeletionPolicy::Delete;
-        c.spec.delete_confirmed = true;
+        c.spec.work.deletion = DeletionPolicy::Delete;
+        c.spec.work.delete_confirmed = true;
         c.asked.gone = Some(Gone::default());
     }),
     ("gone: confirmed on the command line", |c| {
@@ -1136,27 +1182,27 @@ const ROWS: &[(&str, Edit)] = &[
     }),
     ("present: a confirmation alone deletes nothing", |c| {
         c.asked.delete = true;
-        c.spec.deletion = DeletionPolicy::Delete;
-        c.spec.delete_confirmed = true;
+        c.spec.work.deletion = DeletionPolicy::Delete;
+        c.spec.work.delete_confirmed = true;
     }),
     ("paused: with drift", |c| {
-        c.spec.paused = true;
+        c.spec.work.paused = true;
         c.down(ContainerState::Exited, 137);
     }),
     ("volume lost: stopped", |c| {
-        c.spec.stopped = true;
-        c.world.container = Slot::Missing;
+        c.spec.work.stopped = true;
+        c.world.work.container = Slot::Missing;
         c.world.server = Server::NotRunning;
-        c.world.volume = Slot::Missing;
+        c.world.work.volume = Slot::Missing;
     }),
     ("volume lost: retained", |c| {
         c.present = false;
-        c.world.container = Slot::Missing;
+        c.world.work.container = Slot::Missing;
         c.world.server = Server::NotRunning;
-        c.world.volume = Slot::Missing;
+        c.world.work.volume = Slot::Missing;
     }),
     ("volume back: looked at before the start", |c| {
-        c.world.container = Slot::Missing;
+        c.world.work.container = Slot::Missing;
         c.world.server = Server::NotRunning;
         c.memory.system_identifier = Some("6999".into());
     }),
@@ -1187,65 +1233,65 @@ const ROWS: &[(&str, Edit)] = &[
         c.memory.system_identifier = Some("6999".into());
     }),
     ("volume back: without labels", |c| {
-        c.world.container = Slot::Missing;
+        c.world.work.container = Slot::Missing;
         c.world.server = Server::NotRunning;
-        c.world.volume = Slot::Foreign("it has no label seawall.dev/installation".to_owned());
+        c.world.work.volume = Slot::Foreign("it has no label seawall.dev/installation".to_owned());
         c.memory.system_identifier = Some("6999".into());
     }),
     ("shared: ours is stopped", |c| {
         c.down(ContainerState::Exited, 0);
-        c.world.sharers = vec![theirs()];
+        c.world.work.sharers = vec![theirs()];
     }),
-    ("shared: ours runs", |c| c.world.sharers = vec![theirs()]),
+    ("shared: ours runs", |c| c.world.work.sharers = vec![theirs()]),
     ("shared: ours runs and is not started by the engine", |c| {
-        c.world.sharers = vec![theirs()];
+        c.world.work.sharers = vec![theirs()];
         c.c().restart_policy = "no".to_owned();
     }),
     ("shared: the engine starts ours again and again", |c| {
         c.down(ContainerState::Restarting, 1);
-        c.world.sharers = vec![theirs()];
+        c.world.work.sharers = vec![theirs()];
     }),
     ("shared: let in", |c| {
-        c.world.sharers = vec![theirs()];
-        c.spec.volume_users = BTreeSet::from(["theirs".to_owned()]);
+        c.world.work.sharers = vec![theirs()];
+        c.spec.work.volume_users = BTreeSet::from(["theirs".to_owned()]);
     }),
     ("shared: to be deleted", |c| {
         c.present = false;
         c.asked.delete = true;
-        c.world.sharers = vec![theirs()];
+        c.world.work.sharers = vec![theirs()];
     }),
-    ("duplicate: ours runs", |c| c.world.duplicates = vec![("c2".repeat(32), "copy".to_owned())]),
+    ("duplicate: ours runs", |c| c.world.work.duplicates = vec![("c2".repeat(32), "copy".to_owned())]),
     ("duplicate: ours would be removed", |c| {
         c.present = false;
-        c.world.duplicates = vec![("c2".repeat(32), "copy".to_owned())];
+        c.world.work.duplicates = vec![("c2".repeat(32), "copy".to_owned())];
     }),
     ("duplicate: ours is missing", |c| {
-        c.world.container = Slot::Missing;
+        c.world.work.container = Slot::Missing;
         c.world.server = Server::NotRunning;
-        c.world.duplicates = vec![("c2".repeat(32), "copy".to_owned())];
+        c.world.work.duplicates = vec![("c2".repeat(32), "copy".to_owned())];
     }),
     ("duplicate: a copy has our name", |c| {
-        c.world.container = Slot::Foreign("its image is another one".to_owned());
+        c.world.work.container = Slot::Foreign("its image is another one".to_owned());
         c.world.server = Server::NotRunning;
-        c.world.misnamed = vec![("c1".repeat(32), "mine".to_owned())];
+        c.world.work.misnamed = vec![("c1".repeat(32), "mine".to_owned())];
     }),
     ("port: kept for a retained object", |c| {
-        c.spec.port = PortRequest::Fixed(6000);
-        c.world.port_holder = Some("postgres/other".to_owned());
-        c.world.port_kept = true;
+        c.spec.work.port = PortRequest::Fixed(6000);
+        c.world.work.port_holder = Some("postgres/other".to_owned());
+        c.world.work.port_kept = true;
     }),
     ("new: probably another one under a new name", |c| {
         c.memory = Memory::default();
         c.asked.renamed_from = was("postgres/old", false);
-        c.world.container = Slot::Missing;
-        c.world.volume = Slot::Missing;
+        c.world.work.container = Slot::Missing;
+        c.world.work.volume = Slot::Missing;
         c.world.server = Server::NotRunning;
     }),
     ("new: takes over what another one had", |c| {
         c.memory = Memory::default();
         c.asked.renamed_from = was("postgres/old", true);
-        c.world.container = Slot::Missing;
-        c.world.volume = Slot::Missing;
+        c.world.work.container = Slot::Missing;
+        c.world.work.volume = Slot::Missing;
         c.world.server = Server::NotRunning;
     }),
     ("renamed: its container goes, then everything", |c| {
@@ -1254,21 +1300,21 @@ const ROWS: &[(&str, Edit)] = &[
     }),
     ("renamed: the data would have gone after their grace", |c| {
         c.present = false;
-        c.spec.deletion = DeletionPolicy::Delete;
-        c.spec.delete_confirmed = true;
+        c.spec.work.deletion = DeletionPolicy::Delete;
+        c.spec.work.delete_confirmed = true;
         c.asked.renamed_to = Some("postgres/new".parse().unwrap());
         c.asked.gone = Some(Gone { left_ms: 0, ..Gone::default() });
     }),
     ("renamed: its volume is lost", |c| {
         c.present = false;
         c.asked.renamed_to = Some("postgres/new".parse().unwrap());
-        c.world.container = Slot::Missing;
-        c.world.volume = Slot::Missing;
+        c.world.work.container = Slot::Missing;
+        c.world.work.volume = Slot::Missing;
         c.world.server = Server::NotRunning;
     }),
     ("renamed before: its volume bears the old name", |c| {
         c.identity.home = Some(Home { base: "postgres-old".to_owned(), name: Name::parse("old").unwrap() });
-        c.world.container = Slot::Missing;
+        c.world.work.container = Slot::Missing;
         c.world.server = Server::NotRunning;
     }),
     ("gone: nothing was made for it", |c| {
@@ -1280,20 +1326,20 @@ const ROWS: &[(&str, Edit)] = &[
     }),
     ("gone: Delete, confirmed in the manifest, in its grace", |c| {
         c.present = false;
-        c.spec.deletion = DeletionPolicy::Delete;
-        c.spec.delete_confirmed = true;
+        c.spec.work.deletion = DeletionPolicy::Delete;
+        c.spec.work.delete_confirmed = true;
         let due = "2027-01-01T00:10:00Z".to_owned();
         c.asked.gone = Some(Gone { left_ms: 1, due, ..Gone::default() });
-        c.world.container = Slot::Missing;
+        c.world.work.container = Slot::Missing;
         c.world.server = Server::NotRunning;
     }),
     ("gone: in its grace, while git is at work", |c| {
         c.present = false;
-        c.spec.deletion = DeletionPolicy::Delete;
-        c.spec.delete_confirmed = true;
+        c.spec.work.deletion = DeletionPolicy::Delete;
+        c.spec.work.delete_confirmed = true;
         let held = Some("git is at work".to_owned());
         c.asked.gone = Some(Gone { left_ms: 1, held, ..Gone::default() });
-        c.world.container = Slot::Missing;
+        c.world.work.container = Slot::Missing;
         c.world.server = Server::NotRunning;
     }),
     ("outlook: the engine is away", |c| {
@@ -1380,7 +1426,7 @@ fn no_exit_code_is_made_up() {
             .steps
             .iter()
             .filter_map(|s| match &s.action {
-                Action::GiveUpImage { words, .. } => Some(words.as_str()),
+                Action::Work(workload::Action::GiveUpImage { words, .. }) => Some(words.as_str()),
                 _ => None,
             })
             .collect();
@@ -1391,20 +1437,20 @@ fn no_exit_code_is_made_up() {
 #[test]
 fn status_names_the_image_that_the_container_was_made_from() {
     let mut case = Case::settled();
-    let id = |s: &seawall::engines::postgres::status::Status| s.image.as_ref().map(|i| i.id.clone());
-    let first = status(&case.subject(), &case.world).with_image_in_use(None, &case.world);
+    let id = |s: &seawall::kinds::postgres::status::Status| s.image.as_ref().map(|i| i.id.clone());
+    let first = status(&case.subject(), &case.world).with_image_in_use(None, &case.world.work);
     let in_use = case.c().image_id.clone();
     assert_eq!(id(&first), Some(in_use.clone()));
     // Another one is wanted, and the container is still the old one, of which nothing else is known.
-    case.world.image = ImageSeen::Fit(facts_of("bb", 18));
-    let known = case.world.pinned.take();
+    case.world.work.image = ImageSeen::Fit(facts_of("bb", 18));
+    let known = case.world.work.pinned.take();
     let wanted = status(&case.subject(), &case.world);
     assert_ne!(id(&wanted), Some(in_use.clone()));
-    assert_eq!(id(&wanted.clone().with_image_in_use(Some(&first), &case.world)), Some(in_use));
+    assert_eq!(id(&wanted.clone().with_image_in_use(Some(&first), &case.world.work)), Some(in_use));
     // Nobody knows the old one: it is not called the new one.
-    assert_eq!(id(&wanted.clone().with_image_in_use(None, &case.world)), None);
-    case.world.pinned = known;
+    assert_eq!(id(&wanted.clone().with_image_in_use(None, &case.world.work)), None);
+    case.world.work.pinned = known;
     assert_eq!(id(&status(&case.subject(), &case.world)), id(&first));
-    case.world.container = Slot::Missing;
-    assert_eq!(id(&wanted.clone().with_image_in_use(Some(&first), &case.world)), id(&wanted));
+    case.world.work.container = Slot::Missing;
+    assert_eq!(id(&wanted.clone().with_image_in_use(Some(&first), &case.world.work)), id(&wanted));
 }

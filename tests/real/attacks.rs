@@ -6,7 +6,7 @@ mod files;
 // --- servers and statements ---
 
 use super::harness::{Sea, docker, text, wait_for};
-use seawall::engines::postgres::client::statements;
+use seawall::kinds::postgres::client::statements;
 use std::collections::BTreeSet;
 use std::process::Command;
 
@@ -180,7 +180,7 @@ fn a_container_with_our_name_on_the_network_is_never_asked() {
 
 /// Names of functions that our statements call.
 fn functions() -> BTreeSet<String> {
-    let statements = include_str!("../../src/engines/postgres/client/statements.rs");
+    let statements = include_str!("../../src/kinds/postgres/client/statements.rs");
     let statements = statements.split("#[cfg(test)]").next().unwrap();
     let name = |rest: &str| {
         let name: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();

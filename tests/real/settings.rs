@@ -1,9 +1,9 @@
 //! What is known of PostgreSQL's parameters without a server, held to real servers.
 
 use seawall::core::image_ref::ImageReference;
-use seawall::engines::postgres::parameters::judge::refusal;
-use seawall::engines::postgres::parameters::settings::{Known, TEXTS, Table, Type};
-use seawall::engines::postgres::parameters::value::wrong;
+use seawall::kinds::postgres::parameters::judge::refusal;
+use seawall::kinds::postgres::parameters::settings::{Known, TEXTS, Table, Type};
+use seawall::kinds::postgres::parameters::value::wrong;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -13,12 +13,14 @@ use crate::core::plan::Until;
 use crate::core::seen::SeenContainer;
 use crate::core::status::Status as CoreStatus;
 use crate::core::will::Wanted;
-use crate::engines::postgres::action::Action;
-use crate::engines::postgres::check::Checked;
-use crate::engines::postgres::conditions;
-use crate::engines::postgres::plan::{Plan, Subject, plan};
-use crate::engines::postgres::status::{Status, status};
-use crate::engines::postgres::world::World;
+use crate::kinds::postgres::action::Action;
+use crate::kinds::postgres::check::Checked;
+use crate::kinds::postgres::conditions;
+use crate::kinds::postgres::plan::{Plan, Subject, plan};
+use crate::kinds::postgres::status::{Status, status};
+use crate::kinds::postgres::world::World;
+use crate::workload::Action as Work;
+use crate::workload::findings;
 
 pub(super) fn outlook(
     operator: &Operator,
@@ -47,7 +49,7 @@ pub(super) async fn write(operator: &Operator, subject: &Subject<'_>, world: &Wo
     operator
         .write_status(object, *generation, findings, |old| {
             let old = old.map(CoreStatus::body);
-            status(subject, world).with_image_in_use(old.as_ref(), world)
+            status(subject, world).with_image_in_use(old.as_ref(), &world.work)
         })
         .await;
 }
@@ -64,9 +66,9 @@ pub(super) async fn rest(
     let identity = operator.identity(&record);
     let subject = record.subject(&identity, checked);
     let nowhere = plan.waiting.iter().any(|w| w.until == Until::Mended);
-    let pulling = plan.steps.iter().any(|s| matches!(s.action, Action::PullImage(_)));
+    let pulling = plan.steps.iter().any(|s| matches!(s.action, Action::Work(Work::PullImage(_))));
     let (probe_at, look_at) = (operator.next_probe(), operator.next_look());
-    operator.remember_container(object, world.container.ours());
+    operator.remember_container(object, world.work.container.ours());
     let (before, failures, waits) = operator.live(object, |l| {
         let before = l.failures;
         l.waits = if plan.waiting.is_empty() { 0 } else { l.waits.saturating_add(1) };
@@ -76,7 +78,7 @@ pub(super) async fn rest(
             (false, true) => l.failures,
             (false, false) => 0,
         };
-        l.container = world.container.ours().map(SeenContainer::glance);
+        l.container = world.work.container.ours().map(SeenContainer::glance);
         l.server = Some(world.server.clone());
         l.company = Company::of(world);
         l.settled = plan.is_settled();
@@ -92,7 +94,7 @@ pub(super) async fn rest(
     let findings = conditions::findings(&subject, world, plan, &outlook);
     say_danger(operator, object, plan).await;
     write(operator, &subject, world, &findings).await;
-    if !plan.steps.is_empty() && !checked.paused {
+    if !plan.steps.is_empty() && !checked.work.paused {
         return Some(1_000);
     }
     let soonest = plan.waiting.iter().filter_map(|w| w.retry_ms).min();
@@ -101,7 +103,7 @@ pub(super) async fn rest(
         Some(ms) => Some(patience_ms(ms, waits)),
         // No probe tells that the indexes were built again.
         None if world.columns.mismatched().iter().any(|one| !one.mismatched.is_empty()) => Some(30_000),
-        None if !plan.blocked.is_empty() && subject.wanted() == Wanted::Running => Some(30_000),
+        None if !plan.blocked.is_empty() && subject.work().wanted() == Wanted::Running => Some(30_000),
         None => None,
     }
 }
@@ -144,11 +146,11 @@ pub(super) async fn failed(
     match world.filter(|_| !unknown) {
         Some(world) => {
             let plan = plan(&subject, &world);
-            let findings = conditions::findings(&subject, &world, &plan, &outlook);
-            write(operator, &subject, &world, &findings).await;
+            let found = conditions::findings(&subject, &world, &plan, &outlook);
+            write(operator, &subject, &world, &found).await;
         }
         None => {
-            let findings = conditions::unknown(&failure, &subject);
+            let findings = findings::unknown(&failure, checked.work.paused);
             operator.write_status(object, record.generation, &findings, last).await;
         }
     }

@@ -12,11 +12,13 @@ use crate::core::failure::{Failure, Retry};
 use crate::core::names::ObjectRef;
 use crate::core::plan::Step;
 use crate::docker::DockerError;
-use crate::engines::postgres::act::{ActError, Scene, apply};
-use crate::engines::postgres::action::Action;
-use crate::engines::postgres::plan::Plan;
-use crate::engines::postgres::record::Memory;
+use crate::kinds::postgres::act::{ActError, Scene, apply};
+use crate::kinds::postgres::action::Action;
+use crate::kinds::postgres::plan::Plan;
+use crate::kinds::postgres::record::Memory;
 use crate::store::{Saving, StoreError};
+use crate::workload::Action as Work;
+use crate::workload::act as work;
 use tokio_util::sync::CancellationToken;
 
 /// How the steps of one plan ended.
@@ -50,7 +52,7 @@ pub(super) async fn run_steps(
                 return StepsEnd::Stopped;
             }
             // What cannot be undone is not done on an old reading of the manifests.
-            if step.action.is_final() {
+            if is_final(&step.action) {
                 match operator.read_manifests_now().await {
                     Ok(true) => {}
                     Ok(false) => return StepsEnd::Stopped,
@@ -64,7 +66,7 @@ pub(super) async fn run_steps(
                 }
             }
             // Whatever changed is a new look: a manifest that came back, a consent that was taken back.
-            if !(scene.still)() {
+            if !(scene.work.still)() {
                 return StepsEnd::Replan;
             }
             let before = memory.clone();
@@ -73,11 +75,11 @@ pub(super) async fn run_steps(
             let (applied, ()) =
                 tokio::join!(apply(scene, &step.action, &mut memory), operator.note(Some(object), &notes));
             crash_point::after(counted);
-            if applied.is_ok() && step.action == Action::Forget {
+            if applied.is_ok() && step.action == Action::Work(Work::Forget) {
                 return forget(operator, record, will, &step.cause).await;
             }
             if applied.is_ok()
-                && let Action::HandOver(to) = &step.action
+                && let Action::Work(Work::HandOver(to)) = &step.action
             {
                 return hand_over(operator, object, to, will).await;
             }
@@ -98,25 +100,19 @@ pub(super) async fn run_steps(
                 // It took its time, and the server served meanwhile: what comes now is announced by its own plan.
                 Ok(_) if matches!(step.action, Action::TrialStart(_)) => return StepsEnd::Replan,
                 Ok(_) => {}
-                Err(
-                    ActError::PortLost(_)
-                    | ActError::Overtaken
-                    | ActError::VolumeShared
-                    | ActError::SuccessorUnseen
-                    | ActError::TrialRefused(_),
-                ) => {
-                    return StepsEnd::Replan;
-                }
-                Err(error) if error.is_unknown() => {
+                Err(ActError::TrialRefused(_)) => return StepsEnd::Replan,
+                Err(ActError::Work(error)) if error.is_outdated() => return StepsEnd::Replan,
+                Err(ActError::Work(work::ActError::Docker(error))) if error.is_unavailable() => {
                     return StepsEnd::Failed(unknown_failure(operator, &error).await);
                 }
                 Err(error) => {
                     let message = format!("{}: {error}", step.action);
                     let failure = Failure::new(error.reason(), message);
-                    if matches!(error, ActError::Docker(DockerError::PortTaken { .. })) {
+                    if matches!(error, ActError::Work(work::ActError::Docker(DockerError::PortTaken { .. })))
+                    {
                         return StepsEnd::PortTaken(failure.again(Retry::Within(15_000)));
                     }
-                    if !step.action.stands_alone() {
+                    if !stands_alone(&step.action) {
                         return StepsEnd::Failed(failure);
                     }
                     failed.get_or_insert(failure);
@@ -140,10 +136,8 @@ fn notes_of(step: &Step<Action>, applied: &Result<Vec<Note>, ActError>) -> Vec<N
             let done = Note::normal(step.action.reason(), format!("{}: {}", step.action, step.cause));
             std::iter::once(done).chain(more.iter().cloned()).collect()
         }
-        Err(
-            ActError::PortLost(_) | ActError::Overtaken | ActError::VolumeShared | ActError::SuccessorUnseen,
-        ) => Vec::new(),
-        Err(error) if error.is_unknown() => Vec::new(),
+        Err(ActError::Work(error)) if error.is_outdated() => Vec::new(),
+        Err(ActError::Work(work::ActError::Docker(error))) if error.is_unavailable() => Vec::new(),
         Err(error) => vec![Note::warning(error.reason(), format!("{}: {error}", step.action))],
     }
 }
@@ -156,7 +150,7 @@ async fn remember(
     before: &Memory,
     after: &Memory,
 ) -> Result<Memory, StepsEnd> {
-    let may_wait = after.ever_ready && before.proves_as(after);
+    let may_wait = after.work.ever_ready && before.work.proves_as(&after.work);
     let saving = if may_wait { Saving::MayWait } else { Saving::Durable };
     match operator.edit(object, saving, |r| r.memory = after.clone()).await {
         Ok(Some(record)) => Ok(record.memory.clone()),
@@ -173,7 +167,7 @@ async fn forget(operator: &Operator, record: &Record, will: &Will, cause: &str) 
         Ok(false) => return StepsEnd::Replan,
         Err(error) => return store_failed(&error),
     }
-    let what = if record.memory.is_untouched() { "was forgotten" } else { "and its data were deleted" };
+    let what = if record.memory.work.is_untouched() { "was forgotten" } else { "and its data were deleted" };
     let words = format!("{object} {what}: {cause}");
     operator.note(None, &[Note::normal("Deleted", words)]).await;
     StepsEnd::Forgotten
@@ -206,13 +200,19 @@ fn store_failed(error: &StoreError) -> StepsEnd {
     StepsEnd::Failed(Failure::new("StoreFailed", error.to_string()))
 }
 
-async fn unknown_failure(operator: &Operator, error: &ActError) -> Failure {
-    if let ActError::Docker(docker) = error
-        && operator.engine_fails(docker).await
-    {
-        return unavailable(operator, &docker.to_string());
+async fn unknown_failure(operator: &Operator, error: &DockerError) -> Failure {
+    if operator.engine_fails(error).await {
+        return unavailable(operator, &error.to_string());
     }
     Failure::unknown(error.reason(), error.to_string())
+}
+
+fn is_final(action: &Action) -> bool {
+    matches!(action, Action::Work(action) if action.is_final())
+}
+
+fn stands_alone(action: &Action) -> bool {
+    matches!(action, Action::Work(action) if action.stands_alone())
 }
 
 pub(super) fn unavailable(operator: &Operator, words: &str) -> Failure {

@@ -1,0 +1,113 @@
+//! The steps that a Postgres plan is made of. Values; `act.rs` runs them.
+
+use super::trial::Trial;
+use crate::workload;
+use std::fmt;
+
+/// One write to the world (or a fixed few that belong together and can be repeated).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Of its container.
+    Work(workload::Action),
+    /// Into the store, sealed, before any container exists; with it, who the data will belong to.
+    GeneratePassword {
+        username: String,
+        database: String,
+    },
+    /// The manifest's parameters on an image, in a throw-away container.
+    TrialStart(Box<Trial>),
+    /// The parameter file, and the password file: the password when `initialise`, else empty.
+    UploadFiles {
+        container: String,
+        parameters: String,
+        initialise: bool,
+        major: u32,
+    },
+    EmptyPasswordFile {
+        container: String,
+    },
+    /// Checked by the server's own binary first, then written, then a reload.
+    WriteParameters {
+        container: String,
+        text: String,
+    },
+    /// The last file that a server ran with, in place of one with which it does not start.
+    RestoreParameters {
+        container: String,
+        text: String,
+        /// SHA-256 of the file that is given up.
+        refused: String,
+        words: String,
+    },
+    CreateDatabase(String),
+    /// Through the container's local socket; only a SCRAM verifier travels.
+    ResetPassword {
+        container: String,
+        username: String,
+    },
+    /// Stop a server on half-made data, and remember what its initialisation said.
+    GiveUpInitialisation {
+        container: String,
+        words: String,
+    },
+}
+
+impl From<workload::Action> for Action {
+    fn from(action: workload::Action) -> Self {
+        Action::Work(action)
+    }
+}
+
+impl workload::action::Step for Action {
+    fn work(&self) -> Option<&workload::Action> {
+        match self {
+            Action::Work(action) => Some(action),
+            _ => None,
+        }
+    }
+}
+
+impl Action {
+    /// The event reason: one CamelCase word from a closed set.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Action::Work(action) => action.reason(),
+            Action::GeneratePassword { .. } => "PasswordGenerated",
+            Action::TrialStart(_) => "TrialPassed",
+            Action::UploadFiles { .. } => "FilesUploaded",
+            Action::EmptyPasswordFile { .. } => "PasswordFileEmptied",
+            Action::WriteParameters { .. } => "ParametersReloaded",
+            Action::RestoreParameters { .. } => "ParametersRestored",
+            Action::CreateDatabase(_) => "DatabaseCreated",
+            Action::ResetPassword { .. } => "PasswordReset",
+            Action::GiveUpInitialisation { .. } => "InitialisationFailed",
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::Work(action) => action.fmt(f),
+            Action::GeneratePassword { .. } => write!(f, "generate and seal the password"),
+            Action::TrialStart(trial) => {
+                write!(f, "trial start of {} in a throw-away container", trial.image)
+            }
+            Action::UploadFiles { container, initialise: true, .. } => {
+                write!(f, "upload parameters and password file to {container}")
+            }
+            Action::UploadFiles { container, .. } => write!(f, "upload parameters to {container}"),
+            Action::EmptyPasswordFile { container } => write!(f, "empty the password file in {container}"),
+            Action::WriteParameters { container, .. } => {
+                write!(f, "write parameters in {container} and reload")
+            }
+            Action::RestoreParameters { container, .. } => {
+                write!(f, "start {container} with the last parameters that worked")
+            }
+            Action::CreateDatabase(name) => write!(f, "create database {name}"),
+            Action::ResetPassword { .. } => write!(f, "set the managed user's password again"),
+            Action::GiveUpInitialisation { container, .. } => write!(f, "stop container {container}"),
+        }
+    }
+}

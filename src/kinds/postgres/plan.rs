@@ -1,0 +1,191 @@
+//! From what is wanted and what was seen to the steps that can run now. Pure: the same values give
+//! the same plan, and no plan removes a volume that the user has not confirmed.
+//!
+//! Here is the order in which things are looked at; each file in `plan/` decides about one of them.
+
+mod compatible;
+mod crash;
+mod initialisation;
+mod parameter_file;
+mod placement;
+mod preconditions;
+mod server;
+mod trial;
+
+pub use placement::astray;
+pub use server::inside;
+pub use trial::trial_due;
+
+use super::action::Action;
+use super::check::Checked;
+use super::desired::{self, SERVER};
+use super::facts::ImageFacts;
+use super::parameters;
+use super::record::Memory;
+use super::world::{Server, World};
+use crate::core::identity::Identity;
+use crate::core::plan::Plan as CorePlan;
+use crate::core::seen::{ContainerState, SeenContainer};
+use crate::core::text::in_shell;
+use crate::core::will::{Asked, Wanted};
+use crate::workload::Case;
+use crate::workload::plan::{self as work, Reached, Verdicts, Want, keep_serving};
+use crate::workload::world::Deaths;
+use compatible::unfit_for_data;
+use crash::crash_words;
+use initialisation::unfinished;
+use parameter_file::{file_in_force, upload, way_back};
+use preconditions::{conflicts, data_blocks, lost_data};
+
+pub type Plan = CorePlan<Action>;
+
+/// What `plan` is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    pub identity: &'a Identity,
+    pub spec: &'a Checked,
+    pub asked: &'a Asked,
+    pub memory: &'a Memory,
+    /// Whether a manifest (or its last good version) is in force.
+    pub present: bool,
+}
+
+impl<'a> Subject<'a> {
+    /// Of it, what concerns its container.
+    #[must_use]
+    pub fn work(&self) -> Case<'a> {
+        Case {
+            identity: self.identity,
+            spec: &self.spec.work,
+            asked: self.asked,
+            memory: &self.memory.work,
+            present: self.present,
+            server: &SERVER,
+        }
+    }
+
+    /// The words of a shell that start psql in the container as the owner, for an advice. Once the managed database
+    /// answered it is that one, as `template1` may be closed; as PGDATABASE, since `-d a=b` would be a connection string.
+    #[must_use]
+    pub fn psql(&self) -> String {
+        let answered = self.memory.seen_databases.contains(&self.spec.database);
+        let database = if answered { &self.spec.database } else { "template1" };
+        format!(
+            "docker exec -u postgres -e PGDATABASE={} {} psql -X -U {}",
+            in_shell(database),
+            self.identity.container(),
+            in_shell(self.memory.owner(&self.spec.username))
+        )
+    }
+}
+
+/// What is to be said of an image beyond that it is one.
+fn with_verdicts<T>(
+    subject: &Subject<'_>,
+    world: &World,
+    use_them: impl FnOnce(&Verdicts<'_, ImageFacts>) -> T,
+) -> T {
+    use_them(&Verdicts {
+        unfit: &|image| unfit_for_data(subject, world, image),
+        refusal: &|image| trial::refusal(subject, world, image),
+    })
+}
+
+/// The image that containers are made from now: the wanted one when it can be used, else the one in use.
+#[must_use]
+pub fn image_to_run<'w>(subject: &Subject<'_>, world: &'w World) -> Option<&'w ImageFacts> {
+    with_verdicts(subject, world, |verdicts| work::image_to_run(&world.work, verdicts))
+}
+
+/// The steps that can run now, what has to wait, what needs the user.
+#[must_use]
+pub fn plan(subject: &Subject<'_>, world: &World) -> Plan {
+    let mut plan = Plan::default();
+    let case = subject.work();
+    if conflicts(subject, world, &mut plan) || work::shared(&case, &world.work, &mut plan) {
+        return plan;
+    }
+    if subject.present && work::probably_renamed(&case, &mut plan) {
+        return plan;
+    }
+    match case.wanted() {
+        Wanted::Running => running(subject, world, &mut plan),
+        Wanted::Stopped => {
+            work::lost::lost(&case, &world.work, &lost_data(subject), &mut plan);
+            work::stopped(&case, &world.work, &mut plan);
+        }
+        wanted @ (Wanted::Retained | Wanted::Deleted) => {
+            let keeps = world.work.container.ours().and_then(|c| placement::keeps(subject, world, c));
+            let data = lost_data(subject);
+            work::gone(&case, &world.work, wanted == Wanted::Deleted, &data, keeps, &mut plan);
+        }
+    }
+    work::duplicates(&case, &world.work, &mut plan);
+    plan
+}
+
+fn running(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
+    let case = subject.work();
+    let unblock = trial::unblock("spec.version, spec.image or spec.parameters");
+    let image =
+        with_verdicts(subject, world, |verdicts| work::usable(&case, &world.work, verdicts, &unblock, plan));
+    let Some(image) = image else {
+        keep_serving(&case, &world.work, plan);
+        work::pull(&case, &world.work, plan);
+        return;
+    };
+    if unfinished(subject, world, plan) {
+        return;
+    }
+    if data_blocks(subject, world, plan) {
+        keep_serving(&case, &world.work, plan);
+        return;
+    }
+    if trial::tried(subject, world, image, plan) {
+        return;
+    }
+    let want = want(subject, world, image);
+    match work::member(&case, &world.work, image, &want, plan) {
+        Reached::Held => return,
+        Reached::NotYet => {}
+        Reached::Running(c) => {
+            server::server(subject, world, image, c, plan);
+            work::asked_restart(&case, c, plan);
+        }
+    }
+    work::pull(&case, &world.work, plan);
+}
+
+/// What differs between PostgreSQL's container and another's.
+fn want<'a>(subject: &Subject<'_>, world: &'a World, image: &ImageFacts) -> Want<'a, Action> {
+    let (spec, memory) = (subject.spec, subject.memory);
+    let container = world.work.container.ours();
+    let wanted_sha = parameters::sha256(file_in_force(subject, world, image).as_bytes());
+    let way_back = container.and_then(|c| way_back(subject, image, world, c));
+    // New parameters have a way back of their own, and may well name a file that cannot be read. An image is
+    // given up only when no privilege lets it start.
+    let blamed = matches!(way_back, Some((Action::RestoreParameters { .. }, _)));
+    Want {
+        process: desired::process(spec, image, memory),
+        not_kept: desired::not_kept(spec, image).join("; "),
+        upload: upload(subject, world, image),
+        files_differ: world.file_sha256.as_ref() != Some(&wanted_sha),
+        look_first: memory.must_look_at_volume(),
+        keeps: container.and_then(|c| placement::keeps(subject, world, c)),
+        credentials: Some(Action::GeneratePassword {
+            username: spec.username.clone(),
+            database: spec.database.clone(),
+        }),
+        refused: SERVER.log.refused_in(&world.work.log_tail).filter(|_| !blamed),
+        answers: !matches!(world.server, Server::NotRunning | Server::Starting(_) | Server::Refused(_)),
+        dies: container
+            .filter(|c| may_be_dying(world, c))
+            .map(|c| crash_words(subject, world, c))
+            .unwrap_or_default(),
+        way_back,
+    }
+}
+
+fn may_be_dying(world: &World, c: &SeenContainer) -> bool {
+    c.state == ContainerState::Restarting || world.work.deaths.count >= Deaths::LOOP
+}

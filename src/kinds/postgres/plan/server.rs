@@ -1,0 +1,195 @@
+//! A container that runs: is its server reached, logged into, on our volume, with the database? Must
+//! never make a database again that was seen before: an empty one would hide the loss.
+
+use super::parameter_file::{file_in_force, parameters_of};
+use super::{Plan, Subject, placement};
+use crate::core::names::annotation;
+use crate::core::plan::Sign;
+use crate::core::seen::SeenContainer;
+use crate::kinds::postgres::action::Action;
+use crate::kinds::postgres::facts::ImageFacts;
+use crate::kinds::postgres::parameters;
+use crate::kinds::postgres::world::{Server, ServerFacts, Weak, World};
+use crate::workload::plan::{prove, restart};
+
+pub(super) fn server(
+    subject: &Subject<'_>,
+    world: &World,
+    image: &ImageFacts,
+    c: &SeenContainer,
+    plan: &mut Plan,
+) {
+    let name = subject.identity.container();
+    if blind(subject, world, image, c, plan) {
+        return;
+    }
+    match &world.server {
+        Server::NotRunning => plan.wait("ServerStarting", "the container was just started", Some(300)),
+        Server::Starting(words) => plan.wait("ServerStarting", words, Some(500)),
+        Server::Refused(words) => {
+            plan.wait("ServerStarting", format!("not accepting connections yet: {words}"), Some(300))
+        }
+        Server::PortSilent(words) if subject.memory.work.port_restarted => {
+            let why = format!("{words}, and a restart did not help: see the log of the Docker engine");
+            plan.stuck("PortSilent", why, 15_000);
+        }
+        Server::PortSilent(words) => restart(&subject.work(), words, plan),
+        Server::Hung(words) => plan.stuck("ServerHung", words, 5_000),
+        Server::TurnedAway(reason, words) => plan.stuck(reason, words, 5_000),
+        Server::Failed(words) => plan.stuck("LoginFailed", words, 5_000),
+        Server::LoginRefused(words) => {
+            // Whom the login was tried as: a recovered record may not know who the data belongs to.
+            let owner = subject.memory.owner(&subject.spec.username);
+            plan.step(
+                Sign::Change,
+                Action::ResetPassword { container: name, username: owner.to_owned() },
+                format!("the managed credentials were refused: {words}"),
+            );
+        }
+        Server::Weak(weak) => weak_login(subject, c, *weak, plan),
+        Server::Up(facts) => up(subject, world, image, c, facts, plan),
+    }
+}
+
+/// Why logins are turned away, where other parameters can be the remedy and may need a restart.
+const OF_PARAMETERS: [&str; 4] = ["TooManyConnections", "LibraryMissing", "OutOfMemory", "NoProcessLeft"];
+
+/// Nobody can be let in by a server with old parameters: a corrected manifest reaches it all the same, through
+/// the engine. What it does not take over by a signal takes one restart.
+fn blind(
+    subject: &Subject<'_>,
+    world: &World,
+    image: &ImageFacts,
+    c: &SeenContainer,
+    plan: &mut Plan,
+) -> bool {
+    let (locked_out, by_parameters) = match &world.server {
+        Server::LoginRefused(_) | Server::Weak(_) => (true, false),
+        Server::TurnedAway(reason, _) => (true, OF_PARAMETERS.contains(reason)),
+        Server::Hung(_) | Server::Failed(_) => (true, true),
+        Server::NotRunning
+        | Server::Starting(_)
+        | Server::Refused(_)
+        | Server::PortSilent(_)
+        | Server::Up(_) => (false, false),
+    };
+    let Some(there) = world.file_sha256.as_ref().filter(|_| locked_out && subject.memory.work.ever_ready)
+    else {
+        return false;
+    };
+    let text = file_in_force(subject, world, image);
+    if *there != parameters::sha256(text.as_bytes()) {
+        let action = Action::WriteParameters { container: subject.identity.container(), text };
+        plan.step(Sign::Change, action, "spec.parameters changed, and nobody can log in");
+        return true;
+    }
+    if !by_parameters || subject.memory.reloaded_blind.as_ref() != Some(&c.started_at) {
+        return false;
+    }
+    let why = "nobody can log in, and new parameters may need a restart";
+    if subject.spec.work.restart_automatically {
+        restart(&subject.work(), why, plan);
+    } else {
+        let how = format!("{why}; restartPolicy is Manual: seawall restart {}", subject.identity.object);
+        plan.stuck("LoginFailed", how, 15_000);
+    }
+    true
+}
+
+/// A login that proves nothing. Only a password that is stored as MD5 can be mended from here, and only
+/// once: what a server asks for must not make us do the same again and again.
+fn weak_login(subject: &Subject<'_>, c: &SeenContainer, weak: Weak, plan: &mut Plan) {
+    let name = subject.identity.container();
+    let owner = subject.memory.owner(&subject.spec.username);
+    if weak == Weak::Md5 && subject.memory.verifier_set_in.as_ref() != Some(&c.id) {
+        plan.step(
+            Sign::Change,
+            Action::ResetPassword { container: name, username: owner.to_owned() },
+            "the role's password is stored as MD5: it is set again as SCRAM-SHA-256",
+        );
+        return;
+    }
+    let psql = subject.psql();
+    plan.wait(
+        "AuthenticationWeak",
+        format!(
+            "{weak}. Find the line with {psql} -c 'TABLE pg_catalog.pg_hba_file_rules' -c 'SHOW hba_file', give it the method scram-sha-256, then {psql} -c 'SELECT pg_catalog.pg_reload_conf()'"
+        ),
+        Some(15_000),
+    );
+}
+
+fn up(
+    subject: &Subject<'_>,
+    world: &World,
+    image: &ImageFacts,
+    c: &SeenContainer,
+    facts: &ServerFacts,
+    plan: &mut Plan,
+) {
+    let (id, spec, memory) = (subject.identity, subject.spec, subject.memory);
+    if !memory.same_cluster(&facts.system_identifier)
+        && spec.accept_cluster.as_ref() != Some(&facts.system_identifier)
+    {
+        let known = memory.system_identifier.as_deref().unwrap_or_default();
+        plan.danger(
+            "DifferentCluster",
+            format!(
+                "the server that answers has other data than this object had: its system identifier is {}, this object's is {known}. Nothing was done to it",
+                facts.system_identifier
+            ),
+            format!(
+                "find out what became of the data in volume {} (seawall events {}); if other data was put there on purpose, say so with the annotation {}: \"{}\"",
+                id.volume(), id.object, annotation::ACCEPT_CLUSTER, facts.system_identifier
+            ),
+        );
+        return;
+    }
+    if facts.in_recovery {
+        plan.wait("InRecovery", "the server is in recovery: it answers, but takes no writes", Some(1_000));
+        return;
+    }
+    if !inside(&facts.data_directory, &image.work.mount_path) {
+        plan.block(
+            "DataOutsideVolume",
+            format!(
+                "data_directory is {}, outside the volume at {}: the data would be lost with the container",
+                facts.data_directory, image.work.mount_path
+            ),
+            "use an image whose PGDATA lies in its declared volume",
+        );
+        return;
+    }
+    if let Some(words) = placement::astray(subject, world, c) {
+        plan.blocked.push(placement::block(&words));
+        return;
+    }
+    if !facts.database_exists {
+        if memory.seen_databases.contains(&spec.database) {
+            plan.block(
+                "DatabaseMissing",
+                format!("database {:?} was there and is gone; an empty one was not made in its place", spec.database),
+                format!("restore it, create it yourself (seawall psql {} -- -d postgres), or name another spec.database", id.object.name),
+            );
+        } else {
+            plan.step(
+                Sign::Create,
+                Action::CreateDatabase(spec.database.clone()),
+                "database missing, never seen before",
+            );
+        }
+    }
+    if memory.password_emptied_in.as_ref() != Some(&c.id) {
+        let action = Action::EmptyPasswordFile { container: id.container() };
+        plan.step(Sign::Change, action, "initdb is done");
+    }
+    parameters_of(subject, world, image, facts, plan);
+    prove(&subject.work(), &world.work, plan);
+}
+
+/// Whether `path` is `root` or below it.
+#[must_use]
+pub fn inside(path: &str, root: &str) -> bool {
+    let root = root.trim_end_matches('/');
+    path == root || path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'))
+}

@@ -1,0 +1,170 @@
+//! The server, by a login over the network as a user's would be. Must never try again by itself: one
+//! probe, at most one login.
+
+use crate::core::seen::Glance;
+use crate::kinds::postgres::client::{Session, SqlError, Target};
+use crate::kinds::postgres::collation::Columns;
+use crate::kinds::postgres::parameters;
+use crate::kinds::postgres::plan::Subject;
+use crate::kinds::postgres::tools::Tools;
+use crate::kinds::postgres::world::{Server, ServerFacts};
+use crate::workload::observe::{ObserveError, address};
+use crate::workload::tools::Reach;
+
+/// Where to log in, for a container that runs; `None` when it has no address yet.
+fn target(subject: &Subject<'_>, c: &Glance, reach: Reach) -> Option<Target> {
+    let (host, port) = address(&subject.work(), c, reach)?;
+    Some(Target {
+        host,
+        port,
+        username: subject.memory.owner(&subject.spec.username).to_owned(),
+        database: subject.spec.database.clone(),
+        epoch: format!("{} {} {}", c.id, c.started_at, subject.memory.work.password_generation),
+    })
+}
+
+/// Asks over the kept session, and whether the server still takes connections; `None` when there is no such
+/// session or it failed, and is given up, or when nobody else gets in: then only a new login tells more.
+pub async fn again(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Option<Server> {
+    let target = target(subject, c, tools.work.reach)?;
+    let facts = over_session(tools, subject, &target).await?;
+    tools.servers.answers(&target).await.ok()?;
+    // A pass says it.
+    if tools
+        .work
+        .room(&subject.identity.object, &subject.identity.volume(), None)
+        .await
+        .is_some_and(|(_, _, new)| new)
+    {
+        return None;
+    }
+    match proven(tools, subject, &target, facts).await {
+        Ok(up @ Server::Up(_)) => Some(up),
+        _ => None,
+    }
+}
+
+async fn over_session(tools: &Tools, subject: &Subject<'_>, target: &Target) -> Option<ServerFacts> {
+    let object = &subject.identity.object;
+    let session = tools.session(object)?;
+    if session.target() == target
+        && let Ok(facts) = ask(session.as_ref(), subject).await
+    {
+        return Some(facts);
+    }
+    tools.give_up_session(object, &session);
+    None
+}
+
+/// Up is said of a server that lets the managed user into the managed database: a session that was let in once
+/// says nothing about who is let in now. Where the database is not there (yet), the facts say so.
+async fn proven(
+    tools: &Tools,
+    subject: &Subject<'_>,
+    target: &Target,
+    mut facts: ServerFacts,
+) -> Result<Server, ObserveError> {
+    let object = &subject.identity.object;
+    // Before it was Ready once there are steps left in any case, and the look after them proves it.
+    if !facts.database_exists || !subject.memory.work.ever_ready || subject.memory.work.first_start.is_some()
+    {
+        return Ok(Server::Up(Box::new(facts)));
+    }
+    if let Some(overridden) = tools.proof(object, &target.epoch) {
+        facts.overridden_by_role = overridden;
+    } else if let Some(password) = tools.work.password(object)? {
+        let names: Vec<&str> = subject.spec.parameters.keys().map(String::as_str).collect();
+        facts.overridden_by_role = match tools.servers.prove(target, &password, &names).await {
+            Ok(overridden) => overridden,
+            Err(error) => return Ok(error.into()),
+        };
+        tools.remember_proof(object, target.epoch.clone(), facts.overridden_by_role.clone());
+    }
+    Ok(Server::Up(Box::new(facts)))
+}
+
+/// Probes over the kept session, else by one new login.
+///
+/// # Errors
+/// When the password cannot be opened.
+pub(super) async fn server(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Result<Server, ObserveError> {
+    let object = &subject.identity.object;
+    let Some(target) = target(subject, c, tools.work.reach) else {
+        return Ok(Server::Failed("the container has no address on the network".to_owned()));
+    };
+    if let Some(facts) = over_session(tools, subject, &target).await {
+        return match tools.servers.answers(&target).await {
+            Ok(()) => proven(tools, subject, &target, facts).await,
+            Err(error) => Ok(error.into()),
+        };
+    }
+    let Some(password) = tools.work.password(object)? else {
+        return Ok(Server::Failed("there is no password to log in with".to_owned()));
+    };
+    let answer = match tools.servers.login(&target, &password).await {
+        Ok(session) => ask(session.as_ref(), subject).await.map(|facts| (session, facts)),
+        Err(e) => Err(e),
+    };
+    match answer {
+        Ok((session, facts)) => {
+            tools.keep_session(object, session.into());
+            proven(tools, subject, &target, facts).await
+        }
+        Err(SqlError::Refused(words)) => {
+            Ok(port_silent(tools, subject, c, &target).await.unwrap_or(Server::Refused(words)))
+        }
+        Err(error) => Ok(error.into()),
+    }
+}
+
+/// A published port has a process of the engine's behind it, which can end while server and network are well.
+async fn port_silent(tools: &Tools, subject: &Subject<'_>, c: &Glance, target: &Target) -> Option<Server> {
+    let direct = self::target(subject, c, Reach::Network).filter(|direct| direct.host != target.host)?;
+    tools.servers.answers(&direct).await.ok()?;
+    // Once more: it may have come up between two questions.
+    match tools.servers.answers(target).await {
+        Err(SqlError::Refused(words)) => Some(Server::PortSilent(format!(
+            "the server answers on the network, and not at its published port {}:{}: {words}",
+            target.host, target.port
+        ))),
+        _ => None,
+    }
+}
+
+/// Asks every database about the collations that its columns and indexes name.
+///
+/// # Errors
+/// When the password cannot be opened.
+pub(super) async fn columns(
+    tools: &Tools,
+    subject: &Subject<'_>,
+    c: &Glance,
+) -> Result<Columns, ObserveError> {
+    let target = target(subject, c, tools.work.reach);
+    let (Some(target), Some(password)) = (target, tools.work.password(&subject.identity.object)?) else {
+        return Ok(Columns::Unknown("there is no way to log in".to_owned()));
+    };
+    Ok(match tools.servers.columns(&target, &password).await {
+        Ok(all) => Columns::Asked(all),
+        Err(error) => Columns::Unknown(error.to_string()),
+    })
+}
+
+async fn ask(session: &dyn Session, subject: &Subject<'_>) -> Result<ServerFacts, SqlError> {
+    let names: Vec<&str> = subject.spec.parameters.keys().map(String::as_str).collect();
+    session.probe(&subject.spec.database, &names, parameters::PATH).await
+}
+
+impl From<SqlError> for Server {
+    fn from(error: SqlError) -> Self {
+        match error {
+            SqlError::Starting(words) => Server::Starting(words),
+            SqlError::Refused(words) => Server::Refused(words),
+            SqlError::LoginRefused(words) => Server::LoginRefused(words),
+            SqlError::Weak(weak) => Server::Weak(weak),
+            hung @ SqlError::Hung(_) => Server::Hung(hung.to_string()),
+            SqlError::TurnedAway { reason, words } => Server::TurnedAway(reason, words),
+            SqlError::Failed(words) => Server::Failed(words),
+        }
+    }
+}

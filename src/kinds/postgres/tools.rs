@@ -1,0 +1,130 @@
+//! What PostgreSQL's adapters work with beside what all kinds share: logins, trials, and what is worth keeping of them
+//! between passes. All of it can be lost.
+
+use super::client::{Servers, Session};
+use super::trial::Verdict;
+use super::world::Placement;
+use crate::core::names::ObjectRef;
+use crate::workload;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+/// Trial starts that run at once.
+const TRIALS_AT_ONCE: usize = 2;
+/// Ends of trials that are remembered; one that was forgotten costs a second.
+const TRIALS: usize = 1_000;
+/// How long a login proves that there can be others.
+const PROOF: Duration = Duration::from_secs(45);
+
+pub struct Tools {
+    pub work: Arc<workload::Tools>,
+    pub servers: Arc<dyn Servers>,
+    sessions: Mutex<BTreeMap<ObjectRef, Arc<dyn Session>>>,
+    /// Each takes a core for a second.
+    pub(super) trials_at_once: Semaphore,
+    /// By key, how trial starts ended.
+    trials: Mutex<BTreeMap<String, Verdict>>,
+    /// Where data lay when it was last looked at, and at which start of which container.
+    placements: Mutex<BTreeMap<ObjectRef, (String, Placement)>>,
+    /// How applications last got in.
+    proofs: Mutex<BTreeMap<ObjectRef, Proof>>,
+}
+
+/// A new login that worked.
+struct Proof {
+    /// Of which start of which container.
+    epoch: String,
+    at: Instant,
+    /// What of the manifest the managed user has otherwise.
+    overridden: Vec<String>,
+}
+
+impl Tools {
+    #[must_use]
+    pub fn new(work: Arc<workload::Tools>, servers: Arc<dyn Servers>) -> Self {
+        Self {
+            work,
+            servers,
+            sessions: Mutex::default(),
+            trials_at_once: Semaphore::new(TRIALS_AT_ONCE),
+            trials: Mutex::default(),
+            placements: Mutex::default(),
+            proofs: Mutex::default(),
+        }
+    }
+
+    /// The kept session, which others use at the same time: a pass, a probe and a look at plans ask one statement
+    /// each, and none may find it missing because another one has it.
+    pub(super) fn session(&self, object: &ObjectRef) -> Option<Arc<dyn Session>> {
+        lock(&self.sessions).get(object).cloned()
+    }
+
+    pub(super) fn keep_session(&self, object: &ObjectRef, session: Arc<dyn Session>) {
+        lock(&self.sessions).insert(object.clone(), session);
+    }
+
+    /// This one is of no use; another that took its place meanwhile stays.
+    pub(super) fn give_up_session(&self, object: &ObjectRef, session: &Arc<dyn Session>) {
+        let mut sessions = lock(&self.sessions);
+        if sessions.get(object).is_some_and(|kept| Arc::ptr_eq(kept, session)) {
+            sessions.remove(object);
+        }
+    }
+
+    /// Ends the kept session: before a stop, so that it does not look like a user's.
+    pub fn drop_session(&self, object: &ObjectRef) {
+        lock(&self.sessions).remove(object);
+        self.forget_proof(object);
+    }
+
+    /// Nothing of a deleted object stays in memory.
+    pub fn forget(&self, object: &ObjectRef) {
+        self.drop_session(object);
+        lock(&self.placements).remove(object);
+    }
+
+    /// How this trial ended, if it was held.
+    #[must_use]
+    pub fn trial(&self, key: &str) -> Option<Verdict> {
+        lock(&self.trials).get(key).cloned()
+    }
+
+    pub fn remember_trial(&self, key: &str, verdict: Verdict) {
+        let mut trials = lock(&self.trials);
+        if trials.len() >= TRIALS {
+            trials.clear();
+        }
+        trials.insert(key.to_owned(), verdict);
+    }
+
+    pub fn known_placement(&self, object: &ObjectRef, epoch: &str) -> Option<Placement> {
+        lock(&self.placements).get(object).filter(|(at, _)| at == epoch).map(|(_, seen)| seen.clone())
+    }
+
+    pub fn remember_placement(&self, object: &ObjectRef, epoch: String, seen: Placement) {
+        lock(&self.placements).insert(object.clone(), (epoch, seen));
+    }
+
+    /// What a new login that worked a moment ago told. With a probe every 15 s none is older than a minute.
+    pub fn proof(&self, object: &ObjectRef, epoch: &str) -> Option<Vec<String>> {
+        let proofs = lock(&self.proofs);
+        let proof = proofs.get(object).filter(|p| p.epoch == epoch && p.at.elapsed() < PROOF)?;
+        Some(proof.overridden.clone())
+    }
+
+    pub fn remember_proof(&self, object: &ObjectRef, epoch: String, overridden: Vec<String>) {
+        lock(&self.proofs).insert(object.clone(), Proof { epoch, at: Instant::now(), overridden });
+    }
+
+    /// Something changed: who got in before says nothing about who gets in now.
+    pub fn forget_proof(&self, object: &ObjectRef) {
+        lock(&self.proofs).remove(object);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

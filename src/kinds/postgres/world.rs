@@ -1,0 +1,158 @@
+//! What one pass saw of one Postgres: the values that `plan` and `conditions` decide on.
+
+use super::collation::{Collations, Columns};
+use super::facts::ImageFacts;
+use super::trial::Verdict;
+use crate::workload;
+use std::collections::BTreeMap;
+
+/// What lies on the volume, as far as it was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DataSeen {
+    /// There was no need to look.
+    NotLooked,
+    Empty,
+    /// Where the image's servers look for it.
+    Major(u32),
+    /// At this place in the volume, where they do not look.
+    Elsewhere {
+        major: u32,
+        path: String,
+    },
+}
+
+/// A login that is no proof of the managed credentials, or would give them away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weak {
+    /// The server asked for the password itself.
+    ClearText,
+    /// The server asked for an MD5 hash of it: what it stores is one.
+    Md5,
+    /// The server let us in without.
+    NoPassword,
+    /// Something that we do not have, by name.
+    Other(&'static str),
+}
+
+impl std::fmt::Display for Weak {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Weak::ClearText => f.write_str(
+                "the server asked for the password in clear text (method password, ldap, radius, pam or bsd in pg_hba.conf); it was not told",
+            ),
+            Weak::Md5 => f.write_str(
+                "the server asked for an MD5 hash of the password (method md5 in pg_hba.conf, and the role's password is stored as MD5); none was sent",
+            ),
+            Weak::NoPassword => f.write_str(
+                "the server let the login in without any password (method trust, ident, peer or cert in pg_hba.conf): that proves nothing, and everybody who reaches the port may be in",
+            ),
+            Weak::Other(what) => write!(f, "the server asked for {what} instead of a password's proof by SCRAM-SHA-256; nothing was sent"),
+        }
+    }
+}
+
+/// Whether the initialisation that made the data ran to its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum InitSeen {
+    /// There was no need to look, or nothing to judge by.
+    #[default]
+    NotLooked,
+    Complete,
+    /// With what its container said last.
+    Unfinished(String),
+}
+
+/// What lies elsewhere although it is found in the data directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Placement {
+    /// There was no need to look.
+    #[default]
+    NotLooked,
+    /// Symbolic links by path, and where they lead in the end; the data directory too, which leads to itself when it is
+    /// no link.
+    Links(BTreeMap<String, String>),
+    /// There are too many to tell.
+    TooMany,
+}
+
+/// The server, seen by a login over the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// The container does not run.
+    NotRunning,
+    /// Start-up or recovery, with PostgreSQL's own words.
+    Starting(String),
+    /// Nobody listens (yet).
+    Refused(String),
+    /// The managed credentials were refused.
+    LoginRefused(String),
+    /// A login that must not count; nothing was told to the server.
+    Weak(Weak),
+    /// No answer in time.
+    Hung(String),
+    /// The server turns the login away: reason and its words.
+    TurnedAway(&'static str, String),
+    /// It answers on the network and not at its published port, in words.
+    PortSilent(String),
+    /// Some other failure, in words.
+    Failed(String),
+    Up(Box<ServerFacts>),
+}
+
+/// What a logged-in session told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerFacts {
+    /// `18.1`
+    pub version: String,
+    pub system_identifier: String,
+    pub data_directory: String,
+    /// As PostgreSQL printed it.
+    pub started_at: String,
+    pub in_recovery: bool,
+    pub database_exists: bool,
+    /// SHA-256 of the parameter file, hex; empty when it is gone.
+    pub parameters_sha256: String,
+    /// Names of parameters that wait for a restart, sorted.
+    pub pending_restart: Vec<String>,
+    /// Manifest parameters that another configuration file overrides (ALTER SYSTEM), sorted.
+    pub overridden: Vec<String>,
+    /// The same by ALTER ROLE or ALTER DATABASE, for the managed user in the managed database.
+    pub overridden_by_role: Vec<String>,
+    /// Object ids of the tablespaces that were made beside PostgreSQL's own two: with another list it is to be
+    /// seen anew where the data lies.
+    pub tablespaces: String,
+    pub collations: Collations,
+}
+
+impl ServerFacts {
+    /// The major version of the running server.
+    #[must_use]
+    pub fn major(&self) -> Option<u32> {
+        self.version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    }
+}
+
+/// Everything seen in one pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct World {
+    /// Its container, with all that belongs to it.
+    pub work: workload::World<ImageFacts>,
+    pub data: DataSeen,
+    pub server: Server,
+    /// SHA-256 of the parameter file in a container that does not run; `None`: not looked or gone.
+    pub file_sha256: Option<String>,
+    pub init: InitSeen,
+    /// Where symbolic links lead out of the data directory.
+    pub placement: Placement,
+    /// Whose data lies on the volume, where [`World::data`] was looked at.
+    pub system_identifier: Option<String>,
+    /// Catalog version of the data, where it was looked at.
+    pub data_catalog: Option<u32>,
+    /// Whether the data says that its last server was shut down cleanly; looked at when the exit code of
+    /// a stopped container leaves it open.
+    pub left_clean: Option<bool>,
+    /// Asked only before and after the libraries that sort text change.
+    pub columns: Columns,
+    /// Image id → how the trial start ended that is due before the manifest's parameters run on it.
+    pub trials: BTreeMap<String, Verdict>,
+}

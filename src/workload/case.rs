@@ -1,0 +1,48 @@
+//! What a plan is about: who the object is, what is wanted of it, what is remembered.
+
+use super::server::Server;
+use super::{Checked, Memory};
+use crate::core::identity::Identity;
+use crate::core::will::{Asked, Wanted};
+
+/// One container with its volume, and everything that is wanted of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    pub identity: &'a Identity,
+    pub spec: &'a Checked,
+    pub asked: &'a Asked,
+    pub memory: &'a Memory,
+    /// Whether a manifest (or its last good version) is in force.
+    pub present: bool,
+    pub server: &'static Server,
+}
+
+impl Case<'_> {
+    #[must_use]
+    pub fn wanted(&self) -> Wanted {
+        match (self.present, self.asked.deletes_now(self.spec.given_up())) {
+            (true, _) if self.spec.stopped || self.asked.stopped => Wanted::Stopped,
+            (true, _) => Wanted::Running,
+            (false, true) => Wanted::Deleted,
+            (false, false) => Wanted::Retained,
+        }
+    }
+
+    /// Whether, its manifest gone, its data go after their grace.
+    #[must_use]
+    pub fn deletes_later(&self) -> bool {
+        self.asked.deletes_later(self.spec.given_up())
+    }
+
+    /// `seawall restart` was said and not yet done.
+    #[must_use]
+    pub fn restart_due(&self) -> bool {
+        self.asked.restart_due(self.memory.restarted_for.as_ref())
+    }
+
+    /// `seawall reinitialise` was said and not yet done.
+    #[must_use]
+    pub fn reinitialise_due(&self) -> bool {
+        self.asked.reinitialise_due(self.memory.reinitialised_for.as_ref())
+    }
+}

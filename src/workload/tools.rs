@@ -1,0 +1,232 @@
+//! What the adapters' side of every kind works with: the engine, the store, the key, and what is worth keeping between
+//! passes. Must never know what runs in a container.
+
+mod health;
+mod images;
+pub mod masked;
+
+use super::ports::PortBook;
+use crate::core::census::{Census, Volumes};
+use crate::core::names::{Installation, ObjectRef};
+use crate::core::seen::ContainerSummary;
+use crate::docker::{Docker, DockerError};
+use crate::secrets::{SealError, Sealed, Sealer, Secret};
+use crate::store::{Change, Overlay, Store, StoreError};
+use health::Health;
+use images::Images;
+use masked::Masked;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a look at the ports of others is taken for the present.
+const FRESH: Duration = Duration::from_secs(1);
+/// Host ports of containers that are not of this installation.
+#[derive(Clone, Debug, Default)]
+pub struct PortsOfOthers {
+    /// Port → the container that publishes it right now.
+    pub published: BTreeMap<u16, String>,
+    /// Kept by another Seawall for one that is stopped or being restarted.
+    pub kept: BTreeSet<u16>,
+}
+
+/// How the operator reaches a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// From the host: the published port, or the container's address when none is published.
+    Host,
+    /// From a container on the installation's network: by name.
+    Network,
+}
+
+pub struct Tools {
+    pub docker: Arc<dyn Docker>,
+    pub store: Overlay,
+    pub sealer: Arc<Sealer>,
+    pub installation: Installation,
+    pub ports: PortBook,
+    pub reach: Reach,
+    images: Images,
+    health: Health,
+    network: Mutex<Option<String>>,
+    /// Held while the shared network is looked for and made: Docker makes a second one of the same
+    /// name when two objects ask at once, and then no container can join either by name.
+    pub network_gate: tokio::sync::Mutex<()>,
+    /// Opened passwords, so that a probe does not read and open the record each time.
+    passwords: Arc<Mutex<BTreeMap<ObjectRef, Secret>>>,
+    /// Host ports of containers that are not ours, and when they were looked at.
+    ports_of_others: Mutex<Option<(Instant, PortsOfOthers)>>,
+    /// Everything on the engine, as last listed.
+    census: Mutex<Option<Arc<Census>>>,
+    /// Held while the first look is under way; the others then know what it saw.
+    census_gate: tokio::sync::Mutex<()>,
+}
+
+/// Why a password is not there.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordError {
+    #[error("the sealed password could not be read")]
+    Store(#[from] StoreError),
+    #[error("the sealed password could not be opened")]
+    Seal(#[from] SealError),
+    #[error("the sealed password is not in a known form: {0}")]
+    Form(String),
+}
+
+/// The store key of an object's password.
+#[must_use]
+pub fn secret_key(object: &ObjectRef) -> String {
+    format!("secret/{object}")
+}
+
+impl Tools {
+    pub fn new(
+        docker: Arc<dyn Docker>,
+        store: Arc<dyn Store>,
+        sealer: Arc<Sealer>,
+        installation: Installation,
+        reach: Reach,
+    ) -> Self {
+        let passwords: Arc<Mutex<BTreeMap<ObjectRef, Secret>>> = Arc::default();
+        let known = Arc::clone(&passwords);
+        let docker = Masked::new(docker, Arc::new(move || lock(&known).values().cloned().collect()));
+        Self {
+            docker: Arc::new(docker),
+            store: Overlay::new(store),
+            sealer,
+            installation,
+            ports: PortBook::default(),
+            reach,
+            images: Images::default(),
+            health: Health::default(),
+            network: Mutex::default(),
+            network_gate: tokio::sync::Mutex::default(),
+            passwords,
+            ports_of_others: Mutex::default(),
+            census: Mutex::default(),
+            census_gate: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// The managed password; `None` when there is none yet.
+    ///
+    /// # Errors
+    /// When the record is there and cannot be opened.
+    pub fn password(&self, object: &ObjectRef) -> Result<Option<Secret>, PasswordError> {
+        if let Some(known) = lock(&self.passwords).get(object) {
+            return Ok(Some(known.clone()));
+        }
+        let key = secret_key(object);
+        let Some(body) = self.store.get(&key)? else { return Ok(None) };
+        let sealed: Sealed = serde_json::from_value(body).map_err(|e| PasswordError::Form(e.to_string()))?;
+        let secret = self.sealer.open(&key, &sealed)?;
+        lock(&self.passwords).insert(object.clone(), secret.clone());
+        Ok(Some(secret))
+    }
+
+    /// `value` without the object's password, which whoever runs in its container knows and can put into anything that
+    /// we read from there: an answer to a query, a setting, an error.
+    #[must_use]
+    pub fn masked<T: Serialize + DeserializeOwned + Default>(&self, object: &ObjectRef, value: T) -> T {
+        let Ok(Some(password)) = self.password(object) else { return value };
+        let Ok(text) = serde_json::to_string(&value) else { return T::default() };
+        let masked = masked::mask(&text, std::slice::from_ref(&password));
+        if masked == text { value } else { serde_json::from_str(&masked).unwrap_or_default() }
+    }
+
+    /// What makes the password of `from` that of `to`: it is sealed for one object.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn password_moves(&self, from: &ObjectRef, to: &ObjectRef) -> Result<Vec<Change>, PasswordError> {
+        let Some(password) = self.password(from)? else { return Ok(Vec::new()) };
+        let key = secret_key(to);
+        let sealed = self.sealer.seal(&key, &password)?;
+        let body = serde_json::to_value(&sealed).map_err(|e| PasswordError::Form(e.to_string()))?;
+        Ok(vec![Change::put(key, body), Change::delete(secret_key(from))])
+    }
+
+    /// Nothing is kept of `from` any more; its port is that of `to`.
+    pub fn hand_over(&self, from: &ObjectRef, to: &ObjectRef, port: Option<u16>) {
+        self.forget(from);
+        self.forget(to);
+        if let Some(port) = port {
+            self.ports.reserve(port, to);
+        }
+        self.ports.set_retained(from, false);
+    }
+
+    /// Nothing of a deleted object stays in memory.
+    pub fn forget(&self, object: &ObjectRef) {
+        lock(&self.passwords).remove(object);
+        self.images.forget(object);
+        self.health.forget(object);
+        self.ports.release(object);
+    }
+
+    /// What was seen a moment ago: many services that are made at once need one look. What is missed in
+    /// that moment the start tells, and then another port is tried.
+    pub fn ports_of_others(&self) -> Option<PortsOfOthers> {
+        let known = lock(&self.ports_of_others);
+        known.as_ref().filter(|(at, _)| at.elapsed() < FRESH).map(|(_, ports)| ports.clone())
+    }
+
+    pub fn remember_ports_of_others(&self, ports: PortsOfOthers) -> PortsOfOthers {
+        *lock(&self.ports_of_others) = Some((Instant::now(), ports.clone()));
+        ports
+    }
+
+    /// What the last look at the whole engine saw; `None` when there was none, or something changed since.
+    #[must_use]
+    pub fn census(&self) -> Option<Arc<Census>> {
+        lock(&self.census).clone()
+    }
+
+    pub fn forget_census(&self) {
+        *lock(&self.census) = None;
+    }
+
+    /// Takes over a look at all containers and volumes.
+    pub fn take_census(&self, containers: &[ContainerSummary], volumes: Volumes) -> Arc<Census> {
+        let census = Arc::new(Census::new(containers, volumes, &self.installation, &self.store.id()));
+        *lock(&self.census) = Some(Arc::clone(&census));
+        census
+    }
+
+    /// Lists everything now.
+    ///
+    /// # Errors
+    /// When the engine does not answer: then nothing is known.
+    pub async fn look_around(&self) -> Result<Arc<Census>, DockerError> {
+        let (containers, volumes) = tokio::join!(self.docker.list(&[]), self.docker.volumes(&[]));
+        Ok(self.take_census(&containers?, volumes?.into_iter().collect()))
+    }
+
+    /// The last look, or a new one where there is none; many that ask at once take one look together.
+    pub async fn known_census(&self) -> Result<Arc<Census>, DockerError> {
+        if let Some(census) = self.census() {
+            return Ok(census);
+        }
+        let _held = self.census_gate.lock().await;
+        match self.census() {
+            Some(census) => Ok(census),
+            None => self.look_around().await,
+        }
+    }
+
+    /// The id of our network, when it was seen and nothing said since that it changed.
+    pub fn known_network(&self) -> Option<String> {
+        lock(&self.network).clone()
+    }
+
+    pub fn remember_network(&self, id: Option<String>) {
+        *lock(&self.network) = id;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,112 @@
+//! What is known of servers between two looks: how often they died, who got in, how much room there is. All of it can be
+//! lost; must never outlive the start of the container that it tells of.
+
+use super::{Tools, lock};
+use crate::core::names::ObjectRef;
+use crate::core::seen::{ContainerState, SeenContainer, Space};
+use crate::docker::ExecRequest;
+use crate::workload::disk::{Room, told};
+use crate::workload::world::Deaths;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// For a command inside a container.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// A process in a container is dear: the room on a disk that only it can see is asked so often at most.
+const SPACE: Duration = Duration::from_secs(60);
+
+#[derive(Default)]
+pub struct Health {
+    /// Container, its restart count when a server last answered in it, and since when it dies.
+    deaths: Mutex<BTreeMap<ObjectRef, (String, u64, String)>>,
+    /// The start of a container in which nobody listens, and since when.
+    silent: Mutex<BTreeMap<ObjectRef, (String, Instant)>>,
+    /// Where the volume lies, and how much room there was, so that a figure on the edge says one thing.
+    rooms: Mutex<BTreeMap<ObjectRef, (String, Room)>>,
+    /// What was told from inside containers, and when, where the directory itself cannot be seen.
+    spaces: Mutex<BTreeMap<ObjectRef, (Option<Space>, Instant)>>,
+}
+
+impl Health {
+    pub fn forget(&self, object: &ObjectRef) {
+        lock(&self.deaths).remove(object);
+        lock(&self.silent).remove(object);
+        lock(&self.rooms).remove(object);
+        lock(&self.spaces).remove(object);
+    }
+}
+
+impl Tools {
+    /// How often the engine restarted this container since a server answered in it, as far as this process saw.
+    pub fn count_deaths(&self, object: &ObjectRef, c: &SeenContainer, answers: bool) -> Deaths {
+        let mut deaths = lock(&self.health.deaths);
+        let base = u64::from(c.state == ContainerState::Restarting).min(c.restart_count);
+        let seen = || (c.id.clone(), c.restart_count - base, String::new());
+        let (id, base, since) = deaths.entry(object.clone()).or_insert_with(seen);
+        if answers || *id != c.id || c.restart_count < *base {
+            c.id.clone_into(id);
+            *base = if answers { c.restart_count } else { 0 };
+            since.clear();
+        }
+        let count = c.restart_count - *base;
+        if count > 0 && since.is_empty() {
+            *since = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        }
+        Deaths { count, since: since.clone() }
+    }
+
+    /// How long nobody has listened in this start of a container, as far as this process saw.
+    pub fn silent_for(&self, object: &ObjectRef, epoch: String, silent: bool) -> Duration {
+        let mut all = lock(&self.health.silent);
+        if !silent {
+            all.remove(object);
+            return Duration::ZERO;
+        }
+        let now = Instant::now();
+        let (of, since) = all.entry(object.clone()).or_insert_with(|| (epoch.clone(), now));
+        if *of != epoch {
+            (*of, *since) = (epoch, now);
+        }
+        since.elapsed()
+    }
+
+    /// Room on the disk under a volume, and whether that is another word than last time. `inside`: a container that
+    /// runs, and where it has the volume: asked where the directory cannot be seen from here, and not often.
+    pub async fn room(
+        &self,
+        object: &ObjectRef,
+        volume: &str,
+        inside: Option<(&str, &str)>,
+    ) -> Option<(Space, Room, bool)> {
+        let known = lock(&self.health.rooms).get(object).cloned();
+        let last = known.as_ref().map(|(_, room)| *room);
+        let looked = self.census().and_then(|census| census.directory(volume));
+        let directory = looked.or(known.map(|(directory, _)| directory))?;
+        let space = match self.docker.space(&directory).await.ok().flatten() {
+            Some(space) => space,
+            None => self.space_inside(object, inside).await?,
+        };
+        let room = last.unwrap_or_default().next(space);
+        lock(&self.health.rooms).insert(object.clone(), (directory, room));
+        Some((space, room, last.is_some_and(|last| last != room)))
+    }
+
+    async fn space_inside(&self, object: &ObjectRef, inside: Option<(&str, &str)>) -> Option<Space> {
+        let known = lock(&self.health.spaces).get(object).copied();
+        let fresh = known.filter(|(_, at)| at.elapsed() < SPACE);
+        let (container, path) = match (fresh, inside) {
+            (Some((space, _)), _) => return space,
+            (None, None) => return known.and_then(|(space, _)| space),
+            (None, Some(inside)) => inside,
+        };
+        let argv = ["df", "-kP", path].map(str::to_owned).to_vec();
+        let request = ExecRequest { argv, ..ExecRequest::default() };
+        let answer = self.docker.exec(container, &request, TIMEOUT).await.ok();
+        let space = answer.and_then(|answer| told(&answer.stdout));
+        lock(&self.health.spaces).insert(object.clone(), (space, Instant::now()));
+        space
+    }
+}

@@ -1,0 +1,115 @@
+//! What one pass saw of a container with its volume, network, port and image: the values that plans and conditions are
+//! made from, whatever runs in it.
+
+use super::disk::Room;
+use super::image::{ImageSeen, ImageStarts};
+use super::rollout::Rollout;
+use crate::core::census::User;
+use crate::core::seen::{EngineInfo, SeenContainer, Slot, Space, Usage};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A server listens before it recovers, so that whatever is still at work after that is none; an entry point that gives
+/// the data of a large one another owner needs some of it.
+pub const SILENT: Duration = Duration::from_secs(600);
+
+/// How often the engine restarted a container since a server last answered in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Deaths {
+    pub count: u64,
+    /// RFC 3339: since when; empty when there were none.
+    pub since: String,
+}
+
+impl Deaths {
+    /// From here on it is a loop, not an accident.
+    pub const LOOP: u64 = 2;
+}
+
+/// `F`: what its kind knows of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct World<F> {
+    pub engine: EngineInfo,
+    pub container: Slot<SeenContainer>,
+    /// Our container, when it has another name: (id, name).
+    pub misnamed: Vec<(String, String)>,
+    pub volume: Slot<()>,
+    /// The id of our network.
+    pub network: Slot<String>,
+    pub image: ImageSeen<F>,
+    /// The image that containers were made from until now, while the wanted one is another or cannot be
+    /// used: what is there is kept going with it.
+    pub pinned: Option<F>,
+    /// Read only when memory would be lowered.
+    pub usage: Option<Usage>,
+    /// Read only when a container that should run does not, and after it died.
+    pub log_tail: Vec<String>,
+    /// A port that nobody held when asked, for a service that still needs one.
+    pub free_port: Option<u16>,
+    /// Another object of this installation that has the wanted port.
+    pub port_holder: Option<String>,
+    /// Who else has a wanted port that is not our container's yet, in words.
+    pub port_taken: Option<String>,
+    /// It has no manifest, and keeps the port for when that comes back.
+    pub port_kept: bool,
+    /// Whether the password is in the store.
+    pub password_sealed: bool,
+    pub image_starts: ImageStarts,
+    /// Remembered extra volumes that are not there, or are somebody else's: volume → what it is.
+    pub extra_volumes: BTreeMap<String, Slot<()>>,
+    /// Containers that carry our labels under another name, but for the one that is ours: (id, name).
+    pub duplicates: Vec<(String, String)>,
+    /// Other containers that can write to our volume right now.
+    pub sharers: Vec<User>,
+    pub deaths: Deaths,
+    /// How long nobody has listened in the container since it was started.
+    pub silent: Duration,
+    /// Under the data's volume; `None`: it cannot be seen.
+    pub room: Option<(Space, Room)>,
+    /// Who else is on the way to the wanted image, where that is another one than the object's own.
+    pub rollout: Rollout,
+    /// The image that a server last came up with, where it is another than the container's, and local.
+    pub fallback: Option<String>,
+    /// Why it is not known that the image is there from which a container would be made in the place of this one; asked
+    /// only where one would.
+    pub unseen_successor: Option<String>,
+}
+
+impl<F> World<F> {
+    /// Whether a server can write nothing more.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self.room, Some((_, Room::Full)))
+    }
+
+    /// Before anything was looked at.
+    #[must_use]
+    pub fn unseen(engine: EngineInfo) -> Self {
+        Self {
+            engine,
+            container: Slot::Missing,
+            misnamed: Vec::new(),
+            volume: Slot::Missing,
+            network: Slot::Missing,
+            image: ImageSeen::Missing,
+            pinned: None,
+            usage: None,
+            log_tail: Vec::new(),
+            free_port: None,
+            port_holder: None,
+            port_taken: None,
+            port_kept: false,
+            password_sealed: false,
+            image_starts: ImageStarts::default(),
+            extra_volumes: BTreeMap::new(),
+            duplicates: Vec::new(),
+            sharers: Vec::new(),
+            deaths: Deaths::default(),
+            silent: Duration::ZERO,
+            room: None,
+            rollout: Rollout::default(),
+            fallback: None,
+            unseen_successor: None,
+        }
+    }
+}
