@@ -10,6 +10,7 @@ use futures_util::{StreamExt, stream};
 use seawall::control::api::Api;
 use seawall::control::driver::drive;
 use seawall::control::operator::{Config, Operator, Times};
+use seawall::control::registry::Kinds;
 use seawall::core::identity::Identity;
 use seawall::core::names::{Installation, ObjectRef, label};
 use seawall::core::pairs::Pairs;
@@ -19,6 +20,7 @@ use seawall::core::seen::{LiveUpdate, SeenImage};
 use seawall::core::will::Asked;
 use seawall::docker::fake::FakeDocker;
 use seawall::docker::{BollardDocker, Docker, FileToPut};
+use seawall::kinds::postgres::Postgres;
 use seawall::kinds::postgres::check::Checked;
 use seawall::kinds::postgres::client::{Network, Servers};
 use seawall::kinds::postgres::desired::{PASSWORD_FILE, parameter_file, process};
@@ -132,8 +134,10 @@ impl Bench {
             times,
         };
         let sealer = Arc::new(Sealer::new(key, Algorithm::default()));
+        let kinds =
+            |tools: &Arc<workload::Tools>| Kinds::all(Some(tools)).with(Postgres::new(tools, servers));
         let operator =
-            Operator::open(config, docker, servers, Arc::clone(&store), sealer, true).expect("an operator");
+            Operator::open(config, docker, kinds, Arc::clone(&store), sealer, true).expect("an operator");
         Self { root, operator, store, installation, cancel: CancellationToken::new(), driver: None }
     }
 

@@ -14,9 +14,7 @@ use crate::core::names::{API_VERSION, ObjectRef};
 use crate::core::plan::Until;
 use crate::core::problem::{Place, Problem};
 use crate::core::status::Status;
-use crate::kinds::postgres::desired::SERVER;
-use crate::kinds::runs;
-use crate::manifest::scalar::Text;
+use crate::kinds::Login;
 use crate::secrets::ExposeSecret;
 use crate::store::{Store as _, StoreError, export};
 use crate::workload;
@@ -106,7 +104,7 @@ pub(super) fn store_failed(error: &StoreError) -> ApiError {
 impl Operator {
     fn view(&self, known: &Known) -> ObjectView {
         let mut view = view(known);
-        if self.running && !known.seen && runs(known.record.object.kind) {
+        if self.running && !known.seen && self.kinds.runs(known.record.object.kind) {
             not_looked_at_yet(&mut view);
         }
         view.not_saved_since = self.not_saved_since(&known.record.object);
@@ -165,7 +163,7 @@ impl Api for Operator {
                 engine_down: state.engine.down.as_ref().map(Away::headline),
                 revision,
                 notices: not_saved.into_iter().chain(notices(&state)).collect(),
-                kinds: kind_views(),
+                kinds: kind_views(&self.kinds),
             };
             (list, state.records.values().map(|r| Known::of(&state, r)).collect::<Vec<_>>())
         };
@@ -218,19 +216,15 @@ impl Api for Operator {
 
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView> {
         let record = self.record(object)?;
-        if !runs(object.kind) {
-            return Err(ApiError::new(ErrorCode::Invalid, format!("{object} is nothing to connect to"), ""));
-        }
         let (spec, status) = {
             let state = self.state();
             (state.checked.get(object).cloned(), state.statuses.get(object).cloned().unwrap_or_default())
         };
-        let spec_text = |name: &str, default: &str| {
-            record.spec.get(name).and_then(Text::of).map_or_else(|| default.to_owned(), |text| text.0)
+        let kind = self.kinds.get(object.kind);
+        let login = kind.map(|kind| kind.login(&record, spec.as_ref())).transpose()?.flatten();
+        let Some(Login { username, database, port }) = login else {
+            return Err(ApiError::new(ErrorCode::Invalid, format!("{object} is nothing to connect to"), ""));
         };
-        let username =
-            record.memory.init_username.clone().unwrap_or_else(|| spec_text("username", "postgres"));
-        let database = spec.map_or_else(|| spec_text("database", "app"), |s| s.database.clone());
         let password = if reveal {
             let opened = self.tools.password(object).map_err(|e| {
                 let chain = std::error::Error::source(&e).map(|s| format!(": {s}")).unwrap_or_default();
@@ -266,7 +260,7 @@ impl Api for Operator {
             database,
             password,
             host,
-            network: HostPort { host: container.clone(), port: SERVER.port },
+            network: HostPort { host: container.clone(), port },
             network_name: self.config.installation.network(),
             container,
             ready: condition.as_ref().is_some_and(|c| c.status == Truth::True),
@@ -285,10 +279,10 @@ impl Api for Operator {
         let what = |object: &ObjectRef| {
             let checked = state.checked.get(object);
             match checked {
-                Some(c) if c.work.given_up() => {
+                Some(c) if c.given_up() => {
                     "the container is removed; volume with all data, credentials and record are deleted after the deletion grace"
                 }
-                _ if !runs(object.kind) => "the catalog is forgotten",
+                _ if !self.kinds.runs(object.kind) => self.kinds.gone(object.kind),
                 _ => "the container is removed; volume, credentials and record are kept",
             }
         };

@@ -1,12 +1,13 @@
 //! What the operator can be asked, as one trait in wire types. The HTTP server and the CLI stand on
 //! it; the running operator and the offline reader of a store implement it.
 
+use super::registry::Kinds;
 use crate::core::condition::Condition;
 use crate::core::event::Event;
 use crate::core::names::ObjectRef;
 use crate::core::plan::PlanView;
 use crate::core::problem::Problem;
-use crate::kinds::{About, Column, KINDS};
+use crate::kinds::{About, Column};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
@@ -145,8 +146,8 @@ impl From<&About> for KindView {
 
 /// All of them: what runs comes before what only serves it.
 #[must_use]
-pub fn kind_views() -> Vec<KindView> {
-    let mut all: Vec<KindView> = KINDS.iter().map(KindView::from).collect();
+pub fn kind_views(kinds: &Kinds) -> Vec<KindView> {
+    let mut all: Vec<KindView> = kinds.about().map(|about| KindView::from(&about)).collect();
     all.sort_by_key(|view| !view.runs);
     all
 }

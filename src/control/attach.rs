@@ -5,7 +5,7 @@
 use super::operator::Operator;
 use crate::core::seen::{SeenContainer, Slot};
 use crate::docker::DockerError;
-use crate::kinds::postgres::world::{Server, World};
+use crate::kinds::Reconciler;
 use crate::workload::tools::Reach;
 
 /// The engine mounts a file of its own over each container's `/etc/hostname`: its path tells the id,
@@ -43,9 +43,9 @@ pub(super) async fn check(operator: &Operator) {
 }
 
 /// Attaches our own container where it is not yet; a server that answers proves that it is.
-pub(super) async fn attach(operator: &Operator, world: &World) {
-    let Slot::Ours(id) = &world.work.network else { return };
-    if operator.config.reach != Reach::Network || matches!(world.server, Server::Up(_)) {
+pub(super) async fn attach<R: Reconciler>(operator: &Operator, world: &R::World) {
+    let Some(Slot::Ours(id)) = R::seen(world).map(|seen| seen.network()) else { return };
+    if operator.config.reach != Reach::Network || R::answers(world) {
         return;
     }
     let network = operator.config.installation.network();

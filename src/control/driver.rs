@@ -3,9 +3,7 @@
 
 use super::engine_events::follow_events;
 use super::operator::Operator;
-use super::pass::pass;
 use super::probes::probe_all;
-use super::state::Company;
 use super::watch_dir;
 use crate::core::event::Note;
 use crate::core::identity::Home;
@@ -15,6 +13,7 @@ use crate::core::seen::ContainerSummary;
 use crate::docker::DockerError;
 use crate::store::Store as _;
 use crate::workload::ownership::is_left_over;
+use crate::workload::world::Company;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::PoisonError;
@@ -103,7 +102,12 @@ async fn run_queue(operator: &Arc<Operator>, cancel: &CancellationToken) {
                 break;
             };
             let (operator, token, object) = (Arc::clone(operator), cancel.clone(), key.clone());
-            let handle = passes.spawn(async move { pass(&operator, &object, &token).await });
+            let handle = passes.spawn(async move {
+                match operator.kinds.get(object.kind) {
+                    Some(kind) => kind.pass(&operator, &object, &token).await,
+                    None => None,
+                }
+            });
             slow.push_back((now.saturating_add(SLOW), handle.id()));
             ordered.push((handle.id(), key));
         }
@@ -266,9 +270,9 @@ pub(super) async fn sweep_once(operator: &Operator, why: Sweep) {
         let look = why == Sweep::All || {
             let state = operator.state();
             let Some(record) = state.records.get(&object) else { continue };
-            let volume = Home::data_volume(record.memory.work.home.as_ref(), installation, &object);
+            let volume = Home::data_volume(record.memory.work().home.as_ref(), installation, &object);
             let company =
-                Company::in_census(&census, &object, &volume, record.memory.work.container.as_deref());
+                Company::in_census(&census, &object, &volume, record.memory.work().container.as_deref());
             state.live.get(&object).is_none_or(|live| match (summary, &live.container) {
                 _ if live.look_at <= clock || live.company != company => true,
                 (Some(summary), Some(seen)) => seen.differs(summary),

@@ -129,12 +129,13 @@ fn nudge_by_name(operator: &Operator, event: &EngineEvent) {
             operator.services().iter().for_each(|object| operator.nudge(object));
         }
         let at_home = |record: &&Arc<Record>| {
-            record.memory.work.home.as_ref().is_some_and(|home| data_volume(&home.base) == name)
+            record.memory.work().home.as_ref().is_some_and(|home| data_volume(&home.base) == name)
         };
         let concerned: Vec<ObjectRef> = {
             let state = operator.state();
-            let by_name = installation.owners(Kind::Postgres, name);
-            let by_name = by_name.into_iter().filter(|object| state.records.contains_key(object));
+            let kinds = operator.kinds.about().filter(|about| about.runs);
+            let by_name = kinds.flat_map(|about| installation.owners(about.kind, name));
+            let by_name = by_name.filter(|object| state.records.contains_key(object));
             by_name
                 .chain(state.records.values().filter(at_home).map(|record| record.object.clone()))
                 .collect()

@@ -17,16 +17,16 @@ impl Operator {
             let what = format!("{object} has a manifest in {}, and its port with it", source.file);
             return refused(what, "change spec.port there");
         }
-        let Some(port) = record.memory.work.port else {
+        let Some(port) = record.memory.work().port else {
             return refused(format!("no port is kept for {object}"), "");
         };
         let edited = self.edit(object, Saving::Durable, |r| {
             // A manifest that came back meanwhile has it in use again.
             if r.source.is_none() {
-                r.memory.work.port = None;
+                r.memory.edit_work(|work| work.port = None);
             }
         });
-        if edited.await.map_err(|e| store_failed(&e))?.is_none_or(|r| r.memory.work.port.is_some()) {
+        if edited.await.map_err(|e| store_failed(&e))?.is_none_or(|r| r.memory.work().port.is_some()) {
             return refused(format!("{object} was changed meanwhile"), "look again: seawall get");
         }
         self.tools.ports.release(object);
@@ -37,7 +37,10 @@ impl Operator {
             let state = self.state();
             let present =
                 |object: &&ObjectRef| state.records.get(*object).is_some_and(|r| r.source.is_some());
-            let asks = state.checked.iter().filter(|(_, spec)| spec.work.port == PortRequest::Fixed(port));
+            let asks = state
+                .checked
+                .iter()
+                .filter(|(_, spec)| spec.work().is_some_and(|spec| spec.port == PortRequest::Fixed(port)));
             asks.map(|(object, _)| object).find(present).cloned()
         };
         if let Some(next) = next {

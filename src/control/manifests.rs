@@ -7,16 +7,15 @@ use super::rename::{home_of_new, taken};
 use super::settling::{Now, Rest};
 use super::sources::{Before, InForce, read};
 use crate::core::event::Note;
-use crate::core::names::{Kind, ObjectRef};
+use crate::core::names::ObjectRef;
 use crate::core::seen::Host;
-use crate::kinds::postgres::check::check;
-use crate::kinds::runs;
+use crate::kinds::Context;
 use crate::manifest::load::{FileText, Loaded, load, read_dir};
 use crate::secrets::random_id;
 use crate::store::{Saving, StoreError};
-use crate::workload::check::Against;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// Objects in one commit.
 pub(super) const COMMIT: usize = 500;
@@ -111,6 +110,7 @@ impl Operator {
             (state.records.clone(), state.schemas.clone(), state.prune_confirmed.clone(), unread)
         };
         let before = Before {
+            kinds: &self.kinds,
             records: &records,
             schemas: &schemas,
             host,
@@ -166,11 +166,11 @@ impl Operator {
         for some in kept_notes.chunks(COMMIT) {
             self.note_all(some).await;
         }
-        for object in moved.iter().filter(|o| runs(o.kind)) {
+        for object in moved.iter().filter(|o| self.kinds.runs(o.kind)) {
             self.live(object, |l| l.failures = 0);
             self.hurry(object);
         }
-        self.catalog_statuses(&moved).await;
+        self.say_what_is_in_force(&moved).await;
         self.changed();
         refused.map_or(Ok(again), Err)
     }
@@ -186,7 +186,7 @@ impl Operator {
                 let uid = random_id();
                 let home = home_of_new(&taken, &self.config.installation, object, &uid);
                 let mut record = Record::new(document, uid, now());
-                record.memory.work.home = home;
+                record.memory.edit_work(|work| work.home = home);
                 record.take_rename(new.renamed.get(object));
                 records.push(Arc::new(record));
                 notes.push((object.clone(), note));
@@ -211,16 +211,16 @@ impl Operator {
 
     /// Objects without a good new document go by their last good version, if it still can be used.
     fn check_last_good(&self, new: &mut InForce) {
-        let Some(catalog) = &new.catalog else { return };
         let state = self.state();
         let host = state.engine.info.as_ref().map(|i| i.host());
-        for (object, record) in state.records.iter().filter(|(o, _)| runs(o.kind)) {
+        for (object, record) in state.records.iter().filter(|(o, _)| self.kinds.runs(o.kind)) {
             if new.checked.contains_key(object) {
                 continue;
             }
-            let against = Against { catalog, host, in_force: true };
-            let pinned = || check(&record.document_with_pinned_image()?, &against).ok();
-            let last_good = check(&record.document(), &against);
+            let Some(kind) = self.kinds.get(object.kind) else { continue };
+            let context = Context { catalogs: &new.catalogs, host, in_force: true };
+            let pinned = || kind.check(&record.document_with_pinned_image()?, &context).ok();
+            let last_good = kind.check(&record.document(), &context);
             // What runs is looked after also when nobody knows any more which image was meant.
             if let Err(problems) = &last_good
                 && record.source.is_some()
@@ -228,12 +228,12 @@ impl Operator {
             {
                 let why = problems.first().map(ToString::to_string).unwrap_or_default();
                 new.kept.entry(object.clone()).or_insert(why);
-                new.checked.insert(object.clone(), Arc::new(checked));
+                new.checked.insert(object.clone(), checked);
                 continue;
             }
             match last_good {
                 Ok(checked) => {
-                    new.checked.insert(object.clone(), Arc::new(checked));
+                    new.checked.insert(object.clone(), checked);
                 }
                 Err(problems) if record.source.is_none() => {
                     // A retained object needs no image: only its identity counts.
@@ -308,25 +308,20 @@ impl Operator {
         state.guard = new.guard;
         state.kept = new.kept;
         state.checked = new.checked;
-        state.catalog = new.catalog;
+        state.catalogs = new.catalogs;
         state.problems = new.problems;
         state.passed_over = new.passed_over;
         state.scanned = true;
         (scan_notes, kept_notes)
     }
 
-    /// A catalog has no engine behind it: it is in force or it is not.
-    async fn catalog_statuses(&self, moved: &BTreeSet<ObjectRef>) {
-        use crate::core::condition::{ConditionType, Finding, Truth};
-        for object in moved.iter().filter(|o| o.kind == Kind::ImageCatalog) {
-            let Some(record) = self.state().records.get(object).cloned() else { continue };
-            let kept = self.state().kept.get(object).cloned();
-            let mut findings =
-                vec![Finding::new(ConditionType::Ready, Truth::True, "Loaded", "its versions can be used")];
-            if let Some(why) = kept {
-                findings.push(Finding::new(ConditionType::Degraded, Truth::True, "ManifestBroken", why));
+    /// What nothing runs for is in force, or it is not: that is said at once.
+    async fn say_what_is_in_force(&self, moved: &BTreeSet<ObjectRef>) {
+        let Some(me) = self.me() else { return };
+        for object in moved {
+            if let Some(kind) = self.kinds.get(object.kind).filter(|kind| !kind.about().runs) {
+                kind.pass(&me, object, &CancellationToken::new()).await;
             }
-            self.write_status(object, record.generation, &findings, |_| serde_json::Map::new()).await;
         }
     }
 }
@@ -345,23 +340,20 @@ async fn on_the_side<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stati
 impl Operator {
     /// Specs of the records alone, for answers without a running operator.
     pub fn load_offline(&self) {
-        use crate::kinds::catalog::{self};
-
-        let mut catalog = catalog::builtin();
         let mut state = self.state();
-        for record in state.records.values().filter(|r| r.object.kind == Kind::ImageCatalog) {
-            if let Ok(spec) = catalog::check(&record.document()) {
-                spec.extend(&mut catalog);
+        let records: Vec<Arc<Record>> = state.records.values().cloned().collect();
+        let mut catalogs = self.kinds.catalogs();
+        // What names images first: the others are judged by it.
+        for runs in [false, true] {
+            for record in records.iter().filter(|r| self.kinds.runs(r.object.kind) == runs) {
+                let context = Context { catalogs: &catalogs, host: None, in_force: true };
+                let Some(kind) = self.kinds.get(record.object.kind) else { continue };
+                if let Ok(spec) = kind.check(&record.document(), &context) {
+                    spec.extend(&mut catalogs);
+                    state.checked.insert(record.object.clone(), spec);
+                }
             }
         }
-        let against = Against { catalog: &catalog, host: None, in_force: true };
-        let checked: Vec<_> = state
-            .records
-            .values()
-            .filter(|r| runs(r.object.kind))
-            .filter_map(|r| Some((r.object.clone(), Arc::new(check(&r.document(), &against).ok()?))))
-            .collect();
-        state.checked.extend(checked);
-        state.catalog = Some(catalog);
+        state.catalogs = catalogs;
     }
 }

@@ -1,6 +1,7 @@
 //! The controller: watches, queues, drives passes, keeps records, reports.
 
 mod answers;
+pub mod any;
 pub mod api;
 mod attach;
 pub mod crash_point;
@@ -14,6 +15,7 @@ pub mod journal;
 mod kept_port;
 mod logs;
 mod manifests;
+pub mod memory;
 mod mirror;
 pub mod objects;
 mod operations;
@@ -23,6 +25,7 @@ mod preview;
 mod probes;
 mod pulls;
 pub mod recover;
+pub mod registry;
 pub mod removals;
 mod rename;
 pub mod renames;

@@ -1,13 +1,10 @@
 //! The record of an object: what is in force, and what the engine must remember about it.
 
-use crate::core::identity::Identity;
-use crate::core::names::ObjectRef;
+use super::memory::Memory;
+use crate::core::names::{ObjectRef, annotation};
 use crate::core::problem::Place;
 use crate::core::resource::{Document, Metadata};
 use crate::core::will::{Asked, Rename};
-use crate::kinds::postgres::check::Checked;
-use crate::kinds::postgres::plan::Subject;
-use crate::kinds::postgres::record::Memory;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
@@ -33,14 +30,14 @@ pub struct Record {
     pub source: Option<Place>,
     #[serde(default, serialize_with = "what_is_set")]
     pub asked: Asked,
-    #[serde(default, serialize_with = "what_is_set")]
+    #[serde(default)]
     pub memory: Memory,
 }
 
 /// Without the fields that are as in the default: most are, in most records, and every field has one.
-fn what_is_set<T: Serialize + Default, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
-    let json = |value: &T| serde_json::to_value(value).map_err(serde::ser::Error::custom);
-    let (mut set, unset) = (json(value)?, json(&T::default())?);
+fn what_is_set<S: Serializer>(asked: &Asked, serializer: S) -> Result<S::Ok, S::Error> {
+    let json = |asked: &Asked| serde_json::to_value(asked).map_err(serde::ser::Error::custom);
+    let (mut set, unset) = (json(asked)?, json(&Asked::default())?);
     if let Some(fields) = set.as_object_mut() {
         fields.retain(|name, field| unset.get(name) != Some(field));
     }
@@ -85,10 +82,10 @@ impl Record {
         self.asked.renamed_from = rename.cloned();
     }
 
-    /// What a plan for this object is about.
+    /// `seawall.dev/paused` holds everything back.
     #[must_use]
-    pub fn subject<'a>(&'a self, identity: &'a Identity, spec: &'a Checked) -> Subject<'a> {
-        Subject { identity, spec, asked: &self.asked, memory: &self.memory, present: self.source.is_some() }
+    pub fn is_paused(&self) -> bool {
+        self.metadata.annotations.get(annotation::PAUSED).is_some_and(|value| value == "true")
     }
 
     #[must_use]
@@ -112,7 +109,7 @@ impl Record {
     /// the version names cannot be found out any more (the catalog lost it, say).
     #[must_use]
     pub fn document_with_pinned_image(&self) -> Option<Document> {
-        let pinned = self.memory.work.image.as_ref()?;
+        let pinned = self.memory.work().image.as_ref()?;
         let mut document = self.document();
         let spec = document.spec.as_object_mut()?;
         spec.remove("version");
@@ -137,20 +134,15 @@ mod tests {
 
     #[test]
     fn what_is_left_out_of_a_record_is_what_it_is_without_it() {
-        let empty: Record = serde_json::from_value(serde_json::json!({
+        let mut record: Record = serde_json::from_value(serde_json::json!({
             "object": "postgres/a", "uid": "u", "createdAt": "", "generation": 1,
             "metadata": {"name": "a"}, "spec": {}, "source": null,
         }))
         .unwrap();
-        let written = serde_json::to_value(&empty).unwrap();
+        let written = serde_json::to_value(&record).unwrap();
         assert_eq!((&written["asked"], &written["memory"]), (&serde_json::json!({}), &serde_json::json!({})));
-        // An empty text that was learnt is not one that is not known.
-        let mut learnt = empty;
-        learnt.memory.data_path = Some(String::new());
-        learnt.memory.data_catalog = Some(0);
-        learnt.asked.restart = Some(String::new());
-        let written = serde_json::to_value(&learnt).unwrap();
-        assert_eq!(written["memory"], serde_json::json!({"dataPath": "", "dataCatalog": 0}));
-        assert_eq!(serde_json::from_value::<Record>(written).unwrap(), learnt);
+        record.asked.restart = Some(String::new());
+        let written = serde_json::to_value(&record).unwrap();
+        assert_eq!(serde_json::from_value::<Record>(written).unwrap(), record);
     }
 }

@@ -2,19 +2,19 @@
 //! record, durable where it must be; passes do the rest. It must be run to its end, whoever waits for it.
 
 use super::answers::{not_found, store_failed};
+use super::any::Spec;
 use super::api::{ApiError, Done, ErrorCode, Operation, Result};
 use super::operator::Operator;
 use crate::core::condition::{ConditionType, find};
 use crate::core::event::Note;
 use crate::core::names::ObjectRef;
-use crate::kinds::runs;
 use crate::store::Saving;
 
 impl Operator {
     pub(super) async fn do_operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done> {
         self.must_run("this")?;
         let record = self.record(object)?;
-        if !runs(object.kind) {
+        if !self.kinds.runs(object.kind) {
             return Err(ApiError::new(
                 ErrorCode::Invalid,
                 format!("{object} has nothing to stop or start"),
@@ -29,7 +29,8 @@ impl Operator {
                 next,
             ));
         }
-        let spec_stopped = self.state().checked.get(object).is_some_and(|c| c.work.stopped);
+        let spec_stopped =
+            self.state().checked.get(object).and_then(Spec::work).is_some_and(|spec| spec.stopped);
         let source = record.source.as_ref().map(|p| p.file.clone()).unwrap_or_default();
         let (reason, message, commit) = match operation {
             Operation::Stop => (
@@ -46,7 +47,7 @@ impl Operator {
                 return Err(ApiError::new(ErrorCode::Conflict, what, "commit `stopped: false` under spec:"));
             }
             Operation::Start => ("StartRequested", format!("{object} is being started"), String::new()),
-            Operation::Reinitialise if record.memory.work.ever_ready => {
+            Operation::Reinitialise if record.memory.work().ever_ready => {
                 let what = format!("{object} was Ready: its data is a database, and is kept");
                 return Err(ApiError::new(ErrorCode::Conflict, what, format!("seawall describe {object}")));
             }

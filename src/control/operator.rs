@@ -7,6 +7,7 @@ use super::git::Git;
 use super::journal;
 use super::objects::{self, Record, STATUS};
 use super::pulls::Pulls;
+use super::registry::Kinds;
 use super::settling::Settling;
 use super::state::{Away, Live, State};
 use super::watch_dir::Arrivals;
@@ -16,8 +17,6 @@ use crate::core::names::{Installation, ObjectRef};
 use crate::core::queue::{Lane, Queue};
 use crate::core::seen::{EngineInfo, SeenContainer};
 use crate::docker::{Docker, DockerError};
-use crate::kinds::postgres::{self, client::Servers};
-use crate::kinds::{runs, spec_schemas};
 use crate::secrets::Sealer;
 use crate::store::{Store, StoreError};
 use crate::workload::tools::{Reach, Tools};
@@ -75,7 +74,7 @@ pub struct Config {
 pub struct Operator {
     pub config: Config,
     pub tools: Arc<Tools>,
-    pub postgres: Arc<postgres::tools::Tools>,
+    pub kinds: Kinds,
     /// False when the store was opened only to look.
     pub running: bool,
     pub started_at: String,
@@ -119,12 +118,12 @@ impl Operator {
     pub fn open(
         config: Config,
         docker: Arc<dyn Docker>,
-        servers: Arc<dyn Servers>,
+        kinds: impl FnOnce(&Arc<Tools>) -> Kinds,
         store: Arc<dyn Store>,
         sealer: Arc<Sealer>,
         running: bool,
     ) -> Result<Arc<Self>, StoreError> {
-        let mut state = State { schemas: spec_schemas(), ..State::default() };
+        let mut state = State::default();
         let mut unread = None;
         store.each(
             objects::PREFIX,
@@ -147,9 +146,10 @@ impl Operator {
         store.each(journal::PREFIX, &mut |_, found| state.journal.load(found.body))?;
         let tools = Tools::new(docker, store, sealer, config.installation.clone(), config.reach);
         let tools = Arc::new(tools);
-        let postgres = Arc::new(postgres::tools::Tools::new(Arc::clone(&tools), servers));
+        let kinds = kinds(&tools);
+        state.schemas = kinds.spec_schemas();
         for record in state.records.values() {
-            if let Some(port) = record.memory.work.port {
+            if let Some(port) = record.memory.work().port {
                 tools.ports.reserve(port, &record.object);
             }
             tools.ports.set_retained(&record.object, record.source.is_none());
@@ -157,7 +157,7 @@ impl Operator {
         Ok(Arc::new_cyclic(|me| Self {
             config,
             tools,
-            postgres,
+            kinds,
             running,
             started_at: now(),
             start: Instant::now(),
@@ -185,6 +185,10 @@ impl Operator {
     {
         let task = tokio::spawn(work(self.me.upgrade()?));
         task.await.inspect_err(|error| tracing::error!(%error, "an operation ended abnormally")).ok()
+    }
+
+    pub(super) fn me(&self) -> Option<Arc<Self>> {
+        self.me.upgrade()
     }
 
     /// Never held over an await.
@@ -239,7 +243,7 @@ impl Operator {
 
     /// Objects for which something runs.
     pub(super) fn services(&self) -> Vec<ObjectRef> {
-        self.state().records.keys().filter(|o| runs(o.kind)).cloned().collect()
+        self.state().records.keys().filter(|o| self.kinds.runs(o.kind)).cloned().collect()
     }
 
     /// Tells watchers that something can be seen anew.
@@ -260,7 +264,7 @@ impl Operator {
             object: record.object.clone(),
             uid: record.uid.clone(),
             generation: record.generation,
-            home: record.memory.work.home.clone(),
+            home: record.memory.work().home.clone(),
         }
     }
 

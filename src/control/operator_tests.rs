@@ -1,7 +1,9 @@
 //! Writing records from many sides at once, over the store that waits for the disk.
 
 use super::*;
+use crate::control::registry::Kinds;
 use crate::docker::fake::FakeDocker;
+use crate::kinds::postgres::Postgres;
 use crate::kinds::postgres::fake_server::FakeServers;
 use crate::manifest::load::{FileText, load_texts};
 use crate::secrets::{Algorithm, Key};
@@ -28,7 +30,7 @@ async fn changes_of_one_record_made_at_once_all_last() {
             times: Times { rest: Duration::ZERO, ..Times::default() },
         },
         fake.clone(),
-        Arc::new(FakeServers::new(fake)),
+        |tools| Kinds::all(Some(tools)).with(Postgres::new(tools, Arc::new(FakeServers::new(fake)))),
         Arc::new(SledStore::open(&root.path().join("data")).unwrap()),
         Arc::new(Sealer::new(key, Algorithm::default())),
         true,
@@ -43,7 +45,7 @@ async fn changes_of_one_record_made_at_once_all_last() {
         let (operator, object) = (Arc::clone(&operator), object.clone());
         tasks.spawn(async move {
             operator
-                .edit(&object, Saving::Durable, |r| r.memory.work.refused_ports.extend([port]))
+                .edit(&object, Saving::Durable, |r| r.memory.edit_work(|w| w.refused_ports.extend([port])))
                 .await
                 .unwrap();
         });
@@ -58,7 +60,7 @@ async fn changes_of_one_record_made_at_once_all_last() {
         done.unwrap();
     }
     let record = operator.state().records[&object].clone();
-    assert_eq!(record.memory.work.refused_ports, (1..=30).collect::<BTreeSet<u16>>());
+    assert_eq!(record.memory.work().refused_ports, (1..=30).collect::<BTreeSet<u16>>());
     assert_eq!((record.generation, record.spec["resources"]["memory"].as_str()), (4, Some("512Mi")));
     let stored = operator.tools.store.get(&record.key()).unwrap().unwrap();
     assert_eq!(serde_json::from_value::<Record>(stored).unwrap(), *record);

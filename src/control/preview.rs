@@ -1,29 +1,27 @@
 //! What the next passes would do, without doing it: the plans of all objects as they are, or as other
 //! manifests would have them. It must write nothing and reserve nothing.
 
+use super::any::Spec;
 use super::api::{ApiError, ErrorCode, PlanList, Result};
 use super::guard::Guard;
 use super::objects::Record;
 use super::operator::Operator;
+use super::pass::Typed;
 use super::rename::{home_of_new, taken};
+use super::rollout::hold_back_after;
 use super::sources::InForce;
 use super::start::{Claim, claimed};
 use crate::core::plan::PlanView;
-use crate::core::seen::Slot;
-use crate::kinds::postgres::action::Action;
-use crate::kinds::postgres::check::{Checked, warnings};
-use crate::kinds::postgres::plan::{Subject, plan};
-use crate::kinds::postgres::probe::observe;
-use crate::kinds::runs;
+use crate::kinds::{Act, Reconciler};
 use crate::manifest::load::{FileText, load_dir, load_texts};
-use crate::workload::Action as Work;
+use crate::workload::Action;
 use crate::workload::observe::Intent;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What the plans before one would have made by then: their ports are not free, the network is there.
 #[derive(Default)]
-struct Planned {
+pub struct Planned {
     ports: BTreeSet<u16>,
     network: bool,
     /// Image → object that would go to it.
@@ -56,7 +54,7 @@ impl Operator {
             }
         };
         let mut list = PlanList::default();
-        let mut subjects: Vec<(Arc<Record>, Arc<Checked>)> = Vec::new();
+        let mut subjects: Vec<(Arc<Record>, Spec)> = Vec::new();
         match loaded {
             None => {
                 let state = self.state();
@@ -77,55 +75,20 @@ impl Operator {
             }
         }
         let mut before = Planned::default();
-        for (record, checked) in subjects.iter().filter(|(r, _)| runs(r.object.kind)) {
+        for (record, spec) in &subjects {
+            let Some(kind) = self.kinds.get(record.object.kind).filter(|kind| kind.about().runs) else {
+                continue;
+            };
             if record.source.is_some() {
-                list.warnings.extend(warnings(&record.document(), checked));
+                list.warnings.extend(kind.warnings(&record.document(), spec));
             }
-            list.plans.push(self.plan_one(&subjects, record, checked, &mut before).await);
+            list.plans.push(kind.preview(self, &subjects, record, spec, &mut before).await);
         }
         Ok(list)
     }
 
-    /// The plan of one object as it would be now, after those before it.
-    async fn plan_one(
-        &self,
-        all: &[(Arc<Record>, Arc<Checked>)],
-        record: &Record,
-        checked: &Checked,
-        before: &mut Planned,
-    ) -> PlanView {
-        let name = record.object.to_string();
-        let engine = match self.engine().await {
-            Ok(engine) => engine,
-            Err(error) => return unknown_plan(name, error.to_string()),
-        };
-        let identity = self.identity(record);
-        let mut memory = record.memory.clone();
-        memory.work.refused_ports.extend(before.ports.iter().copied());
-        let subject = Subject { memory: &memory, ..record.subject(&identity, checked) };
-        match observe(&self.postgres, &subject, &engine, Intent::View).await {
-            Ok(mut world) => {
-                before.ports.extend(world.work.free_port);
-                if before.network && world.work.network == Slot::Missing {
-                    world.work.network = Slot::Ours(String::new());
-                }
-                world.work.rollout = self.rollout_after(all, record, checked, &world, &before.images);
-                let plan = plan(&subject, &world);
-                let goes = plan.steps.iter().find_map(|s| match &s.action {
-                    Action::Work(Work::PinImage { id, .. }) => Some(id.clone()),
-                    _ => None,
-                });
-                before.images.extend(goes.map(|image| (image, record.object.to_string())));
-                before.network |=
-                    plan.steps.iter().any(|s| matches!(s.action, Action::Work(Work::CreateNetwork(_))));
-                self.tools.masked(&record.object, plan.view(&name, checked.work.paused))
-            }
-            Err(error) => unknown_plan(name, error.to_string()),
-        }
-    }
-
     /// The objects as they would be if these manifests came into force.
-    fn hypothetical(&self, new: &InForce) -> Vec<(Arc<Record>, Arc<Checked>)> {
+    fn hypothetical(&self, new: &InForce) -> Vec<(Arc<Record>, Spec)> {
         let state = self.state();
         let taken = taken(&state);
         let mut subjects = Vec::new();
@@ -135,8 +98,8 @@ impl Operator {
                 Some(record) => record.as_ref().clone(),
                 None => {
                     let mut record = Record::new(document, "new".to_owned(), String::new());
-                    record.memory.work.home =
-                        home_of_new(&taken, &self.config.installation, object, &record.uid);
+                    let home = home_of_new(&taken, &self.config.installation, object, &record.uid);
+                    record.memory.edit_work(|work| work.home = home);
                     record
                 }
             };
@@ -158,4 +121,47 @@ impl Operator {
         subjects.sort_by(|a, b| a.0.object.cmp(&b.0.object));
         subjects
     }
+}
+
+/// The plan of one object as it would be now, after those before it.
+pub(super) async fn preview<R: Reconciler>(
+    kind: &R,
+    operator: &Operator,
+    all: &[(Arc<Record>, Spec)],
+    record: &Record,
+    spec: &Spec,
+    before: &mut Planned,
+) -> PlanView {
+    let name = record.object.to_string();
+    let engine = match operator.engine().await {
+        Ok(engine) => engine,
+        Err(error) => return unknown_plan(name, error.to_string()),
+    };
+    let mut record = record.clone();
+    record.memory.edit_work(|work| work.refused_ports.extend(before.ports.iter().copied()));
+    let moment = match Typed::<R>::new(operator, Arc::new(record), spec.clone()) {
+        Ok(moment) => moment,
+        Err(why) => return unknown_plan(name, format!("what is remembered of it cannot be read: {why}")),
+    };
+    let (record, subject) = (moment.record.as_ref(), moment.subject());
+    let mut world = match kind.observe(&subject, &engine, Intent::View).await {
+        Ok(world) => world,
+        Err(error) => return unknown_plan(name, error.to_string()),
+    };
+    if let (Some(seen), Some(spec)) = (R::seen_mut(&mut world), moment.spec.work()) {
+        before.ports.extend(seen.free_port());
+        if before.network {
+            seen.assume_network();
+        }
+        hold_back_after(all, record, spec, seen, &before.images);
+    }
+    let plan = R::plan(&subject, &world);
+    for action in plan.steps.iter().filter_map(|step| step.action.work()) {
+        match action {
+            Action::PinImage { id, .. } => before.images.push((id.clone(), name.clone())),
+            Action::CreateNetwork(_) => before.network = true,
+            _ => {}
+        }
+    }
+    operator.tools.masked(&record.object, plan.view(&name, record.is_paused()))
 }

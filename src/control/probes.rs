@@ -2,10 +2,10 @@
 //! never wait for a server that hangs while another one is due.
 
 use super::operator::Operator;
+use super::pass::Typed;
 use crate::core::names::ObjectRef;
 use crate::core::seen::ContainerState;
-use crate::core::will::Wanted;
-use crate::kinds::postgres::probe;
+use crate::kinds::{Probed, Reconciler};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -82,29 +82,32 @@ async fn probe(operator: Arc<Operator>, object: ObjectRef, permit: OwnedSemaphor
 }
 
 async fn probe_one(operator: &Operator, object: &ObjectRef) {
-    let (record, checked, container, last) = {
+    let Some(kind) = operator.kinds.get(object.kind) else { return };
+    if kind.prove(operator, object).await == Probed::LookAgain {
+        operator.enqueue(object, 0);
+    }
+}
+
+/// One proof, unless a pass is under way, which proves more.
+pub(super) async fn prove<R: Reconciler>(kind: &R, operator: &Operator, object: &ObjectRef) -> Probed {
+    let (record, spec, container) = {
         let state = operator.state();
-        let live = state.live.get(object);
-        let (Some(record), Some(checked), Some(container)) = (
+        let (Some(record), Some(spec), Some(container)) = (
             state.records.get(object).cloned(),
             state.checked.get(object).cloned(),
-            live.and_then(|l| l.container.clone()),
+            state.live.get(object).and_then(|l| l.container.clone()),
         ) else {
-            return;
+            return Probed::Same;
         };
-        (record, checked, container, live.and_then(|l| l.server.clone()))
+        (record, spec, container)
     };
-    if operator.queue.lock().unwrap_or_else(PoisonError::into_inner).is_running(object) {
-        return;
+    let running = operator.queue.lock().unwrap_or_else(PoisonError::into_inner).is_running(object);
+    let stopped = record.asked.stopped || spec.work().is_none_or(|spec| spec.stopped);
+    if running || record.source.is_none() || stopped {
+        return Probed::Same;
     }
-    let identity = operator.identity(&record);
-    let subject = record.subject(&identity, &checked);
-    if subject.work().wanted() != Wanted::Running {
-        return;
-    }
-    let answer = probe::again(&operator.postgres, &subject, &container).await;
-    // Also when there is no answer: the pass proves it by a new login.
-    if last.is_none() || answer != last {
-        operator.enqueue(object, 0);
+    match Typed::<R>::new(operator, record, spec) {
+        Ok(moment) => kind.probe(&moment.subject(), &container).await,
+        Err(_) => Probed::Same,
     }
 }

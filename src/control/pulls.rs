@@ -1,6 +1,7 @@
 //! Image pulls, beside the passes: one an image at a time, however many services wait for it, so that a
 //! slow registry holds up nobody else.
 
+use super::any::Spec;
 use super::operator::Operator;
 use crate::core::backoff::delay_ms;
 use crate::core::names::ObjectRef;
@@ -101,8 +102,8 @@ pub fn pull(operator: &Arc<Operator>, reference: &str) -> Pulled {
 fn waiting_for(operator: &Operator, reference: &str) -> Vec<ObjectRef> {
     let state = operator.state();
     let waits = |object: &ObjectRef| state.live.get(object).is_none_or(|live| !live.settled);
-    let named =
-        state.checked.iter().filter(|(object, c)| c.work.image.as_str() == reference && waits(object));
+    let names = |spec: &Spec| spec.work().is_some_and(|spec| spec.image.as_str() == reference);
+    let named = state.checked.iter().filter(|(object, spec)| names(spec) && waits(object));
     named.map(|(object, _)| object.clone()).collect()
 }
 

@@ -4,8 +4,11 @@
 //! Data that is already there must never be initialised again, and nothing is guessed in its disfavour:
 //! where it cannot be known whether a volume holds data, it counts as holding some.
 
+use super::any::Spec;
+use super::memory::Memory;
 use super::objects::Record;
 use super::operator::now;
+use super::registry::Kinds;
 use super::sources::{Before, read};
 use crate::core::desired::{VolumeMount, stable_hash};
 use crate::core::identity::Home;
@@ -16,10 +19,7 @@ use crate::core::resource::{Document, Metadata};
 use crate::core::seen::{ContainerState, SeenContainer, SeenImage, SeenVolume};
 use crate::core::will::Asked;
 use crate::docker::{Docker, DockerError};
-use crate::kinds::postgres::check::Checked;
-use crate::kinds::postgres::probe::{Found, data};
-use crate::kinds::postgres::record::Memory;
-use crate::kinds::spec_schemas;
+use crate::kinds::Found;
 use crate::manifest::load::{Directory, Loaded};
 use crate::secrets::random_id;
 use crate::workload;
@@ -29,7 +29,6 @@ use crate::workload::memory::PinnedImage;
 use crate::workload::ownership::{hands_on_labels, is_probe};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// Where a throw-away container has the volume that it looks into.
 const LOOK: &str = "/seawall-look";
@@ -58,30 +57,20 @@ impl Remains {
 /// What was found out about an object's data and image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Looked {
-    /// PostgreSQL major of the data.
-    pub major: Option<u32>,
+    pub data: Option<Found>,
     /// There was a way to look: without data, there is none.
     pub sure: bool,
     /// Tags of the container's image.
     pub tags: Vec<String>,
     /// The image that the manifest names today.
     pub wanted_image: Option<String>,
-    /// Whose the data is.
-    pub system_identifier: Option<String>,
-}
-
-impl Looked {
-    fn found(&mut self, data: Option<Found>) {
-        self.major = data.as_ref().map(|d| d.major);
-        self.system_identifier = data.and_then(|d| d.system_identifier);
-    }
 }
 
 /// A good manifest of an object.
 #[derive(Clone, Debug)]
 pub struct Wish {
     pub document: Document,
-    pub checked: Arc<Checked>,
+    pub spec: Spec,
 }
 
 /// What the manifests say.
@@ -202,11 +191,12 @@ fn whose(labels: &Pairs) -> Option<(String, ObjectRef)> {
     Some((labels.get(label::STORE).filter(is_id)?.to_owned(), ObjectRef::new(kind, name)))
 }
 
-/// What a scan of the manifests says about each Postgres.
+/// What a scan of the manifests says about each object.
 #[must_use]
-pub fn wishes(loaded: &Loaded) -> Wishes {
-    let (records, schemas) = (BTreeMap::new(), spec_schemas());
+pub fn wishes(kinds: &Kinds, loaded: &Loaded) -> Wishes {
+    let (records, schemas) = (BTreeMap::new(), kinds.spec_schemas());
     let before = Before {
+        kinds,
         records: &records,
         schemas: &schemas,
         host: None,
@@ -220,8 +210,10 @@ pub fn wishes(loaded: &Loaded) -> Wishes {
         Directory::Missing => Some("it is not there".to_owned()),
         Directory::Unreadable(why) => Some(format!("it cannot be read ({why})")),
     };
-    let good = in_force.checked.into_iter().filter_map(|(object, checked)| {
-        Some((object.clone(), Wish { document: in_force.documents.remove(&object)?, checked }))
+    let runs = |object: &ObjectRef| kinds.runs(object.kind);
+    let good = in_force.checked.into_iter().filter(|(object, _)| runs(object));
+    let good = good.filter_map(|(object, spec)| {
+        Some((object.clone(), Wish { document: in_force.documents.remove(&object)?, spec }))
     });
     Wishes { good: good.collect(), broken: in_force.kept, directory }
 }
@@ -278,6 +270,7 @@ fn word(state: ContainerState) -> &'static str {
 /// # Errors
 /// When the engine does not answer.
 pub async fn look(
+    kinds: &Kinds,
     docker: &dyn Docker,
     installation: &Installation,
     remains: &Remains,
@@ -285,15 +278,15 @@ pub async fn look(
     spare: &BTreeSet<String>,
 ) -> Result<Looked, DockerError> {
     let mut looked = Looked::default();
-    if let Some(wish) = wish {
-        looked.wanted_image = docker.image(wish.checked.work.image.as_str()).await?.map(|i| i.id);
+    let Some(kind) = kinds.get(remains.object.kind) else { return Ok(looked) };
+    if let Some(wanted) = wish.and_then(|wish| wish.spec.work()) {
+        looked.wanted_image = docker.image(wanted.image.as_str()).await?.map(|i| i.id);
     }
     let volume = remains.volume_name(installation);
     if let Some(c) = &remains.container {
         looked.tags = docker.image(&c.image_id).await?.map(|i| i.tags).unwrap_or_default();
         if let Some(mount) = c.mounts.iter().find(|m| m.volume == volume) {
-            let pgdata = c.env.get("PGDATA");
-            looked.found(data(docker, &c.id, &mount.path, pgdata).await?);
+            looked.data = kind.look_at_data(docker, &c.id, &mount.path, Some(c)).await?;
             looked.sure = c.started_at.is_empty();
             return Ok(looked);
         }
@@ -308,10 +301,10 @@ pub async fn look(
     let mut desired = looker(installation, &remains.store, &random_id(), image);
     desired.mounts.push(VolumeMount { volume, path: LOOK.to_owned() });
     let id = docker.create(&desired).await?;
-    let found = data(docker, &id, LOOK, None).await;
+    let found = kind.look_at_data(docker, &id, LOOK, None).await;
     // Also after a failure.
     let removed = docker.remove_throwaway(&id).await;
-    looked.found(found?);
+    looked.data = found?;
     looked.sure = true;
     removed?;
     Ok(looked)
@@ -319,7 +312,7 @@ pub async fn look(
 
 /// The record of an object, from what is left of it.
 #[must_use]
-pub fn record(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Record {
+pub fn record(kinds: &Kinds, remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Record {
     let labels = remains.container.as_ref().map(|c| &c.labels);
     let labels = labels.or_else(|| remains.volume.as_ref().map(|v| &v.labels));
     let uid = labels.and_then(|l| l.get(label::UID)).map_or_else(random_id, str::to_owned);
@@ -333,7 +326,7 @@ pub fn record(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Record
         None => {
             let place = Place { file: NO_FILE.to_owned(), line: 0, column: 0 };
             let metadata = Metadata { name, labels: BTreeMap::new(), annotations: BTreeMap::new() };
-            (metadata, spec(remains, looked), remains.container.as_ref().map(|_| place))
+            (metadata, spec(kinds, remains, looked), remains.container.as_ref().map(|_| place))
         }
     };
     Record {
@@ -345,7 +338,7 @@ pub fn record(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Record
         spec,
         source,
         asked: asked(remains.container.as_ref(), wish),
-        memory: memory(remains, looked, wish),
+        memory: memory(kinds, remains, looked, wish),
     }
 }
 
@@ -353,72 +346,58 @@ fn asked(container: Option<&SeenContainer>, wish: Option<&Wish>) -> Asked {
     // Only a stop on purpose takes the restart policy away first.
     let on_purpose =
         |c: &SeenContainer| !c.state.is_up() && !c.started_at.is_empty() && c.restart_policy == "no";
-    let stopped = container.is_some_and(on_purpose) && wish.is_none_or(|w| !w.checked.work.stopped);
+    let stopped = container.is_some_and(on_purpose)
+        && wish.and_then(|w| w.spec.work()).is_none_or(|spec| !spec.stopped);
     Asked { stopped, ..Asked::default() }
 }
 
-fn memory(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Memory {
+fn memory(kinds: &Kinds, remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Memory {
     let c = remains.container.as_ref();
-    let env = |key: &str| c.and_then(|c| c.env.get(key)).filter(|v| !v.is_empty()).map(str::to_owned);
-    let ever_ready = looked.major.is_some() || !looked.sure;
-    let init_database = if ever_ready { env("POSTGRES_DB") } else { None };
-    let image = c.zip(wish).filter(|(c, _)| looked.wanted_image.as_ref() == Some(&c.image_id));
-    Memory {
-        work: workload::Memory {
-            container: c.map(|c| c.id.clone()),
-            home: remains.home.clone(),
-            port: c.and_then(|c| c.port_bindings.first()).map(|p| p.host),
-            command_of: image.map(|(c, _)| c.image_id.clone()),
-            image: image.map(|(c, w)| PinnedImage {
-                reference: w.checked.work.image.to_string(),
-                id: c.image_id.clone(),
-            }),
-            ever_ready,
-            password_generation: u64::from(ever_ready),
-            password_rotated_at: if ever_ready { now() } else { String::new() },
-            profile: c.map(Profile::of_container),
-            ..workload::Memory::default()
-        },
-        data_major: looked.major,
-        system_identifier: looked.system_identifier.clone(),
-        init_username: if ever_ready { env("POSTGRES_USER") } else { None },
-        // Made by initdb, so it was there: never made again, empty, behind the user's back.
-        seen_databases: init_database.clone().into_iter().collect(),
-        init_database,
-        ..Memory::default()
-    }
+    let ever_ready = looked.data.is_some() || !looked.sure;
+    let wanted = wish.and_then(|wish| wish.spec.work());
+    let image = c.zip(wanted).filter(|(c, _)| looked.wanted_image.as_ref() == Some(&c.image_id));
+    let work = workload::Memory {
+        container: c.map(|c| c.id.clone()),
+        home: remains.home.clone(),
+        port: c.and_then(|c| c.port_bindings.first()).map(|p| p.host),
+        command_of: image.map(|(c, _)| c.image_id.clone()),
+        image: image
+            .map(|(c, wanted)| PinnedImage { reference: wanted.image.to_string(), id: c.image_id.clone() }),
+        ever_ready,
+        password_generation: u64::from(ever_ready),
+        password_rotated_at: if ever_ready { now() } else { String::new() },
+        profile: c.map(Profile::of_container),
+        ..workload::Memory::default()
+    };
+    let kind = kinds.get(remains.object.kind);
+    kind.map(|kind| kind.recovered(work, c, looked.data.as_ref())).unwrap_or_default()
 }
 
 /// The least that keeps an object without a manifest as it is.
-fn spec(remains: &Remains, looked: &Looked) -> Value {
+fn spec(kinds: &Kinds, remains: &Remains, looked: &Looked) -> Value {
     let mut spec = json!({"deletionPolicy": "Retain"});
-    let mut put = |key: &str, value: Value| spec[key] = value;
-    match (looked.tags.first(), looked.major) {
-        (Some(tag), _) => put("image", json!(tag)),
-        (None, Some(major)) => put("version", json!(major.to_string())),
-        (None, None) => put("version", json!("18")),
+    let own = remains.container.as_ref();
+    let kind = kinds.get(remains.object.kind);
+    for (key, value) in kind.map(|kind| kind.recovered_spec(own, looked.data.as_ref())).unwrap_or_default() {
+        spec[key] = value;
     }
-    if let Some(c) = &remains.container {
-        let text = |key: &str| c.env.get(key).filter(|v| !v.is_empty());
-        if let Some(username) = text("POSTGRES_USER") {
-            put("username", json!(username));
-        }
-        if let Some(database) = text("POSTGRES_DB") {
-            put("database", json!(database));
-        }
-        put("port", if c.port_bindings.is_empty() { json!("none") } else { json!("auto") });
-        let mut resources = json!({});
-        if let Some(memory) = c.caps.memory {
-            resources["memory"] = json!(memory.to_string());
-        }
-        if let Some(swap) = c.caps.swap.filter(|s| s.0 > 0) {
-            resources["swap"] = json!(swap.to_string());
-        }
-        if let Some(cpus) = c.caps.cpus {
-            resources["cpus"] = json!(cpus.to_string());
-        }
-        put("resources", resources);
+    if let (Some(tag), Some(fields)) = (looked.tags.first(), spec.as_object_mut()) {
+        fields.remove("version");
+        fields.insert("image".to_owned(), json!(tag));
     }
+    let Some(c) = own else { return spec };
+    spec["port"] = if c.port_bindings.is_empty() { json!("none") } else { json!("auto") };
+    let mut resources = json!({});
+    if let Some(memory) = c.caps.memory {
+        resources["memory"] = json!(memory.to_string());
+    }
+    if let Some(swap) = c.caps.swap.filter(|s| s.0 > 0) {
+        resources["swap"] = json!(swap.to_string());
+    }
+    if let Some(cpus) = c.caps.cpus {
+        resources["cpus"] = json!(cpus.to_string());
+    }
+    spec["resources"] = resources;
     spec
 }
 

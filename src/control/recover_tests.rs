@@ -4,6 +4,7 @@ use super::*;
 use crate::core::desired::PortMap;
 use crate::core::resource::Caps;
 use crate::core::seen::SeenMount;
+use crate::kinds::postgres::record::Memory;
 use crate::manifest::load::{FileText, load_texts};
 use crate::workload::hardening::Profile;
 
@@ -65,11 +66,16 @@ fn wish(spec: &str) -> Wish {
     let text =
         format!("apiVersion: seawall.dev/v1\nkind: Postgres\nmetadata: {{name: main}}\nspec: {spec}\n");
     let loaded = load_texts(BTreeMap::from([("a.yaml".to_owned(), FileText::Bytes(text.into_bytes()))]));
-    wishes(&loaded).good.remove(&"postgres/main".parse().unwrap()).unwrap()
+    wishes(&Kinds::all(None), &loaded).good.remove(&"postgres/main".parse().unwrap()).unwrap()
 }
 
 fn data(major: Option<u32>, sure: bool) -> Looked {
-    Looked { major, sure, ..Looked::default() }
+    let data = major.map(|major| Found { major: Some(major), identifier: None });
+    Looked { data, sure, ..Looked::default() }
+}
+
+fn record(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Record {
+    super::record(&Kinds::all(None), remains, looked, wish)
 }
 
 #[test]
@@ -81,7 +87,7 @@ fn a_container_tells_who_the_object_was() {
     assert_eq!(record.spec, wish.document.spec);
     assert_eq!(record.source.unwrap().file, "a.yaml");
     assert!(!record.asked.stopped);
-    let memory = record.memory;
+    let memory: Memory = record.memory.read().unwrap();
     assert_eq!((memory.work.port, memory.data_major, memory.work.ever_ready), (Some(5444), Some(18), true));
     assert_eq!(memory.init_username.as_deref(), Some("owner"));
     assert_eq!(memory.init_database.as_deref(), Some("shop"));
@@ -93,7 +99,7 @@ fn a_container_tells_who_the_object_was() {
 fn an_image_that_the_manifest_no_longer_names_is_not_pinned() {
     let looked = Looked { wanted_image: Some("sha256:i2".into()), ..data(Some(18), false) };
     let record = record(&remains(Some(container())), &looked, Some(&wish("{version: '18'}")));
-    assert_eq!(record.memory.work.image, None);
+    assert_eq!(record.memory.work().image, None);
 }
 
 #[test]
@@ -111,8 +117,8 @@ fn what_may_hold_data_is_never_initialised_again() {
         (None, data(None, true), false),
     ] {
         let memory = record(&remains(container), &looked, None).memory;
-        assert_eq!(memory.work.ever_ready, holds, "{looked:?}");
-        assert!(!memory.work.volume_fresh);
+        assert_eq!(memory.work().ever_ready, holds, "{looked:?}");
+        assert!(!memory.work().volume_fresh);
     }
 }
 
@@ -136,15 +142,15 @@ fn a_stop_on_purpose_stays_one() {
 #[test]
 fn without_a_manifest_the_spec_keeps_things_as_they_are() {
     let looked = Looked { tags: vec!["seawall/postgres:18".into()], ..data(Some(18), false) };
-    let record = record(&remains(Some(container())), &looked, None);
+    let kept = record(&remains(Some(container())), &looked, None);
     assert_eq!(
-        record.spec,
+        kept.spec,
         json!({"deletionPolicy": "Retain", "image": "seawall/postgres:18", "username": "owner",
             "database": "shop", "port": "auto", "resources": {"memory": "256Mi"}})
     );
     // The prune guard watches over its removal.
-    assert!(record.source.is_some());
-    let retained = super::record(&remains(None), &data(Some(17), true), None);
+    assert!(kept.source.is_some());
+    let retained = record(&remains(None), &data(Some(17), true), None);
     assert_eq!(retained.spec["version"], "17");
     assert_eq!((retained.source, retained.uid.is_empty()), (None, false));
 }
@@ -160,7 +166,7 @@ fn the_hardening_a_container_was_made_with_is_kept() {
         let mut c = container();
         c.cap_add = add.iter().map(|s| (*s).to_owned()).collect();
         c.cap_drop = drop.iter().map(|s| (*s).to_owned()).collect();
-        assert_eq!(record(&remains(Some(c)), &data(Some(18), false), None).memory.work.profile(), profile);
+        assert_eq!(record(&remains(Some(c)), &data(Some(18), false), None).memory.work().profile(), profile);
     }
 }
 

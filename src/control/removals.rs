@@ -9,9 +9,8 @@ use super::operator::{Operator, now, this_second};
 use super::sources::InForce;
 use super::state::Live;
 use crate::core::event::Note;
-use crate::core::names::{Kind, ObjectRef};
+use crate::core::names::ObjectRef;
 use crate::core::will::Gone;
-use crate::kinds::runs;
 use crate::manifest::load::Directory;
 use crate::store::{Saving, StoreError};
 use jiff::{SignedDuration, Timestamp};
@@ -148,10 +147,7 @@ impl Operator {
         let mut state = self.state();
         let source = state.records.get(object).and_then(|r| r.source.clone()).unwrap_or_default();
         let absence = state.live.get_mut(object)?.absence.as_mut()?;
-        let what = match object.kind {
-            Kind::ImageCatalog => "the catalog is forgotten",
-            Kind::Postgres => "the container is stopped and removed",
-        };
+        let what = self.kinds.gone(object.kind);
         let head = format!("{} is gone; {what}", source.file);
         let words = match git {
             Some(git) => {
@@ -171,7 +167,8 @@ impl Operator {
     /// These objects have no manifest from here on, all of them or none: one commit. With each, the milliseconds
     /// for which it was seen to have none.
     async fn remove(&self, over: &[(ObjectRef, u64)]) -> Result<(), StoreError> {
-        let (catalogs, services): (Vec<_>, Vec<_>) = over.iter().partition(|(object, _)| !runs(object.kind));
+        let (catalogs, services): (Vec<_>, Vec<_>) =
+            over.iter().partition(|(object, _)| !self.kinds.runs(object.kind));
         let grace = millis(self.config.times.deletion);
         let gone = |counted: u64| {
             let left = grace.saturating_sub(counted);
@@ -218,7 +215,7 @@ impl Operator {
             let state = self.state();
             let waits = |object: &ObjectRef| {
                 let (record, checked) = (state.records.get(object)?, state.checked.get(object)?);
-                (record.source.is_none() && record.asked.deletes_later(checked.work.given_up())).then_some(())
+                (record.source.is_none() && record.asked.deletes_later(checked.given_up())).then_some(())
             };
             state.records.keys().filter(|object| waits(object).is_some()).cloned().collect()
         };

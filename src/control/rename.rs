@@ -11,7 +11,7 @@ use super::state::State;
 use super::will::Will;
 use crate::core::event::Note;
 use crate::core::identity::Home;
-use crate::core::names::{Installation, Kind, ObjectRef, annotation};
+use crate::core::names::{Installation, ObjectRef, annotation};
 use crate::core::will::{Asked, Rename};
 use crate::store::{Change, Saving, StoreError};
 use crate::workload::tools::PasswordError;
@@ -34,12 +34,18 @@ pub(super) enum HandOverError {
     Store(#[from] StoreError),
     #[error("{0}")]
     Password(#[from] PasswordError),
+    #[error("what is remembered of it cannot be read: {0}")]
+    Memory(String),
 }
 
 /// How the names of volumes begin that are not under the name of the object they belong to.
 #[must_use]
 pub(super) fn taken(state: &State) -> BTreeSet<String> {
-    state.records.values().filter_map(|record| Some(record.memory.work.home.as_ref()?.base.clone())).collect()
+    state
+        .records
+        .values()
+        .filter_map(|record| Some(record.memory.work().home.as_ref()?.base.clone()))
+        .collect()
 }
 
 /// Where the volumes of a new object are when its name is one of those: one that had it was renamed.
@@ -66,16 +72,15 @@ fn refusal(state: &State, old: &ObjectRef, new: &ObjectRef) -> Option<(String, S
         let what = format!("{old} has a manifest in {}", source.file);
         return Some((what, format!("write `name: {}` there, then say it again", new.name)));
     }
-    if from.memory.work.is_untouched() {
+    if from.memory.work().is_untouched() {
         let what = format!("nothing was made for {old} that could go to another name");
         return Some((what, format!("seawall describe {old}")));
     }
     let checked = state.checked.get(old);
-    if checked.is_some_and(|checked| from.source.is_none() && from.asked.deletes_now(checked.work.given_up()))
-    {
+    if checked.is_some_and(|checked| from.source.is_none() && from.asked.deletes_now(checked.given_up())) {
         return Some((format!("{old} is being deleted, as was confirmed"), format!("seawall events {old}")));
     }
-    if checked.is_some_and(|checked| checked.work.paused) {
+    if from.is_paused() {
         let next = format!(
             "give its manifest the old name back, without {}, and rename it then",
             annotation::PAUSED
@@ -88,7 +93,7 @@ fn refusal(state: &State, old: &ObjectRef, new: &ObjectRef) -> Option<(String, S
             format!("put one in the place of that of {old}, with `name: {}`, then say it again", new.name);
         return Some((what, next));
     };
-    (!to.memory.work.is_untouched()).then(|| {
+    (!to.memory.work().is_untouched()).then(|| {
         let what = format!("{new} has a database of its own; both are kept as they are");
         let next = format!(
             "rename {old} to a name that is not in use; with {}: \"true\" in its manifest nothing is made for it before",
@@ -101,9 +106,11 @@ fn refusal(state: &State, old: &ObjectRef, new: &ObjectRef) -> Option<(String, S
 impl Operator {
     pub(super) async fn rename_object(&self, old: &ObjectRef, new: &ObjectRef) -> Result<Done> {
         let refused = |(what, next): (String, String)| ApiError::new(ErrorCode::Conflict, what, next);
-        if old.kind != Kind::Postgres || new.kind != Kind::Postgres || old == new {
+        if !self.kinds.runs(old.kind) || new.kind != old.kind || old == new {
             let what = format!("{old} cannot become {new}: a database takes another name");
-            return Err(ApiError::new(ErrorCode::Invalid, what, "seawall rename postgres/OLD postgres/NEW"));
+            let kind = if self.kinds.runs(old.kind) { old.kind } else { new.kind };
+            let next = format!("seawall rename {0}/OLD {0}/NEW", kind.lower());
+            return Err(ApiError::new(ErrorCode::Invalid, what, next));
         }
         // The manifest that was just changed may not have been looked at.
         if !self.read_manifests_now().await.map_err(|e| store_failed(&e))? {
@@ -164,7 +171,7 @@ impl Operator {
             (state.records.get(old).cloned(), state.records.get(new).cloned())
         };
         let Some(from) = from else { return Ok(HandedOver::Changed) };
-        let taker = to.filter(|to| to.source.is_some() && to.memory.work.is_untouched());
+        let taker = to.filter(|to| to.source.is_some() && to.memory.work().is_untouched());
         let Some(taker) = taker else {
             let mut kept = from.as_ref().clone();
             kept.asked.renamed_to = None;
@@ -172,10 +179,11 @@ impl Operator {
             let why = "has no manifest, or a database of its own, by now";
             return Ok(HandedOver::Refused(format!("{old} keeps its data: {new} {why}")));
         };
+        let Some(kind) = self.kinds.get(old.kind) else { return Ok(HandedOver::Changed) };
         let mut taken = taker.as_ref().clone();
         let own = Home { base: self.config.installation.container(old), name: old.name.clone() };
         taken.asked = Asked::default();
-        taken.memory = from.memory.clone().handed_over(own);
+        taken.memory = kind.handed_over(&from.memory, own).map_err(HandOverError::Memory)?;
         let taken = Arc::new(taken);
         let mut changes = vec![
             Change::put(taken.key(), super::writes::json(taken.as_ref())?),
@@ -185,8 +193,11 @@ impl Operator {
         changes.extend(self.tools.password_moves(old, new)?);
         changes.extend(self.state().journal.forget(&old.to_string()));
         self.tools.store.save(changes, Saving::Durable).await?;
-        self.postgres.forget(old);
-        self.tools.hand_over(old, new, taken.memory.work.port);
+        [old, new]
+            .iter()
+            .filter_map(|o| self.kinds.get(o.kind).map(|k| (k, o)))
+            .for_each(|(k, o)| k.forget(o));
+        self.tools.hand_over(old, new, taken.memory.work().port);
         {
             let mut state = self.state();
             state.forget(old);
@@ -216,7 +227,7 @@ mod tests {
         }))
         .unwrap();
         record.source = source.map(|file| Place { file: file.to_owned(), ..Place::default() });
-        record.memory.work.ever_ready = used;
+        record.memory.edit_work(|work| work.ever_ready = used);
         (object, Arc::new(record))
     }
 
@@ -254,8 +265,8 @@ mod tests {
         let installation = Installation::default();
         let (object, mut renamed) = record("new", true, Some("n.yaml"));
         let old: ObjectRef = "postgres/old".parse().unwrap();
-        Arc::make_mut(&mut renamed).memory.work.home =
-            Some(Home { base: "postgres-old".into(), name: old.name.clone() });
+        let home = Home { base: "postgres-old".into(), name: old.name.clone() };
+        Arc::make_mut(&mut renamed).memory.edit_work(|work| work.home = Some(home));
         let state = State { records: [(object.clone(), renamed)].into_iter().collect(), ..State::default() };
         let home = home_of_new(&taken(&state), &installation, &old, "0123456789abcdef").unwrap();
         assert_eq!(home, Home { base: "postgres-old.01234567".into(), name: old.name.clone() });

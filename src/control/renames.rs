@@ -5,11 +5,10 @@ use super::objects::Record;
 use crate::core::names::{ObjectRef, annotation};
 use crate::core::resource::Document;
 use crate::core::will::Rename;
-use crate::kinds::runs;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// New name → the one it probably had, out of those in `vanished`. An object is new as long as nothing was made
+/// New name → the one it probably had, out of those in `vanished`, for which something ran. An object is new as long as nothing was made
 /// for it; `seawall.dev/new: "true"` says that it really is.
 #[must_use]
 pub fn renames<'a>(
@@ -23,10 +22,10 @@ pub fn renames<'a>(
             found.entry(new).or_insert_with(|| Rename { from: old.clone(), said: true });
         }
     }
-    for old in vanished.filter(|old| runs(old.kind)) {
-        let Some(record) = records.get(old).filter(|r| !r.memory.work.is_untouched()) else { continue };
+    for old in vanished {
+        let Some(record) = records.get(old).filter(|r| !r.memory.work().is_untouched()) else { continue };
         for (new, document) in documents.iter().filter(|(new, _)| new.kind == old.kind) {
-            let is_new = records.get(new).is_none_or(|r| r.memory.work.is_untouched());
+            let is_new = records.get(new).is_none_or(|r| r.memory.work().is_untouched());
             let said = document.metadata.annotations.get(annotation::NEW).is_some_and(|v| v == "true");
             if is_new && !said && document.spec == record.spec {
                 found.entry(new.clone()).or_insert_with(|| Rename { from: old.clone(), said: false });
@@ -67,7 +66,7 @@ mod tests {
         let made = |name: &str, spec: &str, used: bool| {
             let document = documents(&[(name, "", spec)]).into_values().next().unwrap();
             let mut record = Record::new(&document, "u".into(), "t".into());
-            record.memory.work.password_generation = u64::from(used);
+            record.memory.edit_work(|work| work.password_generation = u64::from(used));
             (record.object.clone(), Arc::new(record))
         };
         let new = ["postgres/new"];

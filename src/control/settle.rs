@@ -3,11 +3,11 @@
 use super::api::{Api, ObjectList};
 use super::objects::Record;
 use super::operator::Operator;
+use super::registry::Kinds;
 use super::state::{Live, State};
 use crate::core::condition::{ConditionType, Truth, find};
 use crate::core::names::ObjectRef;
 use crate::core::plan::Until;
-use crate::kinds::runs;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -22,7 +22,7 @@ pub async fn settled(operator: &Operator, limit: Duration) -> ObjectList {
     // Objects change one after the other: to look at all of them each time is much for many.
     let mut waits_for = None;
     loop {
-        waits_for = first_unsettled(&operator.state(), waits_for.as_ref());
+        waits_for = first_unsettled(&operator.kinds, &operator.state(), waits_for.as_ref());
         if waits_for.is_none() && may_end(&operator.state()) {
             break;
         }
@@ -42,9 +42,9 @@ fn may_end(state: &State) -> bool {
 }
 
 /// The next one from `from` on, and from the beginning when there is none.
-fn first_unsettled(state: &State, from: Option<&ObjectRef>) -> Option<ObjectRef> {
+fn first_unsettled(kinds: &Kinds, state: &State, from: Option<&ObjectRef>) -> Option<ObjectRef> {
     let unsettled = |(object, record): &(&ObjectRef, &Arc<Record>)| {
-        runs(object.kind) && !is_settled(state, object, record)
+        kinds.runs(object.kind) && !is_settled(state, object, record)
     };
     let after = from.and_then(|from| state.records.range(from..).find(unsettled));
     after.or_else(|| state.records.iter().find(unsettled)).map(|(object, _)| object.clone())
@@ -66,7 +66,7 @@ fn is_settled(state: &State, object: &ObjectRef, record: &Record) -> bool {
     let leaving = live.plan.as_ref().is_some_and(|p| {
         p.steps.is_empty() && !p.waiting.is_empty() && p.waiting.iter().all(|w| w.until == Until::Due)
     });
-    let paused = state.checked.get(object).is_some_and(|c| c.work.paused);
+    let paused = record.is_paused();
     current
         && (live.settled
             || blocked

@@ -4,22 +4,21 @@
 //! version. An object counts as gone only when every file that could name it was read, and none that named it
 //! is still there.
 
+use super::any::Spec;
 use super::guard::{Guard, judge};
 use super::holds::{Hold, hold};
 use super::objects::Record;
+use super::registry::Kinds;
 use super::renames::{renames, words};
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::problem::Problem;
 use crate::core::resource::{Document, PortRequest};
 use crate::core::seen::Host;
 use crate::core::will::Rename;
-use crate::kinds::catalog::{self};
-use crate::kinds::postgres::check::{Checked, check};
-use crate::kinds::runs;
+use crate::kinds::Context;
 use crate::manifest::load::{Directory, Loaded};
 use crate::manifest::shape;
 use crate::workload::catalog::Catalog;
-use crate::workload::check::Against;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,6 +28,7 @@ const MAX_PROBLEMS: usize = 10_000;
 
 /// What the manifests are compared with.
 pub struct Before<'a> {
+    pub kinds: &'a Kinds,
     pub records: &'a BTreeMap<ObjectRef, Arc<Record>>,
     pub schemas: &'a BTreeMap<Kind, Value>,
     pub host: Option<Host>,
@@ -43,8 +43,9 @@ pub struct Before<'a> {
 pub struct InForce {
     /// Good documents, one an object.
     pub documents: BTreeMap<ObjectRef, Document>,
-    pub checked: BTreeMap<ObjectRef, Arc<Checked>>,
-    pub catalog: Option<Catalog>,
+    pub checked: BTreeMap<ObjectRef, Spec>,
+    /// The images of each kind; empty before anything was read.
+    pub catalogs: BTreeMap<Kind, Catalog>,
     /// Objects whose last good version stays in force, with the first problem of the newest one.
     pub kept: BTreeMap<ObjectRef, String>,
     /// Objects whose manifest is gone; not those that are held back.
@@ -90,19 +91,17 @@ pub fn read(loaded: &Loaded, before: &Before<'_>) -> InForce {
         result.kept.insert(rejected.document.object.clone(), why);
     }
     let chosen = choose(loaded, before);
-    let catalog = catalogs(&chosen, before, &mut result);
-    postgreses(&chosen, &catalog, before, &mut result);
-    for document in loaded.rejected.iter().map(|r| &r.document).chain(&loaded.nameless) {
-        let more = match document.object.kind {
-            Kind::ImageCatalog => judged(document, before, catalog::check).err(),
-            Kind::Postgres => {
-                let against = Against { catalog: &catalog, host: before.host, in_force: false };
-                judged(document, before, |d| check(d, &against)).err()
-            }
-        };
-        result.say(more.unwrap_or_default());
+    // What names images first: the others are judged by it.
+    let catalogs = catalogs(&chosen, before, &mut result);
+    let context = Context { catalogs: &catalogs, host: before.host, in_force: false };
+    for (object, document) in chosen.iter().filter(|(object, _)| before.kinds.runs(object.kind)) {
+        take(object, document, before, &context, &mut result);
     }
-    result.catalog = Some(catalog);
+    pinned_twice(&mut result);
+    for document in loaded.rejected.iter().map(|r| &r.document).chain(&loaded.nameless) {
+        result.say(judged(document, before, &context).err().unwrap_or_default());
+    }
+    result.catalogs = catalogs;
     removals(loaded, before, &mut result);
     result.problems.sort();
     result.problems.dedup();
@@ -127,22 +126,40 @@ fn choose<'a>(loaded: &'a Loaded, before: &Before<'_>) -> BTreeMap<ObjectRef, &'
 
 /// What a document means, or everything that is wrong with it: what its shape leaves in doubt is left out
 /// when the rest is judged.
-fn judged<T>(
-    document: &Document,
-    before: &Before<'_>,
-    check: impl Fn(&Document) -> Result<T, Vec<Problem>>,
-) -> Result<T, Vec<Problem>> {
+fn judged(document: &Document, before: &Before<'_>, context: &Context<'_>) -> Result<Spec, Vec<Problem>> {
+    let Some(kind) = before.kinds.get(document.object.kind) else { return Err(Vec::new()) };
     let schema = before.schemas.get(&document.object.kind);
     let mut problems = schema.map(|schema| shape::check(schema, document)).unwrap_or_default();
     if problems.is_empty() {
-        return check(document);
+        return kind.check(document, context);
     }
     if let Some(spec) = shape::without(&document.spec, &problems) {
-        let rest = check(&Document { spec, ..document.clone() }).err().unwrap_or_default();
+        let rest = kind.check(&Document { spec, ..document.clone() }, context).err().unwrap_or_default();
         // What is said of the spec as a whole may come from what was left out.
         problems.extend(rest.into_iter().filter(|p| p.path != "spec"));
     }
     Err(problems)
+}
+
+/// A document comes into force, or what is wrong with it is said.
+fn take(
+    object: &ObjectRef,
+    document: &Document,
+    before: &Before<'_>,
+    context: &Context<'_>,
+    result: &mut InForce,
+) -> Option<Spec> {
+    match judged(document, before, context) {
+        Ok(spec) => {
+            result.documents.insert(object.clone(), document.clone());
+            result.checked.insert(object.clone(), spec.clone());
+            Some(spec)
+        }
+        Err(problems) => {
+            reject(object, problems, result);
+            None
+        }
+    }
 }
 
 fn reject(object: &ObjectRef, problems: Vec<Problem>, result: &mut InForce) {
@@ -151,59 +168,49 @@ fn reject(object: &ObjectRef, problems: Vec<Problem>, result: &mut InForce) {
     result.say(problems);
 }
 
-/// The built-in catalog, then those in force in the order of their names.
-fn catalogs(chosen: &BTreeMap<ObjectRef, &Document>, before: &Before<'_>, result: &mut InForce) -> Catalog {
+/// The catalogs that the kinds bring, then those in force in the order of their names.
+fn catalogs(
+    chosen: &BTreeMap<ObjectRef, &Document>,
+    before: &Before<'_>,
+    result: &mut InForce,
+) -> BTreeMap<Kind, Catalog> {
+    let mut catalogs = before.kinds.catalogs();
+    let names_images = |object: &ObjectRef| !before.kinds.runs(object.kind);
+    let none = BTreeMap::new();
+    let context = Context { catalogs: &none, host: None, in_force: false };
     let mut specs = BTreeMap::new();
-    for (object, record) in before.records.iter().filter(|(o, _)| o.kind == Kind::ImageCatalog) {
+    for (object, record) in before.records.iter().filter(|(object, _)| names_images(object)) {
         // Last good versions first; what the scan says replaces them below.
-        if let Ok(spec) = catalog::check(&record.document()) {
+        let kind = before.kinds.get(object.kind);
+        if let Some(Ok(spec)) = kind.map(|kind| kind.check(&record.document(), &context)) {
             specs.insert(object.clone(), spec);
         }
     }
-    for (object, document) in chosen.iter().filter(|(o, _)| o.kind == Kind::ImageCatalog) {
-        match judged(document, before, catalog::check) {
-            Ok(spec) => {
-                specs.insert(object.clone(), spec);
-                result.documents.insert(object.clone(), (*document).clone());
-            }
-            Err(problems) => reject(object, problems, result),
+    for (object, document) in chosen.iter().filter(|(object, _)| names_images(object)) {
+        if let Some(spec) = take(object, document, before, &context, result) {
+            specs.insert(object.clone(), spec);
         }
     }
-    let mut catalog = catalog::builtin();
-    for spec in specs.values() {
-        spec.extend(&mut catalog);
-    }
-    catalog
+    specs.values().for_each(|spec| spec.extend(&mut catalogs));
+    catalogs
 }
 
-fn postgreses(
-    chosen: &BTreeMap<ObjectRef, &Document>,
-    catalog: &Catalog,
-    before: &Before<'_>,
-    result: &mut InForce,
-) {
-    let against = Against { catalog, host: before.host, in_force: false };
-    let mut pinned: BTreeMap<u16, ObjectRef> = BTreeMap::new();
-    for (object, document) in chosen.iter().filter(|(o, _)| o.kind == Kind::Postgres) {
-        match judged(document, before, |d| check(d, &against)) {
-            Ok(checked) => {
-                if let PortRequest::Fixed(port) = checked.work.port {
-                    match pinned.get(&port) {
-                        // The object stays in force: its container keeps what it has, the plan says why.
-                        Some(other) => result.problems.push(Problem::new(
-                            document.place_of("spec.port"),
-                            "spec.port",
-                            format!("port {port} is also pinned by {other}"),
-                        )),
-                        None => {
-                            pinned.insert(port, object.clone());
-                        }
-                    }
-                }
-                result.documents.insert(object.clone(), (*document).clone());
-                result.checked.insert(object.clone(), Arc::new(checked));
-            }
-            Err(problems) => reject(object, problems, result),
+/// Two that ask for one port: both stay in force, as their containers keep what they have; the plan says why.
+fn pinned_twice(result: &mut InForce) {
+    let mut pinned: BTreeMap<u16, &ObjectRef> = BTreeMap::new();
+    for (object, spec) in &result.checked {
+        let (Some(PortRequest::Fixed(port)), Some(document)) =
+            (spec.work().map(|spec| spec.port), result.documents.get(object))
+        else {
+            continue;
+        };
+        match pinned.get(&port) {
+            Some(other) => result.problems.push(Problem::new(
+                document.place_of("spec.port"),
+                "spec.port",
+                format!("port {port} is also pinned by {other}"),
+            )),
+            None => drop(pinned.insert(port, object)),
         }
     }
 }
@@ -232,14 +239,17 @@ fn removals(loaded: &Loaded, before: &Before<'_>, result: &mut InForce) {
         }
         let unread = before.unread.get(*object).map(AsRef::as_ref);
         // An object for which nothing was made has nothing to lose.
-        let empty = |record: &Arc<Record>| runs(object.kind) && record.memory.work.is_untouched();
+        let empty =
+            |record: &Arc<Record>| before.kinds.runs(object.kind) && record.memory.work().is_untouched();
         let at_stake = present && !before.records.get(*object).is_some_and(empty);
         match hold(object, file, loaded, unread).filter(|_| at_stake) {
             Some(hold) => drop(held.insert((*object).clone(), hold)),
             None => drop(result.gone.insert((*object).clone())),
         }
     }
-    result.renamed = renames(result.gone.iter().chain(held.keys()), &result.documents, before.records);
+    let runs = |object: &&ObjectRef| before.kinds.runs(object.kind);
+    let vanished = result.gone.iter().chain(held.keys()).filter(runs);
+    result.renamed = renames(vanished, &result.documents, before.records);
     for (new, rename) in result.renamed.iter().filter(|(_, rename)| !rename.said) {
         result.gone.remove(&rename.from);
         let words = words(&rename.from, new);

@@ -1,7 +1,7 @@
 //! Tables: manifests in, what is in force out.
 
 use super::*;
-use crate::kinds::spec_schemas;
+use crate::kinds::postgres::Postgres;
 use crate::manifest::load::{FileText, load_texts};
 
 const MAIN: &str =
@@ -18,16 +18,21 @@ fn loaded(files: &[(&str, &str)]) -> Loaded {
 struct World {
     records: BTreeMap<ObjectRef, Arc<Record>>,
     schemas: BTreeMap<Kind, Value>,
+    kinds: Kinds,
 }
 
 impl World {
+    fn empty() -> Self {
+        let kinds = Kinds::all(None);
+        Self { records: BTreeMap::new(), schemas: kinds.spec_schemas(), kinds }
+    }
     fn new(files: &[(&str, &str)]) -> Self {
-        let mut world = Self { records: BTreeMap::new(), schemas: spec_schemas() };
+        let mut world = Self::empty();
         let first = world.read(files);
         assert_eq!(first.problems, vec![]);
         for (object, document) in first.documents {
             let mut record = Record::new(&document, "u".into(), "t".into());
-            record.memory.work.password_generation = 1;
+            record.memory.edit_work(|work| work.password_generation = 1);
             world.records.insert(object, record.into());
         }
         world
@@ -36,6 +41,7 @@ impl World {
         read(
             &loaded(files),
             &Before {
+                kinds: &self.kinds,
                 records: &self.records,
                 schemas: &self.schemas,
                 host: Some(Host { cpus: 2, memory: 3 << 30 }),
@@ -123,7 +129,7 @@ fn what_was_written_is_what_is_in_force() {
     let spec = "{version: 17.10, database: 007, username: On, stopped: FALSE, resources: {memory: 512Mi, cpus: .5}, parameters: {log_file_mode: 0444, app.code: 007, app.v: 1.10, app.n: 12345678901234567890, app.t: True, jit: off, x.y: 1e3}}";
     let now = world.read(&[("a.yaml", &MAIN.replace("{version: '18'}", spec)), ("b.yaml", catalog)]);
     assert_eq!(now.problems, vec![]);
-    let checked = &now.checked[&"postgres/main".parse().unwrap()];
+    let checked = now.checked[&"postgres/main".parse().unwrap()].typed::<Postgres>().unwrap();
     assert_eq!((checked.work.image.as_str(), checked.work.stopped), ("a:10", false));
     assert_eq!((checked.database.as_str(), checked.username.as_str()), ("007", "On"));
     assert_eq!(checked.work.caps.cpus.map(|cpus| cpus.0), Some(500_000_000));
@@ -179,9 +185,9 @@ fn a_catalog_in_the_directory_is_used_and_a_pinned_port_has_one_owner() {
     let catalog = "apiVersion: seawall.dev/v1\nkind: ImageCatalog\nmetadata: {name: local}\nspec: {engine: postgres, images: {'99': {image: 'x/y:1'}}}\n";
     let a = MAIN.replace("{version: '18'}", "{version: '99', port: 6000}");
     let b = named("other").replace("{version: '18'}", "{version: '99', port: 6000}");
-    let world = World { records: BTreeMap::new(), schemas: spec_schemas() };
+    let world = World::empty();
     let now = world.read(&[("c.yaml", catalog), ("a.yaml", &a), ("b.yaml", &b)]);
-    assert_eq!(now.checked[&"postgres/main".parse().unwrap()].work.image.as_str(), "x/y:1");
+    assert_eq!(now.checked[&"postgres/main".parse().unwrap()].work().unwrap().image.as_str(), "x/y:1");
     let text: Vec<String> = now.problems.iter().map(ToString::to_string).collect();
     assert!(
         text.len() == 1 && text[0].contains("b.yaml") && text[0].contains("also pinned by postgres/main"),

@@ -1,19 +1,18 @@
 //! What the operator knows right now: one structure behind one lock that is never held over a wait.
 
+use super::any::Spec;
 use super::guard::Guard;
 use super::journal::Journal;
 use super::objects::Record;
 use super::removals::Absence;
 use super::rollout::Claimed;
-use crate::core::census::{Census, User};
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::plan::PlanView;
 use crate::core::problem::Problem;
-use crate::core::seen::{EngineInfo, Glance, Slot};
+use crate::core::seen::{EngineInfo, Glance};
 use crate::core::status::Status;
-use crate::kinds::postgres::check::Checked;
-use crate::kinds::postgres::world::{Server, World};
 use crate::workload::catalog::Catalog;
+use crate::workload::world::Company;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -59,8 +58,6 @@ pub struct Live {
     pub waits: u32,
     /// The container as the last pass left it.
     pub container: Option<Glance>,
-    /// The last answer of the server.
-    pub server: Option<Server>,
     /// Nothing was left to do after the last pass.
     pub settled: bool,
     /// Milliseconds of the operator's clock: when to probe again.
@@ -79,49 +76,18 @@ pub struct Live {
     pub company: Company,
 }
 
-/// What the sweep compares beside an object's own container.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Company {
-    pub sharers: Vec<User>,
-    /// (id, name)
-    pub duplicates: Vec<(String, String)>,
-    pub volume: bool,
-}
-
-impl Company {
-    #[must_use]
-    pub fn of(world: &World) -> Self {
-        Self {
-            sharers: world.work.sharers.clone(),
-            duplicates: world.work.duplicates.clone(),
-            volume: world.work.volume != Slot::Missing,
-        }
-    }
-
-    /// The same from a look at everything; `own` is the object's container.
-    #[must_use]
-    pub fn in_census(census: &Census, object: &ObjectRef, volume: &str, own: Option<&str>) -> Self {
-        let others = census.namesakes(object).iter().filter(|n| own != Some(n.id.as_str()));
-        Self {
-            sharers: census.users_but(volume, own),
-            duplicates: others.map(|n| (n.id.clone(), n.name.clone())).collect(),
-            volume: census.has_volume(volume),
-        }
-    }
-}
-
 /// Values stand behind pointers: they are large, a map of small entries wastes little, and whoever works
 /// with one takes the pointer and leaves the lock.
 #[derive(Debug, Default)]
 pub struct State {
     pub records: BTreeMap<ObjectRef, Arc<Record>>,
     /// Specs in force; an object without one cannot be used with the present catalog.
-    pub checked: BTreeMap<ObjectRef, Arc<Checked>>,
+    pub checked: BTreeMap<ObjectRef, Spec>,
     pub statuses: BTreeMap<ObjectRef, Arc<Status>>,
     pub live: BTreeMap<ObjectRef, Box<Live>>,
     /// Container id → object, for events that carry no labels.
     pub by_container: BTreeMap<String, ObjectRef>,
-    pub catalog: Option<Catalog>,
+    pub catalogs: BTreeMap<Kind, Catalog>,
     pub problems: Vec<Problem>,
     /// Of files that look like manifests and are not read.
     pub passed_over: Option<String>,

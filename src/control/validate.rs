@@ -1,10 +1,11 @@
 //! `seawall validate`: all problems of a directory at once, without engine or store.
 
+use super::any::Spec;
 use super::api::{ApiError, ErrorCode};
+use super::registry::Kinds;
 use super::sources::{Before, read};
+use crate::core::names::ObjectRef;
 use crate::core::problem::Problem;
-use crate::kinds::postgres::check::warnings;
-use crate::kinds::spec_schemas;
 use crate::manifest::load::{Directory, load_dir};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,8 +35,10 @@ pub fn validate(dir: &Path) -> Result<Report, ApiError> {
         Directory::Unreadable(why) => return unreadable(format!("{} cannot be read: {why}", dir.display())),
         Directory::Present | Directory::Empty => {}
     }
-    let (records, schemas) = (BTreeMap::new(), spec_schemas());
+    let kinds = Kinds::all(None);
+    let (records, schemas) = (BTreeMap::new(), kinds.spec_schemas());
     let before = Before {
+        kinds: &kinds,
         records: &records,
         schemas: &schemas,
         host: None,
@@ -43,9 +46,11 @@ pub fn validate(dir: &Path) -> Result<Report, ApiError> {
         unread: &BTreeMap::new(),
     };
     let in_force = read(&loaded, &before);
-    let with = in_force.checked.iter().filter_map(|(o, checked)| Some((in_force.documents.get(o)?, checked)));
-    let mut warnings: Vec<Problem> =
-        with.flat_map(|(document, checked)| warnings(document, checked)).collect();
+    let of = |(object, spec): (&ObjectRef, &Spec)| {
+        let (kind, document) = (kinds.get(object.kind)?, in_force.documents.get(object)?);
+        Some(kind.warnings(document, spec))
+    };
+    let mut warnings: Vec<Problem> = in_force.checked.iter().filter_map(of).flatten().collect();
     warnings.sort();
     Ok(Report {
         objects: in_force.documents.len(),

@@ -3,28 +3,28 @@
 //!
 //! It must be compared whole. What a pass itself remembers is no part of it, and no pass writes any of it.
 
+use super::any::Spec;
 use super::objects::Record;
 use super::operator::Operator;
 use crate::core::names::ObjectRef;
-use crate::kinds::postgres::check::Checked;
 use std::sync::Arc;
 
 /// One will, as it was when somebody looked.
 #[derive(Clone, Debug)]
 pub struct Will {
     record: Arc<Record>,
-    checked: Arc<Checked>,
+    spec: Spec,
 }
 
 impl Will {
     #[must_use]
-    pub fn new(record: &Arc<Record>, checked: &Arc<Checked>) -> Self {
-        Self { record: Arc::clone(record), checked: Arc::clone(checked) }
+    pub fn new(record: &Arc<Record>, spec: &Spec) -> Self {
+        Self { record: Arc::clone(record), spec: spec.clone() }
     }
 
     /// Whether what is in force now is still this will.
     #[must_use]
-    pub fn is(&self, now: &Record, checked: &Checked) -> bool {
+    pub fn is(&self, now: &Record, spec: &Spec) -> bool {
         let then = self.record.as_ref();
         // Where the manifest lies may change; that there is one may not.
         then.uid == now.uid
@@ -33,7 +33,7 @@ impl Will {
             && then.metadata == now.metadata
             && then.spec == now.spec
             && then.asked.is_same_wish(&now.asked)
-            && *self.checked == *checked
+            && self.spec == *spec
     }
 }
 
@@ -42,7 +42,7 @@ impl Operator {
     pub(super) fn still(&self, object: &ObjectRef, will: &Will) -> bool {
         let state = self.state();
         match (state.records.get(object), state.checked.get(object)) {
-            (Some(record), Some(checked)) => will.is(record, checked),
+            (Some(record), Some(spec)) => will.is(record, spec),
             _ => false,
         }
     }
@@ -51,11 +51,13 @@ impl Operator {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::registry::Kinds;
     use crate::core::problem::Place;
     use crate::core::resource::{DeletionPolicy, Document, Metadata};
     use crate::core::will::Gone;
-    use crate::kinds::postgres::check::check;
-    use crate::workload::check::Against;
+    use crate::kinds::postgres::Postgres;
+    use crate::kinds::postgres::check::Checked;
+    use crate::kinds::{Context, Reconciler};
     use std::collections::BTreeMap;
 
     fn record() -> Record {
@@ -91,20 +93,22 @@ mod tests {
         ("grace over", false, |r, _| r.asked.gone = Some(Gone::default())),
         ("policy", false, |_, c| c.work.deletion = DeletionPolicy::Delete),
         ("catalog", false, |_, c| c.work.image = "another:1".parse().unwrap()),
-        ("restarted by a pass", true, |r, _| r.memory.work.restarted_for = Some("t".into())),
-        ("learnt by a pass", true, |r, _| r.memory.work.ever_ready = true),
+        ("restarted by a pass", true, |r, _| r.memory.edit_work(|w| w.restarted_for = Some("t".into()))),
+        ("learnt by a pass", true, |r, _| r.memory.edit_work(|w| w.ever_ready = true)),
     ];
 
     #[test]
     fn every_wish_counts_and_nothing_that_a_pass_remembers() {
         let record = record();
-        let against = Against { catalog: &crate::kinds::catalog::builtin(), host: None, in_force: true };
-        let checked = check(&record.document(), &against).unwrap();
-        let will = Will::new(&Arc::new(record.clone()), &Arc::new(checked.clone()));
+        let catalogs = Kinds::all(None).catalogs();
+        let context = Context { catalogs: &catalogs, host: None, in_force: true };
+        let checked = Postgres::check(&record.document(), &context).unwrap();
+        let spec = Spec::of::<Postgres>;
+        let will = Will::new(&Arc::new(record.clone()), &spec(checked.clone()));
         for (what, same, change) in CHANGES {
             let (mut record, mut checked) = (record.clone(), checked.clone());
             change(&mut record, &mut checked);
-            assert_eq!(will.is(&record, &checked), same, "{what}");
+            assert_eq!(will.is(&record, &spec(checked)), same, "{what}");
         }
     }
 }

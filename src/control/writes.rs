@@ -3,11 +3,13 @@
 //! What cannot be written waits in memory only where losing it costs a look or a word; see [`Saving`].
 
 use super::journal::OPERATOR;
+use super::memory::Memory;
 use super::objects::{self, Record, status_key};
 use super::operator::{Operator, now, this_second};
 use super::will::Will;
 use crate::core::condition::{Finding, find, merge};
 use crate::core::event::{EventType, Note};
+use crate::core::failure::Failure;
 use crate::core::names::ObjectRef;
 use crate::core::status::Status;
 use crate::store::{Change, Saving, Store, StoreError, Unsaved};
@@ -54,6 +56,19 @@ impl Operator {
         };
         self.save(std::slice::from_ref(&edited), saving).await?;
         Ok(Some(edited))
+    }
+
+    /// What a pass remembers: `None` when the object is no more.
+    pub(super) async fn remember<M: Serialize + Default + Sync>(
+        &self,
+        object: &ObjectRef,
+        saving: Saving,
+        memory: &M,
+    ) -> Result<Option<Arc<Record>>, Failure> {
+        let failed = |words: String| Failure::new("StoreFailed", words);
+        let memory = Memory::of(memory).map_err(failed)?;
+        let edited = self.edit(object, saving, |record| record.memory = memory).await;
+        edited.map_err(|error| failed(error.to_string()))
     }
 
     /// Records what happened.
@@ -203,7 +218,9 @@ impl Operator {
         changes.extend(self.state().journal.forget(&object.to_string()));
         self.tools.store.commit(changes).await?;
         self.tools.forget(object);
-        self.postgres.forget(object);
+        if let Some(kind) = self.kinds.get(object.kind) {
+            kind.forget(object);
+        }
         self.state().forget(object);
         super::mirror::remove(&self.config.data, object).await;
         self.changed();

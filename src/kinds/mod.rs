@@ -1,16 +1,32 @@
-//! Kinds: one folder each, of the same file names. Inside a folder `spec, check, facts, desired,
-//! plan, action, conditions` are pure; only `client, probe, act, tools` touch adapters
-//! (and `fake_server`, which answers in tests and benches what `client` asks).
+//! The seam: what a kind is to everybody above. One folder a kind; they never import each other.
+//!
+//! A kind's decisions are functions over values, without a receiver and without adapters; its effects have one. The pass
+//! (`control/pass.rs`) is written once for all of them.
 
-pub mod catalog;
-
+pub mod image_catalog;
 pub mod postgres;
 
-use crate::core::names::Kind;
-use crate::manifest::schema::{KindSchema, all, for_kind, render, spec_schema};
+use crate::core::condition::Finding;
+use crate::core::event::Note;
+use crate::core::failure::Outlook;
+use crate::core::identity::Identity;
+use crate::core::names::{Kind, ObjectRef};
+use crate::core::plan::Plan;
+use crate::core::problem::Problem;
+use crate::core::resource::Document;
+use crate::core::seen::{EngineInfo, Glance, Host, SeenContainer};
+use crate::core::will::Asked;
+use crate::docker::{Docker, DockerError};
+use crate::workload;
+use crate::workload::catalog::Catalog;
+use crate::workload::observe::{Intent, ObserveError};
 use schemars::Schema;
-use serde_json::Value;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::fmt::{Debug, Display};
+use std::sync::OnceLock;
 
 /// A column of a list of objects beside the name, how it is, and its age.
 #[derive(Clone, Copy, Debug)]
@@ -26,61 +42,301 @@ pub struct Column {
 #[derive(Clone, Copy)]
 pub struct About {
     pub kind: Kind,
-    /// An engine's folder here, and its name in `tests/goldens/`.
-    pub folder: Option<&'static str>,
+    /// Its folder here.
+    pub folder: &'static str,
     /// What a user reads about the kind, without markup.
     pub description: &'static str,
     /// Something runs for its objects: they are looked at, and converge.
     pub runs: bool,
+    /// What becomes of an object without a manifest, in words.
+    pub gone: &'static str,
     pub columns: &'static [Column],
-    spec: fn() -> Schema,
+    /// Version and image of the catalog that it brings.
+    pub images: &'static [(&'static str, &'static str)],
+    pub spec: fn() -> Schema,
 }
 
-/// The registry: a new kind is one line here; a test says what else it lacks.
-pub const KINDS: [About; 2] = [
-    About {
-        kind: Kind::ImageCatalog,
-        folder: None,
-        description: "Names the images of one engine by version. Overrides the built-in catalog.",
-        runs: false,
-        columns: &[],
-        spec: spec_schema::<catalog::ImageCatalogSpec>,
-    },
-    About {
-        kind: Kind::Postgres,
-        folder: Some("postgres"),
-        description: "A managed PostgreSQL server: one container, one data volume, proven by logins.",
-        runs: true,
-        columns: &postgres::COLUMNS,
-        spec: spec_schema::<postgres::spec::PostgresSpec>,
-    },
-];
-
-/// Whether something runs for objects of this kind.
-#[must_use]
-pub fn runs(kind: Kind) -> bool {
-    KINDS.iter().any(|about| about.kind == kind && about.runs)
+/// What a spec is checked against.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The images of each kind, by version.
+    pub catalogs: &'a BTreeMap<Kind, Catalog>,
+    /// The engine's host, when it is known.
+    pub host: Option<Host>,
+    /// It is the version in force: what was legal when it came is carried on, so that a rule that came later, or a
+    /// smaller host, leaves no server unattended.
+    pub in_force: bool,
 }
 
-/// Every kind with its schema: the one list that validation, editors and docs go by.
-#[must_use]
-pub fn kinds() -> Vec<KindSchema> {
-    let schema = |k: &About| KindSchema { kind: k.kind, description: k.description, spec: (k.spec)() };
-    KINDS.iter().map(schema).collect()
+impl Context<'_> {
+    /// The catalog of this kind; an empty one where it has none.
+    #[must_use]
+    pub fn catalog(&self, kind: Kind) -> &Catalog {
+        static NONE: OnceLock<Catalog> = OnceLock::new();
+        self.catalogs.get(&kind).unwrap_or_else(|| NONE.get_or_init(|| Catalog::of(&[])))
+    }
 }
 
-/// The schema that a document's `spec` is checked by.
-#[must_use]
-pub fn spec_schemas() -> BTreeMap<Kind, Value> {
-    kinds().into_iter().map(|k| (k.kind, k.spec.to_value())).collect()
+/// What a plan is about.
+pub struct Subject<'a, R: Reconciler> {
+    pub identity: &'a Identity,
+    pub spec: &'a R::Checked,
+    pub asked: &'a Asked,
+    pub memory: &'a R::Memory,
+    /// Whether a manifest (or its last good version) is in force.
+    pub present: bool,
 }
 
-/// File name → text of everything in `schemas/`.
-#[must_use]
-pub fn schema_files() -> BTreeMap<String, String> {
-    let kinds = kinds();
-    let mut files: BTreeMap<String, String> =
-        kinds.iter().map(|k| (format!("{}.schema.json", k.kind.lower()), render(&for_kind(k)))).collect();
-    files.insert("all.schema.json".to_owned(), render(&all(&kinds)));
-    files
+// By hand: what it points to need not be `Copy`.
+impl<R: Reconciler> Clone for Subject<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R: Reconciler> Copy for Subject<'_, R> {}
+
+/// One step of a kind's plans.
+pub trait Act: Display + Clone + PartialEq + Send + Sync {
+    /// The event reason: one CamelCase word from a closed set.
+    fn reason(&self) -> &'static str;
+    /// The step when it is one of its container's; those on the record as a whole are among them.
+    fn work(&self) -> Option<&workload::Action> {
+        None
+    }
+    /// It took its time, and the server served meanwhile: what comes after it is planned anew.
+    fn looks_again(&self) -> bool {
+        false
+    }
+}
+
+/// What a step works with.
+pub struct Scene<'a, R: Reconciler> {
+    pub subject: Subject<'a, R>,
+    pub world: &'a R::World,
+    pub plan: &'a Plan<R::Action>,
+    /// RFC 3339
+    pub now: &'a str,
+    /// Whether what the plan was made for is still wanted: asked between the waits of a long step.
+    pub still: &'a (dyn Fn() -> bool + Send + Sync),
+    /// The id of the container that a step of this plan made.
+    pub made: &'a OnceLock<String>,
+}
+
+/// Why a step did not work.
+#[derive(Debug)]
+pub struct Undone {
+    /// One CamelCase word from a closed set.
+    pub reason: &'static str,
+    pub message: String,
+    pub then: Then,
+}
+
+/// What follows from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Then {
+    Fail,
+    /// It is said, and the next plan takes it into account.
+    Replan,
+    /// The world is another one by now: nothing to say.
+    Outdated,
+    /// The engine could not publish the port: another may be free.
+    PortTaken,
+    /// The engine could not be asked: nothing is known.
+    Unknown(DockerError),
+}
+
+impl From<workload::act::ActError> for Undone {
+    fn from(error: workload::act::ActError) -> Self {
+        use workload::act::ActError;
+        let then = match &error {
+            ActError::Docker(docker) if docker.is_unavailable() => Then::Unknown(docker.clone()),
+            ActError::Docker(DockerError::PortTaken { .. }) => Then::PortTaken,
+            outdated if outdated.is_outdated() => Then::Outdated,
+            _ => Then::Fail,
+        };
+        Self { reason: error.reason(), message: error.to_string(), then }
+    }
+}
+
+/// What a server that serves taught, beside what is remembered of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Learnt {
+    /// It started again: with this image and this privilege.
+    pub restarts: Option<(String, workload::hardening::Profile)>,
+    /// There is more to be seen before anything is said.
+    pub look_again: bool,
+}
+
+/// What a proof that a server still answers came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probed {
+    Same,
+    /// Only a pass tells more.
+    LookAgain,
+}
+
+/// What lies on a volume of an object that nobody remembers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Major version of the server that it is of.
+    pub major: Option<u32>,
+    /// By which it can be told from other data of the kind.
+    pub identifier: Option<String>,
+}
+
+/// As whom applications log in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Login {
+    pub username: String,
+    /// Empty where the kind has none.
+    pub database: String,
+    /// Of the server, inside its container.
+    pub port: u16,
+}
+
+/// What a kind is. The functions without a receiver are pure: there is no way from them to an adapter.
+pub trait Reconciler: Send + Sync + Sized + 'static {
+    /// A spec whose every field is legal.
+    type Checked: Clone + PartialEq + Debug + Send + Sync + 'static;
+    /// What must be remembered of an object; that of its container lies flat in it.
+    type Memory: Serialize + DeserializeOwned + Default + Clone + PartialEq + Send + Sync;
+    /// What one pass saw.
+    type World: Send + Sync;
+    type Action: Act;
+    /// The body of `status`.
+    type Status: Serialize + DeserializeOwned + Default + Send;
+    const ABOUT: About;
+
+    /// # Errors
+    /// With every problem found, each at its own place.
+    fn check(document: &Document, context: &Context<'_>) -> Result<Self::Checked, Vec<Problem>>;
+
+    /// What is likely to end badly with a spec that is legal, at its place.
+    fn warnings(_: &Document, _: &Self::Checked) -> Vec<Problem> {
+        Vec::new()
+    }
+
+    /// Puts the images that it names over those in `catalogs`: what kinds for which something runs are then checked
+    /// against.
+    fn name_images(_: &Self::Checked, _catalogs: &mut BTreeMap<Kind, Catalog>) {}
+
+    /// What is wanted of its container.
+    fn container(_: &Self::Checked) -> Option<&workload::Checked> {
+        None
+    }
+
+    /// What is remembered of its container.
+    fn memory(_: &Self::Memory) -> Option<&workload::Memory> {
+        None
+    }
+
+    /// What was seen of its container.
+    fn seen(_: &Self::World) -> Option<&dyn workload::world::Seen> {
+        None
+    }
+
+    /// The same, for what the controller adds to it.
+    fn seen_mut(_: &mut Self::World) -> Option<&mut dyn workload::world::Seen> {
+        None
+    }
+
+    /// Whether its server lets somebody in.
+    fn answers(_: &Self::World) -> bool {
+        false
+    }
+
+    fn plan(subject: &Subject<'_, Self>, world: &Self::World) -> Plan<Self::Action>;
+
+    /// A port was lost to somebody else at the start, and there is another one to try.
+    fn has_another_port(_: &Subject<'_, Self>, _: &Self::World) -> bool {
+        false
+    }
+
+    /// When to look again although nothing is left to do, in milliseconds.
+    fn look_again(_: &Self::World) -> Option<u64> {
+        None
+    }
+
+    fn findings(
+        subject: &Subject<'_, Self>,
+        world: &Self::World,
+        plan: &Plan<Self::Action>,
+        outlook: &Outlook,
+    ) -> Vec<Finding>;
+
+    /// Conditions to write before the steps of `plan` run: `Some` when the server does not serve until they are done.
+    fn before_steps(
+        _: &Subject<'_, Self>,
+        _: &Self::World,
+        _: &Plan<Self::Action>,
+        _: &Outlook,
+    ) -> Option<Vec<Finding>> {
+        None
+    }
+
+    /// `last`: the body as it was, if it can be read.
+    fn status(subject: &Subject<'_, Self>, world: &Self::World, last: Option<Self::Status>) -> Self::Status;
+
+    /// Takes into `memory` what a server that serves teaches for good. It would teach it again, should it be lost.
+    fn learn(_: &Subject<'_, Self>, _: &Self::World, _: &mut Self::Memory, _now: &str) -> Learnt {
+        Learnt::default()
+    }
+
+    /// What the object that this one is renamed to knows from then on.
+    fn handed_over(memory: Self::Memory, _home: crate::core::identity::Home) -> Self::Memory {
+        memory
+    }
+
+    /// As whom applications log in; `None`: there is nothing to connect to.
+    fn login(_document: &Document, _: Option<&Self::Checked>, _: &Self::Memory) -> Option<Login> {
+        None
+    }
+
+    /// What lies on a volume, read through a container that has it at `root` and need not run; `own`: it is the object's.
+    /// `None`: no data of this kind.
+    fn look_at_data(
+        _docker: &dyn Docker,
+        _container: &str,
+        _root: &str,
+        _own: Option<&SeenContainer>,
+    ) -> impl Future<Output = Result<Option<Found>, DockerError>> + Send {
+        async { Ok(None) }
+    }
+
+    /// What can be remembered of a container and data that are still there, when the record is lost; `work`: of the
+    /// container.
+    fn recovered(_work: workload::Memory, _own: Option<&SeenContainer>, _: Option<&Found>) -> Self::Memory {
+        Self::Memory::default()
+    }
+
+    /// The fields of a spec that keep such a container as it is, beside those that every kind has.
+    fn recovered_spec(_own: Option<&SeenContainer>, _: Option<&Found>) -> Map<String, Value> {
+        Map::new()
+    }
+
+    /// Looks at everything that the plan depends on.
+    fn observe(
+        &self,
+        subject: &Subject<'_, Self>,
+        engine: &EngineInfo,
+        intent: Intent,
+    ) -> impl Future<Output = Result<Self::World, ObserveError>> + Send;
+
+    /// Runs one step. What it has to remember goes into `memory`; the caller makes it durable before the next step. The
+    /// notes are for the event list, beside the step itself.
+    fn act(
+        &self,
+        scene: &Scene<'_, Self>,
+        action: &Self::Action,
+        memory: &mut Self::Memory,
+    ) -> impl Future<Output = Result<Vec<Note>, Undone>> + Send;
+
+    /// Proves that the server still answers, over what is open already.
+    fn probe(&self, _: &Subject<'_, Self>, _: &Glance) -> impl Future<Output = Probed> + Send {
+        async { Probed::Same }
+    }
+
+    /// Nothing of a deleted object stays in memory.
+    fn forget(&self, _: &ObjectRef) {}
 }

@@ -9,12 +9,12 @@ use crate::cli::settings::{RunSettings, Settings};
 use crate::control::api::{Api, ApiError, Done, ErrorCode, ObjectList};
 use crate::control::driver::drive;
 use crate::control::operator::{Config, Operator, Times};
+use crate::control::registry::{Kinds, schema_files};
 use crate::control::{settle, start};
 use crate::core::names::Kind;
 use crate::docker::{BollardDocker, Docker};
 use crate::http::client::Client;
 use crate::http::server::serve;
-use crate::kinds::postgres::client::Network;
 use crate::secrets::{Algorithm, Key, KeyError, Sealer};
 use crate::store::{MemoryStore, SledStore, Store, StoreError};
 use crate::workload::tools::Reach;
@@ -170,7 +170,7 @@ impl Backend for Program {
         let sealer = sealer(settings, store.as_ref(), true)?;
         let docker = docker(settings)?;
         let config = config(settings, run.manifests.clone());
-        let operator = Operator::open(config, docker, Arc::new(Network), store, sealer, true)
+        let operator = Operator::open(config, docker, |tools| Kinds::all(Some(tools)), store, sealer, true)
             .map_err(|e| store_error(&e))?;
         start::check(&operator).await?;
         let (cancel, stop_http) = (CancellationToken::new(), CancellationToken::new());
@@ -219,9 +219,15 @@ impl Backend for Program {
         let sealer = sealer(settings, store.as_ref(), false)?;
         let manifests = settings.manifests_or_default().unwrap_or_else(|_| settings.cwd.join("manifests"));
         let docker = docker(settings)?;
-        let operator =
-            Operator::open(config(settings, manifests), docker, Arc::new(Network), store, sealer, false)
-                .map_err(|e| OfflineError::Other(store_error(&e)))?;
+        let operator = Operator::open(
+            config(settings, manifests),
+            docker,
+            |tools| Kinds::all(Some(tools)),
+            store,
+            sealer,
+            false,
+        )
+        .map_err(|e| OfflineError::Other(store_error(&e)))?;
         operator.load_offline();
         Ok(operator)
     }
@@ -231,9 +237,15 @@ impl Backend for Program {
         let sealer = Arc::new(Sealer::new(key, Algorithm::default()));
         let manifests = settings.manifests_or_default().unwrap_or_else(|_| settings.cwd.join("manifests"));
         let (docker, store) = (docker(settings)?, Arc::new(MemoryStore::new()));
-        let operator =
-            Operator::open(config(settings, manifests), docker, Arc::new(Network), store, sealer, false)
-                .map_err(|e| store_error(&e))?;
+        let operator = Operator::open(
+            config(settings, manifests),
+            docker,
+            |tools| Kinds::all(Some(tools)),
+            store,
+            sealer,
+            false,
+        )
+        .map_err(|e| store_error(&e))?;
         Ok(operator)
     }
 
@@ -256,7 +268,7 @@ impl Backend for Program {
     }
 
     fn schemas(&self) -> BTreeMap<String, String> {
-        crate::kinds::schema_files()
+        schema_files()
     }
 
     async fn doctor(&self, settings: &Settings) -> Vec<Check> {

@@ -14,9 +14,10 @@ use crate::control::operator::{now, this_second};
 use crate::control::recover::{
     Remains, Unproven, Wishes, confirm_words, describe, look, record, survey, wishes,
 };
+use crate::control::registry::Kinds;
 use crate::control::start::{INSTALLATION_KEY, installation_of, other_installation};
 use crate::core::event::Note;
-use crate::core::names::{Kind, ObjectRef};
+use crate::core::names::ObjectRef;
 use crate::docker::{Docker, DockerError};
 use crate::manifest::load::load_dir;
 use crate::secrets::{self, Algorithm, Key, KeyError, Sealed, Sealer};
@@ -76,7 +77,8 @@ pub async fn recover(
         return Err(nothing(settings, &rebuild.found, &key, &unproven));
     }
     let scanned = dir.clone();
-    let wishes = wishes(&blocking(move || load_dir(&scanned)).await?);
+    let kinds = Kinds::all(None);
+    let wishes = wishes(&kinds, &blocking(move || load_dir(&scanned)).await?);
     let Some(plan) = plans.iter().find(|p| Some(p.words.as_str()) == confirm) else {
         let mut error = preview(settings, &dir, &rebuild.found, &key, &plans, &wishes, confirm);
         error.what.push_str(&left_alone(&unproven));
@@ -98,10 +100,10 @@ pub async fn recover(
         _ => BTreeMap::new(),
     };
     let time: String = now().chars().filter(|c| !matches!(c, '-' | ':')).collect();
-    let records = records(settings, docker.as_ref(), plan, &wishes, &old).await?;
+    let records = records(&kinds, settings, docker.as_ref(), plan, &wishes, &old).await?;
     let aside_key = matches!(key, KeyFound::Unreadable(_));
     let sealer = Sealer::new(usable_key(settings, key, &time)?, Algorithm::default());
-    let changes = changes(&sealer, plan, &records, old)?;
+    let changes = changes(&kinds, &sealer, plan, &records, old)?;
     let (id, aside) = (plan.id.clone(), format!("store.damaged-{time}"));
     let moved = blocking(move || rebuild.finish(&id, changes, &aside)).await?.map_err(|e| store_error(&e))?;
     let mut message = format!("the store was rebuilt with id {} and {} objects", plan.id, records.len());
@@ -267,6 +269,7 @@ fn preview(
 
 /// The records of a readable store of the same id stand; what it does not know comes from the engine.
 async fn records(
+    kinds: &Kinds,
     settings: &Settings,
     docker: &dyn Docker,
     plan: &Plan<'_>,
@@ -286,9 +289,9 @@ async fn records(
             continue;
         }
         let wish = wishes.good.get(&remains.object);
-        let looked = look(docker, &settings.installation, remains, wish, &images).await;
+        let looked = look(kinds, docker, &settings.installation, remains, wish, &images).await;
         let looked = looked.map_err(|e| engine(&e))?;
-        records.insert(remains.object.clone(), record(remains, &looked, wish));
+        records.insert(remains.object.clone(), record(kinds, remains, &looked, wish));
     }
     Ok(records)
 }
@@ -310,6 +313,7 @@ fn usable_key(settings: &Settings, found: KeyFound, time: &str) -> Result<Key, A
 
 /// Everything that the new store begins with.
 fn changes(
+    kinds: &Kinds,
     sealer: &Sealer,
     plan: &Plan<'_>,
     records: &BTreeMap<ObjectRef, Record>,
@@ -330,14 +334,13 @@ fn changes(
         )
         .changes;
     for record in records.values() {
-        let mut record = record.clone();
+        let record = record.clone();
         let name = record.object.to_string();
-        let has_data = record.memory.work.ever_ready || with_secret.contains(name.as_str());
-        if record.object.kind == Kind::Postgres && has_data {
+        let has_data = record.memory.work().ever_ready || with_secret.contains(name.as_str());
+        if kinds.runs(record.object.kind) && has_data {
             let key = secret_key(&record.object);
             let sealed = sealer.seal(&key, &secrets::password()).map_err(|e| internal(e, ""))?;
             new.insert(key, serde_json::to_value(sealed).map_err(|e| internal(e, ""))?);
-            record.memory.password_emptied_in = None;
         }
         let words = "the record was rebuilt by seawall recover; the password is a new one, set in the server as soon as it runs";
         notes.extend(journal.add(&name, &Note::warning("Recovered", words), now).changes);

@@ -28,11 +28,11 @@ pub struct Scene<'a, F> {
     pub case: Case<'a>,
     pub world: &'a World<F>,
     /// RFC 3339
-    pub now: String,
+    pub now: &'a str,
     /// Whether what the plan was made for is still wanted: asked between the waits of a long step.
     pub still: &'a (dyn Fn() -> bool + Send + Sync),
     /// The id of the container that a step of this plan made.
-    pub made: OnceLock<String>,
+    pub made: &'a OnceLock<String>,
     /// The image of the container which the plan makes in the place of one that it removes.
     pub successor: Option<&'a str>,
     /// Asks a server that is to shut down once more, from inside.

@@ -2,9 +2,10 @@
 //! made from, whatever runs in it.
 
 use super::disk::Room;
-use super::image::{ImageSeen, ImageStarts};
+use super::image::{Facts, ImageSeen, ImageStarts};
 use super::rollout::Rollout;
-use crate::core::census::User;
+use crate::core::census::{Census, User};
+use crate::core::names::ObjectRef;
 use crate::core::seen::{EngineInfo, SeenContainer, Slot, Space, Usage};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -110,6 +111,78 @@ impl<F> World<F> {
             rollout: Rollout::default(),
             fallback: None,
             unseen_successor: None,
+        }
+    }
+}
+
+/// What the controller has to know of it, whatever `F` is.
+pub trait Seen: Send + Sync {
+    fn container(&self) -> &Slot<SeenContainer>;
+    fn company(&self) -> Company;
+    /// The id of our network.
+    fn network(&self) -> &Slot<String>;
+    /// Id of the wanted image, when it can be used.
+    fn image(&self) -> Option<&str>;
+    fn free_port(&self) -> Option<u16>;
+    /// For a plan that is only shown: the network is there by then.
+    fn assume_network(&mut self);
+    fn set_rollout(&mut self, rollout: Rollout);
+}
+
+impl<F: Facts> Seen for World<F> {
+    fn container(&self) -> &Slot<SeenContainer> {
+        &self.container
+    }
+
+    fn company(&self) -> Company {
+        Company {
+            sharers: self.sharers.clone(),
+            duplicates: self.duplicates.clone(),
+            volume: self.volume != Slot::Missing,
+        }
+    }
+
+    fn network(&self) -> &Slot<String> {
+        &self.network
+    }
+
+    fn image(&self) -> Option<&str> {
+        self.image.fit().map(|facts| facts.image().id.as_str())
+    }
+
+    fn free_port(&self) -> Option<u16> {
+        self.free_port
+    }
+
+    fn assume_network(&mut self) {
+        if self.network == Slot::Missing {
+            self.network = Slot::Ours(String::new());
+        }
+    }
+
+    fn set_rollout(&mut self, rollout: Rollout) {
+        self.rollout = rollout;
+    }
+}
+
+/// What the sweep compares beside an object's own container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Company {
+    pub sharers: Vec<User>,
+    /// (id, name)
+    pub duplicates: Vec<(String, String)>,
+    pub volume: bool,
+}
+
+impl Company {
+    /// From a look at everything; `own` is the object's container.
+    #[must_use]
+    pub fn in_census(census: &Census, object: &ObjectRef, volume: &str, own: Option<&str>) -> Self {
+        let others = census.namesakes(object).iter().filter(|n| own != Some(n.id.as_str()));
+        Self {
+            sharers: census.users_but(volume, own),
+            duplicates: others.map(|n| (n.id.clone(), n.name.clone())).collect(),
+            volume: census.has_volume(volume),
         }
     }
 }

@@ -340,7 +340,7 @@ async fn comes_to_rest(deeds: Vec<(Deed, u8)>) -> Result<(), TestCaseError> {
     }
     rig.fake.drop_events(false);
     if deeds.iter().any(|(d, _)| *d == Deed::ChangePassword) {
-        rig.operator.postgres.drop_session(&object("main"));
+        rig.drop_session("main");
     }
     let what = format!("after {deeds:?}");
     // As long as the slowest repair may take: what only a whole look shows.

@@ -5,12 +5,14 @@
 
 use seawall::control::api::Api;
 use seawall::control::operator::{Config, Operator, Times};
+use seawall::control::registry::Kinds;
 use seawall::core::names::Installation;
 use seawall::core::pairs::Pairs;
 use seawall::core::seen::SeenImage;
 use seawall::docker::fake::FakeDocker;
 use seawall::http::server::serve;
 use seawall::http::wire::SOCKET;
+use seawall::kinds::postgres::Postgres;
 use seawall::kinds::postgres::fake_server::FakeServers;
 use seawall::secrets::{Algorithm, Key, Sealer};
 use seawall::store::MemoryStore;
@@ -132,7 +134,15 @@ async fn each_example_is_valid_and_plans_what_it_says() {
         let sealer = Arc::new(Sealer::new(key, Algorithm::default()));
         let docker = Arc::new(engine());
         let servers = Arc::new(FakeServers::new(Arc::clone(&docker)));
-        let operator = Operator::open(config, docker, servers, store, sealer, true).unwrap();
+        let operator = Operator::open(
+            config,
+            docker,
+            |tools| Kinds::all(Some(tools)).with(Postgres::new(tools, servers)),
+            store,
+            sealer,
+            true,
+        )
+        .unwrap();
         let (socket, stop) = (data.path().join(SOCKET), CancellationToken::new());
         let server = tokio::spawn({
             let (api, socket, stop): (Arc<dyn Api>, _, _) = (operator, socket.clone(), stop.clone());

@@ -319,7 +319,7 @@ async fn repair(name: &str, drift: Drift, back: Back, reason: &str, words: &str)
     drift(&rig);
     if name == "password changed" {
         // A kept session goes on; the next one shows it.
-        rig.operator.postgres.drop_session(&object("main"));
+        rig.drop_session("main");
     }
     rig.until(&format!("repaired: {name}"), || (back(&rig) && rig.is_ready("main")).then_some(())).await;
     assert!(rig.said(reason, words), "{name}: {:#?}", rig.events());
@@ -346,7 +346,7 @@ async fn a_drift_that_no_event_told_is_found_by_the_sweep_or_the_probe() {
         rig.fake.drop_events(true);
         drift(&rig);
         if name == "password changed" {
-            rig.operator.postgres.drop_session(&object("main"));
+            rig.drop_session("main");
         }
         rig.until(&format!("found: {name}"), || (back(&rig) && rig.is_ready("main")).then_some(())).await;
         assert!(rig.events().iter().any(|e| e.message.contains(words)), "{name}: {:#?}", rig.events());

@@ -7,7 +7,7 @@ use std::path::Path;
 #[test]
 fn the_files_in_schemas_are_current() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
-    let wanted = seawall::kinds::schema_files();
+    let wanted = seawall::control::registry::schema_files();
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(&dir).unwrap() {
         let entry = entry.unwrap();

@@ -1,26 +1,19 @@
 //! The end of a pass: what was seen becomes conditions and status, and when to look again.
 
-use super::Again;
+use super::{Again, Typed, typed};
 use crate::control::operator::Operator;
-use crate::control::state::Company;
 use crate::core::backoff::{STALLED_AFTER, delay_ms, patience_ms};
 use crate::core::condition::{ConditionType, Finding, find};
 use crate::core::event::Note;
 use crate::core::failure::{Failure, Outlook, Retry};
 use crate::core::identity::Identity;
 use crate::core::names::ObjectRef;
-use crate::core::plan::Until;
-use crate::core::seen::SeenContainer;
+use crate::core::plan::{Plan, Until};
+use crate::core::seen::{SeenContainer, Slot};
 use crate::core::status::Status as CoreStatus;
-use crate::core::will::Wanted;
-use crate::kinds::postgres::action::Action;
-use crate::kinds::postgres::check::Checked;
-use crate::kinds::postgres::conditions;
-use crate::kinds::postgres::plan::{Plan, Subject, plan};
-use crate::kinds::postgres::status::{Status, status};
-use crate::kinds::postgres::world::World;
+use crate::kinds::{Act, Reconciler, Subject};
 use crate::workload::Action as Work;
-use crate::workload::findings;
+use crate::workload::findings::unknown as nothing_seen;
 
 pub(super) fn outlook(
     operator: &Operator,
@@ -39,36 +32,43 @@ pub(super) fn outlook(
 }
 
 /// When nothing could be seen: what was seen last.
-pub(super) fn last(old: Option<&CoreStatus>) -> Status {
+pub(super) fn last<R: Reconciler>(old: Option<&CoreStatus>) -> R::Status {
     old.map(CoreStatus::body).unwrap_or_default()
 }
 
 /// The status of what was seen.
-pub(super) async fn write(operator: &Operator, subject: &Subject<'_>, world: &World, findings: &[Finding]) {
+pub(super) async fn write<R: Reconciler>(
+    operator: &Operator,
+    subject: &Subject<'_, R>,
+    world: &R::World,
+    findings: &[Finding],
+) {
     let Identity { object, generation, .. } = subject.identity;
     operator
         .write_status(object, *generation, findings, |old| {
-            let old = old.map(CoreStatus::body);
-            status(subject, world).with_image_in_use(old.as_ref(), &world.work)
+            R::status(subject, world, old.map(CoreStatus::body))
         })
         .await;
 }
 
 /// A pass that came as far as it can now.
-pub(super) async fn rest(
+pub(super) async fn rest<R: Reconciler>(
     operator: &Operator,
     object: &ObjectRef,
-    checked: &Checked,
-    world: &World,
-    plan: &Plan,
+    world: &R::World,
+    plan: &Plan<R::Action>,
 ) -> Again {
-    let record = operator.state().records.get(object).cloned()?;
-    let identity = operator.identity(&record);
-    let subject = record.subject(&identity, checked);
+    let moment = typed::<R>(operator, object).ok()?;
+    let subject = moment.subject();
     let nowhere = plan.waiting.iter().any(|w| w.until == Until::Mended);
-    let pulling = plan.steps.iter().any(|s| matches!(s.action, Action::Work(Work::PullImage(_))));
+    let pulling = plan.steps.iter().any(|s| matches!(s.action.work(), Some(Work::PullImage(_))));
     let (probe_at, look_at) = (operator.next_probe(), operator.next_look());
-    operator.remember_container(object, world.work.container.ours());
+    let seen = R::seen(world);
+    let container = seen.and_then(|seen| match seen.container() {
+        Slot::Ours(c) => Some(c),
+        _ => None,
+    });
+    operator.remember_container(object, container);
     let (before, failures, waits) = operator.live(object, |l| {
         let before = l.failures;
         l.waits = if plan.waiting.is_empty() { 0 } else { l.waits.saturating_add(1) };
@@ -78,9 +78,8 @@ pub(super) async fn rest(
             (false, true) => l.failures,
             (false, false) => 0,
         };
-        l.container = world.work.container.ours().map(SeenContainer::glance);
-        l.server = Some(world.server.clone());
-        l.company = Company::of(world);
+        l.container = container.map(SeenContainer::glance);
+        l.company = seen.map(|seen| seen.company()).unwrap_or_default();
         l.settled = plan.is_settled();
         l.seen = true;
         l.probe_at = probe_at;
@@ -91,25 +90,31 @@ pub(super) async fn rest(
         operator.state().journal.is_well(&object.to_string());
     }
     let outlook = outlook(operator, object, None, failures);
-    let findings = conditions::findings(&subject, world, plan, &outlook);
+    let findings = R::findings(&subject, world, plan, &outlook);
     say_danger(operator, object, plan).await;
     write(operator, &subject, world, &findings).await;
-    if !plan.steps.is_empty() && !checked.work.paused {
+    if !plan.steps.is_empty() && !moment.record.is_paused() {
         return Some(1_000);
     }
     let soonest = plan.waiting.iter().filter_map(|w| w.retry_ms).min();
     match soonest {
         Some(ms) if nowhere => Some(ms.max(delay_ms(failures.min(4), jitter()))),
         Some(ms) => Some(patience_ms(ms, waits)),
-        // No probe tells that the indexes were built again.
-        None if world.columns.mismatched().iter().any(|one| !one.mismatched.is_empty()) => Some(30_000),
-        None if !plan.blocked.is_empty() && subject.work().wanted() == Wanted::Running => Some(30_000),
-        None => None,
+        None => {
+            R::look_again(world).or((!plan.blocked.is_empty() && wants_to_run(&moment)).then_some(30_000))
+        }
     }
 }
 
+/// Whether what is blocked keeps it from what is wanted.
+fn wants_to_run<R: Reconciler>(moment: &Typed<R>) -> bool {
+    let record = &moment.record;
+    let stopped = record.asked.stopped || moment.spec.work().is_some_and(|spec| spec.stopped);
+    record.source.is_some() && !stopped
+}
+
 /// Blocks that tell of data at risk are events, too, once each time that they begin.
-async fn say_danger(operator: &Operator, object: &ObjectRef, plan: &Plan) {
+async fn say_danger<A>(operator: &Operator, object: &ObjectRef, plan: &Plan<A>) {
     let Some(block) = plan.blocked.first().filter(|b| b.danger) else { return };
     let said = {
         let state = operator.state();
@@ -122,16 +127,14 @@ async fn say_danger(operator: &Operator, object: &ObjectRef, plan: &Plan) {
 }
 
 /// A pass that a step or a look ended.
-pub(super) async fn failed(
+pub(super) async fn failed<R: Reconciler>(
     operator: &Operator,
     object: &ObjectRef,
-    checked: &Checked,
-    world: Option<Box<World>>,
+    world: Option<Box<R::World>>,
     failure: Failure,
 ) -> Again {
-    let record = operator.state().records.get(object).cloned()?;
-    let identity = operator.identity(&record);
-    let subject = record.subject(&identity, checked);
+    let moment = typed::<R>(operator, object).ok()?;
+    let subject = moment.subject();
     operator.remember_container(object, None);
     let failures = operator.live(object, |l| {
         l.failures = l.failures.saturating_add(1);
@@ -145,13 +148,13 @@ pub(super) async fn failed(
     let outlook = outlook(operator, object, Some(failure.clone()), failures);
     match world.filter(|_| !unknown) {
         Some(world) => {
-            let plan = plan(&subject, &world);
-            let found = conditions::findings(&subject, &world, &plan, &outlook);
-            write(operator, &subject, &world, &found).await;
+            let plan = R::plan(&subject, &world);
+            let findings = R::findings(&subject, &world, &plan, &outlook);
+            write(operator, &subject, &world, &findings).await;
         }
         None => {
-            let findings = findings::unknown(&failure, checked.work.paused);
-            operator.write_status(object, record.generation, &findings, last).await;
+            let findings = nothing_seen(&failure, moment.record.is_paused());
+            operator.write_status(object, moment.record.generation, &findings, last::<R>).await;
         }
     }
     let delay = delay_ms(failures, jitter());

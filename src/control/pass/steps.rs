@@ -12,13 +12,9 @@ use crate::core::failure::{Failure, Retry};
 use crate::core::names::ObjectRef;
 use crate::core::plan::Step;
 use crate::docker::DockerError;
-use crate::kinds::postgres::act::{ActError, Scene, apply};
-use crate::kinds::postgres::action::Action;
-use crate::kinds::postgres::plan::Plan;
-use crate::kinds::postgres::record::Memory;
+use crate::kinds::{Act, Reconciler, Scene, Then, Undone};
 use crate::store::{Saving, StoreError};
 use crate::workload::Action as Work;
-use crate::workload::act as work;
 use tokio_util::sync::CancellationToken;
 
 /// How the steps of one plan ended.
@@ -32,27 +28,28 @@ pub(super) enum StepsEnd {
     Failed(Failure),
 }
 
-pub(super) async fn run_steps(
+pub(super) async fn run_steps<R: Reconciler>(
+    kind: &R,
     operator: &Operator,
     record: &Record,
     will: &Will,
-    scene: &Scene<'_>,
-    plan: &Plan,
+    scene: &Scene<'_, R>,
     cancel: &CancellationToken,
 ) -> StepsEnd {
     let object = &record.object;
-    let mut memory = record.memory.clone();
+    let mut memory = scene.subject.memory.clone();
     // Events of steps that left nothing to remember: written while the next step is under way.
     let mut unwritten = Vec::new();
     // Of a step on which no other one waits: said when the others are done.
     let mut failed = None;
     let end = async {
-        for step in &plan.steps {
+        for step in &scene.plan.steps {
             if cancel.is_cancelled() {
                 return StepsEnd::Stopped;
             }
+            let work = step.action.work();
             // What cannot be undone is not done on an old reading of the manifests.
-            if is_final(&step.action) {
+            if work.is_some_and(Work::is_final) {
                 match operator.read_manifests_now().await {
                     Ok(true) => {}
                     Ok(false) => return StepsEnd::Stopped,
@@ -66,57 +63,46 @@ pub(super) async fn run_steps(
                 }
             }
             // Whatever changed is a new look: a manifest that came back, a consent that was taken back.
-            if !(scene.work.still)() {
+            if !(scene.still)() {
                 return StepsEnd::Replan;
             }
             let before = memory.clone();
             let counted = crash_point::before();
             let notes = std::mem::take(&mut unwritten);
             let (applied, ()) =
-                tokio::join!(apply(scene, &step.action, &mut memory), operator.note(Some(object), &notes));
+                tokio::join!(kind.act(scene, &step.action, &mut memory), operator.note(Some(object), &notes));
             crash_point::after(counted);
-            if applied.is_ok() && step.action == Action::Work(Work::Forget) {
-                return forget(operator, record, will, &step.cause).await;
-            }
-            if applied.is_ok()
-                && let Action::Work(Work::HandOver(to)) = &step.action
-            {
-                return hand_over(operator, object, to, will).await;
+            match work.filter(|_| applied.is_ok()) {
+                Some(Work::Forget) => return forget(operator, record, will, &step.cause).await,
+                Some(Work::HandOver(to)) => return hand_over(operator, object, to, will).await,
+                _ => {}
             }
             unwritten = notes_of(step, &applied);
             if memory != before {
                 // Both wait for the disk, and the disk takes both at once.
                 let notes = std::mem::take(&mut unwritten);
                 let (saved, ()) = tokio::join!(
-                    remember(operator, object, &before, &memory),
+                    operator.remember(object, saving::<R>(&before, &memory), &memory),
                     operator.note(Some(object), &notes)
                 );
                 match saved {
-                    Ok(saved) => memory = saved,
-                    Err(end) => return end,
+                    Ok(Some(_)) => {}
+                    Ok(None) => return StepsEnd::Forgotten,
+                    Err(failure) => return StepsEnd::Failed(failure),
                 }
             }
-            match applied {
-                // It took its time, and the server served meanwhile: what comes now is announced by its own plan.
-                Ok(_) if matches!(step.action, Action::TrialStart(_)) => return StepsEnd::Replan,
-                Ok(_) => {}
-                Err(ActError::TrialRefused(_)) => return StepsEnd::Replan,
-                Err(ActError::Work(error)) if error.is_outdated() => return StepsEnd::Replan,
-                Err(ActError::Work(work::ActError::Docker(error))) if error.is_unavailable() => {
-                    return StepsEnd::Failed(unknown_failure(operator, &error).await);
-                }
-                Err(error) => {
-                    let message = format!("{}: {error}", step.action);
-                    let failure = Failure::new(error.reason(), message);
-                    if matches!(error, ActError::Work(work::ActError::Docker(DockerError::PortTaken { .. })))
-                    {
-                        return StepsEnd::PortTaken(failure.again(Retry::Within(15_000)));
-                    }
-                    if !stands_alone(&step.action) {
-                        return StepsEnd::Failed(failure);
-                    }
-                    failed.get_or_insert(failure);
-                }
+            let Undone { reason, message, then } = match applied {
+                Ok(_) if step.action.looks_again() => return StepsEnd::Replan,
+                Ok(_) => continue,
+                Err(undone) => undone,
+            };
+            let failure = Failure::new(reason, format!("{}: {message}", step.action));
+            match then {
+                Then::Replan | Then::Outdated => return StepsEnd::Replan,
+                Then::Unknown(error) => return StepsEnd::Failed(unknown_failure(operator, &error).await),
+                Then::PortTaken => return StepsEnd::PortTaken(failure.again(Retry::Within(15_000))),
+                Then::Fail if !work.is_some_and(Work::stands_alone) => return StepsEnd::Failed(failure),
+                Then::Fail => drop(failed.get_or_insert(failure)),
             }
         }
         match failed.take() {
@@ -130,32 +116,25 @@ pub(super) async fn run_steps(
 }
 
 /// What there is to say about a step that was tried.
-fn notes_of(step: &Step<Action>, applied: &Result<Vec<Note>, ActError>) -> Vec<Note> {
+fn notes_of<A: Act>(step: &Step<A>, applied: &Result<Vec<Note>, Undone>) -> Vec<Note> {
     match applied {
         Ok(more) => {
             let done = Note::normal(step.action.reason(), format!("{}: {}", step.action, step.cause));
             std::iter::once(done).chain(more.iter().cloned()).collect()
         }
-        Err(ActError::Work(error)) if error.is_outdated() => Vec::new(),
-        Err(ActError::Work(work::ActError::Docker(error))) if error.is_unavailable() => Vec::new(),
-        Err(error) => vec![Note::warning(error.reason(), format!("{}: {error}", step.action))],
+        Err(Undone { then: Then::Outdated | Then::Unknown(_), .. }) => Vec::new(),
+        Err(Undone { reason, message, .. }) => {
+            vec![Note::warning(reason, format!("{}: {message}", step.action))]
+        }
     }
 }
 
-/// Records what a step changed in memory, and gives what it is then. Of a database that was Ready almost everything
-/// a step teaches can be seen or done again, so that a full disk stops no repair; of one that is being made it cannot.
-async fn remember(
-    operator: &Operator,
-    object: &ObjectRef,
-    before: &Memory,
-    after: &Memory,
-) -> Result<Memory, StepsEnd> {
-    let may_wait = after.work.ever_ready && before.work.proves_as(&after.work);
-    let saving = if may_wait { Saving::MayWait } else { Saving::Durable };
-    match operator.edit(object, saving, |r| r.memory = after.clone()).await {
-        Ok(Some(record)) => Ok(record.memory.clone()),
-        Ok(None) => Err(StepsEnd::Forgotten),
-        Err(error) => Err(store_failed(&error)),
+/// Of a database that was Ready almost everything a step teaches can be seen or done again, so that a full disk stops no
+/// repair; of one that is being made it cannot.
+fn saving<R: Reconciler>(before: &R::Memory, after: &R::Memory) -> Saving {
+    match (R::memory(before), R::memory(after)) {
+        (Some(before), Some(after)) if after.ever_ready && before.proves_as(after) => Saving::MayWait,
+        _ => Saving::Durable,
     }
 }
 
@@ -167,7 +146,8 @@ async fn forget(operator: &Operator, record: &Record, will: &Will, cause: &str) 
         Ok(false) => return StepsEnd::Replan,
         Err(error) => return store_failed(&error),
     }
-    let what = if record.memory.work.is_untouched() { "was forgotten" } else { "and its data were deleted" };
+    let what =
+        if record.memory.work().is_untouched() { "was forgotten" } else { "and its data were deleted" };
     let words = format!("{object} {what}: {cause}");
     operator.note(None, &[Note::normal("Deleted", words)]).await;
     StepsEnd::Forgotten
@@ -183,6 +163,9 @@ async fn hand_over(operator: &Operator, old: &ObjectRef, new: &ObjectRef, will: 
             return StepsEnd::Replan;
         }
         Err(HandOverError::Store(error)) => return store_failed(&error),
+        Err(error @ HandOverError::Memory(_)) => {
+            return StepsEnd::Failed(Failure::new("MemoryUnreadable", error.to_string()));
+        }
         Err(error @ HandOverError::Password(_)) => {
             let chain = std::error::Error::source(&error).map(|s| format!(": {s}")).unwrap_or_default();
             let message = format!("{error}{chain}");
@@ -205,14 +188,6 @@ async fn unknown_failure(operator: &Operator, error: &DockerError) -> Failure {
         return unavailable(operator, &error.to_string());
     }
     Failure::unknown(error.reason(), error.to_string())
-}
-
-fn is_final(action: &Action) -> bool {
-    matches!(action, Action::Work(action) if action.is_final())
-}
-
-fn stands_alone(action: &Action) -> bool {
-    matches!(action, Action::Work(action) if action.stands_alone())
 }
 
 pub(super) fn unavailable(operator: &Operator, words: &str) -> Failure {

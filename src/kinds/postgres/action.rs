@@ -1,7 +1,9 @@
 //! The steps that a Postgres plan is made of. Values; `act.rs` runs them.
 
 use super::trial::Trial;
+use crate::kinds::Act;
 use crate::workload;
+use crate::workload::action::Step;
 use std::fmt;
 
 /// One write to the world (or a fixed few that belong together and can be repeated).
@@ -58,7 +60,7 @@ impl From<workload::Action> for Action {
     }
 }
 
-impl workload::action::Step for Action {
+impl Step for Action {
     fn work(&self) -> Option<&workload::Action> {
         match self {
             Action::Work(action) => Some(action),
@@ -67,10 +69,8 @@ impl workload::action::Step for Action {
     }
 }
 
-impl Action {
-    /// The event reason: one CamelCase word from a closed set.
-    #[must_use]
-    pub fn reason(&self) -> &'static str {
+impl Act for Action {
+    fn reason(&self) -> &'static str {
         match self {
             Action::Work(action) => action.reason(),
             Action::GeneratePassword { .. } => "PasswordGenerated",
@@ -83,6 +83,14 @@ impl Action {
             Action::ResetPassword { .. } => "PasswordReset",
             Action::GiveUpInitialisation { .. } => "InitialisationFailed",
         }
+    }
+
+    fn work(&self) -> Option<&workload::Action> {
+        Step::work(self)
+    }
+
+    fn looks_again(&self) -> bool {
+        matches!(self, Action::TrialStart(_))
     }
 }
 

@@ -4,12 +4,13 @@ use super::parameters::judge::{refusal, unwritable};
 use super::parameters::limits;
 use super::parameters::settings::Known;
 use super::spec::PostgresSpec;
-use crate::core::names::annotation;
+use crate::core::names::{Kind, annotation};
 use crate::core::path;
 use crate::core::problem::Problem;
 use crate::core::quantity::Bytes;
 use crate::core::resource::Document;
 use crate::core::text::{NAME, shown};
+use crate::kinds::Context;
 use crate::manifest::scalar::Text;
 use crate::workload;
 use crate::workload::check::Against;
@@ -47,9 +48,11 @@ const RULES: Rules = Rules {
 ///
 /// # Errors
 /// With every problem found, each at its own place.
-pub fn check(document: &Document, against: &Against<'_>) -> Result<Checked, Vec<Problem>> {
+pub fn check(document: &Document, context: &Context<'_>) -> Result<Checked, Vec<Problem>> {
     let spec: PostgresSpec = serde_json::from_value(document.spec.clone())
         .map_err(|e| vec![Problem::new(document.place_of("spec"), "spec", shown(&e.to_string(), NAME))])?;
+    let catalog = context.catalog(Kind::Postgres);
+    let against = Against { catalog, host: context.host, in_force: context.in_force };
     let mut found = Found::new(document);
     let written = Written {
         version: spec.version.as_ref(),
@@ -61,7 +64,7 @@ pub fn check(document: &Document, against: &Against<'_>) -> Result<Checked, Vec<
         deletion_policy: spec.deletion_policy,
         restart_policy: spec.restart_policy,
     };
-    let work = workload::check::check(&written, &RULES, against, &mut found);
+    let work = workload::check::check(&written, &RULES, &against, &mut found);
     identifier("spec.database", &spec.database.0, &["template0", "template1"], &mut found);
     identifier("spec.username", &spec.username.0, &["public", "none"], &mut found);
     if let Some(what) = not_for_initdb(&spec.username.0) {
@@ -72,7 +75,7 @@ pub fn check(document: &Document, against: &Against<'_>) -> Result<Checked, Vec<
     }
     let image = work.as_ref().map(|work| &work.image);
     let known = Known::of(spec.version.as_ref().map(|version| version.0.as_str()), image);
-    let parameters = parameters(&spec, known, against.in_force, &mut found);
+    let parameters = parameters(&spec, known, context.in_force, &mut found);
     let Some(work) = work.filter(|_| found.problems.is_empty()) else { return Err(found.problems) };
     let annotations = &document.metadata.annotations;
     Ok(Checked {

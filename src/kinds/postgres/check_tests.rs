@@ -7,6 +7,9 @@ use crate::core::quantity::NanoCpus;
 use crate::core::resource::Metadata;
 use crate::core::resource::{Caps, DeletionPolicy, PortRequest};
 use crate::core::seen::Host;
+use crate::kinds::Reconciler;
+use crate::kinds::postgres::Postgres;
+use crate::workload::catalog::Catalog;
 use serde_json::{Value, json};
 
 fn document(spec: Value) -> Document {
@@ -20,11 +23,15 @@ fn document(spec: Value) -> Document {
     }
 }
 
+fn catalogs() -> BTreeMap<Kind, Catalog> {
+    BTreeMap::from([(Kind::Postgres, Catalog::of(Postgres::ABOUT.images))])
+}
+
 fn run(spec: Value) -> Result<Checked, Vec<String>> {
-    let catalog = crate::kinds::catalog::builtin();
+    let catalog = catalogs();
     check(
         &document(spec),
-        &Against { catalog: &catalog, host: Some(Host { cpus: 2, memory: 3 << 30 }), in_force: false },
+        &Context { catalogs: &catalog, host: Some(Host { cpus: 2, memory: 3 << 30 }), in_force: false },
     )
     .map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }
@@ -152,10 +159,10 @@ fn what_is_in_force_is_not_lost_to_a_later_rule_or_a_smaller_host() {
         "parameters": {"include_dir": "/etc", "no_such_thing": "1", "work_mem": "lots", "max_connections": 9000},
         "resources": {"memory": "8Gi", "cpus": 16},
     });
-    let catalog = crate::kinds::catalog::builtin();
+    let catalog = catalogs();
     let judged = |spec: &Value, in_force| {
         let host = Some(Host { cpus: 2, memory: 3 << 30 });
-        check(&document(spec.clone()), &Against { catalog: &catalog, host, in_force })
+        check(&document(spec.clone()), &Context { catalogs: &catalog, host, in_force })
     };
     assert!(judged(&spec, false).is_err());
     let got = judged(&spec, true).unwrap();
@@ -169,9 +176,9 @@ fn what_is_in_force_is_not_lost_to_a_later_rule_or_a_smaller_host() {
 #[test]
 fn a_warning_names_the_place_and_refuses_nothing() {
     let of = |spec: Value| {
-        let catalog = crate::kinds::catalog::builtin();
+        let catalog = catalogs();
         let document = document(spec);
-        let checked = check(&document, &Against { catalog: &catalog, host: None, in_force: false }).unwrap();
+        let checked = check(&document, &Context { catalogs: &catalog, host: None, in_force: false }).unwrap();
         warnings(&document, &checked).iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
     };
     let got =
@@ -194,8 +201,8 @@ fn annotations_are_consents_and_no_slip_of_one_is_silent() {
     let with = |key: &str, value: &str| {
         let mut document = document(json!({"version": "18"}));
         document.metadata.annotations.insert(key.to_owned(), value.to_owned());
-        let catalog = crate::kinds::catalog::builtin();
-        let problems = check(&document, &Against { catalog: &catalog, host: None, in_force: false });
+        let catalog = catalogs();
+        let problems = check(&document, &Context { catalogs: &catalog, host: None, in_force: false });
         problems.err().map(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     };
     for (key, value) in [

@@ -14,12 +14,14 @@ pub mod facts;
 pub mod fake_server;
 
 pub mod initialisation;
+mod learn;
 
 pub mod parameters;
 pub mod plan;
 pub mod probe;
 pub mod programs;
 pub mod record;
+mod recover;
 
 pub mod spec;
 pub mod status;
@@ -27,10 +29,35 @@ pub mod tools;
 pub mod trial;
 pub mod world;
 
-use super::Column;
+use super::{About, Column, Context, Found, Learnt, Login, Probed, Reconciler, Scene, Subject, Undone};
+use crate::core::condition::Finding;
+use crate::core::event::Note;
+use crate::core::failure::Outlook;
+use crate::core::identity::Home;
+use crate::core::names::{Kind, ObjectRef};
+use crate::core::plan::Plan;
+use crate::core::problem::Problem;
+use crate::core::resource::Document;
+use crate::core::seen::{EngineInfo, Glance, SeenContainer};
+use crate::docker::{Docker, DockerError};
+use crate::manifest::scalar::Text;
+use crate::manifest::schema::spec_schema;
+use crate::workload;
+use crate::workload::observe::{Intent, ObserveError};
+use crate::workload::plan::{another_port, successor};
+use crate::workload::world::Seen;
+use act::{ActError, ask_again};
+use action::Action;
+use check::Checked;
+use record::Memory;
+use serde_json::{Map, Value};
+use status::Status;
+use std::sync::Arc;
+use tools::Tools;
+use world::{Server, World};
 
 /// What a list shows of it.
-pub const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 8] = [
     Column { header: "VERSION", paths: &["/server/version", "/image/major"], wide: false },
     Column { header: "PORT", paths: &["/endpoint/hostPort"], wide: false },
     Column { header: "MEMORY", paths: &["/resources/applied/memory"], wide: false },
@@ -40,3 +67,188 @@ pub const COLUMNS: [Column; 8] = [
     Column { header: "CONTAINER", paths: &["/container/name"], wide: true },
     Column { header: "RESTARTS", paths: &["/container/restartCount"], wide: true },
 ];
+
+/// A managed PostgreSQL server.
+pub struct Postgres {
+    pub tools: Arc<Tools>,
+}
+
+impl Postgres {
+    /// With real servers.
+    #[must_use]
+    pub fn real(tools: &Arc<workload::Tools>) -> Self {
+        Self::new(tools, Arc::new(client::Network))
+    }
+
+    #[must_use]
+    pub fn new(tools: &Arc<workload::Tools>, servers: Arc<dyn client::Servers>) -> Self {
+        Self { tools: Arc::new(Tools::new(Arc::clone(tools), servers)) }
+    }
+}
+
+impl Reconciler for Postgres {
+    type Checked = Checked;
+    type Memory = Memory;
+    type World = World;
+    type Action = Action;
+    type Status = Status;
+    const ABOUT: About = About {
+        kind: Kind::Postgres,
+        folder: "postgres",
+        description: "A managed PostgreSQL server: one container, one data volume, proven by logins.",
+        runs: true,
+        gone: "the container is stopped and removed",
+        columns: &COLUMNS,
+        // The public images of the product brief.
+        images: &[
+            ("18", "gotempsh/postgres-walg:18-bookworm"),
+            ("18-alpine", "postgres:18-alpine"),
+            ("17", "postgres:17-bookworm"),
+            ("17-alpine", "postgres:17-alpine"),
+            ("16", "postgres:16-bookworm"),
+            ("16-alpine", "postgres:16-alpine"),
+        ],
+        spec: spec_schema::<spec::PostgresSpec>,
+    };
+
+    fn check(document: &Document, context: &Context<'_>) -> Result<Checked, Vec<Problem>> {
+        check::check(document, context)
+    }
+
+    fn warnings(document: &Document, checked: &Checked) -> Vec<Problem> {
+        check::warnings(document, checked)
+    }
+
+    fn container(checked: &Checked) -> Option<&workload::Checked> {
+        Some(&checked.work)
+    }
+
+    fn memory(memory: &Memory) -> Option<&workload::Memory> {
+        Some(&memory.work)
+    }
+
+    fn seen(world: &World) -> Option<&dyn Seen> {
+        Some(&world.work)
+    }
+
+    fn seen_mut(world: &mut World) -> Option<&mut dyn Seen> {
+        Some(&mut world.work)
+    }
+
+    fn answers(world: &World) -> bool {
+        matches!(world.server, Server::Up(_))
+    }
+
+    fn plan(subject: &Subject<'_, Self>, world: &World) -> Plan<Action> {
+        plan::plan(subject, world)
+    }
+
+    fn has_another_port(subject: &Subject<'_, Self>, world: &World) -> bool {
+        another_port(&subject.work(), &world.work)
+    }
+
+    fn look_again(world: &World) -> Option<u64> {
+        // No probe tells that the indexes were built again.
+        world.columns.mismatched().iter().any(|one| !one.mismatched.is_empty()).then_some(30_000)
+    }
+
+    fn findings(
+        subject: &Subject<'_, Self>,
+        world: &World,
+        plan: &Plan<Action>,
+        outlook: &Outlook,
+    ) -> Vec<Finding> {
+        conditions::findings(subject, world, plan, outlook)
+    }
+
+    fn before_steps(
+        subject: &Subject<'_, Self>,
+        world: &World,
+        plan: &Plan<Action>,
+        outlook: &Outlook,
+    ) -> Option<Vec<Finding>> {
+        conditions::before_steps(subject, world, plan, outlook)
+    }
+
+    fn status(subject: &Subject<'_, Self>, world: &World, last: Option<Status>) -> Status {
+        status::status(subject, world).with_image_in_use(last.as_ref(), &world.work)
+    }
+
+    fn learn(subject: &Subject<'_, Self>, world: &World, memory: &mut Memory, now: &str) -> Learnt {
+        learn::learn(subject, world, memory, now)
+    }
+
+    fn handed_over(memory: Memory, home: Home) -> Memory {
+        memory.handed_over(home)
+    }
+
+    fn login(document: &Document, checked: Option<&Checked>, memory: &Memory) -> Option<Login> {
+        // Also of one whose spec cannot be used now: its server may well be up.
+        let text = |name: &str, default: &str| {
+            document.spec.get(name).and_then(Text::of).map_or_else(|| default.to_owned(), |text| text.0)
+        };
+        Some(Login {
+            username: memory.init_username.clone().unwrap_or_else(|| text("username", "postgres")),
+            database: checked.map_or_else(|| text("database", "app"), |checked| checked.database.clone()),
+            port: desired::SERVER.port,
+        })
+    }
+
+    async fn look_at_data(
+        docker: &dyn Docker,
+        container: &str,
+        root: &str,
+        own: Option<&SeenContainer>,
+    ) -> Result<Option<Found>, DockerError> {
+        probe::left_over(docker, container, root, own).await
+    }
+
+    fn recovered(work: workload::Memory, own: Option<&SeenContainer>, found: Option<&Found>) -> Memory {
+        recover::memory(work, own, found)
+    }
+
+    fn recovered_spec(own: Option<&SeenContainer>, found: Option<&Found>) -> Map<String, Value> {
+        recover::spec(own, found)
+    }
+
+    async fn observe(
+        &self,
+        subject: &Subject<'_, Self>,
+        engine: &EngineInfo,
+        intent: Intent,
+    ) -> Result<World, ObserveError> {
+        probe::observe(&self.tools, subject, engine, intent).await
+    }
+
+    async fn act(
+        &self,
+        scene: &Scene<'_, Self>,
+        action: &Action,
+        memory: &mut Memory,
+    ) -> Result<Vec<Note>, Undone> {
+        let scene = act::Scene {
+            tools: &self.tools,
+            work: workload::act::Scene {
+                tools: &self.tools.work,
+                case: scene.subject.work(),
+                world: &scene.world.work,
+                now: scene.now,
+                still: scene.still,
+                made: scene.made,
+                successor: successor(scene.plan),
+                ask_again: ask_again(),
+            },
+            world: scene.world,
+            image: plan::image_to_run(&scene.subject, scene.world),
+        };
+        act::apply(&scene, action, memory).await.map_err(ActError::into)
+    }
+
+    async fn probe(&self, subject: &Subject<'_, Self>, container: &Glance) -> Probed {
+        probe::again(&self.tools, subject, container).await
+    }
+
+    fn forget(&self, object: &ObjectRef) {
+        self.tools.forget(object);
+    }
+}

@@ -17,17 +17,14 @@ pub use server::inside;
 pub use trial::trial_due;
 
 use super::action::Action;
-use super::check::Checked;
 use super::desired::{self, SERVER};
 use super::facts::ImageFacts;
 use super::parameters;
-use super::record::Memory;
 use super::world::{Server, World};
-use crate::core::identity::Identity;
 use crate::core::plan::Plan as CorePlan;
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::core::text::in_shell;
-use crate::core::will::{Asked, Wanted};
+use crate::core::will::Wanted;
 use crate::workload::Case;
 use crate::workload::plan::{self as work, Reached, Verdicts, Want, keep_serving};
 use crate::workload::world::Deaths;
@@ -40,17 +37,9 @@ use preconditions::{conflicts, data_blocks, lost_data};
 pub type Plan = CorePlan<Action>;
 
 /// What `plan` is about.
-#[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
-    pub identity: &'a Identity,
-    pub spec: &'a Checked,
-    pub asked: &'a Asked,
-    pub memory: &'a Memory,
-    /// Whether a manifest (or its last good version) is in force.
-    pub present: bool,
-}
+pub type Subject<'a> = crate::kinds::Subject<'a, super::Postgres>;
 
-impl<'a> Subject<'a> {
+impl<'a> crate::kinds::Subject<'a, super::Postgres> {
     /// Of it, what concerns its container.
     #[must_use]
     pub fn work(&self) -> Case<'a> {

@@ -7,7 +7,7 @@ mod initialisation;
 mod placement;
 mod server;
 
-pub use data::{Found, data, left_clean};
+pub use data::{Found, data, left_clean, left_over};
 pub use server::again;
 
 use super::collation::Columns;
@@ -58,7 +58,9 @@ pub async fn observe(
         trials: BTreeMap::new(),
     };
     world.trials = trials(tools, subject, &world);
-    let Slot::Ours(c) = world.work.container.clone() else { return Ok(world) };
+    let Slot::Ours(c) = world.work.container.clone() else {
+        return Ok(world);
+    };
     details(tools, subject, &c, &mut world).await?;
     deaths(tools, subject, &c, &mut world).await?;
     if let (Some(image), Wanted::Running) = (world.work.image.fit(), case.wanted()) {
@@ -73,6 +75,9 @@ pub async fn observe(
             break;
         }
         world.trials = trials(tools, subject, &world);
+    }
+    if intent == Intent::Act {
+        tools.remember_answer(&subject.identity.object, world.server.clone());
     }
     Ok(world)
 }

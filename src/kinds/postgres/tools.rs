@@ -3,7 +3,7 @@
 
 use super::client::{Servers, Session};
 use super::trial::Verdict;
-use super::world::Placement;
+use super::world::{Placement, Server};
 use crate::core::names::ObjectRef;
 use crate::workload;
 use std::collections::BTreeMap;
@@ -29,6 +29,8 @@ pub struct Tools {
     trials: Mutex<BTreeMap<String, Verdict>>,
     /// Where data lay when it was last looked at, and at which start of which container.
     placements: Mutex<BTreeMap<ObjectRef, (String, Placement)>>,
+    /// What the server said in the last pass.
+    answers: Mutex<BTreeMap<ObjectRef, Server>>,
     /// How applications last got in.
     proofs: Mutex<BTreeMap<ObjectRef, Proof>>,
 }
@@ -52,6 +54,7 @@ impl Tools {
             trials_at_once: Semaphore::new(TRIALS_AT_ONCE),
             trials: Mutex::default(),
             placements: Mutex::default(),
+            answers: Mutex::default(),
             proofs: Mutex::default(),
         }
     }
@@ -84,6 +87,16 @@ impl Tools {
     pub fn forget(&self, object: &ObjectRef) {
         self.drop_session(object);
         lock(&self.placements).remove(object);
+        lock(&self.answers).remove(object);
+    }
+
+    /// What the server said in the last pass.
+    pub(super) fn last_answer(&self, object: &ObjectRef) -> Option<Server> {
+        lock(&self.answers).get(object).cloned()
+    }
+
+    pub(super) fn remember_answer(&self, object: &ObjectRef, answer: Server) {
+        lock(&self.answers).insert(object.clone(), answer);
     }
 
     /// How this trial ended, if it was held.

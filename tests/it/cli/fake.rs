@@ -6,6 +6,7 @@ use seawall::cli::backend::{Backend, Check, OfflineError, Validated};
 use seawall::cli::out::Out;
 use seawall::cli::settings::{Environment, RunSettings, Settings};
 use seawall::control::api::*;
+use seawall::control::registry::Kinds;
 use seawall::core::condition::{Condition, ConditionType, Truth};
 use seawall::core::event::{Event, EventType};
 use seawall::core::names::{Kind, ObjectRef};
@@ -81,7 +82,7 @@ impl Api for Fake {
         })
     }
     async fn objects(&self) -> Result<ObjectList> {
-        Ok(ObjectList { kinds: kind_views(), ..self.asked("objects".into()).await?.list })
+        Ok(ObjectList { kinds: kind_views(&Kinds::all(None)), ..self.asked("objects".into()).await?.list })
     }
     async fn object(&self, object: &ObjectRef) -> Result<ObjectView> {
         let world = self.asked(format!("object {object}")).await?;

@@ -5,6 +5,7 @@
 use seawall::control::api::{Api, ObjectView};
 use seawall::control::driver::drive;
 use seawall::control::operator::{Config, Operator, Times};
+use seawall::control::registry::Kinds;
 use seawall::core::condition::{Condition, ConditionType, Truth, find, phase};
 use seawall::core::event::Event;
 use seawall::core::names::{Installation, ObjectRef, label};
@@ -14,9 +15,11 @@ use seawall::core::problem::Problem;
 use seawall::core::seen::{SeenContainer, SeenImage};
 use seawall::docker::Docker;
 use seawall::docker::fake::FakeDocker;
+use seawall::kinds::postgres::Postgres;
 use seawall::kinds::postgres::fake_server::FakeServers;
 use seawall::secrets::{Algorithm, Key, Sealer};
 use seawall::store::{MemoryStore, Store};
+use seawall::workload::Tools;
 use seawall::workload::tools::Reach;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -142,11 +145,19 @@ impl Rig {
         sealer: &Arc<Sealer>,
     ) -> Arc<Operator> {
         let (docker, store) = (Arc::clone(fake) as Arc<dyn Docker>, Arc::clone(store) as Arc<dyn Store>);
-        Operator::open(config, docker, Arc::new(servers.clone()), store, Arc::clone(sealer), true).unwrap()
+        let servers = Arc::new(servers.clone());
+        let kinds = |tools: &Arc<Tools>| Kinds::all(Some(tools)).with(Postgres::new(tools, servers));
+        Operator::open(config, docker, kinds, store, Arc::clone(sealer), true).unwrap()
     }
 
     pub fn drive(&mut self) {
         self.driver = Some(tokio::spawn(drive(Arc::clone(&self.operator), self.cancel.clone())));
+    }
+
+    /// Ends the kept session: the next look logs in anew.
+    pub fn drop_session(&self, name: &str) {
+        let object = object(name);
+        self.operator.kinds.get(object.kind).unwrap().forget(&object);
     }
 
     /// Like SIGTERM: waits for the steps in hand.
@@ -199,8 +210,9 @@ impl Rig {
         let (docker, store) =
             (Arc::clone(&self.fake) as Arc<dyn Docker>, Arc::clone(&self.store) as Arc<dyn Store>);
         let servers = Arc::new(self.servers.clone());
+        let kinds = |tools: &Arc<Tools>| Kinds::all(Some(tools)).with(Postgres::new(tools, servers));
         self.operator =
-            Operator::open(config, docker, servers, store, Arc::clone(&self.sealer), false).unwrap();
+            Operator::open(config, docker, kinds, store, Arc::clone(&self.sealer), false).unwrap();
     }
 
     /// As `seawall run` begins: left-overs of an earlier process go first.

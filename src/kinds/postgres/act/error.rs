@@ -3,6 +3,7 @@
 
 use crate::docker::DockerError;
 use crate::kinds::postgres::client::SqlError;
+use crate::kinds::{Then, Undone};
 use crate::workload;
 
 /// Why a step did not work.
@@ -38,6 +39,18 @@ impl ActError {
             ActError::NoWayIn { .. } => "NoWayIn",
             ActError::ParametersRefused(_) => "ParameterRejected",
             ActError::TrialRefused(_) => "TrialRefused",
+        }
+    }
+}
+
+impl From<ActError> for Undone {
+    fn from(error: ActError) -> Self {
+        match error {
+            ActError::Work(error) => error.into(),
+            refused @ ActError::TrialRefused(_) => {
+                Undone { reason: refused.reason(), message: refused.to_string(), then: Then::Replan }
+            }
+            error => Undone { reason: error.reason(), message: error.to_string(), then: Then::Fail },
         }
     }
 }

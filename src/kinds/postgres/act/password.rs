@@ -27,7 +27,7 @@ pub(super) async fn generate_password(scene: &Scene<'_>, memory: &mut Memory) ->
 
 fn rotated(scene: &Scene<'_>, memory: &mut Memory) {
     memory.work.password_generation += 1;
-    memory.work.password_rotated_at.clone_from(&scene.work.now);
+    scene.work.now.clone_into(&mut memory.work.password_rotated_at);
 }
 
 /// Read by an entrypoint that runs as root without DAC_OVERRIDE (as owner) and by the postgres user

@@ -47,6 +47,23 @@ pub async fn data(
     Ok(None)
 }
 
+/// The same for an object that nobody remembers; `own`: its container.
+///
+/// # Errors
+/// When the engine could not be asked.
+pub async fn left_over(
+    docker: &dyn Docker,
+    container: &str,
+    root: &str,
+    own: Option<&SeenContainer>,
+) -> Result<Option<crate::kinds::Found>, DockerError> {
+    let pgdata = own.and_then(|c| c.env.get("PGDATA"));
+    let found = data(docker, container, root, pgdata).await?;
+    let of =
+        |found: Found| crate::kinds::Found { major: Some(found.major), identifier: found.system_identifier };
+    Ok(found.map(of))
+}
+
 /// Whether the data of a stopped container says that its last server was shut down cleanly. An exit code
 /// does not tell when the stop signal came before the server: then it is that of whatever prepared the start, even of
 /// the engine's own runtime. `None` when there is no such data to ask.

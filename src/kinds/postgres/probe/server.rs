@@ -2,6 +2,7 @@
 //! probe, at most one login.
 
 use crate::core::seen::Glance;
+use crate::kinds::Probed;
 use crate::kinds::postgres::client::{Session, SqlError, Target};
 use crate::kinds::postgres::collation::Columns;
 use crate::kinds::postgres::parameters;
@@ -23,9 +24,19 @@ fn target(subject: &Subject<'_>, c: &Glance, reach: Reach) -> Option<Target> {
     })
 }
 
+/// Proves that the server still answers as it last did.
+pub async fn again(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Probed {
+    let last = tools.last_answer(&subject.identity.object);
+    // Also when there is no answer: the pass proves it by a new login.
+    match answer(tools, subject, c).await {
+        Some(answer) if last.as_ref() == Some(&answer) => Probed::Same,
+        _ => Probed::LookAgain,
+    }
+}
+
 /// Asks over the kept session, and whether the server still takes connections; `None` when there is no such
 /// session or it failed, and is given up, or when nobody else gets in: then only a new login tells more.
-pub async fn again(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Option<Server> {
+async fn answer(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Option<Server> {
     let target = target(subject, c, tools.work.reach)?;
     let facts = over_session(tools, subject, &target).await?;
     tools.servers.answers(&target).await.ok()?;

@@ -1,0 +1,258 @@
+//! Kinds without their types: what the rest of the operator works with. The types come back in one place, for one moment
+//! of one object.
+
+use super::api::{ApiError, ErrorCode, Result as ApiResult};
+use super::memory::Memory;
+use super::objects::Record;
+use super::operator::Operator;
+use super::pass::{Again, pass};
+use super::preview::{Planned, preview};
+use super::probes::prove;
+use crate::core::identity::Home;
+use crate::core::names::{Kind, ObjectRef};
+use crate::core::plan::PlanView;
+use crate::core::problem::Problem;
+use crate::core::resource::Document;
+use crate::core::seen::SeenContainer;
+use crate::docker::{Docker, DockerError};
+use crate::kinds::{About, Context, Found, Login, Probed, Reconciler};
+use crate::workload;
+use crate::workload::catalog::Catalog;
+use futures_util::future::BoxFuture;
+use serde_json::{Map, Value};
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// A spec whose every field is legal, of any kind. It is kept, not made anew from the manifest when it is needed: what was
+/// legal when it came may not be any more, and is carried on.
+#[derive(Clone)]
+pub struct Spec(Arc<dyn AnySpec>);
+
+trait AnySpec: Send + Sync {
+    fn work(&self) -> Option<&workload::Checked>;
+    fn same(&self, other: &dyn AnySpec) -> bool;
+    fn extend(&self, catalogs: &mut BTreeMap<Kind, Catalog>);
+    fn any(&self) -> &dyn Any;
+    fn debug(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+}
+
+struct Of<R: Reconciler>(R::Checked);
+
+impl<R: Reconciler> AnySpec for Of<R> {
+    fn work(&self) -> Option<&workload::Checked> {
+        R::container(&self.0)
+    }
+
+    fn same(&self, other: &dyn AnySpec) -> bool {
+        other.any().downcast_ref::<Self>().is_some_and(|other| other.0 == self.0)
+    }
+
+    fn extend(&self, catalogs: &mut BTreeMap<Kind, Catalog>) {
+        R::name_images(&self.0, catalogs);
+    }
+
+    fn any(&self) -> &dyn Any {
+        self
+    }
+
+    fn debug(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl Spec {
+    pub fn of<R: Reconciler>(checked: R::Checked) -> Self {
+        Self(Arc::new(Of::<R>(checked)))
+    }
+
+    /// What is wanted of its container.
+    #[must_use]
+    pub fn work(&self) -> Option<&workload::Checked> {
+        self.0.work()
+    }
+
+    /// The manifest says that the data may go with it, and the user agreed by name.
+    #[must_use]
+    pub fn given_up(&self) -> bool {
+        self.work().is_some_and(workload::Checked::given_up)
+    }
+
+    /// Puts the images that it names over those in `catalogs`.
+    pub fn extend(&self, catalogs: &mut BTreeMap<Kind, Catalog>) {
+        self.0.extend(catalogs);
+    }
+
+    /// `None`: it is of another kind.
+    #[must_use]
+    pub fn typed<R: Reconciler>(&self) -> Option<&R::Checked> {
+        self.0.any().downcast_ref::<Of<R>>().map(|of| &of.0)
+    }
+}
+
+impl PartialEq for Spec {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.same(other.0.as_ref())
+    }
+}
+
+impl fmt::Debug for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.debug(f)
+    }
+}
+
+/// A kind, in values that everybody knows.
+pub trait AnyKind: Send + Sync {
+    fn about(&self) -> About;
+
+    /// # Errors
+    /// With every problem found.
+    fn check(&self, document: &Document, context: &Context<'_>) -> Result<Spec, Vec<Problem>>;
+
+    fn warnings(&self, document: &Document, spec: &Spec) -> Vec<Problem>;
+
+    /// # Errors
+    /// When the memory cannot be read.
+    fn handed_over(&self, memory: &Memory, home: Home) -> Result<Memory, String>;
+
+    /// # Errors
+    /// When the memory cannot be read.
+    fn login(&self, record: &Record, spec: Option<&Spec>) -> ApiResult<Option<Login>>;
+
+    fn pass<'a>(
+        &'a self,
+        operator: &'a Arc<Operator>,
+        object: &'a ObjectRef,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Again>;
+
+    /// The plan of an object as it would be, after those before it.
+    fn preview<'a>(
+        &'a self,
+        operator: &'a Operator,
+        all: &'a [(Arc<Record>, Spec)],
+        record: &'a Record,
+        spec: &'a Spec,
+        before: &'a mut Planned,
+    ) -> BoxFuture<'a, PlanView>;
+
+    fn prove<'a>(&'a self, operator: &'a Operator, object: &'a ObjectRef) -> BoxFuture<'a, Probed>;
+
+    fn forget(&self, object: &ObjectRef);
+
+    /// What lies on a volume, read through a container that has it at `root`; `own`: it is the object's.
+    fn look_at_data<'a>(
+        &'a self,
+        docker: &'a dyn Docker,
+        container: &'a str,
+        root: &'a str,
+        own: Option<&'a SeenContainer>,
+    ) -> BoxFuture<'a, Result<Option<Found>, DockerError>>;
+
+    /// What can be remembered of a container and data that are still there.
+    fn recovered(&self, work: workload::Memory, own: Option<&SeenContainer>, found: Option<&Found>)
+    -> Memory;
+
+    /// The fields of a spec that keep such a container as it is, beside those that every kind has.
+    fn recovered_spec(&self, own: Option<&SeenContainer>, found: Option<&Found>) -> Map<String, Value>;
+}
+
+/// A kind with its adapters, or, where nothing is looked at, without.
+pub(super) struct Erased<R>(pub Option<R>);
+
+impl<R: Reconciler> AnyKind for Erased<R> {
+    fn about(&self) -> About {
+        R::ABOUT
+    }
+
+    fn check(&self, document: &Document, context: &Context<'_>) -> Result<Spec, Vec<Problem>> {
+        R::check(document, context).map(Spec::of::<R>)
+    }
+
+    fn warnings(&self, document: &Document, spec: &Spec) -> Vec<Problem> {
+        spec.typed::<R>().map(|checked| R::warnings(document, checked)).unwrap_or_default()
+    }
+
+    fn handed_over(&self, memory: &Memory, home: Home) -> Result<Memory, String> {
+        Memory::of(&R::handed_over(memory.read()?, home))
+    }
+
+    fn login(&self, record: &Record, spec: Option<&Spec>) -> ApiResult<Option<Login>> {
+        let memory = record.memory.read().map_err(|why| {
+            let what = format!("what is remembered of {} cannot be read: {why}", record.object);
+            ApiError::new(ErrorCode::Internal, what, "seawall doctor")
+        })?;
+        Ok(R::login(&record.document(), spec.and_then(Spec::typed::<R>), &memory))
+    }
+
+    fn pass<'a>(
+        &'a self,
+        operator: &'a Arc<Operator>,
+        object: &'a ObjectRef,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Again> {
+        Box::pin(async move {
+            match &self.0 {
+                Some(kind) => pass(kind, operator, object, cancel).await,
+                None => None,
+            }
+        })
+    }
+
+    fn preview<'a>(
+        &'a self,
+        operator: &'a Operator,
+        all: &'a [(Arc<Record>, Spec)],
+        record: &'a Record,
+        spec: &'a Spec,
+        before: &'a mut Planned,
+    ) -> BoxFuture<'a, PlanView> {
+        Box::pin(async move {
+            match &self.0 {
+                Some(kind) => preview(kind, operator, all, record, spec, before).await,
+                None => PlanView::default(),
+            }
+        })
+    }
+
+    fn prove<'a>(&'a self, operator: &'a Operator, object: &'a ObjectRef) -> BoxFuture<'a, Probed> {
+        Box::pin(async move {
+            match &self.0 {
+                Some(kind) => prove(kind, operator, object).await,
+                None => Probed::Same,
+            }
+        })
+    }
+
+    fn forget(&self, object: &ObjectRef) {
+        if let Some(kind) = &self.0 {
+            kind.forget(object);
+        }
+    }
+
+    fn look_at_data<'a>(
+        &'a self,
+        docker: &'a dyn Docker,
+        container: &'a str,
+        root: &'a str,
+        own: Option<&'a SeenContainer>,
+    ) -> BoxFuture<'a, Result<Option<Found>, DockerError>> {
+        Box::pin(R::look_at_data(docker, container, root, own))
+    }
+
+    fn recovered(
+        &self,
+        work: workload::Memory,
+        own: Option<&SeenContainer>,
+        found: Option<&Found>,
+    ) -> Memory {
+        Memory::of(&R::recovered(work, own, found)).unwrap_or_default()
+    }
+
+    fn recovered_spec(&self, own: Option<&SeenContainer>, found: Option<&Found>) -> Map<String, Value> {
+        R::recovered_spec(own, found)
+    }
+}

@@ -1,0 +1,90 @@
+//! The kinds that there are. A new kind is one line in [`Kinds::all`]; nothing else above `src/kinds/` names one.
+
+use super::any::{AnyKind, Erased};
+use crate::core::names::Kind;
+use crate::kinds::image_catalog::ImageCatalog;
+use crate::kinds::postgres::Postgres;
+use crate::kinds::{About, Reconciler};
+use crate::manifest::schema::{KindSchema, all, for_kind, render};
+use crate::workload::Tools;
+use crate::workload::catalog::Catalog;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Kinds, by name.
+#[derive(Clone, Default)]
+pub struct Kinds(BTreeMap<Kind, Arc<dyn AnyKind>>);
+
+impl Kinds {
+    /// Every kind; without tools for what asks no engine and no server.
+    #[must_use]
+    pub fn all(tools: Option<&Arc<Tools>>) -> Self {
+        let mut kinds = Self::default();
+        kinds.put(tools.map(|_| ImageCatalog));
+        kinds.put(tools.map(Postgres::real));
+        kinds
+    }
+
+    fn put<R: Reconciler>(&mut self, kind: Option<R>) {
+        self.0.insert(R::ABOUT.kind, Arc::new(Erased(kind)));
+    }
+
+    /// With this one in the place of the one of its name.
+    #[must_use]
+    pub fn with<R: Reconciler>(mut self, kind: R) -> Self {
+        self.put(Some(kind));
+        self
+    }
+
+    #[must_use]
+    pub fn get(&self, kind: Kind) -> Option<&Arc<dyn AnyKind>> {
+        self.0.get(&kind)
+    }
+
+    pub fn about(&self) -> impl Iterator<Item = About> + '_ {
+        self.0.values().map(|kind| kind.about())
+    }
+
+    /// Whether something runs for objects of this kind.
+    #[must_use]
+    pub fn runs(&self, kind: Kind) -> bool {
+        self.get(kind).is_some_and(|kind| kind.about().runs)
+    }
+
+    /// What becomes of an object of this kind without a manifest, in words.
+    #[must_use]
+    pub fn gone(&self, kind: Kind) -> &'static str {
+        self.get(kind).map_or("it is forgotten", |kind| kind.about().gone)
+    }
+
+    /// The images that the kinds bring.
+    #[must_use]
+    pub fn catalogs(&self) -> BTreeMap<Kind, Catalog> {
+        let with_images = self.about().filter(|about| !about.images.is_empty());
+        with_images.map(|about| (about.kind, Catalog::of(about.images))).collect()
+    }
+
+    /// Every kind with its schema: the one list that validation, editors and docs go by.
+    #[must_use]
+    pub fn schemas(&self) -> Vec<KindSchema> {
+        let schema = |k: About| KindSchema { kind: k.kind, description: k.description, spec: (k.spec)() };
+        self.about().map(schema).collect()
+    }
+
+    /// The schema that a document's `spec` is checked by.
+    #[must_use]
+    pub fn spec_schemas(&self) -> BTreeMap<Kind, Value> {
+        self.schemas().into_iter().map(|k| (k.kind, k.spec.to_value())).collect()
+    }
+}
+
+/// File name → text of everything in `schemas/`.
+#[must_use]
+pub fn schema_files() -> BTreeMap<String, String> {
+    let kinds = Kinds::all(None).schemas();
+    let mut files: BTreeMap<String, String> =
+        kinds.iter().map(|k| (format!("{}.schema.json", k.kind.lower()), render(&for_kind(k)))).collect();
+    files.insert("all.schema.json".to_owned(), render(&all(&kinds)));
+    files
+}
