@@ -13,6 +13,7 @@ use seawall::control::operator::{Config, Operator, Times};
 use seawall::control::registry::Kinds;
 use seawall::core::identity::Identity;
 use seawall::core::names::{Installation, ObjectRef, label};
+use seawall::core::neighbours::Around;
 use seawall::core::pairs::Pairs;
 use seawall::core::quantity::Bytes;
 use seawall::core::resource::{Caps, DeletionPolicy, PortRequest};
@@ -419,9 +420,15 @@ impl Engine {
         };
         let each = stream::iter(names.iter().cloned()).map(|name| {
             let id = identity(&name);
-            let (memory, asked) = (Memory::default(), Asked::default());
-            let subject =
-                Subject { identity: &id, spec: &spec, asked: &asked, memory: &memory, present: true };
+            let (memory, asked, around) = (Memory::default(), Asked::default(), Around::default());
+            let subject = Subject {
+                identity: &id,
+                spec: &spec,
+                asked: &asked,
+                memory: &memory,
+                present: true,
+                around: &around,
+            };
             let process = process(&spec, &image, &memory);
             let desired = container(&subject.work(), &image.work, &memory.work, None, &process);
             let text = parameter_file(&id, &spec, &image);

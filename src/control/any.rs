@@ -10,6 +10,7 @@ use super::preview::{Planned, preview};
 use super::probes::prove;
 use crate::core::identity::Home;
 use crate::core::names::{Kind, ObjectRef};
+use crate::core::neighbours::Ties;
 use crate::core::plan::PlanView;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
@@ -35,6 +36,7 @@ trait AnySpec: Send + Sync {
     fn work(&self) -> Option<&workload::Checked>;
     fn same(&self, other: &dyn AnySpec) -> bool;
     fn extend(&self, catalogs: &mut BTreeMap<Kind, Catalog>);
+    fn ties(&self) -> Ties;
     fn any(&self) -> &dyn Any;
     fn debug(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
@@ -52,6 +54,10 @@ impl<R: Reconciler> AnySpec for Of<R> {
 
     fn extend(&self, catalogs: &mut BTreeMap<Kind, Catalog>) {
         R::name_images(&self.0, catalogs);
+    }
+
+    fn ties(&self) -> Ties {
+        R::ties(&self.0)
     }
 
     fn any(&self) -> &dyn Any {
@@ -83,6 +89,12 @@ impl Spec {
     /// Puts the images that it names over those in `catalogs`.
     pub fn extend(&self, catalogs: &mut BTreeMap<Kind, Catalog>) {
         self.0.extend(catalogs);
+    }
+
+    /// What it says of other objects.
+    #[must_use]
+    pub fn ties(&self) -> Ties {
+        self.0.ties()
     }
 
     /// `None`: it is of another kind.

@@ -311,6 +311,7 @@ impl Operator {
         state.catalogs = new.catalogs;
         state.problems = new.problems;
         state.passed_over = new.passed_over;
+        moved.extend(state.tie());
         state.scanned = true;
         (scan_notes, kept_notes)
     }

@@ -17,6 +17,7 @@ mod logs;
 mod manifests;
 pub mod memory;
 mod mirror;
+mod neighbours;
 pub mod objects;
 mod operations;
 pub mod operator;

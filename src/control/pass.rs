@@ -5,6 +5,7 @@ mod report;
 mod steps;
 
 use super::any::Spec;
+use super::neighbours::keep_what_is_referred_to;
 use super::objects::Record;
 use super::operator::{Operator, now};
 use super::pulls::{Pulled, pull};
@@ -14,6 +15,7 @@ use crate::core::event::Note;
 use crate::core::failure::{Failure, Retry};
 use crate::core::identity::Identity;
 use crate::core::names::ObjectRef;
+use crate::core::neighbours::Around;
 use crate::core::plan::Plan;
 use crate::core::seen::{ContainerState, EngineInfo, Slot};
 use crate::docker::DockerError;
@@ -57,6 +59,7 @@ pub(super) struct Typed<R: Reconciler> {
     pub identity: Identity,
     checked: R::Checked,
     pub memory: R::Memory,
+    around: Around,
 }
 
 impl<R: Reconciler> Typed<R> {
@@ -66,7 +69,8 @@ impl<R: Reconciler> Typed<R> {
         let memory = record.memory.read()?;
         let identity = operator.identity(&record);
         let checked = spec.typed::<R>().cloned().ok_or("its spec is one of another kind")?;
-        Ok(Self { record, spec, identity, checked, memory })
+        let around = operator.state().around(&record.object);
+        Ok(Self { record, spec, identity, checked, memory, around })
     }
 
     pub fn subject(&self) -> Subject<'_, R> {
@@ -76,7 +80,15 @@ impl<R: Reconciler> Typed<R> {
             asked: &self.record.asked,
             memory: &self.memory,
             present: self.record.source.is_some(),
+            around: &self.around,
         }
+    }
+
+    /// The plan of the kind, held to what holds for all of them.
+    pub fn plan(&self, world: &R::World) -> Plan<R::Action> {
+        let mut plan = R::plan(&self.subject(), world);
+        keep_what_is_referred_to(&self.record, &self.around, &mut plan);
+        plan
     }
 }
 
@@ -197,7 +209,7 @@ async fn rounds<R: Reconciler>(
         {
             return End::Failed(Some(Box::new(world)), failure);
         }
-        let mut plan = R::plan(&subject, &world);
+        let mut plan = moment.plan(&world);
         let work = |is: &dyn Fn(&Work) -> bool| plan.steps.iter().filter_map(|s| s.action.work()).any(is);
         if !work(&|action| matches!(action, Work::PinImage { .. })) {
             operator.stays(object);

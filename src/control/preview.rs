@@ -155,7 +155,7 @@ pub(super) async fn preview<R: Reconciler>(
         }
         hold_back_after(all, record, spec, seen, &before.images);
     }
-    let plan = R::plan(&subject, &world);
+    let plan = moment.plan(&world);
     for action in plan.steps.iter().filter_map(|step| step.action.work()) {
         match action {
             Action::PinImage { id, .. } => before.images.push((id.clone(), name.clone())),

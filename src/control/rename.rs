@@ -198,6 +198,7 @@ impl Operator {
             .filter_map(|o| self.kinds.get(o.kind).map(|k| (k, o)))
             .for_each(|(k, o)| k.forget(o));
         self.tools.hand_over(old, new, taken.memory.work().port);
+        self.untie(old);
         {
             let mut state = self.state();
             state.forget(old);

@@ -7,6 +7,7 @@ use super::objects::Record;
 use super::removals::Absence;
 use super::rollout::Claimed;
 use crate::core::names::{Kind, ObjectRef};
+use crate::core::neighbours::{Graph, Offer};
 use crate::core::plan::PlanView;
 use crate::core::problem::Problem;
 use crate::core::seen::{EngineInfo, Glance};
@@ -84,6 +85,10 @@ pub struct State {
     /// Specs in force; an object without one cannot be used with the present catalog.
     pub checked: BTreeMap<ObjectRef, Spec>,
     pub statuses: BTreeMap<ObjectRef, Arc<Status>>,
+    /// Who refers to whom; whole once the manifests were read the first time.
+    pub graph: Graph,
+    /// What objects let their neighbours see, as of their last pass.
+    pub offers: BTreeMap<ObjectRef, Offer>,
     pub live: BTreeMap<ObjectRef, Box<Live>>,
     /// Container id → object, for events that carry no labels.
     pub by_container: BTreeMap<String, ObjectRef>,
@@ -121,5 +126,6 @@ impl State {
         }
         self.checked.remove(object);
         self.unread.remove(object);
+        self.offers.remove(object);
     }
 }

@@ -221,6 +221,7 @@ impl Operator {
         if let Some(kind) = self.kinds.get(object.kind) {
             kind.forget(object);
         }
+        self.untie(object);
         self.state().forget(object);
         super::mirror::remove(&self.config.data, object).await;
         self.changed();

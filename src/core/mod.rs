@@ -12,6 +12,7 @@ pub mod failure;
 pub mod identity;
 pub mod image_ref;
 pub mod names;
+pub mod neighbours;
 pub mod pairs;
 pub mod path;
 pub mod places;

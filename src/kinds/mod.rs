@@ -11,6 +11,7 @@ use crate::core::event::Note;
 use crate::core::failure::Outlook;
 use crate::core::identity::Identity;
 use crate::core::names::{Kind, ObjectRef};
+use crate::core::neighbours::{Around, Ties};
 use crate::core::plan::Plan;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
@@ -85,6 +86,8 @@ pub struct Subject<'a, R: Reconciler> {
     pub memory: &'a R::Memory,
     /// Whether a manifest (or its last good version) is in force.
     pub present: bool,
+    /// Its neighbours.
+    pub around: &'a Around,
 }
 
 // By hand: what it points to need not be `Copy`.
@@ -103,6 +106,10 @@ pub trait Act: Display + Clone + PartialEq + Send + Sync {
     /// The step when it is one of its container's; those on the record as a whole are among them.
     fn work(&self) -> Option<&workload::Action> {
         None
+    }
+    /// It waits for a server that starts or stops, up to minutes: others must not wait for it.
+    fn takes_long(&self) -> bool {
+        self.work().is_some_and(workload::Action::takes_long)
     }
     /// It took its time, and the server served meanwhile: what comes after it is planned anew.
     fn looks_again(&self) -> bool {
@@ -220,6 +227,16 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
     /// Puts the images that it names over those in `catalogs`: what kinds for which something runs are then checked
     /// against.
     fn name_images(_: &Self::Checked, _catalogs: &mut BTreeMap<Kind, Catalog>) {}
+
+    /// What it refers to, and what nobody else may have, too.
+    fn ties(_: &Self::Checked) -> Ties {
+        Ties::default()
+    }
+
+    /// What it lets its neighbours see, beside whether it is Ready.
+    fn offer(_: &Subject<'_, Self>, _: &Self::World) -> BTreeMap<&'static str, String> {
+        BTreeMap::new()
+    }
 
     /// What is wanted of its container.
     fn container(_: &Self::Checked) -> Option<&workload::Checked> {

@@ -117,6 +117,15 @@ impl Action {
         matches!(self, Action::UpdateCaps { .. } | Action::UpdateRestartPolicy { .. })
     }
 
+    /// Whether it waits for a server to shut down.
+    #[must_use]
+    pub fn takes_long(&self) -> bool {
+        matches!(
+            self,
+            Action::StopContainer { .. } | Action::RestartServer { .. } | Action::ProveRestart { .. }
+        )
+    }
+
     /// Whether the server does not serve until the plan is done.
     #[must_use]
     pub fn interrupts(&self) -> bool {

@@ -19,6 +19,7 @@ mod machine_rename;
 mod machine_starts;
 mod machine_wakes;
 mod machine_words;
+mod neighbours;
 mod plan_goldens;
 mod schemas;
 mod store_crash;

@@ -8,6 +8,7 @@ use seawall::core::desired::DesiredContainer;
 use seawall::core::failure::{Failure, Outlook};
 use seawall::core::identity::{Home, Identity};
 use seawall::core::names::{Installation, Name};
+use seawall::core::neighbours::Around;
 use seawall::core::pairs::Pairs;
 use seawall::core::quantity::{Bytes, NanoCpus};
 use seawall::core::resource::{Caps, DeletionPolicy, PortRequest};
@@ -48,6 +49,7 @@ pub struct Case {
     pub present: bool,
     pub world: World,
     pub outlook: Outlook,
+    pub around: Around,
 }
 
 fn mib(n: u64) -> Option<Bytes> {
@@ -84,7 +86,8 @@ pub fn container(
     memory: &Memory,
     port: Option<u16>,
 ) -> DesiredContainer {
-    let subject = Subject { identity, spec, asked: &Asked::default(), memory, present: true };
+    let (asked, around) = (Asked::default(), Around::default());
+    let subject = Subject { identity, spec, asked: &asked, memory, present: true, around: &around };
     let process = desired::process(spec, image, memory);
     workload::desired::container(&subject.work(), &image.work, &memory.work, port, &process)
 }
@@ -195,6 +198,7 @@ impl Case {
             present: true,
             world,
             outlook: Outlook::default(),
+            around: Around::default(),
         };
         case.world.work.container = Slot::Ours(case.made());
         case.up();
@@ -337,6 +341,7 @@ impl Case {
             asked: &self.asked,
             memory: &self.memory,
             present: self.present,
+            around: &self.around,
         }
     }
 

@@ -3,11 +3,12 @@
 use super::{Again, Typed, typed};
 use crate::control::operator::Operator;
 use crate::core::backoff::{STALLED_AFTER, delay_ms, patience_ms};
-use crate::core::condition::{ConditionType, Finding, find};
+use crate::core::condition::{ConditionType, Finding, Truth, find};
 use crate::core::event::Note;
 use crate::core::failure::{Failure, Outlook, Retry};
 use crate::core::identity::Identity;
 use crate::core::names::ObjectRef;
+use crate::core::neighbours::Offer;
 use crate::core::plan::{Plan, Until};
 use crate::core::seen::{SeenContainer, Slot};
 use crate::core::status::Status as CoreStatus;
@@ -43,7 +44,10 @@ pub(super) async fn write<R: Reconciler>(
     world: &R::World,
     findings: &[Finding],
 ) {
-    let Identity { object, generation, .. } = subject.identity;
+    let Identity { object, generation, uid, .. } = subject.identity;
+    let ready = findings.iter().any(|f| f.kind == ConditionType::Ready && f.status == Truth::True);
+    let says = R::offer(subject, world);
+    operator.publish(object, Offer { uid: uid.clone(), ready, present: subject.present, says });
     operator
         .write_status(object, *generation, findings, |old| {
             R::status(subject, world, old.map(CoreStatus::body))
@@ -148,12 +152,14 @@ pub(super) async fn failed<R: Reconciler>(
     let outlook = outlook(operator, object, Some(failure.clone()), failures);
     match world.filter(|_| !unknown) {
         Some(world) => {
-            let plan = R::plan(&subject, &world);
+            let plan = moment.plan(&world);
             let findings = R::findings(&subject, &world, &plan, &outlook);
             write(operator, &subject, &world, &findings).await;
         }
         None => {
             let findings = nothing_seen(&failure, moment.record.is_paused());
+            let last_offer = operator.state().offers.get(object).cloned().unwrap_or_default();
+            operator.publish(object, Offer { ready: false, ..last_offer });
             operator.write_status(object, moment.record.generation, &findings, last::<R>).await;
         }
     }

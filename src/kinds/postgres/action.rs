@@ -89,6 +89,17 @@ impl Act for Action {
         Step::work(self)
     }
 
+    fn takes_long(&self) -> bool {
+        match self {
+            Action::Work(action) => action.takes_long(),
+            // It stops and starts the server; a trial takes up to a minute.
+            Action::RestoreParameters { .. }
+            | Action::GiveUpInitialisation { .. }
+            | Action::TrialStart(_) => true,
+            _ => false,
+        }
+    }
+
     fn looks_again(&self) -> bool {
         matches!(self, Action::TrialStart(_))
     }

@@ -52,6 +52,7 @@ use check::Checked;
 use record::Memory;
 use serde_json::{Map, Value};
 use status::Status;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tools::Tools;
 use world::{Server, World};
@@ -117,6 +118,11 @@ impl Reconciler for Postgres {
 
     fn warnings(document: &Document, checked: &Checked) -> Vec<Problem> {
         check::warnings(document, checked)
+    }
+
+    fn offer(subject: &Subject<'_, Self>, _: &World) -> BTreeMap<&'static str, String> {
+        let host = subject.identity.container();
+        BTreeMap::from([("host", host), ("port", desired::SERVER.port.to_string())])
     }
 
     fn container(checked: &Checked) -> Option<&workload::Checked> {

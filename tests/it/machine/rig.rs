@@ -93,7 +93,11 @@ pub struct Rig {
     sealer: Arc<Sealer>,
     cancel: CancellationToken,
     driver: Option<JoinHandle<()>>,
+    more: More,
 }
+
+/// Further kinds, or others in the place of those there are.
+pub type More = Arc<dyn Fn(Kinds) -> Kinds + Send + Sync>;
 
 pub fn object(name: &str) -> ObjectRef {
     format!("postgres/{name}").parse().unwrap()
@@ -112,6 +116,11 @@ impl Rig {
 
     /// The operator does not run yet.
     pub fn new(fake: Arc<FakeDocker>, times: Times) -> Self {
+        Self::with(fake, times, Arc::new(|kinds| kinds))
+    }
+
+    /// The same with other kinds.
+    pub fn with(fake: Arc<FakeDocker>, times: Times, more: More) -> Self {
         let root = tempfile::tempdir().unwrap();
         let manifests = root.path().join("manifests");
         std::fs::create_dir(&manifests).unwrap();
@@ -121,9 +130,9 @@ impl Rig {
         let key = Key::load_or_create(&root.path().join("key"), false).unwrap();
         let sealer = Arc::new(Sealer::new(key, Algorithm::default()));
         let config = Self::config(root.path().to_owned(), times);
-        let operator = Self::open(config, &fake, &servers, &store, &sealer);
+        let operator = Self::open(config, &fake, &servers, &store, &sealer, &more);
         let cancel = CancellationToken::new();
-        Self { fake, servers, store, operator, root, sealer, cancel, driver: None }
+        Self { fake, servers, store, operator, root, sealer, cancel, driver: None, more }
     }
 
     fn config(root: PathBuf, times: Times) -> Config {
@@ -143,10 +152,11 @@ impl Rig {
         servers: &FakeServers,
         store: &Arc<MemoryStore>,
         sealer: &Arc<Sealer>,
+        more: &More,
     ) -> Arc<Operator> {
         let (docker, store) = (Arc::clone(fake) as Arc<dyn Docker>, Arc::clone(store) as Arc<dyn Store>);
         let servers = Arc::new(servers.clone());
-        let kinds = |tools: &Arc<Tools>| Kinds::all(Some(tools)).with(Postgres::new(tools, servers));
+        let kinds = |tools: &Arc<Tools>| more(Kinds::all(Some(tools)).with(Postgres::new(tools, servers)));
         Operator::open(config, docker, kinds, store, Arc::clone(sealer), true).unwrap()
     }
 
@@ -186,7 +196,7 @@ impl Rig {
     fn restart_only(&mut self) {
         assert!(self.driver.is_none(), "leave or crash first");
         let config = self.operator.config.clone();
-        self.operator = Self::open(config, &self.fake, &self.servers, &self.store, &self.sealer);
+        self.operator = Self::open(config, &self.fake, &self.servers, &self.store, &self.sealer, &self.more);
         self.cancel = CancellationToken::new();
     }
 
@@ -194,7 +204,7 @@ impl Rig {
     pub fn rename_installation(&mut self, name: &str) {
         let config =
             Config { installation: Installation::parse(name).unwrap(), ..self.operator.config.clone() };
-        self.operator = Self::open(config, &self.fake, &self.servers, &self.store, &self.sealer);
+        self.operator = Self::open(config, &self.fake, &self.servers, &self.store, &self.sealer, &self.more);
     }
 
     /// As a store of before its installation was kept.
@@ -239,9 +249,14 @@ impl Rig {
         let text = format!(
             "apiVersion: seawall.dev/v1\nkind: Postgres\nmetadata: {{name: {name}, annotations: {{{annotations}}}}}\nspec: {spec}\n"
         );
-        let temporary = self.path(&format!(".{name}.tmp"));
+        self.text(&format!("{name}.yaml"), &text);
+    }
+
+    /// Puts a file there at once.
+    pub fn text(&self, file: &str, text: &str) {
+        let temporary = self.path(&format!(".{file}.tmp"));
         std::fs::write(&temporary, text).unwrap();
-        std::fs::rename(temporary, self.path(&format!("{name}.yaml"))).unwrap();
+        std::fs::rename(temporary, self.path(file)).unwrap();
     }
 
     pub fn remove(&self, name: &str) {

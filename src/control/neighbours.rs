@@ -1,0 +1,91 @@
+//! Objects that refer to each other: each sees what the others let see, is woken when that differs, and is not deleted
+//! while somebody refers to it. Must never wake anybody for a status alone: two would wake each other for ever.
+
+use super::objects::Record;
+use super::operator::Operator;
+use super::state::State;
+use crate::core::names::ObjectRef;
+use crate::core::neighbours::{Around, Offer, Ties};
+use crate::core::plan::Plan;
+use crate::kinds::Act;
+use crate::workload::Action;
+use std::collections::BTreeSet;
+
+impl State {
+    /// What is around `object` now.
+    pub(super) fn around(&self, object: &ObjectRef) -> Around {
+        let others = self.graph.neighbours(object).filter_map(|other| {
+            let record = self.records.get(other)?;
+            let offer = self.offers.get(other).cloned().unwrap_or_default();
+            Some((
+                other.clone(),
+                Offer { uid: record.uid.clone(), present: record.source.is_some(), ..offer },
+            ))
+        });
+        Around { others: others.collect(), lost_claims: self.graph.lost_claims(object) }
+    }
+
+    /// Takes over what every spec in force says of others. Who may have to look anew for that.
+    pub(super) fn tie(&mut self) -> BTreeSet<ObjectRef> {
+        let mut concerned = BTreeSet::new();
+        for (object, spec) in &self.checked {
+            let record = self.records.get(object);
+            // What nobody wants any more refers to nothing.
+            let ties = record.filter(|r| r.source.is_some()).map_or_else(Ties::default, |_| spec.ties());
+            let since = record.map_or("", |record| record.created_at.as_str());
+            concerned.extend(self.graph.set(object, since, ties));
+        }
+        concerned
+    }
+}
+
+/// While somebody refers to an object without a manifest, what it has is not deleted.
+pub(super) fn keep_what_is_referred_to<A: Act>(record: &Record, around: &Around, plan: &mut Plan<A>) {
+    let is_final = |action: &A| action.work().is_some_and(Action::is_final);
+    if record.source.is_some() || !plan.steps.iter().any(|step| is_final(&step.action)) {
+        return;
+    }
+    let referrers: Vec<String> = around
+        .others
+        .iter()
+        .filter(|(_, offer)| offer.present)
+        .map(|(object, _)| object.to_string())
+        .collect();
+    if referrers.is_empty() {
+        return;
+    }
+    plan.steps.retain(|step| !is_final(&step.action));
+    plan.block(
+        "ReferredTo",
+        format!("{} refers to it: its data, credentials and record are kept", referrers.join(", ")),
+        format!(
+            "remove {} from the manifests first, or bring this one's manifest back",
+            referrers.join(", ")
+        ),
+    );
+}
+
+impl Operator {
+    /// Lets the neighbours see what this object is now; they are woken when it is something else than before.
+    pub(super) fn publish(&self, object: &ObjectRef, offer: Offer) {
+        let woken: Vec<ObjectRef> = {
+            let mut state = self.state();
+            if state.offers.get(object) == Some(&offer) {
+                return;
+            }
+            state.offers.insert(object.clone(), offer);
+            state.graph.neighbours(object).cloned().collect()
+        };
+        woken.iter().for_each(|other| self.nudge(other));
+    }
+
+    /// It is no more: those around it look anew.
+    pub(super) fn untie(&self, object: &ObjectRef) {
+        let woken: BTreeSet<ObjectRef> = {
+            let mut state = self.state();
+            let around: BTreeSet<ObjectRef> = state.graph.neighbours(object).cloned().collect();
+            around.into_iter().chain(state.graph.set(object, "", Ties::default())).collect()
+        };
+        woken.iter().for_each(|other| self.nudge(other));
+    }
+}

@@ -1,0 +1,167 @@
+//! How objects see each other: what a spec refers to, and what an object lets those see that refer to it, or that it
+//! refers to. Values only: nobody reads another's record.
+
+use super::names::ObjectRef;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a spec says of other objects. It follows from the spec alone, so that it is whole before the first pass, also
+/// after a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ties {
+    /// Objects without which it is nothing.
+    pub refs: BTreeSet<ObjectRef>,
+    /// What nobody else may have, too: `file /srv/app/.env`, `database postgres/main app`.
+    pub claims: BTreeSet<String>,
+}
+
+/// What an object lets its neighbours see: the whole of what can wake them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offer {
+    pub uid: String,
+    /// Its Ready is True.
+    pub ready: bool,
+    /// Whether a manifest holds it.
+    pub present: bool,
+    /// Where it serves, and what else its kind lets see, by name.
+    pub says: BTreeMap<&'static str, String>,
+}
+
+/// What is around an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Around {
+    /// What its neighbours let see, in both directions; one that is not there is missing.
+    pub others: BTreeMap<ObjectRef, Offer>,
+    /// What it claims and another one has: claim → who has it.
+    pub lost_claims: BTreeMap<String, ObjectRef>,
+}
+
+/// Who refers to whom, and who claims what.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Graph {
+    ties: BTreeMap<ObjectRef, Ties>,
+    /// The same from the other side.
+    from: BTreeMap<ObjectRef, BTreeSet<ObjectRef>>,
+    /// Claim → those who make it, with the time since when they are there: the first one has it.
+    claims: BTreeMap<String, BTreeSet<(String, ObjectRef)>>,
+    since: BTreeMap<ObjectRef, String>,
+}
+
+impl Graph {
+    /// What this object says of others from now on; `since`: when it was made (RFC 3339). Who may have to look anew for
+    /// that.
+    pub fn set(&mut self, object: &ObjectRef, since: &str, ties: Ties) -> BTreeSet<ObjectRef> {
+        let old = self.ties.get(object).cloned().unwrap_or_default();
+        if old == ties {
+            return BTreeSet::new();
+        }
+        let mut concerned: BTreeSet<ObjectRef> = old.refs.union(&ties.refs).cloned().collect();
+        for claim in old.claims.union(&ties.claims) {
+            let others = self.claims.get(claim).into_iter().flatten();
+            concerned.extend(others.map(|(_, other)| other.clone()));
+        }
+        let was = self.since.remove(object).unwrap_or_default();
+        leave(&mut self.from, &old.refs, object);
+        leave(&mut self.claims, &old.claims, &(was, object.clone()));
+        for to in &ties.refs {
+            self.from.entry(to.clone()).or_default().insert(object.clone());
+        }
+        for claim in &ties.claims {
+            self.claims.entry(claim.clone()).or_default().insert((since.to_owned(), object.clone()));
+        }
+        if ties == Ties::default() {
+            self.ties.remove(object);
+        } else {
+            self.since.insert(object.clone(), since.to_owned());
+            self.ties.insert(object.clone(), ties);
+        }
+        concerned.remove(object);
+        concerned
+    }
+
+    /// Those that refer to it.
+    pub fn referrers(&self, object: &ObjectRef) -> impl Iterator<Item = &ObjectRef> {
+        self.from.get(object).into_iter().flatten()
+    }
+
+    /// Those that it refers to, and those that refer to it.
+    pub fn neighbours(&self, object: &ObjectRef) -> impl Iterator<Item = &ObjectRef> {
+        let refs = self.ties.get(object).into_iter().flat_map(|ties| &ties.refs);
+        refs.chain(self.referrers(object))
+    }
+
+    /// What it claims and another one has, which was there before. Claim → who has it.
+    #[must_use]
+    pub fn lost_claims(&self, object: &ObjectRef) -> BTreeMap<String, ObjectRef> {
+        let claims = self.ties.get(object).into_iter().flat_map(|ties| &ties.claims);
+        let lost = claims.filter_map(|claim| {
+            let (_, first) = self.claims.get(claim)?.first()?;
+            (first != object).then(|| (claim.clone(), first.clone()))
+        });
+        lost.collect()
+    }
+}
+
+fn leave<K: Ord, V: Ord>(map: &mut BTreeMap<K, BTreeSet<V>>, keys: &BTreeSet<K>, value: &V) {
+    for key in keys {
+        if let Some(set) = map.get_mut(key) {
+            set.remove(value);
+            if set.is_empty() {
+                map.remove(key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(name: &str) -> ObjectRef {
+        format!("postgres/{name}").parse().unwrap()
+    }
+
+    fn ties(refs: &[&str], claims: &[&str]) -> Ties {
+        Ties {
+            refs: refs.iter().map(|name| object(name)).collect(),
+            claims: claims.iter().map(|claim| (*claim).to_owned()).collect(),
+        }
+    }
+
+    fn names<'a>(objects: impl IntoIterator<Item = &'a ObjectRef>) -> Vec<&'a str> {
+        objects.into_iter().map(|object| object.name.as_str()).collect()
+    }
+
+    #[test]
+    fn both_sides_see_each_other_and_a_change_concerns_old_and_new() {
+        let mut graph = Graph::default();
+        assert_eq!(names(&graph.set(&object("app"), "0", ties(&["main"], &["file a"]))), ["main"]);
+        assert!(graph.set(&object("app"), "0", ties(&["main"], &["file a"])).is_empty(), "nothing changed");
+        assert_eq!(names(graph.neighbours(&object("main"))), ["app"]);
+        assert_eq!(names(graph.neighbours(&object("app"))), ["main"]);
+        let concerned = graph.set(&object("app"), "0", ties(&["other"], &["file a"]));
+        assert_eq!(names(&concerned), ["main", "other"]);
+        assert_eq!(graph.referrers(&object("main")).count(), 0);
+        graph.set(&object("app"), "0", Ties::default());
+        assert_eq!(graph, Graph::default(), "nothing is left behind");
+    }
+
+    #[test]
+    fn a_claim_has_one_owner_and_the_others_know_who() {
+        let mut graph = Graph::default();
+        // "b" was there first, whatever comes later and in whatever order they are read.
+        for order in [["a", "b"], ["b", "a"]] {
+            let mut graph = Graph::default();
+            for name in order {
+                let since = if name == "b" { "1" } else { "2" };
+                graph.set(&object(name), since, ties(&[], &["file x", &format!("file {name}")]));
+            }
+            assert!(graph.lost_claims(&object("b")).is_empty());
+            let lost = graph.lost_claims(&object("a"));
+            assert_eq!(lost, BTreeMap::from([("file x".to_owned(), object("b"))]));
+        }
+        graph.set(&object("b"), "1", ties(&[], &["file x"]));
+        graph.set(&object("a"), "2", ties(&[], &["file x"]));
+        assert_eq!(names(&graph.set(&object("b"), "1", Ties::default())), ["a"], "it gets it now");
+        assert!(graph.lost_claims(&object("a")).is_empty());
+    }
+}
