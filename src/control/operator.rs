@@ -234,6 +234,13 @@ impl Operator {
         self.enqueue(object, 0);
     }
 
+    /// The pass of this object gives its place to another one. False: too many did so already.
+    pub(super) fn set_aside(&self, object: &ObjectRef) -> bool {
+        let aside = self.queue.lock().unwrap_or_else(PoisonError::into_inner).set_aside(object);
+        self.wake.notify_one();
+        aside
+    }
+
     pub fn enqueue_all(&self) {
         let objects: Vec<ObjectRef> = self.services();
         for object in objects {

@@ -97,8 +97,8 @@ async fn looking_at_plans_takes_nothing_from_a_pass() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sessions_that_hang_hold_up_no_probe_of_another() {
-    let hung: Vec<String> = (0..80).map(|n| format!("h{n:02}")).collect();
+async fn servers_that_hang_hold_up_no_probe_of_another_and_none_stays_ready() {
+    let hung: Vec<String> = (0..200).map(|n| format!("h{n:03}")).collect();
     let manifests: Vec<_> = hung.iter().map(String::as_str).chain(["main"]).map(|n| (n, MAIN)).collect();
     let rig = Rig::start(&manifests);
     for (name, _) in &manifests {
@@ -109,10 +109,18 @@ async fn sessions_that_hang_hold_up_no_probe_of_another() {
         rig.servers.set_slow(&format!("postgres-{name}"), Duration::from_secs(5));
     }
     let before = rig.servers.probes("postgres-main");
-    rig.let_pass(Duration::from_secs(40)).await;
+    rig.let_pass(Duration::from_secs(30)).await;
+    let still: Vec<&String> = hung.iter().filter(|name| rig.is_ready(name)).collect();
+    assert_eq!(still, Vec::<&String>::new(), "not Ready within 30 s");
+    rig.let_pass(Duration::from_secs(15)).await;
     let probes = rig.servers.probes("postgres-main") - before;
-    assert!((2..=3).contains(&probes), "{probes} probes in 40 s, one each 15 s");
-    rig.reason("h00", C::Ready, "ServerHung").await;
+    assert!((2..=4).contains(&probes), "{probes} probes in 45 s, one each 15 s");
+    rig.reason("h000", C::Ready, "ServerHung").await;
+    assert!(rig.is_ready("main"));
+    // A change to the healthy one waits for none of them.
+    rig.manifest("main", &MAIN.replace("{", "{resources: {memory: 256Mi}, "));
+    let capped = || rig.container("main").is_some_and(|c| c.caps.memory == Some(Bytes(256 << 20)));
+    rig.until("capped", || capped().then_some(())).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -188,27 +196,30 @@ async fn an_engine_that_gives_no_answer_is_shown_as_away_and_one_container_that_
     rig.ready("main").await;
 }
 
+/// As a change of the catalog does: every server of it is stopped and made anew.
 #[tokio::test(start_paused = true)]
 async fn steps_that_take_long_hold_up_no_change_to_another_object() {
-    let slow: Vec<String> = (0..12).map(|n| format!("s{n:02}")).collect();
+    let slow: Vec<String> = (0..40).map(|n| format!("s{n:02}")).collect();
     let manifests: Vec<_> = slow.iter().map(String::as_str).chain(["main"]).map(|n| (n, MAIN)).collect();
     let rig = Rig::start(&manifests);
     for (name, _) in &manifests {
         rig.ready(name).await;
     }
     rig.let_pass(Duration::from_secs(60)).await;
+    rig.fake.reset_calls();
     let what = What::Slow(Duration::from_secs(120));
     rig.fake.inject(Fault { method: "stop", when: When::After, what, times: slow.len() });
     for name in &slow {
         rig.operator.operate(&object(name), Operation::Stop).await.unwrap();
     }
     rig.let_pass(Duration::from_secs(1)).await;
+    assert_eq!(calls(&rig, "stop"), 40, "all of them stop at once");
     let begun = tokio::time::Instant::now();
-    let spec = "{version: '18', database: appdb, username: appuser, resources: {memory: 512Mi}}";
-    rig.manifest("main", spec);
-    rig.until("raised", || rig.container("main").filter(|c| c.caps.memory.is_some())).await;
-    // The clock jumps over the wait for the directory, too.
-    assert!(begun.elapsed() <= Duration::from_secs(45), "{:?} on the clock that jumps", begun.elapsed());
+    let by_hand = Caps { memory: Some(Bytes(64 << 20)), ..Caps::default() };
+    rig.fake.drift_update_caps("postgres-main", by_hand).unwrap();
+    let lifted = || rig.container("main").is_some_and(|c| c.caps.memory.is_none());
+    rig.until("lifted again", || lifted().then_some(())).await;
+    assert!(begun.elapsed() <= Duration::from_secs(1), "{:?}", begun.elapsed());
     for name in &slow {
         rig.reason(name, C::Ready, "Stopped").await;
     }

@@ -32,14 +32,42 @@ fn a_server_that_hangs_is_not_ready_and_is_ready_again_when_it_answers() {
     sea.postgres("a", "{version: '18'}");
     let first = sea.ready("a");
     let _watch = sea.watch("a");
-    let top = docker(&["top", &sea.container("a"), "-eo", "pid"]);
-    let frozen = Frozen::new(top.lines().skip(1).map(|l| l.trim().to_owned()).collect());
+    let frozen = Frozen::new(processes(&sea.container("a")));
     let why = sea.until_condition("a", "Ready", "False", "ServerHung");
     assert!(why.contains("no answer within 5s"), "{why}");
     assert_eq!(sea.inspect("a")["State"]["Running"], true, "the container itself runs on");
     drop(frozen);
     let again = sea.ready("a");
     assert_eq!(again["container"]["startedAt"], first["container"]["startedAt"], "it was not restarted");
+}
+
+fn processes(container: &str) -> Vec<String> {
+    let top = docker(&["top", container, "-eo", "pid"]);
+    top.lines().skip(1).map(|line| line.trim().to_owned()).collect()
+}
+
+#[test]
+fn servers_that_hang_lose_ready_and_take_it_from_nobody_else() {
+    let sea = Sea::start();
+    let hung: Vec<String> = (0..8).map(|n| format!("h{n}")).collect();
+    for name in hung.iter().map(String::as_str).chain(["well"]) {
+        sea.postgres(name, "{version: '18', parameters: {shared_buffers: 16MB}}");
+    }
+    for name in hung.iter().map(String::as_str).chain(["well"]) {
+        sea.ready(name);
+    }
+    let _watch = sea.watch("well");
+    let frozen = Frozen::new(hung.iter().flat_map(|name| processes(&sea.container(name))).collect());
+    for name in &hung {
+        let why = sea.until_condition(name, "Ready", "False", "ServerHung");
+        assert!(why.contains("no answer within 5s"), "{name}: {why}");
+        assert_eq!(sea.condition("well", "Ready").0, "True", "while {name} hangs");
+    }
+    // What is asked of the one that is well waits for none of them.
+    sea.postgres("well", "{version: '18', resources: {memory: 256Mi}, parameters: {shared_buffers: 16MB}}");
+    sea.until("well", "capped", |status| status["resources"]["applied"]["memory"] == "256Mi");
+    drop(frozen);
+    hung.iter().for_each(|name| drop(sea.ready(name)));
 }
 
 /// The startup process of the server in this container, while it recovers.

@@ -66,6 +66,10 @@ pub(super) async fn run_steps<R: Reconciler>(
             if !(scene.still)() {
                 return StepsEnd::Replan;
             }
+            // It waits more than it works: its place is for others. Where too many wait already, it waits its turn.
+            if step.action.takes_long() && !operator.set_aside(object) {
+                return StepsEnd::Stopped;
+            }
             let before = memory.clone();
             let counted = crash_point::before();
             let notes = std::mem::take(&mut unwritten);

@@ -38,8 +38,13 @@ pub async fn again(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Probed {
 /// session or it failed, and is given up, or when nobody else gets in: then only a new login tells more.
 async fn answer(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Option<Server> {
     let target = target(subject, c, tools.work.reach)?;
-    let facts = over_session(tools, subject, &target).await?;
-    tools.servers.answers(&target).await.ok()?;
+    // Side by side, so that a server that answers neither is known in the time of one.
+    let (facts, others) = tokio::join!(over_session(tools, subject, &target), tools.servers.answers(&target));
+    if let (Some(Err(SqlError::Hung(_))), Err(hung @ SqlError::Hung(_))) = (&facts, &others) {
+        tools.remember_silence(&subject.identity.object, &target.epoch, hung.clone().into());
+    }
+    let facts = facts?.ok()?;
+    others.ok()?;
     // A pass says it.
     if tools
         .work
@@ -55,16 +60,19 @@ async fn answer(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Option<Serv
     }
 }
 
-async fn over_session(tools: &Tools, subject: &Subject<'_>, target: &Target) -> Option<ServerFacts> {
+/// `None`: there is no session to ask over. One that fails is given up.
+async fn over_session(
+    tools: &Tools,
+    subject: &Subject<'_>,
+    target: &Target,
+) -> Option<Result<ServerFacts, SqlError>> {
     let object = &subject.identity.object;
     let session = tools.session(object)?;
-    if session.target() == target
-        && let Ok(facts) = ask(session.as_ref(), subject).await
-    {
-        return Some(facts);
+    let facts = if session.target() == target { Some(ask(session.as_ref(), subject).await) } else { None };
+    if !matches!(facts, Some(Ok(_))) {
+        tools.give_up_session(object, &session);
     }
-    tools.give_up_session(object, &session);
-    None
+    facts
 }
 
 /// Up is said of a server that lets the managed user into the managed database: a session that was let in once
@@ -103,7 +111,11 @@ pub(super) async fn server(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> 
     let Some(target) = target(subject, c, tools.work.reach) else {
         return Ok(Server::Failed("the container has no address on the network".to_owned()));
     };
-    if let Some(facts) = over_session(tools, subject, &target).await {
+    // A probe has just waited for it in vain: another wait would hold up those who wait for a pass.
+    if let Some(silent) = tools.take_silence(object, &target.epoch) {
+        return Ok(silent);
+    }
+    if let Some(Ok(facts)) = over_session(tools, subject, &target).await {
         return match tools.servers.answers(&target).await {
             Ok(()) => proven(tools, subject, &target, facts).await,
             Err(error) => Ok(error.into()),
