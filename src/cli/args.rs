@@ -2,9 +2,12 @@
 
 use super::age;
 use super::format::Output;
+use crate::control::registry::Kinds;
 use crate::core::condition::Truth;
 use crate::core::names::{Kind, ObjectRef};
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use crate::kinds::Client;
+use clap::{Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +16,7 @@ Examples:
   seawall run --manifests manifests      make it so, and keep it so
   seawall plan                           what the next pass would do, and why
   seawall get -w                         watch it happen
-  seawall describe postgres/main         what is wrong, and how to connect
+  seawall describe @/main         what is wrong, and how to connect
   seawall psql main -- -c 'select 1'     straight in
 
 Exit codes:
@@ -80,8 +83,9 @@ pub enum Verb {
     Wait(WaitArgs),
     /// How to connect to a database
     Connection(ConnectionArgs),
-    /// Open psql on a database
-    Psql(PsqlArgs),
+    /// The client program of a kind, under its own name.
+    #[command(skip)]
+    Client(ClientArgs),
     /// The log of an object's container
     Logs(LogsArgs),
     /// Stop a database, keeping container and data
@@ -159,8 +163,8 @@ pub enum PlanForm {
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
   seawall get
-  seawall get postgres -o wide
-  seawall get postgres/main -o jsonpath='{.status.endpoint.hostPort}'")]
+  seawall get @ -o wide
+  seawall get @/main -o jsonpath='{.status.endpoint.hostPort}'")]
 pub struct GetArgs {
     /// KIND, KIND/NAME or KIND NAME; everything when absent
     #[arg(num_args = 0..=2, value_name = "KIND[/NAME]")]
@@ -175,7 +179,7 @@ pub struct GetArgs {
 
 #[derive(Debug, ClapArgs)]
 pub struct ObjectArg {
-    /// For example postgres/main
+    /// For example @/main
     #[arg(value_name = "KIND/NAME")]
     pub object: ObjectRef,
 }
@@ -201,7 +205,7 @@ pub struct EventsArgs {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "  seawall wait postgres/main --for=condition=Ready --timeout=60s")]
+#[command(after_help = "  seawall wait @/main --for=condition=Ready --timeout=60s")]
 pub struct WaitArgs {
     #[arg(value_name = "KIND/NAME")]
     pub object: ObjectRef,
@@ -255,19 +259,90 @@ pub enum ConnectionForm {
     Json,
 }
 
-#[derive(Debug, ClapArgs)]
-pub struct PsqlArgs {
-    /// NAME or postgres/NAME
-    #[arg(value_parser = database)]
-    pub name: ObjectRef,
-    /// Arguments for psql
-    #[arg(last = true)]
+/// `seawall psql main -- -c 'select 1'`, and the same of every kind that has a client.
+#[derive(Clone, Debug)]
+pub struct ClientArgs {
+    pub client: &'static Client,
+    pub object: ObjectRef,
+    /// For the program.
     pub args: Vec<String>,
 }
 
-fn database(text: &str) -> Result<ObjectRef, String> {
-    let full = if text.contains('/') { text.to_owned() } else { format!("postgres/{text}") };
-    full.parse().map_err(|e: crate::core::names::RefError| e.to_string())
+/// Kinds with a client program.
+fn clients() -> impl Iterator<Item = (Kind, &'static Client)> {
+    let clients: Vec<_> =
+        Kinds::all(None).about().filter_map(|about| Some((about.kind, about.client?))).collect();
+    clients.into_iter()
+}
+
+/// The whole command line, with a verb for each client.
+#[must_use]
+pub fn command() -> clap::Command {
+    let mut command = with_examples(Args::command());
+    let mut order = 0;
+    let verbs: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    for verb in verbs {
+        command = command.mut_subcommand(&verb, |c| with_examples(c).display_order(order));
+        order += 1;
+        if verb == "connection" {
+            for (kind, client) in clients() {
+                command = command.subcommand(client_verb(kind, client).display_order(order));
+                order += 1;
+            }
+        }
+    }
+    command
+}
+
+/// Examples are of the first kind for which something runs: `@` stands for it.
+fn with_examples(mut command: clap::Command) -> clap::Command {
+    let of = Kinds::all(None).about().find(|about| about.runs).map_or("KIND", |about| about.kind.lower());
+    if let Some(text) = command.get_after_help().map(|text| text.to_string().replace('@', of)) {
+        command = command.after_help(text);
+    }
+    let arguments: Vec<(clap::Id, String)> = command
+        .get_arguments()
+        .filter_map(|argument| Some((argument.get_id().clone(), argument.get_help()?.to_string())))
+        .filter(|(_, help)| help.contains('@'))
+        .collect();
+    for (id, help) in arguments {
+        command = command.mut_arg(id, |argument| argument.help(help.replace('@', of)));
+    }
+    command
+}
+
+fn client_verb(kind: Kind, client: &'static Client) -> clap::Command {
+    let object = move |text: &str| -> Result<ObjectRef, String> {
+        let full = if text.contains('/') { text.to_owned() } else { format!("{}/{text}", kind.lower()) };
+        match full.parse::<ObjectRef>() {
+            Ok(object) if object.kind != kind => Err(format!("{object} is no {kind}")),
+            object => object.map_err(|e| e.to_string()),
+        }
+    };
+    let name = clap::Arg::new("name").required(true).value_name("NAME").value_parser(object);
+    let rest = clap::Arg::new("args").num_args(0..).last(true);
+    clap::Command::new(client.verb)
+        .about(format!("Open {} on a database", client.program))
+        .arg(name.help(format!("NAME or {}/NAME", kind.lower())))
+        .arg(rest.help(format!("Arguments for {}", client.program)))
+}
+
+impl Args {
+    /// # Errors
+    /// Help and version, too.
+    pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let matches = command().try_get_matches_from(argv)?;
+        let client = matches.subcommand().and_then(|(verb, own)| {
+            let (_, client) = clients().find(|(_, client)| client.verb == verb)?;
+            Some((client, own.clone()))
+        });
+        let Some((client, mut own)) = client else { return Self::from_arg_matches(&matches) };
+        let flags = Flags::from_arg_matches(&matches)?;
+        let missing = || clap::Error::new(clap::error::ErrorKind::MissingRequiredArgument);
+        let object = own.remove_one("name").ok_or_else(missing)?;
+        let args = own.remove_many("args").into_iter().flatten().collect();
+        Ok(Self { flags, verb: Verb::Client(ClientArgs { client, object, args }) })
+    }
 }
 
 #[derive(Debug, ClapArgs)]

@@ -17,7 +17,6 @@ pub mod settings;
 
 use args::{Args, Verb};
 use backend::Backend;
-use clap::Parser;
 use out::{Failure, Out};
 use settings::{Environment, Settings};
 use std::ffi::OsString;
@@ -71,7 +70,7 @@ pub fn main(backend: Arc<dyn Backend>) -> ExitCode {
 /// # Errors
 /// The exit code when there is nothing to execute. Wrong usage is 1: 2 is `plan`'s "something to do".
 pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
-    Args::try_parse_from(argv).map_err(|e| {
+    Args::read(argv).map_err(|e| {
         // Nothing can be done about a terminal that is gone.
         let _ = e.print();
         u8::from(e.use_stderr())

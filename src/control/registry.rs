@@ -4,7 +4,7 @@ use super::any::{AnyKind, Erased};
 use crate::core::names::Kind;
 use crate::kinds::image_catalog::ImageCatalog;
 use crate::kinds::postgres::Postgres;
-use crate::kinds::{About, Reconciler};
+use crate::kinds::{About, Client, Reconciler};
 use crate::manifest::schema::{KindSchema, all, for_kind, render};
 use crate::workload::Tools;
 use crate::workload::catalog::Catalog;
@@ -44,6 +44,12 @@ impl Kinds {
 
     pub fn about(&self) -> impl Iterator<Item = About> + '_ {
         self.0.values().map(|kind| kind.about())
+    }
+
+    /// How to get into the servers of this kind.
+    #[must_use]
+    pub fn client(&self, kind: Kind) -> Option<&'static Client> {
+        self.get(kind)?.about().client
     }
 
     /// Whether something runs for objects of this kind.

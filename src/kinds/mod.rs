@@ -39,6 +39,46 @@ pub struct Column {
     pub wide: bool,
 }
 
+/// A part of how to connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Host,
+    Port,
+    Username,
+    Database,
+    Password,
+    Text(&'static str),
+}
+
+/// How a client program is called.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    pub environment: &'static [(&'static str, Part)],
+    pub arguments: &'static [Part],
+}
+
+/// How people and programs get into the servers of a kind. A password is never in an argument.
+#[derive(Clone, Copy, Debug)]
+pub struct Client {
+    /// Of the URL.
+    pub scheme: &'static str,
+    /// Its name on the PATH, and what it is in words, to install it.
+    pub program: &'static str,
+    pub package: &'static str,
+    /// `seawall VERB NAME` becomes the program.
+    pub verb: &'static str,
+    /// From this machine; `None`: the one in the container is used.
+    pub local: Option<Call>,
+    /// In the container.
+    pub inside: Call,
+    /// Whether it needs the password there.
+    pub inside_needs_password: bool,
+    /// Names of the variables that programs read.
+    pub variables: &'static [(&'static str, Part)],
+    /// The one for the URL.
+    pub url_variable: &'static str,
+}
+
 /// What everybody else has to know of a kind.
 #[derive(Clone, Copy)]
 pub struct About {
@@ -52,6 +92,8 @@ pub struct About {
     /// What becomes of an object without a manifest, in words.
     pub gone: &'static str,
     pub columns: &'static [Column],
+    /// `None`: there is nothing to connect to.
+    pub client: Option<&'static Client>,
     /// Version and image of the catalog that it brings.
     pub images: &'static [(&'static str, &'static str)],
     pub spec: fn() -> Schema,

@@ -87,6 +87,7 @@ impl Reconciler for Follower {
         runs: true,
         gone: "its entry is removed",
         columns: &[],
+        client: None,
         images: &[],
         spec: spec_schema::<Follows>,
     };

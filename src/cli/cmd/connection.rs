@@ -4,45 +4,56 @@ use crate::cli::age::age;
 use crate::cli::args::{ConnectionArgs, ConnectionForm};
 use crate::cli::connect::connect;
 use crate::cli::format::json_text;
+use crate::cli::out::Failure;
 use crate::cli::{Context, Outcome};
 use crate::control::api::{ConnectionView, HostPort};
+use crate::control::registry::Kinds;
 use crate::core::condition::Truth;
+use crate::kinds::{Client, Part};
 use jiff::Timestamp;
 use std::io::Write;
 
 pub async fn run(cx: &mut Context, args: ConnectionArgs) -> Outcome {
     let connected = connect(cx).await?;
     let view = connected.api.connection(&args.object, args.reveal).await?;
+    let nothing = || Failure::usage(format!("{} is nothing to connect to", args.object), "");
+    let client = Kinds::all(None).client(args.object.kind).ok_or_else(nothing)?;
+    let url = |to: &HostPort, mask: Option<&str>| url(client, &view, to, mask);
     let out = &mut cx.out.stdout;
     // What a script on this machine can use; the network's form where nothing is published.
     let near = view.host.as_ref().unwrap_or(&view.network);
     match args.output {
         ConnectionForm::Json => write!(out, "{}", json_text(&view))?,
-        ConnectionForm::Url => writeln!(out, "{}", url(&view, near, None))?,
+        ConnectionForm::Url => writeln!(out, "{}", url(near, None))?,
         ConnectionForm::Env => {
-            writeln!(out, "PGHOST={}\nPGPORT={}", quoted(&near.host), near.port)?;
-            writeln!(out, "PGUSER={}\nPGDATABASE={}", quoted(&view.username), quoted(&view.database))?;
-            if let Some(password) = &view.password {
-                writeln!(out, "PGPASSWORD={}", quoted(password))?;
+            for (name, part) in client.variables {
+                if let Some(value) = value(*part, &view, near) {
+                    writeln!(out, "{name}={}", quoted(&value))?;
+                }
             }
-            writeln!(out, "DATABASE_URL={}", quoted(&url(&view, near, None)))?;
+            writeln!(out, "{}={}", client.url_variable, quoted(&url(near, None)))?;
         }
         ConnectionForm::Text => {
             writeln!(out, "{}\n", headline(&view, connected.live, Timestamp::now()))?;
-            writeln!(out, "Username:  {}\nDatabase:  {}", view.username, view.database)?;
+            writeln!(out, "Username:  {}", view.username)?;
+            if !view.database.is_empty() {
+                writeln!(out, "Database:  {}", view.database)?;
+            }
             writeln!(out, "Password:  {}\n", view.password.as_deref().unwrap_or("****"))?;
             writeln!(out, "From this machine:")?;
             match &view.host {
-                Some(host) => writeln!(out, "  {}", url(&view, host, Some("****")))?,
-                None => writeln!(out, "  no port is published; use psql below, or set spec.port")?,
+                Some(host) => writeln!(out, "  {}", url(host, Some("****")))?,
+                None => {
+                    writeln!(out, "  no port is published; use {} below, or set spec.port", client.program)?
+                }
             }
             writeln!(out, "From containers on network {}:", view.network_name)?;
-            writeln!(out, "  {}", url(&view, &view.network, Some("****")))?;
+            writeln!(out, "  {}", url(&view.network, Some("****")))?;
             if view.password.is_none() {
                 writeln!(out, "\nWith the password: seawall connection {} --reveal", view.object)?;
             }
             let name = view.object.rsplit('/').next().unwrap_or(&view.object);
-            writeln!(out, "Straight in:       seawall psql {name}")?;
+            writeln!(out, "Straight in:       seawall {} {name}", client.verb)?;
         }
     }
     Ok(0)
@@ -71,20 +82,29 @@ fn headline(view: &ConnectionView, live: bool, now: Timestamp) -> String {
     }
 }
 
+/// What a program is told; `None` where there is nothing to tell.
+pub fn value(part: Part, view: &ConnectionView, to: &HostPort) -> Option<String> {
+    match part {
+        Part::Host => Some(to.host.clone()),
+        Part::Port => Some(to.port.to_string()),
+        Part::Username => Some(view.username.clone()),
+        Part::Database => Some(view.database.clone()).filter(|database| !database.is_empty()),
+        Part::Password => view.password.clone(),
+        Part::Text(text) => Some(text.to_owned()),
+    }
+}
+
 /// A URL; without a password it has `mask` in its place, or no such part at all.
-pub fn url(view: &ConnectionView, to: &HostPort, mask: Option<&str>) -> String {
+pub fn url(client: &Client, view: &ConnectionView, to: &HostPort, mask: Option<&str>) -> String {
     let password = match (&view.password, mask) {
         (Some(password), _) => format!(":{}", escaped(password)),
         (None, Some(mask)) => format!(":{mask}"),
         (None, None) => String::new(),
     };
     let host = if to.host.contains(':') { format!("[{}]", to.host) } else { to.host.clone() };
-    format!(
-        "postgresql://{}{password}@{host}:{}/{}",
-        escaped(&view.username),
-        to.port,
-        escaped(&view.database)
-    )
+    let database =
+        if view.database.is_empty() { String::new() } else { format!("/{}", escaped(&view.database)) };
+    format!("{}://{}{password}@{host}:{}{database}", client.scheme, escaped(&view.username), to.port)
 }
 
 /// Percent-encoded but for what RFC 3986 never reserves.
@@ -167,7 +187,8 @@ mod tests {
     fn awkward_names_survive() {
         let to = HostPort { host: "::1".into(), port: 5432 };
         let view = view();
-        assert_eq!(url(&view, &to, None), "postgresql://a%40b:p%3A%2F%C3%A4@[::1]:5432/my%20db");
+        let client = Kinds::all(None).client("postgres".parse().unwrap()).unwrap();
+        assert_eq!(url(client, &view, &to, None), "postgresql://a%40b:p%3A%2F%C3%A4@[::1]:5432/my%20db");
         assert_eq!(quoted("it's"), "'it'\\''s'");
         assert_eq!(quoted("plain-1"), "plain-1");
         assert_eq!(quoted(""), "''");

@@ -10,6 +10,7 @@ use crate::cli::out::clean;
 use crate::cli::print::{Grid, conditions, paint};
 use crate::cli::{Context, Outcome};
 use crate::control::api::ObjectView;
+use crate::control::registry::Kinds;
 use crate::core::condition::{self, Condition, ConditionType, Truth};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -30,13 +31,15 @@ pub async fn run(cx: &mut Context, args: ObjectArg) -> Outcome {
     let (wrong, fine): (Vec<_>, Vec<_>) = conditions.iter().partition(|c| is_wrong(c));
     section(cx, "Wrong now", &wrong, now)?;
     // An object without credentials has nothing to connect to.
-    if let Ok(connection) = api.connection(&args.object, false).await {
+    if let Some(client) = Kinds::all(None).client(args.object.kind)
+        && let Ok(connection) = api.connection(&args.object, false).await
+    {
         let out = &mut cx.out.stdout;
         writeln!(out, "\nConnect:")?;
         if let Some(host) = &connection.host {
-            writeln!(out, "  from this machine   {}", url(&connection, host, Some("****")))?;
+            writeln!(out, "  from this machine   {}", url(client, &connection, host, Some("****")))?;
         }
-        let network = url(&connection, &connection.network, Some("****"));
+        let network = url(client, &connection, &connection.network, Some("****"));
         writeln!(out, "  from {:<14} {network}", connection.network_name)?;
         writeln!(out, "  password            seawall connection {} --reveal", args.object)?;
     }

@@ -1,5 +1,6 @@
 //! One verb per file.
 
+mod client;
 mod completion;
 mod connection;
 mod delete;
@@ -12,7 +13,6 @@ mod logs;
 mod operate;
 mod plan;
 mod prune;
-mod psql;
 mod recover;
 mod run;
 mod schema;
@@ -35,7 +35,7 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Events(args) => events::run(cx, args).await,
         Verb::Wait(args) => wait::run(cx, args).await,
         Verb::Connection(args) => connection::run(cx, args).await,
-        Verb::Psql(args) => psql::run(cx, args).await,
+        Verb::Client(args) => client::run(cx, args).await,
         Verb::Logs(args) => logs::run(cx, args).await,
         Verb::Stop(args) => operate::run(cx, args, Operation::Stop).await,
         Verb::Start(args) => operate::run(cx, args, Operation::Start).await,

@@ -50,6 +50,7 @@ impl Reconciler for ImageCatalog {
         runs: false,
         gone: "the catalog is forgotten",
         columns: &[],
+        client: None,
         images: &[],
         spec: spec_schema::<ImageCatalogSpec>,
     };

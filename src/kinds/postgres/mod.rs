@@ -29,7 +29,10 @@ pub mod tools;
 pub mod trial;
 pub mod world;
 
-use super::{About, Column, Context, Found, Learnt, Login, Probed, Reconciler, Scene, Subject, Undone};
+use super::{
+    About, Call, Client, Column, Context, Found, Learnt, Login, Part, Probed, Reconciler, Scene, Subject,
+    Undone,
+};
 use crate::core::condition::Finding;
 use crate::core::event::Note;
 use crate::core::failure::Outlook;
@@ -69,6 +72,38 @@ const COLUMNS: [Column; 8] = [
     Column { header: "RESTARTS", paths: &["/container/restartCount"], wide: true },
 ];
 
+const CLIENT: Client = Client {
+    scheme: "postgresql",
+    program: "psql",
+    package: "a PostgreSQL client",
+    verb: "psql",
+    local: Some(Call {
+        environment: &[
+            ("PGHOST", Part::Host),
+            ("PGPORT", Part::Port),
+            ("PGPASSWORD", Part::Password),
+            ("PGUSER", Part::Username),
+            ("PGDATABASE", Part::Database),
+        ],
+        arguments: &[],
+    }),
+    // Over the local socket. A name in an argument could be a whole connection string (`a=b`); in a variable it is a
+    // name.
+    inside: Call {
+        environment: &[("PGDATABASE", Part::Database)],
+        arguments: &[Part::Text("-U"), Part::Username],
+    },
+    inside_needs_password: false,
+    variables: &[
+        ("PGHOST", Part::Host),
+        ("PGPORT", Part::Port),
+        ("PGUSER", Part::Username),
+        ("PGDATABASE", Part::Database),
+        ("PGPASSWORD", Part::Password),
+    ],
+    url_variable: "DATABASE_URL",
+};
+
 /// A managed PostgreSQL server.
 pub struct Postgres {
     pub tools: Arc<Tools>,
@@ -100,6 +135,7 @@ impl Reconciler for Postgres {
         runs: true,
         gone: "the container is stopped and removed",
         columns: &COLUMNS,
+        client: Some(&CLIENT),
         // The public images of the product brief.
         images: &[
             ("18", "gotempsh/postgres-walg:18-bookworm"),

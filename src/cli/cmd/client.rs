@@ -1,0 +1,85 @@
+//! `seawall psql` and the like: becomes the client program of a kind, the one of this machine or the one in the container.
+//!
+//! The password goes through the environment of that process only, never through its arguments.
+
+use super::connection::value;
+use crate::cli::args::ClientArgs;
+use crate::cli::connect::connect;
+use crate::cli::out::Failure;
+use crate::cli::{Context, Outcome};
+use crate::control::api::{ConnectionView, HostPort};
+use crate::kinds::{Call, Client};
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+pub async fn run(cx: &mut Context, args: ClientArgs) -> Outcome {
+    let ClientArgs { client, object, args } = args;
+    let api = connect(cx).await?.api;
+    let mut view = api.connection(&object, false).await?;
+    if !view.ready {
+        writeln!(
+            cx.out.stderr,
+            "{object} does not accept logins at the moment: seawall describe {object} says why"
+        )?;
+    }
+    // Asking for the password leaves an event, so only where it is needed.
+    if let (Some(call), Some(host), true) = (client.local, view.host.clone(), on_path(cx, client.program)) {
+        let view = api.connection(&object, true).await?;
+        return Err(become_(cx, local(client, call, &view, &host, &args)));
+    }
+    if on_path(cx, "docker") {
+        if client.inside_needs_password {
+            view = api.connection(&object, true).await?;
+        }
+        return Err(become_(cx, inside(cx, client, &view, &args)));
+    }
+    let program = client.program;
+    let next = format!("install {}", client.package);
+    Err(Failure::usage(format!("neither {program} nor docker is on the PATH"), next))
+}
+
+fn on_path(cx: &Context, program: &str) -> bool {
+    cx.environment
+        .get("PATH")
+        .is_some_and(|path| std::env::split_paths(path).any(|d| d.join(program).is_file()))
+}
+
+fn local(client: &Client, call: Call, view: &ConnectionView, to: &HostPort, args: &[String]) -> Command {
+    let mut command = Command::new(client.program);
+    let set = call.environment.iter().filter_map(|(name, part)| Some((name, value(*part, view, to)?)));
+    command.envs(set);
+    command.args(call.arguments.iter().filter_map(|part| value(*part, view, to))).args(args);
+    command
+}
+
+/// By its environment the engine's client hands on what must not be an argument: `-e NAME` takes the value from there.
+fn inside(cx: &Context, client: &Client, view: &ConnectionView, args: &[String]) -> Command {
+    let mut command = Command::new("docker");
+    if let Some(host) = &cx.settings.docker_host {
+        command.env("DOCKER_HOST", host);
+    }
+    command.args(["exec", "-i"]);
+    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+        command.arg("-t");
+    }
+    let Call { environment, arguments } = client.inside;
+    for (name, part) in environment {
+        let Some(value) = value(*part, view, &view.network) else { continue };
+        if view.password.as_ref() == Some(&value) {
+            command.env(name, value).args(["-e", name]);
+        } else {
+            command.args(["-e", &format!("{name}={value}")]);
+        }
+    }
+    command.args([&view.container, client.program]);
+    command.args(arguments.iter().filter_map(|part| value(*part, view, &view.network))).args(args);
+    command
+}
+
+/// Returns only when it could not: signals, terminal and exit code are then the program's own.
+fn become_(cx: &mut Context, mut command: Command) -> Failure {
+    let _ = cx.out.stdout.flush();
+    let error = command.exec();
+    Failure::usage(format!("could not run {}: {error}", command.get_program().to_string_lossy()), "")
+}
