@@ -3,7 +3,7 @@
 CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
 
-.PHONY: help run build image test bench setup images test-tools audit test-official test-faults test-engines test-cgroup2 clean
+.PHONY: help run build image test bench setup images test-tools audit test-official test-faults test-engines test-cgroup2 test-upgrade clean
 
 help:
 	@echo 'make run           Docker, images, Seawall on manifests/: a PostgreSQL you can log in to'
@@ -16,6 +16,7 @@ help:
 	@echo 'make test-faults   bad parameters and bad images, each driven through a real server: some twenty minutes'
 	@echo 'make test-engines  the real suite on other Docker versions'
 	@echo 'make test-cgroup2  the resource caps on a cgroup v2 engine, in a virtual machine'
+	@echo 'make test-upgrade  databases of an earlier version, taken over by this one'
 	@echo 'make clean         what was built; databases and images stay'
 
 setup:
@@ -76,6 +77,11 @@ test-engines: test-tools images
 
 test-cgroup2: test-tools
 	@deploy/test/cgroup2.sh
+
+# OLD: the commit that makes them.
+OLD ?= 19a244f
+test-upgrade: test-tools images
+	@deploy/test/upgrade.sh $(OLD)
 
 clean:
 	cargo clean

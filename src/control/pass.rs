@@ -45,7 +45,7 @@ enum End<R: Reconciler> {
     Pulling(Box<R::World>, Plan<R::Action>),
     /// A step failed, or nothing could be seen.
     Failed(Option<Box<R::World>>, Failure),
-    Forgotten,
+    NotNow(NotNow),
     /// Something newer cancels this pass at a step border.
     Stale,
     /// The world still moved after [`ROUNDS`].
@@ -118,16 +118,12 @@ pub async fn pass<R: Reconciler>(
     object: &ObjectRef,
     cancel: &CancellationToken,
 ) -> Again {
-    match typed::<R>(operator, object) {
-        Ok(_) => {}
-        Err(NotNow::Forgotten) => return None,
-        Err(NotNow::NoSpec(record)) => return invalid::<R>(operator, &record).await,
-        Err(NotNow::Unreadable(record, why)) => return unreadable::<R>(operator, &record, &why).await,
-    }
     match rounds(kind, operator, object, cancel).await {
         End::Stale => Some(0),
         End::Moving => Some(1_000),
-        End::Forgotten => None,
+        End::NotNow(NotNow::Forgotten) => None,
+        End::NotNow(NotNow::NoSpec(record)) => invalid::<R>(operator, &record).await,
+        End::NotNow(NotNow::Unreadable(record, why)) => unreadable::<R>(operator, &record, &why).await,
         End::Rest(world, plan) => rest::<R>(operator, object, &world, &plan).await,
         End::Pulling(world, plan) => {
             rest::<R>(operator, object, &world, &plan).await;
@@ -152,6 +148,8 @@ async fn unreadable<R: Reconciler>(operator: &Operator, record: &Record, why: &s
     let words = format!(
         "what is remembered of this object cannot be read ({why}): nothing is done with it. Was it written by a newer Seawall? Start that one again, or bring the data directory back from its backup"
     );
+    // All that can be said is said, and nobody waits for more.
+    operator.live(&record.object, |l| (l.seen, l.settled) = (true, true));
     let finding = Finding::new(ConditionType::Ready, Truth::Unknown, "MemoryUnreadable", words);
     operator.write_status(&record.object, record.generation, &[finding], report::last::<R>).await;
     None
@@ -181,8 +179,7 @@ async fn rounds<R: Reconciler>(
     for _ in 0..ROUNDS {
         let mut moment = match typed::<R>(operator, object) {
             Ok(moment) => moment,
-            Err(NotNow::Forgotten) => return End::Forgotten,
-            Err(NotNow::NoSpec(_) | NotNow::Unreadable(..)) => return End::Stale,
+            Err(why) => return End::NotNow(why),
         };
         if first.get_or_insert_with(|| moment.spec.clone()) != &moment.spec {
             return End::Stale;
@@ -251,7 +248,7 @@ async fn rounds<R: Reconciler>(
         match run_steps(kind, operator, &moment.record, &will, &scene, cancel).await {
             StepsEnd::Done => before = Some(plan),
             StepsEnd::Replan => {}
-            StepsEnd::Forgotten => return End::Forgotten,
+            StepsEnd::Forgotten => return End::NotNow(NotNow::Forgotten),
             StepsEnd::Stopped => return End::Rest(Box::new(world), plan),
             // Lost in a race for a port, which only the start can tell: the next plan may have another.
             StepsEnd::PortTaken(failure) if lost_ports < LOST_PORTS => {

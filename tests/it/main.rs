@@ -12,6 +12,7 @@ mod machine;
 mod machine_disk;
 mod machine_engine;
 mod machine_images;
+mod machine_memory;
 mod machine_ownership;
 mod machine_ready;
 mod machine_removal;
