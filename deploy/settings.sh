@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Prints the parameters that the server of an image knows, as src/engines/postgres/parameters/settings/MAJOR.tsv holds them:
+# Prints the parameters that the server of an image knows, as src/kinds/postgres/parameters/settings/MAJOR.tsv holds them:
 #
-#   deploy/settings.sh IMAGE >src/engines/postgres/parameters/settings/MAJOR.tsv
+#   deploy/settings.sh IMAGE >src/kinds/postgres/parameters/settings/MAJOR.tsv
 #
 # The server runs on an empty cluster in a container without a network, which goes away with it. A line has: name, type, unit, context,
 # least and greatest value, values of an enumeration, and those that it takes beside them without telling (`yes` for `on`). What the

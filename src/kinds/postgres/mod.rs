@@ -1,4 +1,5 @@
-//! The PostgreSQL engine.
+//! PostgreSQL: a server in a container with its data in a volume, proven by logins. Here is what hangs on the seam; each
+//! function is handed on to the file that answers it.
 
 pub mod act;
 pub mod action;
@@ -9,20 +10,16 @@ pub mod command;
 pub mod conditions;
 pub mod control_file;
 pub mod desired;
-
 pub mod facts;
 pub mod fake_server;
-
 pub mod initialisation;
 mod learn;
-
 pub mod parameters;
 pub mod plan;
 pub mod probe;
 pub mod programs;
 pub mod record;
 mod recover;
-
 pub mod spec;
 pub mod status;
 pub mod tools;
