@@ -5,7 +5,7 @@
 #   deploy/test/upgrade.sh COMMIT
 #
 # Environment:
-#   SEAWALL_OLD   the program of that commit, if it is built already
+#   SEAWALL_OLD, SEAWALL_NEW   the programs, if they are built already
 
 set -euo pipefail
 
@@ -39,8 +39,8 @@ if [ -z "$OLD" ]; then
   OLD=$TARGET/upgrade/release/seawall
 fi
 say "building this version"
-(cd "$ROOT" && cargo build --quiet --release --bin seawall)
-NEW=$TARGET/release/seawall
+[ -n "${SEAWALL_NEW:-}" ] || (cd "$ROOT" && cargo build --quiet --release --bin seawall)
+NEW=${SEAWALL_NEW:-$TARGET/release/seawall}
 
 export SEAWALL_DATA=$WORK/data SEAWALL_INSTALLATION=$NAME SEAWALL_MANIFESTS=$WORK/manifests SEAWALL_LOG=warn
 mkdir "$WORK/manifests"
