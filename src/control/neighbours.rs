@@ -6,7 +6,7 @@ use super::operator::Operator;
 use super::state::State;
 use crate::core::names::ObjectRef;
 use crate::core::neighbours::{Around, Offer, Ties};
-use crate::core::plan::Plan;
+use crate::core::plan::{Plan, REFERRED_TO};
 use crate::kinds::Act;
 use crate::workload::Action;
 use std::collections::BTreeSet;
@@ -56,7 +56,7 @@ pub(super) fn keep_what_is_referred_to<A: Act>(record: &Record, around: &Around,
     }
     plan.steps.retain(|step| !is_final(&step.action));
     plan.block(
-        "ReferredTo",
+        REFERRED_TO,
         format!("{} refers to it: its data, credentials and record are kept", referrers.join(", ")),
         format!(
             "remove {} from the manifests first, or bring this one's manifest back",

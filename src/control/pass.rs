@@ -323,8 +323,14 @@ async fn learn<R: Reconciler>(
     if memory != moment.memory {
         let proven = |memory: &R::Memory| R::memory(memory).and_then(|work| work.proven_image.clone());
         let (before, after) = (proven(&moment.memory), proven(&memory));
-        let edited = operator.remember(&moment.record.object, Saving::MayWait, &memory).await?;
-        moment.record = edited.unwrap_or_else(|| Arc::clone(&moment.record));
+        let known = moment.record.memory.clone();
+        let Some(record) =
+            operator.remember(&moment.record.object, Saving::MayWait, Some(&known), &memory).await?
+        else {
+            // It changed meanwhile (its kept port was given up, say): the next look learns it with that.
+            return Ok(Learnt { look_again: true, restarts: None });
+        };
+        moment.record = record;
         moment.memory = memory;
         // From another image: the first one of an object is nothing that others wait for.
         if before.is_some() && before != after {

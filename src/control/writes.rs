@@ -58,17 +58,24 @@ impl Operator {
         Ok(Some(edited))
     }
 
-    /// What a pass remembers: `None` when the object is no more.
+    /// What a pass remembers. `None` when the object is no more, or, with `known`, remembers something else than that
+    /// by now.
     pub(super) async fn remember<M: Serialize + Default + Sync>(
         &self,
         object: &ObjectRef,
         saving: Saving,
+        known: Option<&Memory>,
         memory: &M,
     ) -> Result<Option<Arc<Record>>, Failure> {
         let failed = |words: String| Failure::new("StoreFailed", words);
         let memory = Memory::of(memory).map_err(failed)?;
-        let edited = self.edit(object, saving, |record| record.memory = memory).await;
-        edited.map_err(|error| failed(error.to_string()))
+        let edited = self.edit(object, saving, |record| {
+            if known.is_none_or(|known| record.memory == *known) {
+                record.memory = memory.clone();
+            }
+        });
+        let edited = edited.await.map_err(|error| failed(error.to_string()))?;
+        Ok(edited.filter(|record| record.memory == memory))
     }
 
     /// Records what happened.

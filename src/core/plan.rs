@@ -76,6 +76,9 @@ pub struct Blocked {
     pub danger: bool,
 }
 
+/// The reason of a block: somebody refers to an object that would be deleted.
+pub const REFERRED_TO: &str = "ReferredTo";
+
 /// What one pass would do for one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan<A> {

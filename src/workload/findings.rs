@@ -9,7 +9,7 @@ use super::plan::caps_in_sync;
 use super::{Case, World};
 use crate::core::condition::{ConditionType as C, Finding, Truth};
 use crate::core::failure::{Failure, Outlook};
-use crate::core::plan::Plan;
+use crate::core::plan::{Plan, REFERRED_TO};
 use crate::core::seen::{ContainerState, SeenContainer, Slot, Space};
 use crate::core::will::Wanted;
 use std::fmt::Display;
@@ -133,7 +133,12 @@ fn ready<A: Step + Display, F>(
     let no = |reason, message: String| Finding::new(C::Ready, Truth::False, reason, message);
     let container = world.container.ours();
     match case.wanted() {
-        Wanted::Deleted => return no("Deleting", "deletion was confirmed".to_owned()),
+        Wanted::Deleted => {
+            return match plan.blocked.iter().find(|block| block.reason == REFERRED_TO) {
+                Some(block) => no("Blocked", format!("{}: {}", block.why, block.unblock)),
+                None => no("Deleting", "deletion was confirmed".to_owned()),
+            };
+        }
         Wanted::Retained if container.is_none() => {
             let volume = if world.volume == Slot::Missing { "" } else { "volume, " };
             let kept = match plan.waiting.iter().find(|w| w.on == "DeletionPending") {

@@ -235,8 +235,10 @@ async fn what_is_referred_to_is_not_deleted_also_after_a_restart() {
     rig.remove("main");
     let blocked = |rig: &Rig| {
         let words = rig.condition("main", C::Degraded)?;
-        (words.reason == "ReferredTo" && words.message.contains("imagecatalog/app refers to it"))
-            .then_some(())
+        // Not that it is being deleted.
+        let ready = rig.condition("main", C::Ready)?;
+        let said = words.reason == "ReferredTo" && words.message.contains("imagecatalog/app refers to it");
+        (said && ready.reason == "Blocked").then_some(())
     };
     rig.until("kept for the one that refers to it", || blocked(&rig)).await;
     let there = |rig: &Rig| !rig.fake.call_log().contains_key("remove_volume");

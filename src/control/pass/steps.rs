@@ -86,7 +86,7 @@ pub(super) async fn run_steps<R: Reconciler>(
                 // Both wait for the disk, and the disk takes both at once.
                 let notes = std::mem::take(&mut unwritten);
                 let (saved, ()) = tokio::join!(
-                    operator.remember(object, saving::<R>(&before, &memory), &memory),
+                    operator.remember(object, saving::<R>(&before, &memory), None, &memory),
                     operator.note(Some(object), &notes)
                 );
                 match saved {
