@@ -152,6 +152,18 @@ fn config(settings: &Settings, manifests: PathBuf) -> Config {
     }
 }
 
+/// An operator that answers from its store and runs no loop.
+fn idle(
+    settings: &Settings,
+    docker: Arc<dyn Docker>,
+    store: Arc<dyn Store>,
+    sealer: Arc<Sealer>,
+) -> Result<Arc<Operator>, StoreError> {
+    let manifests = settings.manifests_or_default().unwrap_or_else(|_| settings.cwd.join("manifests"));
+    let kinds = |tools: &_| Kinds::all(Some(tools));
+    Operator::open(config(settings, manifests), docker, kinds, store, sealer, false)
+}
+
 /// Resolves at the first SIGTERM or SIGINT.
 async fn asked_to_leave() -> Result<&'static str, ApiError> {
     let mut term = signal(SignalKind::terminate()).map_err(|e| internal(e, ""))?;
@@ -217,17 +229,8 @@ impl Backend for Program {
         })?;
         start::belongs(store.as_ref(), &settings.installation, &settings.data)?;
         let sealer = sealer(settings, store.as_ref(), false)?;
-        let manifests = settings.manifests_or_default().unwrap_or_else(|_| settings.cwd.join("manifests"));
-        let docker = docker(settings)?;
-        let operator = Operator::open(
-            config(settings, manifests),
-            docker,
-            |tools| Kinds::all(Some(tools)),
-            store,
-            sealer,
-            false,
-        )
-        .map_err(|e| OfflineError::Other(store_error(&e)))?;
+        let operator = idle(settings, docker(settings)?, store, sealer)
+            .map_err(|e| OfflineError::Other(store_error(&e)))?;
         operator.load_offline();
         Ok(operator)
     }
@@ -235,18 +238,8 @@ impl Backend for Program {
     fn new_installation(&self, settings: &Settings) -> Result<Arc<dyn Api>, ApiError> {
         let key = Key::throwaway().map_err(|e| internal(e, ""))?;
         let sealer = Arc::new(Sealer::new(key, Algorithm::default()));
-        let manifests = settings.manifests_or_default().unwrap_or_else(|_| settings.cwd.join("manifests"));
-        let (docker, store) = (docker(settings)?, Arc::new(MemoryStore::new()));
-        let operator = Operator::open(
-            config(settings, manifests),
-            docker,
-            |tools| Kinds::all(Some(tools)),
-            store,
-            sealer,
-            false,
-        )
-        .map_err(|e| store_error(&e))?;
-        Ok(operator)
+        let operator = idle(settings, docker(settings)?, Arc::new(MemoryStore::new()), sealer);
+        Ok(operator.map_err(|e| store_error(&e))?)
     }
 
     fn validate(&self, dir: &Path, settings: &Settings) -> Result<Validated, ApiError> {
