@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds the PostgreSQL images that deploy/images/catalog.yaml names.
+# Builds the PostgreSQL images that deploy/images/catalog.yaml names, and those of Redis.
 #
-#   deploy/images/build.sh [all|18|17|18b|not-postgres|official|two-libraries]...        (default: all)
+#   deploy/images/build.sh [all|18|17|18b|not-postgres|official|two-libraries|redis|redis-b]...        (default: all)
 #
 #   18            seawall/postgres:18            managed image, with pgBackRest and pg_auto_failover
 #   17            seawall/postgres:17            plain PostgreSQL, as somebody's own image would be
@@ -9,6 +9,8 @@
 #   not-postgres  seawall/not-postgres:test      no PostgreSQL in it, to test refusals
 #   official      seawall/official:18, 18b, 17, seawall/official-alpine:17
 #                                                the servers of 18 and 17 under the official image's entry point and paths, for tests
+#   redis         seawall/redis:8                Redis 8, as the official image has it
+#   redis-b       seawall/redis:8b               another build of it, to test image updates
 #
 # Where an image registry answers, the official images are the start. Where none does, everything is made of Debian packages by
 # debootstrap, which needs root. An image that was made of the same files is not built again.
@@ -317,13 +319,45 @@ build_official() {
   build_official_on seawall/official-alpine:17 seawall/postgres:17 alpine 17
 }
 
+# --- Redis ------------------------------------------------------------------------------------------------------------
+
+build_redis() {
+  local tag=seawall/redis:8 stage=seawall/build:redis hash version
+  hash=$({ declare -f build_base build_redis; cat "$HERE"/redis/*; } | sha)
+  if is_current "$tag" "$hash"; then return 0; fi
+  if pull redis:8; then
+    printf 'FROM redis:8\n' | build --label "$HASH_LABEL=$hash" -t "$tag" - && return 0
+  fi
+  build_base sid
+  build --build-arg BASE=seawall/base:sid --build-arg "APT_OPTIONS=-o Acquire::Check-Valid-Until=false" -t "$stage" "$HERE/redis" \
+    || fail "$tag could not be built"
+  # "Redis server v=8.0.6 sha=…"
+  version=$(docker run --rm --network none --entrypoint redis-server "$stage" --version | sed -n 's/^.* v=\([0-9.]*\) .*/\1/p')
+  [ -n "$version" ] || fail "the server of $tag does not tell its version"
+  printf 'FROM %s\nENV REDIS_VERSION=%s\n' "$stage" "$version" \
+    | build --label "$HASH_LABEL=$hash" --label "org.opencontainers.image.title=Redis" \
+      --label "org.opencontainers.image.version=$version" -t "$tag" - || fail "$tag could not be built"
+  docker rmi --no-prune "$stage" >/dev/null 2>&1 || true
+  say "$tag: built, Redis $version"
+}
+
+build_redis_b() {
+  local tag=seawall/redis:8b hash
+  build_redis
+  hash=$({ docker image inspect --format '{{.Id}}' seawall/redis:8; declare -f build_redis_b; } | sha)
+  if is_current "$tag" "$hash"; then return 0; fi
+  printf 'FROM seawall/redis:8\nLABEL org.opencontainers.image.revision=b\n' \
+    | build --label "$HASH_LABEL=$hash" -t "$tag" - || fail "$tag could not be built"
+  say "$tag: built"
+}
+
 # --- main -------------------------------------------------------------------------------------------------------------
 
 [ $# -gt 0 ] || set -- all
 for target in "$@"; do
   case "$target" in
-    all | 18 | 17 | 18b | not-postgres | official | two-libraries) ;;
-    *) fail "unknown target '$target'. Usage: $0 [all|18|17|18b|not-postgres|official|two-libraries]..." ;;
+    all | 18 | 17 | 18b | not-postgres | official | two-libraries | redis | redis-b) ;;
+    *) fail "unknown target '$target'. Usage: $0 [all|18|17|18b|not-postgres|official|two-libraries|redis|redis-b]..." ;;
   esac
 done
 docker version --format '{{.Server.Version}}' >/dev/null 2>&1 || fail "no Docker Engine answers: run deploy/setup.sh first"
@@ -338,6 +372,8 @@ for target in "$@"; do
     not-postgres) build_not_postgres ;;
     official) build_official ;;
     two-libraries) build_two_libraries ;;
-    all) build_18b; build_17; build_not_postgres; build_official; build_two_libraries ;; # 18b brings 18
+    redis) build_redis ;;
+    redis-b) build_redis_b ;;
+    all) build_18b; build_17; build_not_postgres; build_official; build_two_libraries; build_redis_b ;; # 18b brings 18, redis-b redis
   esac
 done
