@@ -5,6 +5,7 @@
 
 pub mod image_catalog;
 pub mod postgres;
+pub mod redis;
 
 use crate::core::condition::Finding;
 use crate::core::event::Note;
