@@ -23,6 +23,7 @@ mod ports;
 mod proxy;
 mod readiness;
 mod recover;
+mod redis_groundwork;
 mod registry;
 mod removal;
 mod rename;
