@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Prints what a Redis server knows of its parameters, as src/engines/redis/parameters/*.tsv holds it: name, kind, what values it
+# Prints what a Redis server knows of its parameters, as src/kinds/redis/parameters/*.tsv holds it: name, kind, what values it
 # takes, whether CONFIG SET can change it, its default. Found out by asking for values that no parameter takes.
 #
-#   deploy/redis-settings.sh seawall/redis:8 >src/engines/redis/parameters/8.tsv
+#   deploy/redis-settings.sh seawall/redis:8 >src/kinds/redis/parameters/8.tsv
 
 set -euo pipefail
 [ $# = 1 ] || { echo "usage: $0 IMAGE" >&2; exit 1; }

@@ -325,7 +325,7 @@ build_redis() {
   local tag=seawall/redis:8 stage=seawall/build:redis hash version
   hash=$({ declare -f build_base build_redis; cat "$HERE"/redis/*; } | sha)
   if is_current "$tag" "$hash"; then return 0; fi
-  # Of the series that the table of parameters in src/engines/redis is of.
+  # Of the series that the table of parameters in src/kinds/redis is of.
   if pull redis:8.0; then
     printf 'FROM redis:8.0\n' | build --label "$HASH_LABEL=$hash" -t "$tag" - && return 0
   fi

@@ -4,9 +4,9 @@ use seawall::core::desired::{DesiredContainer, Hardening, RestartPolicy, VolumeM
 use seawall::core::quantity::Bytes;
 use seawall::core::resource::Caps;
 use seawall::docker::{BollardDocker, Docker, FileToPut};
-use seawall::engines::redis::client::{Network, RedisError, Servers, Session, TIMEOUT, Target};
-use seawall::engines::redis::config::{self, EvictionPolicy, FileInput, Hash, Persistence, UserName};
-use seawall::engines::redis::parameters::{self, needs_restart, same};
+use seawall::kinds::redis::client::{Network, RedisError, Servers, Session, TIMEOUT, Target};
+use seawall::kinds::redis::config::{self, EvictionPolicy, FileInput, Hash, Persistence, UserName};
+use seawall::kinds::redis::parameters::{self, needs_restart, same};
 use seawall::secrets::{ExposeSecret, Secret, password};
 use std::collections::BTreeMap;
 use std::process::{Command, Output};

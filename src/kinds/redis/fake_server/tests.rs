@@ -6,7 +6,7 @@ use crate::core::pairs::Pairs;
 use crate::core::resource::Caps;
 use crate::core::seen::SeenImage;
 use crate::docker::{Docker, FileToPut};
-use crate::engines::redis::config::{EvictionPolicy, FileInput, Persistence, UserName};
+use crate::kinds::redis::config::{EvictionPolicy, FileInput, Persistence, UserName};
 use zeroize::Zeroizing;
 
 async fn started() -> (Arc<FakeDocker>, FakeServers, String) {
