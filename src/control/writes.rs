@@ -213,11 +213,8 @@ impl Operator {
     /// The last of an object: its record, status and password leave the store in one commit. False, and
     /// nothing is done, when `will` is no longer what is wanted.
     pub(super) async fn forget(&self, object: &ObjectRef, will: Option<&Will>) -> Result<bool, StoreError> {
-        let mut changes = vec![
-            Change::delete(objects::key(object)),
-            Change::delete(status_key(object)),
-            Change::delete(crate::workload::tools::secret_key(object)),
-        ];
+        let mut changes = vec![Change::delete(objects::key(object)), Change::delete(status_key(object))];
+        changes.extend(self.tools.without_secrets(object));
         let _gate = self.gates.one(object).await;
         if will.is_some_and(|will| !self.still(object, will)) {
             return Ok(false);

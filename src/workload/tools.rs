@@ -55,8 +55,8 @@ pub struct Tools {
     /// Held while the shared network is looked for and made: Docker makes a second one of the same
     /// name when two objects ask at once, and then no container can join either by name.
     pub network_gate: tokio::sync::Mutex<()>,
-    /// Opened passwords, so that a probe does not read and open the record each time.
-    passwords: Arc<Mutex<BTreeMap<ObjectRef, Secret>>>,
+    /// Opened secrets by role, so that a probe does not read and open the records each time.
+    passwords: Arc<Mutex<BTreeMap<ObjectRef, Secrets>>>,
     /// Host ports of containers that are not ours, and when they were looked at.
     ports_of_others: Mutex<Option<(Instant, PortsOfOthers)>>,
     /// Everything on the engine, as last listed.
@@ -76,10 +76,22 @@ pub enum PasswordError {
     Form(String),
 }
 
+/// What secrets are for: the managed password, and what Seawall itself logs in with where that is somebody else's.
+pub const ROLES: [&str; 2] = ["", ADMIN];
+pub const ADMIN: &str = "admin";
+
+/// The secrets of one object by their roles.
+pub type Secrets = BTreeMap<&'static str, Secret>;
+
 /// The store key of an object's password.
 #[must_use]
 pub fn secret_key(object: &ObjectRef) -> String {
-    format!("secret/{object}")
+    key_of(object, "")
+}
+
+fn key_of(object: &ObjectRef, role: &str) -> String {
+    let slash = if role.is_empty() { "" } else { "/" };
+    format!("secret/{object}{slash}{role}")
 }
 
 impl Tools {
@@ -90,9 +102,10 @@ impl Tools {
         installation: Installation,
         reach: Reach,
     ) -> Self {
-        let passwords: Arc<Mutex<BTreeMap<ObjectRef, Secret>>> = Arc::default();
+        let passwords: Arc<Mutex<BTreeMap<ObjectRef, Secrets>>> = Arc::default();
         let known = Arc::clone(&passwords);
-        let docker = Masked::new(docker, Arc::new(move || lock(&known).values().cloned().collect()));
+        let all = move || lock(&known).values().flat_map(BTreeMap::values).cloned().collect();
+        let docker = Masked::new(docker, Arc::new(all));
         Self {
             docker: Arc::new(docker),
             store: Overlay::new(store),
@@ -116,37 +129,77 @@ impl Tools {
     /// # Errors
     /// When the record is there and cannot be opened.
     pub fn password(&self, object: &ObjectRef) -> Result<Option<Secret>, PasswordError> {
-        if let Some(known) = lock(&self.passwords).get(object) {
-            return Ok(Some(known.clone()));
-        }
-        let key = secret_key(object);
-        let Some(body) = self.store.get(&key)? else { return Ok(None) };
-        let sealed: Sealed = serde_json::from_value(body).map_err(|e| PasswordError::Form(e.to_string()))?;
-        let secret = self.sealer.open(&key, &sealed)?;
-        lock(&self.passwords).insert(object.clone(), secret.clone());
-        Ok(Some(secret))
+        Ok(self.secrets(object)?.remove(""))
     }
 
-    /// `value` without the object's password, which whoever runs in its container knows and can put into anything that
+    /// All secrets of an object.
+    ///
+    /// # Errors
+    /// When a record is there and cannot be opened.
+    pub fn secrets(&self, object: &ObjectRef) -> Result<Secrets, PasswordError> {
+        if let Some(known) = lock(&self.passwords).get(object) {
+            return Ok(known.clone());
+        }
+        let mut opened = Secrets::new();
+        for role in ROLES {
+            let key = key_of(object, role);
+            let Some(body) = self.store.get(&key)? else { continue };
+            let sealed: Sealed =
+                serde_json::from_value(body).map_err(|e| PasswordError::Form(e.to_string()))?;
+            opened.insert(role, self.sealer.open(&key, &sealed)?);
+        }
+        if !opened.is_empty() {
+            lock(&self.passwords).insert(object.clone(), opened.clone());
+        }
+        Ok(opened)
+    }
+
+    /// What puts these secrets into the store, each sealed for its place. Once it is there: [`Tools::reopen`].
+    ///
+    /// # Errors
+    /// When one cannot be sealed.
+    pub fn sealed(&self, object: &ObjectRef, secrets: &Secrets) -> Result<Vec<Change>, PasswordError> {
+        let put = |(role, secret): (&&str, &Secret)| {
+            let key = key_of(object, role);
+            let sealed = self.sealer.seal(&key, secret)?;
+            let body = serde_json::to_value(&sealed).map_err(|e| PasswordError::Form(e.to_string()))?;
+            Ok(Change::put(key, body))
+        };
+        secrets.iter().map(put).collect()
+    }
+
+    /// Others are in the store than were opened.
+    pub fn reopen(&self, object: &ObjectRef) {
+        lock(&self.passwords).remove(object);
+    }
+
+    /// What takes all secrets of an object out of the store.
+    #[must_use]
+    pub fn without_secrets(&self, object: &ObjectRef) -> Vec<Change> {
+        ROLES.map(|role| Change::delete(key_of(object, role))).into()
+    }
+
+    /// `value` without the object's secrets, which whoever runs in its container knows and can put into anything that
     /// we read from there: an answer to a query, a setting, an error.
     #[must_use]
     pub fn masked<T: Serialize + DeserializeOwned + Default>(&self, object: &ObjectRef, value: T) -> T {
-        let Ok(Some(password)) = self.password(object) else { return value };
+        let secrets: Vec<Secret> = self.secrets(object).unwrap_or_default().into_values().collect();
+        if secrets.is_empty() {
+            return value;
+        }
         let Ok(text) = serde_json::to_string(&value) else { return T::default() };
-        let masked = masked::mask(&text, std::slice::from_ref(&password));
+        let masked = masked::mask(&text, &secrets);
         if masked == text { value } else { serde_json::from_str(&masked).unwrap_or_default() }
     }
 
-    /// What makes the password of `from` that of `to`: it is sealed for one object.
+    /// What makes the secrets of `from` those of `to`: each is sealed for one object.
     ///
     /// # Errors
-    /// When it cannot be opened.
+    /// When one cannot be opened.
     pub fn password_moves(&self, from: &ObjectRef, to: &ObjectRef) -> Result<Vec<Change>, PasswordError> {
-        let Some(password) = self.password(from)? else { return Ok(Vec::new()) };
-        let key = secret_key(to);
-        let sealed = self.sealer.seal(&key, &password)?;
-        let body = serde_json::to_value(&sealed).map_err(|e| PasswordError::Form(e.to_string()))?;
-        Ok(vec![Change::put(key, body), Change::delete(secret_key(from))])
+        let mut changes = self.sealed(to, &self.secrets(from)?)?;
+        changes.extend(self.without_secrets(from));
+        Ok(changes)
     }
 
     /// Nothing is kept of `from` any more; its port is that of `to`.
