@@ -91,7 +91,7 @@ pub fn container(
         restart: RestartPolicy::Always,
         stop_signal: Some(server.stop_signal.to_owned()),
         stop_timeout: Some(server.stop_timeout),
-        hardening: memory.profile().hardening(server.user),
+        hardening: memory.profile().hardening(server.user, server.capabilities),
         shm_size: Some(shm_size(&spec.caps)),
     }
 }

@@ -105,13 +105,12 @@ impl Profile {
         words.to_owned()
     }
 
-    /// What is asked of the engine (docker-facts §8, §11: KILL is for the init that forwards the stop
-    /// signal to a process of another user).
+    /// What is asked of the engine. `as_root`: what the entry point needs as root.
     #[must_use]
-    pub fn hardening(self, user: &str) -> Hardening {
+    pub fn hardening(self, user: &str, as_root: &[&str]) -> Hardening {
         let mut capabilities = match self {
             Self::AsUser => Vec::new(),
-            _ => vec!["CHOWN", "FOWNER", "KILL", "SETGID", "SETUID"],
+            _ => as_root.to_vec(),
         };
         match self {
             Self::RootReads => capabilities.push("DAC_READ_SEARCH"),
@@ -168,6 +167,8 @@ impl LogWords {
 mod tests {
     use super::*;
 
+    const POSTGRES: [&str; 5] = ["CHOWN", "FOWNER", "KILL", "SETGID", "SETUID"];
+
     #[test]
     fn existing_containers_keep_what_they_were_made_with() {
         // The labels of containers made by an earlier version.
@@ -176,7 +177,7 @@ mod tests {
             (1, Some(vec!["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"])),
             (2, None),
         ] {
-            let hardening = Profile::of_level(level).hardening("postgres");
+            let hardening = Profile::of_level(level).hardening("postgres", &POSTGRES);
             let capabilities: Option<Vec<String>> =
                 capabilities.map(|list| list.into_iter().map(str::to_owned).collect());
             assert_eq!((hardening.only_capabilities, hardening.user), (capabilities, None), "{level}");
@@ -186,7 +187,7 @@ mod tests {
     #[test]
     fn a_profile_is_known_by_its_container() {
         for profile in Profile::ALL {
-            let asked = profile.hardening("server");
+            let asked = profile.hardening("server", &POSTGRES);
             let c = SeenContainer {
                 cap_drop: asked.only_capabilities.iter().map(|_| "ALL".to_owned()).collect(),
                 cap_add: asked.only_capabilities.unwrap_or_default(),

@@ -16,4 +16,6 @@ pub struct Server {
     /// Seconds that it may take.
     pub stop_timeout: u32,
     pub log: LogWords,
+    /// What its images' entry point needs as root, to prepare the data directory and to become that user.
+    pub capabilities: &'static [&'static str],
 }

@@ -25,6 +25,8 @@ pub static SERVER: Server = Server {
         serves: "ready to accept connections",
         of_clients: &["ERROR:", "LOG:", "WARNING:", "DETAIL:", "HINT:", "STATEMENT:", "CONTEXT:"],
     },
+    // docker-facts §8, §11: KILL is for the init that forwards the stop signal to a process of another user.
+    capabilities: &["CHOWN", "FOWNER", "KILL", "SETGID", "SETUID"],
 };
 
 /// The official image's contract: read at start, before initdb.

@@ -162,7 +162,7 @@ impl Trial {
             command,
             env: BTreeMap::from([("PGOPTIONS".to_owned(), self.session.clone())]),
             caps: self.caps,
-            hardening: Profile::AsUser.hardening(SERVER.user),
+            hardening: Profile::AsUser.hardening(SERVER.user, SERVER.capabilities),
             shm_size: Some(shm_size(&self.caps)),
             ..looker(&identity.installation, &identity.store, name, &self.image_id)
         }
