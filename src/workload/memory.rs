@@ -2,8 +2,11 @@
 //!
 //! A name of a field outlives a binary: it is in records (`tests/it/formats.rs`).
 
+use super::World;
 use super::hardening::Profile;
+use super::image::Facts;
 use crate::core::identity::Home;
+use crate::core::seen::SeenContainer;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -119,6 +122,20 @@ impl Memory {
             self.first_start = None;
         }
         proven
+    }
+
+    /// A server that serves was seen in this container: it proves image and privilege, and its data is somebody's from
+    /// now on. `Some`: it also proved that it starts again, with this image and this privilege.
+    pub fn saw_server<F: Facts>(&mut self, c: &SeenContainer, world: &World<F>) -> Option<(String, Profile)> {
+        let (image, profile) = (c.image_id.clone(), Profile::of_container(c));
+        let known = world.image.fit().is_some_and(|facts| facts.image().id == image)
+            && world.image_starts.proven.contains(&profile);
+        let proven = self.saw_start(&format!("{} {}", c.id, c.started_at), known);
+        self.ever_ready = true;
+        self.volume_fresh = false;
+        self.proven_image = Some(image.clone());
+        self.proven_profile = Some(profile);
+        proven.then_some((image, profile))
     }
 
     /// Whether a container of this image has the image's own CMD: one of an earlier version has not, until
