@@ -4,6 +4,7 @@ use super::any::{AnyKind, Erased};
 use crate::core::names::Kind;
 use crate::kinds::image_catalog::ImageCatalog;
 use crate::kinds::postgres::Postgres;
+use crate::kinds::redis::Redis;
 use crate::kinds::{About, Client, Reconciler};
 use crate::manifest::schema::{KindSchema, all, for_kind, render};
 use crate::workload::Tools;
@@ -23,6 +24,7 @@ impl Kinds {
         let mut kinds = Self::default();
         kinds.put(tools.map(|_| ImageCatalog));
         kinds.put(tools.map(Postgres::real));
+        kinds.put(tools.map(Redis::real));
         kinds
     }
 

@@ -67,10 +67,11 @@ pub mod annotation {
 pub enum Kind {
     ImageCatalog,
     Postgres,
+    Redis,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 2] = [Kind::ImageCatalog, Kind::Postgres];
+    pub const ALL: [Kind; 3] = [Kind::ImageCatalog, Kind::Postgres, Kind::Redis];
 
     /// As written in a manifest: `Postgres`.
     #[must_use]
@@ -78,6 +79,7 @@ impl Kind {
         match self {
             Kind::ImageCatalog => "ImageCatalog",
             Kind::Postgres => "Postgres",
+            Kind::Redis => "Redis",
         }
     }
 
@@ -87,6 +89,7 @@ impl Kind {
         match self {
             Kind::ImageCatalog => "imagecatalog",
             Kind::Postgres => "postgres",
+            Kind::Redis => "redis",
         }
     }
 }
@@ -99,7 +102,7 @@ impl fmt::Display for Kind {
 
 /// Why a string is no kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown kind {}; kinds are Postgres and ImageCatalog", quoted(.0))]
+#[error("unknown kind {}; kinds are Postgres, Redis and ImageCatalog", quoted(.0))]
 pub struct UnknownKind(pub String);
 
 impl FromStr for Kind {
@@ -108,6 +111,7 @@ impl FromStr for Kind {
     fn from_str(s: &str) -> Result<Self, UnknownKind> {
         match s.to_ascii_lowercase().as_str() {
             "postgres" | "postgreses" | "postgresql" | "pg" => Ok(Kind::Postgres),
+            "redis" | "redises" => Ok(Kind::Redis),
             "imagecatalog" | "imagecatalogs" => Ok(Kind::ImageCatalog),
             _ => Err(UnknownKind(s.to_owned())),
         }
@@ -372,7 +376,7 @@ mod tests {
     fn references_read_and_print() {
         assert_eq!("Postgres/main".parse::<ObjectRef>().unwrap().to_string(), "postgres/main");
         assert!(matches!("main".parse::<ObjectRef>(), Err(RefError::NoSlash(_))));
-        assert!(matches!("redis/main".parse::<ObjectRef>(), Err(RefError::Kind(_))));
+        assert!(matches!("nothing/main".parse::<ObjectRef>(), Err(RefError::Kind(_))));
         assert!(matches!("postgres/Main".parse::<ObjectRef>(), Err(RefError::Name(_))));
     }
 }

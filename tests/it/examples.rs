@@ -85,23 +85,40 @@ fn engine() -> FakeDocker {
         );
         docker.add_image_file(&reference, "/usr/bin/postgres", b"postgres");
     }
+    docker.add_image(SeenImage {
+        id: format!("sha256:{:0<64}", "8"),
+        tags: vec!["seawall/redis:8".to_owned()],
+        digests: Vec::new(),
+        env: Pairs::from([("REDIS_VERSION", "8.0.6")]),
+        labels: Pairs::default(),
+        volumes: vec!["/data".to_owned()],
+        architecture: "amd64".to_owned(),
+        user: String::new(),
+        stop_signal: String::new(),
+        cmd: vec!["redis-server".into()],
+        entrypoint: vec!["docker-entrypoint.sh".into()],
+    });
+    docker.add_image_file("seawall/redis:8", "/etc/passwd", b"redis:x:999:999::/data:/usr/sbin/nologin\n");
+    docker.add_image_file("seawall/redis:8", "/usr/local/bin/redis-server", b"redis");
     docker
 }
 
-/// Which ports are free is this machine's affair: in order of appearance they become 5432, 5433, …
+/// Which ports are free is this machine's affair: in order of appearance they become 5432, 5433, …, those of Redis 6379, …
 fn with_ports_of_a_free_machine(plan: &str) -> String {
-    let mut seen: Vec<String> = Vec::new();
+    let mut all: [Vec<String>; 2] = Default::default();
     let mut text = String::new();
     for line in plan.lines() {
         let mut line = line.to_owned();
         let port = line.split_once("reserve host port ").and_then(|(_, rest)| rest.split(' ').next());
         if let Some(port) = port.map(str::to_owned) {
+            let redis = port.parse::<usize>().unwrap() >= 6379;
+            let seen = &mut all[usize::from(redis)];
             if !seen.contains(&port) {
                 seen.push(port.clone());
             }
             let place = seen.iter().position(|p| *p == port).unwrap();
             // Of the same width, so that columns stay columns.
-            let usual = format!("{:<width$}", 5432 + place, width = port.len());
+            let usual = format!("{:<width$}", if redis { 6379 } else { 5432 } + place, width = port.len());
             line = line.replacen(&port, &usual, 1);
         }
         text.push_str(line.trim_end());
@@ -169,7 +186,7 @@ async fn each_example_is_valid_and_plans_what_it_says() {
 fn what_make_run_watches_is_valid_and_names_the_images_that_are_built() {
     let report = seawall::control::validate::validate(&root().join("manifests")).unwrap();
     assert_eq!(report.problems, []);
-    assert_eq!(report.objects, 2);
+    assert_eq!(report.objects, 3);
     let catalog = |file: &str| {
         let text = fs::read_to_string(root().join(file)).unwrap();
         text.lines().filter(|l| !l.starts_with("# yaml-language-server:")).collect::<Vec<_>>().join("\n")
@@ -188,6 +205,7 @@ fn the_pages_name_only_files_that_exist() {
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
         "examples/quickstart/README.md",
+        "examples/redis/README.md",
         "examples/custom-image/README.md",
     ] {
         let text = fs::read_to_string(root().join(page)).unwrap();

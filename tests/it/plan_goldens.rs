@@ -366,7 +366,7 @@ impl Case {
     }
 }
 
-pub fn render(plan: &Plan) -> String {
+pub fn render<A: std::fmt::Display>(plan: &seawall::core::plan::Plan<A>) -> String {
     let view = plan.view("", false);
     let mut text = String::new();
     for step in view.steps {

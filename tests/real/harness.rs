@@ -106,10 +106,10 @@ impl Sea {
     }
 
     pub fn container(&self, name: &str) -> String {
-        format!("{}-postgres-{name}", self.installation)
+        format!("{}-{}", self.installation, object(name).replace('/', "-"))
     }
     pub fn volume(&self, name: &str) -> String {
-        format!("{}-postgres-{name}-data", self.installation)
+        format!("{}-data", self.container(name))
     }
 
     /// A program that sees the same network as the engine.
@@ -229,7 +229,7 @@ impl Sea {
 
     /// The object as JSON; `Null` when there is none or no answer.
     pub fn object(&self, name: &str) -> Value {
-        let output = self.cli(&["get", &format!("postgres/{name}"), "-o", "json"]);
+        let output = self.cli(&["get", &object(name), "-o", "json"]);
         serde_json::from_slice(&output.stdout).unwrap_or_default()
     }
 
@@ -292,7 +292,7 @@ impl Sea {
     }
 
     pub fn password(&self, name: &str) -> String {
-        let json = self.ok(&["connection", &format!("postgres/{name}"), "--reveal", "-o", "json"]);
+        let json = self.ok(&["connection", &object(name), "--reveal", "-o", "json"]);
         let value: Value = serde_json::from_str(&json).unwrap();
         value["password"].as_str().unwrap().to_owned()
     }
@@ -377,6 +377,11 @@ impl Drop for Sea {
         }
         self.clean_up();
     }
+}
+
+/// A Postgres, unless the kind is said: `redis/cache`.
+fn object(name: &str) -> String {
+    if name.contains('/') { name.to_owned() } else { format!("postgres/{name}") }
 }
 
 /// A Postgres manifest.

@@ -32,6 +32,7 @@ pub struct ImageCatalogSpec {
 #[serde(rename_all = "lowercase")]
 pub enum EngineName {
     Postgres,
+    Redis,
 }
 
 impl EngineName {
@@ -40,6 +41,7 @@ impl EngineName {
     pub fn kind(self) -> Kind {
         match self {
             EngineName::Postgres => Kind::Postgres,
+            EngineName::Redis => Kind::Redis,
         }
     }
 }

@@ -1,40 +1,50 @@
-//! One session with a Redis server: log in, ask what a probe needs, make the few changes in place. Every call has a
-//! timeout, and every answer a bound. Redis' login tells the password to whoever listens, so a target is an address that
-//! the engine told, never a name; and what a server says to a login is not shown where it repeats the password.
+//! What is said to a Redis server: log in, send some commands, read one reply each. A connection lives no longer than that:
+//! a login costs Redis nothing. Every call has a timeout, and every answer a bound. Redis' login tells the password to
+//! whoever listens, so a target is an address that the engine told, never a name.
 
-mod resp;
-
-use super::server::ServerFacts;
 use crate::core::text::shown;
 use crate::secrets::{ExposeSecret, Secret};
 use async_trait::async_trait;
-use resp::{Bad, Reply};
-use std::net::{IpAddr, SocketAddr};
+use futures_util::future::BoxFuture;
+use std::net::IpAddr;
 use std::time::Duration;
-use tokio::io::{AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
-use tokio::sync::Mutex;
-use tokio::time::timeout;
+use zeroize::Zeroizing;
 
-/// Longest time for a login or for a round trip.
+/// Longest time for a login with everything that is asked after it.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 /// Characters of a server's own words that are kept.
 const WORDS: usize = 500;
+/// Bytes of all replies.
+const ANSWER: usize = 1 << 20;
+/// Lists in lists; none of ours has more than three.
+const DEPTH: usize = 8;
 
 /// Where and as whom to log in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Target {
     pub host: IpAddr,
     pub port: u16,
+    /// Id of the container that is reached there.
+    pub container: String,
     pub username: String,
-    /// Container id and start: a session outlives neither.
-    pub epoch: String,
+    pub password: Secret,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Numbers, too.
+    Text(String),
+    Error(String),
+    Nil,
+    List(Vec<Reply>),
 }
 
 /// Why there is no answer. Texts are Redis' or the system's own; they hold no password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RedisError {
-    /// It is up and reads its data; INFO tells how far it is.
+    /// It is up and reads its data.
     #[error("{0}")]
     Loading(String),
     #[error("{0}")]
@@ -44,15 +54,11 @@ pub enum RedisError {
     /// It is up and answers reads; it refuses writes because it cannot save.
     #[error("{0}")]
     PersistenceBroken(String),
-    #[error("no answer within {0:?}")]
-    Hung(Duration),
-    /// The server turns us away for a reason of its own.
-    #[error("{words}")]
-    TurnedAway {
-        /// One CamelCase word from a closed set.
-        reason: &'static str,
-        words: String,
-    },
+    #[error("no answer within {TIMEOUT:?}")]
+    Hung,
+    /// The server turns us away for a reason of its own: one CamelCase word from a closed set, and its words.
+    #[error("{1}")]
+    TurnedAway(&'static str, String),
     #[error("{0}")]
     Failed(String),
 }
@@ -61,53 +67,57 @@ impl RedisError {
     /// By the first word of an error, as Redis' own clients do it.
     fn of(words: &str) -> Self {
         let said = shown(words, WORDS);
-        let away = |reason| Self::TurnedAway { reason, words: said.clone() };
         match words.split(' ').next().unwrap_or_default() {
             "LOADING" => Self::Loading(said),
             "MISCONF" => Self::PersistenceBroken(said),
             "WRONGPASS" | "NOAUTH" | "NOPERM" => Self::LoginRefused(said),
-            "BUSY" => away("BusyScript"),
-            "DENIED" => away("ProtectedMode"),
-            _ if words.starts_with("ERR max number of clients") => away("TooManyConnections"),
+            "BUSY" => Self::TurnedAway("BusyScript", said),
+            _ if words.starts_with("ERR max number of clients") => {
+                Self::TurnedAway("TooManyConnections", said)
+            }
             _ => Self::Failed(said),
         }
     }
 }
 
-impl From<Bad> for RedisError {
-    fn from(bad: Bad) -> Self {
-        match bad {
-            Bad::Io(words) => Self::Refused(shown(&words, WORDS)),
-            bad => Self::Failed(bad.to_string()),
+impl From<std::io::Error> for RedisError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Refused(shown(&error.to_string(), WORDS))
+    }
+}
+
+impl Reply {
+    /// # Errors
+    /// The server's own.
+    pub fn fine(self) -> Result<Self, RedisError> {
+        match self {
+            Reply::Error(words) => Err(RedisError::of(&words)),
+            reply => Ok(reply),
+        }
+    }
+
+    /// All texts in it, in their order.
+    #[must_use]
+    pub fn words(self) -> Vec<String> {
+        match self {
+            Reply::Text(text) => vec![text],
+            Reply::List(list) => list.into_iter().flat_map(Reply::words).collect(),
+            Reply::Error(_) | Reply::Nil => Vec::new(),
         }
     }
 }
 
-/// Where logins go: to real servers, or to the fake ones of tests.
-#[async_trait]
-pub trait Servers: Send + Sync + 'static {
-    /// A new login over the network.
-    async fn login(&self, target: &Target, password: &Secret) -> Result<Box<dyn Session>, RedisError>;
-    /// Whether something still takes connections and answers them; costs no login.
-    async fn answers(&self, target: &Target) -> Result<(), RedisError>;
+/// A command of words without spaces in them.
+#[must_use]
+pub fn command(words: &str) -> Vec<String> {
+    words.split(' ').map(str::to_owned).collect()
 }
 
-/// A logged-in session; its connection ends when it is dropped, or when a round trip was not finished.
+/// Where commands go: to real servers, or to the fake ones of tests.
 #[async_trait]
-pub trait Session: Send + Sync {
-    fn target(&self) -> &Target;
-    /// Everything a probe needs, in one round trip: also of a server that is loading or cannot save. Of users only those that
-    /// there are.
-    async fn probe(&self, parameters: &[&str], users: &[&str]) -> Result<ServerFacts, RedisError>;
-    /// All of them or none.
-    async fn config_set(&self, parameters: &[(String, String)]) -> Result<(), RedisError>;
-    /// Reads the users' file again: all of it or, when a line is wrong, nothing. Passwords, rules and users are then what it
-    /// says; who is in stays in.
-    async fn load_users(&self) -> Result<(), RedisError>;
-    /// Ends this user's sessions: a password that is gone opens none, and closes none.
-    async fn end_sessions(&self, user: &str) -> Result<(), RedisError>;
-    /// Begins a snapshot, or has one begin when what is being saved is done; a probe tells how it ended.
-    async fn snapshot(&self) -> Result<(), RedisError>;
+pub trait Servers: Send + Sync + 'static {
+    /// Logs in, and sends all of these; one reply each, in their order.
+    async fn ask(&self, target: &Target, commands: &[Vec<String>]) -> Result<Vec<Reply>, RedisError>;
 }
 
 /// Real servers, by TCP.
@@ -115,36 +125,45 @@ pub struct Network;
 
 #[async_trait]
 impl Servers for Network {
-    async fn login(&self, target: &Target, password: &Secret) -> Result<Box<dyn Session>, RedisError> {
-        let logging_in = async {
-            let mut wire = connect(target).await?;
-            let password = password.expose_secret();
-            let auth = [b"AUTH", target.username.as_bytes(), password.as_bytes()];
-            match exchange(&mut wire, &[&auth]).await?.pop() {
-                Some(Reply::Text(_)) => Ok(wire),
-                Some(Reply::Error(words)) if password.is_empty() => Err(RedisError::of(&words)),
-                // "unknown command 'AUTH', with args beginning with: …"
-                Some(Reply::Error(words)) => Err(RedisError::of(&words.replace(password, "…"))),
-                _ => Err(strange()),
-            }
-        };
-        let wire = timeout(TIMEOUT, logging_in).await.map_err(|_| RedisError::Hung(TIMEOUT))??;
-        Ok(Box::new(NetSession { target: target.clone(), wire: Mutex::new(Some(wire)) }))
-    }
-
-    async fn answers(&self, target: &Target) -> Result<(), RedisError> {
+    async fn ask(&self, target: &Target, commands: &[Vec<String>]) -> Result<Vec<Reply>, RedisError> {
         let asking = async {
-            let mut wire = connect(target).await?;
-            Ok::<_, Bad>(exchange(&mut wire, &[&[b"PING"]]).await?.pop())
+            let mut wire = BufReader::new(TcpStream::connect((target.host, target.port)).await?);
+            let password = target.password.expose_secret();
+            let longest = |words: &Vec<String>| words.iter().map(|word| word.len() + 32).sum::<usize>();
+            let room = 256 + password.len() + commands.iter().map(|c| 32 + longest(c)).sum::<usize>();
+            let mut out = Zeroizing::new(Vec::with_capacity(room));
+            let auth = ["AUTH", &target.username, password];
+            encode(&mut out, auth.into_iter());
+            commands.iter().for_each(|command| encode(&mut out, command.iter().map(String::as_str)));
+            // A server that is full says so and hangs up before it reads: its words come first.
+            let sent = wire.write_all(&out).await;
+            let mut room = ANSWER;
+            match (read(&mut wire, &mut room, 0).await, sent) {
+                (Ok(Reply::Text(_)), Ok(())) => {}
+                // "unknown command 'AUTH', with args beginning with: …"
+                (Ok(Reply::Error(words)), _) if password.is_empty() => return Err(RedisError::of(&words)),
+                (Ok(Reply::Error(words)), _) => return Err(RedisError::of(&words.replace(password, "…"))),
+                (Err(error), Ok(())) => return Err(error),
+                (_, Err(error)) => return Err(error.into()),
+                _ => return Err(strange()),
+            }
+            let mut replies = Vec::new();
+            for _ in commands {
+                replies.push(read(&mut wire, &mut room, 0).await?);
+            }
+            Ok(replies)
         };
-        match timeout(TIMEOUT, asking).await.map_err(|_| RedisError::Hung(TIMEOUT))?? {
-            Some(Reply::Text(word)) if word == "PONG" => Ok(()),
-            Some(Reply::Error(words)) => match RedisError::of(&words) {
-                error @ (RedisError::TurnedAway { .. } | RedisError::Failed(_)) => Err(error),
-                _ => Ok(()),
-            },
-            _ => Err(strange()),
-        }
+        tokio::time::timeout(TIMEOUT, asking).await.unwrap_or(Err(RedisError::Hung))
+    }
+}
+
+/// In room that is there already: a buffer that grows leaves copies behind.
+fn encode<'a>(out: &mut Zeroizing<Vec<u8>>, words: impl Iterator<Item = &'a str> + Clone) {
+    out.extend_from_slice(format!("*{}\r\n", words.clone().count()).as_bytes());
+    for word in words {
+        out.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+        out.extend_from_slice(word.as_bytes());
+        out.extend_from_slice(b"\r\n");
     }
 }
 
@@ -154,116 +173,44 @@ fn strange() -> RedisError {
 
 type Wire = BufReader<TcpStream>;
 
-async fn connect(target: &Target) -> Result<Wire, Bad> {
-    let stream = TcpStream::connect(SocketAddr::new(target.host, target.port)).await?;
-    // Questions and answers are small and wait for each other.
-    let _ = stream.set_nodelay(true);
-    Ok(BufReader::new(stream))
-}
-
-/// Sends all commands at once; one reply each, in their order.
-async fn exchange(wire: &mut Wire, commands: &[&[&[u8]]]) -> Result<Vec<Reply>, Bad> {
-    // A server that is full says so and hangs up before it reads: its words come first.
-    let sent = wire.write_all(&resp::encode(commands)).await;
-    let mut room = resp::ANSWER;
-    let mut replies = Vec::new();
-    for _ in commands {
-        match (resp::read(wire, &mut room).await, &sent) {
-            (Err(_), Err(why)) => return Err(Bad::Io(why.to_string())),
-            (reply, _) => replies.push(reply?),
+/// The next reply of protocol version 2, within a number of bytes and a depth, whatever lengths it claims: memory is taken
+/// for bytes that came. What it took is taken off `room`.
+fn read<'a>(
+    from: &'a mut Wire,
+    room: &'a mut usize,
+    depth: usize,
+) -> BoxFuture<'a, Result<Reply, RedisError>> {
+    Box::pin(async move {
+        let mut line = Vec::new();
+        *room -= (&mut *from).take(*room as u64).read_until(b'\n', &mut line).await?;
+        let line = String::from_utf8_lossy(&line).into_owned();
+        if line.is_empty() {
+            return Err(RedisError::Refused("connection closed".to_owned()));
         }
-    }
-    Ok(replies)
-}
-
-struct NetSession {
-    target: Target,
-    /// `None` while it is in use, and for good once a round trip was not finished: what comes next on it would be the
-    /// answer to something else.
-    wire: Mutex<Option<Wire>>,
-}
-
-impl NetSession {
-    async fn ask(&self, commands: &[&[&[u8]]]) -> Result<Vec<Reply>, RedisError> {
-        let asking = async {
-            let mut place = self.wire.lock().await;
-            let mut wire = place.take().ok_or_else(|| Bad::Io("connection closed".to_owned()))?;
-            let replies = exchange(&mut wire, commands).await?;
-            *place = Some(wire);
-            Ok(replies)
-        };
-        timeout(TIMEOUT, asking).await.map_err(|_| RedisError::Hung(TIMEOUT))?
-    }
-
-    async fn run(&self, command: &[&[u8]]) -> Result<(), RedisError> {
-        match self.ask(&[command]).await?.pop() {
-            Some(Reply::Error(words)) => Err(RedisError::of(&words)),
-            Some(_) => Ok(()),
-            None => Err(strange()),
-        }
-    }
-}
-
-#[async_trait]
-impl Session for NetSession {
-    fn target(&self) -> &Target {
-        &self.target
-    }
-
-    async fn probe(&self, parameters: &[&str], users: &[&str]) -> Result<ServerFacts, RedisError> {
-        // CONFIG GET wants one name at least.
-        let get: Vec<&[u8]> = [&b"CONFIG"[..], b"GET", b"dir"]
-            .into_iter()
-            .chain(parameters.iter().map(|p| p.as_bytes()))
-            .collect();
-        let of_users: Vec<[&[u8]; 3]> =
-            users.iter().map(|user| [&b"ACL"[..], b"GETUSER", user.as_bytes()]).collect();
-        let mut commands: Vec<&[&[u8]]> = vec![&[b"PING"], &[b"INFO"], &get];
-        commands.extend(of_users.iter().map(|command| &command[..]));
-        let mut replies = self.ask(&commands).await?.into_iter();
-        let mut next = || replies.next().unwrap_or(Reply::Nil);
-        let ping = match next() {
-            Reply::Error(words) => Err(RedisError::of(&words)),
-            _ => Ok(()),
-        };
-        let (Reply::Text(info), Reply::List(config)) = (next().fine()?, next().fine()?) else {
-            return Err(strange());
-        };
-        let mut facts = ServerFacts::read(&info, ping).ok_or_else(strange)?;
-        facts.config = pairs(config).filter_map(|(name, value)| Some((name, value.text()?))).collect();
-        for user in users {
-            if let Reply::List(told) = next().fine()? {
-                facts.tell_user(user, pairs(told).map(|(name, value)| (name, value.words())));
+        let (kind, rest) = line.split_at_checked(1).ok_or_else(strange)?;
+        let rest = rest.strip_suffix("\r\n").ok_or_else(strange)?;
+        match (kind, rest.parse::<i64>()) {
+            ("+" | ":", _) => Ok(Reply::Text(rest.to_owned())),
+            ("-", _) => Ok(Reply::Error(rest.to_owned())),
+            ("$" | "*", Ok(-1)) => Ok(Reply::Nil),
+            ("$", Ok(length)) => {
+                let whole = usize::try_from(length).ok().and_then(|n| n.checked_add(2));
+                let whole = whole.filter(|whole| whole <= room).ok_or_else(strange)?;
+                let mut raw = Vec::new();
+                *room -= from.take(whole as u64).read_to_end(&mut raw).await?;
+                let text = raw.strip_suffix(b"\r\n").filter(|_| raw.len() == whole).ok_or_else(strange)?;
+                Ok(Reply::Text(String::from_utf8_lossy(text).into_owned()))
             }
+            ("*", Ok(length)) if depth < DEPTH => {
+                let mut list = Vec::new();
+                for _ in 0..length {
+                    list.push(read(from, room, depth + 1).await?);
+                }
+                Ok(Reply::List(list))
+            }
+            _ => Err(strange()),
         }
-        Ok(facts)
-    }
-
-    async fn config_set(&self, parameters: &[(String, String)]) -> Result<(), RedisError> {
-        if parameters.is_empty() {
-            return Ok(());
-        }
-        let words = parameters.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
-        self.run(&[&b"CONFIG"[..], b"SET"].into_iter().chain(words).collect::<Vec<_>>()).await
-    }
-
-    async fn load_users(&self) -> Result<(), RedisError> {
-        self.run(&[b"ACL", b"LOAD"]).await
-    }
-
-    async fn end_sessions(&self, user: &str) -> Result<(), RedisError> {
-        self.run(&[b"CLIENT", b"KILL", b"USER", user.as_bytes(), b"SKIPME", b"YES"]).await
-    }
-
-    async fn snapshot(&self) -> Result<(), RedisError> {
-        self.run(&[b"BGSAVE", b"SCHEDULE"]).await
-    }
-}
-
-/// Name, value, name, value, …
-fn pairs(list: Vec<Reply>) -> impl Iterator<Item = (String, Reply)> {
-    let mut list = list.into_iter();
-    std::iter::from_fn(move || Some((list.next()?.text()?, list.next()?)))
+    })
 }
 
 #[cfg(test)]

@@ -1,27 +1,38 @@
 //! Redis servers for tests, over the fake engine: a server is what its container's redis.conf and users.acl say, from its
 //! start on. Always compiled, as the fake engine is; the product itself must never use it.
 
-use super::client::{RedisError, Servers, Session, TIMEOUT, Target};
-use super::config::{self, Hash};
-use super::parameters;
-use super::server::{Saves, ServerFacts, User};
+use super::client::{RedisError, Reply, Servers, Target};
+use super::desired::{CONFIG, DATA, USERS, sha256};
+use super::parameters::{TABLE, needs_restart};
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::docker::fake::FakeDocker;
-use crate::secrets::{ExposeSecret, Secret};
+use crate::secrets::ExposeSecret;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+
+/// With this as a value a server dies at its start, although CONFIG SET takes it.
+pub const BAD_VALUE: &str = "nonsense";
+
+/// A server that runs.
+#[derive(Clone, Debug)]
+pub struct Run {
+    started_at: String,
+    pub config: BTreeMap<String, String>,
+    /// Name → rules as users.acl has them, without `resetpass resetchannels`.
+    pub users: BTreeMap<String, String>,
+    /// Fields of INFO, over those that follow from the rest.
+    pub info: BTreeMap<&'static str, String>,
+    /// What PING says instead of PONG.
+    pub ping: Option<String>,
+    rdb_saves: u64,
+}
 
 #[derive(Default)]
 struct Script {
     /// Container name → what everybody gets instead of an answer.
     answers: BTreeMap<String, RedisError>,
-    /// Container name → how long each answer takes.
-    slow: BTreeMap<String, Duration>,
-    /// Container id → start, and what the server of that start is.
-    runs: BTreeMap<String, (String, ServerFacts)>,
-    logins: u64,
+    runs: BTreeMap<String, Run>,
 }
 
 struct Shared {
@@ -33,23 +44,15 @@ struct Shared {
 #[derive(Clone)]
 pub struct FakeServers(Arc<Shared>);
 
-struct FakeSession(Arc<Shared>, Target);
-
-fn refused() -> RedisError {
-    RedisError::Refused("Connection refused (os error 111)".to_owned())
+fn text(docker: &FakeDocker, c: &SeenContainer, path: &str) -> String {
+    let file = docker.file(&c.id, path).ok().flatten();
+    file.map(|file| String::from_utf8_lossy(&file.content).into_owned()).unwrap_or_default()
 }
 
-/// What `users` of config.rs wrote.
-fn users(text: &str) -> BTreeMap<String, User> {
-    let read = |line: &str| {
-        let mut words = line.strip_prefix("user ")?.split(' ');
-        let (name, on) = (words.next()?.to_owned(), words.next()? == "on");
-        let (hashes, rules): (Vec<&str>, Vec<&str>) = words.partition(|word| word.starts_with('#'));
-        let mut hashes: Vec<String> = hashes.iter().map(|hash| hash[1..].to_owned()).collect();
-        hashes.sort();
-        Some((name, User { on, no_password: false, hashes, rules: rules.join(" ") }))
-    };
-    text.lines().filter_map(read).collect()
+fn users(text: &str) -> BTreeMap<String, String> {
+    let lines =
+        text.lines().filter_map(|line| line.strip_prefix("user ")?.split_once(" resetpass resetchannels "));
+    lines.map(|(name, rules)| (name.to_owned(), rules.to_owned())).collect()
 }
 
 impl Shared {
@@ -57,72 +60,130 @@ impl Shared {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn text(&self, c: &SeenContainer, path: &str) -> String {
-        let file = self.docker.file(&c.id, path).ok().flatten();
-        file.map(|file| String::from_utf8_lossy(&file.content).into_owned()).unwrap_or_default()
+    /// The server in a container; it is made at the first look after its start.
+    fn run<'a>(&self, c: &SeenContainer, script: &'a mut Script) -> &'a mut Run {
+        let run = script.runs.remove(&c.id).filter(|run| run.started_at == c.started_at);
+        let run = run.unwrap_or_else(|| self.start(c));
+        script.runs.entry(c.id.clone()).or_insert(run)
     }
 
-    /// Does something with the server that a target reaches; it is made at the first look after its start.
-    async fn reach<T>(
-        &self,
-        target: &Target,
-        then: impl FnOnce(&mut ServerFacts) -> T,
-    ) -> Result<T, RedisError> {
-        let mut epoch = target.epoch.split(' ');
-        let c = self.docker.seen(epoch.next().unwrap_or_default()).ok_or_else(refused)?;
-        let pause = self.lock().slow.get(&c.name).copied().unwrap_or_default();
-        tokio::time::sleep(pause.min(TIMEOUT)).await;
-        if pause >= TIMEOUT {
-            return Err(RedisError::Hung(TIMEOUT));
-        }
-        if let Some(answer) = self.lock().answers.get(&c.name) {
-            return Err(answer.clone());
-        }
-        let ip = target.host;
-        let address = c.published.iter().any(|p| p.host_ip == ip && p.host == target.port)
-            || c.networks.iter().any(|e| target.port == config::PORT && e.ip == ip.to_string());
-        if c.state != ContainerState::Running || epoch.next() != Some(c.started_at.as_str()) || !address {
-            return Err(refused());
-        }
-        Ok(then(self.server(&c, &mut self.lock())))
-    }
-
-    fn server<'a>(&self, c: &SeenContainer, script: &'a mut Script) -> &'a mut ServerFacts {
-        let fresh = (c.started_at.clone(), self.start(c));
-        let run = script.runs.entry(c.id.clone()).or_insert_with(|| fresh.clone());
-        if run.0 != c.started_at {
-            *run = fresh;
-        }
-        &mut run.1
-    }
-
-    fn start(&self, c: &SeenContainer) -> ServerFacts {
-        let conf = self.text(c, config::CONFIG);
-        let defaults = parameters::defaults().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let mut config: BTreeMap<String, String> = defaults.collect();
+    fn start(&self, c: &SeenContainer) -> Run {
+        let mut config: BTreeMap<String, String> = TABLE
+            .lines()
+            .map(|line| line.split('\t').collect::<Vec<_>>())
+            .map(|row| (row[0].to_owned(), row[4].to_owned()))
+            .collect();
+        let file = text(&self.docker, c, CONFIG);
         let directives =
-            conf.lines().filter_map(|line| line.split_once(' ')).filter(|(name, _)| *name != "#");
+            file.lines().filter_map(|line| line.split_once(' ')).filter(|(name, _)| *name != "#");
         config.extend(directives.map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned())));
-        let aof = config.get("appendonly").is_some_and(|value| value == "yes");
-        ServerFacts {
-            version: "8.0.6".to_owned(),
-            run_id: format!("{} {}", c.id, c.started_at),
-            ping: Ok(()),
-            loading: None,
-            saves: Saves { rdb_ok: true, aof, aof_rewrite_ok: true, aof_write_ok: true, ..Saves::default() },
-            used: Some(1 << 20),
-            clients: Some(1),
-            evicted_keys: Some(0),
-            databases: 1,
+        let users = users(&text(&self.docker, c, USERS));
+        let run = Run {
+            started_at: c.started_at.clone(),
             config,
-            users: users(&self.text(c, config::USERS)),
+            users,
+            info: BTreeMap::new(),
+            ping: None,
+            rdb_saves: 0,
+        };
+        self.keep(c, &run);
+        run
+    }
+
+    /// What a server has on the volume.
+    fn keep(&self, c: &SeenContainer, run: &Run) {
+        let file = if run.config["appendonly"] == "yes" {
+            "appendonlydir/appendonly.aof.manifest"
+        } else {
+            "dump.rdb"
+        };
+        if run.config["appendonly"] == "yes" || run.rdb_saves > 0 {
+            let _ = self.docker.write_file(&c.id, &format!("{DATA}/{file}"), b"x");
         }
+    }
+
+    fn answer(&self, c: &SeenContainer, run: &mut Run, command: &[String]) -> Reply {
+        let ok = || Reply::Text("OK".to_owned());
+        let text = |text: &str| Reply::Text(text.to_owned());
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            ["PING"] => run.ping.clone().map_or(text("PONG"), Reply::Error),
+            ["INFO"] => Reply::Text(run.info()),
+            ["CONFIG", "GET", names @ ..] => {
+                let pairs = names.iter().filter_map(|name| Some([text(name), text(run.config.get(*name)?)]));
+                Reply::List(pairs.flatten().collect())
+            }
+            ["CONFIG", "SET", pairs @ ..] => {
+                if let Some(pair) = pairs.chunks(2).find(|pair| needs_restart(pair[0])) {
+                    let why = "can't set immutable config";
+                    let name = pair[0];
+                    return Reply::Error(format!(
+                        "ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"
+                    ));
+                }
+                run.config.extend(pairs.chunks(2).map(|pair| (pair[0].to_owned(), pair[1].to_owned())));
+                self.keep(c, run);
+                ok()
+            }
+            ["ACL", "USERS"] => Reply::List(run.users.keys().map(|name| text(name)).collect()),
+            ["ACL", "GETUSER", name] => match run.users.get(*name) {
+                None => Reply::Nil,
+                Some(rules) => {
+                    let (flag, rest) = rules.split_once(' ').unwrap_or((rules, ""));
+                    let (hashes, rest): (Vec<&str>, Vec<&str>) =
+                        rest.split(' ').partition(|word| word.starts_with('#'));
+                    let hashes = hashes.iter().map(|hash| text(&hash[1..])).collect();
+                    let list = [("flags", vec![text(flag)]), ("passwords", hashes)];
+                    let list = list.map(|(name, of)| [text(name), Reply::List(of)]);
+                    let commands = [text("commands"), text(&rest.join(" "))];
+                    Reply::List(list.into_iter().flatten().chain(commands).collect())
+                }
+            },
+            ["ACL", "LOAD"] => {
+                run.users = users(&self::text(&self.docker, c, USERS));
+                ok()
+            }
+            ["BGSAVE", ..] => {
+                run.rdb_saves += 1;
+                self.keep(c, run);
+                ok()
+            }
+            _ => Reply::Error("ERR unknown command".to_owned()),
+        }
+    }
+}
+
+impl Run {
+    fn info(&self) -> String {
+        let aof = if self.config["appendonly"] == "yes" { "1" } else { "0" };
+        let saves = self.rdb_saves.to_string();
+        let mut fields = BTreeMap::from([
+            ("redis_version", "8.0.6"),
+            ("loading", "0"),
+            ("rdb_last_bgsave_status", "ok"),
+            ("rdb_saves", &saves),
+            ("aof_enabled", aof),
+            ("aof_last_bgrewrite_status", "ok"),
+            ("aof_last_write_status", "ok"),
+            ("used_memory", "1048576"),
+        ]);
+        fields.extend(self.info.iter().map(|(name, value)| (*name, value.as_str())));
+        fields.iter().map(|(name, value)| format!("{name}:{value}\r\n")).collect()
     }
 }
 
 impl FakeServers {
     #[must_use]
     pub fn new(docker: Arc<FakeDocker>) -> Self {
+        // Weak: the engine holds the script, the script must not hold the engine for ever.
+        let engine = Arc::downgrade(&docker);
+        docker.on_start(move |c| {
+            let docker = engine.upgrade()?;
+            let bad = text(&docker, c, CONFIG).contains(BAD_VALUE);
+            let lines =
+                ["*** FATAL CONFIG FILE ERROR (Redis 8.0.6) ***", ">>> 'locale-collate \"nonsense\"'", "Bad"];
+            bad.then(|| docker.set_logs(&c.id, lines.map(str::to_owned).into()).map_or(1, |()| 1))
+        });
         Self(Arc::new(Shared { docker, script: Mutex::default() }))
     }
 
@@ -135,95 +196,31 @@ impl FakeServers {
         }
     }
 
-    /// Each answer takes so long from now on; one of 5 s or more is given up.
-    pub fn set_slow(&self, container: &str, pause: Duration) {
-        self.0.lock().slow.insert(container.to_owned(), pause);
-    }
-
-    /// Anything of a server that runs: its figures, its users, what PING says, what somebody set by hand. Lost at its next
-    /// start. False when it does not run.
-    pub fn change(&self, container: &str, change: impl FnOnce(&mut ServerFacts)) -> bool {
-        let Some(c) = self.0.docker.seen(container).filter(|c| c.state == ContainerState::Running) else {
-            return false;
-        };
-        change(self.0.server(&c, &mut self.0.lock()));
-        true
-    }
-
-    /// Logins tried so far.
-    #[must_use]
-    pub fn logins(&self) -> u64 {
-        self.0.lock().logins
+    /// Anything of a server that runs; lost at its next start. `None` when it does not run.
+    pub fn change<T>(&self, container: &str, change: impl FnOnce(&mut Run) -> T) -> Option<T> {
+        let c = self.0.docker.seen(container).filter(|c| c.state == ContainerState::Running)?;
+        Some(change(self.0.run(&c, &mut self.0.lock())))
     }
 }
 
 #[async_trait]
 impl Servers for FakeServers {
-    async fn login(&self, target: &Target, password: &Secret) -> Result<Box<dyn Session>, RedisError> {
-        self.0.lock().logins += 1;
-        let hash = Hash::of(password.expose_secret().as_bytes()).to_string();
-        let fits = |server: &mut ServerFacts| {
-            server.users.get(&target.username).is_some_and(|user| user.on && user.hashes.contains(&hash))
+    async fn ask(&self, target: &Target, commands: &[Vec<String>]) -> Result<Vec<Reply>, RedisError> {
+        let mut script = self.0.lock();
+        let c = self.0.docker.seen(&target.container).filter(|c| c.state == ContainerState::Running);
+        let Some(c) = c else {
+            return Err(RedisError::Refused("Connection refused (os error 111)".to_owned()));
         };
-        if !self.0.reach(target, fits).await? {
+        if let Some(answer) = script.answers.get(&c.name) {
+            return Err(answer.clone());
+        }
+        let run = self.0.run(&c, &mut script);
+        let hash = sha256(target.password.expose_secret().as_bytes());
+        let fits = |rules: &String| rules.starts_with("on ") && rules.contains(&format!("#{hash} "));
+        if !run.users.get(&target.username).is_some_and(fits) {
             let words = "WRONGPASS invalid username-password pair or user is disabled.";
             return Err(RedisError::LoginRefused(words.to_owned()));
         }
-        Ok(Box::new(FakeSession(Arc::clone(&self.0), target.clone())))
-    }
-
-    async fn answers(&self, target: &Target) -> Result<(), RedisError> {
-        self.0.reach(target, |_| ()).await
+        Ok(commands.iter().map(|command| self.0.answer(&c, run, command)).collect())
     }
 }
-
-#[async_trait]
-impl Session for FakeSession {
-    fn target(&self) -> &Target {
-        &self.1
-    }
-
-    async fn probe(&self, parameters: &[&str], users: &[&str]) -> Result<ServerFacts, RedisError> {
-        let mut facts = self.0.reach(&self.1, |server| server.clone()).await?;
-        facts.config.retain(|name, _| name == "dir" || parameters.contains(&name.as_str()));
-        facts.users.retain(|name, _| users.contains(&name.as_str()));
-        Ok(facts)
-    }
-
-    async fn config_set(&self, parameters: &[(String, String)]) -> Result<(), RedisError> {
-        let failed = |name: &str, why| {
-            let words = format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}");
-            Err(RedisError::Failed(words))
-        };
-        if let Some((name, _)) = parameters.iter().find(|(name, _)| parameters::needs_restart(name)) {
-            return failed(name, "can't set immutable config");
-        }
-        let set = |server: &mut ServerFacts| {
-            server.config.extend(parameters.iter().cloned());
-            server.saves.aof = server.config.get("appendonly").is_some_and(|value| value == "yes");
-        };
-        self.0.reach(&self.1, set).await
-    }
-
-    async fn load_users(&self) -> Result<(), RedisError> {
-        let id = self.1.epoch.split(' ').next().unwrap_or_default();
-        let c = self.0.docker.seen(id).ok_or_else(refused)?;
-        let read = users(&self.0.text(&c, config::USERS));
-        self.0.reach(&self.1, |server| server.users = read).await
-    }
-
-    async fn end_sessions(&self, _: &str) -> Result<(), RedisError> {
-        self.0.reach(&self.1, |_| ()).await
-    }
-
-    async fn snapshot(&self) -> Result<(), RedisError> {
-        let count = |server: &mut ServerFacts| {
-            server.saves.rdb_count = Some(server.saves.rdb_count.unwrap_or(0) + 1);
-        };
-        self.0.reach(&self.1, count).await
-    }
-}
-
-#[cfg(test)]
-#[path = "fake_server/tests.rs"]
-mod tests;

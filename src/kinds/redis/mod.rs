@@ -1,15 +1,287 @@
-//! Groundwork of the Redis engine: what speaks to a server, what its files hold, what its parameters and its memory
-//! may be. It plugs into nothing yet.
-//!
-//! Seen on Docker 20.10 with Redis 8.0.6 (`tests/real/redis_groundwork.rs`): a container that starts as user `redis`
-//! with all capabilities dropped and no-new-privileges serves, saves and stops cleanly, with an init or without; that is
-//! the profile to take. As root the entry point gives up the bounding set, which takes SETPCAP beside SETUID and SETGID
-//! (`setpriv: apply bounding set: Operation not permitted` without it: what Postgres' entry point needs is not enough
-//! here). As root with no capability at all it stays root: never take that.
+//! Redis: a server in a container with its data in a volume, proven by logins. Here is what hangs on the seam; each
+//! function is handed on to the file that answers it.
 
+pub mod act;
+pub mod action;
+pub mod check;
 pub mod client;
-pub mod config;
+pub mod conditions;
+pub mod desired;
+pub mod facts;
 pub mod fake_server;
-pub mod memory;
 pub mod parameters;
-pub mod server;
+pub mod plan;
+pub mod probe;
+pub mod record;
+pub mod spec;
+pub mod status;
+pub mod world;
+
+use super::{
+    About, Call, Client, Column, Context, Found, Learnt, Login, Part, Probed, Reconciler, Scene, Subject,
+    Undone,
+};
+use crate::core::condition::Finding;
+use crate::core::event::Note;
+use crate::core::failure::Outlook;
+use crate::core::identity::Home;
+use crate::core::names::{Kind, ObjectRef};
+use crate::core::plan::Plan;
+use crate::core::problem::Problem;
+use crate::core::resource::Document;
+use crate::core::seen::{EngineInfo, Glance, SeenContainer};
+use crate::docker::{Docker, DockerError};
+use crate::manifest::scalar::Text;
+use crate::manifest::schema::spec_schema;
+use crate::workload;
+use crate::workload::observe::{Intent, ObserveError};
+use crate::workload::plan::another_port;
+use crate::workload::world::Seen;
+use crate::workload::{Tools, findings as work};
+use action::Action;
+use check::Checked;
+use record::Memory;
+use serde_json::{Map, Value, json};
+use spec::{Persistence, word};
+use status::Status;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use world::{Server, World};
+
+/// What a list shows of it.
+const COLUMNS: [Column; 8] = [
+    Column { header: "VERSION", paths: &["/server/version", "/image/version"], wide: false },
+    Column { header: "PORT", paths: &["/endpoint/hostPort"], wide: false },
+    Column { header: "MEMORY", paths: &["/resources/applied/memory"], wide: false },
+    Column { header: "IMAGE", paths: &["/image/reference"], wide: true },
+    Column { header: "USED", paths: &["/server/usedMemory"], wide: true },
+    Column { header: "CPUS", paths: &["/resources/applied/cpus"], wide: true },
+    Column { header: "CONTAINER", paths: &["/container/name"], wide: true },
+    Column { header: "RESTARTS", paths: &["/container/restartCount"], wide: true },
+];
+
+const CLIENT: Client = Client {
+    scheme: "redis",
+    program: "redis-cli",
+    package: "redis-cli (Debian: redis-tools)",
+    verb: "redis",
+    local: Some(Call {
+        environment: &[("REDISCLI_AUTH", Part::Password)],
+        arguments: &[
+            Part::Text("-h"),
+            Part::Host,
+            Part::Text("-p"),
+            Part::Port,
+            Part::Text("--user"),
+            Part::Username,
+        ],
+    }),
+    inside: Call {
+        environment: &[("REDISCLI_AUTH", Part::Password)],
+        arguments: &[Part::Text("--user"), Part::Username],
+    },
+    // Nobody gets in without, not from the container's own address either.
+    inside_needs_password: true,
+    variables: &[
+        ("REDIS_HOST", Part::Host),
+        ("REDIS_PORT", Part::Port),
+        ("REDIS_USERNAME", Part::Username),
+        ("REDIS_PASSWORD", Part::Password),
+    ],
+    url_variable: "REDIS_URL",
+};
+
+/// A managed Redis server.
+pub struct Redis {
+    pub tools: Arc<Tools>,
+    pub servers: Arc<dyn client::Servers>,
+    /// What each server said in the last pass, without what is another one each time.
+    answers: Mutex<BTreeMap<ObjectRef, Server>>,
+}
+
+impl Redis {
+    /// With real servers.
+    #[must_use]
+    pub fn real(tools: &Arc<Tools>) -> Self {
+        Self::new(tools, Arc::new(client::Network))
+    }
+
+    #[must_use]
+    pub fn new(tools: &Arc<Tools>, servers: Arc<dyn client::Servers>) -> Self {
+        Self { tools: Arc::clone(tools), servers, answers: Mutex::default() }
+    }
+
+    fn answers(&self) -> std::sync::MutexGuard<'_, BTreeMap<ObjectRef, Server>> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reconciler for Redis {
+    type Checked = Checked;
+    type Memory = Memory;
+    type World = World;
+    type Action = Action;
+    type Status = Status;
+    const ABOUT: About = About {
+        kind: Kind::Redis,
+        folder: "redis",
+        description: "A managed Redis server: one container, one data volume, proven by logins.",
+        runs: true,
+        gone: "the container is stopped and removed",
+        columns: &COLUMNS,
+        client: Some(&CLIENT),
+        images: &[("8", "redis:8-bookworm"), ("8-alpine", "redis:8-alpine"), ("7", "redis:7-bookworm")],
+        spec: spec_schema::<spec::RedisSpec>,
+    };
+
+    fn check(document: &Document, context: &Context<'_>) -> Result<Checked, Vec<Problem>> {
+        check::check(document, context)
+    }
+
+    fn container(checked: &Checked) -> Option<&workload::Checked> {
+        Some(&checked.work)
+    }
+
+    fn memory(memory: &Memory) -> Option<&workload::Memory> {
+        Some(&memory.work)
+    }
+
+    fn seen(world: &World) -> Option<&dyn Seen> {
+        Some(&world.work)
+    }
+
+    fn seen_mut(world: &mut World) -> Option<&mut dyn Seen> {
+        Some(&mut world.work)
+    }
+
+    fn answers(world: &World) -> bool {
+        matches!(world.server, Server::Up(_))
+    }
+
+    fn plan(subject: &Subject<'_, Self>, world: &World) -> Plan<Action> {
+        plan::plan(subject, world)
+    }
+
+    fn has_another_port(subject: &Subject<'_, Self>, world: &World) -> bool {
+        another_port(&subject.work(), &world.work)
+    }
+
+    fn findings(
+        subject: &Subject<'_, Self>,
+        world: &World,
+        plan: &Plan<Action>,
+        outlook: &Outlook,
+    ) -> Vec<Finding> {
+        let served = conditions::served(subject, world, plan);
+        work::findings(&subject.work(), &world.work, plan, outlook, &served)
+    }
+
+    fn before_steps(
+        subject: &Subject<'_, Self>,
+        world: &World,
+        plan: &Plan<Action>,
+        outlook: &Outlook,
+    ) -> Option<Vec<Finding>> {
+        let served = conditions::served(subject, world, plan);
+        work::before_steps(&subject.work(), &world.work, plan, outlook, &served, |_| false)
+    }
+
+    fn status(subject: &Subject<'_, Self>, world: &World, last: Option<Status>) -> Status {
+        status::status(subject, world).with_image_in_use(last.as_ref(), &world.work)
+    }
+
+    fn learn(subject: &Subject<'_, Self>, world: &World, memory: &mut Memory, now: &str) -> Learnt {
+        let mut learnt = Learnt::default();
+        let Some(c) = world.work.container.ours() else { return learnt };
+        // From the first look on a container is ours by its id.
+        memory.work.container = Some(c.id.clone());
+        let Server::Up(facts) = &world.server else { return learnt };
+        memory.users_restarted = false;
+        if !facts.serves() {
+            return learnt;
+        }
+        learnt.restarts = memory.work.saw_server(c, &world.work);
+        memory.data_major = facts.major().max(memory.data_major);
+        memory.dumped |= facts.saves.rdb_ok && facts.saves.rdb_count > 0;
+        if plan::runs_as_written(subject, world, facts, c) {
+            memory.proven = Some(memory.parameters.clone());
+            if memory.written_in.as_ref() != Some(&c.started_at) {
+                memory.started.clone_from(&memory.proven);
+            }
+        }
+        if memory.work.password_generation == 0 {
+            memory.work.password_generation = 1;
+            now.clone_into(&mut memory.work.password_rotated_at);
+        }
+        learnt
+    }
+
+    fn handed_over(memory: Memory, home: Home) -> Memory {
+        memory.handed_over(home)
+    }
+
+    fn login(document: &Document, checked: Option<&Checked>, _: &Memory) -> Option<Login> {
+        // Also of one whose spec cannot be used now: its server may well be up.
+        let written = || document.spec.get("username").and_then(Text::of).map(|text| text.0);
+        let username = checked.map(|checked| checked.username.clone()).or_else(written);
+        let username = username.unwrap_or_else(|| "app".to_owned());
+        Some(Login { username, database: String::new(), port: desired::SERVER.port })
+    }
+
+    async fn look_at_data(
+        docker: &dyn Docker,
+        container: &str,
+        root: &str,
+        own: Option<&SeenContainer>,
+    ) -> Result<Option<Found>, DockerError> {
+        let mode = probe::left_over(docker, container, root, own).await?;
+        Ok(mode.map(|mode| Found { major: None, identifier: mode.map(word) }))
+    }
+
+    fn recovered(work: workload::Memory, _: Option<&SeenContainer>, found: Option<&Found>) -> Memory {
+        Memory { work, persistence: found.and_then(mode_of), ..Memory::default() }
+    }
+
+    fn recovered_spec(_: Option<&SeenContainer>, found: Option<&Found>) -> Map<String, Value> {
+        let mode = found.and_then(mode_of).unwrap_or_default();
+        [("version".to_owned(), json!("8")), ("persistence".to_owned(), json!(mode))].into_iter().collect()
+    }
+
+    async fn observe(
+        &self,
+        subject: &Subject<'_, Self>,
+        engine: &EngineInfo,
+        intent: Intent,
+    ) -> Result<World, ObserveError> {
+        let world = probe::observe(self, subject, engine, intent).await?;
+        if intent == Intent::Act {
+            self.answers().insert(subject.identity.object.clone(), world.server.steady());
+        }
+        Ok(world)
+    }
+
+    async fn act(
+        &self,
+        scene: &Scene<'_, Self>,
+        action: &Action,
+        memory: &mut Memory,
+    ) -> Result<Vec<Note>, Undone> {
+        act::apply(self, scene, action, memory).await
+    }
+
+    async fn probe(&self, subject: &Subject<'_, Self>, container: &Glance) -> Probed {
+        let now = probe::server(self, subject, container).await.map(|now| now.steady());
+        match self.answers().get(&subject.identity.object) {
+            Some(last) if now.is_ok_and(|now| now == *last) => Probed::Same,
+            _ => Probed::LookAgain,
+        }
+    }
+
+    fn forget(&self, object: &ObjectRef) {
+        self.answers().remove(object);
+    }
+}
+
+fn mode_of(found: &Found) -> Option<Persistence> {
+    serde_json::from_value(json!(found.identifier.as_ref()?)).ok()
+}

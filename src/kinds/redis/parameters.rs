@@ -4,7 +4,7 @@
 //! Redis refuses to start with a directive that it does not know or a value that it does not take, so both are judged here
 //! as it judges them. What only the server can say (a locale, a build without defragmentation) it says to CONFIG SET.
 
-use super::config::Persistence;
+use super::spec::Persistence;
 use crate::core::text::{quoted, quoted_key};
 use crate::manifest::suggest;
 
@@ -16,6 +16,7 @@ const REFUSED: &str = "\
 dir dbfilename appenddirname appendfilename: the data lies in the volume that Seawall manages
 appendonly: whether there is an append-only file is set by spec.persistence
 maxmemory-policy: it is set by spec.evictionPolicy
+maxmemory: it follows spec.resources.memory, of which it is 60 %: while it saves, Redis needs more than its data
 port: inside the container it is always 6379; the host port is spec.port
 bind bind-source-addr protected-mode unixsocket unixsocketperm socket-mark-id: Seawall proves readiness over the network; reachability is set by `port` and the network
 tls- max-new-tls-: Seawall does not manage certificates; the server would not start, or be closed to it
@@ -31,69 +32,48 @@ min-replicas- min-slaves-: Seawall runs one server without replicas; it would re
 cluster- sentinel: Seawall runs one server, neither a cluster nor a sentinel
 rdbchecksum: off means that damage to a snapshot is not noticed";
 
+/// What CONFIG GET tells of these is spelt otherwise than what was set: that is not compared.
+const ODD: [&str; 4] = [
+    "client-output-buffer-limit",
+    "latency-tracking-info-percentiles",
+    "notify-keyspace-events",
+    "oom-score-adj-values",
+];
+
+/// Kind, values, when it takes effect, default.
+fn row(name: &str) -> Option<[&'static str; 4]> {
+    let found = TABLE.lines().filter_map(|line| line.split_once('\t')).find(|(row, _)| *row == name)?;
+    let mut fields = found.1.split('\t');
+    Some([fields.next()?, fields.next()?, fields.next()?, fields.next()?])
+}
+
 fn refusal(name: &str) -> Option<&'static str> {
     let hit = |row: &str| name == row || row.ends_with('-') && name.starts_with(row);
     let mut groups = REFUSED.lines().filter_map(|line| line.split_once(": "));
     groups.find(|(names, _)| names.split(' ').any(hit)).map(|(_, why)| why)
 }
 
-/// What kind of values a parameter takes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Bool,
-    Integer(i64, i64),
-    Memory,
-    MemoryOrPercent,
-    Enum(&'static str),
-    Text,
-}
-
-fn rows() -> impl Iterator<Item = (&'static str, [&'static str; 4])> {
-    TABLE.lines().filter_map(|line| {
-        let mut fields = line.split('\t');
-        Some((fields.next()?, [fields.next()?, fields.next()?, fields.next()?, fields.next()?]))
-    })
-}
-
-fn kind(name: &str) -> Option<Kind> {
-    let (_, [kind, takes, ..]) = rows().find(|(row, _)| *row == name)?;
-    let range =
-        || takes.split_once("..").and_then(|(a, b)| Some(Kind::Integer(a.parse().ok()?, b.parse().ok()?)));
-    match kind {
-        // The server takes any number and makes it one of these.
-        "integer" if name == "hz" => Some(Kind::Integer(1, 500)),
-        "integer" => range(),
-        "bool" => Some(Kind::Bool),
-        "memory" => Some(Kind::Memory),
-        "percent" => Some(Kind::MemoryOrPercent),
-        "enum" => Some(Kind::Enum(takes)),
-        _ => Some(Kind::Text),
-    }
-}
-
 /// Whether only a start takes it over. What is not known may need one.
 #[must_use]
 pub fn needs_restart(name: &str) -> bool {
-    rows().find(|(row, _)| *row == name).is_none_or(|(_, [_, _, when, _])| when == "restart")
+    row(name).is_none_or(|[_, _, when, _]| when == "restart")
 }
 
 /// What a parameter is that nobody sets: what to go back to when one is taken out of the manifest.
 #[must_use]
 pub fn default(name: &str) -> Option<&'static str> {
-    defaults().find(|(row, _)| *row == name).map(|(_, default)| default)
+    row(name).map(|[.., default]| default)
 }
 
-/// Every parameter as it is when nobody sets it.
-pub fn defaults() -> impl Iterator<Item = (&'static str, &'static str)> {
-    rows().map(|(name, [.., default])| (name, default))
+#[must_use]
+pub fn odd(name: &str) -> bool {
+    ODD.contains(&name)
 }
 
-/// The name that a server lists for an older one.
-fn present(name: &str) -> String {
-    match name {
-        "lua-time-limit" => "busy-reply-threshold".to_owned(),
-        name => name.replace('_', "-").replace("slave", "replica").replace("ziplist", "listpack"),
-    }
+/// Whether what CONFIG GET told can be what was asked for.
+#[must_use]
+pub fn same(name: &str, asked: &str, told: &str) -> bool {
+    asked == told || odd(name) || row(name).is_none()
 }
 
 /// The value in its normal form, as it goes into the file. `name` in lower case; `own_image` when the image is not of the
@@ -114,13 +94,9 @@ pub fn judge(name: &str, value: &str, own_image: bool, persistence: Persistence)
     if let Some(why) = refusal(name) {
         return Err(format!("{name} cannot be set: {why}"));
     }
-    let now = present(name);
-    let Some(kind) = kind(name) else {
-        return if own_image || name.contains('.') { Ok(value.to_owned()) } else { Err(unknown(name, &now)) };
+    let Some([kind, takes, ..]) = row(name) else {
+        return if own_image || name.contains('.') { Ok(value.to_owned()) } else { Err(unknown(name)) };
     };
-    if now != name {
-        return Err(format!("{name} is an older name; write {now}"));
-    }
     match name {
         "save" if persistence != Persistence::Rdb || value.trim().is_empty() => {
             return Err("save cannot be set so: it says how often snapshots are taken where spec.persistence is rdb; for none, write persistence: none".to_owned());
@@ -133,13 +109,15 @@ pub fn judge(name: &str, value: &str, own_image: bool, persistence: Persistence)
         }
         _ => {}
     }
-    normal(name, kind, value)
-        .ok_or_else(|| format!("{name} must be {}: {} is not", allowed(kind), quoted(value)))
+    // The server takes any number for hz and makes it one of these.
+    let takes = if name == "hz" { "1..500" } else { takes };
+    normal(name, kind, takes, value.trim())
+        .map_err(|must| format!("{name} must be {must}: {} is not", quoted(value)))
 }
 
-fn unknown(name: &str, now: &str) -> String {
-    let names = || rows().map(|(row, _)| row).filter(|row| present(row) == *row && refusal(row).is_none());
-    let advice = match names().find(|row| *row == now).or_else(|| suggest::nearest(name, names())) {
+fn unknown(name: &str) -> String {
+    let names = TABLE.lines().filter_map(|line| line.split('\t').next()).filter(|row| refusal(row).is_none());
+    let advice = match suggest::nearest(name, names) {
         Some(near) => format!(": did you mean {near}?"),
         None => "; if a module of the image has it, name the image in spec.image instead of spec.version"
             .to_owned(),
@@ -147,40 +125,46 @@ fn unknown(name: &str, now: &str) -> String {
     format!("{} is not a parameter of Redis 8{advice}", quoted_key(name))
 }
 
-fn normal(name: &str, kind: Kind, value: &str) -> Option<String> {
-    let value = value.trim();
+/// The error is what it must be.
+fn normal(name: &str, kind: &str, takes: &str, value: &str) -> Result<String, String> {
     let word = value.to_ascii_lowercase();
     match kind {
-        Kind::Bool => match word.as_str() {
-            "yes" | "true" | "on" => Some("yes".to_owned()),
-            "no" | "false" | "off" => Some("no".to_owned()),
-            _ => None,
+        "bool" => match word.as_str() {
+            "yes" | "true" | "on" => Ok("yes".to_owned()),
+            "no" | "false" | "off" => Ok("no".to_owned()),
+            _ => Err("yes or no".to_owned()),
         },
-        Kind::Integer(least, most) => {
-            value.parse().ok().filter(|n| (least..=most).contains(n)).map(|n: i64| n.to_string())
+        "integer" => {
+            let (least, most) = takes.split_once("..").unwrap_or_default();
+            let range = least.parse().unwrap_or(i64::MIN)..=most.parse().unwrap_or(i64::MAX);
+            let number: Option<i64> = value.parse().ok().filter(|n| range.contains(n));
+            number.map(|n| n.to_string()).ok_or_else(|| format!("a whole number from {least} to {most}"))
         }
-        Kind::Memory => bytes(&word).map(|n| n.to_string()),
-        Kind::MemoryOrPercent => match word.strip_suffix('%') {
-            Some(percent) => percent.parse().ok().filter(|n: &u32| *n <= 100).map(|n| format!("{n}%")),
-            None => bytes(&word).map(|n| n.to_string()),
-        },
-        Kind::Enum(words) => words.split(',').find(|known| **known == word).map(str::to_owned),
-        Kind::Text if name == "save" => {
-            pairs(value).then(|| value.split_whitespace().collect::<Vec<_>>().join(" "))
+        "percent" if word.strip_suffix('%').is_some_and(|n| n.parse().is_ok_and(|n: u8| n <= 100)) => {
+            Ok(word)
         }
-        Kind::Text => Some(value.to_owned()),
+        "memory" | "percent" => {
+            let more = if kind == "percent" { ", or a share such as 5%" } else { "" };
+            let words = format!("an amount of memory such as 1000, 64kb, 100mb or 2gb{more}");
+            bytes(&word).map(|n| n.to_string()).ok_or(words)
+        }
+        "enum" => {
+            let found = takes.split(',').find(|known| **known == word);
+            found.map(str::to_owned).ok_or_else(|| format!("one of {}", takes.replace(',', ", ")))
+        }
+        _ if name == "save" => {
+            let numbers: Vec<&str> = value.split_whitespace().collect();
+            let pairs = numbers.len().is_multiple_of(2)
+                && numbers.iter().all(|n| n.parse().is_ok_and(|n: u32| n > 0));
+            let words = "pairs of seconds and changes such as 3600 1";
+            if pairs { Ok(numbers.join(" ")) } else { Err(words.to_owned()) }
+        }
+        _ => Ok(value.to_owned()),
     }
 }
 
-/// `3600 1 300 100`
-fn pairs(value: &str) -> bool {
-    let numbers: Vec<Option<u32>> = value.split_whitespace().map(|word| word.parse().ok()).collect();
-    numbers.len().is_multiple_of(2) && numbers.iter().all(|n| n.is_some_and(|n| n > 0))
-}
-
 /// `100mb`, as Redis reads it: in lower case here, `k` is 1000 and `kb` 1024, no fractions. `None` when it is none.
-#[must_use]
-pub fn bytes(text: &str) -> Option<u64> {
+fn bytes(text: &str) -> Option<u64> {
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(split);
     let factor: u64 = match unit {
@@ -194,65 +178,6 @@ pub fn bytes(text: &str) -> Option<u64> {
         _ => return None,
     };
     digits.parse::<u64>().ok()?.checked_mul(factor).filter(|n| i64::try_from(*n).is_ok())
-}
-
-fn allowed(kind: Kind) -> String {
-    match kind {
-        Kind::Bool => "yes or no".to_owned(),
-        Kind::Integer(least, i64::MAX) => format!("a whole number from {least} upward"),
-        Kind::Integer(least, most) => format!("a whole number from {least} to {most}"),
-        Kind::Memory => "an amount of memory such as 1000, 64kb, 100mb or 2gb".to_owned(),
-        Kind::MemoryOrPercent => "an amount of memory such as 100mb, or a share such as 5%".to_owned(),
-        Kind::Enum(words) => format!("one of {}", words.replace(',', ", ")),
-        // The only text that is looked into.
-        Kind::Text => "pairs of seconds and changes such as 3600 1".to_owned(),
-    }
-}
-
-/// Whether what CONFIG GET told is what was asked for, by this or an equal spelling.
-#[must_use]
-pub fn same(name: &str, asked: &str, told: &str) -> bool {
-    match name {
-        "notify-keyspace-events" => flags(asked) == flags(told),
-        // It tells all classes, also those that nobody asked for.
-        "client-output-buffer-limit" => classes(asked).is_some_and(|asked| {
-            classes(told).is_some_and(|told| asked.iter().all(|class| told.contains(class)))
-        }),
-        _ if asked == told => true,
-        _ => match kind(name) {
-            None | Some(Kind::Text) => {
-                let (asked, told): (Vec<&str>, Vec<&str>) =
-                    (asked.split_whitespace().collect(), told.split_whitespace().collect());
-                // 99.90 and 99.9 are the same percentile.
-                let number = |word: &str| word.parse::<f64>().ok();
-                let equal =
-                    |(a, b): (&&str, &&str)| a == b || number(a).is_some_and(|n| Some(n) == number(b));
-                asked.len() == told.len() && asked.iter().zip(&told).all(equal)
-            }
-            Some(kind) => {
-                normal(name, kind, told).is_some_and(|told| normal(name, kind, asked) == Some(told))
-            }
-        },
-    }
-}
-
-/// `A` is all of these.
-fn flags(text: &str) -> std::collections::BTreeSet<char> {
-    text.replace('A', "g$lshzxetd").chars().collect()
-}
-
-/// `normal 0 0 0 pubsub 32mb 8mb 60`
-fn classes(text: &str) -> Option<Vec<(String, u64, u64, u64)>> {
-    let words: Vec<String> = text.split_whitespace().map(str::to_ascii_lowercase).collect();
-    words
-        .chunks(4)
-        .map(|class| match class {
-            [name, hard, soft, seconds] => {
-                Some((name.replace("slave", "replica"), bytes(hard)?, bytes(soft)?, seconds.parse().ok()?))
-            }
-            _ => None,
-        })
-        .collect()
 }
 
 #[cfg(test)]

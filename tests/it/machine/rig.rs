@@ -17,6 +17,8 @@ use seawall::docker::Docker;
 use seawall::docker::fake::FakeDocker;
 use seawall::kinds::postgres::Postgres;
 use seawall::kinds::postgres::fake_server::FakeServers;
+use seawall::kinds::redis::Redis;
+use seawall::kinds::redis::fake_server::FakeServers as FakeRedis;
 use seawall::secrets::{Algorithm, Key, Sealer};
 use seawall::store::{MemoryStore, Store};
 use seawall::workload::Tools;
@@ -41,6 +43,16 @@ spec:
     '18b': {image: 'local/postgres:18b'}
     '17': {image: 'local/postgres:17'}
     'remote': {image: 'remote/postgres:18'}
+---
+apiVersion: seawall.dev/v1
+kind: ImageCatalog
+metadata: {name: redis}
+spec:
+  engine: redis
+  images:
+    '8': {image: 'local/redis:8'}
+    '8b': {image: 'local/redis:8b'}
+    '7': {image: 'local/redis:7'}
 ";
 
 /// An image as `deploy/images` builds them; `n` tells one from another.
@@ -79,6 +91,23 @@ pub fn engine() -> Arc<FakeDocker> {
         let program = format!("\0PG_{major}_{catalog}\0");
         fake.add_image_file(tag, &format!("/usr/lib/postgresql/{major}/bin/postgres"), program.as_bytes());
     }
+    for (tag, version, n) in
+        [("local/redis:8", "8.0.6", 8), ("local/redis:8b", "8.0.6", 9), ("local/redis:7", "7.4.1", 7)]
+    {
+        fake.add_image(SeenImage {
+            env: [("REDIS_VERSION", version)].into_iter().collect(),
+            labels: Pairs::default(),
+            volumes: vec!["/data".to_owned()],
+            cmd: vec!["redis-server".to_owned()],
+            ..image(tag, 18, n)
+        });
+        fake.add_image_file(
+            tag,
+            "/etc/passwd",
+            b"root:x:0:0::/root:/bin/sh\nredis:x:999:999::/data:/bin/sh\n",
+        );
+        fake.add_image_file(tag, "/usr/local/bin/redis-server", b"x");
+    }
     fake
 }
 
@@ -87,6 +116,7 @@ pub const PASSWD: &[u8] = b"root:x:0:0::/root:/bin/sh\npostgres:x:999:999::/var/
 pub struct Rig {
     pub fake: Arc<FakeDocker>,
     pub servers: FakeServers,
+    pub redis: FakeRedis,
     pub store: Arc<MemoryStore>,
     pub operator: Arc<Operator>,
     root: tempfile::TempDir,
@@ -99,8 +129,9 @@ pub struct Rig {
 /// Further kinds, or others in the place of those there are.
 pub type More = Arc<dyn Fn(Kinds) -> Kinds + Send + Sync>;
 
+/// A Postgres, unless the kind is said: `redis/cache`.
 pub fn object(name: &str) -> ObjectRef {
-    format!("postgres/{name}").parse().unwrap()
+    if name.contains('/') { name.parse().unwrap() } else { format!("postgres/{name}").parse().unwrap() }
 }
 
 impl Rig {
@@ -126,13 +157,14 @@ impl Rig {
         std::fs::create_dir(&manifests).unwrap();
         std::fs::write(manifests.join("catalog.yaml"), CATALOG).unwrap();
         let servers = FakeServers::new(Arc::clone(&fake));
+        let redis = FakeRedis::new(Arc::clone(&fake));
         let store = Arc::new(MemoryStore::new());
         let key = Key::load_or_create(&root.path().join("key"), false).unwrap();
         let sealer = Arc::new(Sealer::new(key, Algorithm::default()));
         let config = Self::config(root.path().to_owned(), times);
-        let operator = Self::open(config, &fake, &servers, &store, &sealer, &more);
+        let operator = Self::open(config, &fake, (&servers, &redis), &store, &sealer, &more);
         let cancel = CancellationToken::new();
-        Self { fake, servers, store, operator, root, sealer, cancel, driver: None, more }
+        Self { fake, servers, redis, store, operator, root, sealer, cancel, driver: None, more }
     }
 
     fn config(root: PathBuf, times: Times) -> Config {
@@ -149,14 +181,16 @@ impl Rig {
     fn open(
         config: Config,
         fake: &Arc<FakeDocker>,
-        servers: &FakeServers,
+        servers: (&FakeServers, &FakeRedis),
         store: &Arc<MemoryStore>,
         sealer: &Arc<Sealer>,
         more: &More,
     ) -> Arc<Operator> {
         let (docker, store) = (Arc::clone(fake) as Arc<dyn Docker>, Arc::clone(store) as Arc<dyn Store>);
-        let servers = Arc::new(servers.clone());
-        let kinds = |tools: &Arc<Tools>| more(Kinds::all(Some(tools)).with(Postgres::new(tools, servers)));
+        let (servers, redis) = (Arc::new(servers.0.clone()), Arc::new(servers.1.clone()));
+        let kinds = |tools: &Arc<Tools>| {
+            more(Kinds::all(Some(tools)).with(Postgres::new(tools, servers)).with(Redis::new(tools, redis)))
+        };
         Operator::open(config, docker, kinds, store, Arc::clone(sealer), true).unwrap()
     }
 
@@ -196,7 +230,14 @@ impl Rig {
     fn restart_only(&mut self) {
         assert!(self.driver.is_none(), "leave or crash first");
         let config = self.operator.config.clone();
-        self.operator = Self::open(config, &self.fake, &self.servers, &self.store, &self.sealer, &self.more);
+        self.operator = Self::open(
+            config,
+            &self.fake,
+            (&self.servers, &self.redis),
+            &self.store,
+            &self.sealer,
+            &self.more,
+        );
         self.cancel = CancellationToken::new();
     }
 
@@ -204,7 +245,14 @@ impl Rig {
     pub fn rename_installation(&mut self, name: &str) {
         let config =
             Config { installation: Installation::parse(name).unwrap(), ..self.operator.config.clone() };
-        self.operator = Self::open(config, &self.fake, &self.servers, &self.store, &self.sealer, &self.more);
+        self.operator = Self::open(
+            config,
+            &self.fake,
+            (&self.servers, &self.redis),
+            &self.store,
+            &self.sealer,
+            &self.more,
+        );
     }
 
     /// As a store of before its installation was kept.
@@ -238,6 +286,14 @@ impl Rig {
 
     pub fn data(&self, file: &str) -> PathBuf {
         self.root.path().join("data").join(file)
+    }
+
+    /// Writes `NAME.yaml` with a Redis.
+    pub fn redis(&self, name: &str, annotations: &str, spec: &str) {
+        let text = format!(
+            "apiVersion: seawall.dev/v1\nkind: Redis\nmetadata: {{name: {name}, annotations: {{{annotations}}}}}\nspec: {spec}\n"
+        );
+        std::fs::write(self.path(&format!("{name}.yaml")), text).unwrap();
     }
 
     /// Writes `NAME.yaml`, by rename as editors do.
@@ -378,7 +434,7 @@ impl Rig {
     }
 
     pub fn container(&self, name: &str) -> Option<SeenContainer> {
-        self.fake.seen(&format!("postgres-{name}"))
+        self.fake.seen(&object(name).to_string().replace('/', "-"))
     }
 
     pub fn is_running(&self, name: &str) -> bool {

@@ -1,0 +1,184 @@
+//! Runs one step. Each can be repeated after a crash at any instruction; nothing is decided here.
+//!
+//! What a step has to remember goes into [`Memory`]; the caller makes it durable before the next step.
+
+use super::Redis;
+use super::action::Action;
+use super::client::{RedisError, Target, command};
+use super::desired::{ADMIN, CONFIG, Files, SAVE, SERVER, USERS, users, users_file};
+use super::plan::{image_to_run, written};
+use super::probe::target;
+use super::record::{Memory, Refused};
+use super::spec::Persistence;
+use super::world::Server;
+use crate::core::event::Note;
+use crate::docker::{ExecRequest, FileToPut};
+use crate::kinds::{Scene, Then, Undone};
+use crate::secrets::{self, ExposeSecret, Secret};
+use crate::store::Saving;
+use crate::workload::act::{self as work, ActError, by_user, shut_down};
+use crate::workload::plan::successor;
+use crate::workload::tools;
+use zeroize::Zeroizing;
+
+/// The request that a server hears when its entry point did not pass the signal on.
+fn ask_again() -> ExecRequest {
+    const KILL: &str = r#"for p in /proc/[0-9]*; do read -r name <"$p/comm" && [ "$name" = redis-server ] && kill -TERM "${p#/proc/}"; done"#;
+    by_user(SERVER.user, &["sh", "-c", KILL])
+}
+
+impl From<RedisError> for Undone {
+    fn from(error: RedisError) -> Self {
+        Undone { reason: "CommandFailed", message: format!("the command failed: {error}"), then: Then::Fail }
+    }
+}
+
+fn gone(what: &str) -> Undone {
+    ActError::Gone(what.to_owned()).into()
+}
+
+/// Runs `action`. The notes are for the event list, beside the step itself.
+///
+/// # Errors
+/// When the step did not happen, or it is not known that it did.
+pub async fn apply(
+    kind: &Redis,
+    scene: &Scene<'_, Redis>,
+    action: &Action,
+    memory: &mut Memory,
+) -> Result<Vec<Note>, Undone> {
+    let work = work::Scene {
+        tools: &kind.tools,
+        case: scene.subject.work(),
+        world: &scene.world.work,
+        now: scene.now,
+        still: scene.still,
+        made: scene.made,
+        successor: successor(scene.plan),
+        ask_again: ask_again(),
+    };
+    let id = || work.container_id(&scene.subject.identity.container());
+    match action {
+        Action::Work(action) => {
+            let notes = work::apply(&work, action, &mut memory.work).await?;
+            if matches!(action, crate::workload::Action::RemoveVolume(name) if *name == scene.subject.identity.volume())
+            {
+                *memory = Memory { work: std::mem::take(&mut memory.work), ..Memory::default() };
+            }
+            return Ok(notes);
+        }
+        Action::GeneratePasswords => {
+            let object = &scene.subject.identity.object;
+            let mut all = kind.tools.secrets(object).map_err(ActError::from)?;
+            tools::ROLES.into_iter().for_each(|role| {
+                all.entry(role).or_insert_with(secrets::password);
+            });
+            let changes = kind.tools.sealed(object, &all).map_err(ActError::from)?;
+            kind.tools.store.save(changes, Saving::Durable).await.map_err(ActError::from)?;
+            kind.tools.reopen(object);
+            memory.work.password_generation += 1;
+            scene.now.clone_into(&mut memory.work.password_rotated_at);
+        }
+        Action::UploadFiles(files) => {
+            let id = id()?;
+            put(kind, scene, &id, Some(files), true).await?;
+            memory.users_restarted |= matches!(scene.world.server, Server::Down(RedisError::LoginRefused(_)));
+            wrote(scene, memory, &id, files);
+        }
+        Action::SetParameters { set, files } => {
+            let id = id()?;
+            if let Err(error) = config_set(kind, scene, set).await {
+                let message = error.message.clone();
+                // By the names that Redis says it for: a fault of ours is not the manifest's.
+                if !files.parameters.keys().any(|name| message.contains(&format!("'{name}'"))) {
+                    return Err(error);
+                }
+                memory.refused = Some(Refused { parameters: files.parameters.clone(), message });
+                return Err(Undone { reason: "ParameterRejected", ..error });
+            }
+            put(kind, scene, &id, Some(files), false).await?;
+            wrote(scene, memory, &id, files);
+        }
+        Action::RestoreParameters { files, words } => {
+            let id = id()?;
+            shut_down(&work, &id).await.map_err(ActError::from)?;
+            put(kind, scene, &id, Some(files), true).await?;
+            memory.refused = Some(Refused { parameters: memory.parameters.clone(), message: words.clone() });
+            wrote(scene, memory, &id, files);
+            memory.proven = Some(files.parameters.clone());
+            work.start(&scene.subject.identity.container()).await?;
+            return Ok(vec![Note::warning("ParameterRejected", words.clone())]);
+        }
+        Action::LoadUsers => {
+            put(kind, scene, &id()?, None, true).await?;
+            ask(kind, scene, command("ACL LOAD")).await?;
+        }
+        Action::Keep(Persistence::Aof) => ask(kind, scene, command("CONFIG SET appendonly yes")).await?,
+        Action::Keep(Persistence::Rdb) => {
+            ask(kind, scene, command("BGSAVE SCHEDULE")).await?;
+            config_set(kind, scene, &[("save".to_owned(), SAVE.to_owned())]).await?;
+        }
+        Action::Keep(Persistence::None) => {}
+    }
+    Ok(Vec::new())
+}
+
+fn wrote(scene: &Scene<'_, Redis>, memory: &mut Memory, container: &str, files: &Files) {
+    memory.written = Some(written(container, files));
+    memory.written_in = scene.world.work.container.ours().map(|c| c.started_at.clone());
+    memory.parameters.clone_from(&files.parameters);
+    memory.persistence = Some(files.persistence);
+}
+
+/// Root's, in a directory of root's: the server reads them by its group, and cannot change or replace them.
+async fn put(
+    kind: &Redis,
+    scene: &Scene<'_, Redis>,
+    container: &str,
+    files: Option<&Files>,
+    with_users: bool,
+) -> Result<(), Undone> {
+    let image = image_to_run(&scene.subject, scene.world).ok_or_else(|| gone("the image"))?;
+    let file = |path: &str, text: String| FileToPut {
+        path: path.to_owned(),
+        mode: 0o440,
+        uid: 0,
+        gid: u64::from(image.gid),
+        content: Zeroizing::new(text.into_bytes()),
+    };
+    let mut list: Vec<FileToPut> = files.iter().map(|files| file(CONFIG, files.text())).collect();
+    if with_users {
+        let (admin, owner) = passwords(kind, scene)?;
+        let users = users(admin.expose_secret(), &scene.subject.spec.username, owner.expose_secret());
+        list.push(file(USERS, users_file(&users)));
+    }
+    Ok(kind.tools.docker.put_files(container, &list).await.map_err(ActError::from)?)
+}
+
+/// Seawall's own, and the owner's.
+fn passwords(kind: &Redis, scene: &Scene<'_, Redis>) -> Result<(Secret, Secret), Undone> {
+    let mut all = kind.tools.secrets(&scene.subject.identity.object).map_err(ActError::from)?;
+    all.remove(tools::ADMIN).zip(all.remove("")).ok_or_else(|| gone("the password"))
+}
+
+fn admin(kind: &Redis, scene: &Scene<'_, Redis>) -> Result<Target, Undone> {
+    let (password, _) = passwords(kind, scene)?;
+    let c = scene.world.work.container.ours().ok_or_else(|| gone("the container"))?;
+    target(kind, &scene.subject, &c.glance(), ADMIN, &password).ok_or_else(|| gone("its address"))
+}
+
+async fn ask(kind: &Redis, scene: &Scene<'_, Redis>, command: Vec<String>) -> Result<(), Undone> {
+    for reply in kind.servers.ask(&admin(kind, scene)?, &[command]).await? {
+        reply.fine()?;
+    }
+    Ok(())
+}
+
+/// All of them or none.
+async fn config_set(kind: &Redis, scene: &Scene<'_, Redis>, set: &[(String, String)]) -> Result<(), Undone> {
+    if set.is_empty() {
+        return Ok(());
+    }
+    let pairs = set.iter().flat_map(|(name, value)| [name.clone(), value.clone()]);
+    ask(kind, scene, command("CONFIG SET").into_iter().chain(pairs).collect()).await
+}

@@ -1,0 +1,55 @@
+//! What Redis has to say of itself beside what every container's conditions are made from. Pure, and honest: Ready is only
+//! ever said of a login that worked.
+
+use super::desired::DATA;
+use super::plan::{Plan, Subject, pending};
+use super::spec::{Persistence, word};
+use super::world::{Server, ServerFacts, World};
+use crate::core::condition::{ConditionType as C, Finding, Truth};
+use crate::workload::findings::Served;
+
+#[must_use]
+pub fn served(subject: &Subject<'_>, world: &World, plan: &Plan) -> Served {
+    let broken = plan.waiting.iter().find(|w| w.on == "PersistenceBroken").map(|w| (w.on, w.why.clone()));
+    let mut served = Served { turned_away: broken.clone(), first: broken, ..Served::default() };
+    let Server::Up(facts) = &world.server else { return served };
+    served.answers = true;
+    served.proven = proven(subject, world, plan, facts);
+    served.more.push(pending_restart(subject, &pending(subject, world, facts)));
+    served
+}
+
+fn pending_restart(subject: &Subject<'_>, names: &[String]) -> Finding {
+    let says = |truth, reason, words: &str| Finding::new(C::PendingRestart, truth, reason, words);
+    if names.is_empty() {
+        return says(Truth::False, "NoneWaiting", "no parameter waits for a restart");
+    }
+    let how = if subject.spec.work.restart_automatically {
+        "Seawall restarts the server".to_owned()
+    } else {
+        format!("restartPolicy is Manual: seawall restart {}", subject.identity.object)
+    };
+    says(Truth::True, "ParametersChanged", &format!("{} wait for a restart; {how}", names.join(", ")))
+}
+
+/// Ready, when logins proved it.
+fn proven(subject: &Subject<'_>, world: &World, plan: &Plan, facts: &ServerFacts) -> Option<Finding> {
+    let c = world.work.container.ours()?;
+    let mode = subject.spec.persistence;
+    let volume = subject.identity.volume();
+    let good = facts.serves()
+        && c.mounts.iter().any(|m| m.volume == volume && m.path == DATA)
+        && subject.mode() == mode
+        && facts.saves.aof == (mode == Persistence::Aof)
+        && facts.broken(mode).is_none()
+        && subject.memory.work.first_start.is_none()
+        && !world.work.is_full()
+        && !plan.blocked.iter().any(|b| b.reason == "VolumeShared");
+    let message = format!(
+        "logged in as {} over the network to Redis {}; {DATA} lies in volume {volume}, persistence is {}",
+        subject.spec.username,
+        facts.version,
+        word(mode)
+    );
+    good.then(|| Finding::new(C::Ready, Truth::True, "LoginSucceeded", message))
+}

@@ -1,0 +1,51 @@
+//! What Seawall must remember about one Redis because it can be seen nowhere else.
+
+use super::spec::Persistence;
+use crate::core::identity::Home;
+use crate::workload;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Kept in the store, in the object's record. Every field may be missing in an older record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Memory {
+    /// What is remembered of its container and volume.
+    #[serde(flatten)]
+    pub work: workload::Memory,
+    /// Major version of the last server on the data: an older one does not read it.
+    pub data_major: Option<u32>,
+    /// What the data on the volume is kept by: the manifest's word once that is true. A start with another one would
+    /// find no data, or old data.
+    pub persistence: Option<Persistence>,
+    /// There was a snapshot on the volume.
+    pub dumped: bool,
+    /// SHA-256 of what was last written, with the container that has it.
+    pub written: Option<String>,
+    /// The parameters in it.
+    pub parameters: BTreeMap<String, String>,
+    /// When the server started (its time) that runs since before they were written: nobody has seen a start with them.
+    pub written_in: Option<String>,
+    /// The last ones that a server was seen with.
+    pub proven: Option<BTreeMap<String, String>>,
+    /// The last ones that a server was seen to start with: what it goes back to when it does not start.
+    pub started: Option<BTreeMap<String, String>>,
+    /// Those that a server refused, with its words: not tried again.
+    pub refused: Option<Refused>,
+    /// It was restarted for its users' file, and nobody has got in since.
+    pub users_restarted: bool,
+}
+
+impl Memory {
+    /// What the object that this one is renamed to knows from then on.
+    #[must_use]
+    pub fn handed_over(self, home: Home) -> Self {
+        Self { work: self.work.handed_over(home), written: None, ..self }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    pub parameters: BTreeMap<String, String>,
+    pub message: String,
+}

@@ -1,0 +1,307 @@
+//! One row a situation of a Redis: what the plan is and which conditions follow, as text in `tests/goldens/redis.txt`. After
+//! a wanted change: `UPDATE_GOLDENS=1 cargo test --test it goldens`, then read the difference.
+
+use crate::plan_goldens::{Case as Postgres, render};
+use seawall::core::condition::Finding;
+use seawall::core::failure::Outlook;
+use seawall::core::identity::Identity;
+use seawall::core::neighbours::Around;
+use seawall::core::quantity::Bytes;
+use seawall::core::seen::{ContainerState, SeenContainer, SeenMount, Slot, Usage};
+use seawall::core::will::Asked;
+use seawall::kinds::Reconciler;
+use seawall::kinds::redis::Redis;
+use seawall::kinds::redis::check::Checked;
+use seawall::kinds::redis::client::RedisError;
+use seawall::kinds::redis::desired::process;
+use seawall::kinds::redis::facts::RedisImage;
+use seawall::kinds::redis::plan::{Plan, Subject, files, plan, written};
+use seawall::kinds::redis::record::{Memory, Refused};
+use seawall::kinds::redis::spec::{EvictionPolicy, Persistence};
+use seawall::kinds::redis::world::{Data, Saves, Server, ServerFacts, World};
+use seawall::workload;
+use seawall::workload::image::{Image, ImageSeen};
+use seawall::workload::memory::PinnedImage;
+use seawall::workload::world::Deaths;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+#[derive(Clone)]
+struct Case {
+    identity: Identity,
+    spec: Checked,
+    asked: Asked,
+    memory: Memory,
+    present: bool,
+    around: Around,
+    world: World,
+}
+
+fn image(n: &str, major: u32) -> RedisImage {
+    let work = Image {
+        id: format!("sha256:{}", n.repeat(32)),
+        mount_path: "/data".to_owned(),
+        cmd: vec!["redis-server".to_owned()],
+        ..Image::default()
+    };
+    RedisImage { work, version: format!("{major}.0.6"), major, gid: 999 }
+}
+
+fn parameters(list: &[(&str, &str)]) -> BTreeMap<String, String> {
+    list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+impl Case {
+    /// A server that runs, Ready, with nothing to do.
+    fn settled() -> Self {
+        let of = Postgres::settled();
+        let given = parameters(&[("hz", "20")]);
+        let spec = Checked {
+            work: workload::Checked { image: "redis:8".parse().unwrap(), ..of.spec.work },
+            persistence: Persistence::Aof,
+            eviction: EvictionPolicy::Noeviction,
+            username: "app".to_owned(),
+            parameters: given.clone(),
+        };
+        let memory = Memory {
+            work: workload::Memory {
+                port: Some(6379),
+                image: Some(PinnedImage { reference: "redis:8".to_owned(), id: image("aa", 8).work.id }),
+                ..of.memory.work
+            },
+            data_major: Some(8),
+            persistence: Some(Persistence::Aof),
+            parameters: given.clone(),
+            proven: Some(given.clone()),
+            started: Some(given),
+            ..Memory::default()
+        };
+        let work = workload::World {
+            image: ImageSeen::Fit(image("aa", 8)),
+            engine: of.world.work.engine.clone(),
+            volume: Slot::Ours(()),
+            network: Slot::Ours("n1".to_owned()),
+            password_sealed: true,
+            ..workload::World::unseen(of.world.work.engine.clone())
+        };
+        let mut case = Self {
+            identity: Identity { object: "redis/cache".parse().unwrap(), ..of.identity },
+            spec,
+            asked: Asked::default(),
+            memory,
+            present: true,
+            around: Around::default(),
+            world: World { work, server: Server::NotRunning, data: None },
+        };
+        case.made();
+        case.up();
+        case
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        let Self { identity, spec, asked, memory, present, around, .. } = self;
+        Subject { identity, spec, asked, memory, present: *present, around }
+    }
+
+    /// The container that the present spec and memory lead to, running.
+    fn made(&mut self) {
+        let ImageSeen::Fit(image) = &self.world.work.image else { panic!("no image") };
+        let case = self.subject().work();
+        let desired =
+            workload::desired::container(&case, &image.work, &self.memory.work, Some(6379), &process());
+        let mut c = Postgres::settled().c().clone();
+        c.image_id.clone_from(&desired.image);
+        c.labels = (&desired.all_labels()).into();
+        c.caps = self.spec.work.caps;
+        let volume = self.identity.volume();
+        c.mounts = vec![SeenMount { kind: "volume".to_owned(), volume, path: "/data".to_owned() }];
+        (c.name, c.published, c.port_bindings) = (desired.name, desired.ports.clone(), desired.ports);
+        self.memory.work.container = Some(c.id.clone());
+        self.world.work.container = Slot::Ours(c);
+    }
+
+    fn up(&mut self) {
+        let files = files(&self.subject(), &self.world);
+        self.memory.written = Some(written(&self.c().id.clone(), &files));
+        self.world.server = Server::Up(Box::new(ServerFacts {
+            version: "8.0.6".to_owned(),
+            ping: Ok(()),
+            loading: None,
+            saves: Saves { rdb_ok: true, aof: true, aof_ok: true, ..Saves::default() },
+            used: Some(100 << 20),
+            config: files.settings(),
+            users_fit: true,
+        }));
+    }
+
+    fn c(&mut self) -> &mut SeenContainer {
+        let Slot::Ours(c) = &mut self.world.work.container else { panic!("no container") };
+        c
+    }
+
+    fn facts(&mut self) -> &mut ServerFacts {
+        let Server::Up(facts) = &mut self.world.server else { panic!("no server") };
+        facts
+    }
+
+    fn fresh(&mut self) {
+        (self.memory, self.world.server) = (Memory::default(), Server::NotRunning);
+        let work = &mut self.world.work;
+        (work.container, work.volume, work.network) = (Slot::Missing, Slot::Missing, Slot::Missing);
+        (work.password_sealed, work.free_port) = (false, Some(6379));
+    }
+
+    fn down(&mut self, state: ContainerState, code: i64) {
+        (self.c().state, self.c().exit_code) = (state, Some(code));
+        self.c().published.clear();
+        self.world.server = Server::NotRunning;
+        self.world.data = Some(Data { aof: true, rdb: false });
+    }
+
+    fn dies_of(&mut self, words: &[&str]) {
+        self.down(ContainerState::Restarting, 1);
+        self.world.work.log_tail = words.iter().map(|line| (*line).to_owned()).collect();
+        self.world.work.deaths = Deaths { count: 3, since: "2027-01-01T00:00:00Z".to_owned() };
+    }
+}
+
+const FATAL: [&str; 3] = ["*** FATAL CONFIG FILE ERROR ***", ">>> 'locale-collate \"x\"'", "Invalid locale"];
+
+type Row = (&'static str, fn(&mut Case));
+
+const ROWS: &[Row] = &[
+    ("settled", |_| ()),
+    ("first: nothing there", Case::fresh),
+    ("first: image not local", |case| {
+        case.fresh();
+        case.world.work.image = ImageSeen::Missing;
+    }),
+    ("container gone: made again with what its data is kept by", |case| {
+        case.spec.persistence = Persistence::Rdb;
+        case.world.work.container = Slot::Missing;
+        case.world.server = Server::NotRunning;
+    }),
+    ("container was killed", |case| case.down(ContainerState::Exited, 137)),
+    ("image changes", |case| {
+        case.world.work.image = ImageSeen::Fit(image("bb", 8));
+        case.world.work.pinned = Some(image("aa", 8));
+    }),
+    ("image is of an older major", |case| {
+        case.world.work.image = ImageSeen::Fit(image("bb", 7));
+        case.world.work.pinned = Some(image("aa", 8));
+    }),
+    ("volume is gone", |case| case.world.work.volume = Slot::Missing),
+    ("volume is empty", |case| {
+        case.down(ContainerState::Created, 0);
+        case.world.data = Some(Data::default());
+    }),
+    ("volume is somebody else's", |case| {
+        case.world.work.volume = Slot::Foreign("it carries no label of Seawall".to_owned());
+    }),
+    ("not listening yet", |case| {
+        case.world.server = Server::Down(RedisError::Refused("connection refused".to_owned()));
+    }),
+    ("loading", |case| case.facts().loading = Some("the server reads its data: 12 % so far".to_owned())),
+    ("cannot save", |case| {
+        case.facts().ping =
+            Err(RedisError::PersistenceBroken("MISCONF Errors writing to the AOF file".to_owned()));
+    }),
+    ("hangs", |case| case.world.server = Server::Down(RedisError::Hung)),
+    ("own login refused", |case| {
+        case.world.server = Server::Down(RedisError::LoginRefused("WRONGPASS".to_owned()));
+    }),
+    ("own login refused, and a restart did not help", |case| {
+        case.world.server = Server::Down(RedisError::LoginRefused("WRONGPASS".to_owned()));
+        case.memory.users_restarted = true;
+    }),
+    ("users are others", |case| case.facts().users_fit = false),
+    ("its dir is not on the volume", |case| drop(case.facts().config.insert("dir".into(), "/tmp".into()))),
+    ("parameter changes", |case| case.spec.parameters = parameters(&[("hz", "30")])),
+    ("parameter taken out", |case| case.spec.parameters.clear()),
+    ("parameter set by hand", |case| drop(case.facts().config.insert("hz".into(), "99".into()))),
+    ("parameter needs a restart", |case| {
+        case.spec.parameters = parameters(&[("hz", "20"), ("io-threads", "2")]);
+        case.up();
+        case.facts().config.insert("io-threads".into(), "1".into());
+    }),
+    ("parameter needs a restart, by hand", |case| {
+        case.spec.work.restart_automatically = false;
+        case.spec.parameters = parameters(&[("hz", "20"), ("io-threads", "2")]);
+        case.up();
+        case.facts().config.insert("io-threads".into(), "1".into());
+    }),
+    ("does not start with new parameters", |case| {
+        case.spec.parameters = parameters(&[("locale-collate", "x")]);
+        case.memory.parameters.clone_from(&case.spec.parameters);
+        case.dies_of(&FATAL);
+    }),
+    ("parameters were refused", |case| {
+        let refused = parameters(&[("locale-collate", "x")]);
+        case.memory.refused =
+            Some(Refused { parameters: refused.clone(), message: "Invalid locale".to_owned() });
+        case.spec.parameters = refused;
+    }),
+    ("dies at its first start", |case| {
+        (case.memory.proven, case.memory.started) = (None, None);
+        case.dies_of(&FATAL);
+    }),
+    ("persistence changes: aof to rdb", |case| case.spec.persistence = Persistence::Rdb),
+    ("persistence changes: the snapshot is being written", |case| {
+        case.spec.persistence = Persistence::Rdb;
+        case.facts().config.insert("save".into(), "3600 1".into());
+        case.facts().saves.rdb_running = true;
+    }),
+    ("persistence changes: the snapshot is there", |case| {
+        case.spec.persistence = Persistence::Rdb;
+        case.facts().config.insert("save".into(), "3600 1".into());
+        case.facts().saves.rdb_count = 1;
+    }),
+    ("persistence changes: to none", |case| case.spec.persistence = Persistence::None),
+    ("cap raised", |case| case.spec.work.caps.memory = Some(Bytes(1 << 30))),
+    ("cap raised: the server's limit follows", |case| {
+        case.spec.work.caps.memory = Some(Bytes(1 << 30));
+        case.c().caps.memory = Some(Bytes(1 << 30));
+    }),
+    ("cap lowered: the server's limit first", |case| {
+        case.spec.work.caps.memory = Some(Bytes(256 << 20));
+        case.world.work.usage =
+            Some(Usage { memory: Bytes(120 << 20), unreclaimable: Bytes(110 << 20), memory_limit: None });
+    }),
+    ("cap lowered below the data", |case| {
+        case.spec.work.caps.memory = Some(Bytes(128 << 20));
+        case.spec.eviction = EvictionPolicy::AllkeysLru;
+    }),
+    ("stopped", |case| {
+        case.spec.work.stopped = true;
+    }),
+    ("manifest gone", |case| case.present = false),
+];
+
+fn findings(case: &Case, plan: &Plan) -> Vec<Finding> {
+    Redis::findings(&case.subject(), &case.world, plan, &Outlook::default())
+}
+
+#[test]
+fn goldens_of_plans_and_conditions() {
+    let mut text = String::new();
+    for (name, change) in ROWS {
+        let mut case = Case::settled();
+        change(&mut case);
+        let plan = plan(&case.subject(), &case.world);
+        let _ = write!(text, "## {name}\n{}", render(&plan));
+        for f in findings(&case, &plan) {
+            let _ = writeln!(text, "    {}={} {}: {}", f.kind, f.status, f.reason, f.message);
+        }
+        text.push('\n');
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/redis.txt");
+    if std::env::var_os("UPDATE_GOLDENS").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    for (got, want) in text.split("## ").zip(golden.split("## ")) {
+        assert_eq!(got, want, "see the head of this file");
+    }
+    assert!(text == golden, "rows were added or removed: see the head of this file");
+}
