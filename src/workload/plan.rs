@@ -34,6 +34,7 @@ use super::image::{Facts, ImageSeen};
 use super::{Case, Memory, World};
 use crate::core::plan::{Blocked, Plan, Sign};
 use crate::core::seen::{SeenContainer, Slot};
+use crate::core::will::Wanted;
 use container::{create, existing};
 
 /// What a kind wants of its container at this moment.
@@ -86,6 +87,37 @@ pub fn successor<A: Step>(plan: &Plan<A>) -> Option<&str> {
 #[must_use]
 pub fn has<A: Step>(plan: &Plan<A>, is: impl Fn(&Action) -> bool) -> bool {
     plan.steps.iter().filter_map(|s| s.action.work()).any(is)
+}
+
+/// What is decided alike for every kind before its server is looked at. True when it should run: the rest, and
+/// [`duplicates`] at its end, is the kind's. `restored`: see [`conflicts::conflicts`]; `data`: what must be on a volume that
+/// comes back; `keeps`: what stands against removing the container.
+pub fn should_run<A: Step, F>(
+    case: &Case<'_>,
+    world: &World<F>,
+    restored: Option<&str>,
+    data: &str,
+    keeps: Option<Blocked>,
+    plan: &mut Plan<A>,
+) -> bool {
+    if conflicts::conflicts(case, world, restored, plan) || shared(case, world, plan) {
+        return false;
+    }
+    if case.present && probably_renamed(case, plan) {
+        return false;
+    }
+    match case.wanted() {
+        Wanted::Running => return true,
+        Wanted::Stopped => {
+            lost::lost(case, world, data, plan);
+            stopped(case, world, plan);
+        }
+        wanted @ (Wanted::Retained | Wanted::Deleted) => {
+            gone(case, world, wanted == Wanted::Deleted, data, keeps, plan);
+        }
+    }
+    duplicates(case, world, plan);
+    false
 }
 
 /// Stops what should be stopped, and sees to it that the engine does not start it again.

@@ -24,7 +24,6 @@ use super::world::{Server, World};
 use crate::core::plan::Plan as CorePlan;
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::core::text::in_shell;
-use crate::core::will::Wanted;
 use crate::workload::Case;
 use crate::workload::plan::{self as work, Reached, Verdicts, Want, keep_serving};
 use crate::workload::world::Deaths;
@@ -32,7 +31,7 @@ use compatible::unfit_for_data;
 use crash::crash_words;
 use initialisation::unfinished;
 use parameter_file::{file_in_force, upload, way_back};
-use preconditions::{conflicts, data_blocks, lost_data};
+use preconditions::{data_blocks, lost_data, restored};
 
 pub type Plan = CorePlan<Action>;
 
@@ -90,26 +89,13 @@ pub fn image_to_run<'w>(subject: &Subject<'_>, world: &'w World) -> Option<&'w I
 #[must_use]
 pub fn plan(subject: &Subject<'_>, world: &World) -> Plan {
     let mut plan = Plan::default();
-    let case = subject.work();
-    if conflicts(subject, world, &mut plan) || work::shared(&case, &world.work, &mut plan) {
-        return plan;
+    let (case, seen) = (subject.work(), &world.work);
+    let keeps = seen.container.ours().and_then(|c| placement::keeps(subject, world, c));
+    let restored = restored(subject);
+    if work::should_run(&case, seen, restored.as_deref(), &lost_data(subject), keeps, &mut plan) {
+        running(subject, world, &mut plan);
+        work::duplicates(&case, seen, &mut plan);
     }
-    if subject.present && work::probably_renamed(&case, &mut plan) {
-        return plan;
-    }
-    match case.wanted() {
-        Wanted::Running => running(subject, world, &mut plan),
-        Wanted::Stopped => {
-            work::lost::lost(&case, &world.work, &lost_data(subject), &mut plan);
-            work::stopped(&case, &world.work, &mut plan);
-        }
-        wanted @ (Wanted::Retained | Wanted::Deleted) => {
-            let keeps = world.work.container.ours().and_then(|c| placement::keeps(subject, world, c));
-            let data = lost_data(subject);
-            work::gone(&case, &world.work, wanted == Wanted::Deleted, &data, keeps, &mut plan);
-        }
-    }
-    work::duplicates(&case, &world.work, &mut plan);
     plan
 }
 

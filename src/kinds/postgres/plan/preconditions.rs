@@ -5,17 +5,16 @@ use super::{Plan, Subject};
 use crate::core::names::annotation;
 use crate::kinds::postgres::world::{DataSeen, World};
 use crate::workload::plan::lost::{copy_command, lost};
-use crate::workload::plan::{conflicts::conflicts as taken_names, lost_volumes};
+use crate::workload::plan::lost_volumes;
 
-/// Whether a name of ours is taken by what is not ours.
-pub(super) fn conflicts(subject: &Subject<'_>, world: &World, plan: &mut Plan) -> bool {
-    let restored = subject.memory.system_identifier.as_ref().map(|known| {
+/// What to say where a volume that is not ours may be the one that was restored.
+pub(super) fn restored(subject: &Subject<'_>) -> Option<String> {
+    subject.memory.system_identifier.as_ref().map(|known| {
         format!(
             "; if it holds the restored data of this object, say so with the annotation {}: \"{known}\": a server is started only if it is that data",
             annotation::ACCEPT_CLUSTER
         )
-    });
-    taken_names(&subject.work(), &world.work, restored.as_deref(), plan)
+    })
 }
 
 /// What must be on a volume that comes back, in words.
