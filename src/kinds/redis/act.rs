@@ -112,6 +112,7 @@ pub async fn apply(
         Action::LoadUsers => {
             put(kind, scene, &id()?, None, true).await?;
             ask(kind, scene, command("ACL LOAD")).await?;
+            memory.users_loaded_in = scene.world.work.container.ours().map(|c| c.started_at.clone());
         }
         Action::Keep(Persistence::Aof) => ask(kind, scene, command("CONFIG SET appendonly yes")).await?,
         Action::Keep(Persistence::Rdb) => {

@@ -14,6 +14,9 @@ pub fn served(subject: &Subject<'_>, world: &World, plan: &Plan) -> Served {
     let mut served = Served { turned_away: broken.clone(), first: broken, ..Served::default() };
     let Server::Up(facts) = &world.server else { return served };
     served.answers = true;
+    // Its writes are kept all the same; one that failed is told by PING.
+    served.last = (facts.saves.aof && !facts.saves.aof_ok)
+        .then(|| ("PersistenceBroken", "the append-only file could not be written anew".to_owned()));
     served.proven = proven(subject, world, plan, facts);
     served.more.push(pending_restart(subject, &pending(subject, world, facts)));
     served

@@ -195,11 +195,13 @@ impl Reconciler for Redis {
         let Some(c) = world.work.container.ours() else { return learnt };
         // From the first look on a container is ours by its id.
         memory.work.container = Some(c.id.clone());
+        memory.dumped |= world.data.is_some_and(|data| data.rdb);
         let Server::Up(facts) = &world.server else { return learnt };
         memory.users_restarted = false;
         if !facts.serves() {
             return learnt;
         }
+        memory.users_loaded_in = None;
         learnt.restarts = memory.work.saw_server(c, &world.work);
         memory.data_major = facts.major().max(memory.data_major);
         memory.dumped |= facts.saves.rdb_ok && facts.saves.rdb_count > 0;

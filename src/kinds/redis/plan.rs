@@ -17,7 +17,6 @@ use crate::core::plan::{Blocked, Plan as CorePlan, Sign};
 use crate::core::quantity::Bytes;
 use crate::core::resource::Caps;
 use crate::core::seen::{ContainerState, SeenContainer};
-use crate::core::will::Wanted;
 use crate::workload::disk::roughly;
 use crate::workload::plan::lost::{copy_command, lost};
 use crate::workload::plan::{self as work, Reached, Verdicts, Want, keep_serving, restart, stopped_cause};
@@ -81,23 +80,10 @@ pub fn image_to_run<'w>(subject: &Subject<'_>, world: &'w World) -> Option<&'w R
 pub fn plan(subject: &Subject<'_>, world: &World) -> Plan {
     let mut plan = Plan::default();
     let (case, seen) = (subject.work(), &world.work);
-    if work::conflicts::conflicts(&case, seen, None, &mut plan) || work::shared(&case, seen, &mut plan) {
-        return plan;
+    if work::should_run(&case, seen, None, WHAT, None, &mut plan) {
+        running(subject, world, &mut plan);
+        work::duplicates(&case, seen, &mut plan);
     }
-    if subject.present && work::probably_renamed(&case, &mut plan) {
-        return plan;
-    }
-    match case.wanted() {
-        Wanted::Running => running(subject, world, &mut plan),
-        Wanted::Stopped => {
-            lost(&case, seen, WHAT, &mut plan);
-            work::stopped(&case, seen, &mut plan);
-        }
-        wanted @ (Wanted::Retained | Wanted::Deleted) => {
-            work::gone(&case, seen, wanted == Wanted::Deleted, WHAT, None, &mut plan);
-        }
-    }
-    work::duplicates(&case, seen, &mut plan);
     plan
 }
 
@@ -393,6 +379,9 @@ fn up(
         return;
     }
     match &facts.ping {
+        _ if !facts.users_fit && subject.memory.users_loaded_in.as_ref() == Some(&c.started_at) => {
+            plan.stuck("UsersDiffer", "the server tells other users or rules than it was given", 15_000);
+        }
         _ if !facts.users_fit => {
             plan.step(
                 Sign::Change,

@@ -32,6 +32,8 @@ pub struct Memory {
     pub started: Option<BTreeMap<String, String>>,
     /// Those that a server refused, with its words: not tried again.
     pub refused: Option<Refused>,
+    /// When the server started (its time) that was given its users again, and has not told them since.
+    pub users_loaded_in: Option<String>,
     /// It was restarted for its users' file, and nobody has got in since.
     pub users_restarted: bool,
 }

@@ -136,9 +136,6 @@ impl ServerFacts {
         match (&self.ping, mode) {
             (Err(RedisError::PersistenceBroken(words)), _) => Some(words.clone()),
             (_, Persistence::Rdb) if !self.saves.rdb_ok => Some("the last snapshot failed".to_owned()),
-            (_, Persistence::Aof) if !self.saves.aof_ok => {
-                Some("the last write to the append-only file failed".to_owned())
-            }
             _ => None,
         }
     }

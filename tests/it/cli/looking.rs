@@ -83,7 +83,8 @@ async fn get_in_other_forms() {
     }
     let names = place.run("get -o jsonpath={.items[*].metadata.name}").await.out;
     assert_eq!(names, "main shop-eu");
-    for bad in ["get -o xml", "get -o jsonpath={range}", "get redis", "get pg/Main", "get a b c", "explode"] {
+    for bad in ["get -o xml", "get -o jsonpath={range}", "get nothing", "get pg/Main", "get a b c", "explode"]
+    {
         assert_eq!(place.run(bad).await.code, 1, "{bad}: 2 is for plan");
     }
 }

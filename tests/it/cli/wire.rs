@@ -108,7 +108,7 @@ async fn what_is_not_understood_is_answered_in_words() {
     for (line, body, status, needle) in [
         ("GET /v1/nothing HTTP/1.1", "", "404", "there is nothing at /v1/nothing"),
         ("PUT /v1/objects HTTP/1.1", "", "400", "/v1/objects does not take PUT"),
-        ("GET /v1/objects/redis/x HTTP/1.1", "", "400", "unknown kind"),
+        ("GET /v1/objects/nothing/x HTTP/1.1", "", "400", "unknown kind"),
         ("GET /v1/objects/postgres/X HTTP/1.1", "", "400", "not a DNS label"),
         ("GET /v1/events?object=main HTTP/1.1", "", "400", "expected KIND/NAME"),
         ("GET /v1/events?after=-1 HTTP/1.1", "", "400", "after"),

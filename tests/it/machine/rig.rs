@@ -43,8 +43,9 @@ spec:
     '18b': {image: 'local/postgres:18b'}
     '17': {image: 'local/postgres:17'}
     'remote': {image: 'remote/postgres:18'}
----
-apiVersion: seawall.dev/v1
+";
+
+pub const REDIS_CATALOG: &str = "apiVersion: seawall.dev/v1
 kind: ImageCatalog
 metadata: {name: redis}
 spec:
@@ -288,11 +289,12 @@ impl Rig {
         self.root.path().join("data").join(file)
     }
 
-    /// Writes `NAME.yaml` with a Redis.
+    /// Writes `NAME.yaml` with a Redis, and the catalog with its images.
     pub fn redis(&self, name: &str, annotations: &str, spec: &str) {
         let text = format!(
             "apiVersion: seawall.dev/v1\nkind: Redis\nmetadata: {{name: {name}, annotations: {{{annotations}}}}}\nspec: {spec}\n"
         );
+        std::fs::write(self.path("redis.yaml"), REDIS_CATALOG).unwrap();
         std::fs::write(self.path(&format!("{name}.yaml")), text).unwrap();
     }
 
