@@ -112,7 +112,7 @@ impl Memory {
 
     /// A server that serves was seen in the start of this name. True when this is the proof that it starts again.
     /// `known`: of this image and profile that is known already.
-    pub fn saw_start(&mut self, start: &str, known: bool) -> bool {
+    fn saw_start(&mut self, start: &str, known: bool) -> bool {
         if !self.ever_ready {
             self.first_start = (!known).then(|| start.to_owned());
             return false;
@@ -124,18 +124,21 @@ impl Memory {
         proven
     }
 
-    /// A server that serves was seen in this container: it proves image and privilege, and its data is somebody's from
-    /// now on. `Some`: it also proved that it starts again, with this image and this privilege.
+    /// A server was seen to serve in this container: its data is somebody's from now on. `Some`: it proved that it
+    /// starts again, with this image and this privilege.
     pub fn saw_server<F: Facts>(&mut self, c: &SeenContainer, world: &World<F>) -> Option<(String, Profile)> {
         let (image, profile) = (c.image_id.clone(), Profile::of_container(c));
         let known = world.image.fit().is_some_and(|facts| facts.image().id == image)
             && world.image_starts.proven.contains(&profile);
-        let proven = self.saw_start(&format!("{} {}", c.id, c.started_at), known);
+        let again = self.saw_start(&format!("{} {}", c.id, c.started_at), known);
         self.ever_ready = true;
-        self.volume_fresh = false;
-        self.proven_image = Some(image.clone());
-        self.proven_profile = Some(profile);
-        proven.then_some((image, profile))
+        again.then_some((image, profile))
+    }
+
+    /// The server in this container runs as it was asked to: what made it so is what to go back to.
+    pub fn proven(&mut self, c: &SeenContainer) {
+        self.proven_image = Some(c.image_id.clone());
+        self.proven_profile = Some(Profile::of_container(c));
     }
 
     /// Whether a container of this image has the image's own CMD: one of an earlier version has not, until

@@ -7,32 +7,7 @@ use super::parameters;
 use super::plan::{Subject, image_to_run};
 use super::record::Memory;
 use super::world::{InitSeen, Server, World};
-use crate::core::seen::SeenContainer;
 use crate::kinds::Learnt;
-use crate::workload::hardening::Profile;
-
-/// One start of a container, and what it stands for.
-struct Start {
-    name: String,
-    image: String,
-    profile: Profile,
-}
-
-impl Start {
-    fn of(c: &SeenContainer) -> Self {
-        Self {
-            name: format!("{} {}", c.id, c.started_at),
-            image: c.image_id.clone(),
-            profile: Profile::of_container(c),
-        }
-    }
-
-    /// Whether another server of this image has already started again like this.
-    fn is_known(&self, world: &World) -> bool {
-        world.work.image.fit().is_some_and(|image| image.work.id == self.image)
-            && world.work.image_starts.proven.contains(&self.profile)
-    }
-}
 
 /// Takes it into `memory`.
 pub(super) fn learn(subject: &Subject<'_>, world: &World, memory: &mut Memory, now: &str) -> Learnt {
@@ -64,7 +39,6 @@ pub(super) fn learn(subject: &Subject<'_>, world: &World, memory: &mut Memory, n
     let volume = identity.volume();
     let mount = container.and_then(|c| c.mounts.iter().find(|m| m.volume == volume));
     let data_path = mount.and_then(|m| below(&facts.data_directory, &m.path));
-    let start = container.map(Start::of);
     let libraries = match (world.work.image.fit(), container) {
         (Some(image), Some(c)) if c.image_id == image.work.id => Some(image.libraries.clone()),
         _ => None,
@@ -80,12 +54,7 @@ pub(super) fn learn(subject: &Subject<'_>, world: &World, memory: &mut Memory, n
         return learnt;
     }
     if facts.database_exists {
-        if let Some(start) = &start
-            && memory.work.saw_start(&start.name, start.is_known(world))
-        {
-            learnt.restarts = Some((start.image.clone(), start.profile));
-        }
-        memory.work.ever_ready = true;
+        learnt.restarts = container.and_then(|c| memory.work.saw_server(c, &world.work));
         memory.seen_databases.insert(checked.database.clone());
     }
     // Missing only when a crash came between the sealed password and this record.
@@ -116,8 +85,9 @@ pub(super) fn learn(subject: &Subject<'_>, world: &World, memory: &mut Memory, n
             memory.started_parameters.clone_from(&proven);
         }
         memory.proven_parameters = proven;
-        memory.work.proven_image = runs.map(str::to_owned);
-        memory.work.proven_profile = start.as_ref().map(|start| start.profile);
+        if let Some(c) = container {
+            memory.work.proven(c);
+        }
     }
     memory.data_path = data_path.or(memory.data_path.take());
     memory.data_catalog = image.and_then(|image| image.catalog).or(memory.data_catalog);

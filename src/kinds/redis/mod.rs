@@ -203,6 +203,8 @@ impl Reconciler for Redis {
         }
         memory.users_loaded_in = None;
         learnt.restarts = memory.work.saw_server(c, &world.work);
+        memory.work.proven(c);
+        memory.work.volume_fresh = false;
         memory.data_major = facts.major().max(memory.data_major);
         memory.dumped |= facts.saves.rdb_ok && facts.saves.rdb_count > 0;
         if plan::runs_as_written(subject, world, facts, c) {
