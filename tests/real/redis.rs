@@ -240,26 +240,13 @@ fn a_stop_is_clean_and_data_survives_another_image() {
 
 #[test]
 fn a_lost_volume_is_never_replaced_by_an_empty_one() {
-    let sea = ready("{version: '8'}");
+    let mut sea = ready("{version: '8'}");
     assert_eq!(cli(&sea, "set k v"), "OK");
     let (container, volume) = (sea.container(CACHE), sea.volume(CACHE));
+    sea.kill();
     sea.docker(&["rm", "-f", &container]);
-    let _ = Command::new("docker").args(["volume", "rm", "-f", &volume]).output();
-    wait_for("gone or kept", || {
-        let (_, reason, _) = sea.condition(CACHE, "Degraded");
-        let volumes = sea.volumes();
-        (reason == "VolumeMissing" && volumes.is_empty()
-            || condition(&sea.status(CACHE), "Ready").0 == "True")
-            .then_some(())
-    });
-    // The operator may have been faster than the removal of the volume: then once more, with the operator away.
-    let mut sea = sea;
-    if !sea.volumes().is_empty() {
-        sea.stop();
-        sea.docker(&["rm", "-f", &container]);
-        sea.docker(&["volume", "rm", "-f", &volume]);
-        sea.run();
-    }
+    sea.docker(&["volume", "rm", &volume]);
+    sea.run();
     let why = sea.until_condition(CACHE, "Degraded", "True", "VolumeMissing");
     assert!(why.contains("An empty one was not made in its place"), "{why}");
     assert!(sea.volumes().is_empty() && sea.containers().is_empty());
