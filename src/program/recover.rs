@@ -338,7 +338,7 @@ fn changes(
         let name = record.object.to_string();
         let has_data = record.memory.work().ever_ready || with_secret.contains(name.as_str());
         if kinds.runs(record.object.kind) && has_data {
-            let key = secret_key(&record.object);
+            let key = secret_key(&record.object, "");
             let sealed = sealer.seal(&key, &secrets::password()).map_err(|e| internal(e, ""))?;
             new.insert(key, serde_json::to_value(sealed).map_err(|e| internal(e, ""))?);
         }

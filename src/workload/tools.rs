@@ -83,13 +83,9 @@ pub const ADMIN: &str = "admin";
 /// The secrets of one object by their roles.
 pub type Secrets = BTreeMap<&'static str, Secret>;
 
-/// The store key of an object's password.
+/// The store key of an object's secret of this role.
 #[must_use]
-pub fn secret_key(object: &ObjectRef) -> String {
-    key_of(object, "")
-}
-
-fn key_of(object: &ObjectRef, role: &str) -> String {
+pub fn secret_key(object: &ObjectRef, role: &str) -> String {
     let slash = if role.is_empty() { "" } else { "/" };
     format!("secret/{object}{slash}{role}")
 }
@@ -142,7 +138,7 @@ impl Tools {
         }
         let mut opened = Secrets::new();
         for role in ROLES {
-            let key = key_of(object, role);
+            let key = secret_key(object, role);
             let Some(body) = self.store.get(&key)? else { continue };
             let sealed: Sealed =
                 serde_json::from_value(body).map_err(|e| PasswordError::Form(e.to_string()))?;
@@ -160,7 +156,7 @@ impl Tools {
     /// When one cannot be sealed.
     pub fn sealed(&self, object: &ObjectRef, secrets: &Secrets) -> Result<Vec<Change>, PasswordError> {
         let put = |(role, secret): (&&str, &Secret)| {
-            let key = key_of(object, role);
+            let key = secret_key(object, role);
             let sealed = self.sealer.seal(&key, secret)?;
             let body = serde_json::to_value(&sealed).map_err(|e| PasswordError::Form(e.to_string()))?;
             Ok(Change::put(key, body))
@@ -176,7 +172,7 @@ impl Tools {
     /// What takes all secrets of an object out of the store.
     #[must_use]
     pub fn without_secrets(&self, object: &ObjectRef) -> Vec<Change> {
-        ROLES.map(|role| Change::delete(key_of(object, role))).into()
+        ROLES.map(|role| Change::delete(secret_key(object, role))).into()
     }
 
     /// `value` without the object's secrets, which whoever runs in its container knows and can put into anything that

@@ -7,7 +7,8 @@
 use crate::plan_goldens::{Case, container, facts_of};
 use seawall::control;
 use seawall::control::objects::Record;
-use seawall::core::identity::Home;
+use seawall::core::desired::DesiredContainer;
+use seawall::core::identity::{Home, Identity};
 use seawall::core::names::{Installation, Name, ObjectRef};
 use seawall::core::resource::PortRequest;
 use seawall::core::status::Status;
@@ -29,7 +30,7 @@ fn golden(name: &str) -> PathBuf {
 }
 
 /// Compares with the golden of this name, or writes it.
-fn is_as_it_was(name: &str, text: &str) {
+pub fn is_as_it_was(name: &str, text: &str) {
     let path = golden(name);
     if std::env::var_os("UPDATE_GOLDENS").is_some() {
         std::fs::write(&path, text).unwrap();
@@ -79,20 +80,25 @@ fn names_labels_and_hashes_are_as_they_were() {
         edit(&mut case, &mut port);
         let ImageSeen::Fit(image) = &case.world.work.image else { panic!() };
         let wanted = container(&case.identity, &case.spec, image, &case.memory, port);
-        let _ = writeln!(text, "## {name}");
-        let _ = writeln!(text, "{} network {:?} {:?}", wanted.name, wanted.network, wanted.aliases);
-        let _ = writeln!(text, "env {:?}\ncommand {:?} {:?}", wanted.env, wanted.entrypoint, wanted.command);
-        for mount in &wanted.mounts {
-            let _ = writeln!(text, "mount {} {}", mount.volume, mount.path);
-        }
-        for (key, value) in wanted.all_labels() {
-            let _ = writeln!(text, "{key}={value}");
-        }
-        let _ = writeln!(text, "volume {:?}", case.identity.volume_labels());
-        let _ = writeln!(text, "network {:?}", case.identity.installation_labels());
-        let _ = writeln!(text, "extra {}\n", case.identity.extra_volume("/var/lib/x y"));
+        let _ = writeln!(text, "## {name}\n{}", told(&case.identity, &wanted));
     }
     is_as_it_was("formats.txt", &text);
+}
+
+/// All of a container and its object that another version must find again.
+pub fn told(identity: &Identity, wanted: &DesiredContainer) -> String {
+    let mut text = format!("{} network {:?} {:?}\n", wanted.name, wanted.network, wanted.aliases);
+    let _ = writeln!(text, "env {:?}\ncommand {:?} {:?}", wanted.env, wanted.entrypoint, wanted.command);
+    for mount in &wanted.mounts {
+        let _ = writeln!(text, "mount {} {}", mount.volume, mount.path);
+    }
+    for (key, value) in wanted.all_labels() {
+        let _ = writeln!(text, "{key}={value}");
+    }
+    let _ = writeln!(text, "volume {:?}", identity.volume_labels());
+    let _ = writeln!(text, "network {:?}", identity.installation_labels());
+    let _ = writeln!(text, "extra {}", identity.extra_volume("/var/lib/x y"));
+    text
 }
 
 /// The lines of a store as version 1 wrote them: key and body.
@@ -166,11 +172,18 @@ fn keys_are_as_they_were() {
     let keys = [
         seawall::control::objects::key(&object),
         seawall::control::objects::status_key(&object),
-        seawall::workload::tools::secret_key(&object),
+        seawall::workload::tools::secret_key(&object, ""),
+        seawall::workload::tools::secret_key(&"redis/cache".parse().unwrap(), "admin"),
         seawall::control::journal::PREFIX.to_owned(),
         seawall::control::start::INSTALLATION_KEY.to_owned(),
     ];
-    let want =
-        ["obj/postgres/main", "status/postgres/main", "secret/postgres/main", "event/", "meta/installation"];
+    let want = [
+        "obj/postgres/main",
+        "status/postgres/main",
+        "secret/postgres/main",
+        "secret/redis/cache/admin",
+        "event/",
+        "meta/installation",
+    ];
     assert_eq!(keys, want);
 }

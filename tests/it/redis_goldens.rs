@@ -1,8 +1,10 @@
 //! One row a situation of a Redis: what the plan is and which conditions follow, as text in `tests/goldens/redis.txt`. After
 //! a wanted change: `UPDATE_GOLDENS=1 cargo test --test it goldens`, then read the difference.
 
+use crate::formats::{is_as_it_was, told};
 use crate::plan_goldens::{Case as Postgres, render};
 use seawall::core::condition::Finding;
+use seawall::core::desired::DesiredContainer;
 use seawall::core::failure::Outlook;
 use seawall::core::identity::Identity;
 use seawall::core::neighbours::Around;
@@ -20,12 +22,12 @@ use seawall::kinds::redis::record::{Memory, Refused};
 use seawall::kinds::redis::spec::{EvictionPolicy, Persistence};
 use seawall::kinds::redis::world::{Data, Saves, Server, ServerFacts, World};
 use seawall::workload;
+use seawall::workload::hardening::Profile;
 use seawall::workload::image::{Image, ImageSeen};
 use seawall::workload::memory::PinnedImage;
 use seawall::workload::world::Deaths;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
 
 #[derive(Clone)]
 struct Case {
@@ -104,12 +106,15 @@ impl Case {
         Subject { identity, spec, asked, memory, present: *present, around }
     }
 
-    /// The container that the present spec and memory lead to, running.
-    fn made(&mut self) {
+    fn desired(&self) -> DesiredContainer {
         let ImageSeen::Fit(image) = &self.world.work.image else { panic!("no image") };
         let case = self.subject().work();
-        let desired =
-            workload::desired::container(&case, &image.work, &self.memory.work, Some(6379), &process());
+        workload::desired::container(&case, &image.work, &self.memory.work, Some(6379), &process())
+    }
+
+    /// The container that the present spec and memory lead to, running.
+    fn made(&mut self) {
+        let desired = self.desired();
         let mut c = Postgres::settled().c().clone();
         c.image_id.clone_from(&desired.image);
         c.labels = (&desired.all_labels()).into();
@@ -295,13 +300,45 @@ fn goldens_of_plans_and_conditions() {
         }
         text.push('\n');
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/redis.txt");
-    if std::env::var_os("UPDATE_GOLDENS").is_some() {
-        std::fs::write(&path, &text).unwrap();
+    is_as_it_was("redis.txt", &text);
+}
+
+#[test]
+fn names_labels_and_hashes_are_as_they_were() {
+    let mut text = String::new();
+    for (name, change) in [
+        ("as most are", (|_| ()) as fn(&mut Case)),
+        ("another image", |case| case.world.work.image = ImageSeen::Fit(image("bb", 8))),
+        ("as its user", |case| case.memory.work.profile = Some(Profile::AsUser)),
+        ("kept as snapshots", |case| case.spec.persistence = Persistence::Rdb),
+        ("no parameters", |case| case.spec.parameters.clear()),
+    ] {
+        let mut case = Case::settled();
+        change(&mut case);
+        let _ = writeln!(text, "## {name}\n{}", told(&case.identity, &case.desired()));
     }
-    let golden = std::fs::read_to_string(&path).unwrap_or_default();
-    for (got, want) in text.split("## ").zip(golden.split("## ")) {
-        assert_eq!(got, want, "see the head of this file");
-    }
-    assert!(text == golden, "rows were added or removed: see the head of this file");
+    is_as_it_was("formats-redis.txt", &text);
+}
+
+/// What a store of before has is read by every later version, and a field that is renamed is lost.
+#[test]
+fn what_is_remembered_is_called_as_it_was() {
+    let fields = serde_json::to_value(Memory::default()).unwrap();
+    let work = serde_json::to_value(workload::Memory::default()).unwrap();
+    let own = fields.as_object().unwrap().keys().filter(|field| work.get(*field).is_none());
+    let own: Vec<&str> = own.map(String::as_str).collect();
+    let names = [
+        "dataMajor",
+        "persistence",
+        "dumped",
+        "written",
+        "parameters",
+        "writtenIn",
+        "proven",
+        "started",
+        "refused",
+        "usersLoadedIn",
+        "usersRestarted",
+    ];
+    assert_eq!(own, names);
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 pub(super) async fn generate_password(scene: &Scene<'_>, memory: &mut Memory) -> Result<(), ActError> {
-    let key = secret_key(&scene.work.case.identity.object);
+    let key = secret_key(&scene.work.case.identity.object, "");
     let sealed = scene.tools.work.sealer.seal(&key, &secrets::password()).map_err(work::ActError::from)?;
     let body = serde_json::to_value(&sealed).map_err(|e| work::ActError::Json(e.to_string()))?;
     let saved = scene.tools.work.store.save(vec![Change::put(key, body)], Saving::Durable).await;
