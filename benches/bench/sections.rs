@@ -1,0 +1,283 @@
+//! What is measured on the local engine.
+
+use crate::engine::Engine;
+use crate::{
+    AT_ONCE, Bench, HOUR, IMAGE, cpu, installation, line, manifest, median, ms, object, ratios, resident_mb,
+    seconds, setting, until,
+};
+use seawall::control::operator::Times;
+use seawall::core::quantity::Bytes;
+use seawall::core::resource::Caps;
+use seawall::core::seen::LiveUpdate;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+/// Another build of the image, for updates.
+const OTHER: &str = "seawall/postgres:18b";
+
+impl Engine {
+    /// All in turn, three times: a start takes as long as the disk and the kernel let it.
+    pub async fn provisioning(&self) {
+        self.provision("port: none", "port: none", false).await;
+        self.provision("default spec", "database: app", true).await;
+    }
+
+    async fn provision(&self, what: &str, spec: &str, publish: bool) {
+        let names = self.names();
+        let (mut raws, mut runs, mut starts, mut readies) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..3 {
+            let raw = installation();
+            let begun = Instant::now();
+            self.raw(&raw, &names, publish).await;
+            raws.push(begun.elapsed());
+            self.clean(&raw).await;
+            if publish {
+                let run = installation();
+                let begun = Instant::now();
+                self.docker_run(&run, &names).await;
+                runs.push(begun.elapsed());
+                self.clean(&run).await;
+            }
+            let mut bench = self.bench(Times::default());
+            for name in &names {
+                bench.write(
+                    &format!("{name}.yaml"),
+                    &manifest(name, &format!("{{image: '{IMAGE}', {spec}}}")),
+                );
+            }
+            let begun = Instant::now();
+            bench.drive();
+            let every = Duration::from_millis(5);
+            bench.until_happened(&names, "ContainerStarted", every).await;
+            starts.push(begun.elapsed());
+            bench.until_ready(&names, every).await;
+            readies.push(begun.elapsed());
+            bench.stop().await;
+            self.clean(&bench.installation).await;
+        }
+        let head = format!("provisioning {}, {what}", names.len());
+        line(&format!("{head}: the same calls raw, {AT_ONCE} at a time"), seconds(median(raws.clone())), "");
+        line(&format!("{head}: manifests to all started"), seconds(median(starts.clone())), "");
+        line(&format!("{head}: ratio to the raw calls"), ratios(&starts, &raws), "≤ 1.05");
+        if publish {
+            line(&format!("{head}: docker run, {AT_ONCE} at a time"), seconds(median(runs.clone())), "");
+            line(&format!("{head}: ratio to docker run"), ratios(&starts, &runs), "≤ 1.1");
+        }
+        line(&format!("{head}: manifests to all Ready"), seconds(median(readies)), "");
+    }
+
+    pub async fn sweep(&self) {
+        let names = self.names();
+        let times = Times { sweep: Duration::from_secs(1), look: HOUR, ..Times::default() };
+        let mut bench = self.running(times, &names, &format!("{{image: '{IMAGE}'}}")).await;
+        sleep(Duration::from_secs(5)).await;
+        let records = bench.store.records("").expect("records");
+        let before = cpu(std::process::id());
+        sleep(Duration::from_secs(30)).await;
+        let used = cpu(std::process::id()) - before;
+        let writes = usize::from(bench.store.records("").expect("records") != records);
+        bench.stop().await;
+        self.clean(&bench.installation).await;
+        let all = names.len();
+        line(&format!("sweep of {all} unchanged: CPU, probes included"), ms(used / 30), "≤ 10 ms at 40");
+        line(&format!("sweep of {all} unchanged: store changed"), writes, "0");
+    }
+
+    pub async fn repair(&self) {
+        let raw_installation = installation();
+        let raw = self.raw(&raw_installation, &["raw".to_owned()], false).await.remove(0);
+        let mut bench =
+            self.running(Times::default(), &["p".to_owned()], &format!("{{image: '{IMAGE}'}}")).await;
+        let name = bench.installation.container(&object("p"));
+        let (mut starts, mut backs) = (Vec::new(), Vec::new());
+        for _ in 0..5 {
+            kill(&raw);
+            let begun = Instant::now();
+            self.docker.start(&raw).await.expect("a start");
+            starts.push(begun.elapsed());
+            let seen = self.docker.inspect(&name).await.ok().flatten().expect("a container");
+            kill(&name);
+            backs.push(
+                until("back", Duration::from_millis(3), async || {
+                    let now = self.docker.inspect(&name).await.ok().flatten();
+                    now.is_some_and(|c| c.state.as_str() == "running" && c.started_at != seen.started_at)
+                })
+                .await,
+            );
+            bench.until_ready(&["p".to_owned()], Duration::from_millis(50)).await;
+        }
+        bench.stop().await;
+        self.clean(&bench.installation).await;
+        self.clean(&raw_installation).await;
+        line("killed: raw start (median of 5)", ms(median(starts.clone())), "");
+        line("killed: running again (median of 5)", ms(median(backs.clone())), "");
+        line("killed: more than raw", ms(median(backs).saturating_sub(median(starts))), "≤ 100 ms");
+    }
+
+    pub async fn caps(&self) {
+        let raw_installation = installation();
+        let raw = self.raw(&raw_installation, &["raw".to_owned()], false).await.remove(0);
+        let mut bench =
+            self.running(Times::default(), &["p".to_owned()], &format!("{{image: '{IMAGE}'}}")).await;
+        let name = bench.installation.container(&object("p"));
+        let (mut updates, mut lives) = (Vec::new(), Vec::new());
+        for mib in [512u64, 768, 1024, 1280, 1536] {
+            let caps = Caps { memory: Some(Bytes(mib << 20)), ..Caps::default() };
+            let begun = Instant::now();
+            let change = LiveUpdate { caps: Some(caps), restart: None };
+            self.docker.update(&raw, &change).await.expect("an update");
+            updates.push(begun.elapsed());
+            sleep(Duration::from_millis(2_500)).await;
+            bench.write(
+                "p.yaml",
+                &manifest("p", &format!("{{image: '{IMAGE}', resources: {{memory: {mib}Mi}}}}")),
+            );
+            // From rest, as a person saves: the engine takes a second to tell use again.
+            lives.push(
+                until("live", Duration::from_millis(3), async || {
+                    let now = self.docker.inspect(&name).await.ok().flatten();
+                    now.is_some_and(|c| c.caps == caps)
+                })
+                .await,
+            );
+        }
+        bench.stop().await;
+        self.clean(&bench.installation).await;
+        self.clean(&raw_installation).await;
+        line("cap: raw update (median of 5)", ms(median(updates.clone())), "");
+        line("cap: manifest saved to cap live (median of 5)", ms(median(lives.clone())), "");
+        line("cap: more than raw", ms(median(lives).saturating_sub(median(updates))), "≤ 300 ms");
+    }
+
+    /// A cap change of one more while all others are made anew by one line of a catalog, beside the same update raw.
+    pub async fn rollout(&self) {
+        let names = self.names();
+        let raw_installation = installation();
+        let raw = self.raw(&raw_installation, &["raw".to_owned()], false).await.remove(0);
+        let catalog = |image: &str| {
+            format!(
+                "apiVersion: seawall.dev/v1\nkind: ImageCatalog\nmetadata: {{name: bench}}\nspec: {{engine: postgres, images: \
+                 {{bench: {{image: '{image}'}}}}, maxConcurrent: {}}}\n",
+                names.len()
+            )
+        };
+        let mut bench = self.bench(Times::default());
+        bench.write("catalog.yaml", &catalog(IMAGE));
+        for name in &names {
+            bench.write(&format!("{name}.yaml"), &manifest(name, "{version: bench}"));
+        }
+        let spec = |mib: u64| manifest("q", &format!("{{image: '{IMAGE}', resources: {{memory: {mib}Mi}}}}"));
+        bench.write("q.yaml", &spec(256));
+        bench.drive();
+        let all: Vec<String> = names.iter().cloned().chain(["q".to_owned()]).collect();
+        bench.until_ready(&all, Duration::from_millis(100)).await;
+        let one = bench.installation.container(&object("q"));
+        bench.write("catalog.yaml", &catalog(OTHER));
+        let begun = Instant::now();
+        until("under way", Duration::from_millis(10), async || !self.all_run(&bench, &names, IMAGE).await)
+            .await;
+        let (mut updates, mut lives) = (Vec::new(), Vec::new());
+        let mut mib = 512u64;
+        while !self.all_run(&bench, &names, OTHER).await {
+            mib += 64;
+            let caps = Caps { memory: Some(Bytes(mib << 20)), ..Caps::default() };
+            let change = LiveUpdate { caps: Some(caps), restart: None };
+            let start = Instant::now();
+            self.docker.update(&raw, &change).await.expect("an update");
+            updates.push(start.elapsed());
+            bench.write("q.yaml", &spec(mib));
+            lives.push(
+                until("live", Duration::from_millis(10), async || {
+                    let now = self.docker.inspect(&one).await.ok().flatten();
+                    now.is_some_and(|c| c.caps == caps)
+                })
+                .await,
+            );
+        }
+        let took = begun.elapsed();
+        bench.until_ready(&all, Duration::from_millis(100)).await;
+        bench.stop().await;
+        self.clean(&bench.installation).await;
+        self.clean(&raw_installation).await;
+        let head = format!("rollout of {} ({}, {} cap changes)", names.len(), seconds(took), lives.len());
+        let most = |list: &[Duration]| list.iter().max().copied().unwrap_or_default();
+        line(
+            &format!("{head}: raw update, median and most"),
+            ms(median(updates.clone())),
+            &ms(most(&updates)),
+        );
+        line(&format!("{head}: cap live, median and most"), ms(median(lives.clone())), &ms(most(&lives)));
+        line(
+            &format!("{head}: more than raw"),
+            ms(median(lives).saturating_sub(median(updates))),
+            "≤ 300 ms",
+        );
+    }
+
+    /// Whether all of these have a container of this image that runs.
+    async fn all_run(&self, bench: &Bench, names: &[String], image: &str) -> bool {
+        let image = self.docker.image(image).await.ok().flatten().map(|image| image.id);
+        for name in names {
+            let name = bench.installation.container(&object(name));
+            let seen = self.docker.inspect(&name).await.ok().flatten();
+            if !seen.is_some_and(|c| c.state.as_str() == "running" && Some(&c.image_id) == image.as_ref()) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The program itself, as a process of its own.
+    pub async fn idle(&self) {
+        let root = tempfile::tempdir().expect("a directory");
+        let (installation, names) = (installation(), self.names());
+        let manifests = root.path().join("manifests");
+        fs::create_dir(&manifests).expect("a directory");
+        for name in &names {
+            let text = manifest(name, &format!("{{image: '{IMAGE}', resources: {{memory: 128Mi}}}}"));
+            fs::write(manifests.join(format!("{name}.yaml")), text).expect("written");
+        }
+        let data = root.path().join("data");
+        let seawall = |arguments: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
+            command.args(["--installation", installation.as_str(), "--data"]).arg(&data).args(arguments);
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            command
+        };
+        let mut operator = seawall(&["run", "--manifests", &text_of(&manifests)]).spawn().expect("a process");
+        for name in &names {
+            let name = format!("postgres/{name}");
+            let waited = seawall(&["wait", &name, "--for=condition=Ready", "--timeout=600s"]).status();
+            assert!(waited.is_ok_and(|s| s.success()), "{name} never ready");
+        }
+        sleep(Duration::from_secs(10)).await;
+        let time = Duration::from_secs(setting("SEAWALL_BENCH_SECONDS", 60) as u64);
+        let before = cpu(operator.id());
+        sleep(time).await;
+        let used = cpu(operator.id()) - before;
+        let resident = resident_mb(operator.id());
+        drop(Command::new("kill").arg(operator.id().to_string()).status());
+        drop(operator.wait());
+        self.clean(&installation).await;
+        let share = used.as_secs_f64() / time.as_secs_f64() * 100.0;
+        let all = names.len();
+        line(
+            &format!("{all} services idle for {time:?}: CPU of one core"),
+            format!("{share:.2} %"),
+            "< 1 % at 200",
+        );
+        line(&format!("{all} services idle: resident"), format!("{resident:.1} MB"), "< 40 MB at 200");
+    }
+}
+
+fn text_of(path: &Path) -> String {
+    PathBuf::from(path).display().to_string()
+}
+
+fn kill(container: &str) {
+    let done = Command::new("docker").args(["kill", container]).stdout(Stdio::null()).status();
+    assert!(done.is_ok_and(|s| s.success()), "docker kill {container}");
+}
