@@ -1,7 +1,7 @@
 //! Images of a private registry, pulled with what `docker login` left for the operator's user. The registry is
 //! on this machine: the engine speaks plain HTTP to 127.0.0.0/8.
 
-use crate::harness::{Sea, docker, image, text};
+use crate::harness::{Sea, docker, image, text, wait_for};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -10,6 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
@@ -19,6 +20,9 @@ struct Shelf {
     blobs: BTreeMap<String, PathBuf>,
     logins: Mutex<Vec<String>>,
     full: AtomicBool,
+    /// It does not hand out what the image is made of until this is over; `asked`: somebody wants it.
+    held: AtomicBool,
+    asked: AtomicBool,
 }
 
 /// `team/db:1`, for whom "operator:right password" opens.
@@ -59,6 +63,11 @@ impl Registry {
             blobs.insert(digest.clone(), path);
             serde_json::json!({"mediaType": kind, "size": size, "digest": digest})
         };
+        // Another image than the one that is here: the engine has to ask for it.
+        let config = files.path().join(saved[0]["Config"].as_str().unwrap());
+        let mut text: serde_json::Value = serde_json::from_slice(&fs::read(&config).unwrap()).unwrap();
+        text["config"]["Labels"]["test"] = files.path().to_str().unwrap().into();
+        fs::write(&config, text.to_string()).unwrap();
         let config = blob(&saved[0]["Config"], "application/vnd.docker.container.image.v1+json");
         let layers: Vec<_> = saved[0]["Layers"]
             .as_array()
@@ -72,6 +81,8 @@ impl Registry {
             blobs,
             logins: Mutex::default(),
             full: AtomicBool::new(false),
+            held: AtomicBool::new(false),
+            asked: AtomicBool::new(false),
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -132,6 +143,12 @@ impl Shelf {
                 stream.write_all(self.manifest.as_bytes()).ok()?;
             }
         } else if let Some(blob) = path.rsplit('/').next().and_then(|digest| self.blobs.get(digest)) {
+            // Only what no other image has: an engine waits for a layer that another pull is getting.
+            let own = fs::metadata(blob).ok()?.len() < 100_000;
+            self.asked.fetch_or(own, Ordering::Relaxed);
+            while own && self.held.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(20));
+            }
             head("200 OK", "", fs::metadata(blob).ok()?.len())?;
             std::io::copy(&mut fs::File::open(blob).ok()?, &mut stream).ok()?;
         } else {
@@ -184,4 +201,31 @@ fn a_private_image_is_pulled_with_the_login_of_the_operators_user() {
             assert!(!out.contains(secret), "{secret}: {out}");
         }
     }
+}
+
+#[test]
+fn a_pull_under_way_holds_nobody_up_and_survives_a_killed_operator() {
+    let registry = Registry::of(&image("18"));
+    let home = tempfile::tempdir().unwrap();
+    let login = format!(r#"{{"auths": {{"{}": {{"auth": "{RIGHT}"}}}}}}"#, registry.address);
+    fs::write(home.path().join("config.json"), login).unwrap();
+    registry.shelf.held.store(true, Ordering::Relaxed);
+    let environment = [("DOCKER_CONFIG", home.path().to_str().unwrap())];
+    let mut sea = Sea::new();
+    sea.run_with(&environment);
+    let spec = format!("{{image: '{}/team/db:1'}}", registry.address);
+    sea.postgres("a", &spec);
+    sea.postgres("b", &spec);
+    wait_for("the pull to be under way", || registry.shelf.asked.load(Ordering::Relaxed).then_some(()));
+    sea.postgres("c", "{version: '18'}");
+    sea.ready("c");
+    for name in ["a", "b"] {
+        let (_, _, words) = sea.condition(name, "Progressing");
+        assert!(words.starts_with("pull image"), "{name}: {words}");
+    }
+    sea.kill();
+    registry.shelf.held.store(false, Ordering::Relaxed);
+    sea.run_with(&environment);
+    sea.ready("a");
+    sea.ready("b");
 }
