@@ -4,6 +4,7 @@ use crate::{AT_ONCE, Bench, IMAGE, free_port, manifest, object, setting};
 use futures_util::{StreamExt, stream};
 use seawall::control::operator::Times;
 use seawall::core::identity::Identity;
+use seawall::core::member::Role;
 use seawall::core::names::{Installation, label};
 use seawall::core::neighbours::Around;
 use seawall::core::resource::{Caps, DeletionPolicy, PortRequest};
@@ -101,6 +102,7 @@ impl Engine {
             installation: installation.clone(),
             store: "raw".to_owned(),
             object: object(name),
+            role: Role::default(),
             uid: String::new(),
             generation: 1,
             home: None,

@@ -16,7 +16,7 @@ use crate::core::problem::Problem;
 use crate::core::resource::Document;
 use crate::core::seen::SeenContainer;
 use crate::docker::{Docker, DockerError};
-use crate::kinds::{About, Context, Found, Login, Probed, Reconciler};
+use crate::kinds::{About, Context, Each, Found, Login, Probed, Reconciler};
 use crate::workload;
 use crate::workload::catalog::Catalog;
 use futures_util::future::BoxFuture;
@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Spec(Arc<dyn AnySpec>);
 
 trait AnySpec: Send + Sync {
-    fn work(&self) -> Option<&workload::Checked>;
+    fn each(&self) -> Each<&workload::Checked>;
     fn same(&self, other: &dyn AnySpec) -> bool;
     fn extend(&self, catalogs: &mut BTreeMap<Kind, Catalog>);
     fn ties(&self) -> Ties;
@@ -44,8 +44,8 @@ trait AnySpec: Send + Sync {
 struct Of<R: Reconciler>(R::Checked);
 
 impl<R: Reconciler> AnySpec for Of<R> {
-    fn work(&self) -> Option<&workload::Checked> {
-        R::container(&self.0)
+    fn each(&self) -> Each<&workload::Checked> {
+        R::containers(&self.0)
     }
 
     fn same(&self, other: &dyn AnySpec) -> bool {
@@ -74,10 +74,16 @@ impl Spec {
         Self(Arc::new(Of::<R>(checked)))
     }
 
-    /// What is wanted of its container.
+    /// What is wanted of its containers.
+    #[must_use]
+    pub fn each(&self) -> Each<&workload::Checked> {
+        self.0.each()
+    }
+
+    /// What is wanted of the object as a whole, which any of them tells.
     #[must_use]
     pub fn work(&self) -> Option<&workload::Checked> {
-        self.0.work()
+        self.each().first().map(|(_, work)| *work)
     }
 
     /// The manifest says that the data may go with it, and the user agreed by name.

@@ -3,7 +3,7 @@
 //! installation's labels and is made by the first pass.
 
 use super::operator::Operator;
-use crate::core::seen::{SeenContainer, Slot};
+use crate::core::seen::SeenContainer;
 use crate::docker::DockerError;
 use crate::kinds::Reconciler;
 use crate::workload::tools::Reach;
@@ -44,7 +44,7 @@ pub(super) async fn check(operator: &Operator) {
 
 /// Attaches our own container where it is not yet; a server that answers proves that it is.
 pub(super) async fn attach<R: Reconciler>(operator: &Operator, world: &R::World) {
-    let Some(Slot::Ours(id)) = R::seen(world).map(|seen| seen.network()) else { return };
+    let Some(id) = R::seen(world).into_iter().find_map(|(_, seen)| seen.network().ours()) else { return };
     if operator.config.reach != Reach::Network || R::answers(world) {
         return;
     }

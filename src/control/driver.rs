@@ -4,9 +4,11 @@
 use super::engine_events::follow_events;
 use super::operator::Operator;
 use super::probes::probe_all;
+use super::state::Watched;
 use super::watch_dir;
 use crate::core::event::Note;
 use crate::core::identity::Home;
+use crate::core::member::Member;
 use crate::core::names::{ObjectRef, label};
 use crate::core::queue::Lane;
 use crate::core::seen::ContainerSummary;
@@ -266,18 +268,29 @@ pub(super) async fn sweep_once(operator: &Operator, why: Sweep) {
     }
     let clock = operator.clock();
     for object in operator.services() {
-        let summary = by_name.get(&installation.container(&object));
         let look = why == Sweep::All || {
             let state = operator.state();
             let Some(record) = state.records.get(&object) else { continue };
-            let volume = Home::data_volume(record.memory.work().home.as_ref(), installation, &object);
-            let company =
-                Company::in_census(&census, &object, &volume, record.memory.work().container.as_deref());
-            state.live.get(&object).is_none_or(|live| match (summary, &live.container) {
-                _ if live.look_at <= clock || live.company != company => true,
-                (Some(summary), Some(seen)) => seen.differs(summary),
-                (None, None) => !live.settled,
-                _ => true,
+            let base = installation.container(&object);
+            let home = record.memory.work().home.as_ref();
+            let differs = |watched: &Watched| {
+                let member = Member { object: object.clone(), role: watched.role.clone() };
+                let own = record.memory.member(&member.role).and_then(|work| work.container.as_deref());
+                let volume = Home::data_volume(home, installation, &object, &member.role);
+                if Company::in_census(&census, &member, &volume, own) != watched.company {
+                    return true;
+                }
+                match (by_name.get(&member.role.container(&base)), &watched.container) {
+                    (Some(summary), Some(seen)) => seen.differs(summary),
+                    (None, None) => false,
+                    _ => true,
+                }
+            };
+            state.live.get(&object).is_none_or(|live| {
+                let absent = |watched: &Watched| watched.container.is_none();
+                live.look_at <= clock
+                    || (!live.settled && (live.members.is_empty() || live.members.iter().any(absent)))
+                    || live.members.iter().any(differs)
             })
         };
         match (look, why) {

@@ -5,7 +5,8 @@ use super::driver::{Sweep, sweep_once};
 use super::objects::Record;
 use super::operator::Operator;
 use crate::core::event::Note;
-use crate::core::names::{Kind, Name, ObjectRef, data_volume, label};
+use crate::core::member::{Member, Role};
+use crate::core::names::{Kind, Name, ObjectRef, label};
 use crate::core::pairs::Pairs;
 use crate::core::seen::EngineEvent;
 use crate::docker::DockerError;
@@ -105,19 +106,20 @@ async fn read_events(operator: &Operator, mut since: i64, cancel: &CancellationT
     }
 }
 
-fn object_of(operator: &Operator, labels: &Pairs) -> Option<ObjectRef> {
+fn member_of(operator: &Operator, labels: &Pairs) -> Option<Member> {
     if labels.get(label::INSTALLATION) != Some(operator.config.installation.as_str()) {
         return None;
     }
     let kind: Kind = labels.get(label::KIND)?.parse().ok()?;
-    Some(ObjectRef::new(kind, Name::parse(labels.get(label::NAME)?).ok()?))
+    let object = ObjectRef::new(kind, Name::parse(labels.get(label::NAME)?).ok()?);
+    Some(Member { object, role: Role::of_labels(labels)? })
 }
 
 /// Whether an event tells of a container that is no object's, whatever its labels say.
-fn is_stranger(operator: &Operator, object: Option<&ObjectRef>, event: &EngineEvent) -> bool {
-    let name = event.attributes.get("name").map(String::as_str);
-    !operator.state().by_container.contains_key(&event.actor)
-        && object.is_none_or(|o| name != Some(operator.config.installation.container(o).as_str()))
+fn is_stranger(operator: &Operator, member: Option<&Member>, event: &EngineEvent) -> bool {
+    let name = event.attributes.get("name");
+    let own = member.map(|m| m.role.container(&operator.config.installation.container(&m.object)));
+    !operator.state().by_container.contains_key(&event.actor) && (own.is_none() || name != own.as_ref())
 }
 
 /// Something left a name that is ours: what stood in the way of an object may be gone.
@@ -129,7 +131,7 @@ fn nudge_by_name(operator: &Operator, event: &EngineEvent) {
             operator.services().iter().for_each(|object| operator.nudge(object));
         }
         let at_home = |record: &&Arc<Record>| {
-            record.memory.work().home.as_ref().is_some_and(|home| data_volume(&home.base) == name)
+            record.memory.work().home.as_ref().is_some_and(|home| home.may_have(name))
         };
         let concerned: Vec<ObjectRef> = {
             let state = operator.state();
@@ -155,13 +157,13 @@ async fn take_event(operator: &Operator, event: &EngineEvent) {
             if matches!(event.action.as_str(), "destroy" | "rename") {
                 nudge_by_name(operator, event);
             }
-            let object = object_of(operator, &event.labels);
+            let member = member_of(operator, &event.labels);
             if matches!(event.action.as_str(), "start" | "die" | "unpause")
-                && is_stranger(operator, object.as_ref(), event)
+                && is_stranger(operator, member.as_ref(), event)
             {
                 operator.strangers.notify_one();
             }
-            let Some(object) = object else { return };
+            let Some(Member { object, .. }) = member else { return };
             if event.action == "oom" {
                 let words = "the kernel killed a process of the container for want of memory";
                 operator.note(Some(&object), &[Note::warning("OutOfMemory", words)]).await;

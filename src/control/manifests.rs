@@ -186,7 +186,7 @@ impl Operator {
                 let uid = random_id();
                 let home = home_of_new(&taken, &self.config.installation, object, &uid);
                 let mut record = Record::new(document, uid, now());
-                record.memory.edit_work(|work| work.home = home);
+                record.memory.edit_work(|work| work.home.clone_from(&home));
                 record.take_rename(new.renamed.get(object));
                 records.push(Arc::new(record));
                 notes.push((object.clone(), note));

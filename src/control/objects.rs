@@ -109,7 +109,13 @@ impl Record {
     /// the version names cannot be found out any more (the catalog lost it, say).
     #[must_use]
     pub fn document_with_pinned_image(&self) -> Option<Document> {
-        let pinned = self.memory.work().image.as_ref()?;
+        let each = self.memory.each();
+        let mut images = each.iter().filter_map(|(_, work)| work.image.as_ref());
+        let pinned = images.next()?;
+        // Which of several the manifest means is its kind's to know.
+        if images.any(|other| other.reference != pinned.reference) {
+            return None;
+        }
         let mut document = self.document();
         let spec = document.spec.as_object_mut()?;
         spec.remove("version");

@@ -47,7 +47,7 @@ impl Operator {
                 return Err(ApiError::new(ErrorCode::Conflict, what, "commit `stopped: false` under spec:"));
             }
             Operation::Start => ("StartRequested", format!("{object} is being started"), String::new()),
-            Operation::Reinitialise if record.memory.work().ever_ready => {
+            Operation::Reinitialise if record.memory.each().iter().any(|(_, work)| work.ever_ready) => {
                 let what = format!("{object} was Ready: its data is a database, and is kept");
                 return Err(ApiError::new(ErrorCode::Conflict, what, format!("seawall describe {object}")));
             }

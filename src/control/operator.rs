@@ -13,9 +13,10 @@ use super::state::{Away, Live, State};
 use super::watch_dir::Arrivals;
 use crate::core::event::Note;
 use crate::core::identity::Identity;
+use crate::core::member::{Member, Role};
 use crate::core::names::{Installation, ObjectRef};
 use crate::core::queue::{Lane, Queue};
-use crate::core::seen::{EngineInfo, SeenContainer};
+use crate::core::seen::EngineInfo;
 use crate::docker::{Docker, DockerError};
 use crate::secrets::Sealer;
 use crate::store::{Store, StoreError};
@@ -149,8 +150,8 @@ impl Operator {
         let kinds = kinds(&tools);
         state.schemas = kinds.spec_schemas();
         for record in state.records.values() {
-            if let Some(port) = record.memory.work().port {
-                tools.ports.reserve(port, &record.object);
+            for (role, port) in record.memory.ports() {
+                tools.ports.reserve(port, &Member { object: record.object.clone(), role });
             }
             tools.ports.set_retained(&record.object, record.source.is_none());
         }
@@ -269,6 +270,7 @@ impl Operator {
             installation: self.config.installation.clone(),
             store: self.tools.store.id(),
             object: record.object.clone(),
+            role: Role::default(),
             uid: record.uid.clone(),
             generation: record.generation,
             home: record.memory.work().home.clone(),
@@ -357,16 +359,15 @@ impl Operator {
         }
     }
 
-    /// Which container is the object's, for events that name the container only.
-    pub(super) fn remember_container(&self, object: &ObjectRef, seen: Option<&SeenContainer>) {
+    /// Which containers are the object's, for events that name the container only.
+    pub(super) fn remember_containers(&self, object: &ObjectRef, ids: &[String]) {
         let mut state = self.state();
-        let old = state.live.get(object).and_then(|l| l.container.as_ref()).map(|c| c.id.clone());
-        if let Some(old) = old.filter(|old| seen.is_none_or(|c| c.id != *old)) {
+        let members = state.live.get(object).map(|l| l.members.as_slice()).unwrap_or_default();
+        let old = members.iter().filter_map(|member| Some(member.container.as_ref()?.id.clone()));
+        for old in old.filter(|old| !ids.contains(old)).collect::<Vec<_>>() {
             state.by_container.remove(&old);
         }
-        if let Some(c) = seen {
-            state.by_container.insert(c.id.clone(), object.clone());
-        }
+        state.by_container.extend(ids.iter().map(|id| (id.clone(), object.clone())));
     }
 
     pub(super) fn live<T>(&self, object: &ObjectRef, change: impl FnOnce(&mut Live) -> T) -> T {

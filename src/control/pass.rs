@@ -14,17 +14,20 @@ use crate::core::condition::{ConditionType, Finding, Truth, find};
 use crate::core::event::Note;
 use crate::core::failure::{Failure, Retry};
 use crate::core::identity::Identity;
+use crate::core::member::Role;
 use crate::core::names::ObjectRef;
 use crate::core::neighbours::Around;
-use crate::core::plan::Plan;
+use crate::core::plan::{Plan, Step};
 use crate::core::seen::{ContainerState, EngineInfo, Slot};
 use crate::docker::DockerError;
 use crate::kinds::{Act, Learnt, Reconciler, Scene, Subject};
 use crate::store::Saving;
 use crate::workload::Action as Work;
+use crate::workload::act::Made;
 use crate::workload::observe::{Intent, ObserveError};
 use report::{failed, outlook, rest};
-use std::sync::{Arc, OnceLock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use steps::{StepsEnd, run_steps, unavailable};
 use tokio_util::sync::CancellationToken;
 
@@ -223,28 +226,32 @@ async fn rounds<R: Reconciler>(
             let message = format!("done, and to be done again at once: {step}");
             return End::Failed(Some(Box::new(world)), Failure::new("NoProgress", message));
         }
-        let wanted = plan.steps.iter().find_map(|s| match s.action.work() {
+        let wanted = plan.steps.iter().filter_map(|s| match s.action.work() {
             Some(Work::PullImage(reference)) => Some(reference.clone()),
             _ => None,
         });
-        if let Some(reference) = wanted {
+        let wanted: BTreeSet<String> = wanted.collect();
+        if !wanted.is_empty() {
             // Beside the passes; what else there is to do does not wait for it.
-            if pull_failed.is_none() {
-                pull_failed = pull_failure(operator, object, &reference).await;
+            for reference in &wanted {
+                if pull_failed.is_none() {
+                    pull_failed = pull_failure(operator, object, reference).await;
+                }
             }
-            if plan.steps.len() == 1 {
+            let pulls = |s: &Step<R::Action>| matches!(s.action.work(), Some(Work::PullImage(_)));
+            if plan.steps.iter().all(pulls) {
                 return match pull_failed {
                     None => End::Pulling(Box::new(world), plan),
                     Some(failure) => End::Failed(Some(Box::new(world)), failure),
                 };
             }
-            plan.steps.retain(|s| !matches!(s.action.work(), Some(Work::PullImage(_))));
+            plan.steps.retain(|s| !pulls(s));
         }
         say_before::<R>(operator, &subject, &world, &plan).await;
         let still = || operator.still(object, &will);
         let now = now();
         let scene =
-            Scene { subject, world: &world, plan: &plan, now: &now, still: &still, made: &OnceLock::new() };
+            Scene { subject, world: &world, plan: &plan, now: &now, still: &still, made: &Made::default() };
         match run_steps(kind, operator, &moment.record, &will, &scene, cancel).await {
             StepsEnd::Done => before = Some(plan),
             StepsEnd::Replan => {}
@@ -296,19 +303,23 @@ async fn say_before<R: Reconciler>(
 /// The engine counts its own restarts; one more than last seen means that the server died meanwhile.
 /// The count grows before the next start, so that the first look sees it, restarted already or not.
 async fn note_restart<R: Reconciler>(operator: &Operator, object: &ObjectRef, world: &R::World) {
-    let Some(Slot::Ours(c)) = R::seen(world).map(|seen| seen.container()) else { return };
-    let died = operator.live(object, |l| {
-        let last = l.container.as_mut().filter(|last| last.id == c.id)?;
-        let died = c.restart_count > last.restart_count;
-        last.restart_count = c.restart_count;
-        died.then_some(())
-    });
-    if died.is_some() {
-        let code = c.exit_code.filter(|_| c.state == ContainerState::Restarting);
-        let code = code.map(|code| format!(" with exit code {code}")).unwrap_or_default();
-        // The same words each time: events are counted.
-        let words = format!("the container died{code} and the engine restarts it");
-        operator.note(Some(object), &[Note::warning("ContainerDied", words)]).await;
+    for (role, seen) in R::seen(world) {
+        let Slot::Ours(c) = seen.container() else { continue };
+        let died = operator.live(object, |l| {
+            let mut last = l.members.iter_mut().filter_map(|member| member.container.as_mut());
+            let last = last.find(|last| last.id == c.id)?;
+            let died = c.restart_count > last.restart_count;
+            last.restart_count = c.restart_count;
+            died.then_some(())
+        });
+        if died.is_some() {
+            let code = c.exit_code.filter(|_| c.state == ContainerState::Restarting);
+            let code = code.map(|code| format!(" with exit code {code}")).unwrap_or_default();
+            let which = role.label().map(|role| format!(" of {role}")).unwrap_or_default();
+            // The same words each time: events are counted.
+            let words = format!("the container{which} died{code} and the engine restarts it");
+            operator.note(Some(object), &[Note::warning("ContainerDied", words)]).await;
+        }
     }
 }
 
@@ -321,7 +332,10 @@ async fn learn<R: Reconciler>(
     let mut memory = moment.memory.clone();
     let learnt = R::learn(&moment.subject(), world, &mut memory, &now());
     if memory != moment.memory {
-        let proven = |memory: &R::Memory| R::memory(memory).and_then(|work| work.proven_image.clone());
+        let proven = |memory: &R::Memory| -> BTreeMap<Role, String> {
+            let all = R::memories(memory).into_iter();
+            all.filter_map(|(role, work)| Some((role, work.proven_image.clone()?))).collect()
+        };
         let (before, after) = (proven(&moment.memory), proven(&memory));
         let known = moment.record.memory.clone();
         let Some(record) =
@@ -333,7 +347,7 @@ async fn learn<R: Reconciler>(
         moment.record = record;
         moment.memory = memory;
         // From another image: the first one of an object is nothing that others wait for.
-        if before.is_some() && before != after {
+        if before.iter().any(|(role, image)| after.get(role) != Some(image)) {
             operator.next_may_go(&moment.record.object, &moment.spec);
         }
     }

@@ -99,7 +99,7 @@ impl Operator {
                 None => {
                     let mut record = Record::new(document, "new".to_owned(), String::new());
                     let home = home_of_new(&taken, &self.config.installation, object, &record.uid);
-                    record.memory.edit_work(|work| work.home = home);
+                    record.memory.edit_work(|work| work.home.clone_from(&home));
                     record
                 }
             };
@@ -138,7 +138,7 @@ pub(super) async fn preview<R: Reconciler>(
         Err(error) => return unknown_plan(name, error.to_string()),
     };
     let mut record = record.clone();
-    record.memory.edit_work(|work| work.refused_ports.extend(before.ports.iter().copied()));
+    record.memory.edit_each(|work| work.refused_ports.extend(before.ports.iter().copied()));
     let moment = match Typed::<R>::new(operator, Arc::new(record), spec.clone()) {
         Ok(moment) => moment,
         Err(why) => return unknown_plan(name, format!("what is remembered of it cannot be read: {why}")),
@@ -148,12 +148,15 @@ pub(super) async fn preview<R: Reconciler>(
         Ok(world) => world,
         Err(error) => return unknown_plan(name, error.to_string()),
     };
-    if let (Some(seen), Some(spec)) = (R::seen_mut(&mut world), moment.spec.work()) {
+    let specs = moment.spec.each();
+    for (role, seen) in R::seen_mut(&mut world) {
         before.ports.extend(seen.free_port());
         if before.network {
             seen.assume_network();
         }
-        hold_back_after(all, record, spec, seen, &before.images);
+        if let Some((_, spec)) = specs.iter().find(|(of, _)| *of == role) {
+            hold_back_after(all, record, (&role, spec), seen, &before.images);
+        }
     }
     let plan = moment.plan(&world);
     for action in plan.steps.iter().filter_map(|step| step.action.work()) {

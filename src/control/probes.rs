@@ -4,7 +4,6 @@
 use super::operator::Operator;
 use super::pass::Typed;
 use crate::core::names::ObjectRef;
-use crate::core::seen::ContainerState;
 use crate::kinds::{Probed, Reconciler};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, PoisonError};
@@ -53,11 +52,10 @@ pub(super) async fn probe_all(operator: Arc<Operator>, cancel: CancellationToken
 fn take_due(operator: &Operator, may: impl Fn(&ObjectRef) -> bool) -> Vec<ObjectRef> {
     let (clock, next) = (operator.clock(), operator.next_probe());
     let mut state = operator.state();
-    let due = state.live.iter_mut().filter(|(object, l)| {
-        l.probe_at <= clock
-            && l.container.as_ref().is_some_and(|c| c.state == ContainerState::Running)
-            && may(object)
-    });
+    let due = state
+        .live
+        .iter_mut()
+        .filter(|(object, l)| l.probe_at <= clock && l.running().next().is_some() && may(object));
     due.map(|(object, live)| {
         live.probe_at = next;
         object.clone()
@@ -90,16 +88,15 @@ async fn probe_one(operator: &Operator, object: &ObjectRef) {
 
 /// One proof, unless a pass is under way, which proves more.
 pub(super) async fn prove<R: Reconciler>(kind: &R, operator: &Operator, object: &ObjectRef) -> Probed {
-    let (record, spec, container) = {
+    let (record, spec, containers) = {
         let state = operator.state();
-        let (Some(record), Some(spec), Some(container)) = (
-            state.records.get(object).cloned(),
-            state.checked.get(object).cloned(),
-            state.live.get(object).and_then(|l| l.container.clone()),
-        ) else {
+        let (Some(record), Some(spec), Some(live)) =
+            (state.records.get(object).cloned(), state.checked.get(object).cloned(), state.live.get(object))
+        else {
             return Probed::Same;
         };
-        (record, spec, container)
+        let running = live.running().map(|(role, container)| (role.clone(), container.clone()));
+        (record, spec, running.collect::<Vec<_>>())
     };
     let running = operator.queue.lock().unwrap_or_else(PoisonError::into_inner).is_running(object);
     let stopped = record.asked.stopped || spec.work().is_none_or(|spec| spec.stopped);
@@ -107,7 +104,12 @@ pub(super) async fn prove<R: Reconciler>(kind: &R, operator: &Operator, object: 
         return Probed::Same;
     }
     match Typed::<R>::new(operator, record, spec) {
-        Ok(moment) => kind.probe(&moment.subject(), &container).await,
+        Ok(moment) => {
+            let subject = moment.subject();
+            let proofs = containers.iter().map(|(role, container)| kind.probe(&subject, role, container));
+            let proofs = futures_util::future::join_all(proofs).await;
+            proofs.into_iter().find(|proof| *proof == Probed::LookAgain).unwrap_or(Probed::Same)
+        }
         Err(_) => Probed::Same,
     }
 }

@@ -102,7 +102,7 @@ pub fn pull(operator: &Arc<Operator>, reference: &str) -> Pulled {
 fn waiting_for(operator: &Operator, reference: &str) -> Vec<ObjectRef> {
     let state = operator.state();
     let waits = |object: &ObjectRef| state.live.get(object).is_none_or(|live| !live.settled);
-    let names = |spec: &Spec| spec.work().is_some_and(|spec| spec.image.as_str() == reference);
+    let names = |spec: &Spec| spec.each().iter().any(|(_, spec)| spec.image.as_str() == reference);
     let named = state.checked.iter().filter(|(object, spec)| names(spec) && waits(object));
     named.map(|(object, _)| object.clone()).collect()
 }

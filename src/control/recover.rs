@@ -12,6 +12,7 @@ use super::registry::Kinds;
 use super::sources::{Before, read};
 use crate::core::desired::{VolumeMount, stable_hash};
 use crate::core::identity::Home;
+use crate::core::member::{Member, Role};
 use crate::core::names::{Installation, Kind, Name, ObjectRef, data_volume, label};
 use crate::core::pairs::Pairs;
 use crate::core::problem::Place;
@@ -36,10 +37,12 @@ const LOOK: &str = "/seawall-look";
 /// manifest that was removed, with the prune guard in between.
 const NO_FILE: &str = "(recovered)";
 
-/// What is left of one object on the engine.
+/// What is left of one object on the engine, or of one of its members.
 #[derive(Clone, Debug)]
 pub struct Remains {
     pub object: ObjectRef,
+    /// Which of several members it is.
+    pub role: Role,
     /// The store that its labels name.
     pub store: String,
     pub container: Option<SeenContainer>,
@@ -50,7 +53,11 @@ pub struct Remains {
 
 impl Remains {
     fn volume_name(&self, installation: &Installation) -> String {
-        Home::data_volume(self.home.as_ref(), installation, &self.object)
+        Home::data_volume(self.home.as_ref(), installation, &self.object, &self.role)
+    }
+
+    fn member(&self) -> Member {
+        Member { object: self.object.clone(), role: self.role.clone() }
     }
 }
 
@@ -99,26 +106,26 @@ pub async fn survey(
     installation: &Installation,
 ) -> Result<(Vec<Remains>, Vec<Unproven>), DockerError> {
     let ours = [(label::INSTALLATION, installation.as_str())];
-    let mut all: BTreeMap<(String, ObjectRef), Remains> = BTreeMap::new();
+    let mut all: BTreeMap<(String, Member), Remains> = BTreeMap::new();
     let mut unproven = Vec::new();
     let volumes = docker.volumes(&ours).await?;
     for row in docker.list(&ours).await? {
-        let Some((store, object)) = whose(&row.labels).filter(|_| !is_probe(&row)) else { continue };
+        let Some((store, member)) = whose(&row.labels).filter(|_| !is_probe(&row)) else { continue };
         let Some(container) = docker.inspect(&row.id).await? else { continue };
         let image = docker.image(&container.image_id).await?;
         let home = home(&container.labels, &volumes);
-        let name = Home::data_volume(home.as_ref(), installation, &object);
-        match unproven_because(&container, image.as_ref(), installation, &object, &name) {
+        let name = Home::data_volume(home.as_ref(), installation, &member.object, &member.role);
+        match unproven_because(&container, image.as_ref(), installation, &member, &name) {
             Some(why) => unproven.push(Unproven { name: container.name, why }),
             None => {
-                let remains = entry(&mut all, store, object);
+                let remains = entry(&mut all, store, member);
                 remains.container = Some(container);
                 remains.home = home;
             }
         }
     }
     for volume in volumes {
-        let Some((store, object)) = whose(&volume.labels) else { continue };
+        let Some((store, member)) = whose(&volume.labels) else { continue };
         // That of a renamed object bears its old name; the container tells.
         let renamed = |r: &&mut Remains| r.home.is_some() && r.volume_name(installation) == volume.name;
         if let Some(remains) = all.values_mut().filter(|r| r.store == store).find(renamed) {
@@ -126,10 +133,10 @@ pub async fn survey(
             continue;
         }
         let base = volume.labels.get(label::VOLUMES);
-        let home = base.map(|base| Home { base: base.to_owned(), name: object.name.clone() });
-        let name = Home::data_volume(home.as_ref(), installation, &object);
+        let home = base.map(|base| Home { base: base.to_owned(), name: member.object.name.clone() });
+        let name = Home::data_volume(home.as_ref(), installation, &member.object, &member.role);
         if volume.name == name {
-            let remains = entry(&mut all, store, object);
+            let remains = entry(&mut all, store, member);
             remains.volume = Some(volume);
             remains.home = home;
         }
@@ -139,10 +146,10 @@ pub async fn survey(
 
 /// Where the volumes of a container with these labels are, if not under its object's own name.
 fn home(labels: &Pairs, volumes: &[SeenVolume]) -> Option<Home> {
-    let base = labels.get(label::VOLUMES)?;
-    let volume = volumes.iter().find(|volume| volume.name == data_volume(base))?;
-    let (_, object) = whose(&volume.labels)?;
-    Some(Home { base: base.to_owned(), name: object.name })
+    let (base, role) = (labels.get(label::VOLUMES)?, Role::of_labels(labels)?);
+    let volume = volumes.iter().find(|volume| volume.name == data_volume(&role.volumes(base)))?;
+    let (_, member) = whose(&volume.labels)?;
+    Some(Home { base: base.to_owned(), name: member.object.name })
 }
 
 /// Why a container that carries the labels of an object cannot be taken for its; `None` when it can. There is
@@ -152,12 +159,12 @@ fn unproven_because(
     c: &SeenContainer,
     image: Option<&SeenImage>,
     installation: &Installation,
-    object: &ObjectRef,
+    member: &Member,
     volume: &str,
 ) -> Option<String> {
-    let name = installation.container(object);
+    let name = member.role.container(&installation.container(&member.object));
     if c.name != name {
-        return Some(format!("that of {object} is called {name}"));
+        return Some(format!("that of {member} is called {name}"));
     }
     if !c.mounts.iter().any(|m| m.volume == volume) {
         return Some(format!("it does not mount volume {volume}"));
@@ -173,9 +180,10 @@ fn unproven_because(
     }
 }
 
-fn entry(all: &mut BTreeMap<(String, ObjectRef), Remains>, store: String, object: ObjectRef) -> &mut Remains {
-    all.entry((store.clone(), object.clone())).or_insert(Remains {
-        object,
+fn entry(all: &mut BTreeMap<(String, Member), Remains>, store: String, member: Member) -> &mut Remains {
+    all.entry((store.clone(), member.clone())).or_insert(Remains {
+        object: member.object,
+        role: member.role,
         store,
         container: None,
         volume: None,
@@ -183,12 +191,13 @@ fn entry(all: &mut BTreeMap<(String, ObjectRef), Remains>, store: String, object
     })
 }
 
-fn whose(labels: &Pairs) -> Option<(String, ObjectRef)> {
+fn whose(labels: &Pairs) -> Option<(String, Member)> {
     let kind: Kind = labels.get(label::KIND)?.parse().ok()?;
     let name = Name::parse(labels.get(label::NAME)?).ok()?;
     // It becomes part of files and commands: nothing but what we draw ourselves.
     let is_id = |id: &&str| id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
-    Some((labels.get(label::STORE).filter(is_id)?.to_owned(), ObjectRef::new(kind, name)))
+    let member = Member { object: ObjectRef::new(kind, name), role: Role::of_labels(labels)? };
+    Some((labels.get(label::STORE).filter(is_id)?.to_owned(), member))
 }
 
 /// What a scan of the manifests says about each object.
@@ -225,7 +234,7 @@ pub fn confirm_words(store: &str, remains: &[&Remains]) -> String {
     for r in remains {
         let container = r.container.as_ref().map_or("", |c| c.id.as_str());
         let volume = r.volume.as_ref().map_or("", |v| v.name.as_str());
-        text.push_str(&format!(" {} {container} {volume}", r.object));
+        text.push_str(&format!(" {} {container} {volume}", r.member()));
     }
     format!("recover-{store}-{}", stable_hash(&text).get(..6).unwrap_or_default())
 }
@@ -249,7 +258,7 @@ pub fn describe(remains: &Remains, wish: Option<&Wish>) -> String {
         }
         (None, None) => "no manifest: kept as it is until one comes back".to_owned(),
     });
-    format!("{}: {}", remains.object, parts.join(", "))
+    format!("{}: {}", remains.member(), parts.join(", "))
 }
 
 fn word(state: ContainerState) -> &'static str {
@@ -279,7 +288,7 @@ pub async fn look(
 ) -> Result<Looked, DockerError> {
     let mut looked = Looked::default();
     let Some(kind) = kinds.get(remains.object.kind) else { return Ok(looked) };
-    if let Some(wanted) = wish.and_then(|wish| wish.spec.work()) {
+    if let Some(wanted) = wanted(remains, wish) {
         looked.wanted_image = docker.image(wanted.image.as_str()).await?.map(|i| i.id);
     }
     let volume = remains.volume_name(installation);
@@ -310,7 +319,31 @@ pub async fn look(
     Ok(looked)
 }
 
-/// The record of an object, from what is left of it.
+/// What the manifest wants of it.
+fn wanted<'w>(remains: &Remains, wish: Option<&'w Wish>) -> Option<&'w workload::Checked> {
+    let each = wish.map(|wish| wish.spec.each()).unwrap_or_default();
+    each.into_iter().find(|(role, _)| *role == remains.role).map(|(_, work)| work)
+}
+
+/// What is left of another member of the same object goes into its record, too.
+pub fn add_member(record: &mut Record, remains: &Remains, looked: &Looked, wish: Option<&Wish>) {
+    let work = work(remains, looked, wish);
+    if remains.role.is_only() {
+        record.memory.edit_work(|memory| memory.clone_from(&work));
+    } else {
+        record.memory.edit_member(&remains.role, |memory| memory.clone_from(&work));
+    }
+    record.asked.stopped |= asked(remains.container.as_ref(), wish).stopped;
+    if wish.is_none() && record.source.is_none() {
+        record.source = remains.container.as_ref().map(|_| no_file());
+    }
+}
+
+fn no_file() -> Place {
+    Place { file: NO_FILE.to_owned(), line: 0, column: 0 }
+}
+
+/// The record of an object, from what is left of it, or of the first of its members.
 #[must_use]
 pub fn record(kinds: &Kinds, remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Record {
     let labels = remains.container.as_ref().map(|c| &c.labels);
@@ -324,9 +357,8 @@ pub fn record(kinds: &Kinds, remains: &Remains, looked: &Looked, wish: Option<&W
             (document.metadata.clone(), document.spec.clone(), Some(document.place.clone()))
         }
         None => {
-            let place = Place { file: NO_FILE.to_owned(), line: 0, column: 0 };
             let metadata = Metadata { name, labels: BTreeMap::new(), annotations: BTreeMap::new() };
-            (metadata, spec(kinds, remains, looked), remains.container.as_ref().map(|_| place))
+            (metadata, spec(kinds, remains, looked), remains.container.as_ref().map(|_| no_file()))
         }
     };
     Record {
@@ -352,11 +384,23 @@ fn asked(container: Option<&SeenContainer>, wish: Option<&Wish>) -> Asked {
 }
 
 fn memory(kinds: &Kinds, remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> Memory {
+    let Some(kind) = kinds.get(remains.object.kind) else { return Memory::default() };
+    let (work, found) = (work(remains, looked, wish), looked.data.as_ref());
+    if remains.role.is_only() {
+        return kind.recovered(work, remains.container.as_ref(), found);
+    }
+    let whole = workload::Memory { home: work.home.clone(), ..workload::Memory::default() };
+    let mut memory = kind.recovered(whole, remains.container.as_ref(), found);
+    memory.edit_member(&remains.role, |memory| memory.clone_from(&work));
+    memory
+}
+
+fn work(remains: &Remains, looked: &Looked, wish: Option<&Wish>) -> workload::Memory {
     let c = remains.container.as_ref();
     let ever_ready = looked.data.is_some() || !looked.sure;
-    let wanted = wish.and_then(|wish| wish.spec.work());
-    let image = c.zip(wanted).filter(|(c, _)| looked.wanted_image.as_ref() == Some(&c.image_id));
-    let work = workload::Memory {
+    let image =
+        c.zip(wanted(remains, wish)).filter(|(c, _)| looked.wanted_image.as_ref() == Some(&c.image_id));
+    workload::Memory {
         container: c.map(|c| c.id.clone()),
         home: remains.home.clone(),
         port: c.and_then(|c| c.port_bindings.first()).map(|p| p.host),
@@ -368,9 +412,7 @@ fn memory(kinds: &Kinds, remains: &Remains, looked: &Looked, wish: Option<&Wish>
         password_rotated_at: if ever_ready { now() } else { String::new() },
         profile: c.map(Profile::of_container),
         ..workload::Memory::default()
-    };
-    let kind = kinds.get(remains.object.kind);
-    kind.map(|kind| kind.recovered(work, c, looked.data.as_ref())).unwrap_or_default()
+    }
 }
 
 /// The least that keeps an object without a manifest as it is.

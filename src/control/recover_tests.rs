@@ -55,6 +55,7 @@ fn container() -> SeenContainer {
 fn remains(container: Option<SeenContainer>) -> Remains {
     Remains {
         object: "postgres/main".parse().unwrap(),
+        role: Role::default(),
         store: "s1".into(),
         container,
         volume: None,
@@ -179,7 +180,8 @@ fn a_confirmation_fits_what_was_shown_only() {
 
 #[test]
 fn labels_alone_make_nothing_worth_recovering() {
-    let (installation, object) = (Installation::default(), "postgres/main".parse().unwrap());
+    let (installation, object) = (Installation::default(), "postgres/main".parse::<ObjectRef>().unwrap());
+    let object = Member::from(object);
     let image = |labels: &[(&str, &str)]| SeenImage {
         id: "sha256:i1".into(),
         tags: Vec::new(),

@@ -72,7 +72,7 @@ fn refusal(state: &State, old: &ObjectRef, new: &ObjectRef) -> Option<(String, S
         let what = format!("{old} has a manifest in {}", source.file);
         return Some((what, format!("write `name: {}` there, then say it again", new.name)));
     }
-    if from.memory.work().is_untouched() {
+    if from.memory.is_untouched() {
         let what = format!("nothing was made for {old} that could go to another name");
         return Some((what, format!("seawall describe {old}")));
     }
@@ -93,7 +93,7 @@ fn refusal(state: &State, old: &ObjectRef, new: &ObjectRef) -> Option<(String, S
             format!("put one in the place of that of {old}, with `name: {}`, then say it again", new.name);
         return Some((what, next));
     };
-    (!to.memory.work().is_untouched()).then(|| {
+    (!to.memory.is_untouched()).then(|| {
         let what = format!("{new} has a database of its own; both are kept as they are");
         let next = format!(
             "rename {old} to a name that is not in use; with {}: \"true\" in its manifest nothing is made for it before",
@@ -171,7 +171,7 @@ impl Operator {
             (state.records.get(old).cloned(), state.records.get(new).cloned())
         };
         let Some(from) = from else { return Ok(HandedOver::Changed) };
-        let taker = to.filter(|to| to.source.is_some() && to.memory.work().is_untouched());
+        let taker = to.filter(|to| to.source.is_some() && to.memory.is_untouched());
         let Some(taker) = taker else {
             let mut kept = from.as_ref().clone();
             kept.asked.renamed_to = None;
@@ -197,7 +197,7 @@ impl Operator {
             .iter()
             .filter_map(|o| self.kinds.get(o.kind).map(|k| (k, o)))
             .for_each(|(k, o)| k.forget(o));
-        self.tools.hand_over(old, new, taken.memory.work().port);
+        self.tools.hand_over(old, new, &taken.memory.ports());
         self.untie(old);
         {
             let mut state = self.state();
@@ -267,7 +267,7 @@ mod tests {
         let (object, mut renamed) = record("new", true, Some("n.yaml"));
         let old: ObjectRef = "postgres/old".parse().unwrap();
         let home = Home { base: "postgres-old".into(), name: old.name.clone() };
-        Arc::make_mut(&mut renamed).memory.edit_work(|work| work.home = Some(home));
+        Arc::make_mut(&mut renamed).memory.edit_work(|work| work.home = Some(home.clone()));
         let state = State { records: [(object.clone(), renamed)].into_iter().collect(), ..State::default() };
         let home = home_of_new(&taken(&state), &installation, &old, "0123456789abcdef").unwrap();
         assert_eq!(home, Home { base: "postgres-old.01234567".into(), name: old.name.clone() });

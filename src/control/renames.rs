@@ -23,9 +23,9 @@ pub fn renames<'a>(
         }
     }
     for old in vanished {
-        let Some(record) = records.get(old).filter(|r| !r.memory.work().is_untouched()) else { continue };
+        let Some(record) = records.get(old).filter(|r| !r.memory.is_untouched()) else { continue };
         for (new, document) in documents.iter().filter(|(new, _)| new.kind == old.kind) {
-            let is_new = records.get(new).is_none_or(|r| r.memory.work().is_untouched());
+            let is_new = records.get(new).is_none_or(|r| r.memory.is_untouched());
             let said = document.metadata.annotations.get(annotation::NEW).is_some_and(|v| v == "true");
             if is_new && !said && document.spec == record.spec {
                 found.entry(new.clone()).or_insert_with(|| Rename { from: old.clone(), said: false });

@@ -5,11 +5,12 @@ use super::any::Spec;
 use super::objects::Record;
 use super::operator::Operator;
 use super::pass::Typed;
+use crate::core::member::Role;
 use crate::core::names::ObjectRef;
 use crate::kinds::Reconciler;
-use crate::workload::Checked;
 use crate::workload::rollout::{Other, Rollout, Stand};
 use crate::workload::world::Seen;
+use crate::workload::{Checked, Memory};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -25,35 +26,47 @@ pub struct Claimed {
     at: Instant,
 }
 
-/// The image that the object would change to; only a database that was Ready has something to lose.
-fn change(record: &Record, seen: &dyn Seen) -> Option<String> {
-    let image = seen.image()?;
-    let memory = record.memory.work();
+/// The image that it would change to; only a database that was Ready has something to lose.
+fn change(memory: Option<&Memory>, seen: &dyn Seen) -> Option<String> {
+    let (image, memory) = (seen.image()?, memory?);
     let pinned = memory.image.as_ref().filter(|_| memory.ever_ready)?;
     (pinned.id != image).then(|| image.to_owned())
 }
 
-fn stand(record: &Record, spec: &Checked, image: &str, named: &Checked) -> Stand {
-    let stops = spec.stopped || record.asked.stopped || spec.paused;
-    let runs = record.source.is_some() && !stops;
-    let named = spec.image == named.image;
-    Other { memory: record.memory.work(), generation: record.generation, runs, named }.stand(image)
+/// Of several members of an object, the one that matters most to others.
+fn stand(record: &Record, spec: &Spec, image: &str, named: &Checked) -> Stand {
+    let of_one = |(role, spec): (Role, &Checked)| {
+        let stops = spec.stopped || record.asked.stopped || spec.paused;
+        let runs = record.source.is_some() && !stops;
+        let (memory, named) = (record.memory.member(&role)?, spec.image == named.image);
+        Some(Other { memory, generation: record.generation, runs, named }.stand(image))
+    };
+    spec.each().into_iter().filter_map(of_one).max_by_key(Stand::weight).unwrap_or(Stand::Elsewhere)
 }
 
 impl Operator {
     /// For a plan that will be run: who is let go is counted from now on.
     pub(super) fn hold_back<R: Reconciler>(&self, moment: &Typed<R>, world: &mut R::World) {
-        let (record, Some(spec)) = (moment.record.as_ref(), moment.spec.work()) else { return };
-        let Some(seen) = R::seen_mut(world) else { return };
-        let Some(image) = change(record, seen) else { return };
+        let (record, specs) = (moment.record.as_ref(), moment.spec.each());
+        // Which of its own members goes first is the kind's.
+        self.state().claims.retain(|claim| claim.at.elapsed() < CLAIM && claim.object != record.object);
+        for (role, seen) in R::seen_mut(world) {
+            let spec = specs.iter().find(|(of, _)| *of == role).map(|(_, spec)| *spec);
+            if let Some((spec, image)) = spec.zip(change(record.memory.member(&role), seen)) {
+                self.hold_back_one(record, spec, image, seen);
+            }
+        }
+    }
+
+    fn hold_back_one(&self, record: &Record, spec: &Checked, image: String, seen: &mut dyn Seen) {
         let mut state = self.state();
         let others = state.records.values().filter_map(|other| {
             let spec = state.checked.get(&other.object)?;
             Some((other.as_ref(), spec))
         });
         let mut rollout = among(others, record, spec, &image);
-        state.claims.retain(|claim| claim.at.elapsed() < CLAIM && claim.object != record.object);
-        for claim in state.claims.iter().filter(|claim| claim.image == image) {
+        let others = state.claims.iter().filter(|claim| claim.object != record.object);
+        for claim in others.filter(|claim| claim.image == image) {
             let name = claim.object.to_string();
             if !rollout.going.contains(&name) {
                 rollout.going.push(name);
@@ -75,10 +88,13 @@ impl Operator {
 
     /// One has arrived: the next may go.
     pub(super) fn next_may_go(&self, object: &ObjectRef, spec: &Spec) {
-        let image = |spec: &Spec| spec.work().map(|spec| spec.image.clone());
+        let images =
+            |spec: &Spec| spec.each().into_iter().map(|(_, spec)| spec.image.clone()).collect::<Vec<_>>();
+        let of_this = images(spec);
         let waiting: Vec<ObjectRef> = {
             let state = self.state();
-            let same = state.checked.iter().filter(|(_, other)| image(other) == image(spec));
+            let shares = |other: &Spec| images(other).iter().any(|image| of_this.contains(image));
+            let same = state.checked.iter().filter(|(_, other)| shares(other));
             same.map(|(other, _)| other.clone()).filter(|other| other != object).collect()
         };
         waiting.iter().for_each(|other| self.nudge(other));
@@ -89,11 +105,11 @@ impl Operator {
 pub(super) fn hold_back_after(
     all: &[(Arc<Record>, Spec)],
     record: &Record,
-    spec: &Checked,
+    (role, spec): (&Role, &Checked),
     seen: &mut dyn Seen,
     before: &[(String, String)],
 ) {
-    let Some(image) = change(record, seen) else { return };
+    let Some(image) = change(record.memory.member(role), seen) else { return };
     let others = all.iter().map(|(record, spec)| (record.as_ref(), spec));
     let mut rollout = among(others, record, spec, &image);
     let would = before.iter().filter(|(of, object)| *of == image && !rollout.going.contains(object));
@@ -112,9 +128,7 @@ fn among<'a>(
 ) -> Rollout {
     let mut rollout = Rollout { at_once: spec.at_once, ..Rollout::default() };
     for (other, of_other) in others.filter(|(other, _)| other.object != record.object) {
-        if other.object.kind == record.object.kind
-            && let Some(of_other) = of_other.work()
-        {
+        if other.object.kind == record.object.kind {
             rollout.add(other.object.to_string(), stand(other, of_other, image, spec));
         }
     }

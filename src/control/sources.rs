@@ -199,18 +199,17 @@ fn catalogs(
 fn pinned_twice(result: &mut InForce) {
     let mut pinned: BTreeMap<u16, &ObjectRef> = BTreeMap::new();
     for (object, spec) in &result.checked {
-        let (Some(PortRequest::Fixed(port)), Some(document)) =
-            (spec.work().map(|spec| spec.port), result.documents.get(object))
-        else {
-            continue;
-        };
-        match pinned.get(&port) {
-            Some(other) => result.problems.push(Problem::new(
-                document.place_of("spec.port"),
-                "spec.port",
-                format!("port {port} is also pinned by {other}"),
-            )),
-            None => drop(pinned.insert(port, object)),
+        let Some(document) = result.documents.get(object) else { continue };
+        for (_, spec) in spec.each() {
+            let PortRequest::Fixed(port) = spec.port else { continue };
+            match pinned.get(&port) {
+                Some(other) => result.problems.push(Problem::new(
+                    document.place_of("spec.port"),
+                    "spec.port",
+                    format!("port {port} is also pinned by {other}"),
+                )),
+                None => drop(pinned.insert(port, object)),
+            }
         }
     }
 }
@@ -239,8 +238,7 @@ fn removals(loaded: &Loaded, before: &Before<'_>, result: &mut InForce) {
         }
         let unread = before.unread.get(*object).map(AsRef::as_ref);
         // An object for which nothing was made has nothing to lose.
-        let empty =
-            |record: &Arc<Record>| before.kinds.runs(object.kind) && record.memory.work().is_untouched();
+        let empty = |record: &Arc<Record>| before.kinds.runs(object.kind) && record.memory.is_untouched();
         let at_stake = present && !before.records.get(*object).is_some_and(empty);
         match hold(object, file, loaded, unread).filter(|_| at_stake) {
             Some(hold) => drop(held.insert((*object).clone(), hold)),

@@ -6,11 +6,12 @@ use super::journal::Journal;
 use super::objects::Record;
 use super::removals::Absence;
 use super::rollout::Claimed;
+use crate::core::member::Role;
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::neighbours::{Graph, Offer};
 use crate::core::plan::PlanView;
 use crate::core::problem::Problem;
-use crate::core::seen::{EngineInfo, Glance};
+use crate::core::seen::{ContainerState, EngineInfo, Glance};
 use crate::core::status::Status;
 use crate::workload::catalog::Catalog;
 use crate::workload::world::Company;
@@ -57,8 +58,8 @@ pub struct Live {
     pub failures: u32,
     /// Passes in a row that ended waiting for something that comes by itself.
     pub waits: u32,
-    /// The container as the last pass left it.
-    pub container: Option<Glance>,
+    /// Its containers as the last pass left them.
+    pub members: Vec<Watched>,
     /// Nothing was left to do after the last pass.
     pub settled: bool,
     /// Milliseconds of the operator's clock: when to probe again.
@@ -73,8 +74,24 @@ pub struct Live {
     pub plan: Option<PlanView>,
     /// At least one pass has ended since the start.
     pub seen: bool,
-    /// Who else had its volume or its labels in the last pass, and whether the volume was there.
+}
+
+/// One container of an object, between passes.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    pub role: Role,
+    /// `None`: there was none, or what was seen of it may have changed since.
+    pub container: Option<Glance>,
+    /// Who else had its volume or its labels, and whether the volume was there.
     pub company: Company,
+}
+
+impl Live {
+    /// The containers that ran.
+    pub fn running(&self) -> impl Iterator<Item = (&Role, &Glance)> {
+        let seen = self.members.iter().filter_map(|member| Some((&member.role, member.container.as_ref()?)));
+        seen.filter(|(_, container)| container.state == ContainerState::Running)
+    }
 }
 
 /// Values stand behind pointers: they are large, a map of small entries wastes little, and whoever works
@@ -121,7 +138,8 @@ impl State {
     pub fn forget(&mut self, object: &ObjectRef) {
         self.records.remove(object);
         self.statuses.remove(object);
-        if let Some(container) = self.live.remove(object).and_then(|live| live.container) {
+        let members = self.live.remove(object).map(|live| live.members).unwrap_or_default();
+        for container in members.into_iter().filter_map(|member| member.container) {
             self.by_container.remove(&container.id);
         }
         self.checked.remove(object);

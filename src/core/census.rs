@@ -2,6 +2,7 @@
 //! in a form that ten thousand objects can ask. Pure. Must never leave out a container that runs and could
 //! write to a volume: two servers on one volume destroy its data.
 
+use crate::core::member::{Member, Role};
 use crate::core::names::{Installation, Kind, Name, ObjectRef, label};
 use crate::core::seen::{ContainerSummary, SeenVolume};
 use std::borrow::Cow;
@@ -16,7 +17,7 @@ pub struct User {
     pub image: String,
 }
 
-/// A container that carries the labels of one of our objects under a name that is not that object's.
+/// A container that carries the labels of a member of one of our objects under a name that is not that one's.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Namesake {
     pub name: String,
@@ -52,7 +53,7 @@ pub struct Census {
     /// Directory of the host → the same.
     by_path: BTreeMap<String, Vec<u32>>,
     by_device: BTreeMap<String, Vec<u32>>,
-    namesakes: BTreeMap<ObjectRef, Vec<Namesake>>,
+    namesakes: BTreeMap<Member, Vec<Namesake>>,
 }
 
 /// `.` and `..` and doubled slashes taken out; links are not followed, nobody can from here.
@@ -133,11 +134,11 @@ impl Census {
     ) -> Self {
         let mut census = Self { volumes, ..Self::default() };
         for c in containers {
-            if let Some(object) = object_of(c, installation, store)
-                && c.name != installation.container(&object)
+            if let Some(member) = member_of(c, installation, store)
+                && c.name != member.role.container(&installation.container(&member.object))
             {
                 let namesake = Namesake { name: c.name.clone(), id: c.id.clone() };
-                census.namesakes.entry(object).or_default().push(namesake);
+                census.namesakes.entry(member).or_default().push(namesake);
             }
             if c.state.is_up() && c.mounts.iter().any(|(_, access)| access != READ_ONLY) {
                 census.add(c);
@@ -212,10 +213,10 @@ impl Census {
         }
     }
 
-    /// Containers under other names that carry this object's labels.
+    /// Containers under other names that carry this one's labels.
     #[must_use]
-    pub fn namesakes(&self, object: &ObjectRef) -> &[Namesake] {
-        self.namesakes.get(object).map(Vec::as_slice).unwrap_or_default()
+    pub fn namesakes(&self, member: &Member) -> &[Namesake] {
+        self.namesakes.get(member).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
@@ -223,13 +224,14 @@ impl Census {
 pub const READ_ONLY: &str = "ro";
 
 /// Whose container this says to be. Only ever a hint: an image hands its labels on to what is made from it.
-fn object_of(c: &ContainerSummary, installation: &Installation, store: &str) -> Option<ObjectRef> {
+fn member_of(c: &ContainerSummary, installation: &Installation, store: &str) -> Option<Member> {
     let is = |key, value: &str| c.labels.get(key) == Some(value);
     if !is(label::INSTALLATION, installation.as_str()) || !is(label::STORE, store) {
         return None;
     }
     let kind: Kind = c.labels.get(label::KIND)?.parse().ok()?;
-    Some(ObjectRef::new(kind, Name::parse(c.labels.get(label::NAME)?).ok()?))
+    let object = ObjectRef::new(kind, Name::parse(c.labels.get(label::NAME)?).ok()?);
+    Some(Member { object, role: Role::of_labels(&c.labels)? })
 }
 
 #[cfg(test)]
@@ -342,11 +344,27 @@ mod tests {
             ]);
             c
         };
-        let all = [labelled("postgres-a", "s"), labelled("copy", "s"), labelled("theirs", "t")];
+        let with_role = |name: &str| {
+            let mut c = labelled(name, "s");
+            c.labels = c.labels.iter().chain([(label::ROLE, "node-1")]).collect();
+            c
+        };
+        let all = [
+            labelled("postgres-a", "s"),
+            labelled("copy", "s"),
+            labelled("theirs", "t"),
+            with_role("postgres-a.node-1"),
+            with_role("copy-of-one"),
+        ];
         let census = Census::new(&all, Volumes::default(), &Installation::default(), "s");
         let object: ObjectRef = "postgres/a".parse().unwrap();
-        let names: Vec<&str> = census.namesakes(&object).iter().map(|n| n.name.as_str()).collect();
-        assert_eq!(names, ["copy"]);
+        let names = |role: Role| -> Vec<String> {
+            let member = Member { object: object.clone(), role };
+            census.namesakes(&member).iter().map(|n| n.name.clone()).collect()
+        };
+        assert_eq!(names(Role::default()), ["copy"]);
+        assert_eq!(names(Role::parse("node-1").unwrap()), ["copy-of-one"]);
+        assert!(names(Role::parse("node-2").unwrap()).is_empty());
         assert!(!census.has_volume(VOLUME));
     }
 }

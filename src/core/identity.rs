@@ -2,6 +2,7 @@
 //!
 //! A changed name or label is another object; `tests/it/formats.rs` holds them.
 
+use super::member::{Member, Role};
 use super::names::{Installation, Name, ObjectRef, data_volume, extra_volume, label};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,19 +18,40 @@ pub struct Home {
 }
 
 impl Home {
-    /// The data volume of an object that has this home, or none but its own name.
+    /// The data volume of a member of an object that has this home, or none but its own name.
     #[must_use]
-    pub fn data_volume(home: Option<&Home>, installation: &Installation, object: &ObjectRef) -> String {
-        home.map_or_else(|| installation.volume(object), |home| data_volume(&home.base))
+    pub fn data_volume(
+        home: Option<&Home>,
+        installation: &Installation,
+        object: &ObjectRef,
+        role: &Role,
+    ) -> String {
+        data_volume(&Self::volumes(home, installation, object, role))
+    }
+
+    fn volumes(home: Option<&Home>, installation: &Installation, object: &ObjectRef, role: &Role) -> String {
+        match home {
+            Some(home) => role.volumes(&home.base),
+            None => role.volumes(&installation.container(object)),
+        }
+    }
+
+    /// Whether a volume of an object that has this home may be called so.
+    #[must_use]
+    pub fn may_have(&self, volume: &str) -> bool {
+        let rest = volume.strip_prefix(&self.base);
+        rest.is_some_and(|rest| rest.starts_with('.') || data_volume(&self.base) == volume)
     }
 }
 
-/// Who the object is, beyond its spec.
+/// Who the object is, beyond its spec; or one of its members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     pub installation: Installation,
     pub store: String,
     pub object: ObjectRef,
+    /// Which of its members is meant, where there are several.
+    pub role: Role,
     pub uid: String,
     pub generation: u64,
     /// Where its volumes are, if not under its own name.
@@ -37,21 +59,35 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// One of several members of the same object.
+    #[must_use]
+    pub fn member(&self, role: Role) -> Self {
+        Self { role, ..self.clone() }
+    }
+
+    /// What is kept of it is kept under this.
+    #[must_use]
+    pub fn member_ref(&self) -> Member {
+        Member { object: self.object.clone(), role: self.role.clone() }
+    }
+
     #[must_use]
     pub fn container(&self) -> String {
-        self.installation.container(&self.object)
+        self.role.container(&self.installation.container(&self.object))
     }
+
+    fn volumes(&self) -> String {
+        Home::volumes(self.home.as_ref(), &self.installation, &self.object, &self.role)
+    }
+
     #[must_use]
     pub fn volume(&self) -> String {
-        Home::data_volume(self.home.as_ref(), &self.installation, &self.object)
+        data_volume(&self.volumes())
     }
     /// The volume for what the image keeps at `path` beside its data.
     #[must_use]
     pub fn extra_volume(&self, path: &str) -> String {
-        match &self.home {
-            Some(home) => extra_volume(&home.base, path),
-            None => self.installation.extra_volume(&self.object, path),
-        }
+        extra_volume(&self.volumes(), path)
     }
     #[must_use]
     pub fn network(&self) -> String {
@@ -67,26 +103,27 @@ impl Identity {
         ])
     }
 
-    /// The labels by which a container is this object's: with another value, or without one of them, it is
-    /// somebody else's.
+    /// The labels by which a container is this one's: with another value, without one of them, or with one where it
+    /// has none, it is somebody else's.
     #[must_use]
-    pub fn proof(&self) -> [(&'static str, &str); 4] {
+    pub fn proof(&self) -> [(&'static str, Option<&str>); 5] {
         [
-            (label::INSTALLATION, self.installation.as_str()),
-            (label::STORE, &self.store),
-            (label::KIND, self.object.kind.as_str()),
-            (label::NAME, self.object.name.as_str()),
+            (label::INSTALLATION, Some(self.installation.as_str())),
+            (label::STORE, Some(&self.store)),
+            (label::KIND, Some(self.object.kind.as_str())),
+            (label::NAME, Some(self.object.name.as_str())),
+            (label::ROLE, self.role.label()),
         ]
     }
 
     /// The same of a volume: its labels are of when it was made, and cannot be changed.
     #[must_use]
-    pub fn volume_proof(&self) -> [(&'static str, &str); 4] {
+    pub fn volume_proof(&self) -> [(&'static str, Option<&str>); 5] {
         let name = self.home.as_ref().map_or(&self.object.name, |home| &home.name);
-        self.proof().map(|(key, value)| (key, if key == label::NAME { name.as_str() } else { value }))
+        self.proof().map(|(key, value)| (key, if key == label::NAME { Some(name.as_str()) } else { value }))
     }
 
-    /// Labels of the object's own container.
+    /// Labels of its own container.
     #[must_use]
     pub fn labels(&self) -> BTreeMap<String, String> {
         self.labelled(self.proof())
@@ -98,8 +135,9 @@ impl Identity {
         self.labelled(self.volume_proof())
     }
 
-    fn labelled(&self, proof: [(&'static str, &str); 4]) -> BTreeMap<String, String> {
-        let mut labels = BTreeMap::from(proof.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    fn labelled(&self, proof: [(&'static str, Option<&str>); 5]) -> BTreeMap<String, String> {
+        let proof = proof.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned())));
+        let mut labels: BTreeMap<String, String> = proof.collect();
         labels.insert(label::UID.to_owned(), self.uid.clone());
         labels.insert(label::GENERATION.to_owned(), self.generation.to_string());
         if let Some(home) = &self.home {

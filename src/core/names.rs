@@ -24,6 +24,8 @@ pub mod label {
     pub const STORE: &str = "seawall.dev/store";
     pub const KIND: &str = "seawall.dev/kind";
     pub const NAME: &str = "seawall.dev/name";
+    /// Which of several containers of the object; an only one has none.
+    pub const ROLE: &str = "seawall.dev/role";
     pub const UID: &str = "seawall.dev/uid";
     pub const GENERATION: &str = "seawall.dev/generation";
     /// The published host port: it is taken also while the container is stopped, which the engine does
@@ -132,7 +134,7 @@ pub enum NameError {
     NotDnsLabel(String),
 }
 
-fn check_label(s: &str, max: usize) -> Result<(), NameError> {
+pub(super) fn check_label(s: &str, max: usize) -> Result<(), NameError> {
     if s.is_empty() {
         return Err(NameError::Empty);
     }
@@ -212,26 +214,13 @@ impl Installation {
         self.prefixed(format!("{}-{}", object.kind.lower(), object.name))
     }
 
-    /// The data volume of an object: `postgres-main-data`.
-    #[must_use]
-    pub fn volume(&self, object: &ObjectRef) -> String {
-        data_volume(&self.container(object))
-    }
-
-    /// The volume for what an image of this object keeps at `path` outside the data volume:
-    /// `postgres-main.var.lib.extra`. No object's name has a dot, so that it is no other's.
-    #[must_use]
-    pub fn extra_volume(&self, object: &ObjectRef, path: &str) -> String {
-        extra_volume(&self.container(object), path)
-    }
-
     /// The objects of `kind` whose container or volume would have this name: `postgres-x-data` may be
-    /// the volume of `x` or the container of `x-data`.
+    /// the volume of `x` or the container of `x-data`. Behind a dot is what belongs to one of several members, or to a path.
     #[must_use]
     pub fn owners(&self, kind: Kind, name: &str) -> Vec<ObjectRef> {
         let prefix = self.prefixed(format!("{}-", kind.lower()));
         let Some(rest) = name.strip_prefix(&prefix) else { return Vec::new() };
-        let names = [rest.strip_suffix("-data"), Some(rest)];
+        let names = [rest.strip_suffix("-data"), Some(rest), rest.split_once('.').map(|(name, _)| name)];
         let object = |name: &str| Some(ObjectRef::new(kind, Name::parse(name).ok()?));
         names.into_iter().flatten().filter_map(object).collect()
     }
@@ -243,13 +232,14 @@ impl Installation {
     }
 }
 
-/// The data volume whose name begins so.
+/// The data volume whose name begins so: `postgres-main-data`.
 #[must_use]
 pub fn data_volume(base: &str) -> String {
     format!("{base}-data")
 }
 
-/// The volume for what an image keeps at `path`, whose name begins so.
+/// The volume for what an image keeps at `path` outside the data volume, whose name begins so:
+/// `postgres-main.var.lib.extra`. No object's name has a dot, so that it is no other's.
 #[must_use]
 pub fn extra_volume(base: &str, path: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
@@ -354,21 +344,22 @@ mod tests {
         let object: ObjectRef = "postgres/main".parse().unwrap();
         let default = Installation::default();
         assert_eq!(default.container(&object), "postgres-main");
-        assert_eq!(default.volume(&object), "postgres-main-data");
+        assert_eq!(data_volume("postgres-main"), "postgres-main-data");
         assert_eq!(default.network(), "seawall");
         let owners = |name: &str| -> Vec<String> {
             default.owners(Kind::Postgres, name).iter().map(ToString::to_string).collect()
         };
         assert_eq!(owners("postgres-main-data"), ["postgres/main", "postgres/main-data"]);
         assert_eq!(owners("postgres-main"), ["postgres/main"]);
+        assert_eq!(owners("postgres-main.node-1"), ["postgres/main"]);
+        assert_eq!(owners("postgres-main..node-1-data"), ["postgres/main"]);
         assert_eq!(owners("blue-postgres-main"), Vec::<String>::new());
-        let extra = |path: &str| default.extra_volume(&object, path);
+        let extra = |path: &str| extra_volume("postgres-main", path);
         assert_eq!(extra("/var/lib/extra"), "postgres-main.var.lib.extra");
         assert_ne!(extra("/var.lib/extra"), extra("/var/lib/extra"));
         assert_ne!(extra("/a b"), extra("/a c"));
         let other = Installation::parse("blue").unwrap();
         assert_eq!(other.container(&object), "blue-postgres-main");
-        assert_eq!(other.volume(&object), "blue-postgres-main-data");
         assert_eq!(other.network(), "blue-seawall");
     }
 

@@ -11,6 +11,7 @@ use crate::core::condition::Finding;
 use crate::core::event::Note;
 use crate::core::failure::Outlook;
 use crate::core::identity::Identity;
+use crate::core::member::Role;
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::neighbours::{Around, Ties};
 use crate::core::plan::Plan;
@@ -169,8 +170,8 @@ pub struct Scene<'a, R: Reconciler> {
     pub now: &'a str,
     /// Whether what the plan was made for is still wanted: asked between the waits of a long step.
     pub still: &'a (dyn Fn() -> bool + Send + Sync),
-    /// The id of the container that a step of this plan made.
-    pub made: &'a OnceLock<String>,
+    /// The containers that steps of this plan made.
+    pub made: &'a workload::act::Made,
 }
 
 /// Why a step did not work.
@@ -245,11 +246,21 @@ pub struct Login {
     pub port: u16,
 }
 
+/// Something of each container of an object, by what it is among them.
+pub type Each<T> = Vec<(Role, T)>;
+
+/// Of an object with one container.
+#[must_use]
+pub fn only<T>(one: T) -> Each<T> {
+    vec![(Role::default(), one)]
+}
+
 /// What a kind is. The functions without a receiver are pure: there is no way from them to an adapter.
 pub trait Reconciler: Send + Sync + Sized + 'static {
     /// A spec whose every field is legal.
     type Checked: Clone + PartialEq + Debug + Send + Sync + 'static;
-    /// What must be remembered of an object; that of its container lies flat in it.
+    /// What must be remembered of an object; that of its container lies flat in it, that of several under `members`, by
+    /// role.
     type Memory: Serialize + DeserializeOwned + Default + Clone + PartialEq + Send + Sync;
     /// What one pass saw.
     type World: Send + Sync;
@@ -281,24 +292,25 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
         BTreeMap::new()
     }
 
-    /// What is wanted of its container.
-    fn container(_: &Self::Checked) -> Option<&workload::Checked> {
-        None
+    /// What is wanted of its containers. What holds for the object as a whole (that it is stopped, or given up) is the
+    /// same in all of them.
+    fn containers(_: &Self::Checked) -> Each<&workload::Checked> {
+        Vec::new()
     }
 
-    /// What is remembered of its container.
-    fn memory(_: &Self::Memory) -> Option<&workload::Memory> {
-        None
+    /// What is remembered of its containers.
+    fn memories(_: &Self::Memory) -> Each<&workload::Memory> {
+        Vec::new()
     }
 
-    /// What was seen of its container.
-    fn seen(_: &Self::World) -> Option<&dyn workload::world::Seen> {
-        None
+    /// What was seen of its containers, those that are not wanted any more among them.
+    fn seen(_: &Self::World) -> Each<&dyn workload::world::Seen> {
+        Vec::new()
     }
 
     /// The same, for what the controller adds to it.
-    fn seen_mut(_: &mut Self::World) -> Option<&mut dyn workload::world::Seen> {
-        None
+    fn seen_mut(_: &mut Self::World) -> Each<&mut dyn workload::world::Seen> {
+        Vec::new()
     }
 
     /// Whether its server lets somebody in.
@@ -392,8 +404,8 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
         memory: &mut Self::Memory,
     ) -> impl Future<Output = Result<Vec<Note>, Undone>> + Send;
 
-    /// Proves that the server still answers, over what is open already.
-    fn probe(&self, _: &Subject<'_, Self>, _: &Glance) -> impl Future<Output = Probed> + Send {
+    /// Proves that the server in this container still answers, over what is open already.
+    fn probe(&self, _: &Subject<'_, Self>, _: &Role, _: &Glance) -> impl Future<Output = Probed> + Send {
         async { Probed::Same }
     }
 

@@ -12,7 +12,7 @@ use crate::control::journal::{self, Journal, OPERATOR};
 use crate::control::objects::{self, Record};
 use crate::control::operator::{now, this_second};
 use crate::control::recover::{
-    Remains, Unproven, Wishes, confirm_words, describe, look, record, survey, wishes,
+    Remains, Unproven, Wishes, add_member, confirm_words, describe, look, record, survey, wishes,
 };
 use crate::control::registry::Kinds;
 use crate::control::start::{INSTALLATION_KEY, installation_of, other_installation};
@@ -24,6 +24,7 @@ use crate::secrets::{self, Algorithm, Key, KeyError, Sealed, Sealer};
 use crate::store::{Change, Found, Rebuild, StoreError};
 use crate::workload::tools::secret_key;
 use serde_json::Value;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -282,16 +283,20 @@ async fn records(
             serde_json::from_value(body.clone()).map_err(|e| internal(format!("{key}: {e}"), ""))?;
         records.insert(record.object.clone(), record);
     }
+    let known: BTreeSet<ObjectRef> = records.keys().cloned().collect();
     let images: BTreeSet<String> =
         plan.remains.iter().filter_map(|r| Some(r.container.as_ref()?.image_id.clone())).collect();
     for remains in &plan.remains {
-        if records.contains_key(&remains.object) {
+        if known.contains(&remains.object) {
             continue;
         }
         let wish = wishes.good.get(&remains.object);
         let looked = look(kinds, docker, &settings.installation, remains, wish, &images).await;
         let looked = looked.map_err(|e| engine(&e))?;
-        records.insert(remains.object.clone(), record(kinds, remains, &looked, wish));
+        match records.entry(remains.object.clone()) {
+            Entry::Vacant(new) => drop(new.insert(record(kinds, remains, &looked, wish))),
+            Entry::Occupied(of_others) => add_member(of_others.into_mut(), remains, &looked, wish),
+        }
     }
     Ok(records)
 }

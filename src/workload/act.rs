@@ -20,7 +20,22 @@ use crate::core::seen::{LiveUpdate, Slot};
 use crate::docker::{Docker, DockerError, ExecRequest};
 use crate::secrets::Secret;
 use caps::update_caps;
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// Containers that steps of one plan made, as the world that it was made for does not have them: name → id.
+#[derive(Debug, Default)]
+pub struct Made(Mutex<BTreeMap<String, String>>);
+
+impl Made {
+    fn put(&self, name: &str, id: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), id.to_owned());
+    }
+
+    fn id(&self, name: &str) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+}
 
 /// What a step works with.
 pub struct Scene<'a, F> {
@@ -31,8 +46,8 @@ pub struct Scene<'a, F> {
     pub now: &'a str,
     /// Whether what the plan was made for is still wanted: asked between the waits of a long step.
     pub still: &'a (dyn Fn() -> bool + Send + Sync),
-    /// The id of the container that a step of this plan made.
-    pub made: &'a OnceLock<String>,
+    /// The containers that steps of this plan made.
+    pub made: &'a Made,
     /// The image of the container which the plan makes in the place of one that it removes.
     pub successor: Option<&'a str>,
     /// Asks a server that is to shut down once more, from inside.
@@ -52,8 +67,8 @@ impl<F> Scene<'_, F> {
     pub fn container_id(&self, name: &str) -> Result<String, ActError> {
         let seen = self.world.container.ours().map(|c| &c.id);
         let renamed = self.world.misnamed.first().map(|(id, _)| id);
-        let id = self.made.get().or(seen).or(renamed);
-        id.cloned().ok_or_else(|| ActError::Gone(format!("container {name}")))
+        let id = self.made.id(name).or_else(|| seen.or(renamed).cloned());
+        id.ok_or_else(|| ActError::Gone(format!("container {name}")))
     }
 
     /// Starts the object's container, unless another one has its volume: two servers destroy what is on it.
@@ -130,7 +145,7 @@ pub async fn apply<F: Facts>(
     let (tools, id, docker) = (scene.tools, scene.case.identity, scene.docker());
     match action {
         Action::ReservePort(port) => {
-            if !tools.ports.reserve(*port, &id.object) {
+            if !tools.ports.reserve(*port, &id.member_ref()) {
                 return Err(ActError::PortLost(*port));
             }
             if let Some(old) = memory.port.filter(|old| old != port) {
@@ -175,7 +190,7 @@ pub async fn apply<F: Facts>(
                 tools.forget_image(&desired.image);
             }
             let created = created?;
-            let _ = scene.made.set(created.clone());
+            scene.made.put(&desired.name, &created);
             memory.container = Some(created);
         }
         Action::StartContainer(name) => scene.start(name).await?,

@@ -78,7 +78,7 @@ pub async fn observe<F: LookInto>(
         let mount = c.mounts.iter().find(|mount| mount.volume == id.volume());
         let inside = mount.filter(|_| c.state == ContainerState::Running);
         let inside = inside.map(|mount| (c.id.as_str(), mount.path.as_str()));
-        let room = tools.room(&id.object, &id.volume(), inside).await;
+        let room = tools.room(id, inside).await;
         world.room = room.map(|(space, room, _)| (space, room));
     }
     world.extra_volumes = objects::extra_volumes(tools, id, memory, &world.container).await?;
@@ -88,16 +88,16 @@ pub async fn observe<F: LookInto>(
 /// How the image starts is needed before the first Ready only; who has to prove it by a restart says so
 /// to the others.
 fn starts<F: Facts>(tools: &Tools, case: &Case<'_>, intent: Intent, world: &mut World<F>) {
-    let (memory, object) = (case.memory, &case.identity.object);
+    let (memory, member) = (case.memory, &case.identity.member_ref());
     let Some(image) = world.image.fit() else { return };
     if memory.ever_ready && memory.first_start.is_none() {
         return;
     }
     let (image, profile) = (&image.image().id, memory.profile());
     if intent == Intent::Act && memory.first_start.is_some() && !case.spec.paused {
-        tools.claim_proof(image, profile, object);
+        tools.claim_proof(image, profile, member);
     }
-    world.image_starts = tools.image_starts(image, profile, object);
+    world.image_starts = tools.image_starts(image, profile, member);
 }
 
 /// The memory in use, when the cap would be lowered.
@@ -131,10 +131,10 @@ pub async fn deaths<F>(
     answers: bool,
     closed: bool,
 ) -> Result<(), DockerError> {
-    let object = &case.identity.object;
-    world.deaths = tools.count_deaths(object, c, answers);
+    let id = case.identity;
+    world.deaths = tools.count_deaths(id, c, answers);
     let silent = c.state == ContainerState::Running && closed;
-    world.silent = tools.silent_for(object, format!("{} {}", c.id, c.started_at), silent);
+    world.silent = tools.silent_for(id, format!("{} {}", c.id, c.started_at), silent);
     let between = c.state == ContainerState::Running && world.deaths.count >= Deaths::LOOP;
     if between && !answers && case.wanted() == Wanted::Running {
         world.log_tail = unless_away(tools.docker.logs(&c.id, LOG_LINES).await)?;

@@ -25,12 +25,12 @@ pub fn foreign_volume(labels: &Pairs, id: &Identity) -> Option<String> {
     differs(labels, id.volume_proof())
 }
 
-fn differs(labels: &Pairs, proof: [(&'static str, &str); 4]) -> Option<String> {
-    let differs = |(key, value): &(&str, &str)| labels.get(key) != Some(*value);
-    let (key, value) = proof.into_iter().find(differs)?;
-    Some(match labels.get(key) {
-        None => format!("it has no label {key}"),
-        Some(other) => format!("its label {key} is {other:?}, ours is {value:?}"),
+fn differs(labels: &Pairs, proof: [(&'static str, Option<&str>); 5]) -> Option<String> {
+    let (key, value) = proof.into_iter().find(|(key, value)| labels.get(key) != *value)?;
+    Some(match (labels.get(key), value) {
+        (None, _) => format!("it has no label {key}"),
+        (Some(other), Some(value)) => format!("its label {key} is {other:?}, ours is {value:?}"),
+        (Some(other), None) => format!("its label {key} is {other:?}, ours has none"),
     })
 }
 
@@ -105,6 +105,7 @@ pub fn is_left_over(c: &ContainerSummary, store: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::member::Role;
     use crate::core::names::Installation;
     use crate::core::seen::SeenMount;
     use crate::workload::memory::PinnedImage;
@@ -114,6 +115,7 @@ mod tests {
             installation: Installation::default(),
             store: "s1".to_owned(),
             object: "postgres/a".parse().unwrap(),
+            role: Role::default(),
             uid: "u1".to_owned(),
             generation: 3,
             home: None,
@@ -162,6 +164,7 @@ mod tests {
             ("an earlier object", relabelled(label::UID, "u0"), &none, Some("an earlier object")),
             ("another store", relabelled(label::STORE, "s2"), &knows, Some("its label seawall.dev/store")),
             ("another object", relabelled(label::NAME, "b"), &knows, Some("its label seawall.dev/name")),
+            ("another member", relabelled(label::ROLE, "node-1"), &knows, Some("ours has none")),
         ] {
             let got = not_ours(&c, &identity(), memory);
             match (&got, why) {

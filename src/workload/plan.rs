@@ -22,7 +22,7 @@ pub use hardening::{profile, prove};
 pub use image::{Verdicts, image_to_run, pull, usable};
 pub use live::caps_in_sync;
 pub use port::{another_port, port_was_refused};
-pub use removal::gone;
+pub use removal::{end, gone, is_unmade, left};
 pub use rename::probably_renamed;
 pub use sharing::{duplicates, shared};
 pub use start::{asked_restart, keep_serving, restart, stopped_cause};
@@ -72,13 +72,15 @@ pub enum Reached<'w> {
     Running(&'w SeenContainer),
 }
 
-/// The image of the container that `plan` makes in the place of one that it removes.
+/// The image of the container that `plan` makes in the place of the one of this name.
 #[must_use]
-pub fn successor<A: Step>(plan: &Plan<A>) -> Option<&str> {
+pub fn successor<'p, A: Step>(plan: &'p Plan<A>, container: &str) -> Option<&'p str> {
     let mut steps = plan.steps.iter().filter_map(|s| s.action.work());
-    steps.clone().find(|action| matches!(action, Action::RemoveContainer { .. }))?;
+    steps
+        .clone()
+        .find(|action| matches!(action, Action::RemoveContainer { name, .. } if name == container))?;
     steps.find_map(|action| match action {
-        Action::CreateContainer(desired) => Some(desired.image.as_str()),
+        Action::CreateContainer(desired) if desired.name == container => Some(desired.image.as_str()),
         _ => None,
     })
 }

@@ -3,12 +3,13 @@
 //! The book is filled from the store at start; the store's record is what counts after a crash. A
 //! bind test is a hint only: the truth is the engine's answer at start.
 
+use crate::core::member::{Member, take_all};
 use crate::core::names::ObjectRef;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Port → object, never two objects for one port.
+/// Port → whose container publishes it, never two for one port.
 #[derive(Debug, Default)]
 pub struct PortBook {
     book: Mutex<Book>,
@@ -16,16 +17,16 @@ pub struct PortBook {
 
 #[derive(Debug, Default)]
 struct Book {
-    taken: BTreeMap<u16, ObjectRef>,
+    taken: BTreeMap<u16, Member>,
     /// The same from the other side.
-    of: BTreeMap<ObjectRef, u16>,
+    of: BTreeMap<Member, u16>,
     /// Objects without a manifest: their ports are kept for when it comes back.
     retained: BTreeSet<ObjectRef>,
 }
 
 impl Book {
-    fn release(&mut self, object: &ObjectRef) {
-        if let Some(port) = self.of.remove(object) {
+    fn release(&mut self, member: &Member) {
+        if let Some(port) = self.of.remove(member) {
             self.taken.remove(&port);
         }
     }
@@ -36,10 +37,10 @@ impl PortBook {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Another object that has `port`.
+    /// Another one that has `port`.
     #[must_use]
-    pub fn holder(&self, port: u16, object: &ObjectRef) -> Option<ObjectRef> {
-        self.lock().taken.get(&port).filter(|o| *o != object).cloned()
+    pub fn holder(&self, port: u16, member: &Member) -> Option<Member> {
+        self.lock().taken.get(&port).filter(|o| *o != member).cloned()
     }
 
     /// Whether the object has a manifest or keeps its port without one.
@@ -57,7 +58,7 @@ impl PortBook {
         self.lock().retained.contains(object)
     }
 
-    /// The first port from `from` upward that no object has, that is not in `refused` and that can be
+    /// The first port from `from` upward that nobody has, that is not in `refused` and that can be
     /// bound on 127.0.0.1 right now.
     #[must_use]
     pub fn free(&self, from: u16, refused: &BTreeSet<u16>) -> Option<u16> {
@@ -72,38 +73,42 @@ impl PortBook {
         }
     }
 
-    /// As [`PortBook::free`], and already given to `object`: two services made at once never get one
+    /// As [`PortBook::free`], and already given to `member`: two services made at once never get one
     /// port. The reservation lives in memory until a step makes it durable.
-    pub fn lease(&self, from: u16, refused: &BTreeSet<u16>, object: &ObjectRef) -> Option<u16> {
+    pub fn lease(&self, from: u16, refused: &BTreeSet<u16>, member: &Member) -> Option<u16> {
         let mut from = from;
         loop {
             let port = self.free(from, refused)?;
-            if self.reserve(port, object) {
+            if self.reserve(port, member) {
                 return Some(port);
             }
             from = port.checked_add(1)?;
         }
     }
 
-    /// Gives `port` to `object`; false when another one has it. The object's earlier port is freed.
-    pub fn reserve(&self, port: u16, object: &ObjectRef) -> bool {
+    /// Gives `port` to `member`; false when another one has it. Its earlier port is freed.
+    pub fn reserve(&self, port: u16, member: &Member) -> bool {
         let mut book = self.lock();
-        if book.taken.get(&port).is_some_and(|o| o != object) {
+        if book.taken.get(&port).is_some_and(|o| o != member) {
             return false;
         }
-        book.release(object);
-        book.taken.insert(port, object.clone());
-        book.of.insert(object.clone(), port);
+        book.release(member);
+        book.taken.insert(port, member.clone());
+        book.of.insert(member.clone(), port);
         true
     }
 
+    /// All ports of an object.
     pub fn release(&self, object: &ObjectRef) {
-        self.lock().release(object);
+        let mut book = self.lock();
+        for port in take_all(&mut book.of, object) {
+            book.taken.remove(&port);
+        }
     }
 }
 
 /// The first port from `from` upward that is neither taken nor refused: one walk along the taken ones.
-fn gap(taken: &BTreeMap<u16, ObjectRef>, from: u16, refused: &BTreeSet<u16>) -> Option<u16> {
+fn gap(taken: &BTreeMap<u16, Member>, from: u16, refused: &BTreeSet<u16>) -> Option<u16> {
     let mut port = from;
     let mut keys = taken.range(from..).map(|(port, _)| *port).peekable();
     while keys.next_if_eq(&port).is_some() || refused.contains(&port) {
@@ -127,11 +132,12 @@ pub fn is_bound(port: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::member::Role;
 
     #[test]
     fn the_first_gap_is_found() {
-        let object: ObjectRef = "postgres/a".parse().unwrap();
-        let taken = |ports: &[u16]| ports.iter().map(|p| (*p, object.clone())).collect();
+        let member = Member::from("postgres/a".parse::<ObjectRef>().unwrap());
+        let taken = |ports: &[u16]| ports.iter().map(|p| (*p, member.clone())).collect();
         for (list, refused, from, want) in [
             (vec![], vec![], 5432, Some(5432)),
             (vec![5432, 5433, 5435], vec![], 5432, Some(5434)),
@@ -146,8 +152,10 @@ mod tests {
     #[test]
     fn a_port_has_one_owner() {
         let book = PortBook::default();
-        let a: ObjectRef = "postgres/a".parse().unwrap();
-        let b: ObjectRef = "postgres/b".parse().unwrap();
+        let of = |object: &str, role: Role| Member { object: object.parse().unwrap(), role };
+        let (a, b) = (of("postgres/a", Role::default()), of("postgres/b", Role::default()));
+        let (one, two) =
+            (of("postgres/a", Role::parse("1").unwrap()), of("postgres/a", Role::parse("2").unwrap()));
         let held = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let first = held.local_addr().unwrap().port();
         let free = book.free(first, &BTreeSet::new()).unwrap();
@@ -158,7 +166,9 @@ mod tests {
         assert_eq!(book.holder(free, &b), Some(a.clone()));
         assert_eq!(book.holder(free, &a), None);
         assert!(book.free(free, &BTreeSet::new()).unwrap() > free);
-        book.release(&a);
-        assert!(book.reserve(free, &b));
+        assert!(!book.reserve(free, &one), "another member of the same object");
+        assert!(book.reserve(free + 1, &two));
+        book.release(&a.object);
+        assert!(book.reserve(free, &b) && book.reserve(free + 1, &one), "all of its members' are free");
     }
 }

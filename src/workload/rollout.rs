@@ -15,6 +15,19 @@ pub enum Stand {
     Failed(String),
 }
 
+impl Stand {
+    /// Of several servers of one object, where the one stands that matters most to others.
+    #[must_use]
+    pub fn weight(&self) -> u8 {
+        match self {
+            Stand::Elsewhere => 0,
+            Stand::ToGo => 1,
+            Stand::Going => 2,
+            Stand::Failed(_) => 3,
+        }
+    }
+}
+
 /// What of a database tells it.
 pub struct Other<'a> {
     pub memory: &'a Memory,

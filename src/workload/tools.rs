@@ -7,6 +7,7 @@ pub mod masked;
 
 use super::ports::PortBook;
 use crate::core::census::{Census, Volumes};
+use crate::core::member::{Member, Role};
 use crate::core::names::{Installation, ObjectRef};
 use crate::core::seen::ContainerSummary;
 use crate::docker::{Docker, DockerError};
@@ -198,12 +199,12 @@ impl Tools {
         Ok(changes)
     }
 
-    /// Nothing is kept of `from` any more; its port is that of `to`.
-    pub fn hand_over(&self, from: &ObjectRef, to: &ObjectRef, port: Option<u16>) {
+    /// Nothing is kept of `from` any more; its ports are those of `to`.
+    pub fn hand_over(&self, from: &ObjectRef, to: &ObjectRef, ports: &[(Role, u16)]) {
         self.forget(from);
         self.forget(to);
-        if let Some(port) = port {
-            self.ports.reserve(port, to);
+        for (role, port) in ports {
+            self.ports.reserve(*port, &Member { object: to.clone(), role: role.clone() });
         }
         self.ports.set_retained(from, false);
     }

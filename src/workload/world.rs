@@ -5,7 +5,7 @@ use super::disk::Room;
 use super::image::{Facts, ImageSeen, ImageStarts};
 use super::rollout::Rollout;
 use crate::core::census::{Census, User};
-use crate::core::names::ObjectRef;
+use crate::core::member::Member;
 use crate::core::seen::{EngineInfo, SeenContainer, Slot, Space, Usage};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -175,10 +175,10 @@ pub struct Company {
 }
 
 impl Company {
-    /// From a look at everything; `own` is the object's container.
+    /// From a look at everything; `own` is the container that is remembered.
     #[must_use]
-    pub fn in_census(census: &Census, object: &ObjectRef, volume: &str, own: Option<&str>) -> Self {
-        let others = census.namesakes(object).iter().filter(|n| own != Some(n.id.as_str()));
+    pub fn in_census(census: &Census, member: &Member, volume: &str, own: Option<&str>) -> Self {
+        let others = census.namesakes(member).iter().filter(|n| own != Some(n.id.as_str()));
         Self {
             sharers: census.users_but(volume, own),
             duplicates: others.map(|n| (n.id.clone(), n.name.clone())).collect(),

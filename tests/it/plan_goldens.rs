@@ -99,6 +99,7 @@ impl Case {
             installation: Installation::parse("default").unwrap(),
             store: "0123".to_owned(),
             object: "postgres/main".parse().unwrap(),
+            role: Default::default(),
             uid: "u1".to_owned(),
             generation: 1,
             home: None,

@@ -2,6 +2,7 @@
 
 use super::{Again, Typed, typed};
 use crate::control::operator::Operator;
+use crate::control::state::Watched;
 use crate::core::backoff::{STALLED_AFTER, delay_ms, patience_ms};
 use crate::core::condition::{ConditionType, Finding, Truth, find};
 use crate::core::event::Note;
@@ -10,7 +11,7 @@ use crate::core::identity::Identity;
 use crate::core::names::ObjectRef;
 use crate::core::neighbours::Offer;
 use crate::core::plan::{Plan, Until};
-use crate::core::seen::{SeenContainer, Slot};
+use crate::core::seen::SeenContainer;
 use crate::core::status::Status as CoreStatus;
 use crate::kinds::{Act, Reconciler, Subject};
 use crate::workload::Action as Work;
@@ -67,12 +68,13 @@ pub(super) async fn rest<R: Reconciler>(
     let nowhere = plan.waiting.iter().any(|w| w.until == Until::Mended);
     let pulling = plan.steps.iter().any(|s| matches!(s.action.work(), Some(Work::PullImage(_))));
     let (probe_at, look_at) = (operator.next_probe(), operator.next_look());
-    let seen = R::seen(world);
-    let container = seen.and_then(|seen| match seen.container() {
-        Slot::Ours(c) => Some(c),
-        _ => None,
+    let seen = R::seen(world).into_iter().map(|(role, seen)| {
+        let container = seen.container().ours().map(SeenContainer::glance);
+        Watched { role, container, company: seen.company() }
     });
-    operator.remember_container(object, container);
+    let members: Vec<Watched> = seen.collect();
+    let ids = members.iter().filter_map(|member| Some(member.container.as_ref()?.id.clone()));
+    operator.remember_containers(object, &ids.collect::<Vec<_>>());
     let (before, failures, waits) = operator.live(object, |l| {
         let before = l.failures;
         l.waits = if plan.waiting.is_empty() { 0 } else { l.waits.saturating_add(1) };
@@ -82,8 +84,7 @@ pub(super) async fn rest<R: Reconciler>(
             (false, true) => l.failures,
             (false, false) => 0,
         };
-        l.container = container.map(SeenContainer::glance);
-        l.company = seen.map(|seen| seen.company()).unwrap_or_default();
+        l.members = members;
         l.settled = plan.is_settled();
         l.seen = true;
         l.probe_at = probe_at;
@@ -139,13 +140,13 @@ pub(super) async fn failed<R: Reconciler>(
 ) -> Again {
     let moment = typed::<R>(operator, object).ok()?;
     let subject = moment.subject();
-    operator.remember_container(object, None);
+    operator.remember_containers(object, &[]);
     let failures = operator.live(object, |l| {
         l.failures = l.failures.saturating_add(1);
         l.settled = false;
         l.seen = true;
         // What was last seen may have changed: the next sweep must not take it for the truth.
-        l.container = None;
+        l.members.iter_mut().for_each(|member| member.container = None);
         l.failures
     });
     let (unknown, retry) = (failure.unknown, failure.retry);

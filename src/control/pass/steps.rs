@@ -9,12 +9,13 @@ use crate::control::rename::{HandOverError, HandedOver};
 use crate::control::will::Will;
 use crate::core::event::Note;
 use crate::core::failure::{Failure, Retry};
+use crate::core::member::Role;
 use crate::core::names::ObjectRef;
 use crate::core::plan::Step;
 use crate::docker::DockerError;
 use crate::kinds::{Act, Reconciler, Scene, Then, Undone};
 use crate::store::{Saving, StoreError};
-use crate::workload::Action as Work;
+use crate::workload::{Action as Work, Memory};
 use tokio_util::sync::CancellationToken;
 
 /// How the steps of one plan ended.
@@ -136,9 +137,14 @@ fn notes_of<A: Act>(step: &Step<A>, applied: &Result<Vec<Note>, Undone>) -> Vec<
 /// Of a database that was Ready almost everything a step teaches can be seen or done again, so that a full disk stops no
 /// repair; of one that is being made it cannot.
 fn saving<R: Reconciler>(before: &R::Memory, after: &R::Memory) -> Saving {
-    match (R::memory(before), R::memory(after)) {
-        (Some(before), Some(after)) if after.ever_ready && before.proves_as(after) => Saving::MayWait,
-        _ => Saving::Durable,
+    let (before, after) = (R::memories(before), R::memories(after));
+    let proven = |((role, before), (same, after)): (&(Role, &Memory), &(Role, &Memory))| {
+        role == same && after.ever_ready && before.proves_as(after)
+    };
+    if !after.is_empty() && before.len() == after.len() && before.iter().zip(&after).all(proven) {
+        Saving::MayWait
+    } else {
+        Saving::Durable
     }
 }
 
@@ -150,8 +156,7 @@ async fn forget(operator: &Operator, record: &Record, will: &Will, cause: &str) 
         Ok(false) => return StepsEnd::Replan,
         Err(error) => return store_failed(&error),
     }
-    let what =
-        if record.memory.work().is_untouched() { "was forgotten" } else { "and its data were deleted" };
+    let what = if record.memory.is_untouched() { "was forgotten" } else { "and its data were deleted" };
     let words = format!("{object} {what}: {cause}");
     operator.note(None, &[Note::normal("Deleted", words)]).await;
     StepsEnd::Forgotten

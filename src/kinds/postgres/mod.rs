@@ -27,13 +27,14 @@ pub mod trial;
 pub mod world;
 
 use super::{
-    About, Call, Client, Column, Context, Found, Learnt, Login, Part, Probed, Reconciler, Scene, Subject,
-    Undone,
+    About, Call, Client, Column, Context, Each, Found, Learnt, Login, Part, Probed, Reconciler, Scene,
+    Subject, Undone, only,
 };
 use crate::core::condition::Finding;
 use crate::core::event::Note;
 use crate::core::failure::Outlook;
 use crate::core::identity::Home;
+use crate::core::member::Role;
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::plan::Plan;
 use crate::core::problem::Problem;
@@ -158,20 +159,20 @@ impl Reconciler for Postgres {
         BTreeMap::from([("host", host), ("port", desired::SERVER.port.to_string())])
     }
 
-    fn container(checked: &Checked) -> Option<&workload::Checked> {
-        Some(&checked.work)
+    fn containers(checked: &Checked) -> Each<&workload::Checked> {
+        only(&checked.work)
     }
 
-    fn memory(memory: &Memory) -> Option<&workload::Memory> {
-        Some(&memory.work)
+    fn memories(memory: &Memory) -> Each<&workload::Memory> {
+        only(&memory.work)
     }
 
-    fn seen(world: &World) -> Option<&dyn Seen> {
-        Some(&world.work)
+    fn seen(world: &World) -> Each<&dyn Seen> {
+        only(&world.work)
     }
 
-    fn seen_mut(world: &mut World) -> Option<&mut dyn Seen> {
-        Some(&mut world.work)
+    fn seen_mut(world: &mut World) -> Each<&mut dyn Seen> {
+        only(&mut world.work)
     }
 
     fn answers(world: &World) -> bool {
@@ -274,7 +275,7 @@ impl Reconciler for Postgres {
                 now: scene.now,
                 still: scene.still,
                 made: scene.made,
-                successor: successor(scene.plan),
+                successor: successor(scene.plan, &scene.subject.identity.container()),
                 ask_again: ask_again(),
             },
             world: scene.world,
@@ -283,7 +284,7 @@ impl Reconciler for Postgres {
         act::apply(&scene, action, memory).await.map_err(ActError::into)
     }
 
-    async fn probe(&self, subject: &Subject<'_, Self>, container: &Glance) -> Probed {
+    async fn probe(&self, subject: &Subject<'_, Self>, _: &Role, container: &Glance) -> Probed {
         probe::again(&self.tools, subject, container).await
     }
 

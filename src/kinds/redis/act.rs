@@ -54,7 +54,7 @@ pub async fn apply(
         now: scene.now,
         still: scene.still,
         made: scene.made,
-        successor: successor(scene.plan),
+        successor: successor(scene.plan, &scene.subject.identity.container()),
         ask_again: ask_again(),
     };
     let id = || work.container_id(&scene.subject.identity.container());

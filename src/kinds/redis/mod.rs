@@ -18,13 +18,14 @@ pub mod status;
 pub mod world;
 
 use super::{
-    About, Call, Client, Column, Context, Found, Learnt, Login, Part, Probed, Reconciler, Scene, Subject,
-    Undone,
+    About, Call, Client, Column, Context, Each, Found, Learnt, Login, Part, Probed, Reconciler, Scene,
+    Subject, Undone, only,
 };
 use crate::core::condition::Finding;
 use crate::core::event::Note;
 use crate::core::failure::Outlook;
 use crate::core::identity::Home;
+use crate::core::member::Role;
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::plan::Plan;
 use crate::core::problem::Problem;
@@ -138,20 +139,20 @@ impl Reconciler for Redis {
         check::check(document, context)
     }
 
-    fn container(checked: &Checked) -> Option<&workload::Checked> {
-        Some(&checked.work)
+    fn containers(checked: &Checked) -> Each<&workload::Checked> {
+        only(&checked.work)
     }
 
-    fn memory(memory: &Memory) -> Option<&workload::Memory> {
-        Some(&memory.work)
+    fn memories(memory: &Memory) -> Each<&workload::Memory> {
+        only(&memory.work)
     }
 
-    fn seen(world: &World) -> Option<&dyn Seen> {
-        Some(&world.work)
+    fn seen(world: &World) -> Each<&dyn Seen> {
+        only(&world.work)
     }
 
-    fn seen_mut(world: &mut World) -> Option<&mut dyn Seen> {
-        Some(&mut world.work)
+    fn seen_mut(world: &mut World) -> Each<&mut dyn Seen> {
+        only(&mut world.work)
     }
 
     fn answers(world: &World) -> bool {
@@ -273,7 +274,7 @@ impl Reconciler for Redis {
         act::apply(self, scene, action, memory).await
     }
 
-    async fn probe(&self, subject: &Subject<'_, Self>, container: &Glance) -> Probed {
+    async fn probe(&self, subject: &Subject<'_, Self>, _: &Role, container: &Glance) -> Probed {
         let now = probe::server(self, subject, container).await.map(|now| now.steady());
         match self.answers().get(&subject.identity.object) {
             Some(last) if now.is_ok_and(|now| now == *last) => Probed::Same,

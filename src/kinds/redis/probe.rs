@@ -57,7 +57,7 @@ pub async fn observe(
     // What is wanted may be gone, and then what is in use, which would have its place.
     for _ in 0..2 {
         let planned = plan(subject, &world);
-        let Some(successor) = successor(&planned) else { break };
+        let Some(successor) = successor(&planned, &subject.identity.container()) else { break };
         if !observe::successor(tools, &case, engine, successor, &mut world.work).await {
             break;
         }

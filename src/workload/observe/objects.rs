@@ -52,13 +52,12 @@ pub(super) async fn others<F>(
         return Ok(());
     }
     let own = world.container.ours().map(|c| c.id.clone()).or_else(|| case.memory.container.clone());
-    let mut census = tools.known_census().await?;
-    if !census.users_but(&id.volume(), own.as_deref()).is_empty() || !census.namesakes(&id.object).is_empty()
-    {
+    let (mut census, member) = (tools.known_census().await?, id.member_ref());
+    if !census.users_but(&id.volume(), own.as_deref()).is_empty() || !census.namesakes(&member).is_empty() {
         census = tools.look_around().await?;
     }
     world.sharers = census.users_but(&id.volume(), own.as_deref());
-    let others = census.namesakes(&id.object).iter().filter(|n| own.as_deref() != Some(n.id.as_str()));
+    let others = census.namesakes(&member).iter().filter(|n| own.as_deref() != Some(n.id.as_str()));
     world.duplicates = others.map(|n| (n.id.clone(), n.name.clone())).collect();
     Ok(())
 }

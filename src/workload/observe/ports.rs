@@ -17,7 +17,7 @@ pub(super) async fn ports<F>(
     intent: Intent,
     world: &mut World<F>,
 ) -> Result<(), ObserveError> {
-    let (id, memory) = (case.identity, case.memory);
+    let (member, memory) = (case.identity.member_ref(), case.memory);
     let wants_port = memory.port.is_none() || port_was_refused(case, world);
     match case.spec.port {
         PortRequest::Auto if wants_port => {
@@ -27,12 +27,12 @@ pub(super) async fn ports<F>(
             refused.extend(memory.refused_ports.iter().copied().chain(memory.port));
             let from = case.server.port;
             world.free_port = match intent {
-                Intent::Act => tools.ports.lease(from, &refused, &id.object),
+                Intent::Act => tools.ports.lease(from, &refused, &member),
                 Intent::View => tools.ports.free(from, &refused),
             };
         }
         PortRequest::Fixed(port) => {
-            let holder = tools.ports.holder(port, &id.object);
+            let holder = tools.ports.holder(port, &member).map(|holder| holder.object);
             world.port_kept = holder.as_ref().is_some_and(|holder| tools.ports.is_retained(holder));
             world.port_holder = holder.map(|o| o.to_string());
             // Before what serves on another port, or none, gives way. A port that is bound to our container

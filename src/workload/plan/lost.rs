@@ -38,5 +38,7 @@ pub fn copy_command(case: &Case<'_>) -> String {
 
 /// The labels by which a volume is ours, as options of the docker command.
 fn label_options(id: &Identity) -> String {
-    id.volume_proof().map(|(key, value)| format!("--label {key}={value}")).join(" ")
+    let proof = id.volume_proof().into_iter();
+    let options = proof.filter_map(|(key, value)| Some(format!("--label {key}={}", value?)));
+    options.collect::<Vec<_>>().join(" ")
 }

@@ -2,6 +2,8 @@
 //! lost; must never outlive the start of the container that it tells of.
 
 use super::{Tools, lock};
+use crate::core::identity::Identity;
+use crate::core::member::{Member, take_all};
 use crate::core::names::ObjectRef;
 use crate::core::seen::{ContainerState, SeenContainer, Space};
 use crate::docker::ExecRequest;
@@ -21,31 +23,31 @@ const SPACE: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub struct Health {
     /// Container, its restart count when a server last answered in it, and since when it dies.
-    deaths: Mutex<BTreeMap<ObjectRef, (String, u64, String)>>,
+    deaths: Mutex<BTreeMap<Member, (String, u64, String)>>,
     /// The start of a container in which nobody listens, and since when.
-    silent: Mutex<BTreeMap<ObjectRef, (String, Instant)>>,
+    silent: Mutex<BTreeMap<Member, (String, Instant)>>,
     /// Where the volume lies, and how much room there was, so that a figure on the edge says one thing.
-    rooms: Mutex<BTreeMap<ObjectRef, (String, Room)>>,
+    rooms: Mutex<BTreeMap<Member, (String, Room)>>,
     /// What was told from inside containers, and when, where the directory itself cannot be seen.
-    spaces: Mutex<BTreeMap<ObjectRef, (Option<Space>, Instant)>>,
+    spaces: Mutex<BTreeMap<Member, (Option<Space>, Instant)>>,
 }
 
 impl Health {
     pub fn forget(&self, object: &ObjectRef) {
-        lock(&self.deaths).remove(object);
-        lock(&self.silent).remove(object);
-        lock(&self.rooms).remove(object);
-        lock(&self.spaces).remove(object);
+        take_all(&mut lock(&self.deaths), object);
+        take_all(&mut lock(&self.silent), object);
+        take_all(&mut lock(&self.rooms), object);
+        take_all(&mut lock(&self.spaces), object);
     }
 }
 
 impl Tools {
     /// How often the engine restarted this container since a server answered in it, as far as this process saw.
-    pub fn count_deaths(&self, object: &ObjectRef, c: &SeenContainer, answers: bool) -> Deaths {
+    pub fn count_deaths(&self, id: &Identity, c: &SeenContainer, answers: bool) -> Deaths {
         let mut deaths = lock(&self.health.deaths);
         let base = u64::from(c.state == ContainerState::Restarting).min(c.restart_count);
         let seen = || (c.id.clone(), c.restart_count - base, String::new());
-        let (id, base, since) = deaths.entry(object.clone()).or_insert_with(seen);
+        let (id, base, since) = deaths.entry(id.member_ref()).or_insert_with(seen);
         if answers || *id != c.id || c.restart_count < *base {
             c.id.clone_into(id);
             *base = if answers { c.restart_count } else { 0 };
@@ -59,43 +61,39 @@ impl Tools {
     }
 
     /// How long nobody has listened in this start of a container, as far as this process saw.
-    pub fn silent_for(&self, object: &ObjectRef, epoch: String, silent: bool) -> Duration {
+    pub fn silent_for(&self, id: &Identity, epoch: String, silent: bool) -> Duration {
         let mut all = lock(&self.health.silent);
         if !silent {
-            all.remove(object);
+            all.remove(&id.member_ref());
             return Duration::ZERO;
         }
         let now = Instant::now();
-        let (of, since) = all.entry(object.clone()).or_insert_with(|| (epoch.clone(), now));
+        let (of, since) = all.entry(id.member_ref()).or_insert_with(|| (epoch.clone(), now));
         if *of != epoch {
             (*of, *since) = (epoch, now);
         }
         since.elapsed()
     }
 
-    /// Room on the disk under a volume, and whether that is another word than last time. `inside`: a container that
+    /// Room on the disk under its volume, and whether that is another word than last time. `inside`: a container that
     /// runs, and where it has the volume: asked where the directory cannot be seen from here, and not often.
-    pub async fn room(
-        &self,
-        object: &ObjectRef,
-        volume: &str,
-        inside: Option<(&str, &str)>,
-    ) -> Option<(Space, Room, bool)> {
-        let known = lock(&self.health.rooms).get(object).cloned();
+    pub async fn room(&self, id: &Identity, inside: Option<(&str, &str)>) -> Option<(Space, Room, bool)> {
+        let member = id.member_ref();
+        let known = lock(&self.health.rooms).get(&member).cloned();
         let last = known.as_ref().map(|(_, room)| *room);
-        let looked = self.census().and_then(|census| census.directory(volume));
+        let looked = self.census().and_then(|census| census.directory(&id.volume()));
         let directory = looked.or(known.map(|(directory, _)| directory))?;
         let space = match self.docker.space(&directory).await.ok().flatten() {
             Some(space) => space,
-            None => self.space_inside(object, inside).await?,
+            None => self.space_inside(&member, inside).await?,
         };
         let room = last.unwrap_or_default().next(space);
-        lock(&self.health.rooms).insert(object.clone(), (directory, room));
+        lock(&self.health.rooms).insert(member, (directory, room));
         Some((space, room, last.is_some_and(|last| last != room)))
     }
 
-    async fn space_inside(&self, object: &ObjectRef, inside: Option<(&str, &str)>) -> Option<Space> {
-        let known = lock(&self.health.spaces).get(object).copied();
+    async fn space_inside(&self, member: &Member, inside: Option<(&str, &str)>) -> Option<Space> {
+        let known = lock(&self.health.spaces).get(member).copied();
         let fresh = known.filter(|(_, at)| at.elapsed() < SPACE);
         let (container, path) = match (fresh, inside) {
             (Some((space, _)), _) => return space,
@@ -106,7 +104,7 @@ impl Tools {
         let request = ExecRequest { argv, ..ExecRequest::default() };
         let answer = self.docker.exec(container, &request, TIMEOUT).await.ok();
         let space = answer.and_then(|answer| told(&answer.stdout));
-        lock(&self.health.spaces).insert(object.clone(), (space, Instant::now()));
+        lock(&self.health.spaces).insert(member.clone(), (space, Instant::now()));
         space
     }
 }

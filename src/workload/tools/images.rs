@@ -2,6 +2,7 @@
 //! passes look into one image at once.
 
 use super::{Tools, lock};
+use crate::core::member::Member;
 use crate::core::names::ObjectRef;
 use crate::store::{Change, Saving, Store};
 use crate::workload::hardening::Profile;
@@ -23,14 +24,14 @@ pub struct Images {
     /// Image id → how it starts, as far as it was asked for.
     starts: Mutex<BTreeMap<String, KnownStarts>>,
     /// Who proves an image and profile by a restart, and since when.
-    provers: Mutex<BTreeMap<(String, Profile), (ObjectRef, Instant)>>,
+    provers: Mutex<BTreeMap<(String, Profile), (Member, Instant)>>,
     /// Names of the containers that look into images right now.
     probing: Mutex<BTreeSet<String>>,
 }
 
 impl Images {
     pub fn forget(&self, object: &ObjectRef) {
-        lock(&self.provers).retain(|_, (by, _)| by != object);
+        lock(&self.provers).retain(|_, (by, _)| by.object != *object);
     }
 }
 
@@ -113,19 +114,19 @@ impl Tools {
     }
 
     /// How this image starts, and who else proves it with this profile right now.
-    pub fn image_starts(&self, image: &str, profile: Profile, object: &ObjectRef) -> ImageStarts {
+    pub fn image_starts(&self, image: &str, profile: Profile, member: &Member) -> ImageStarts {
         let KnownStarts { proven, refused } = self.known_starts(image);
         let provers = lock(&self.images.provers);
         let prover = provers
             .get(&(image.to_owned(), profile))
-            .filter(|(by, since)| by != object && since.elapsed() < PROVING);
+            .filter(|(by, since)| by != member && since.elapsed() < PROVING);
         ImageStarts { proven, refused, prover: prover.map(|(by, _)| by.to_string()) }
     }
 
-    /// From now on others wait for this object's restart, for a while.
-    pub fn claim_proof(&self, image: &str, profile: Profile, object: &ObjectRef) {
+    /// From now on others wait for this one's restart, for a while.
+    pub fn claim_proof(&self, image: &str, profile: Profile, member: &Member) {
         let mut provers = lock(&self.images.provers);
-        let claim = (object.clone(), Instant::now());
+        let claim = (member.clone(), Instant::now());
         let old = provers.entry((image.to_owned(), profile)).or_insert_with(|| claim.clone());
         if old.1.elapsed() >= PROVING {
             *old = claim;

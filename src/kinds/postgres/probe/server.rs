@@ -46,12 +46,7 @@ async fn answer(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Option<Serv
     let facts = facts?.ok()?;
     others.ok()?;
     // A pass says it.
-    if tools
-        .work
-        .room(&subject.identity.object, &subject.identity.volume(), None)
-        .await
-        .is_some_and(|(_, _, new)| new)
-    {
+    if tools.work.room(subject.identity, None).await.is_some_and(|(_, _, new)| new) {
         return None;
     }
     match proven(tools, subject, &target, facts).await {
