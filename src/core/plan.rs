@@ -115,6 +115,13 @@ impl<A> Plan<A> {
     pub fn danger(&mut self, reason: &'static str, why: impl Into<String>, unblock: impl Into<String>) {
         self.blocked.push(Blocked { reason, why: why.into(), unblock: unblock.into(), danger: true });
     }
+    /// Takes over what is planned for a part of it.
+    pub fn add<B>(&mut self, part: Plan<B>, whose: impl Fn(B) -> A) {
+        let step = |step: Step<B>| Step { sign: step.sign, action: whose(step.action), cause: step.cause };
+        self.steps.extend(part.steps.into_iter().map(step));
+        self.waiting.extend(part.waiting);
+        self.blocked.extend(part.blocked);
+    }
     /// Nothing to do, nothing to wait for, nothing blocked.
     #[must_use]
     pub fn is_settled(&self) -> bool {

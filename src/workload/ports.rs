@@ -76,6 +76,13 @@ impl PortBook {
     /// As [`PortBook::free`], and already given to `member`: two services made at once never get one
     /// port. The reservation lives in memory until a step makes it durable.
     pub fn lease(&self, from: u16, refused: &BTreeSet<u16>, member: &Member) -> Option<u16> {
+        // One that waits for others is asked for again and again.
+        let promised = self.lock().of.get(member).copied();
+        if let Some(port) =
+            promised.filter(|port| *port >= from && !refused.contains(port) && can_bind(*port))
+        {
+            return Some(port);
+        }
         let mut from = from;
         loop {
             let port = self.free(from, refused)?;
@@ -161,6 +168,10 @@ mod tests {
         let free = book.free(first, &BTreeSet::new()).unwrap();
         assert!(free > first, "a bound port is skipped");
         assert!(is_bound(first) && !is_bound(free));
+        let none = BTreeSet::new();
+        assert_eq!(book.lease(free, &none, &a), Some(free));
+        assert_eq!(book.lease(free, &none, &a), Some(free), "asked for again");
+        assert_ne!(book.lease(free, &BTreeSet::from([free]), &a), Some(free), "not that one");
         assert!(book.reserve(free, &a));
         assert!(!book.reserve(free, &b));
         assert_eq!(book.holder(free, &b), Some(a.clone()));

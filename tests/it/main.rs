@@ -21,6 +21,7 @@ mod machine_rename;
 mod machine_starts;
 mod machine_wakes;
 mod machine_words;
+mod members;
 mod neighbours;
 mod plan_goldens;
 mod redis_goldens;

@@ -172,7 +172,7 @@ fn follower(name: &str) -> ObjectRef {
 
 fn rig(kind: &Follower) -> Rig {
     let kind = kind.clone();
-    let rig = Rig::with(engine(), Times::default(), Arc::new(move |kinds| kinds.with(kind.clone())));
+    let rig = Rig::with(engine(), Times::default(), Arc::new(move |kinds, _| kinds.with(kind.clone())));
     rig.remove("catalog");
     rig
 }

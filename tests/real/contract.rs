@@ -102,4 +102,21 @@ fn a_name_with_a_dot_resolves_and_meets_no_other() {
     assert_eq!(found.len(), names.len());
     let none = docker(&["exec", &names[0], "getent", "hosts", &format!("c{pid}-x")]);
     assert!(!none.status.success(), "the part before the dot is no name");
+    // Its volumes have two: with one, that of what an image keeps at /node-1-data is called so.
+    let volumes = [format!("c{pid}-x..node-1-data"), format!("c{pid}-x.node-1-data")];
+    for volume in &volumes {
+        let made = docker(&["volume", "create", "--label", &label, volume]);
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let mount = format!("{volume}:/v");
+        let run = ["run", "--rm", "--label", &label, "-v", &mount, "--entrypoint", "sh"];
+        let write = ["seawall/postgres:17", "-c", "ls /v; echo \"$0\" >\"/v/$0\"", volume];
+        let wrote = docker(&[&run[..], &write].concat());
+        assert!(wrote.status.success(), "{}", String::from_utf8_lossy(&wrote.stderr));
+        assert_eq!(String::from_utf8_lossy(&wrote.stdout), "", "each is empty when it is new");
+    }
+    let listed = docker(&["volume", "ls", "-q", "--filter", &format!("label={label}")]).stdout;
+    let mut listed: Vec<String> =
+        String::from_utf8_lossy(&listed).split_whitespace().map(str::to_owned).collect();
+    listed.sort();
+    assert_eq!(listed, volumes);
 }

@@ -128,7 +128,7 @@ pub struct Rig {
 }
 
 /// Further kinds, or others in the place of those there are.
-pub type More = Arc<dyn Fn(Kinds) -> Kinds + Send + Sync>;
+pub type More = Arc<dyn Fn(Kinds, &Arc<Tools>) -> Kinds + Send + Sync>;
 
 /// A Postgres, unless the kind is said: `redis/cache`.
 pub fn object(name: &str) -> ObjectRef {
@@ -148,7 +148,7 @@ impl Rig {
 
     /// The operator does not run yet.
     pub fn new(fake: Arc<FakeDocker>, times: Times) -> Self {
-        Self::with(fake, times, Arc::new(|kinds| kinds))
+        Self::with(fake, times, Arc::new(|kinds, _| kinds))
     }
 
     /// The same with other kinds.
@@ -190,7 +190,8 @@ impl Rig {
         let (docker, store) = (Arc::clone(fake) as Arc<dyn Docker>, Arc::clone(store) as Arc<dyn Store>);
         let (servers, redis) = (Arc::new(servers.0.clone()), Arc::new(servers.1.clone()));
         let kinds = |tools: &Arc<Tools>| {
-            more(Kinds::all(Some(tools)).with(Postgres::new(tools, servers)).with(Redis::new(tools, redis)))
+            let kinds = Kinds::all(Some(tools)).with(Postgres::new(tools, servers));
+            more(kinds.with(Redis::new(tools, redis)), tools)
         };
         Operator::open(config, docker, kinds, store, Arc::clone(sealer), true).unwrap()
     }
