@@ -4,6 +4,10 @@
 //! Data that is already there must never be initialised again, and nothing is guessed in its disfavour:
 //! where it cannot be known whether a volume holds data, it counts as holding some.
 
+mod survey;
+
+pub use survey::{Remains, Unproven, survey};
+
 use super::any::Spec;
 use super::memory::Memory;
 use super::objects::Record;
@@ -11,13 +15,10 @@ use super::operator::now;
 use super::registry::Kinds;
 use super::sources::{Before, read};
 use crate::core::desired::{VolumeMount, stable_hash};
-use crate::core::identity::Home;
-use crate::core::member::{Member, Role};
-use crate::core::names::{Installation, Kind, Name, ObjectRef, data_volume, label};
-use crate::core::pairs::Pairs;
+use crate::core::names::{Installation, ObjectRef, label};
 use crate::core::problem::Place;
 use crate::core::resource::{Document, Metadata};
-use crate::core::seen::{ContainerState, SeenContainer, SeenImage, SeenVolume};
+use crate::core::seen::{ContainerState, SeenContainer};
 use crate::core::will::Asked;
 use crate::docker::{Docker, DockerError};
 use crate::kinds::Found;
@@ -27,7 +28,6 @@ use crate::workload;
 use crate::workload::desired::looker;
 use crate::workload::hardening::Profile;
 use crate::workload::memory::PinnedImage;
-use crate::workload::ownership::{hands_on_labels, is_probe};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,30 +36,6 @@ const LOOK: &str = "/seawall-look";
 /// Stands for the manifest of an object that has a container and no manifest: it goes the way of a
 /// manifest that was removed, with the prune guard in between.
 const NO_FILE: &str = "(recovered)";
-
-/// What is left of one object on the engine, or of one of its members.
-#[derive(Clone, Debug)]
-pub struct Remains {
-    pub object: ObjectRef,
-    /// Which of several members it is.
-    pub role: Role,
-    /// The store that its labels name.
-    pub store: String,
-    pub container: Option<SeenContainer>,
-    pub volume: Option<SeenVolume>,
-    /// Where its volumes are, if not under its own name.
-    pub home: Option<Home>,
-}
-
-impl Remains {
-    fn volume_name(&self, installation: &Installation) -> String {
-        Home::data_volume(self.home.as_ref(), installation, &self.object, &self.role)
-    }
-
-    fn member(&self) -> Member {
-        Member { object: self.object.clone(), role: self.role.clone() }
-    }
-}
 
 /// What was found out about an object's data and image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,116 +64,6 @@ pub struct Wishes {
     pub broken: BTreeMap<ObjectRef, String>,
     /// What is wrong with the directory as a whole.
     pub directory: Option<String>,
-}
-
-/// A container that carries an installation's labels and is not taken over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unproven {
-    pub name: String,
-    pub why: String,
-}
-
-/// Everything of an installation that carries its labels, by store and object; and what only says so.
-///
-/// # Errors
-/// When the engine does not answer.
-pub async fn survey(
-    docker: &dyn Docker,
-    installation: &Installation,
-) -> Result<(Vec<Remains>, Vec<Unproven>), DockerError> {
-    let ours = [(label::INSTALLATION, installation.as_str())];
-    let mut all: BTreeMap<(String, Member), Remains> = BTreeMap::new();
-    let mut unproven = Vec::new();
-    let volumes = docker.volumes(&ours).await?;
-    for row in docker.list(&ours).await? {
-        let Some((store, member)) = whose(&row.labels).filter(|_| !is_probe(&row)) else { continue };
-        let Some(container) = docker.inspect(&row.id).await? else { continue };
-        let image = docker.image(&container.image_id).await?;
-        let home = home(&container.labels, &volumes);
-        let name = Home::data_volume(home.as_ref(), installation, &member.object, &member.role);
-        match unproven_because(&container, image.as_ref(), installation, &member, &name) {
-            Some(why) => unproven.push(Unproven { name: container.name, why }),
-            None => {
-                let remains = entry(&mut all, store, member);
-                remains.container = Some(container);
-                remains.home = home;
-            }
-        }
-    }
-    for volume in volumes {
-        let Some((store, member)) = whose(&volume.labels) else { continue };
-        // That of a renamed object bears its old name; the container tells.
-        let renamed = |r: &&mut Remains| r.home.is_some() && r.volume_name(installation) == volume.name;
-        if let Some(remains) = all.values_mut().filter(|r| r.store == store).find(renamed) {
-            remains.volume = Some(volume);
-            continue;
-        }
-        let base = volume.labels.get(label::VOLUMES);
-        let home = base.map(|base| Home { base: base.to_owned(), name: member.object.name.clone() });
-        let name = Home::data_volume(home.as_ref(), installation, &member.object, &member.role);
-        if volume.name == name {
-            let remains = entry(&mut all, store, member);
-            remains.volume = Some(volume);
-            remains.home = home;
-        }
-    }
-    Ok((all.into_values().collect(), unproven))
-}
-
-/// Where the volumes of a container with these labels are, if not under its object's own name.
-fn home(labels: &Pairs, volumes: &[SeenVolume]) -> Option<Home> {
-    let (base, role) = (labels.get(label::VOLUMES)?, Role::of_labels(labels)?);
-    let volume = volumes.iter().find(|volume| volume.name == data_volume(&role.volumes(base)))?;
-    let (_, member) = whose(&volume.labels)?;
-    Some(Home { base: base.to_owned(), name: member.object.name })
-}
-
-/// Why a container that carries the labels of an object cannot be taken for its; `None` when it can. There is
-/// no record to go by: it must have the name and the volume, and its labels must be its own.
-#[must_use]
-fn unproven_because(
-    c: &SeenContainer,
-    image: Option<&SeenImage>,
-    installation: &Installation,
-    member: &Member,
-    volume: &str,
-) -> Option<String> {
-    let name = member.role.container(&installation.container(&member.object));
-    if c.name != name {
-        return Some(format!("that of {member} is called {name}"));
-    }
-    if !c.mounts.iter().any(|m| m.volume == volume) {
-        return Some(format!("it does not mount volume {volume}"));
-    }
-    match image {
-        None => {
-            Some("its image is not there, so that nobody can tell whether the labels are its own".to_owned())
-        }
-        Some(image) if hands_on_labels(&image.labels) => {
-            Some("its image carries such labels (made by docker commit?): they may not be its own".to_owned())
-        }
-        Some(_) => None,
-    }
-}
-
-fn entry(all: &mut BTreeMap<(String, Member), Remains>, store: String, member: Member) -> &mut Remains {
-    all.entry((store.clone(), member.clone())).or_insert(Remains {
-        object: member.object,
-        role: member.role,
-        store,
-        container: None,
-        volume: None,
-        home: None,
-    })
-}
-
-fn whose(labels: &Pairs) -> Option<(String, Member)> {
-    let kind: Kind = labels.get(label::KIND)?.parse().ok()?;
-    let name = Name::parse(labels.get(label::NAME)?).ok()?;
-    // It becomes part of files and commands: nothing but what we draw ourselves.
-    let is_id = |id: &&str| id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
-    let member = Member { object: ObjectRef::new(kind, name), role: Role::of_labels(labels)? };
-    Some((labels.get(label::STORE).filter(is_id)?.to_owned(), member))
 }
 
 /// What a scan of the manifests says about each object.

@@ -1,9 +1,13 @@
 //! Tables: what is left on the engine in, records out.
 
+use super::survey::{unproven_because, whose};
 use super::*;
 use crate::core::desired::PortMap;
+use crate::core::member::{Member, Role};
+use crate::core::names::ObjectRef;
+use crate::core::pairs::Pairs;
 use crate::core::resource::Caps;
-use crate::core::seen::SeenMount;
+use crate::core::seen::{SeenImage, SeenMount};
 use crate::kinds::postgres::record::Memory;
 use crate::manifest::load::{FileText, load_texts};
 use crate::workload::hardening::Profile;
