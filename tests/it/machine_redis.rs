@@ -303,3 +303,17 @@ async fn a_rename_takes_data_and_passwords_along() {
     let left = rig.operator.export().await.unwrap();
     assert!(!left.iter().any(|line| line.contains("secret/redis/cache")), "sealed for its new name alone");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_published_port_with_nothing_behind_it_takes_one_restart_and_is_said_when_that_does_not_help() {
+    let rig = settled("{version: '8'}").await;
+    rig.redis.silence_port(CONTAINER, true);
+    rig.until("restarted", || rig.said("ServerRestarted", "not at its published port").then_some(())).await;
+    let why = rig.reason(CACHE, C::Ready, "PortSilent").await;
+    assert!(why.contains("a restart did not help: see the log of the Docker engine"), "{why}");
+    rig.let_pass(Duration::from_secs(300)).await;
+    let restarts: u64 = rig.events().iter().filter(|e| e.reason == "ServerRestarted").map(|e| e.count).sum();
+    assert_eq!(restarts, 1, "{:#?}", rig.events());
+    rig.redis.silence_port(CONTAINER, false);
+    rig.ready(CACHE).await;
+}

@@ -16,6 +16,7 @@ use crate::docker::{ExecRequest, FileToPut};
 use crate::kinds::{Scene, Then, Undone};
 use crate::secrets::{self, ExposeSecret, Secret};
 use crate::store::Saving;
+use crate::workload::Action as Work;
 use crate::workload::act::{self as work, ActError, by_user, shut_down};
 use crate::workload::plan::successor;
 use crate::workload::tools;
@@ -60,9 +61,13 @@ pub async fn apply(
     let id = || work.container_id(&scene.subject.identity.container());
     match action {
         Action::Work(action) => {
-            let notes = work::apply(&work, action, &mut memory.work).await?;
-            if matches!(action, crate::workload::Action::RemoveVolume(name) if *name == scene.subject.identity.volume())
-            {
+            let done = work::apply(&work, action, &mut memory.work).await;
+            // Unless it was not even stopped.
+            if matches!(action, Work::RestartServer { .. }) && !matches!(done, Err(ActError::Docker(_))) {
+                memory.work.port_restarted |= matches!(scene.world.server, Server::PortSilent(_));
+            }
+            let notes = done?;
+            if matches!(action, Work::RemoveVolume(name) if *name == scene.subject.identity.volume()) {
                 *memory = Memory { work: std::mem::take(&mut memory.work), ..Memory::default() };
             }
             return Ok(notes);

@@ -8,7 +8,7 @@ use crate::core::seen::{ContainerState, SeenContainer};
 use crate::docker::fake::FakeDocker;
 use crate::secrets::ExposeSecret;
 use async_trait::async_trait;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// With this as a value a server dies at its start, although CONFIG SET takes it.
@@ -32,6 +32,8 @@ pub struct Run {
 struct Script {
     /// Container name → what everybody gets instead of an answer.
     answers: BTreeMap<String, RedisError>,
+    /// Names of containers behind whose published port nothing is left.
+    silent: BTreeSet<String>,
     runs: BTreeMap<String, Run>,
 }
 
@@ -196,6 +198,16 @@ impl FakeServers {
         }
     }
 
+    /// Whether nothing is left behind the published port of a container, from now on.
+    pub fn silence_port(&self, container: &str, silent: bool) {
+        let all = &mut self.0.lock().silent;
+        if silent {
+            all.insert(container.to_owned())
+        } else {
+            all.remove(container)
+        };
+    }
+
     /// Anything of a server that runs; lost at its next start. `None` when it does not run.
     pub fn change<T>(&self, container: &str, change: impl FnOnce(&mut Run) -> T) -> Option<T> {
         let c = self.0.docker.seen(container).filter(|c| c.state == ContainerState::Running)?;
@@ -208,7 +220,9 @@ impl Servers for FakeServers {
     async fn ask(&self, target: &Target, commands: &[Vec<String>]) -> Result<Vec<Reply>, RedisError> {
         let mut script = self.0.lock();
         let c = self.0.docker.seen(&target.container).filter(|c| c.state == ContainerState::Running);
-        let Some(c) = c else {
+        let published = |c: &SeenContainer| c.published.iter().any(|p| p.host_ip == target.host);
+        let listens = |c: &SeenContainer| !script.silent.contains(&c.name) || !published(c);
+        let Some(c) = c.filter(listens) else {
             return Err(RedisError::Refused("Connection refused (os error 111)".to_owned()));
         };
         if let Some(answer) = script.answers.get(&c.name) {

@@ -206,6 +206,7 @@ impl Reconciler for Redis {
         learnt.restarts = memory.work.saw_server(c, &world.work);
         memory.work.proven(c);
         memory.work.volume_fresh = false;
+        memory.work.port_restarted = false;
         memory.data_major = facts.major().max(memory.data_major);
         memory.dumped |= facts.saves.rdb_ok && facts.saves.rdb_count > 0;
         if plan::runs_as_written(subject, world, facts, c) {

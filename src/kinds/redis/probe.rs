@@ -16,7 +16,7 @@ use crate::workload::image::Unfit;
 use crate::workload::observe::image::{LookInto, Looker};
 use crate::workload::observe::{self, Intent, LOG_LINES, ObserveError, address, unless_away};
 use crate::workload::plan::successor;
-use crate::workload::tools;
+use crate::workload::tools::{self, Reach};
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -113,7 +113,17 @@ pub fn target(
     user: &str,
     password: &Secret,
 ) -> Option<Target> {
-    let (host, port) = address(&subject.work(), c, kind.tools.reach)?;
+    target_by(kind.tools.reach, subject, c, user, password)
+}
+
+fn target_by(
+    reach: Reach,
+    subject: &Subject<'_>,
+    c: &Glance,
+    user: &str,
+    password: &Secret,
+) -> Option<Target> {
+    let (host, port) = address(&subject.work(), c, reach)?;
     let (username, password) = (user.to_owned(), password.clone());
     Some(Target { host, port, container: c.id.clone(), username, password })
 }
@@ -141,6 +151,11 @@ pub async fn server(kind: &Redis, subject: &Subject<'_>, c: &Glance) -> Result<S
     commands.extend(users.iter().map(|(name, _)| command(&format!("ACL GETUSER {name}"))));
     let answers = match kind.servers.ask(&as_admin, &commands).await {
         Ok(answers) => answers,
+        Err(error @ RedisError::Refused(_)) => {
+            let direct = target_by(Reach::Network, subject, c, ADMIN, admin);
+            let silent = port_silent(kind, &as_admin, direct.as_ref()).await;
+            return Ok(silent.unwrap_or(Server::Down(error)));
+        }
         Err(error) => return Ok(Server::Down(error)),
     };
     let mut facts = match understood(answers, &users) {
@@ -154,6 +169,20 @@ pub async fn server(kind: &Redis, subject: &Subject<'_>, c: &Glance) -> Result<S
     // A password that does not fit is what loading them again mends.
     facts.users_fit &= !matches!(facts.ping, Err(RedisError::LoginRefused(_)));
     Ok(Server::Up(Box::new(facts)))
+}
+
+/// A published port has a process of the engine's behind it, which can end while server and network are well.
+async fn port_silent(kind: &Redis, target: &Target, direct: Option<&Target>) -> Option<Server> {
+    let direct = direct.filter(|direct| direct.host != target.host)?;
+    kind.servers.ask(direct, &[]).await.ok()?;
+    // Once more: it may have come up between two questions.
+    match kind.servers.ask(target, &[]).await {
+        Err(RedisError::Refused(words)) => Some(Server::PortSilent(format!(
+            "the server answers on the network, and not at its published port {}:{}: {words}",
+            target.host, target.port
+        ))),
+        _ => None,
+    }
 }
 
 fn understood(answers: Vec<Reply>, users: &[(String, String)]) -> Result<ServerFacts, RedisError> {

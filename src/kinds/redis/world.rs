@@ -29,6 +29,8 @@ pub struct Data {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Server {
     NotRunning,
+    /// It answers on the network and not at its published port, in words.
+    PortSilent(String),
     Down(RedisError),
     Up(Box<ServerFacts>),
 }
