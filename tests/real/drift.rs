@@ -1,27 +1,45 @@
 //! What people do to containers by hand is undone, with the cause in an event, and costs no data.
 
-use super::harness::{Sea, condition, docker, image as of_suite, text, wait_for};
+use super::harness::{Sea, condition, docker, processes, signal, text, wait_for};
+use crate::kinds::postgres::inside as sql_inside;
+use crate::kinds::{Ask, Kind, Parameter, tests};
 use serde_json::Value;
 use std::process::Command;
 
-/// Rows are counted after each repair: nothing written before it may be missing.
+tests!(
+    a_container_stopped_killed_removed_paused_or_renamed_by_hand_comes_back_with_its_data,
+    caps_restart_policy_and_network_changed_by_hand_are_set_right_on_the_running_server,
+    a_server_killed_from_outside_is_restarted_by_the_engine_and_that_is_said,
+    a_container_made_by_hand_with_our_labels_is_ours_only_when_all_of_it_is,
+    password_and_parameter_file_changed_inside_are_set_right,
+    a_volume_removed_by_hand_is_never_replaced_by_an_empty_one,
+    a_network_removed_while_the_server_was_stopped_is_made_again,
+    a_port_that_lost_its_proxy_is_said_and_gets_a_new_one,
+);
+
+/// Numbers are counted after each repair: nothing written before it may be missing.
 struct Rows<'a> {
     sea: &'a Sea,
-    name: &'static str,
+    name: &'a str,
     written: u32,
 }
 
 impl<'a> Rows<'a> {
-    fn new(sea: &'a Sea, name: &'static str) -> Self {
-        sea.sql(name, "CREATE TABLE kept (n int)");
+    fn new(sea: &'a Sea, name: &'a str) -> Self {
         Self { sea, name, written: 0 }
     }
     fn write(&mut self) {
         self.written += 1;
-        self.sea.sql(self.name, &format!("INSERT INTO kept VALUES ({})", self.written));
+        self.sea.keep(self.name, self.written);
     }
     fn are_there(&self) {
-        assert_eq!(self.sea.sql(self.name, "SELECT count(*) FROM kept"), self.written.to_string());
+        assert_eq!(self.sea.kept(self.name), (1..=self.written).collect::<Vec<_>>());
+    }
+    fn login(&self) {
+        wait_for("a login", || {
+            let at = self.sea.login(self.name);
+            self.sea.try_ask(&at, self.name, Ask::Login).status.success().then_some(())
+        });
     }
     /// Does something by hand, waits for the event that says why it was undone, and counts.
     fn survive(&mut self, by_hand: &dyn Fn(), reason: &str, cause: &str) -> Value {
@@ -29,45 +47,25 @@ impl<'a> Rows<'a> {
         by_hand();
         self.sea.event(reason, cause);
         // The status of before may still stand while the repair goes on.
-        wait_for("a login", || self.sea.try_sql(self.name, "SELECT 1").status.success().then_some(()));
+        self.login();
         let status = self.sea.ready(self.name);
         self.are_there();
         status
     }
 }
 
-/// SQL as the superuser over the container's local socket, where no password is asked for.
 fn inside(sea: &Sea, name: &str, database: &str, sql: &str) {
-    sea.docker(&[
-        "exec",
-        "-u",
-        "postgres",
-        &sea.container(name),
-        "psql",
-        "-X",
-        "-q",
-        "-U",
-        "postgres",
-        "-d",
-        database,
-        "-v",
-        "ON_ERROR_STOP=1",
-        "-c",
-        sql,
-    ]);
+    let words = sql_inside(&sea.container(name), database, sql);
+    sea.docker(&words.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
-fn signal(pid: &str, signal: &str) {
-    assert!(Command::new("kill").args([signal, pid]).status().unwrap().success());
-}
-
-#[test]
-fn a_container_stopped_killed_removed_paused_or_renamed_by_hand_comes_back_with_its_data() {
-    let sea = Sea::start();
-    sea.postgres("a", "{version: '18', resources: {memory: 256Mi}}");
-    let first = sea.ready("a");
-    let name = sea.container("a");
-    let mut rows = Rows::new(&sea, "a");
+fn a_container_stopped_killed_removed_paused_or_renamed_by_hand_comes_back_with_its_data(kind: &dyn Kind) {
+    let sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    sea.put(a, &kind.spec("resources: {memory: 256Mi}"));
+    let first = sea.ready(a);
+    let name = sea.container(a);
+    let mut rows = Rows::new(&sea, a);
 
     rows.survive(&|| drop(docker(&["stop", &name])), "ContainerStarted", "exited with code 0");
     rows.survive(&|| drop(docker(&["kill", &name])), "ContainerStarted", "killed (exit code 137)");
@@ -86,36 +84,36 @@ fn a_container_stopped_killed_removed_paused_or_renamed_by_hand_comes_back_with_
     let status = rows.survive(
         &|| drop(docker(&["rm", "-f", &name])),
         "ContainerCreated",
-        &format!("container missing: re-create on volume {}", sea.volume("a")),
+        &format!("container missing: re-create on volume {}", sea.volume(a)),
     );
     assert_ne!(status["container"]["id"], first["container"]["id"]);
     assert_eq!(status["endpoint"]["hostPort"], first["endpoint"]["hostPort"]);
-    assert_eq!(status["server"]["systemIdentifier"], first["server"]["systemIdentifier"]);
+    assert_eq!(kind.identifier(&status), kind.identifier(&first));
     assert_eq!(sea.containers(), [name]);
 }
 
-#[test]
-fn caps_restart_policy_and_network_changed_by_hand_are_set_right_on_the_running_server() {
-    let sea = Sea::start();
-    sea.postgres("a", "{version: '18', resources: {memory: 256Mi, cpus: 0.5}}");
-    let first = sea.ready("a");
-    let name = sea.container("a");
-    let mut rows = Rows::new(&sea, "a");
+fn caps_restart_policy_and_network_changed_by_hand_are_set_right_on_the_running_server(kind: &dyn Kind) {
+    let sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    sea.put(a, &kind.spec("resources: {memory: 256Mi, cpus: 0.5}"));
+    let first = sea.ready(a);
+    let name = sea.container(a);
+    let mut rows = Rows::new(&sea, a);
 
     rows.survive(
         &|| drop(docker(&["update", "--memory=400m", "--memory-swap=400m", &name])),
         "ResourcesUpdated",
         "memory 400Mi, cpus 0.5 → memory 256Mi, cpus 0.5",
     );
-    assert_eq!(sea.inspect("a")["HostConfig"]["Memory"], 256 << 20);
+    assert_eq!(sea.inspect(a)["HostConfig"]["Memory"], 256 << 20);
     rows.survive(&|| drop(docker(&["update", "--cpus=1.5", &name])), "ResourcesUpdated", "cpus 1.5 → memory");
-    assert_eq!(sea.inspect("a")["HostConfig"]["NanoCpus"], 500_000_000);
+    assert_eq!(sea.inspect(a)["HostConfig"]["NanoCpus"], 500_000_000);
     rows.survive(
         &|| drop(docker(&["update", "--restart=no", &name])),
         "RestartPolicyUpdated",
         "restart policy is \"no\"",
     );
-    assert_eq!(sea.inspect("a")["HostConfig"]["RestartPolicy"]["Name"], "always");
+    assert_eq!(sea.inspect(a)["HostConfig"]["RestartPolicy"]["Name"], "always");
     let network = format!("{}-seawall", sea.installation);
     let last = rows.survive(
         &|| drop(docker(&["network", "disconnect", &network, &name])),
@@ -123,34 +121,38 @@ fn caps_restart_policy_and_network_changed_by_hand_are_set_right_on_the_running_
         &format!("not connected to network {network}"),
     );
     assert_eq!(last["container"]["id"], first["container"]["id"]);
-    assert_eq!(last["server"]["startedAt"], first["server"]["startedAt"], "nothing here needs a restart");
+    for what in ["server", "container"] {
+        assert_eq!(last[what]["startedAt"], first[what]["startedAt"], "nothing here needs a restart");
+    }
     assert_eq!(last["resources"]["inSync"], true);
 }
 
-#[test]
-fn a_server_killed_from_outside_is_restarted_by_the_engine_and_that_is_said() {
-    let sea = Sea::start();
-    sea.postgres("a", "{version: '18'}");
-    let first = sea.ready("a");
-    let mut rows = Rows::new(&sea, "a");
-    let processes = || {
-        let top = docker(&["top", &sea.container("a"), "-eo", "pid,args"]);
-        let lines = top.lines().skip(1).filter_map(|l| l.trim().split_once(' '));
-        lines.map(|(pid, args)| (pid.to_owned(), args.trim().to_owned())).collect::<Vec<_>>()
-    };
-    let postmaster = || {
-        let mine = |args: &str| args.contains("config_file=") && !args.contains("init");
-        processes().into_iter().find(|(_, args)| mine(args)).unwrap_or_else(|| panic!("{:?}", processes())).0
-    };
-    let status = rows.survive(&|| signal(&postmaster(), "-9"), "ContainerDied", "and the engine restarts it");
+fn a_server_killed_from_outside_is_restarted_by_the_engine_and_that_is_said(kind: &dyn Kind) {
+    let sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    sea.put(a, &kind.spec(""));
+    let first = sea.ready(a);
+    let mut rows = Rows::new(&sea, a);
+    let status =
+        rows.survive(&|| signal("-9", &[sea.server(a)]), "ContainerDied", "and the engine restarts it");
     assert_eq!(status["container"]["id"], first["container"]["id"]);
     assert_ne!(status["container"]["startedAt"], first["container"]["startedAt"]);
+}
 
-    // One backend: PostgreSQL recovers by itself, in the same process; Seawall logs in anew.
+#[test]
+fn a_backend_killed_from_outside_is_recovered_from_by_the_server_itself() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18'}");
+    sea.ready("a");
+    let mut rows = Rows::new(&sea, "a");
+    // PostgreSQL recovers by itself, in the same process; Seawall logs in anew.
     rows.write();
     let before = sea.ready("a");
-    let (pid, _) = processes().into_iter().find(|(_, args)| args.starts_with("postgres: postgres")).unwrap();
-    signal(&pid, "-9");
+    let (pid, _) = processes(&sea.container("a"))
+        .into_iter()
+        .find(|(_, args)| args.starts_with("postgres: postgres"))
+        .unwrap();
+    signal("-9", &[pid]);
     wait_for("the crash recovery", || {
         let output = Command::new("docker").args(["logs", &sea.container("a")]).output().unwrap();
         let log =
@@ -158,20 +160,20 @@ fn a_server_killed_from_outside_is_restarted_by_the_engine_and_that_is_said() {
         let (_, after) = log.split_once("all server processes terminated; reinitializing")?;
         after.contains("ready to accept connections").then_some(())
     });
-    wait_for("a login", || sea.try_sql("a", "SELECT 1").status.success().then_some(()));
+    rows.login();
     let after = sea.ready("a");
     assert_eq!(after["container"]["startedAt"], before["container"]["startedAt"]);
     rows.are_there();
 }
 
-#[test]
-fn a_container_made_by_hand_with_our_labels_is_ours_only_when_all_of_it_is() {
-    let mut sea = Sea::start();
-    sea.postgres("a", "{version: '18'}");
-    let first = sea.ready("a");
-    sea.sql("a", "CREATE TABLE kept AS SELECT 1 AS n");
-    let (name, volume) = (sea.container("a"), sea.volume("a"));
-    let seen = sea.inspect("a");
+fn a_container_made_by_hand_with_our_labels_is_ours_only_when_all_of_it_is(kind: &dyn Kind) {
+    let mut sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    sea.put(a, &kind.spec(""));
+    let first = sea.ready(a);
+    sea.keep(a, 1);
+    let (name, volume) = (sea.container(a), sea.volume(a));
+    let seen = sea.inspect(a);
     let labels: Vec<String> = seen["Config"]["Labels"]
         .as_object()
         .unwrap()
@@ -180,14 +182,14 @@ fn a_container_made_by_hand_with_our_labels_is_ours_only_when_all_of_it_is() {
         .collect();
     let port = first["endpoint"]["hostPort"].as_u64().unwrap();
     let network = format!("--network={}-seawall", sea.installation);
-    let mount = format!("--volume={volume}:/var/lib/postgresql");
-    let publish = |host: u64| format!("--publish=127.0.0.1:{host}:5432");
+    let mount = format!("--volume={volume}:{}", kind.data().0);
+    let publish = |host: u64| format!("--publish=127.0.0.1:{host}:{}", kind.port());
     // A port nobody listens on, for the wrong port map.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let image = seen["Image"].as_str().unwrap();
     for (image, host, cause) in [
         (image, u64::from(free), "port map changed by hand"),
-        (of_suite("18b").as_str(), port, "its image is another one than this object's"),
+        (kind.image(kind.versions()[1]).as_str(), port, "its image is another one than this object's"),
         (image, 0, "it does not mount"),
     ] {
         // Down, so that it does not re-create the container before the hand does.
@@ -206,47 +208,50 @@ fn a_container_made_by_hand_with_our_labels_is_ours_only_when_all_of_it_is() {
             // What a crash between making a container and remembering it leaves behind looks like this.
             sea.event("ContainerCreated", cause);
         } else {
-            let why = sea.until_condition("a", "Degraded", "True", "NameConflict");
+            let why = sea.until_condition(a, "Degraded", "True", "NameConflict");
             assert!(why.contains(cause), "{why}");
-            assert_eq!(sea.inspect("a")["Id"], by_hand.as_str(), "untouched");
-            assert_eq!(sea.inspect("a")["State"]["Running"], true);
+            assert_eq!(sea.inspect(a)["Id"], by_hand.as_str(), "untouched");
+            assert_eq!(sea.inspect(a)["State"]["Running"], true);
             docker(&["rm", "-f", &name]);
         }
-        let status = sea.ready("a");
+        let status = sea.ready(a);
         assert_ne!(status["container"]["id"], by_hand.as_str());
         assert_eq!(status["image"]["id"], first["image"]["id"]);
-        assert_eq!(sea.host_port("a"), u16::try_from(port).unwrap());
-        assert_eq!(sea.sql("a", "SELECT n FROM kept"), "1");
+        assert_eq!(sea.host_port(a), u16::try_from(port).unwrap());
+        assert_eq!(sea.kept(a), [1]);
         assert_eq!(sea.containers(), std::slice::from_ref(&name));
     }
 }
 
+/// Every way in which the managed password can become another one, and the file that the server read.
+fn password_and_parameter_file_changed_inside_are_set_right(kind: &dyn Kind) {
+    let sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    let Parameter { name, values: [value, other] } = kind.live();
+    sea.put(a, &kind.spec(&format!("parameters: {{{name}: {value}}}")));
+    let first = sea.ready(a);
+    let (password, container) = (sea.password(a), sea.container(a));
+    let mut rows = Rows::new(&sea, a);
+
+    let mut restarts = 0;
+    for hand in kind.lock_outs(&container).iter().chain([&kind.edit_file(&container, other)]) {
+        rows.survive(&|| sea.by_hand(hand), hand.reason, hand.cause);
+        restarts += hand.commands.iter().filter(|words| words[0] == "restart").count();
+    }
+    assert_eq!(sea.password(a), password, "the managed password itself stays");
+    assert_eq!(sea.parameter(a, name), value);
+    let last = sea.ready(a);
+    assert_eq!(last["container"]["id"], first["container"]["id"]);
+    if restarts == 0 {
+        assert_eq!(last["container"]["startedAt"], first["container"]["startedAt"]);
+    }
+}
+
 #[test]
-fn password_and_parameter_file_changed_inside_are_set_right_and_a_dropped_database_is_loud() {
+fn no_alter_system_is_let_through_and_a_dropped_database_is_loud() {
     let sea = Sea::start();
     sea.postgres("a", "{version: '18', parameters: {work_mem: 7MB}}");
     let first = sea.ready("a");
-    let password = sea.password("a");
-    let mut rows = Rows::new(&sea, "a");
-
-    rows.survive(
-        &|| inside(&sea, "a", "postgres", "ALTER ROLE postgres PASSWORD 'by hand'"),
-        "PasswordReset",
-        "the managed credentials were refused: password authentication failed",
-    );
-    assert_eq!(sea.password("a"), password, "the managed password itself stays");
-
-    rows.survive(
-        &|| {
-            let edit = "echo work_mem=9MB >> /etc/seawall/postgresql.conf";
-            sea.docker(&["exec", "-u", "root", &sea.container("a"), "sh", "-c", edit]);
-            inside(&sea, "a", "postgres", "SELECT pg_reload_conf()");
-        },
-        "ParametersReloaded",
-        "parameter file edited in the container",
-    );
-    assert_eq!(sea.sql("a", "SHOW work_mem"), "7MB");
-
     let refused = sea.cli(&["psql", "a", "--", "-X", "-c", "ALTER SYSTEM SET work_mem = '9MB'"]);
     assert!(!refused.status.success());
     let words = String::from_utf8_lossy(&refused.stderr).into_owned();
@@ -297,64 +302,64 @@ fn a_database_dropped_before_it_was_ever_ready_is_made_again() {
     inside(&sea, "a", "app", "SELECT 1");
 }
 
-#[test]
-fn a_volume_removed_by_hand_is_never_replaced_by_an_empty_one() {
-    let mut sea = Sea::start();
-    sea.postgres("a", "{version: '18'}");
-    sea.ready("a");
+fn a_volume_removed_by_hand_is_never_replaced_by_an_empty_one(kind: &dyn Kind) {
+    let mut sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    sea.put(a, &kind.spec(""));
+    sea.ready(a);
     sea.kill();
-    docker(&["rm", "-f", &sea.container("a")]);
-    docker(&["volume", "rm", &sea.volume("a")]);
+    docker(&["rm", "-f", &sea.container(a)]);
+    docker(&["volume", "rm", &sea.volume(a)]);
     sea.run();
-    let why = sea.until_condition("a", "Degraded", "True", "VolumeMissing");
-    assert!(why.contains(&sea.volume("a")) && why.contains("An empty one was not made"), "{why}");
+    let why = sea.until_condition(a, "Degraded", "True", "VolumeMissing");
+    assert!(why.contains(&sea.volume(a)) && why.contains("An empty one was not made"), "{why}");
     // The next step brings it back; none gives it up.
     assert!(why.contains("docker volume create") && !why.contains("delete"), "{why}");
-    assert_eq!(sea.condition("a", "Ready").0, "False");
+    assert_eq!(sea.condition(a, "Ready").0, "False");
     // Also not by a further pass, and not by the next start.
     sea.stop();
     sea.run();
-    sea.until("a", "looked at again", |s| condition(s, "Degraded").1 == "VolumeMissing");
+    sea.until(a, "looked at again", |s| condition(s, "Degraded").1 == "VolumeMissing");
     assert!(sea.volumes().is_empty());
     // Looking into the image takes a container for a moment.
     wait_for("no container", || sea.containers().is_empty().then_some(()));
 }
 
-#[test]
-fn a_network_removed_while_the_server_was_stopped_is_made_again() {
-    let sea = Sea::start();
-    sea.postgres("a", "{version: '18'}");
-    let first = sea.ready("a");
-    sea.sql("a", "CREATE TABLE kept AS SELECT 1 AS n");
-    sea.postgres("a", "{version: '18', stopped: true}");
-    let words = sea.until_condition("a", "Ready", "False", "Stopped");
+fn a_network_removed_while_the_server_was_stopped_is_made_again(kind: &dyn Kind) {
+    let sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    sea.put(a, &kind.spec(""));
+    let first = sea.ready(a);
+    sea.keep(a, 1);
+    sea.put(a, &kind.spec("stopped: true"));
+    let words = sea.until_condition(a, "Ready", "False", "Stopped");
     assert!(words.contains("clean shutdown (exit code 0)"), "{words}");
     docker(&["network", "rm", &format!("{}-seawall", sea.installation)]);
-    sea.postgres("a", "{version: '18'}");
+    sea.put(a, &kind.spec(""));
     sea.event("NetworkCreated", "network missing");
-    let status = sea.ready("a");
-    assert_eq!(sea.sql("a", "SELECT n FROM kept"), "1");
+    let status = sea.ready(a);
+    assert_eq!(sea.kept(a), [1]);
     assert_eq!(status["endpoint"]["hostPort"], first["endpoint"]["hostPort"]);
     assert_eq!(sea.containers().len(), 1);
     // The way there is planned, not stumbled upon.
-    let events = sea.ok(&["events", "postgres/a"]);
+    let events = sea.ok(&["events", a]);
     assert!(!events.contains("EngineRefused"), "{events}");
 }
 
-#[test]
-fn a_port_that_lost_its_proxy_is_said_and_gets_a_new_one() {
-    let sea = Sea::start();
-    sea.postgres("a", "{version: '18'}");
-    let first = sea.ready("a");
-    let proxy = format!("docker-proxy .*-host-port {} ", sea.host_port("a"));
+fn a_port_that_lost_its_proxy_is_said_and_gets_a_new_one(kind: &dyn Kind) {
+    let sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    sea.put(a, &kind.spec(""));
+    let first = sea.ready(a);
+    let proxy = format!("docker-proxy .*-host-port {} ", sea.host_port(a));
     let killed = Command::new("pkill").args(["-f", &proxy]).status().unwrap();
     assert!(killed.success(), "no {proxy}");
     sea.event("ServerRestarted", "not at its published port");
-    let status = sea.until("a", "Ready again", |s| {
+    let status = sea.until(a, "Ready again", |s| {
         condition(s, "Ready").0 == "True" && s["container"]["startedAt"] != first["container"]["startedAt"]
     });
     assert_eq!(status["container"]["id"], first["container"]["id"]);
-    assert_eq!(sea.sql("a", "SELECT 1"), "1");
+    assert!(sea.lets_in(a, &sea.password(a)));
 }
 
 /// The role whose name the manifest gives can be locked, databases that clients like to begin with can be gone.

@@ -1,6 +1,8 @@
 //! One Seawall with its own installation, data and manifests on the real engine; removed with all it
 //! made when dropped, also after a failure.
 
+use crate::kinds::postgres::KIND as POSTGRES;
+use crate::kinds::{ALL, Ask, ByHand, Kind, Login};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,25 +20,11 @@ pub static PATIENCE: LazyLock<Duration> = LazyLock::new(|| {
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-/// An image that `deploy/images/build.sh` builds, by its tag. SEAWALL_TEST_IMAGES=official runs the same
-/// tests over images that keep the official image's contract, =alpine over its other variant where there is one.
-pub fn image(tag: &str) -> String {
-    match std::env::var("SEAWALL_TEST_IMAGES").as_deref() {
-        Ok("official") => format!("seawall/official:{tag}"),
-        Ok("alpine") if tag == "17" => "seawall/official-alpine:17".to_owned(),
-        Ok("alpine") => format!("seawall/official:{tag}"),
-        Ok(other) if !other.is_empty() => panic!("SEAWALL_TEST_IMAGES={other}: official or alpine"),
-        _ => format!("seawall/postgres:{tag}"),
-    }
-}
+pub use crate::kinds::postgres::image;
 
-/// The versions that tests use.
+/// The versions of PostgreSQL that tests use.
 pub fn catalog() -> String {
-    let versions: String =
-        ["18", "18b", "17"].iter().map(|v| format!("    '{v}': {{image: '{}'}}\n", image(v))).collect();
-    format!(
-        "apiVersion: seawall.dev/v1\nkind: ImageCatalog\nmetadata: {{name: local}}\nspec:\n  engine: postgres\n  images:\n{versions}"
-    )
+    POSTGRES.catalog("local")
 }
 
 pub struct Sea {
@@ -52,20 +40,29 @@ pub struct Sea {
 }
 
 impl Sea {
-    /// An installation with the local catalog; no operator runs yet.
+    /// An installation with the local catalog of PostgreSQL; no operator runs yet.
     pub fn new() -> Self {
+        Self::of(&POSTGRES)
+    }
+
+    /// An installation with the local catalog of this kind; no operator runs yet.
+    pub fn of(kind: &dyn Kind) -> Self {
         let root = tempfile::tempdir().unwrap();
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let installation = format!("t{:x}-{n:x}", std::process::id());
         let (manifests, data) = (root.path().join("manifests"), root.path().join("data"));
         fs::create_dir(&manifests).unwrap();
-        fs::write(manifests.join("catalog.yaml"), catalog()).unwrap();
+        fs::write(manifests.join("catalog.yaml"), kind.catalog("local")).unwrap();
         Self { installation, manifests, data, docker_host: None, prefix: Vec::new(), root, operator: None }
     }
 
     /// With a running operator.
     pub fn start() -> Self {
-        let mut sea = Self::new();
+        Self::start_of(&POSTGRES)
+    }
+
+    pub fn start_of(kind: &dyn Kind) -> Self {
+        let mut sea = Self::of(kind);
         sea.run();
         sea
     }
@@ -83,11 +80,16 @@ impl Sea {
         fs::rename(temporary, path).unwrap();
     }
 
-    /// Writes `NAME.yaml` with a Postgres of this spec (YAML flow style). With a running operator it
-    /// returns once the new text was read: as a new generation, or as a broken manifest.
+    /// Writes `NAME.yaml` with a Postgres of this spec, as [`Sea::put`] does.
     pub fn postgres(&self, name: &str, spec: &str) {
+        self.put(name, spec);
+    }
+
+    /// Writes `NAME.yaml` with an object of this spec (YAML flow style). With a running operator it
+    /// returns once the new text was read: as a new generation, or as a broken manifest.
+    pub fn put(&self, name: &str, spec: &str) {
         let before = self.operator.as_ref().map(|_| self.object(name));
-        self.write(&format!("{name}.yaml"), &postgres(name, spec));
+        self.write(&file_of(name), &manifest(name, "", spec));
         let Some(before) = before.filter(|b| !b.is_null()) else { return };
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(5) {
@@ -318,8 +320,81 @@ impl Sea {
             .unwrap()
     }
 
+    /// Who the owner is, with the password.
+    pub fn login(&self, name: &str) -> Login {
+        let json = self.ok(&["connection", &object(name), "--reveal", "-o", "json"]);
+        let value: Value = serde_json::from_str(&json).unwrap();
+        let word = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
+        Login {
+            container: self.container(name),
+            port: value["host"]["port"].as_u64().unwrap_or_default(),
+            username: word("username"),
+            password: word("password"),
+            database: word("database"),
+        }
+    }
+
+    /// The kind's own client, with a new login.
+    pub fn client(&self, at: &Login, name: &str, ask: Ask<'_>) -> Command {
+        let (environment, words) = kind_of(name).client(at, ask);
+        let mut command = self.program(&words[0]);
+        command.args(&words[1..]).envs(environment);
+        command
+    }
+
+    pub fn try_ask(&self, at: &Login, name: &str, ask: Ask<'_>) -> Output {
+        self.client(at, name, ask).output().unwrap()
+    }
+
+    /// Whether a login with this password is let in.
+    pub fn lets_in(&self, name: &str, password: &str) -> bool {
+        let at = Login { password: password.to_owned(), ..self.login(name) };
+        self.try_ask(&at, name, Ask::Login).status.success()
+    }
+
+    fn ask(&self, name: &str, ask: Ask<'_>) -> String {
+        let output = self.try_ask(&self.login(name), name, ask);
+        assert!(output.status.success(), "{name} {ask:?}: {}", text(&output));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Writes a number into the data.
+    pub fn keep(&self, name: &str, number: u32) {
+        self.ask(name, Ask::Keep(number));
+    }
+
+    /// All numbers in the data, in order.
+    pub fn kept(&self, name: &str) -> Vec<u32> {
+        let said = self.ask(name, Ask::Kept);
+        let mut numbers: Vec<u32> = said.lines().map(|line| line.trim().parse().expect(&said)).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    pub fn flush(&self, name: &str) {
+        self.ask(name, Ask::Flush);
+    }
+
+    /// What the server says a parameter is.
+    pub fn parameter(&self, name: &str, parameter: &str) -> String {
+        self.ask(name, Ask::Parameter(parameter))
+    }
+
+    pub fn by_hand(&self, what: &ByHand) {
+        for command in &what.commands {
+            self.docker(&command.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+    }
+
     pub fn docker(&self, arguments: &[&str]) -> String {
         docker_at(self.docker_host.as_deref(), arguments)
+    }
+
+    /// The host's pid of the server itself.
+    pub fn server(&self, name: &str) -> String {
+        let all = processes(&self.container(name));
+        let kind = kind_of(name);
+        all.iter().find(|(_, args)| kind.is_server(args)).unwrap_or_else(|| panic!("{all:?}")).0.clone()
     }
 
     /// `docker inspect` of a container as JSON.
@@ -384,9 +459,29 @@ fn object(name: &str) -> String {
     if name.contains('/') { name.to_owned() } else { format!("postgres/{name}") }
 }
 
+/// `a.yaml` of `redis/a`.
+fn file_of(name: &str) -> String {
+    format!("{}.yaml", name.rsplit('/').next().unwrap_or(name))
+}
+
+/// The kind of an object.
+fn kind_of(name: &str) -> &'static dyn Kind {
+    let object = object(name);
+    *ALL.iter().find(|kind| object == kind.object(object.rsplit('/').next().unwrap())).expect(&object)
+}
+
 /// A Postgres manifest.
 pub fn postgres(name: &str, spec: &str) -> String {
-    format!("apiVersion: seawall.dev/v1\nkind: Postgres\nmetadata: {{name: {name}}}\nspec: {spec}\n")
+    manifest(name, "", spec)
+}
+
+/// The manifest of an object; annotations in YAML's flow style.
+pub fn manifest(name: &str, annotations: &str, spec: &str) -> String {
+    let (kind, object) = (kind_of(name).kind(), object(name));
+    let name = object.rsplit('/').next().unwrap();
+    let more =
+        if annotations.is_empty() { String::new() } else { format!(", annotations: {{{annotations}}}") };
+    format!("apiVersion: seawall.dev/v1\nkind: {kind}\nmetadata: {{name: {name}{more}}}\nspec: {spec}\n")
 }
 
 pub fn condition(status: &Value, kind: &str) -> (String, String, String) {
@@ -408,6 +503,40 @@ fn docker_at(host: Option<&str>, arguments: &[&str]) -> String {
     let output = command.args(arguments).output().expect("docker must be installed: deploy/setup.sh");
     assert!(output.status.success(), "docker {arguments:?}: {}", text(&output));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// The host's pids and the arguments of the processes in a container.
+pub fn processes(container: &str) -> Vec<(String, String)> {
+    let top = docker(&["top", container, "-eo", "pid,args"]);
+    let lines = top.lines().skip(1).filter_map(|l| l.trim().split_once(' '));
+    lines.map(|(pid, args)| (pid.to_owned(), args.trim().to_owned())).collect()
+}
+
+/// To those that are still there: a client's process may have ended since they were listed.
+pub fn signal(signal: &str, pids: &[String]) {
+    assert!(!pids.is_empty());
+    Command::new("kill").arg(signal).args(pids).output().unwrap();
+}
+
+/// Stopped processes go on when this ends, also after a failure.
+pub struct Frozen(Vec<String>);
+
+impl Frozen {
+    pub fn new(pids: Vec<String>) -> Self {
+        signal("-STOP", &pids);
+        Self(pids)
+    }
+
+    /// All of a container.
+    pub fn container(container: &str) -> Self {
+        Self::new(processes(container).into_iter().map(|(pid, _)| pid).collect())
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg("-CONT").args(&self.0).output();
+    }
 }
 
 /// Everything a command said.

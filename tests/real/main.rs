@@ -1,6 +1,11 @@
 //! Tests on the real Docker engine with real PostgreSQL. They fail when there is no engine or the
 //! images are not built: `make test` sees to both.
 
+/// Each of the two suites has its half of it.
+#[allow(dead_code)]
+#[path = "../common/kinds/mod.rs"]
+mod kinds;
+
 mod attacks;
 mod cli;
 mod conflicts;

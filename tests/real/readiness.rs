@@ -1,30 +1,8 @@
 //! Ready means that a login works now; everything else is said in PostgreSQL's own words.
 
-use super::harness::{Sea, condition, docker, wait_for};
+use super::harness::{Frozen, Sea, condition, docker, wait_for};
 use std::fs;
 use std::process::{Child, Command, Stdio};
-
-/// To those that are still there: a client's process may have ended since they were listed.
-fn signal(signal: &str, pids: &[String]) {
-    assert!(!pids.is_empty());
-    Command::new("kill").arg(signal).args(pids).output().unwrap();
-}
-
-/// Stopped processes go on when this ends, also after a failure.
-struct Frozen(Vec<String>);
-
-impl Frozen {
-    fn new(pids: Vec<String>) -> Self {
-        signal("-STOP", &pids);
-        Self(pids)
-    }
-}
-
-impl Drop for Frozen {
-    fn drop(&mut self) {
-        let _ = Command::new("kill").arg("-CONT").args(&self.0).output();
-    }
-}
 
 #[test]
 fn a_server_that_hangs_is_not_ready_and_is_ready_again_when_it_answers() {
@@ -32,18 +10,13 @@ fn a_server_that_hangs_is_not_ready_and_is_ready_again_when_it_answers() {
     sea.postgres("a", "{version: '18'}");
     let first = sea.ready("a");
     let _watch = sea.watch("a");
-    let frozen = Frozen::new(processes(&sea.container("a")));
+    let frozen = Frozen::container(&sea.container("a"));
     let why = sea.until_condition("a", "Ready", "False", "ServerHung");
     assert!(why.contains("no answer within 5s"), "{why}");
     assert_eq!(sea.inspect("a")["State"]["Running"], true, "the container itself runs on");
     drop(frozen);
     let again = sea.ready("a");
     assert_eq!(again["container"]["startedAt"], first["container"]["startedAt"], "it was not restarted");
-}
-
-fn processes(container: &str) -> Vec<String> {
-    let top = docker(&["top", container, "-eo", "pid"]);
-    top.lines().skip(1).map(|line| line.trim().to_owned()).collect()
 }
 
 #[test]
@@ -57,7 +30,7 @@ fn servers_that_hang_lose_ready_and_take_it_from_nobody_else() {
         sea.ready(name);
     }
     let _watch = sea.watch("well");
-    let frozen = Frozen::new(hung.iter().flat_map(|name| processes(&sea.container(name))).collect());
+    let frozen = hung.iter().map(|name| Frozen::container(&sea.container(name))).collect::<Vec<_>>();
     for name in &hung {
         let why = sea.until_condition(name, "Ready", "False", "ServerHung");
         assert!(why.contains("no answer within 5s"), "{name}: {why}");

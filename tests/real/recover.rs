@@ -1,9 +1,15 @@
 //! A lost or damaged store is rebuilt from what the engine still has: same data, same ports, new passwords.
 
-use crate::harness::{Sea, catalog, condition, postgres, text};
+use crate::harness::{Sea, catalog, condition, manifest, postgres, text};
+use crate::kinds::{Kind, tests};
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
+
+tests!(
+    a_lost_store_is_rebuilt_with_data_ports_and_new_passwords,
+    a_damaged_store_is_kept_aside_and_rebuilt,
+    with_the_key_file_lost_records_stay_and_passwords_are_made_anew,
+);
 
 /// What `recover` says; `words` confirms.
 fn recover(sea: &Sea, words: Option<&str>) -> std::process::Output {
@@ -33,30 +39,27 @@ fn aside(sea: &Sea) -> Vec<PathBuf> {
     entries.filter(|p| p.file_name().unwrap().to_string_lossy().starts_with("store.damaged-")).collect()
 }
 
-fn login(port: u16, user: &str, database: &str, password: &str) -> bool {
-    let url = format!("postgresql://{user}:{password}@127.0.0.1:{port}/{database}");
-    Command::new("psql").args([&url, "-X", "-c", "SELECT 1"]).output().unwrap().status.success()
-}
-
-#[test]
-fn a_lost_store_is_rebuilt_with_data_ports_and_new_passwords() {
-    let mut sea = Sea::start();
-    let spec = "{version: '18', database: shop, username: owner, resources: {memory: 256Mi}}";
-    sea.postgres("a", spec);
-    sea.postgres("b", "{version: '17'}");
-    sea.postgres("kept", "{version: '18', username: keeper, database: hoard}");
-    for name in ["a", "b", "kept"] {
+fn a_lost_store_is_rebuilt_with_data_ports_and_new_passwords(kind: &dyn Kind) {
+    let mut sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    let b = &kind.object("b");
+    let kept = &kind.object("kept");
+    let named = |user: &str, base: &str| kind.spec(&kind.owned_by(user, base));
+    sea.put(a, &kind.spec(&format!("{}, resources: {{memory: 256Mi}}", kind.owned_by("owner", "shop"))));
+    sea.put(b, &kind.spec_of(kind.another_version(), ""));
+    sea.put(kept, &named("keeper", "hoard"));
+    for (name, number) in [(a, 1), (b, 2), (kept, 3)] {
         sea.ready(name);
-        sea.sql(name, &format!("CREATE TABLE t AS SELECT '{name}' AS v"));
+        sea.keep(name, number);
     }
-    let (port_a, port_b) = (sea.host_port("a"), sea.host_port("b"));
-    let (old_a, old_b, old_kept) = (sea.password("a"), sea.password("b"), sea.password("kept"));
-    let container_a = sea.inspect("a")["Id"].clone();
-    let uid = sea.object("a")["metadata"]["uid"].clone();
-    sea.ok(&["stop", "postgres/b"]);
-    sea.until("b", "stopped", |_| sea.inspect("b")["State"]["Status"] == "exited");
+    let (port_a, port_b) = (sea.host_port(a), sea.host_port(b));
+    let (old_a, old_b, old_kept) = (sea.password(a), sea.password(b), sea.password(kept));
+    let container_a = sea.inspect(a)["Id"].clone();
+    let uid = sea.object(a)["metadata"]["uid"].clone();
+    sea.ok(&["stop", b]);
+    sea.until(b, "stopped", |_| sea.inspect(b)["State"]["Status"] == "exited");
     sea.remove("kept.yaml");
-    sea.until("kept", "retained", |_| sea.containers().len() == 2);
+    sea.until(kept, "retained", |_| sea.containers().len() == 2);
 
     let running = recover(&sea, None);
     assert!(text(&running).contains(&format!("process {}", sea.pid())), "{}", text(&running));
@@ -70,53 +73,55 @@ fn a_lost_store_is_rebuilt_with_data_ports_and_new_passwords() {
 
     let shown = recovered(&sea);
     for part in [
-        format!("postgres/a: container {} (running, port {port_a})", sea.container("a")),
-        format!("postgres/b: container {} (stopped, port {port_b})", sea.container("b")),
-        format!("postgres/kept: volume {}, no manifest", sea.volume("kept")),
+        format!("{a}: container {} (running, port {port_a})", sea.container(a)),
+        format!("{b}: container {} (stopped, port {port_b})", sea.container(b)),
+        format!("{kept}: volume {}, no manifest", sea.volume(kept)),
         "new password".to_owned(),
     ] {
         assert!(shown.contains(&part), "{part}: {shown}");
     }
 
     sea.run();
-    let status = sea.ready("a");
+    let status = sea.ready(a);
     assert_eq!(status["container"]["id"], container_a, "the server went on running");
-    assert_eq!(sea.object("a")["metadata"]["uid"], uid);
-    assert_eq!(sea.host_port("a"), port_a);
-    assert_eq!(sea.sql("a", "SELECT v FROM t"), "a");
-    let new_a = sea.password("a");
+    assert_eq!(sea.object(a)["metadata"]["uid"], uid);
+    assert_eq!(sea.host_port(a), port_a);
+    assert_eq!(sea.kept(a), [1]);
+    let new_a = sea.password(a);
     assert_ne!(new_a, old_a);
-    assert!(login(port_a, "owner", "shop", &new_a));
-    assert!(!login(port_a, "owner", "shop", &old_a), "the old password still works");
+    assert_eq!(sea.login(a).username, "owner");
+    assert!(sea.lets_in(a, &new_a));
+    assert!(!sea.lets_in(a, &old_a), "the old password still works");
     let events = sea.ok(&["events"]);
-    for reason in ["StoreRecovered", "Recovered", "PasswordReset"] {
+    for reason in ["StoreRecovered", "Recovered", kind.reset_by_recovery()] {
         assert!(events.contains(reason), "{reason}: {events}");
     }
     assert!(!events.contains(&new_a) && !shown.contains(&new_a));
 
-    assert_eq!(sea.inspect("b")["State"]["Status"], "exited", "stopped on purpose stays stopped");
-    sea.ok(&["start", "postgres/b"]);
-    sea.ready("b");
-    assert_eq!(sea.host_port("b"), port_b);
-    assert_eq!(sea.sql("b", "SELECT v FROM t"), "b");
-    assert!(!login(port_b, "postgres", "app", &old_b));
+    assert_eq!(sea.inspect(b)["State"]["Status"], "exited", "stopped on purpose stays stopped");
+    sea.ok(&["start", b]);
+    sea.ready(b);
+    assert_eq!(sea.host_port(b), port_b);
+    assert_eq!(sea.kept(b), [2]);
+    assert!(!sea.lets_in(b, &old_b));
 
     // The retained volume: back with its manifest, on the same data.
-    sea.write("kept.yaml", &postgres("kept", "{version: '18', username: keeper, database: hoard}"));
-    sea.until("kept", "Ready", |s| condition(s, "Ready").0 == "True");
-    assert_eq!(sea.sql("kept", "SELECT v FROM t"), "kept");
-    assert!(!login(sea.host_port("kept"), "keeper", "hoard", &old_kept));
+    sea.write("kept.yaml", &manifest(kept, "", &named("keeper", "hoard")));
+    sea.until(kept, "Ready", |s| condition(s, "Ready").0 == "True");
+    assert_eq!(sea.kept(kept), [3]);
+    assert_eq!(sea.login(kept).username, "keeper");
+    assert!(!sea.lets_in(kept, &old_kept));
     assert_eq!(sea.volumes().len(), 3);
     assert_eq!(sea.containers().len(), 3, "no throw-away container is left");
 }
 
-#[test]
-fn a_damaged_store_is_kept_aside_and_rebuilt() {
-    let mut sea = Sea::start();
-    sea.postgres("a", "{version: '18'}");
-    sea.ready("a");
-    sea.sql("a", "CREATE TABLE t AS SELECT 7 AS v");
-    let (port, old, store) = (sea.host_port("a"), sea.password("a"), store_of(&sea));
+fn a_damaged_store_is_kept_aside_and_rebuilt(kind: &dyn Kind) {
+    let mut sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    sea.put(a, &kind.spec(""));
+    sea.ready(a);
+    sea.keep(a, 7);
+    let (port, old, store) = (sea.host_port(a), sea.password(a), store_of(&sea));
     sea.stop();
     let db = sea.data.join("store/db");
     let bytes = fs::read(&db).unwrap();
@@ -132,10 +137,10 @@ fn a_damaged_store_is_kept_aside_and_rebuilt() {
     assert_eq!(fs::read(kept[0].join("store/db")).unwrap(), vec![0x5a; bytes.len()]);
 
     sea.run();
-    sea.ready("a");
-    assert_eq!((sea.host_port("a"), store_of(&sea)), (port, store));
-    assert_eq!(sea.sql("a", "SELECT v FROM t"), "7");
-    assert!(!login(port, "postgres", "app", &old));
+    sea.ready(a);
+    assert_eq!((sea.host_port(a), store_of(&sea)), (port, store));
+    assert_eq!(sea.kept(a), [7]);
+    assert!(!sea.lets_in(a, &old));
     // Nothing is wrong any more: nothing to recover, and nothing is touched.
     sea.stop();
     let again = text(&recover(&sea, None));
@@ -143,13 +148,13 @@ fn a_damaged_store_is_kept_aside_and_rebuilt() {
     assert_eq!(aside(&sea).len(), 1);
 }
 
-#[test]
-fn with_the_key_file_lost_records_stay_and_passwords_are_made_anew() {
-    let mut sea = Sea::start();
-    sea.postgres("a", "{version: '18'}");
-    sea.ready("a");
-    sea.sql("a", "CREATE TABLE t AS SELECT 7 AS v");
-    let (port, old) = (sea.host_port("a"), sea.password("a"));
+fn with_the_key_file_lost_records_stay_and_passwords_are_made_anew(kind: &dyn Kind) {
+    let mut sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    sea.put(a, &kind.spec(""));
+    sea.ready(a);
+    sea.keep(a, 7);
+    let (port, old) = (sea.host_port(a), sea.password(a));
     sea.stop();
     fs::remove_file(sea.data.join("encryption_key")).unwrap();
     let refused = sea.command().args(["run", "--once", "--manifests"]).arg(&sea.manifests).output().unwrap();
@@ -161,10 +166,11 @@ fn with_the_key_file_lost_records_stay_and_passwords_are_made_anew() {
     let shown = recovered(&sea);
     assert!(shown.contains("make a new key file"), "{shown}");
     sea.run();
-    sea.ready("a");
-    assert_eq!(sea.sql("a", "SELECT v FROM t"), "7");
-    assert!(!login(port, "postgres", "app", &old));
-    let events = sea.ok(&["events", "postgres/a"]);
+    sea.ready(a);
+    assert_eq!(sea.kept(a), [7]);
+    assert_eq!(sea.host_port(a), port);
+    assert!(!sea.lets_in(a, &old));
+    let events = sea.ok(&["events", a]);
     assert!(events.contains("Created") && events.contains("Recovered"), "the old events stay: {events}");
 }
 

@@ -1,104 +1,116 @@
 //! A manifest that goes away never costs data: it is kept, or deleted only with consent.
 
-use crate::harness::{Sea, condition, postgres, text};
+use crate::harness::{Frozen, Sea, condition, manifest, postgres, text};
+use crate::kinds::{Kind, tests};
 use std::fs;
 use std::io::Write;
 
+tests!(
+    retain_keeps_everything_but_the_container_and_the_manifest_brings_it_back,
+    data_are_deleted_only_with_consent_by_command_or_by_annotation,
+    a_manifest_that_is_back_while_the_server_still_stops_keeps_everything,
+    a_new_name_for_the_same_spec_is_said_and_a_kept_port_can_be_released,
+);
+
+/// The object, by its full name.
 fn gone(sea: &Sea, name: &str) {
-    let object = format!("postgres/{name}");
-    let output = sea.cli(&["wait", &object, "--for=delete", "--timeout=60s"]);
+    let output = sea.cli(&["wait", name, "--for=delete", "--timeout=60s"]);
     assert!(output.status.success(), "{}", text(&output));
     assert!(!sea.volumes().contains(&sea.volume(name)));
     assert!(!sea.containers().contains(&sea.container(name)));
-    assert!(!sea.data.join(format!("status/postgres/{name}.yaml")).exists());
+    assert!(!sea.data.join(format!("status/{name}.yaml")).exists());
     let export = sea.ok(&["export"]);
-    let left: Vec<&str> = export
-        .lines()
-        .filter(|l| l.split_once("\"v\"").is_some_and(|(key, _)| key.contains(&object)))
-        .collect();
+    let left: Vec<&str> =
+        export.lines().filter(|l| l.split_once("\"v\"").is_some_and(|(key, _)| key.contains(name))).collect();
     assert!(export.contains("catalog") && left.is_empty(), "left in the store: {left:?}");
 }
 
-#[test]
-fn retain_keeps_everything_but_the_container_and_the_manifest_brings_it_back() {
-    let mut sea = Sea::start();
-    sea.postgres("a", "{version: '18'}");
-    sea.postgres("b", "{version: '18', stopped: true}");
-    sea.postgres("c", "{version: '18', stopped: true}");
-    sea.ready("a");
-    sea.sql("a", "CREATE TABLE kept AS SELECT 42 AS answer");
-    let (password, port) = (sea.password("a"), sea.host_port("a"));
-    let uid = sea.object("a")["metadata"]["uid"].clone();
+fn retain_keeps_everything_but_the_container_and_the_manifest_brings_it_back(kind: &dyn Kind) {
+    let mut sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    let b = &kind.object("b");
+    let c = &kind.object("c");
+    sea.put(a, &kind.spec(""));
+    sea.put(b, &kind.spec("stopped: true"));
+    sea.put(c, &kind.spec("stopped: true"));
+    sea.ready(a);
+    sea.keep(a, 42);
+    let (password, port) = (sea.password(a), sea.host_port(a));
+    let uid = sea.object(a)["metadata"]["uid"].clone();
 
     // Its data are there, but it must not be deleted while a manifest holds it.
-    let refused = sea.cli(&["delete", "postgres/a", "--confirm", "a"]);
+    let refused = sea.cli(&["delete", a, "--confirm", "a"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused).contains("a.yaml"), "{}", text(&refused));
 
     sea.remove("a.yaml");
-    let words = sea.until_condition("a", "Ready", "False", "Retained");
+    let words = sea.until_condition(a, "Ready", "False", "Retained");
     assert!(words.contains("are kept") || words.contains("is being removed"), "{words}");
-    sea.until("a", "without its container", |s| {
+    sea.until(a, "without its container", |s| {
         s["container"].is_null() && condition(s, "Ready").1 == "Retained"
     });
-    assert!(!sea.containers().contains(&sea.container("a")));
-    assert!(sea.volumes().contains(&sea.volume("a")));
-    assert!(sea.ok(&["get", "postgres/a"]).contains("Retained"));
-    assert_eq!(sea.password("a"), password);
+    assert!(!sea.containers().contains(&sea.container(a)));
+    assert!(sea.volumes().contains(&sea.volume(a)));
+    assert!(sea.ok(&["get", a]).contains("Retained"));
+    assert_eq!(sea.password(a), password);
     assert!(!sea.ok(&["events"]).contains("UncleanShutdown"), "a fast shutdown came first");
     // The kept port is nobody else's, also after the operator was away.
     sea.stop();
     sea.run();
-    sea.postgres("c", "{version: '18'}");
-    sea.ready("c");
-    assert_ne!(sea.host_port("c"), port);
+    sea.put(c, &kind.spec(""));
+    sea.ready(c);
+    assert_ne!(sea.host_port(c), port);
 
-    sea.write("a.yaml", &postgres("a", "{version: '18'}"));
+    sea.write("a.yaml", &manifest(a, "", &kind.spec("")));
     sea.event("Returned", "a.yaml");
-    sea.ready("a");
-    assert_eq!(sea.sql("a", "SELECT answer FROM kept"), "42");
-    assert_eq!((sea.password("a"), sea.host_port("a")), (password, port));
-    assert_eq!(sea.object("a")["metadata"]["uid"], uid);
+    sea.ready(a);
+    assert_eq!(sea.kept(a), [42]);
+    assert_eq!((sea.password(a), sea.host_port(a)), (password, port));
+    assert_eq!(sea.object(a)["metadata"]["uid"], uid);
 }
 
-#[test]
-fn data_are_deleted_only_with_consent_by_command_or_by_annotation() {
-    let sea = Sea::start();
-    let annotated = "apiVersion: seawall.dev/v1\nkind: Postgres\nmetadata: {name: noted, annotations: {seawall.dev/confirm-delete: noted}}\nspec: {version: '18', deletionPolicy: Delete}\n";
-    sea.postgres("x", "{version: '18', deletionPolicy: Delete}");
-    sea.write("noted.yaml", annotated);
-    sea.postgres("stays", "{version: '18', stopped: true}");
-    sea.postgres("stays-too", "{version: '18', stopped: true}");
-    sea.ready("x");
-    sea.ready("noted");
-    let password = sea.password("x");
+fn data_are_deleted_only_with_consent_by_command_or_by_annotation(kind: &dyn Kind) {
+    let sea = Sea::start_of(kind);
+    let x = &kind.object("x");
+    let noted = &kind.object("noted");
+    let stays = &kind.object("stays");
+    let stays_too = &kind.object("stays-too");
+    let annotated =
+        manifest(noted, "seawall.dev/confirm-delete: noted", &kind.spec("deletionPolicy: Delete"));
+    sea.put(x, &kind.spec("deletionPolicy: Delete"));
+    sea.write("noted.yaml", &annotated);
+    sea.put(stays, &kind.spec("stopped: true"));
+    sea.put(stays_too, &kind.spec("stopped: true"));
+    sea.ready(x);
+    sea.ready(noted);
+    let password = sea.password(x);
 
     sea.remove("x.yaml");
-    sea.until("x", "without its container", |s| {
+    sea.until(x, "without its container", |s| {
         s["container"].is_null() && condition(s, "Ready").1 == "Retained"
     });
-    let words = sea.until_condition("x", "Degraded", "True", "DeletionNotConfirmed");
-    assert!(words.contains("seawall delete postgres/x --confirm x"), "{words}");
-    assert!(sea.volumes().contains(&sea.volume("x")), "the policy alone deletes nothing");
-    assert_eq!(sea.password("x"), password);
+    let words = sea.until_condition(x, "Degraded", "True", "DeletionNotConfirmed");
+    assert!(words.contains(&format!("seawall delete {x} --confirm x")), "{words}");
+    assert!(sea.volumes().contains(&sea.volume(x)), "the policy alone deletes nothing");
+    assert_eq!(sea.password(x), password);
 
-    for arguments in [&["delete", "postgres/x"][..], &["delete", "postgres/x", "--confirm", "y"]] {
+    for arguments in [&["delete", x][..], &["delete", x, "--confirm", "y"]] {
         let refused = sea.cli(arguments);
         assert_eq!(refused.status.code(), Some(1), "{arguments:?}");
-        assert!(text(&refused).contains("seawall delete postgres/x --confirm x"), "{}", text(&refused));
+        assert!(text(&refused).contains(&format!("seawall delete {x} --confirm x")), "{}", text(&refused));
     }
-    assert!(sea.volumes().contains(&sea.volume("x")));
-    sea.ok(&["delete", "postgres/x", "--confirm", "x"]);
-    gone(&sea, "x");
-    sea.event("Deleted", "postgres/x and its data were deleted");
+    assert!(sea.volumes().contains(&sea.volume(x)));
+    sea.ok(&["delete", x, "--confirm", "x"]);
+    gone(&sea, x);
+    sea.event("Deleted", &format!("{x} and its data were deleted"));
 
     sea.remove("noted.yaml");
-    gone(&sea, "noted");
+    gone(&sea, noted);
 
     // Nothing of the old one comes back under the same name.
-    sea.postgres("x", "{version: '18'}");
-    sea.ready("x");
-    assert_ne!(sea.password("x"), password);
+    sea.put(x, &kind.spec(""));
+    sea.ready(x);
+    assert_ne!(sea.password(x), password);
 }
 
 #[test]
@@ -165,52 +177,49 @@ fn a_scan_that_would_remove_too_much_removes_nothing_until_it_is_confirmed() {
     assert_eq!(sea.cli(&["get"]).status.code(), Some(0));
 }
 
-/// A signal to the server itself, beside whatever the operator does.
-fn signal(sea: &Sea, name: &str, signal: &str) {
-    let kill = format!("kill -{signal} \"$(head -n 1 \"$PGDATA/postmaster.pid\")\"");
-    sea.docker(&["exec", "-u", "postgres", &sea.container(name), "sh", "-c", &kill]);
-}
-
-#[test]
-fn a_manifest_that_is_back_while_the_server_still_stops_keeps_everything() {
-    let sea = Sea::start();
-    let annotated = "apiVersion: seawall.dev/v1\nkind: Postgres\nmetadata: {name: noted, annotations: {seawall.dev/confirm-delete: noted}}\nspec: {version: '18', deletionPolicy: Delete}\n";
-    sea.write("noted.yaml", annotated);
-    sea.postgres("x", "{version: '18'}");
-    sea.postgres("stays", "{version: '18', stopped: true}");
-    for name in ["noted", "x"] {
+fn a_manifest_that_is_back_while_the_server_still_stops_keeps_everything(kind: &dyn Kind) {
+    let sea = Sea::start_of(kind);
+    let noted = &kind.object("noted");
+    let x = &kind.object("x");
+    let stays = &kind.object("stays");
+    let annotated =
+        manifest(noted, "seawall.dev/confirm-delete: noted", &kind.spec("deletionPolicy: Delete"));
+    sea.write("noted.yaml", &annotated);
+    sea.put(x, &kind.spec(""));
+    sea.put(stays, &kind.spec("stopped: true"));
+    for name in [noted, x] {
         sea.ready(name);
-        sea.sql(name, "CREATE TABLE kept AS SELECT 42 AS answer");
-        sea.sql(name, "CHECKPOINT");
+        sea.keep(name, 42);
+        sea.flush(name);
     }
     let uid = |name: &str| sea.object(name)["metadata"]["uid"].clone();
-    let before = (uid("noted"), sea.password("noted"), sea.host_port("noted"));
+    let before = (uid(noted), sea.password(noted), sea.host_port(noted));
 
     // By file and annotation.
-    signal(&sea, "noted", "STOP");
+    let frozen = Frozen::new(vec![sea.server(noted)]);
     sea.remove("noted.yaml");
-    sea.until("noted", "on its way out", |s| {
+    sea.until(noted, "on its way out", |s| {
         matches!(condition(s, "Ready").1.as_str(), "Retained" | "Deleting")
     });
     // Longer than the graces of the data: the stop is all that stands between them and their end.
     std::thread::sleep(std::time::Duration::from_secs(4));
-    sea.write("noted.yaml", annotated);
+    sea.write("noted.yaml", &annotated);
     sea.event("Returned", "noted.yaml");
-    signal(&sea, "noted", "CONT");
-    sea.ready("noted");
-    assert_eq!(sea.sql("noted", "SELECT answer FROM kept"), "42");
-    assert_eq!((uid("noted"), sea.password("noted"), sea.host_port("noted")), before);
+    drop(frozen);
+    sea.ready(noted);
+    assert_eq!(sea.kept(noted), [42]);
+    assert_eq!((uid(noted), sea.password(noted), sea.host_port(noted)), before);
 
     // By command.
-    signal(&sea, "x", "STOP");
+    let frozen = Frozen::new(vec![sea.server(x)]);
     sea.remove("x.yaml");
-    sea.until_condition("x", "Ready", "False", "Retained");
-    sea.ok(&["delete", "postgres/x", "--confirm", "x"]);
-    sea.write("x.yaml", &postgres("x", "{version: '18'}"));
+    sea.until_condition(x, "Ready", "False", "Retained");
+    sea.ok(&["delete", x, "--confirm", "x"]);
+    sea.write("x.yaml", &manifest(x, "", &kind.spec("")));
     sea.event("Returned", "x.yaml");
-    signal(&sea, "x", "CONT");
-    sea.ready("x");
-    assert_eq!(sea.sql("x", "SELECT answer FROM kept"), "42");
+    drop(frozen);
+    sea.ready(x);
+    assert_eq!(sea.kept(x), [42]);
     let events = sea.ok(&["events"]);
     assert!(!events.contains("VolumeRemoved") && !events.contains("UncleanShutdown"), "{events}");
 }
@@ -356,43 +365,49 @@ fn a_file_that_is_away_for_a_while_costs_neither_container_nor_data() {
     assert!(sea.status("noted")["deletionAt"].is_null());
 
     fs::rename(&file, &away).unwrap();
-    gone(&sea, "noted");
+    gone(&sea, "postgres/noted");
 }
 
-#[test]
-fn a_new_name_for_the_same_spec_is_said_and_a_kept_port_can_be_released() {
-    let sea = Sea::start();
-    let spec = "{version: '18', database: shop}";
-    sea.write("shop.yaml", &postgres("old", spec));
-    sea.postgres("stays", "{version: '18', stopped: true}");
-    let before = sea.ready("old");
-    let port = sea.host_port("old");
-    sea.sql("old", "CREATE TABLE kept AS SELECT 42 AS answer");
+fn a_new_name_for_the_same_spec_is_said_and_a_kept_port_can_be_released(kind: &dyn Kind) {
+    let sea = Sea::start_of(kind);
+    let old = &kind.object("old");
+    let new = &kind.object("new");
+    let stays = &kind.object("stays");
+    let other = &kind.object("other");
+    let spec = &kind.spec(&kind.owned_by("owner", "shop"));
+    sea.write("shop.yaml", &manifest(old, "", spec));
+    sea.put(stays, &kind.spec("stopped: true"));
+    let before = sea.ready(old);
+    let port = sea.host_port(old);
+    sea.keep(old, 42);
 
-    sea.write("shop.yaml", &postgres("new", spec));
-    let words = sea.until_condition("new", "Degraded", "True", "ProbablyRenamed");
-    assert!(words.contains("the very spec of postgres/old") && words.contains("seawall.dev/new"), "{words}");
-    sea.until_condition("old", "Degraded", "True", "ProbablyRenamed");
+    sea.write("shop.yaml", &manifest(new, "", spec));
+    let words = sea.until_condition(new, "Degraded", "True", "ProbablyRenamed");
+    assert!(
+        words.contains(&format!("the very spec of {old}")) && words.contains("seawall.dev/new"),
+        "{words}"
+    );
+    sea.until_condition(old, "Degraded", "True", "ProbablyRenamed");
     assert!(sea.ok(&["events"]).contains("ProbablyRenamed"));
     assert!(text(&sea.cli(&["plan"])).contains("ProbablyRenamed"));
-    assert!(!sea.volumes().contains(&sea.volume("new")));
-    assert_eq!(sea.status("old")["container"]["startedAt"], before["container"]["startedAt"]);
-    sea.write("shop.yaml", &postgres("old", spec));
-    sea.until("old", "as before", |s| condition(s, "Degraded").0 != "True");
-    assert_eq!(sea.sql("old", "SELECT answer FROM kept"), "42");
+    assert!(!sea.volumes().contains(&sea.volume(new)));
+    assert_eq!(sea.status(old)["container"]["startedAt"], before["container"]["startedAt"]);
+    sea.write("shop.yaml", &manifest(old, "", spec));
+    sea.until(old, "as before", |s| condition(s, "Degraded").0 != "True");
+    assert_eq!(sea.kept(old), [42]);
 
     // Retained, and somebody else wants its port.
     sea.remove("shop.yaml");
-    sea.until("old", "without its container", |s| {
+    sea.until(old, "without its container", |s| {
         s["container"].is_null() && condition(s, "Ready").1 == "Retained"
     });
-    sea.postgres("other", &format!("{{version: '18', port: {port}}}"));
-    let words = sea.until_condition("other", "Degraded", "True", "PortConflict");
-    assert!(words.contains(&format!("port {port} is kept for postgres/old, which is Retained")), "{words}");
-    sea.ok(&["release-port", "postgres/old"]);
-    sea.ready("other");
-    assert_eq!(sea.host_port("other"), port);
-    sea.write("shop.yaml", &postgres("old", spec));
-    sea.ready("old");
-    assert_eq!(sea.sql("old", "SELECT answer FROM kept"), "42");
+    sea.put(other, &kind.spec(&format!("port: {port}")));
+    let words = sea.until_condition(other, "Degraded", "True", "PortConflict");
+    assert!(words.contains(&format!("port {port} is kept for {old}, which is Retained")), "{words}");
+    sea.ok(&["release-port", old]);
+    sea.ready(other);
+    assert_eq!(sea.host_port(other), port);
+    sea.write("shop.yaml", &manifest(old, "", spec));
+    sea.ready(old);
+    assert_eq!(sea.kept(old), [42]);
 }

@@ -1,7 +1,14 @@
 //! Caps change on the running container, in the engine's and the kernel's own numbers.
 
 use crate::harness::{Sea, condition};
+use crate::kinds::{Kind, tests};
 use serde_json::{Value, json};
+
+tests!(
+    caps_are_raised_lowered_and_removed_live,
+    caps_that_change_while_stopped_hold_at_the_next_start,
+    a_cap_below_what_is_in_use_is_refused_with_both_numbers,
+);
 
 const MI: i64 = 1 << 20;
 
@@ -31,14 +38,14 @@ fn in_sync(status: &Value) {
     assert_eq!(condition(status, "ResourcesInSync").0, "True");
 }
 
-#[test]
-fn caps_are_raised_lowered_and_removed_live() {
-    let sea = Sea::start();
-    sea.postgres("a", "{version: '18', resources: {memory: 256Mi}}");
-    let first = sea.ready("a");
+fn caps_are_raised_lowered_and_removed_live(kind: &dyn Kind) {
+    let sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    sea.put(a, &kind.spec("resources: {memory: 256Mi}"));
+    let first = sea.ready(a);
     in_sync(&first);
-    assert_eq!(engine(&sea, "a"), (256 * MI, 256 * MI, 0), "no swap beside the memory");
-    assert_eq!(kernel_limit(&sea, "a"), 256 * MI);
+    assert_eq!(engine(&sea, a), (256 * MI, 256 * MI, 0), "no swap beside the memory");
+    assert_eq!(kernel_limit(&sea, a), 256 * MI);
 
     for (spec, memory, total, nano, applied) in [
         // Raised, with swap as an extra above it.
@@ -59,89 +66,89 @@ fn caps_are_raised_lowered_and_removed_live() {
             json!({"memory": "192Mi", "swap": null, "cpus": "0.5"}),
         ),
     ] {
-        sea.postgres("a", &format!("{{version: '18', resources: {spec}}}"));
-        let status = sea.ready("a");
+        sea.put(a, &kind.spec(&format!("resources: {spec}")));
+        let status = sea.ready(a);
         same_run(&first, &status);
         assert_eq!(status["resources"]["desired"], applied, "{spec}");
         assert_eq!(status["resources"]["inSync"], true, "{status:#}");
-        let (m, t, n) = engine(&sea, "a");
+        let (m, t, n) = engine(&sea, a);
         assert_eq!((m, t), (memory * MI, total * MI), "{spec}");
         let all =
             i64::from(std::thread::available_parallelism().map_or(1, |n| n.get() as i32)) * 1_000_000_000;
         assert!(n == nano || (nano == 0 && n >= all), "{spec}: {n}");
-        assert_eq!(kernel_limit(&sea, "a"), memory * MI, "{spec}");
+        assert_eq!(kernel_limit(&sea, a), memory * MI, "{spec}");
     }
 
-    sea.postgres("a", "{version: '18'}");
-    let status = sea.ready("a");
+    sea.put(a, &kind.spec(""));
+    let status = sea.ready(a);
     same_run(&first, &status);
     assert_eq!(status["resources"]["desired"], json!({"memory": null, "swap": null, "cpus": null}));
     in_sync(&status);
-    assert!(kernel_limit(&sea, "a") > (1 << 50), "the kernel has a limit: {}", kernel_limit(&sea, "a"));
-    assert_eq!(sea.sql("a", "SELECT 1"), "1");
+    assert!(kernel_limit(&sea, a) > (1 << 50), "the kernel has a limit: {}", kernel_limit(&sea, a));
+    assert!(sea.lets_in(a, &sea.password(a)));
     sea.event("ResourcesUpdated", "memory");
 
     // From no limit to one, and a preset.
-    sea.postgres("a", "{version: '18', size: small, resources: {cpus: 0.25}}");
-    let status = sea.ready("a");
+    sea.put(a, &kind.spec("size: small, resources: {cpus: 0.25}"));
+    let status = sea.ready(a);
     same_run(&first, &status);
     in_sync(&status);
     assert_eq!(status["resources"]["applied"], json!({"memory": "1Gi", "swap": null, "cpus": "0.25"}));
-    assert_eq!(kernel_limit(&sea, "a"), 1024 * MI);
+    assert_eq!(kernel_limit(&sea, a), 1024 * MI);
 }
 
-#[test]
-fn caps_that_change_while_stopped_hold_at_the_next_start() {
-    let sea = Sea::start();
-    sea.postgres("a", "{version: '18', resources: {memory: 256Mi}}");
-    let before = sea.ready("a");
-    sea.postgres("a", "{version: '18', resources: {memory: 256Mi}, stopped: true}");
-    sea.until_condition("a", "Ready", "False", "Stopped");
-    sea.postgres("a", "{version: '18', resources: {memory: 320Mi, cpus: 0.5}, stopped: true}");
-    sea.until_condition("a", "Ready", "False", "Stopped");
-    sea.postgres("a", "{version: '18', resources: {memory: 320Mi, cpus: 0.5}}");
-    let after = sea.ready("a");
+fn caps_that_change_while_stopped_hold_at_the_next_start(kind: &dyn Kind) {
+    let sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    sea.put(a, &kind.spec("resources: {memory: 256Mi}"));
+    let before = sea.ready(a);
+    sea.put(a, &kind.spec("resources: {memory: 256Mi}, stopped: true"));
+    sea.until_condition(a, "Ready", "False", "Stopped");
+    sea.put(a, &kind.spec("resources: {memory: 320Mi, cpus: 0.5}, stopped: true"));
+    sea.until_condition(a, "Ready", "False", "Stopped");
+    sea.put(a, &kind.spec("resources: {memory: 320Mi, cpus: 0.5}"));
+    let after = sea.ready(a);
     assert_eq!(before["container"]["id"], after["container"]["id"]);
     in_sync(&after);
-    assert_eq!(engine(&sea, "a"), (320 * MI, 320 * MI, 500_000_000));
-    assert_eq!(kernel_limit(&sea, "a"), 320 * MI);
+    assert_eq!(engine(&sea, a), (320 * MI, 320 * MI, 500_000_000));
+    assert_eq!(kernel_limit(&sea, a), 320 * MI);
 }
 
-#[test]
-fn a_cap_below_what_is_in_use_is_refused_with_both_numbers() {
-    let sea = Sea::start();
-    sea.postgres("a", "{version: '18', resources: {memory: 512Mi}}");
-    let before = sea.ready("a");
+fn a_cap_below_what_is_in_use_is_refused_with_both_numbers(kind: &dyn Kind) {
+    let sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    sea.put(a, &kind.spec("resources: {memory: 512Mi}"));
+    let before = sea.ready(a);
     // 200 MB that cannot be reclaimed: tail keeps what it reads until the pipe ends.
     let hog = "(head -c 200000000 /dev/zero; sleep 600) | tail -c 200000000 >/dev/null";
-    sea.docker(&["exec", "-d", &sea.container("a"), "sh", "-c", hog]);
+    sea.docker(&["exec", "-d", &sea.container(a), "sh", "-c", hog]);
     let used = "tail=$(pidof tail) && awk '/VmRSS/ {print $2}' /proc/$tail/status";
     for _ in 0..300 {
-        let kilobytes = sea.docker(&["exec", &sea.container("a"), "sh", "-c", &format!("{used} || echo 0")]);
+        let kilobytes = sea.docker(&["exec", &sea.container(a), "sh", "-c", &format!("{used} || echo 0")]);
         if kilobytes.trim().parse::<u64>().unwrap_or(0) > 190_000 {
             break;
         }
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
 
-    sea.postgres("a", "{version: '18', resources: {memory: 128Mi}}");
-    let words = sea.until_condition("a", "ResourcesInSync", "False", "LimitBelowUse");
+    sea.put(a, &kind.spec("resources: {memory: 128Mi}"));
+    let words = sea.until_condition(a, "ResourcesInSync", "False", "LimitBelowUse");
     let in_use: i64 = words
         .split_once("below the ")
         .and_then(|(_, rest)| rest.split_once("Mi in use"))
         .and_then(|(number, _)| number.parse().ok())
         .unwrap_or_else(|| panic!("no number in {words:?}"));
     assert!(words.contains("128Mi") && (190..512).contains(&in_use), "{words}");
-    let status = sea.status("a");
+    let status = sea.status(a);
     assert_eq!(condition(&status, "Ready").0, "True");
     assert_eq!(condition(&status, "Degraded").1, "LimitBelowUse");
     assert_eq!(status["resources"]["inSync"], false);
     assert_eq!(status["resources"]["applied"]["memory"], "512Mi");
-    assert_eq!(engine(&sea, "a").0, 512 * MI);
+    assert_eq!(engine(&sea, a).0, 512 * MI);
 
     // Forced: the engine (cgroup v1) refuses in its turn; the condition says so.
-    sea.postgres("a", "{version: '18', resources: {memory: 128Mi, force: true}}");
-    let status = sea.until("a", "refused by the engine, or done", |s| {
+    sea.put(a, &kind.spec("resources: {memory: 128Mi, force: true}"));
+    let status = sea.until(a, "refused by the engine, or done", |s| {
         s["resources"]["inSync"] == true || condition(s, "Degraded").2.contains("set caps of")
     });
     if status["resources"]["inSync"] == false {
@@ -152,10 +159,10 @@ fn a_cap_below_what_is_in_use_is_refused_with_both_numbers() {
         same_run(&before, &status);
     }
     // When the memory is free again the same manifest takes effect.
-    sea.docker(&["exec", &sea.container("a"), "sh", "-c", "kill $(pidof tail) $(pidof head) || true"]);
+    sea.docker(&["exec", &sea.container(a), "sh", "-c", "kill $(pidof tail) $(pidof head) || true"]);
     let status =
-        sea.until("a", "lowered", |s| s["resources"]["inSync"] == true && condition(s, "Ready").0 == "True");
+        sea.until(a, "lowered", |s| s["resources"]["inSync"] == true && condition(s, "Ready").0 == "True");
     same_run(&before, &status);
-    assert_eq!(kernel_limit(&sea, "a"), 128 * MI);
+    assert_eq!(kernel_limit(&sea, a), 128 * MI);
     assert_ne!(condition(&status, "Degraded").0, "True");
 }

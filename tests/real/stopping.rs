@@ -1,10 +1,18 @@
 //! Stopped by manifest or by hand: a fast, clean shutdown that nothing but the user undoes.
 
 use crate::harness::{Sea, condition};
+use crate::kinds::postgres::KIND as POSTGRES;
+use crate::kinds::{Ask, Kind, tests};
 use crate::lifecycle::TestImage;
+use std::process::Stdio;
 
-/// Stopped cleanly, by exit code, by PostgreSQL's own log, and for the engine too.
-fn cleanly_stopped(sea: &Sea, name: &str) {
+tests!(
+    stopped_in_the_manifest_is_a_clean_shutdown_and_the_same_container_starts_again,
+    stop_start_and_restart_by_hand_say_what_to_commit,
+);
+
+/// Stopped cleanly, by exit code, by the server's own log, and for the engine too.
+fn cleanly_stopped(kind: &dyn Kind, sea: &Sea, name: &str) {
     let words = sea.until_condition(name, "Ready", "False", "Stopped");
     assert!(words.contains("clean shutdown (exit code 0)") && !words.contains("NOT"), "{words}");
     let inspect = sea.inspect(name);
@@ -14,93 +22,92 @@ fn cleanly_stopped(sea: &Sea, name: &str) {
         inspect["HostConfig"]["RestartPolicy"]["Name"], "no",
         "a restart of the engine would start it"
     );
-    let log = sea.ok(&["logs", &format!("postgres/{name}"), "--tail", "5"]);
-    assert!(log.contains("database system is shut down"), "{log}");
-    let all = sea.ok(&["logs", &format!("postgres/{name}")]);
-    assert!(all.contains("received fast shutdown request"), "{all}");
+    let [asked, last] = kind.last_words();
+    let log = sea.ok(&["logs", name, "--tail", "5"]);
+    assert!(log.contains(last), "{log}");
+    let all = sea.ok(&["logs", name]);
+    assert!(all.contains(asked), "{all}");
 }
 
-#[test]
-fn stopped_in_the_manifest_is_a_clean_shutdown_and_the_same_container_starts_again() {
-    let sea = Sea::start();
-    sea.postgres("a", "{version: '18'}");
-    sea.postgres("unborn", "{version: '17', stopped: true}");
-    let before = sea.ready("a");
-    sea.sql("a", "CREATE TABLE kept AS SELECT 1 AS x");
+fn stopped_in_the_manifest_is_a_clean_shutdown_and_the_same_container_starts_again(kind: &dyn Kind) {
+    let sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    let unborn = &kind.object("unborn");
+    sea.put(a, &kind.spec(""));
+    sea.put(unborn, &kind.spec_of(kind.another_version(), "stopped: true"));
+    let before = sea.ready(a);
+    sea.keep(a, 1);
     // An open session must not hold the shutdown up.
-    let url = sea.ok(&["connection", "postgres/a", "--reveal", "-o", "url"]);
-    let mut session = std::process::Command::new("psql")
-        .args([url.trim(), "-X", "-c", "SELECT pg_sleep(600)"])
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    sea.postgres("a", "{version: '18', stopped: true}");
-    cleanly_stopped(&sea, "a");
+    let mut session = sea.client(&sea.login(a), a, Ask::Wait);
+    session.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut session = session.spawn().unwrap();
+    sea.put(a, &kind.spec("stopped: true"));
+    cleanly_stopped(kind, &sea, a);
     session.wait().unwrap();
     // Nothing is left to do.
-    sea.until("a", "settled", |s| condition(s, "Progressing").0 == "False");
-    let stopped = sea.status("a");
+    sea.until(a, "settled", |s| condition(s, "Progressing").0 == "False");
+    let stopped = sea.status(a);
     assert_eq!(stopped["container"]["id"], before["container"]["id"]);
     assert_eq!(stopped["container"]["exitCode"], 0);
     assert!(!sea.ok(&["events"]).contains("UncleanShutdown"));
-    let row = sea.ok(&["get", "postgres/a"]);
+    let row = sea.ok(&["get", a]);
     assert!(row.contains("Stopped"), "{row}");
     // Somebody starts it by hand: it is stopped again.
-    sea.docker(&["start", &sea.container("a")]);
-    sea.until("a", "stopped again", |s| {
+    sea.docker(&["start", &sea.container(a)]);
+    sea.until(a, "stopped again", |s| {
         condition(s, "Ready").1 == "Stopped"
             && s["container"]["startedAt"] != stopped["container"]["startedAt"]
     });
-    sea.until("a", "settled", |s| condition(s, "Progressing").0 == "False");
-    let inspect = sea.inspect("a");
+    sea.until(a, "settled", |s| condition(s, "Progressing").0 == "False");
+    let inspect = sea.inspect(a);
     assert_eq!(
         (&inspect["State"]["Status"], &inspect["HostConfig"]["RestartPolicy"]["Name"]),
         (&"exited".into(), &"no".into())
     );
 
-    sea.postgres("a", "{version: '18', stopped: false}");
-    let after = sea.ready("a");
+    sea.put(a, &kind.spec("stopped: false"));
+    let after = sea.ready(a);
     assert_eq!(after["container"]["id"], before["container"]["id"]);
-    assert_eq!(sea.inspect("a")["HostConfig"]["RestartPolicy"]["Name"], "always");
-    assert_eq!(sea.sql("a", "SELECT x FROM kept"), "1");
+    assert_eq!(sea.inspect(a)["HostConfig"]["RestartPolicy"]["Name"], "always");
+    assert_eq!(sea.kept(a), [1]);
 
     // Stopped from the beginning: nothing was made for it.
-    let words = sea.until_condition("unborn", "Ready", "False", "Stopped");
+    let words = sea.until_condition(unborn, "Ready", "False", "Stopped");
     assert!(words.contains("there is no container"), "{words}");
-    assert_eq!(sea.containers(), [sea.container("a")]);
-    sea.postgres("unborn", "{version: '17'}");
-    sea.ready("unborn");
+    assert_eq!(sea.containers(), [sea.container(a)]);
+    sea.put(unborn, &kind.spec_of(kind.another_version(), ""));
+    sea.ready(unborn);
 }
 
-#[test]
-fn stop_start_and_restart_by_hand_say_what_to_commit() {
-    let mut sea = Sea::start();
-    sea.postgres("a", "{version: '18'}");
-    let first = sea.ready("a");
-    let said = sea.ok(&["stop", "postgres/a"]);
+fn stop_start_and_restart_by_hand_say_what_to_commit(kind: &dyn Kind) {
+    let mut sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    sea.put(a, &kind.spec(""));
+    let first = sea.ready(a);
+    let said = sea.ok(&["stop", a]);
     assert!(said.contains("stopped: true") && said.contains("a.yaml"), "{said}");
-    cleanly_stopped(&sea, "a");
-    let refused = sea.cli(&["restart", "postgres/a"]);
+    cleanly_stopped(kind, &sea, a);
+    let refused = sea.cli(&["restart", a]);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("seawall start postgres/a"), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains(&format!("seawall start {a}")), "{refused:?}");
     // It holds over a restart of the operator.
     sea.stop();
     sea.run();
-    sea.until_condition("a", "Ready", "False", "Stopped");
-    assert_eq!(sea.inspect("a")["State"]["Status"], "exited");
-    sea.ok(&["start", "postgres/a"]);
-    let second = sea.ready("a");
+    sea.until_condition(a, "Ready", "False", "Stopped");
+    assert_eq!(sea.inspect(a)["State"]["Status"], "exited");
+    sea.ok(&["start", a]);
+    let second = sea.ready(a);
     assert_eq!(first["container"]["id"], second["container"]["id"]);
-    sea.ok(&["restart", "postgres/a"]);
-    let third = sea.until("a", "restarted", |s| {
+    sea.ok(&["restart", a]);
+    let third = sea.until(a, "restarted", |s| {
         condition(s, "Ready").0 == "True" && s["container"]["startedAt"] != second["container"]["startedAt"]
     });
     assert_eq!(first["container"]["id"], third["container"]["id"]);
     sea.event("ServerRestarted", "asked for by `seawall restart`");
 
-    sea.postgres("a", "{version: '18', stopped: true}");
-    cleanly_stopped(&sea, "a");
-    let refused = sea.cli(&["start", "postgres/a"]);
+    sea.put(a, &kind.spec("stopped: true"));
+    cleanly_stopped(kind, &sea, a);
+    let refused = sea.cli(&["start", a]);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     assert!(String::from_utf8_lossy(&refused.stderr).contains("stopped: false"), "{refused:?}");
 }
@@ -113,7 +120,7 @@ fn stopped_in_the_middle_of_a_start(name: &str, dockerfile: &str) -> String {
     sea.postgres("a", &format!("{{image: '{}'}}", image.0));
     sea.ready("a");
     sea.postgres("a", &format!("{{image: '{}', stopped: true}}", image.0));
-    cleanly_stopped(&sea, "a");
+    cleanly_stopped(&POSTGRES, &sea, "postgres/a");
     let stopped = sea.status("a");
     let flag = tempfile::NamedTempFile::new().unwrap();
     sea.docker(&["cp", flag.path().to_str().unwrap(), &format!("{}:/by-hand", sea.container("a"))]);

@@ -1,0 +1,161 @@
+//! What the suites know of each kind with a container. A kind that is in the list below goes through all of them: `real` asks
+//! its server by its own client, `it` plays it on the fake engine. It must never decide what is right: the rows do that.
+
+use serde_json::Value;
+
+/// The list, handed to another macro. A new kind is one word here, with a file of this name that has its `KIND`.
+macro_rules! every_kind {
+    ($then:ident $more:tt) => {
+        $crate::kinds::$then! { [postgres redis] $more }
+    };
+}
+
+macro_rules! declared {
+    ([$($kind:ident)+] ()) => {
+        $(pub mod $kind;)+
+        pub static ALL: &[&dyn Kind] = &[$(&$kind::KIND),+];
+    };
+}
+
+/// `tests!(a, b)` makes of the functions `a` and `b`, which take a kind, a test for each kind: `postgres::a`, `redis::a`, ….
+macro_rules! tests {
+    ($($row:ident),+ $(,)?) => { $crate::kinds::every_kind! { tests_of ($($row)+) } };
+}
+
+macro_rules! tests_of {
+    ([$($kind:ident)+] $rows:tt) => { $($crate::kinds::tests_of_one! { $kind $rows })+ };
+}
+
+macro_rules! tests_of_one {
+    ($kind:ident ($($row:ident)+)) => {
+        mod $kind {
+            $(#[test]
+            fn $row() {
+                super::$row(&$crate::kinds::$kind::KIND);
+            })+
+        }
+    };
+}
+
+pub(crate) use {declared, every_kind, tests, tests_of, tests_of_one};
+
+every_kind! { declared () }
+
+/// Who logs in, and where.
+#[derive(Clone, Debug)]
+pub struct Login {
+    pub container: String,
+    pub port: u64,
+    pub username: String,
+    pub password: String,
+    pub database: String,
+}
+
+/// What a client is to do. What it keeps are numbers, one after another.
+#[derive(Clone, Copy, Debug)]
+pub enum Ask<'a> {
+    /// Log in, and nothing else.
+    Login,
+    /// So that no kill of the server loses it.
+    Keep(u32),
+    /// All that was kept, in any order.
+    Kept,
+    /// What makes a stop that follows a short one.
+    Flush,
+    /// Stay until the server ends it.
+    Wait,
+    /// A parameter, as the server has it.
+    Parameter(&'a str),
+}
+
+/// A parameter, two values that it can have, and what the server says it is by either.
+pub struct Parameter {
+    pub name: &'static str,
+    pub values: [&'static str; 2],
+}
+
+/// What is done by hand, with `docker`, and how it is undone: the event's reason and some of its words.
+pub struct ByHand {
+    pub commands: Vec<Vec<String>>,
+    pub reason: &'static str,
+    pub cause: &'static str,
+}
+
+/// A kind with a container, as values.
+pub trait Kind: Sync {
+    /// As a manifest says it.
+    fn kind(&self) -> &'static str;
+    /// The version that is tested, and another build of it.
+    fn versions(&self) -> [&'static str; 2];
+    /// All versions of the catalog.
+    fn catalogued(&self) -> &'static [&'static str];
+    /// The image that `deploy/images/build.sh` builds for a version.
+    fn image(&self, version: &str) -> String;
+    /// Inside the container.
+    fn port(&self) -> u16;
+    /// Where the volume is mounted, and something on it that is a directory.
+    fn data(&self) -> (&'static str, &'static str);
+    /// Whether a process with these arguments is the server.
+    fn is_server(&self, arguments: &str) -> bool;
+    /// A program with its environment, which ends well when the server did as it was asked.
+    fn client(&self, at: &Login, ask: Ask<'_>) -> (Vec<(&'static str, String)>, Vec<String>);
+    /// One that the running server takes over.
+    fn live(&self) -> Parameter;
+    /// One that needs a restart.
+    fn at_start(&self) -> Parameter;
+    /// One whose value only the running server refuses, with some of its words.
+    fn refused(&self) -> (&'static str, &'static str);
+    /// A manifest's annotations, its image or version, and a parameter with which no server starts.
+    fn deadly(&self) -> (&'static str, String, &'static str);
+    /// The managed password is made another one in the server, in each way that is mended otherwise.
+    fn lock_outs(&self, container: &str) -> Vec<ByHand>;
+    /// Another value of [`Kind::live`] gets into the parameter file, and into the server.
+    fn edit_file(&self, container: &str, value: &str) -> ByHand;
+    /// What the log says of a stop that was asked for, in this order.
+    fn last_words(&self) -> [&'static str; 2];
+    /// The file that had a password for the first start alone.
+    fn spent_secret(&self) -> Option<&'static str>;
+    /// The event of a password that is another one after the store was lost.
+    fn reset_by_recovery(&self) -> &'static str;
+    /// Fields of the spec that name the owner, and the database where there are some.
+    fn owned_by(&self, user: &str, database: &str) -> String;
+    /// By what of its status data can be told from other data; `Null` where there is nothing.
+    fn identifier(&self, status: &Value) -> Value;
+
+    /// A version beside the tested one.
+    fn another_version(&self) -> &'static str {
+        self.catalogued().last().unwrap()
+    }
+    /// As people say it.
+    fn object(&self, name: &str) -> String {
+        format!("{}/{name}", self.kind().to_lowercase())
+    }
+    /// A spec of the tested version with these further fields, in YAML's flow style.
+    fn spec(&self, more: &str) -> String {
+        self.spec_of(self.versions()[0], more)
+    }
+    fn spec_of(&self, version: &str, more: &str) -> String {
+        format!("{{version: '{version}'{}}}", after_comma(more))
+    }
+    /// The same by hand, with an image.
+    fn spec_with_image(&self, image: &str, more: &str) -> String {
+        format!("{{image: '{image}'{}}}", after_comma(more))
+    }
+    fn catalog(&self, name: &str) -> String {
+        let images = self.catalogued().iter().map(|v| format!("    '{v}': {{image: '{}'}}\n", self.image(v)));
+        format!(
+            "apiVersion: seawall.dev/v1\nkind: ImageCatalog\nmetadata: {{name: {name}}}\nspec:\n  engine: {}\n  images:\n{}",
+            self.kind().to_lowercase(),
+            images.collect::<String>()
+        )
+    }
+}
+
+fn after_comma(more: &str) -> String {
+    if more.is_empty() { String::new() } else { format!(", {more}") }
+}
+
+/// Words of a command.
+fn words(all: &[&str]) -> Vec<String> {
+    all.iter().map(|word| (*word).to_owned()).collect()
+}
