@@ -17,7 +17,14 @@ pub struct Case<'a> {
     pub server: &'static Server,
 }
 
-impl Case<'_> {
+impl<'a> Case<'a> {
+    /// Why an image is not tried again: with this very manifest no server of it came up.
+    #[must_use]
+    pub fn gave_up(&self, image: &str) -> Option<&'a String> {
+        let refused = self.memory.refused_image.as_ref();
+        refused.filter(|r| r.id == image && r.generation == self.identity.generation).map(|r| &r.message)
+    }
+
     #[must_use]
     pub fn wanted(&self) -> Wanted {
         match (self.present, self.asked.deletes_now(self.spec.given_up())) {

@@ -24,7 +24,7 @@ use seawall::kinds::redis::world::{Data, Saves, Server, ServerFacts, World};
 use seawall::workload;
 use seawall::workload::hardening::Profile;
 use seawall::workload::image::{Image, ImageSeen};
-use seawall::workload::memory::PinnedImage;
+use seawall::workload::memory::{PinnedImage, RefusedImage};
 use seawall::workload::world::Deaths;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -341,4 +341,19 @@ fn what_is_remembered_is_called_as_it_was() {
         "usersRestarted",
     ];
     assert_eq!(own, names);
+}
+
+#[test]
+fn an_image_that_was_given_up_is_not_tried_again_with_the_same_manifest() {
+    let mut case = Case::settled();
+    let (id, generation) = (image("bb", 8).work.id, case.identity.generation);
+    case.world.work.pinned = Some(image("aa", 8));
+    case.world.work.image = ImageSeen::Fit(image("bb", 8));
+    case.memory.work.refused_image = Some(RefusedImage { id, message: "no such luck".into(), generation });
+    let plan = plan(&case.subject(), &case.world);
+    assert!(plan.steps.is_empty(), "{:?}", plan.steps);
+    assert_eq!(plan.blocked[0].reason, "ImageRefused");
+    // Another manifest is another try.
+    case.identity.generation += 1;
+    assert!(!self::plan(&case.subject(), &case.world).steps.is_empty());
 }

@@ -66,7 +66,10 @@ fn unfit_for_data(subject: &Subject<'_>, image: &RedisImage) -> Option<Blocked> 
 }
 
 fn with_verdicts<T>(subject: &Subject<'_>, then: impl FnOnce(&Verdicts<'_, RedisImage>) -> T) -> T {
-    then(&Verdicts { unfit: &|image| unfit_for_data(subject, image), refusal: &|_| None })
+    then(&Verdicts {
+        unfit: &|image| unfit_for_data(subject, image),
+        refusal: &|image| subject.work().gave_up(&image.work.id),
+    })
 }
 
 /// The image that containers are made from now: the wanted one when it can be used, else the one in use.

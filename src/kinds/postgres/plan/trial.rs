@@ -22,10 +22,8 @@ pub(super) fn refusal<'a>(
     world: &'a World,
     image: &ImageFacts,
 ) -> Option<&'a String> {
-    let given_up = subject.memory.work.refused_image.as_ref();
-    let given_up = given_up.filter(|r| r.id == image.work.id && r.generation == subject.identity.generation);
-    if let Some(refused) = given_up {
-        return Some(&refused.message);
+    if let Some(words) = subject.work().gave_up(&image.work.id) {
+        return Some(words);
     }
     match world.trials.get(&image.work.id)? {
         Verdict::Refused(words) => Some(words),
