@@ -1,9 +1,15 @@
 //! Images that people have and that are not what a manifest needs: said before anything is stopped, with
 //! what is there and what is missing. What runs goes on with the image in use.
 
-use crate::harness::{Sea, catalog, condition, docker, image, text, wait_for};
+use crate::harness::{Sea, condition, docker, text, wait_for};
+use crate::kinds::{Kind, tests};
 use crate::lifecycle::TestImage;
 use serde_json::Value;
+
+tests!(
+    what_is_no_image_or_cannot_be_had_leaves_the_server_looked_after,
+    a_line_of_the_catalog_moves_one_database_after_another_and_stops_at_the_first_that_fails,
+);
 
 fn id(sea: &Sea, name: &str) -> Value {
     sea.inspect(name)["Id"].clone()
@@ -72,45 +78,48 @@ fn a_server_under_another_contract_is_said_with_what_is_missing() {
     assert_eq!(sea.containers(), Vec::<String>::new(), "nothing was made");
 }
 
-#[test]
-fn what_is_no_image_or_cannot_be_had_leaves_the_server_looked_after() {
-    let sea = Sea::start();
-    sea.postgres("a", "{version: '18'}");
-    sea.ready("a");
-    sea.sql("a", "CREATE TABLE t AS SELECT 42 AS n");
+fn what_is_no_image_or_cannot_be_had_leaves_the_server_looked_after(kind: &dyn Kind) {
+    let sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    sea.put(a, &kind.spec(""));
+    sea.ready(a);
+    sea.keep(a, 42);
     for (image, hint) in [
         ("a:b:c", "did you mean a:b-c?"),
         ("postgres@18", "did you mean postgres:18?"),
         ("Postgres:18", "did you mean postgres:18?"),
     ] {
-        sea.postgres("a", &format!("{{image: '{image}'}}"));
-        sea.until("a", "the words", |s| condition(s, "Degraded").2.contains(hint));
-        assert_eq!(sea.condition("a", "Ready").0, "True", "{image}");
+        sea.put(a, &kind.spec_with_image(image, ""));
+        sea.until(a, "the words", |s| condition(s, "Degraded").2.contains(hint));
+        assert_eq!(sea.condition(a, "Ready").0, "True", "{image}");
     }
     // Nobody listens there: 127.0.0.0/8 never leaves the host.
-    sea.postgres("a", "{image: '127.0.0.1:9/nobody/postgres:18', resources: {memory: 300Mi}}");
-    let why = sea.until_condition("a", "Degraded", "True", "ImagePullFailed");
+    sea.put(a, &kind.spec_with_image("127.0.0.1:9/nobody/postgres:18", "resources: {memory: 300Mi}"));
+    let why = sea.until_condition(a, "Degraded", "True", "ImagePullFailed");
     assert!(why.contains("127.0.0.1:9/nobody/postgres:18"), "{why}");
-    wait_for("the cap", || (sea.inspect("a")["HostConfig"]["Memory"] == 300 << 20).then_some(()));
-    docker(&["rm", "-f", &sea.container("a")]);
+    wait_for("the cap", || (sea.inspect(a)["HostConfig"]["Memory"] == 300 << 20).then_some(()));
+    docker(&["rm", "-f", &sea.container(a)]);
     sea.event("ContainerCreated", "re-create on volume");
-    sea.until_condition("a", "Ready", "True", "LoginSucceeded");
-    assert_eq!(sea.sql("a", "SELECT n FROM t"), "42");
+    sea.until_condition(a, "Ready", "True", "LoginSucceeded");
+    assert_eq!(sea.kept(a), [42]);
 }
 
-#[test]
-fn a_line_of_the_catalog_moves_one_database_after_another_and_stops_at_the_first_that_fails() {
+fn a_line_of_the_catalog_moves_one_database_after_another_and_stops_at_the_first_that_fails(kind: &dyn Kind) {
+    let [image, next] = kind.versions().map(|version| kind.image(version));
     let broken = TestImage::build(
-        "follows-nobody",
-        "FROM seawall/postgres:18\nENTRYPOINT [\"sh\", \"-c\", \"echo no such luck; exit 3\"]\n",
+        &kind.object("follows-nobody"),
+        &format!("FROM {image}\nENTRYPOINT [\"sh\", \"-c\", \"echo no such luck; exit 3\"]\n"),
     );
-    let names = ["a", "b", "c"];
-    let sea = Sea::start();
+    let names = ["a", "b", "c"].map(|name| kind.object(name));
+    let names = names.each_ref().map(String::as_str);
+    let sea = Sea::start_of(kind);
     for name in names {
-        sea.postgres(name, "{version: '18'}");
+        sea.put(name, &kind.spec(""));
     }
     let first = names.map(|name| sea.ready(name)["image"]["id"].clone());
-    let moves = |to: &str| sea.write("catalog.yaml", &catalog().replace(&image("18"), to));
+    let moves = |to: &str| {
+        sea.write("catalog.yaml", &kind.catalog("local").replace(&format!("'{image}'"), &format!("'{to}'")))
+    };
     let serves = |name: &&str| sea.condition(name, "Ready").0 == "True";
 
     moves(&broken.0);
@@ -120,11 +129,11 @@ fn a_line_of_the_catalog_moves_one_database_after_another_and_stops_at_the_first
     });
     for name in names.into_iter().filter(|name| *name != refused) {
         let why = sea.until_condition(name, "Degraded", "True", "RolloutStopped");
-        assert!(why.contains(&format!("postgres/{refused} did not come back")), "{why}");
+        assert!(why.contains(&format!("{refused} did not come back")), "{why}");
         assert_eq!(sea.condition(name, "Ready").0, "True");
     }
 
-    moves(&image("18b"));
+    moves(&next);
     // 2: there is something to do.
     let plan = text(&sea.cli(&["plan", sea.manifests.to_str().unwrap()]));
     assert!(plan.contains("2 more to go after it, 1 at a time") || plan.contains("goes first"), "{plan}");

@@ -1,9 +1,12 @@
 //! What an image is, is found out; another build of it keeps everything; what cannot run says why.
 
 use crate::harness::{Sea, condition, docker, image as of_suite, text};
+use crate::kinds::{Kind, tests};
 use serde_json::Value;
 use std::io::Write;
 use std::process::{Command, Stdio};
+
+tests!(an_image_that_cannot_run_says_why_and_a_better_one_heals_it, another_build_keeps_everything,);
 
 /// An image made for one test, removed with it. Declare it before the `Sea` that uses it.
 pub struct TestImage(pub String);
@@ -26,8 +29,8 @@ impl TestImage {
     }
 
     /// An image that says it is for another processor: an empty one, with its description changed.
-    pub fn for_another_architecture() -> Self {
-        let tag = format!("seawall-test/elsewhere:{}", std::process::id());
+    pub fn for_another_architecture(name: &str) -> Self {
+        let tag = format!("seawall-test/{name}:{}", std::process::id());
         let host = docker(&["version", "--format", "{{.Server.Arch}}"]);
         let other = if host == "arm64" { "amd64" } else { "arm64" };
         // An archive that every engine loads: what `docker save` writes differs from version to version.
@@ -108,66 +111,80 @@ fn what_an_image_is_comes_from_the_image_and_not_from_its_name() {
     }
 }
 
-#[test]
-fn an_image_that_cannot_run_says_why_and_a_better_one_heals_it() {
+fn an_image_that_cannot_run_says_why_and_a_better_one_heals_it(kind: &dyn Kind) {
+    let another = kind.another_version();
+    let image = kind.image(another);
     let dies = TestImage::build(
-        "dies",
-        "FROM seawall/postgres:17\nENTRYPOINT [\"sh\", \"-c\", \"echo first words; echo boom >&2; exit 3\"]\n",
+        &kind.object("dies"),
+        &format!("FROM {image}\nENTRYPOINT [\"sh\", \"-c\", \"echo first words; echo boom >&2; exit 3\"]\n"),
     );
-    let elsewhere = TestImage::for_another_architecture();
-    let sea = Sea::start();
-    sea.postgres("elsewhere", &format!("{{image: '{}'}}", elsewhere.0));
-    sea.postgres("empty", "{image: 'seawall/not-postgres:test'}");
-    sea.postgres("nowhere", "{image: 'seawall-test/does-not-exist:1'}");
-    sea.postgres("dies", &format!("{{image: '{}'}}", dies.0));
+    let foreign = TestImage::for_another_architecture(&kind.object("elsewhere"));
+    let sea = Sea::start_of(kind);
+    let elsewhere = &kind.object("elsewhere");
+    let empty = &kind.object("empty");
+    let nowhere = &kind.object("nowhere");
+    let mortal = &kind.object("mortal");
+    sea.put(elsewhere, &kind.spec_with_image(&foreign.0, ""));
+    sea.put(empty, &kind.spec_with_image("seawall/not-postgres:test", ""));
+    sea.put(nowhere, &kind.spec_with_image("seawall-test/does-not-exist:1", ""));
+    sea.put(mortal, &kind.spec_with_image(&dies.0, ""));
 
-    let words = sea.until_condition("empty", "Ready", "False", "Blocked");
-    assert!(words.contains("contains no PostgreSQL server"), "{words}");
+    let words = sea.until_condition(empty, "Ready", "False", "Blocked");
+    assert!(words.contains(kind.not_in_image()), "{words}");
     assert!(words.contains("spec.image"), "{words}");
-    assert_eq!(sea.condition("empty", "Degraded").1, "ImageUnfit");
+    assert_eq!(sea.condition(empty, "Degraded").1, "ImageUnfit");
 
-    let words = sea.until_condition("elsewhere", "Ready", "False", "Blocked");
+    let words = sea.until_condition(elsewhere, "Ready", "False", "Blocked");
     assert!(words.contains("use an image for"), "{words}");
 
-    let words = sea.until_condition("nowhere", "Ready", "False", "ImagePullFailed");
+    let words = sea.until_condition(nowhere, "Ready", "False", "ImagePullFailed");
     assert!(words.contains("pull image seawall-test/does-not-exist:1: "), "{words}");
-    let words = sea.condition("nowhere", "ContinuousArchiving").2;
+    let words = sea.condition(nowhere, "ContinuousArchiving").2;
     assert!(!words.contains("custom"), "nobody knows yet what the image is: {words}");
 
-    let status = sea.until("dies", "in a crash loop that tells the last lines", |s| {
+    let status = sea.until(mortal, "in a crash loop that tells the last lines", |s| {
         let (_, reason, words) = condition(s, "Ready");
         reason == "CrashLoop" && words.contains("boom") && words.contains("first words")
     });
     assert_eq!(status["container"]["exitCode"], 3);
-    assert_eq!(sea.containers(), [sea.container("dies")]);
+    assert_eq!(sea.containers(), [sea.container(mortal)]);
 
-    sea.postgres("dies", "{version: '17'}");
-    sea.postgres("empty", "{version: '18'}");
-    sea.ready("dies");
-    sea.ready("empty");
+    sea.put(mortal, &kind.spec_of(another, ""));
+    sea.put(empty, &kind.spec(""));
+    sea.ready(mortal);
+    sea.ready(empty);
+}
+
+fn another_build_keeps_everything(kind: &dyn Kind) {
+    let sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    sea.put(a, &kind.spec(""));
+    let before = sea.ready(a);
+    let (password, port) = (sea.password(a), sea.host_port(a));
+    sea.keep(a, 42);
+
+    let another = kind.versions()[1];
+    sea.put(a, &kind.spec_of(another, ""));
+    let after = sea.ready(a);
+    assert_ne!(before["container"]["id"], after["container"]["id"]);
+    assert_ne!(before["image"]["id"], after["image"]["id"]);
+    assert_eq!(after["image"]["reference"], kind.image(another).as_str());
+    assert_eq!(kind.identifier(&before), kind.identifier(&after));
+    assert_eq!((sea.password(a), sea.host_port(a)), (password, port));
+    assert_eq!(sea.kept(a), [42]);
+    sea.event("ContainerCreated", "image");
 }
 
 #[test]
-fn another_build_keeps_everything_and_another_major_touches_nothing() {
+fn another_major_touches_nothing() {
     let sea = Sea::start();
-    sea.postgres("new", "{version: '18'}");
+    sea.postgres("new", "{version: '18b'}");
     sea.postgres("old", "{version: '17'}");
-    let before = sea.ready("new");
+    let after = sea.ready("new");
     let old = sea.ready("old");
-    let (password, port) = (sea.password("new"), sea.host_port("new"));
     for name in ["new", "old"] {
         sea.sql(name, "CREATE TABLE kept AS SELECT 42 AS answer");
     }
-
-    sea.postgres("new", "{version: '18b'}");
-    let after = sea.ready("new");
-    assert_ne!(before["container"]["id"], after["container"]["id"]);
-    assert_ne!(before["image"]["id"], after["image"]["id"]);
-    assert_eq!(after["image"]["reference"], of_suite("18b"));
-    assert_eq!(before["server"]["systemIdentifier"], after["server"]["systemIdentifier"]);
-    assert_eq!((sea.password("new"), sea.host_port("new")), (password, port));
-    assert_eq!(sea.sql("new", "SELECT answer FROM kept"), "42");
-    sea.event("ContainerCreated", "image");
 
     for (name, version, was, major) in [("new", "17", &after, "18"), ("old", "18", &old, "17")] {
         sea.postgres(name, &format!("{{version: '{version}'}}"));

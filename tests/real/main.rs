@@ -1,8 +1,8 @@
-//! Tests on the real Docker engine with real PostgreSQL. They fail when there is no engine or the
+//! Tests on the real Docker engine with real servers. They fail when there is no engine or the
 //! images are not built: `make test` sees to both.
 
 /// Each of the two suites has its half of it.
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports, unused_macros)]
 #[path = "../common/kinds/mod.rs"]
 mod kinds;
 

@@ -1,7 +1,13 @@
 //! Parameters reach a running server; what PostgreSQL refuses is said in its words and hurts nothing.
 
 use crate::harness::{Sea, condition, image, postgres, text};
+use crate::kinds::{Kind, Parameter, tests};
 use serde_json::Value;
+
+tests!(
+    what_needs_a_restart_gets_one_or_waits_as_the_manifest_says,
+    a_value_that_only_the_server_can_judge_is_reported_in_its_words,
+);
 
 fn server_start(sea: &Sea, name: &str) -> String {
     sea.sql(name, "SELECT pg_postmaster_start_time()")
@@ -37,47 +43,55 @@ fn a_reload_is_enough_where_postgresql_allows_it() {
     sea.event("ParametersReloaded", "spec.parameters changed");
 }
 
-#[test]
-fn what_needs_a_restart_gets_one_or_waits_as_the_manifest_says() {
-    let sea = Sea::start();
-    sea.postgres("auto", "{version: '18'}");
-    sea.postgres("manual", "{version: '18', restartPolicy: Manual}");
-    let (auto, manual) = (sea.ready("auto"), sea.ready("manual"));
+fn what_needs_a_restart_gets_one_or_waits_as_the_manifest_says(kind: &dyn Kind) {
+    let sea = Sea::start_of(kind);
+    let auto = &kind.object("auto");
+    let manual = &kind.object("manual");
+    sea.put(auto, &kind.spec(""));
+    sea.put(manual, &kind.spec("restartPolicy: Manual"));
+    let (was, before) = (sea.ready(auto), sea.ready(manual));
+    let (all, Parameter { name: live, values: [value, _] }) = (kind.at_start(), kind.live());
+    let pairs: Vec<String> = all.iter().map(|p| format!("{}: {}", p.name, p.values[1])).collect();
+    let names: Vec<&str> = all.iter().map(|p| p.name).collect();
+    let (pairs, names) = (pairs.join(", "), names.join(", "));
 
-    sea.postgres("auto", "{version: '18', parameters: {max_connections: 50, max_wal_senders: 7}}");
-    let after = sea.until("auto", "restarted", |s| {
+    sea.put(auto, &kind.spec(&format!("parameters: {{{pairs}}}")));
+    let after = sea.until(auto, "restarted", |s| {
         condition(s, "Ready").0 == "True"
             && condition(s, "Progressing").0 == "False"
-            && s["container"]["startedAt"] != auto["container"]["startedAt"]
+            && s["container"]["startedAt"] != was["container"]["startedAt"]
     });
-    assert_eq!(after["container"]["id"], auto["container"]["id"]);
-    assert_eq!(sea.sql("auto", "SHOW max_connections"), "50");
-    assert_eq!(sea.sql("auto", "SHOW max_wal_senders"), "7");
+    assert_eq!(after["container"]["id"], was["container"]["id"]);
+    for p in &all {
+        assert_eq!(sea.parameter(auto, p.name), p.values[1]);
+    }
     assert_eq!(condition(&after, "PendingRestart").0, "False");
-    sea.event("ServerRestarted", "max_connections, max_wal_senders changed and need a restart");
+    sea.event("ServerRestarted", &format!("{names} changed and need a restart"));
 
-    sea.postgres(
-        "manual",
-        "{version: '18', restartPolicy: Manual, parameters: {max_connections: 60, work_mem: 9MB}}",
-    );
-    let words = sea.until_condition("manual", "PendingRestart", "True", "ParametersChanged");
-    assert!(words.contains("max_connections") && !words.contains("work_mem"), "{words}");
-    assert!(words.contains("seawall restart postgres/manual"), "{words}");
-    let status = sea.status("manual");
+    let pairs = format!("{pairs}, {live}: {value}");
+    sea.put(manual, &kind.spec(&format!("restartPolicy: Manual, parameters: {{{pairs}}}")));
+    let words = sea.until_condition(manual, "PendingRestart", "True", "ParametersChanged");
+    assert!(words.contains(&names) && !words.contains(live), "{words}");
+    assert!(words.contains(&format!("seawall restart {manual}")), "{words}");
+    let status = sea.status(manual);
     assert_eq!(condition(&status, "Ready").0, "True");
-    assert_eq!(container(&status), container(&manual));
-    assert_eq!(sea.sql("manual", "SHOW work_mem"), "9MB", "what can be reloaded does not wait");
-    assert_eq!(sea.sql("manual", "SHOW max_connections"), "100");
+    assert_eq!(container(&status), container(&before));
+    assert_eq!(sea.parameter(manual, live), value, "what can be reloaded does not wait");
+    for p in &all {
+        assert_eq!(sea.parameter(manual, p.name), p.values[0]);
+    }
 
-    sea.ok(&["restart", "postgres/manual"]);
-    sea.until("manual", "without a pending restart", |s| {
+    sea.ok(&["restart", manual]);
+    sea.until(manual, "without a pending restart", |s| {
         condition(s, "PendingRestart").0 == "False"
             && condition(s, "Ready").0 == "True"
-            && s["container"]["id"] == manual["container"]["id"]
+            && s["container"]["id"] == before["container"]["id"]
     });
-    assert_eq!(sea.sql("manual", "SHOW max_connections"), "60");
+    for p in &all {
+        assert_eq!(sea.parameter(manual, p.name), p.values[1]);
+    }
     // Once: the one that was restarted before was not restarted again.
-    assert_eq!(container(&sea.status("auto")), container(&after));
+    assert_eq!(container(&sea.status(auto)), container(&after));
 }
 
 #[test]
@@ -103,32 +117,47 @@ fn what_would_hurt_is_a_problem_at_its_place_before_anything_happens() {
     }
 }
 
+fn a_value_that_only_the_server_can_judge_is_reported_in_its_words(kind: &dyn Kind) {
+    let sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    let Parameter { name, values: [old, new] } = kind.live();
+    let ((pair, refused), with) = (kind.refused(), |all: &str| kind.spec(&format!("parameters: {{{all}}}")));
+    sea.put(a, &with(&format!("{name}: {old}")));
+    let before = sea.ready(a);
+    sea.keep(a, 42);
+
+    sea.put(a, &with(&format!("{name}: {new}, {pair}")));
+    let words = sea.until_condition(a, "Degraded", "True", "ParameterRejected");
+    assert!(words.contains(refused), "{words}");
+    let status = sea.status(a);
+    assert_eq!(condition(&status, "Ready").0, "True");
+    assert_eq!(container(&status), container(&before));
+    assert_eq!(sea.parameter(a, name), old, "all of them or none");
+
+    // The refused file does not come in by the back door of a restart.
+    sea.ok(&["restart", a]);
+    sea.until(a, "restarted", |s| {
+        condition(s, "Ready").0 == "True" && s["container"]["startedAt"] != before["container"]["startedAt"]
+    });
+    sea.docker(&["kill", &sea.container(a)]);
+    sea.event("ContainerStarted", "killed");
+    sea.ready(a);
+    assert_eq!(sea.parameter(a, name), old);
+    assert_eq!(sea.condition(a, "Degraded").1, "ParameterRejected");
+
+    sea.put(a, &with(&format!("{name}: {new}")));
+    let status = sea.ready(a);
+    assert_ne!(condition(&status, "Degraded").0, "True");
+    assert_eq!((sea.parameter(a, name).as_str(), sea.kept(a)), (new, vec![42]));
+}
+
 #[test]
-fn a_value_that_only_the_server_can_judge_is_reported_in_its_words() {
+fn what_is_wrong_from_the_beginning_or_unknown_to_the_server_is_reported_in_its_words() {
     let sea = Sea::start();
     sea.postgres("a", "{version: '18', parameters: {work_mem: 8MB}}");
     // Wrong from the very beginning: there is no older file to go back to.
     sea.postgres("born-wrong", "{version: '17', parameters: {timezone: Nowhere/City}}");
-    let before = sea.ready("a");
-
-    sea.postgres("a", "{version: '18', parameters: {timezone: Nowhere/City, maintenance_work_mem: 32MB}}");
-    let words = sea.until_condition("a", "Degraded", "True", "ParameterRejected");
-    assert!(words.contains("invalid value for parameter \"TimeZone\": \"Nowhere/City\""), "{words}");
-    let status = sea.status("a");
-    assert_eq!(condition(&status, "Ready").0, "True");
-    assert_eq!(container(&status), container(&before));
-    assert_eq!(sea.sql("a", "SHOW work_mem"), "8MB");
-
-    // The refused file does not come in by the back door of a restart.
-    sea.ok(&["restart", "postgres/a"]);
-    sea.until("a", "restarted", |s| {
-        condition(s, "Ready").0 == "True" && s["container"]["startedAt"] != before["container"]["startedAt"]
-    });
-    sea.docker(&["kill", &sea.container("a")]);
-    sea.event("ContainerStarted", "killed");
     sea.ready("a");
-    assert_eq!(sea.sql("a", "SHOW work_mem"), "8MB");
-    assert_eq!(sea.condition("a", "Degraded").1, "ParameterRejected");
 
     // A fork may have names of its own; this one has not.
     sea.postgres("a", &format!("{{image: '{}', parameters: {{no_such_parameter: 1}}}}", image("18")));

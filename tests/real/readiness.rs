@@ -1,21 +1,24 @@
 //! Ready means that a login works now; everything else is said in PostgreSQL's own words.
 
 use super::harness::{Frozen, Sea, condition, docker, wait_for};
+use crate::kinds::{Kind, tests};
 use std::fs;
 use std::process::{Child, Command, Stdio};
 
-#[test]
-fn a_server_that_hangs_is_not_ready_and_is_ready_again_when_it_answers() {
-    let sea = Sea::start();
-    sea.postgres("a", "{version: '18'}");
-    let first = sea.ready("a");
-    let _watch = sea.watch("a");
-    let frozen = Frozen::container(&sea.container("a"));
-    let why = sea.until_condition("a", "Ready", "False", "ServerHung");
+tests!(a_server_that_hangs_is_not_ready_and_is_ready_again_when_it_answers,);
+
+fn a_server_that_hangs_is_not_ready_and_is_ready_again_when_it_answers(kind: &dyn Kind) {
+    let sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    sea.put(a, &kind.spec(""));
+    let first = sea.ready(a);
+    let _watch = sea.watch_by_client(a);
+    let frozen = Frozen::container(&sea.container(a));
+    let why = sea.until_condition(a, "Ready", "False", "ServerHung");
     assert!(why.contains("no answer within 5s"), "{why}");
-    assert_eq!(sea.inspect("a")["State"]["Running"], true, "the container itself runs on");
+    assert_eq!(sea.inspect(a)["State"]["Running"], true, "the container itself runs on");
     drop(frozen);
-    let again = sea.ready("a");
+    let again = sea.ready(a);
     assert_eq!(again["container"]["startedAt"], first["container"]["startedAt"], "it was not restarted");
 }
 

@@ -54,6 +54,12 @@ fn a_lost_store_is_rebuilt_with_data_ports_and_new_passwords(kind: &dyn Kind) {
     }
     let (port_a, port_b) = (sea.host_port(a), sea.host_port(b));
     let (old_a, old_b, old_kept) = (sea.password(a), sea.password(b), sea.password(kept));
+    let owner = |sea: &Sea, name: &str| {
+        let at = sea.login(name);
+        (at.username, at.database, at.port)
+    };
+    let (owner_a, owner_kept) = (owner(&sea, a), owner(&sea, kept));
+    assert_eq!((owner_a.0.as_str(), owner_kept.0.as_str()), ("owner", "keeper"));
     let container_a = sea.inspect(a)["Id"].clone();
     let uid = sea.object(a)["metadata"]["uid"].clone();
     sea.ok(&["stop", b]);
@@ -89,7 +95,7 @@ fn a_lost_store_is_rebuilt_with_data_ports_and_new_passwords(kind: &dyn Kind) {
     assert_eq!(sea.kept(a), [1]);
     let new_a = sea.password(a);
     assert_ne!(new_a, old_a);
-    assert_eq!(sea.login(a).username, "owner");
+    assert_eq!(owner(&sea, a), owner_a);
     assert!(sea.lets_in(a, &new_a));
     assert!(!sea.lets_in(a, &old_a), "the old password still works");
     let events = sea.ok(&["events"]);
@@ -109,7 +115,7 @@ fn a_lost_store_is_rebuilt_with_data_ports_and_new_passwords(kind: &dyn Kind) {
     sea.write("kept.yaml", &manifest(kept, "", &named("keeper", "hoard")));
     sea.until(kept, "Ready", |s| condition(s, "Ready").0 == "True");
     assert_eq!(sea.kept(kept), [3]);
-    assert_eq!(sea.login(kept).username, "keeper");
+    assert_eq!(owner(&sea, kept), owner_kept);
     assert!(!sea.lets_in(kept, &old_kept));
     assert_eq!(sea.volumes().len(), 3);
     assert_eq!(sea.containers().len(), 3, "no throw-away container is left");

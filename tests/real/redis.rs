@@ -103,26 +103,6 @@ fn a_manifest_becomes_a_server_whose_secrets_are_nowhere() {
 }
 
 #[test]
-fn a_server_that_is_killed_comes_back_with_its_data_and_users_that_drift_too() {
-    let sea = ready("{version: '8'}");
-    assert_eq!(cli(&sea, "set k v"), "OK");
-    std::thread::sleep(std::time::Duration::from_millis(1200));
-    let first = started(&sea);
-    sea.docker(&["kill", "-s", "KILL", &sea.container(CACHE)]);
-    wait_for("another start", || (started(&sea) != first).then_some(()));
-    sea.ready(CACHE);
-    assert_eq!(cli(&sea, "get k"), "v");
-    // The users' file and the password in the server are others, and only a start can mend it.
-    let users = "user default on nopass ~* &* +@all\\n";
-    let script = format!("chmod 0640 /etc/seawall/users.acl; printf '{users}' >/etc/seawall/users.acl");
-    sea.docker(&["exec", "-u", "0", &sea.container(CACHE), "sh", "-c", &script]);
-    sea.docker(&["restart", &sea.container(CACHE)]);
-    sea.event("ServerRestarted", "own login was refused");
-    sea.ready(CACHE);
-    assert_eq!(cli(&sea, "get k"), "v");
-}
-
-#[test]
 fn caps_and_maxmemory_change_in_place_and_not_below_the_data() {
     let spec = |memory: &str, more: &str| format!("{{version: '8', resources: {{memory: {memory}{more}}}}}");
     let sea = ready(&spec("192Mi", ""));
@@ -180,23 +160,6 @@ fn parameters_change_live_by_a_restart_and_back_when_they_do_not_work() {
     change(&sea, &spec("hz: 40, io-threads: 2"));
     sea.ready(CACHE);
     assert_eq!(line(&sea, "hz"), "hz \"40\"");
-}
-
-#[test]
-fn a_start_that_fails_goes_back_to_what_worked() {
-    // Only an image of one's own may have parameters that nobody knows; no server without the module takes them.
-    let spec = |more: &str| format!("{{image: 'seawall/redis:8', parameters: {{hz: 20{more}}}}}");
-    let sea = ready(&spec(""));
-    assert_eq!(cli(&sea, "set k v"), "OK");
-    change(&sea, &spec(", no-such-thing: 1"));
-    // It is in the file, as a module may read it at the next start.
-    sea.event("ServerRestarted", "no-such-thing changed and need a restart");
-    let why = sea.until_condition(CACHE, "Degraded", "True", "ParameterRejected");
-    assert!(why.contains("no-such-thing"), "{why}");
-    sea.until(CACHE, "Ready with the old ones", |status| condition(status, "Ready").0 == "True");
-    assert_eq!((cli(&sea, "get k"), line(&sea, "no-such-thing")), ("v".into(), String::new()));
-    change(&sea, &spec(", timeout: 60"));
-    sea.ready(CACHE);
 }
 
 #[test]

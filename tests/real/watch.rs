@@ -1,10 +1,12 @@
 //! A fast poller beside a test: is a new login possible, and what does Seawall say meanwhile? Must never judge what
 //! it has not seen itself, nor share a session, a probe or a clock with Seawall.
 
-use super::harness::{Sea, condition};
+use super::harness::{Sea, condition, text};
+use crate::kinds::Ask;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::process::Command;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -110,18 +112,52 @@ impl Sea {
         let url = self.ok(&["connection", &object, "--reveal", "-o", "url"]);
         Watch::start(object, url.trim(), self.data.join(format!("status/postgres/{name}.yaml")))
     }
+
+    /// The same by the own client of the object's kind; a process for each look.
+    pub fn watch_by_client(&self, object: &str) -> Watch {
+        let client = self.client(&self.login(object), object, Ask::Login);
+        let status = self.data.join(format!("status/{object}.yaml"));
+        Watch::begin(object.to_owned(), Way::Client(Box::new(client)), status)
+    }
+}
+
+/// How to log in.
+enum Way {
+    Sql(Box<Config>),
+    Client(Box<Command>),
+}
+
+impl Way {
+    async fn login(&mut self) -> Result<(), String> {
+        match self {
+            Self::Sql(config) => match config.connect(NoTls).await {
+                // Whoever is in leaves at once: a slot that is held would change what is measured.
+                Ok(_) => Ok(()),
+                Err(error) => Err(error.as_db_error().map_or(error.to_string(), |e| e.message().to_owned())),
+            },
+            // It has a time limit of its own, and this thread nothing else to do.
+            Self::Client(client) => {
+                let output = client.output().unwrap();
+                if output.status.success() { Ok(()) } else { Err(text(&output)) }
+            }
+        }
+    }
 }
 
 impl Watch {
     pub fn start(object: String, url: &str, status: PathBuf) -> Self {
         let mut config = Config::from_str(url).unwrap();
         config.connect_timeout(PATIENCE);
+        Self::begin(object, Way::Sql(Box::new(config)), status)
+    }
+
+    fn begin(object: String, mut way: Way, status: PathBuf) -> Self {
         let (seen, over) = (Arc::<Mutex<Seen>>::default(), Arc::<AtomicBool>::default());
         let thread = std::thread::spawn({
             let (seen, over) = (Arc::clone(&seen), Arc::clone(&over));
             move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(look(&config, &status, &seen, &over));
+                runtime.block_on(look(&mut way, &status, &seen, &over));
             }
         });
         Self { object, seen, over, thread: Some(thread) }
@@ -158,15 +194,11 @@ impl Drop for Watch {
     }
 }
 
-async fn look(config: &Config, status: &PathBuf, seen: &Mutex<Seen>, over: &AtomicBool) {
+async fn look(way: &mut Way, status: &PathBuf, seen: &Mutex<Seen>, over: &AtomicBool) {
     let start = Instant::now();
     while !over.load(Ordering::Relaxed) {
-        let login = match tokio::time::timeout(PATIENCE, config.connect(NoTls)).await {
-            // Whoever is in leaves at once: a slot that is held would change what is measured.
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(error.as_db_error().map_or(error.to_string(), |e| e.message().to_owned())),
-            Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
-        };
+        let login = tokio::time::timeout(PATIENCE, way.login()).await;
+        let login = login.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())));
         // The file is what `get` says, without a process for each look.
         let text = std::fs::read_to_string(status).unwrap_or_default();
         let said: Value = serde_yaml::from_str(&text).unwrap_or_default();

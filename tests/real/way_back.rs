@@ -1,11 +1,14 @@
 //! Nothing is taken that a start cannot survive, and there is always a way back: trial starts, files and
 //! images that fail all the same, corrections that must arrive although nobody can log in.
 
-use crate::harness::{Sea, condition, docker, postgres, wait_for};
+use crate::harness::{Sea, condition, docker, manifest, postgres, wait_for};
+use crate::kinds::{Deadly, Kind, Parameter, tests};
 use crate::lifecycle::TestImage;
 use serde_json::Value;
 use std::fs;
 use std::process::Command;
+
+tests!(the_way_back_needs_no_words, an_image_that_does_not_start_gives_way_to_the_last_one);
 
 fn start(status: &Value) -> (Value, Value) {
     (status["container"]["id"].clone(), status["container"]["startedAt"].clone())
@@ -68,33 +71,68 @@ fn a_certificate_in_the_data_directory_is_there_in_the_trial_too() {
     assert_eq!(sea.sql("a", "SHOW ssl"), "on");
 }
 
-#[test]
-fn the_way_back_needs_no_words() {
-    let sea = Sea::start();
-    with(&sea, "18", UNTRIED, "work_mem: 8MB");
-    let first = sea.ready("a");
-    sea.sql("a", "CREATE TABLE kept AS SELECT 42 AS answer");
-    // It says nothing at all: neither FATAL nor anything else.
-    with(&sea, "18", UNTRIED, "work_mem: 9MB, log_min_messages: panic, shared_preload_libraries: nosuch");
+/// A start that dies, although all that could be tried before it was well.
+fn the_way_back_needs_no_words(kind: &dyn Kind) {
+    let sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    let Parameter { name, values: [old, new] } = kind.live();
+    let Deadly { annotations, of, parameters: deadly, words } = kind.deadly();
+    let with = |all: &str| {
+        let before = sea.object(a)["metadata"]["generation"].clone();
+        let spec = format!("{{{of}, parameters: {{{all}}}}}");
+        sea.write("a.yaml", &manifest(a, annotations, &spec));
+        wait_for("a new generation", || (sea.object(a)["metadata"]["generation"] != before).then_some(()));
+    };
+    with(&format!("{name}: {old}"));
+    let first = sea.ready(a);
+    sea.keep(a, 42);
+    with(&format!("{name}: {new}, {deadly}"));
     sea.event("ParametersRestored", "does not start with the new parameters");
-    let status = sea.until("a", "Ready with the last parameters", |s| {
+    let status = sea.until(a, "Ready with the last parameters", |s| {
         condition(s, "Ready").0 == "True" && condition(s, "Degraded").1 == "ParameterRejected"
     });
+    assert!(condition(&status, "Degraded").2.contains(words), "{status:#}");
     assert_eq!(status["container"]["id"], first["container"]["id"]);
-    assert_eq!(sea.sql("a", "SELECT current_setting('work_mem') || answer FROM kept"), "8MB42");
-    with(&sea, "18", UNTRIED, "work_mem: 9MB");
-    sea.ready("a");
-    sea.until("a", "without a complaint", |s| condition(s, "Degraded").0 != "True");
-    assert_eq!(sea.sql("a", "SHOW work_mem"), "9MB");
+    assert_eq!((sea.parameter(a, name).as_str(), sea.kept(a)), (old, vec![42]));
+    with(&format!("{name}: {new}"));
+    sea.ready(a);
+    sea.until(a, "without a complaint", |s| condition(s, "Degraded").0 != "True");
+    assert_eq!(sea.parameter(a, name), new);
+}
+
+fn an_image_that_does_not_start_gives_way_to_the_last_one(kind: &dyn Kind) {
+    let image = kind.image(kind.versions()[0]);
+    // It starts on an empty cluster, and not on this one.
+    let broken = TestImage::build(
+        &kind.object("breaks"),
+        &format!("FROM {image}\nENTRYPOINT [\"sh\", \"-c\", \"echo no such luck; exit 3\"]\n"),
+    );
+    let sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    let Parameter { name, values: [value, other] } = kind.live();
+    sea.put(a, &kind.spec(&format!("parameters: {{{name}: {value}}}")));
+    let first = sea.ready(a);
+    sea.keep(a, 42);
+
+    sea.put(a, &kind.spec_with_image(&broken.0, &format!("parameters: {{{name}: {value}}}")));
+    let words = sea.until_condition(a, "Degraded", "True", "ImageRefused");
+    assert!(words.contains("exit code 3") || words.contains("no such luck"), "{words}");
+    let status = sea.until(a, "Ready on the last image", |s| condition(s, "Ready").0 == "True");
+    assert_eq!(status["image"]["id"], first["image"]["id"], "{status:#}");
+    assert_eq!((sea.parameter(a, name).as_str(), sea.kept(a)), (value, vec![42]));
+    // It is not tried again by itself.
+    let settled = start(&sea.ready(a));
+    sea.ok(&["restart", a]);
+    let again = sea.until(a, "restarted", |s| condition(s, "Ready").0 == "True" && start(s) != settled);
+    assert_eq!(again["image"]["id"], first["image"]["id"]);
+    sea.put(a, &kind.spec(&format!("parameters: {{{name}: {other}}}")));
+    sea.ready(a);
+    sea.until(a, "without a complaint", |s| condition(s, "Degraded").0 != "True");
+    assert_eq!((sea.parameter(a, name).as_str(), sea.kept(a)), (other, vec![42]));
 }
 
 #[test]
-fn an_image_that_does_not_start_gives_way_to_the_last_one() {
-    // It starts on an empty cluster, and not on this one.
-    let broken = TestImage::build(
-        "breaks",
-        "FROM seawall/postgres:18\nENTRYPOINT [\"sh\", \"-c\", \"echo no such luck; exit 3\"]\n",
-    );
+fn an_image_in_which_no_cluster_can_be_made_does_not_stand_in_the_way_of_a_correction() {
     let useless = TestImage::build(
         "useless",
         "FROM seawall/postgres:18\nUSER root\nRUN rm -f /usr/lib/postgresql/*/lib/dict_snowball.so\n",
@@ -104,19 +142,7 @@ fn an_image_that_does_not_start_gives_way_to_the_last_one() {
     let first = sea.ready("a");
     sea.sql("a", "CREATE TABLE kept AS SELECT 42 AS answer");
 
-    sea.postgres("a", &format!("{{image: '{}', parameters: {{work_mem: 8MB}}}}", broken.0));
-    let words = sea.until_condition("a", "Degraded", "True", "ImageRefused");
-    assert!(words.contains("exit code 3") || words.contains("no such luck"), "{words}");
-    let status = sea.until("a", "Ready on the last image", |s| condition(s, "Ready").0 == "True");
-    assert_eq!(status["image"]["id"], first["image"]["id"], "{status:#}");
-    assert_eq!(sea.sql("a", "SELECT current_setting('work_mem') || answer FROM kept"), "8MB42");
-    // It is not tried again by itself.
-    let settled = start(&sea.ready("a"));
-    sea.ok(&["restart", "postgres/a"]);
-    let again = sea.until("a", "restarted", |s| condition(s, "Ready").0 == "True" && start(s) != settled);
-    assert_eq!(again["image"]["id"], first["image"]["id"]);
-
-    let before = start(&again);
+    let before = start(&first);
     sea.postgres("a", &format!("{{image: '{}', parameters: {{work_mem: 9MB}}}}", useless.0));
     sea.until("a", "tried", |s| {
         // Where no cluster can be made, the trial says nothing, and the real start must do.

@@ -1,7 +1,9 @@
 //! What the suites know of each kind with a container. A kind that is in the list below goes through all of them: `real` asks
 //! its server by its own client, `it` plays it on the fake engine. It must never decide what is right: the rows do that.
 
+use seawall::docker::fake::FakeDocker;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// The list, handed to another macro. A new kind is one word here, with a file of this name that has its `KIND`.
 macro_rules! every_kind {
@@ -37,7 +39,28 @@ macro_rules! tests_of_one {
     };
 }
 
+/// The same of asynchronous functions, on the clock that jumps.
+macro_rules! machine_tests {
+    ($($row:ident),+ $(,)?) => { $crate::kinds::every_kind! { machine_tests_of ($($row)+) } };
+}
+
+macro_rules! machine_tests_of {
+    ([$($kind:ident)+] $rows:tt) => { $($crate::kinds::machine_tests_of_one! { $kind $rows })+ };
+}
+
+macro_rules! machine_tests_of_one {
+    ($kind:ident ($($row:ident)+)) => {
+        mod $kind {
+            $(#[tokio::test(start_paused = true)]
+            async fn $row() {
+                super::$row(&$crate::kinds::$kind::KIND).await;
+            })+
+        }
+    };
+}
+
 pub(crate) use {declared, every_kind, tests, tests_of, tests_of_one};
+pub(crate) use {machine_tests, machine_tests_of, machine_tests_of_one};
 
 every_kind! { declared () }
 
@@ -54,7 +77,7 @@ pub struct Login {
 /// What a client is to do. What it keeps are numbers, one after another.
 #[derive(Clone, Copy, Debug)]
 pub enum Ask<'a> {
-    /// Log in, and nothing else.
+    /// Log in, and nothing else, within 5 seconds.
     Login,
     /// So that no kill of the server loses it.
     Keep(u32),
@@ -74,11 +97,37 @@ pub struct Parameter {
     pub values: [&'static str; 2],
 }
 
+/// Parameters with which no server starts, and nobody can tell before one did.
+pub struct Deadly {
+    pub annotations: &'static str,
+    /// Its image or version, as a field of the spec.
+    pub of: String,
+    pub parameters: &'static str,
+    /// What is said of it, where the server says anything.
+    pub words: &'static str,
+}
+
 /// What is done by hand, with `docker`, and how it is undone: the event's reason and some of its words.
 pub struct ByHand {
     pub commands: Vec<Vec<String>>,
     pub reason: &'static str,
     pub cause: &'static str,
+}
+
+/// The fake engine with all fake servers on it.
+pub struct Fakes {
+    pub docker: Arc<FakeDocker>,
+    pub postgres: seawall::kinds::postgres::fake_server::FakeServers,
+    pub redis: seawall::kinds::redis::fake_server::FakeServers,
+}
+
+/// Something that others change in a fake server, by the name of its container, and how it can be seen to be undone.
+pub struct FakeDrift {
+    pub name: &'static str,
+    pub drift: fn(&Fakes, &str),
+    pub back: fn(&Fakes, &str) -> bool,
+    pub reason: &'static str,
+    pub words: &'static str,
 }
 
 /// A kind with a container, as values.
@@ -91,6 +140,12 @@ pub trait Kind: Sync {
     fn catalogued(&self) -> &'static [&'static str];
     /// The image that `deploy/images/build.sh` builds for a version.
     fn image(&self, version: &str) -> String;
+    /// Images whose entry point is the official one's, or keeps its contract, by a name for each.
+    fn official(&self) -> &'static [(&'static str, &'static str)];
+    /// The user in the image that the server runs as.
+    fn user(&self) -> &'static str;
+    /// What is said of an image that has no such server.
+    fn not_in_image(&self) -> &'static str;
     /// Inside the container.
     fn port(&self) -> u16;
     /// Where the volume is mounted, and something on it that is a directory.
@@ -101,12 +156,11 @@ pub trait Kind: Sync {
     fn client(&self, at: &Login, ask: Ask<'_>) -> (Vec<(&'static str, String)>, Vec<String>);
     /// One that the running server takes over.
     fn live(&self) -> Parameter;
-    /// One that needs a restart.
-    fn at_start(&self) -> Parameter;
+    /// Those that need a restart, sorted; the first value is the server's own.
+    fn at_start(&self) -> Vec<Parameter>;
     /// One whose value only the running server refuses, with some of its words.
     fn refused(&self) -> (&'static str, &'static str);
-    /// A manifest's annotations, its image or version, and a parameter with which no server starts.
-    fn deadly(&self) -> (&'static str, String, &'static str);
+    fn deadly(&self) -> Deadly;
     /// The managed password is made another one in the server, in each way that is mended otherwise.
     fn lock_outs(&self, container: &str) -> Vec<ByHand>;
     /// Another value of [`Kind::live`] gets into the parameter file, and into the server.
@@ -121,6 +175,19 @@ pub trait Kind: Sync {
     fn owned_by(&self, user: &str, database: &str) -> String;
     /// By what of its status data can be told from other data; `Null` where there is nothing.
     fn identifier(&self, status: &Value) -> Value;
+
+    /// A version whose servers do not read this one's data, with some words about that. Fake images alone have to be there.
+    fn older(&self) -> (&'static str, &'static str);
+    /// What changes only in servers of this kind.
+    fn fake_drifts(&self) -> Vec<FakeDrift>;
+    /// By what a fake server's data can be told from other data; empty where there is nothing.
+    fn fake_data(&self, fakes: &Fakes, container: &str) -> String;
+    /// The server of a container gives no answer from now on.
+    fn fake_hang(&self, fakes: &Fakes, container: &str);
+    /// It says that it is not ready yet: the reason, and its words.
+    fn fake_begin(&self, fakes: &Fakes, container: &str) -> (&'static str, &'static str);
+    /// It answers again.
+    fn fake_answer(&self, fakes: &Fakes, container: &str);
 
     /// A version beside the tested one.
     fn another_version(&self) -> &'static str {
@@ -142,7 +209,15 @@ pub trait Kind: Sync {
         format!("{{image: '{image}'{}}}", after_comma(more))
     }
     fn catalog(&self, name: &str) -> String {
-        let images = self.catalogued().iter().map(|v| format!("    '{v}': {{image: '{}'}}\n", self.image(v)));
+        self.catalog_of(name, self.catalogued(), &|version| self.image(version))
+    }
+    fn fake_catalog(&self, name: &str) -> String {
+        let [version, another] = self.versions();
+        let image = |version: &str| format!("local/{}:{version}", self.kind().to_lowercase());
+        self.catalog_of(name, &[version, another, self.older().0], &image)
+    }
+    fn catalog_of(&self, name: &str, versions: &[&str], image: &dyn Fn(&str) -> String) -> String {
+        let images = versions.iter().map(|v| format!("    '{v}': {{image: '{}'}}\n", image(v)));
         format!(
             "apiVersion: seawall.dev/v1\nkind: ImageCatalog\nmetadata: {{name: {name}}}\nspec:\n  engine: {}\n  images:\n{}",
             self.kind().to_lowercase(),

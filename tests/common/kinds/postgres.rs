@@ -1,7 +1,9 @@
 //! PostgreSQL as the suites have it.
 
-use super::{Ask, ByHand, Kind, Login, Parameter, words};
+use super::{Ask, ByHand, Deadly, FakeDrift, Fakes, Kind, Login, Parameter, words};
+use seawall::kinds::postgres::client::SqlError;
 use serde_json::Value;
+use std::time::Duration;
 
 pub struct Postgres;
 pub static KIND: Postgres = Postgres;
@@ -56,6 +58,22 @@ impl Kind for Postgres {
         image(version)
     }
 
+    fn official(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("debian18", "seawall/official:18"),
+            ("debian17", "seawall/official:17"),
+            ("alpine17", "seawall/official-alpine:17"),
+        ]
+    }
+
+    fn user(&self) -> &'static str {
+        "postgres"
+    }
+
+    fn not_in_image(&self) -> &'static str {
+        "contains no PostgreSQL server"
+    }
+
     fn port(&self) -> u16 {
         5432
     }
@@ -81,24 +99,36 @@ impl Kind for Postgres {
             Ask::Wait => "SELECT pg_sleep(600)".to_owned(),
             Ask::Parameter(name) => format!("SHOW {name}"),
         };
-        let client = ["psql", &url, "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", &sql];
-        (vec![("PGPASSWORD", at.password.clone())], words(&client))
+        let mut client = words(&["psql", &url, "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", &sql]);
+        if matches!(ask, Ask::Login) {
+            client.splice(0..0, words(&["timeout", "5"]));
+        }
+        (vec![("PGPASSWORD", at.password.clone())], client)
     }
 
     fn live(&self) -> Parameter {
         Parameter { name: "work_mem", values: ["8MB", "9MB"] }
     }
 
-    fn at_start(&self) -> Parameter {
-        Parameter { name: "max_connections", values: ["40", "50"] }
+    fn at_start(&self) -> Vec<Parameter> {
+        vec![
+            Parameter { name: "max_connections", values: ["100", "50"] },
+            Parameter { name: "max_wal_senders", values: ["10", "7"] },
+        ]
     }
 
     fn refused(&self) -> (&'static str, &'static str) {
-        ("timezone: Nowhere/City", "invalid value for parameter")
+        (
+            "timezone: Nowhere/City, maintenance_work_mem: 32MB",
+            "invalid value for parameter \"TimeZone\": \"Nowhere/City\"",
+        )
     }
 
-    fn deadly(&self) -> (&'static str, String, &'static str) {
-        ("seawall.dev/skip-trial: 'true'", "version: '18'".to_owned(), "shared_preload_libraries: nosuch")
+    fn deadly(&self) -> Deadly {
+        let (annotations, of) = ("seawall.dev/skip-trial: 'true'", "version: '18'".to_owned());
+        // It says nothing at all: neither FATAL nor anything else.
+        let parameters = "log_min_messages: panic, shared_preload_libraries: nosuch";
+        Deadly { annotations, of, parameters, words: "" }
     }
 
     fn lock_outs(&self, container: &str) -> Vec<ByHand> {
@@ -135,6 +165,53 @@ impl Kind for Postgres {
 
     fn owned_by(&self, user: &str, database: &str) -> String {
         format!("username: {user}, database: {database}")
+    }
+
+    fn older(&self) -> (&'static str, &'static str) {
+        ("17", "data of PostgreSQL 18")
+    }
+
+    fn fake_drifts(&self) -> Vec<FakeDrift> {
+        const FILE: &str = "/etc/seawall/postgresql.conf";
+        vec![
+            FakeDrift {
+                name: "password changed",
+                drift: |fakes, container| assert!(fakes.postgres.change_password(container, "other")),
+                back: |_, _| true,
+                reason: "PasswordReset",
+                words: "the managed credentials were refused",
+            },
+            FakeDrift {
+                name: "parameter file edited",
+                drift: |fakes, container| {
+                    fakes.docker.write_file(container, FILE, b"work_mem = '1kB'\n").unwrap();
+                },
+                back: |fakes, container| {
+                    let file = fakes.docker.file(container, FILE).unwrap().unwrap();
+                    String::from_utf8_lossy(&file.content).contains("listen_addresses")
+                },
+                reason: "ParametersReloaded",
+                words: "parameter file edited in the container",
+            },
+        ]
+    }
+
+    fn fake_data(&self, fakes: &Fakes, container: &str) -> String {
+        fakes.postgres.system_identifier(container).unwrap()
+    }
+
+    fn fake_hang(&self, fakes: &Fakes, container: &str) {
+        fakes.postgres.set_answer(container, Some(SqlError::Hung(Duration::from_secs(5))));
+    }
+
+    fn fake_begin(&self, fakes: &Fakes, container: &str) -> (&'static str, &'static str) {
+        let words = "the database system is starting up";
+        fakes.postgres.set_answer(container, Some(SqlError::Starting(words.to_owned())));
+        ("ServerStarting", words)
+    }
+
+    fn fake_answer(&self, fakes: &Fakes, container: &str) {
+        fakes.postgres.set_answer(container, None);
     }
 
     fn identifier(&self, status: &Value) -> Value {

@@ -1,6 +1,8 @@
 //! Redis as the suites have it. Its image keeps the official image's contract itself, so there is no other to test with.
 
-use super::{Ask, ByHand, Kind, Login, Parameter, words};
+use super::{Ask, ByHand, Deadly, FakeDrift, Fakes, Kind, Login, Parameter, words};
+use seawall::kinds::redis::client::RedisError;
+use seawall::kinds::redis::fake_server::Run;
 use serde_json::Value;
 
 pub struct Redis;
@@ -31,6 +33,18 @@ impl Kind for Redis {
         format!("seawall/redis:{version}")
     }
 
+    fn official(&self) -> &'static [(&'static str, &'static str)] {
+        &[("debian8", "seawall/redis:8")]
+    }
+
+    fn user(&self) -> &'static str {
+        "redis"
+    }
+
+    fn not_in_image(&self) -> &'static str {
+        "contains no Redis server"
+    }
+
     fn port(&self) -> u16 {
         6379
     }
@@ -54,26 +68,24 @@ impl Kind for Redis {
             );
             return (environment, words(&["timeout", "5", "bash", "-c", &script]));
         }
-        let commands = match ask {
+        let cli = format!("redis-cli --user {}", at.username);
+        let script = match ask {
             Ask::Login => String::new(),
             // Answered when it is on the disk.
-            Ask::Keep(n) => format!("RPUSH kept {n}\\nWAITAOF 1 0 10000"),
-            Ask::Kept => "LRANGE kept 0 -1".to_owned(),
+            Ask::Keep(n) => format!(
+                "[ \"$(printf 'RPUSH kept {n}\\nWAITAOF 1 0 10000\\n' | {cli} | sed -n 2p)\" = 1 ]"
+            ),
+            Ask::Kept => format!("{cli} -e LRANGE kept 0 -1"),
             // What is kept is on the disk.
-            Ask::Flush => "PING".to_owned(),
-            Ask::Wait => "BLPOP nothing 0".to_owned(),
-            Ask::Parameter("hz") => "INFO server".to_owned(),
+            Ask::Flush => format!("{cli} -e PING"),
+            Ask::Wait => format!("{cli} -e BLPOP nothing 0"),
+            Ask::Parameter("hz") => {
+                format!("{cli} -e INFO server | sed -n 's/\\r$//; s/^configured_hz://p'")
+            }
             // Nothing tells the owner how many there are.
-            Ask::Parameter("databases") => "SELECT 24".to_owned(),
-            Ask::Parameter(other) => panic!("{other}: how is it read by the owner?"),
+            Ask::Parameter("databases") => format!("{cli} -e SELECT 24 >/dev/null && echo 32 || echo 16"),
+            Ask::Parameter(other) => panic!("{other}: how does its owner read it?"),
         };
-        let login = format!("redis-cli -e --user {}", at.username);
-        let read = match ask {
-            Ask::Parameter("hz") => format!("{login} | sed -n 's/\\r$//; s/^configured_hz://p'"),
-            Ask::Parameter(_) => format!("{login} >/dev/null && echo 32 || echo 16"),
-            _ => login,
-        };
-        let script = format!("printf '{commands}\\n' | {read}");
         let client = ["docker", "exec", "-e", "REDISCLI_AUTH", &at.container, "sh", "-c", &script];
         (environment, words(&client))
     }
@@ -82,33 +94,33 @@ impl Kind for Redis {
         Parameter { name: "hz", values: ["20", "30"] }
     }
 
-    fn at_start(&self) -> Parameter {
-        Parameter { name: "databases", values: ["16", "32"] }
+    fn at_start(&self) -> Vec<Parameter> {
+        vec![Parameter { name: "databases", values: ["16", "32"] }]
     }
 
     fn refused(&self) -> (&'static str, &'static str) {
         ("locale-collate: nowhere", "locale-collate")
     }
 
-    fn deadly(&self) -> (&'static str, String, &'static str) {
+    fn deadly(&self) -> Deadly {
         // A parameter that nobody knows can be of a module, in an image of one's own.
-        ("", format!("image: '{}'", self.image("8")), "no-such-thing: 1")
+        let of = format!("image: '{}'", self.image("8"));
+        Deadly { annotations: "", of, parameters: "no-such-thing: 1", words: "no-such-thing" }
     }
 
-    /// The owner's, and then Seawall's own too.
+    /// The owner's, and then that nobody of ours is let in, and anybody else is.
     fn lock_outs(&self, container: &str) -> Vec<ByHand> {
-        let other = format!("s/#[0-9a-f]*/#{}/", "0".repeat(64));
-        let locked = |which: &str| {
-            vec![edit(container, "users.acl", &format!("{which}{other}")), words(&["restart", container])]
-        };
+        let other = format!("/^user app /s/#[0-9a-f]*/#{}/", "0".repeat(64));
+        let everybody = "1s/.*/user default on nopass ~* \\&* +@all/;2,$d";
+        let locked = |how: &str| vec![edit(container, "users.acl", how), words(&["restart", container])];
         vec![
             ByHand {
-                commands: locked("/^user app /"),
+                commands: locked(&other),
                 reason: "PasswordReset",
                 cause: "users, passwords or rules are not what they should be",
             },
-            // Nobody of ours gets in, so only a start reads the file.
-            ByHand { commands: locked(""), reason: "ServerRestarted", cause: "own login was refused" },
+            // Only a start reads the file again.
+            ByHand { commands: locked(everybody), reason: "ServerRestarted", cause: "own login was refused" },
         ]
     }
 
@@ -137,6 +149,58 @@ impl Kind for Redis {
 
     fn owned_by(&self, user: &str, _: &str) -> String {
         format!("username: {user}")
+    }
+
+    fn older(&self) -> (&'static str, &'static str) {
+        ("7", "data of Redis 8")
+    }
+
+    fn fake_drifts(&self) -> Vec<FakeDrift> {
+        const OTHER: &str = "on #00 +@all ~* &*";
+        vec![
+            FakeDrift {
+                name: "password changed",
+                drift: |fakes, container| {
+                    let change = |run: &mut Run| run.users.insert("appuser".to_owned(), OTHER.to_owned());
+                    fakes.redis.change(container, change).flatten().unwrap();
+                },
+                back: |fakes, container| {
+                    fakes.redis.change(container, |run| run.users["appuser"] != OTHER) == Some(true)
+                },
+                reason: "PasswordReset",
+                words: "users, passwords or rules are not what they should be",
+            },
+            FakeDrift {
+                name: "parameter set by hand",
+                drift: |fakes, container| {
+                    let change = |run: &mut Run| run.config.insert("appendfsync".into(), "always".into());
+                    fakes.redis.change(container, change).flatten().unwrap();
+                },
+                back: |fakes, container| {
+                    fakes.redis.change(container, |run| run.config["appendfsync"] == "everysec") == Some(true)
+                },
+                reason: "ParametersSet",
+                words: "the running server has others",
+            },
+        ]
+    }
+
+    fn fake_data(&self, _: &Fakes, _: &str) -> String {
+        String::new()
+    }
+
+    fn fake_hang(&self, fakes: &Fakes, container: &str) {
+        fakes.redis.set_answer(container, Some(RedisError::Hung));
+    }
+
+    fn fake_begin(&self, fakes: &Fakes, container: &str) -> (&'static str, &'static str) {
+        let words = "LOADING Redis is loading the dataset in memory";
+        fakes.redis.set_answer(container, Some(RedisError::Loading(words.to_owned())));
+        ("Loading", words)
+    }
+
+    fn fake_answer(&self, fakes: &Fakes, container: &str) {
+        fakes.redis.set_answer(container, None);
     }
 
     fn identifier(&self, _: &Value) -> Value {
