@@ -226,6 +226,9 @@ fn every_engine_of_the_registry_is_whole() {
         assert_eq!(lacks(repository, kind.as_str(), folder, &examples), Vec::<String>::new());
     }
     assert_eq!(lacks(repository, "Nothing", "nothing", &examples).len(), 18, "what is not there is told");
+    // The suites go over all of them, by one list in tests/common/kinds/mod.rs.
+    let tested: Vec<&str> = crate::kinds::ALL.iter().map(|kind| kind.kind()).collect();
+    assert_eq!(engines().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>(), tested);
     // And nothing else is an engine.
     let registered: Vec<&str> = all_kinds.iter().map(|about| about.folder).collect();
     for (file, _) in all() {

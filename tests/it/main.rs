@@ -1,5 +1,10 @@
 //! Tests without a Docker engine: pure parts together, the fake engine, the CLI, the store on disk.
 
+/// Each of the two suites has its half of it.
+#[allow(dead_code, unused_imports, unused_macros)]
+#[path = "../common/kinds/mod.rs"]
+mod kinds;
+
 mod architecture;
 mod cli;
 mod contract;
@@ -12,6 +17,7 @@ mod machine;
 mod machine_disk;
 mod machine_engine;
 mod machine_images;
+mod machine_kinds;
 mod machine_memory;
 mod machine_ownership;
 mod machine_ready;

@@ -110,7 +110,7 @@ impl Shared {
         let words: Vec<&str> = command.iter().map(String::as_str).collect();
         match words.as_slice() {
             ["PING"] => run.ping.clone().map_or(text("PONG"), Reply::Error),
-            ["INFO"] => Reply::Text(run.info()),
+            ["INFO"] => Reply::Text(run.info(c.env.get("REDIS_VERSION").unwrap_or("8.0.6"))),
             ["CONFIG", "GET", names @ ..] => {
                 let pairs = names.iter().filter_map(|name| Some([text(name), text(run.config.get(*name)?)]));
                 Reply::List(pairs.flatten().collect())
@@ -156,11 +156,11 @@ impl Shared {
 }
 
 impl Run {
-    fn info(&self) -> String {
+    fn info(&self, version: &str) -> String {
         let aof = if self.config["appendonly"] == "yes" { "1" } else { "0" };
         let saves = self.rdb_saves.to_string();
         let mut fields = BTreeMap::from([
-            ("redis_version", "8.0.6"),
+            ("redis_version", version),
             ("loading", "0"),
             ("rdb_last_bgsave_status", "ok"),
             ("rdb_saves", &saves),

@@ -2,6 +2,7 @@
 //! manifests in a real directory. Time jumps whenever nothing is left to do, so that a sweep of 30 s
 //! costs nothing; tests wait for conditions, never for time.
 
+use crate::kinds::Fakes;
 use seawall::control::api::{Api, ObjectView};
 use seawall::control::driver::drive;
 use seawall::control::operator::{Config, Operator, Times};
@@ -288,6 +289,11 @@ impl Rig {
 
     pub fn data(&self, file: &str) -> PathBuf {
         self.root.path().join("data").join(file)
+    }
+
+    /// All that is faked.
+    pub fn fakes(&self) -> Fakes {
+        Fakes { docker: Arc::clone(&self.fake), postgres: self.servers.clone(), redis: self.redis.clone() }
     }
 
     /// Writes `NAME.yaml` with a Redis, and the catalog with its images.
