@@ -3,9 +3,9 @@
 use super::api::kind_views;
 use super::api::{
     Api, ApiError, ConnectionView, Done, ErrorCode, HostPort, Lines, MetadataView, ObjectList, ObjectView,
-    Operation, OperatorView, PlanList, PruneItem, PruneView, Result,
+    Operation, OperatorView, OwnerReference, PlanList, PruneItem, PruneView, Result,
 };
-use super::objects::Record;
+use super::objects::{Owner, Record};
 use super::operator::Operator;
 use super::state::{Away, State};
 use crate::core::condition::{ConditionType, Truth, find};
@@ -42,6 +42,16 @@ impl Known {
     }
 }
 
+fn reference(owner: &Owner) -> OwnerReference {
+    OwnerReference {
+        api_version: API_VERSION.to_owned(),
+        kind: owner.object.kind.as_str().to_owned(),
+        name: owner.object.name.to_string(),
+        uid: owner.uid.clone(),
+        controller: owner.wanted,
+    }
+}
+
 fn view(Known { record, status, .. }: &Known) -> ObjectView {
     let source = record.source.as_ref().map(ToString::to_string).unwrap_or_default();
     ObjectView {
@@ -54,6 +64,7 @@ fn view(Known { record, status, .. }: &Known) -> ObjectView {
             creation_timestamp: record.created_at.clone(),
             labels: record.metadata.labels.clone(),
             annotations: record.metadata.annotations.clone(),
+            owner_references: record.owner.iter().map(reference).collect(),
             source,
         },
         spec: record.spec.clone(),

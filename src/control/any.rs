@@ -2,6 +2,7 @@
 //! of one object.
 
 use super::api::{ApiError, ErrorCode, Result as ApiResult};
+use super::children::Supposed;
 use super::memory::Memory;
 use super::objects::Record;
 use super::operator::Operator;
@@ -151,7 +152,7 @@ pub trait AnyKind: Send + Sync {
     fn preview<'a>(
         &'a self,
         operator: &'a Operator,
-        all: &'a [(Arc<Record>, Spec)],
+        supposed: &'a Supposed,
         record: &'a Record,
         spec: &'a Spec,
         before: &'a mut Planned,
@@ -223,14 +224,14 @@ impl<R: Reconciler> AnyKind for Erased<R> {
     fn preview<'a>(
         &'a self,
         operator: &'a Operator,
-        all: &'a [(Arc<Record>, Spec)],
+        supposed: &'a Supposed,
         record: &'a Record,
         spec: &'a Spec,
         before: &'a mut Planned,
     ) -> BoxFuture<'a, PlanView> {
         Box::pin(async move {
             match &self.0 {
-                Some(kind) => preview(kind, operator, all, record, spec, before).await,
+                Some(kind) => preview(kind, operator, supposed, record, spec, before).await,
                 None => PlanView::default(),
             }
         })

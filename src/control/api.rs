@@ -82,9 +82,24 @@ pub struct MetadataView {
     pub labels: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
+    /// The object that made it, if no manifest did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owner_references: Vec<OwnerReference>,
     /// `shop.yaml:3`, empty when no manifest holds it (Retained).
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub source: String,
+}
+
+/// An owner, in the Kubernetes form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnerReference {
+    pub api_version: String,
+    pub kind: String,
+    pub name: String,
+    pub uid: String,
+    /// It looks after it; false: it wants it no longer.
+    pub controller: bool,
 }
 
 /// Everything at once, with what concerns no single object.

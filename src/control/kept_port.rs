@@ -19,13 +19,17 @@ impl Operator {
             let what = format!("{object} has a manifest in {}, and its port with it", source.file);
             return refused(what, "change spec.port there");
         }
+        if let Some(owner) = record.owner.as_ref().filter(|_| record.is_present()) {
+            let what = format!("{object} belongs to {}, and its port with it", owner.object);
+            return refused(what, "");
+        }
         let ports: Vec<u16> = record.memory.ports().into_iter().map(|(_, port)| port).collect();
         if ports.is_empty() {
             return refused(format!("no port is kept for {object}"), "");
         }
         let edited = self.edit(object, Saving::Durable, |r| {
             // A manifest that came back meanwhile has it in use again.
-            if r.source.is_none() {
+            if !r.is_present() {
                 r.memory.edit_each(|work| work.port = None);
             }
         });
@@ -42,7 +46,7 @@ impl Operator {
             let next = {
                 let state = self.state();
                 let present = |(object, _): &(&ObjectRef, &Spec)| {
-                    state.records.get(*object).is_some_and(|r| r.source.is_some())
+                    state.records.get(*object).is_some_and(|r| r.is_present())
                 };
                 let asks = |(object, spec): (&ObjectRef, &Spec)| {
                     let (role, _) =

@@ -6,6 +6,7 @@ use super::operator::{Operator, now};
 use super::rename::{home_of_new, taken};
 use super::settling::{Now, Rest};
 use super::sources::{Before, InForce, read};
+use super::state::State;
 use crate::core::event::Note;
 use crate::core::names::ObjectRef;
 use crate::core::seen::Host;
@@ -64,7 +65,7 @@ impl Operator {
         // What the texts mean depends on these too.
         let hash = {
             let state = self.state();
-            format!("{} {host:?} {:?}", texts.digest(), state.prune_confirmed)
+            format!("{} {host:?} {:?} {:?}", texts.digest(), state.prune_confirmed, state.owned())
         };
         let pending = self.state().live.values().any(|l| l.absence.is_some());
         if self.state().scan_hash == hash && !pending {
@@ -104,10 +105,16 @@ impl Operator {
 
     /// What a scan means against what is in force; writes nothing.
     pub(super) fn read_scan(&self, loaded: &Loaded, host: Option<Host>) -> InForce {
-        let (records, schemas, confirmed, unread) = {
+        let (records, schemas, confirmed, unread, owned) = {
             let state = self.state();
             let unread = state.unread.clone();
-            (state.records.clone(), state.schemas.clone(), state.prune_confirmed.clone(), unread)
+            (
+                state.records.clone(),
+                state.schemas.clone(),
+                state.prune_confirmed.clone(),
+                unread,
+                state.owned(),
+            )
         };
         let before = Before {
             kinds: &self.kinds,
@@ -116,6 +123,7 @@ impl Operator {
             host,
             prune_confirmed: confirmed.as_deref(),
             unread: &unread,
+            owned: &owned,
         };
         read(loaded, &before)
     }
@@ -126,6 +134,9 @@ impl Operator {
         let mut refused = None;
         let notes = {
             let _gates = self.gates.all().await;
+            // What another object made meanwhile is no manifest's.
+            let owned = self.state().owned();
+            new.leave_out(&owned.into_keys().collect());
             let (records, mut notes) = self.changed_records(&new);
             let known = |record: &Arc<Record>| self.state().records.contains_key(&record.object);
             let (changed, fresh): (Vec<_>, Vec<_>) = records.into_iter().partition(known);
@@ -160,7 +171,6 @@ impl Operator {
                 None
             }
         };
-        self.check_last_good(&mut new);
         let (scan_notes, kept_notes) = self.install(new, &mut moved);
         self.note(None, &scan_notes).await;
         for some in kept_notes.chunks(COMMIT) {
@@ -197,7 +207,10 @@ impl Operator {
             if !record.update(document) && record.memory == known.memory {
                 continue;
             }
-            if known.source.is_none() {
+            if let Some(owner) = &known.owner {
+                let words = format!("{} has it now, no longer {}", document.place, owner.object);
+                notes.push((object.clone(), Note::normal("Returned", words)));
+            } else if known.source.is_none() {
                 let words = format!("the manifest is back in {}", document.place);
                 notes.push((object.clone(), Note::normal("Returned", words)));
             } else if record.generation != known.generation {
@@ -210,8 +223,7 @@ impl Operator {
     }
 
     /// Objects without a good new document go by their last good version, if it still can be used.
-    fn check_last_good(&self, new: &mut InForce) {
-        let state = self.state();
+    fn check_last_good(&self, state: &State, new: &mut InForce) {
         let host = state.engine.info.as_ref().map(|i| i.host());
         for (object, record) in state.records.iter().filter(|(o, _)| self.kinds.runs(o.kind)) {
             if new.checked.contains_key(object) {
@@ -223,7 +235,7 @@ impl Operator {
             let last_good = kind.check(&record.document(), &context);
             // What runs is looked after also when nobody knows any more which image was meant.
             if let Err(problems) = &last_good
-                && record.source.is_some()
+                && record.is_present()
                 && let Some(checked) = pinned()
             {
                 let why = problems.first().map(ToString::to_string).unwrap_or_default();
@@ -235,7 +247,7 @@ impl Operator {
                 Ok(checked) => {
                     new.checked.insert(object.clone(), checked);
                 }
-                Err(problems) if record.source.is_none() => {
+                Err(problems) if !record.is_present() => {
                     // A retained object needs no image: only its identity counts.
                     if let Some(old) = state.checked.get(object) {
                         new.checked.insert(object.clone(), old.clone());
@@ -252,8 +264,14 @@ impl Operator {
         }
     }
 
-    fn install(&self, new: InForce, moved: &mut BTreeSet<ObjectRef>) -> (Vec<Note>, Vec<(ObjectRef, Note)>) {
+    fn install(
+        &self,
+        mut new: InForce,
+        moved: &mut BTreeSet<ObjectRef>,
+    ) -> (Vec<Note>, Vec<(ObjectRef, Note)>) {
         let mut state = self.state();
+        // Not before: what an object changes of its children meanwhile would be taken back.
+        self.check_last_good(&state, &mut new);
         let mut scan_notes = Vec::new();
         match (&state.guard, &new.guard) {
             (old, Some(guard)) if old.as_ref() != Some(guard) => {

@@ -4,6 +4,7 @@ mod answers;
 pub mod any;
 pub mod api;
 mod attach;
+pub mod children;
 pub mod crash_point;
 pub mod driver;
 mod engine_events;

@@ -1,56 +1,71 @@
 //! Objects that refer to each other: each sees what the others let see, is woken when that differs, and is not deleted
 //! while somebody refers to it. Must never wake anybody for a status alone: two would wake each other for ever.
 
+use super::any::Spec;
 use super::objects::Record;
 use super::operator::Operator;
 use super::state::State;
 use crate::core::names::ObjectRef;
-use crate::core::neighbours::{Around, Offer, Ties};
+use crate::core::neighbours::{Around, Graph, Offer, Ties};
 use crate::core::plan::{Plan, REFERRED_TO};
 use crate::kinds::Act;
 use crate::workload::Action;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 impl State {
     /// What is around `object` now.
     pub(super) fn around(&self, object: &ObjectRef) -> Around {
-        let others = self.graph.neighbours(object).filter_map(|other| {
+        let me = self.records.get(object);
+        let owner = me.and_then(|me| self.maker_of(me)).map(|owner| &owner.object);
+        let made = me.map(|me| self.made_by(me)).unwrap_or_default();
+        let family = made.iter().map(|child| &child.object).chain(owner);
+        let others = self.graph.tied(object).chain(family).filter_map(|other| {
             let record = self.records.get(other)?;
             let offer = self.offers.get(other).cloned().unwrap_or_default();
-            Some((
-                other.clone(),
-                Offer { uid: record.uid.clone(), present: record.source.is_some(), ..offer },
-            ))
+            Some((other.clone(), Offer { uid: record.uid.clone(), present: record.is_present(), ..offer }))
         });
-        Around { others: others.collect(), lost_claims: self.graph.lost_claims(object) }
+        Around {
+            others: others.collect(),
+            referrers: self.graph.referrers(object).cloned().collect(),
+            lost_claims: self.graph.lost_claims(object),
+        }
     }
 
     /// Takes over what every spec in force says of others. Who may have to look anew for that.
     pub(super) fn tie(&mut self) -> BTreeSet<ObjectRef> {
         let mut concerned = BTreeSet::new();
         for (object, spec) in &self.checked {
-            let record = self.records.get(object);
-            // What nobody wants any more refers to nothing.
-            let ties = record.filter(|r| r.source.is_some()).map_or_else(Ties::default, |_| spec.ties());
-            let since = record.map_or("", |record| record.created_at.as_str());
-            concerned.extend(self.graph.set(object, since, ties));
+            concerned.extend(tie(&mut self.graph, self.records.get(object), object, spec));
         }
         concerned
     }
+
+    /// The same of one spec that comes into force.
+    pub(super) fn tie_one(&mut self, object: &ObjectRef, spec: &Spec) -> BTreeSet<ObjectRef> {
+        tie(&mut self.graph, self.records.get(object), object, spec)
+    }
+}
+
+fn tie(
+    graph: &mut Graph,
+    record: Option<&Arc<Record>>,
+    object: &ObjectRef,
+    spec: &Spec,
+) -> BTreeSet<ObjectRef> {
+    // What nobody wants any more refers to nothing.
+    let ties = record.filter(|r| r.is_present()).map_or_else(Ties::default, |_| spec.ties());
+    graph.set(object, record.map_or("", |record| record.created_at.as_str()), ties)
 }
 
 /// While somebody refers to an object without a manifest, what it has is not deleted.
 pub(super) fn keep_what_is_referred_to<A: Act>(record: &Record, around: &Around, plan: &mut Plan<A>) {
     let is_final = |action: &A| action.work().is_some_and(Action::is_final);
-    if record.source.is_some() || !plan.steps.iter().any(|step| is_final(&step.action)) {
+    if record.is_present() || !plan.steps.iter().any(|step| is_final(&step.action)) {
         return;
     }
-    let referrers: Vec<String> = around
-        .others
-        .iter()
-        .filter(|(_, offer)| offer.present)
-        .map(|(object, _)| object.to_string())
-        .collect();
+    let wanted = |object: &&ObjectRef| around.others.get(*object).is_some_and(|offer| offer.present);
+    let referrers: Vec<String> = around.referrers.iter().filter(wanted).map(ToString::to_string).collect();
     if referrers.is_empty() {
         return;
     }

@@ -4,7 +4,7 @@ use super::memory::Memory;
 use crate::core::names::{ObjectRef, annotation};
 use crate::core::problem::Place;
 use crate::core::resource::{Document, Metadata};
-use crate::core::will::{Asked, Rename};
+use crate::core::will::{Asked, Gone, Rename};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
@@ -28,10 +28,23 @@ pub struct Record {
     pub spec: Value,
     /// Where the manifest is; `None` once it is gone.
     pub source: Option<Place>,
+    /// Who made it, if no manifest did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
     #[serde(default, serialize_with = "what_is_set")]
     pub asked: Asked,
     #[serde(default)]
     pub memory: Memory,
+}
+
+/// The object that made another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    pub object: ObjectRef,
+    /// Another object of the same name owns nothing of this one's.
+    pub uid: String,
+    /// It wants it still.
+    pub wanted: bool,
 }
 
 /// Without the fields that are as in the default: most are, in most records, and every field has one.
@@ -55,9 +68,57 @@ impl Record {
             metadata: document.metadata.clone(),
             spec: document.spec.clone(),
             source: Some(document.place.clone()),
+            owner: None,
             asked: Asked::default(),
             memory: Memory::default(),
         }
+    }
+
+    /// The record of what another object makes.
+    #[must_use]
+    pub fn child(document: &Document, owner: &Record, uid: String, now: String) -> Self {
+        let mut child = Self::new(document, uid, now);
+        child.held_by(owner);
+        child
+    }
+
+    fn held_by(&mut self, owner: &Record) {
+        self.source = None;
+        self.owner = Some(Owner { object: owner.object.clone(), uid: owner.uid.clone(), wanted: true });
+    }
+
+    /// Takes over what its owner wants of it now.
+    pub fn update_child(&mut self, document: &Document, owner: &Record) {
+        self.update(document);
+        self.held_by(owner);
+    }
+
+    /// Whether somebody wants it: a manifest, or the object that made it.
+    #[must_use]
+    pub fn is_present(&self) -> bool {
+        self.source.is_some() || self.owner.as_ref().is_some_and(|owner| owner.wanted)
+    }
+
+    /// Whether this very object made it.
+    #[must_use]
+    pub fn is_of(&self, owner: &Record) -> bool {
+        self.owner.as_ref().is_some_and(|by| by.object == owner.object && by.uid == owner.uid)
+    }
+
+    /// Its data are to go, or to be another object's, as the user said.
+    #[must_use]
+    pub fn is_asked_away(&self) -> bool {
+        self.asked.delete || self.asked.renamed_to.is_some()
+    }
+
+    /// Nobody wants it any more: `gone` tells how long the data that it gave up are still kept.
+    pub fn let_go(&mut self, gone: Gone) {
+        self.source = None;
+        if let Some(owner) = &mut self.owner {
+            owner.wanted = false;
+        }
+        self.asked.stopped = false;
+        self.asked.gone = Some(gone);
     }
 
     /// Takes over a newer version of the manifest. True when anything changed.
@@ -69,6 +130,7 @@ impl Record {
         }
         self.metadata = document.metadata.clone();
         self.source = Some(document.place.clone());
+        self.owner = None;
         // A manifest that came back takes back the consent to delete its data.
         self.asked.delete = false;
         self.asked.gone = None;
@@ -147,8 +209,34 @@ mod tests {
         .unwrap();
         let written = serde_json::to_value(&record).unwrap();
         assert_eq!((&written["asked"], &written["memory"]), (&serde_json::json!({}), &serde_json::json!({})));
+        assert!(written.get("owner").is_none(), "{written}");
         record.asked.restart = Some(String::new());
         let written = serde_json::to_value(&record).unwrap();
         assert_eq!(serde_json::from_value::<Record>(written).unwrap(), record);
+    }
+
+    #[test]
+    fn a_child_is_written_with_its_owner_until_a_manifest_has_it() {
+        let record = |name: &str| -> Record {
+            serde_json::from_value(serde_json::json!({
+                "object": format!("postgres/{name}"), "uid": format!("uid of {name}"), "createdAt": "",
+                "generation": 1, "metadata": {"name": name}, "spec": {}, "source": null,
+            }))
+            .unwrap()
+        };
+        let owner = record("o");
+        let mut child = Record::child(&record("a").document(), &owner, "u".into(), "t".into());
+        let mut written = serde_json::to_value(&child).unwrap();
+        let by = serde_json::json!({"object": "postgres/o", "uid": "uid of o", "wanted": true});
+        assert_eq!((&written["owner"], &written["source"]), (&by, &Value::Null));
+        assert!(child.is_present() && child.is_of(&owner) && !child.is_of(&record("x")));
+        child.let_go(Gone::default());
+        written = serde_json::to_value(&child).unwrap();
+        assert_eq!(written["owner"]["wanted"], Value::Bool(false));
+        assert!(!child.is_present() && child.is_of(&owner));
+        child.update_child(&record("a").document(), &owner);
+        assert!(child.is_present() && child.source.is_none() && child.asked == Asked::default());
+        child.update(&record("a").document());
+        assert!(child.is_present() && child.owner.is_none() && child.source.is_some());
     }
 }

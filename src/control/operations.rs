@@ -21,13 +21,13 @@ impl Operator {
                 "",
             ));
         }
-        if record.source.is_none() && operation != Operation::ReleasePort {
-            let next = "bring the manifest back first";
-            return Err(ApiError::new(
-                ErrorCode::Conflict,
-                format!("{object} is retained: it has no manifest"),
-                next,
-            ));
+        if !record.is_present() && operation != Operation::ReleasePort {
+            let (why, next) = match &record.owner {
+                Some(owner) => (format!("{} wants it no longer", owner.object), String::new()),
+                None => ("it has no manifest".to_owned(), "bring the manifest back first".to_owned()),
+            };
+            let what = format!("{object} is retained: {why}");
+            return Err(ApiError::new(ErrorCode::Conflict, what, next));
         }
         let spec_stopped =
             self.state().checked.get(object).and_then(Spec::work).is_some_and(|spec| spec.stopped);
@@ -36,12 +36,17 @@ impl Operator {
             Operation::Stop => (
                 "StopRequested",
                 format!("{object} is being stopped; data and everything else are kept"),
-                if spec_stopped {
+                if spec_stopped || record.source.is_none() {
                     String::new()
                 } else {
                     format!("stopped: true   # under spec: in {source}, to keep it so")
                 },
             ),
+            Operation::Start if spec_stopped && record.source.is_none() => {
+                let by = record.owner.as_ref().map(|owner| owner.object.to_string()).unwrap_or_default();
+                let what = format!("{object} is stopped by {by}, which made it");
+                return Err(ApiError::new(ErrorCode::Conflict, what, format!("seawall describe {by}")));
+            }
             Operation::Start if spec_stopped => {
                 let what = format!("{object} is stopped by its manifest {source}");
                 return Err(ApiError::new(ErrorCode::Conflict, what, "commit `stopped: false` under spec:"));
@@ -108,10 +113,26 @@ impl Operator {
         if confirm != object.name.as_str() {
             let what = format!("deleting {object} destroys its data for good; it was not confirmed");
             let next = format!("seawall delete {object} --confirm {}", object.name);
+            let made = self.record(object)?.owner.clone().filter(|owner| owner.wanted);
+            let next = match made {
+                Some(owner) => format!("{next} ({} makes it anew, empty)", owner.object),
+                None => next,
+            };
             return Err(ApiError::new(ErrorCode::Conflict, what, next));
         }
         // Asked and confirmed in one: a manifest that comes back meanwhile must not find a consent to delete.
-        let edited = self.edit(object, Saving::Durable, |r| r.asked.delete = r.source.is_none()).await;
+        let gone = self.gone_from_now(0);
+        let edited = self.edit(object, Saving::Durable, |r| {
+            if r.source.is_none() {
+                if r.is_present() {
+                    r.let_go(gone);
+                }
+                r.asked.delete = true;
+            } else {
+                r.asked.delete = false;
+            }
+        });
+        let edited = edited.await;
         let record = edited.map_err(|e| store_failed(&e))?.ok_or_else(|| not_found(object))?;
         if let Some(source) = &record.source {
             let what = format!("{object} has a manifest in {}", source.file);
@@ -123,7 +144,15 @@ impl Operator {
         }
         self.note(Some(object), &[Note::warning("DeletionConfirmed", "confirmed on the command line")]).await;
         self.hurry(object);
-        Ok(Done { message: format!("{object} and its data are being deleted"), commit: String::new() })
+        let anew = {
+            let state = self.state();
+            let owner = record.owner.as_ref().and_then(|by| {
+                state.records.get(&by.object).filter(|owner| owner.uid == by.uid && owner.is_present())
+            });
+            owner.map(|owner| format!("; {} makes it anew, empty, as long as it wants it", owner.object))
+        };
+        let message = format!("{object} and its data are being deleted{}", anew.unwrap_or_default());
+        Ok(Done { message, commit: String::new() })
     }
 
     pub(super) async fn do_confirm_prune(&self, confirm: &str) -> Result<Done> {

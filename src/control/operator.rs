@@ -129,7 +129,7 @@ impl Operator {
         store.each(
             objects::PREFIX,
             &mut |key, found| match serde_json::from_value::<Record>(found.body) {
-                Ok(record) => drop(state.records.insert(record.object.clone(), Arc::new(record))),
+                Ok(record) => state.put(Arc::new(record)),
                 Err(e) => unread = Some(StoreError::Read { key, detail: e.to_string() }),
             },
         )?;
@@ -153,7 +153,7 @@ impl Operator {
             for (role, port) in record.memory.ports() {
                 tools.ports.reserve(port, &Member { object: record.object.clone(), role });
             }
-            tools.ports.set_retained(&record.object, record.source.is_none());
+            tools.ports.set_retained(&record.object, !record.is_present());
         }
         Ok(Arc::new_cyclic(|me| Self {
             config,

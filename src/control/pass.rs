@@ -5,6 +5,7 @@ mod report;
 mod steps;
 
 use super::any::Spec;
+use super::children::{Supposed, Tended};
 use super::neighbours::keep_what_is_referred_to;
 use super::objects::Record;
 use super::operator::{Operator, now};
@@ -28,7 +29,7 @@ use crate::workload::observe::{Intent, ObserveError};
 use report::{failed, outlook, rest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use steps::{StepsEnd, run_steps, unavailable};
+use steps::{StepsEnd, run_steps, store_failed, unavailable};
 use tokio_util::sync::CancellationToken;
 
 /// Plans made in one pass; a world that still moves after so many is looked at again later.
@@ -82,15 +83,24 @@ impl<R: Reconciler> Typed<R> {
             spec: &self.checked,
             asked: &self.record.asked,
             memory: &self.memory,
-            present: self.record.source.is_some(),
+            present: self.record.is_present(),
             around: &self.around,
         }
     }
 
     /// The plan of the kind, held to what holds for all of them.
-    pub fn plan(&self, world: &R::World) -> Plan<R::Action> {
-        let mut plan = R::plan(&self.subject(), world);
+    pub fn plan(
+        &self,
+        operator: &Operator,
+        world: &R::World,
+        supposed: Option<&Supposed>,
+    ) -> Plan<R::Action> {
+        let subject = self.subject();
+        let mut plan = R::plan(&subject, world);
         keep_what_is_referred_to(&self.record, &self.around, &mut plan);
+        // What nobody wants wants nothing.
+        let children = if subject.present { R::children(&subject, world) } else { Some(Vec::new()) };
+        operator.plan_children(&self.record, children, supposed, &mut plan);
         plan
     }
 }
@@ -209,7 +219,7 @@ async fn rounds<R: Reconciler>(
         {
             return End::Failed(Some(Box::new(world)), failure);
         }
-        let mut plan = moment.plan(&world);
+        let mut plan = moment.plan(operator, &world, None);
         let work = |is: &dyn Fn(&Work) -> bool| plan.steps.iter().filter_map(|s| s.action.work()).any(is);
         if !work(&|action| matches!(action, Work::PinImage { .. })) {
             operator.stays(object);
@@ -217,14 +227,24 @@ async fn rounds<R: Reconciler>(
         let paused = moment.record.is_paused();
         let view = operator.tools.masked(object, plan.view(&object.to_string(), paused));
         operator.live(object, |l| l.plan = Some(view));
-        if plan.steps.is_empty() || paused {
+        if plan.is_idle() || paused {
             return End::Rest(Box::new(world), plan);
         }
         if before.as_ref() == Some(&plan) {
             // The steps worked, and nothing came of them.
-            let step = plan.steps.first().map(|s| format!("{}: {}", s.action, s.cause)).unwrap_or_default();
+            let first = plan.view("", false).steps.into_iter().next();
+            let step = first.map(|s| format!("{}: {}", s.action, s.cause)).unwrap_or_default();
             let message = format!("done, and to be done again at once: {step}");
             return End::Failed(Some(Box::new(world)), Failure::new("NoProgress", message));
+        }
+        if !plan.children.is_empty() {
+            match operator.tend(&moment.record, &will, &plan, cancel).await {
+                Ok(Tended::Done) => before = Some(plan),
+                Ok(Tended::Replan) => {}
+                Ok(Tended::Stopped) => return End::Rest(Box::new(world), plan),
+                Err(error) => return End::Failed(Some(Box::new(world)), store_failed(&error)),
+            }
+            continue;
         }
         let wanted = plan.steps.iter().filter_map(|s| match s.action.work() {
             Some(Work::PullImage(reference)) => Some(reference.clone()),
@@ -296,7 +316,7 @@ async fn say_before<R: Reconciler>(
     };
     let outlook = outlook(operator, object, None, 0);
     if said_ready && let Some(findings) = R::before_steps(subject, world, plan, &outlook) {
-        report::write(operator, subject, world, &findings).await;
+        report::write(operator, subject, world, &findings, false).await;
     }
 }
 

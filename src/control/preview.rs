@@ -3,6 +3,7 @@
 
 use super::any::Spec;
 use super::api::{ApiError, ErrorCode, PlanList, Result};
+use super::children::Supposed;
 use super::guard::Guard;
 use super::objects::Record;
 use super::operator::Operator;
@@ -54,7 +55,7 @@ impl Operator {
             }
         };
         let mut list = PlanList::default();
-        let mut subjects: Vec<(Arc<Record>, Spec)> = Vec::new();
+        let mut supposed = Supposed { subjects: Vec::new(), catalogs: BTreeMap::new() };
         match loaded {
             None => {
                 let state = self.state();
@@ -62,27 +63,29 @@ impl Operator {
                 list.guard = state.guard.as_ref().map(Guard::message);
                 for record in state.records.values() {
                     if let Some(checked) = state.checked.get(&record.object) {
-                        subjects.push((record.clone(), checked.clone()));
+                        supposed.subjects.push((record.clone(), checked.clone()));
                     }
                 }
+                supposed.catalogs.clone_from(&state.catalogs);
             }
             Some(loaded) => {
                 let host = self.engine().await.ok().map(|i| i.host());
                 let new = self.read_scan(&loaded, host);
                 list.problems.clone_from(&new.problems);
                 list.guard = new.guard.as_ref().map(Guard::message);
-                subjects = self.hypothetical(&new);
+                supposed.subjects = self.hypothetical(&new);
+                supposed.catalogs = new.catalogs;
             }
         }
         let mut before = Planned::default();
-        for (record, spec) in &subjects {
+        for (record, spec) in &supposed.subjects {
             let Some(kind) = self.kinds.get(record.object.kind).filter(|kind| kind.about().runs) else {
                 continue;
             };
-            if record.source.is_some() {
+            if record.is_present() {
                 list.warnings.extend(kind.warnings(&record.document(), spec));
             }
-            list.plans.push(kind.preview(self, &subjects, record, spec, &mut before).await);
+            list.plans.push(kind.preview(self, &supposed, record, spec, &mut before).await);
         }
         Ok(list)
     }
@@ -127,7 +130,7 @@ impl Operator {
 pub(super) async fn preview<R: Reconciler>(
     kind: &R,
     operator: &Operator,
-    all: &[(Arc<Record>, Spec)],
+    supposed: &Supposed,
     record: &Record,
     spec: &Spec,
     before: &mut Planned,
@@ -155,10 +158,10 @@ pub(super) async fn preview<R: Reconciler>(
             seen.assume_network();
         }
         if let Some((_, spec)) = specs.iter().find(|(of, _)| *of == role) {
-            hold_back_after(all, record, (&role, spec), seen, &before.images);
+            hold_back_after(&supposed.subjects, record, (&role, spec), seen, &before.images);
         }
     }
-    let plan = moment.plan(&world);
+    let plan = moment.plan(operator, &world, Some(supposed));
     for action in plan.steps.iter().filter_map(|step| step.action.work()) {
         match action {
             Action::PinImage { id, .. } => before.images.push((id.clone(), name.clone())),

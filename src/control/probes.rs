@@ -100,7 +100,7 @@ pub(super) async fn prove<R: Reconciler>(kind: &R, operator: &Operator, object: 
     };
     let running = operator.queue.lock().unwrap_or_else(PoisonError::into_inner).is_running(object);
     let stopped = record.asked.stopped || spec.work().is_none_or(|spec| spec.stopped);
-    if running || record.source.is_none() || stopped {
+    if running || !record.is_present() || stopped {
         return Probed::Same;
     }
     match Typed::<R>::new(operator, record, spec) {

@@ -77,6 +77,7 @@ pub fn wishes(kinds: &Kinds, loaded: &Loaded) -> Wishes {
         host: None,
         prune_confirmed: None,
         unread: &BTreeMap::new(),
+        owned: &BTreeMap::new(),
     };
     let mut in_force = read(loaded, &before);
     let directory = match &loaded.directory {
@@ -235,6 +236,7 @@ pub fn record(kinds: &Kinds, remains: &Remains, looked: &Looked, wish: Option<&W
         metadata,
         spec,
         source,
+        owner: None,
         asked: asked(remains.container.as_ref(), wish),
         memory: memory(kinds, remains, looked, wish),
     }

@@ -169,11 +169,7 @@ impl Operator {
     async fn remove(&self, over: &[(ObjectRef, u64)]) -> Result<(), StoreError> {
         let (catalogs, services): (Vec<_>, Vec<_>) =
             over.iter().partition(|(object, _)| !self.kinds.runs(object.kind));
-        let grace = millis(self.config.times.deletion);
-        let gone = |counted: u64| {
-            let left = grace.saturating_sub(counted);
-            Gone { since: now(), left_ms: left.max(1), due: after(this_second(), left), held: None }
-        };
+        let gone = |counted: u64| self.gone_from_now(counted);
         {
             let _gates = self.gates.all().await;
             let removed: Vec<Arc<Record>> = {
@@ -182,24 +178,14 @@ impl Operator {
                     Some((state.records.get(object)?.as_ref().clone(), *counted))
                 });
                 let without = known.map(|(mut record, counted)| {
-                    record.source = None;
-                    record.asked.stopped = false;
-                    record.asked.gone = Some(gone(counted));
+                    record.let_go(gone(counted));
                     Arc::new(record)
                 });
                 without.collect()
             };
             self.save(&removed, Saving::Durable).await?;
         }
-        let clock = self.clock();
-        for (object, _) in &services {
-            self.live(object, |live| {
-                live.absence = None;
-                live.counted_at = Some(clock);
-                // Something else is wanted of it now.
-                live.settled = false;
-            });
-        }
+        services.iter().for_each(|(object, _)| self.count_from_now(object));
         let note = Note::normal("ManifestRemoved", "the manifest is gone");
         let notes: Vec<_> = services.iter().map(|(object, _)| (object.clone(), note.clone())).collect();
         self.note_all(&notes).await;
@@ -209,13 +195,29 @@ impl Operator {
         Ok(())
     }
 
+    /// The grace of what nobody wants any more, of which so many milliseconds were counted.
+    pub(super) fn gone_from_now(&self, counted: u64) -> Gone {
+        let left = millis(self.config.times.deletion).saturating_sub(counted);
+        Gone { since: now(), left_ms: left.max(1), due: after(this_second(), left), held: None }
+    }
+
+    pub(super) fn count_from_now(&self, object: &ObjectRef) {
+        let clock = self.clock();
+        self.live(object, |live| {
+            live.absence = None;
+            live.counted_at = Some(clock);
+            // Something else is wanted of it now.
+            live.settled = false;
+        });
+    }
+
     /// Counts what is left until data may go whose deletion was agreed to in the manifest.
     pub(super) async fn deletions(&self, directory: &Directory) -> Result<Option<u64>, StoreError> {
         let leaving: Vec<ObjectRef> = {
             let state = self.state();
             let waits = |object: &ObjectRef| {
                 let (record, checked) = (state.records.get(object)?, state.checked.get(object)?);
-                (record.source.is_none() && record.asked.deletes_later(checked.given_up())).then_some(())
+                (!record.is_present() && record.asked.deletes_later(checked.given_up())).then_some(())
             };
             state.records.keys().filter(|object| waits(object).is_some()).cloned().collect()
         };
@@ -252,7 +254,7 @@ impl Operator {
                     let news = left == 0 || next.held != gone.held || next.due != gone.due;
                     self.edit(&object, Saving::Durable, |r| {
                         // A manifest that came back meanwhile has ended it.
-                        if r.source.is_none() {
+                        if !r.is_present() {
                             r.asked.gone = Some(next);
                         }
                     })

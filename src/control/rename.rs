@@ -72,6 +72,14 @@ fn refusal(state: &State, old: &ObjectRef, new: &ObjectRef) -> Option<(String, S
         let what = format!("{old} has a manifest in {}", source.file);
         return Some((what, format!("write `name: {}` there, then say it again", new.name)));
     }
+    if let Some(owner) = from.owner.as_ref().filter(|owner| owner.wanted) {
+        let what = format!("{old} was made by {}, which gives it its name", owner.object);
+        return Some((what, format!("change what {} makes", owner.object)));
+    }
+    if let Some(child) = state.made_by(from).first() {
+        let what = format!("{} was made by {old} and would not go with it", child.object);
+        return Some((what, "give the manifest its old name back".to_owned()));
+    }
     if from.memory.is_untouched() {
         let what = format!("nothing was made for {old} that could go to another name");
         return Some((what, format!("seawall describe {old}")));
@@ -202,7 +210,7 @@ impl Operator {
         {
             let mut state = self.state();
             state.forget(old);
-            state.records.insert(new.clone(), taken);
+            state.put(taken);
             state.scan_hash.clear();
         }
         super::mirror::remove(&self.config.data, old).await;

@@ -37,7 +37,7 @@ fn change(memory: Option<&Memory>, seen: &dyn Seen) -> Option<String> {
 fn stand(record: &Record, spec: &Spec, image: &str, named: &Checked) -> Stand {
     let of_one = |(role, spec): (Role, &Checked)| {
         let stops = spec.stopped || record.asked.stopped || spec.paused;
-        let runs = record.source.is_some() && !stops;
+        let runs = record.is_present() && !stops;
         let (memory, named) = (record.memory.member(&role)?, spec.image == named.image);
         Some(Other { memory, generation: record.generation, runs, named }.stand(image))
     };

@@ -4,8 +4,8 @@
 //! version. An object counts as gone only when every file that could name it was read, and none that named it
 //! is still there.
 
-use super::any::Spec;
-use super::guard::{Guard, judge};
+use super::any::{AnyKind, Spec};
+use super::guard::{self, Guard};
 use super::holds::{Hold, hold};
 use super::objects::Record;
 use super::registry::Kinds;
@@ -36,6 +36,8 @@ pub struct Before<'a> {
     pub prune_confirmed: Option<&'a str>,
     /// The files that could not be read when an object was last named.
     pub unread: &'a BTreeMap<ObjectRef, Arc<BTreeSet<String>>>,
+    /// Objects that others made, and who: a manifest takes none of them over.
+    pub owned: &'a BTreeMap<ObjectRef, ObjectRef>,
 }
 
 /// What follows from a scan.
@@ -86,11 +88,17 @@ pub fn read(loaded: &Loaded, before: &Before<'_>) -> InForce {
         passed_over: loaded.passed_over(),
         ..InForce::default()
     };
-    for rejected in &loaded.rejected {
+    let own = |document: &&Document| !before.owned.contains_key(&document.object);
+    for rejected in loaded.rejected.iter().filter(|rejected| own(&&rejected.document)) {
         let why = rejected.problems.first().map(ToString::to_string).unwrap_or_default();
         result.kept.insert(rejected.document.object.clone(), why);
     }
-    let chosen = choose(loaded, before);
+    let mut chosen = choose(loaded, before);
+    chosen.retain(|_, document| {
+        let owner = before.owned.get(&document.object);
+        result.problems.extend(owner.map(|owner| made_by(owner, document)));
+        owner.is_none()
+    });
     // What names images first: the others are judged by it.
     let catalogs = catalogs(&chosen, before, &mut result);
     let context = Context { catalogs: &catalogs, host: before.host, in_force: false };
@@ -106,6 +114,13 @@ pub fn read(loaded: &Loaded, before: &Before<'_>) -> InForce {
     result.problems.sort();
     result.problems.dedup();
     result
+}
+
+fn made_by(owner: &ObjectRef, document: &Document) -> Problem {
+    let object = &document.object;
+    let what = format!("{object} was made by {owner} and is its own; it stays as it is");
+    Problem::new(document.place_of("metadata.name"), "metadata.name", what)
+        .nearest(format!("choose another name, or change what {owner} makes"))
 }
 
 /// One document an object: the one already in force stays, else the first. Those in rejected places
@@ -128,7 +143,16 @@ fn choose<'a>(loaded: &'a Loaded, before: &Before<'_>) -> BTreeMap<ObjectRef, &'
 /// when the rest is judged.
 fn judged(document: &Document, before: &Before<'_>, context: &Context<'_>) -> Result<Spec, Vec<Problem>> {
     let Some(kind) = before.kinds.get(document.object.kind) else { return Err(Vec::new()) };
-    let schema = before.schemas.get(&document.object.kind);
+    judge(kind.as_ref(), before.schemas.get(&document.object.kind), document, context)
+}
+
+/// The same of any document, whoever wants it.
+pub(super) fn judge(
+    kind: &dyn AnyKind,
+    schema: Option<&Value>,
+    document: &Document,
+    context: &Context<'_>,
+) -> Result<Spec, Vec<Problem>> {
     let mut problems = schema.map(|schema| shape::check(schema, document)).unwrap_or_default();
     if problems.is_empty() {
         return kind.check(document, context);
@@ -253,7 +277,7 @@ fn removals(loaded: &Loaded, before: &Before<'_>, result: &mut InForce) {
         let words = words(&rename.from, new);
         held.insert(rename.from.clone(), Hold { reason: "ProbablyRenamed", words });
     }
-    match judge(&loaded.directory, with_manifest.len(), &result.gone, held, before.prune_confirmed) {
+    match guard::judge(&loaded.directory, with_manifest.len(), &result.gone, held, before.prune_confirmed) {
         Ok(guard) => result.guard = guard,
         Err(let_go) => result.let_go = let_go,
     }

@@ -19,12 +19,13 @@ struct World {
     records: BTreeMap<ObjectRef, Arc<Record>>,
     schemas: BTreeMap<Kind, Value>,
     kinds: Kinds,
+    owned: BTreeMap<ObjectRef, ObjectRef>,
 }
 
 impl World {
     fn empty() -> Self {
         let kinds = Kinds::all(None);
-        Self { records: BTreeMap::new(), schemas: kinds.spec_schemas(), kinds }
+        Self { records: BTreeMap::new(), schemas: kinds.spec_schemas(), kinds, owned: BTreeMap::new() }
     }
     fn new(files: &[(&str, &str)]) -> Self {
         let mut world = Self::empty();
@@ -47,6 +48,7 @@ impl World {
                 host: Some(Host { cpus: 2, memory: 3 << 30 }),
                 prune_confirmed: None,
                 unread: &BTreeMap::new(),
+                owned: &self.owned,
             },
         )
     }

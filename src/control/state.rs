@@ -134,6 +134,12 @@ pub struct State {
 }
 
 impl State {
+    /// Takes over a record, and whose it is.
+    pub fn put(&mut self, record: Arc<Record>) {
+        self.graph.own(&record.object, record.owner.as_ref().map(|owner| &owner.object));
+        self.records.insert(record.object.clone(), record);
+    }
+
     /// Nothing is known of the object any more.
     pub fn forget(&mut self, object: &ObjectRef) {
         self.records.remove(object);
@@ -145,5 +151,6 @@ impl State {
         self.checked.remove(object);
         self.unread.remove(object);
         self.offers.remove(object);
+        self.graph.own(object, None);
     }
 }

@@ -44,6 +44,7 @@ pub fn validate(dir: &Path) -> Result<Report, ApiError> {
         host: None,
         prune_confirmed: None,
         unread: &BTreeMap::new(),
+        owned: &BTreeMap::new(),
     };
     let in_force = read(&loaded, &before);
     let of = |(object, spec): (&ObjectRef, &Spec)| {

@@ -26,10 +26,10 @@ impl Will {
     #[must_use]
     pub fn is(&self, now: &Record, spec: &Spec) -> bool {
         let then = self.record.as_ref();
-        // Where the manifest lies may change; that there is one may not.
+        // Where the manifest lies may change; that somebody wants it may not.
         then.uid == now.uid
             && then.generation == now.generation
-            && then.source.is_some() == now.source.is_some()
+            && then.is_present() == now.is_present()
             && then.metadata == now.metadata
             && then.spec == now.spec
             && then.asked.is_same_wish(&now.asked)
@@ -78,10 +78,11 @@ mod tests {
 
     /// What the manifests or the user change, and whether it is another will.
     type Change = (&'static str, bool, fn(&mut Record, &mut Checked));
-    const CHANGES: [Change; 16] = [
+    const CHANGES: [Change; 17] = [
         ("nothing", true, |_, _| {}),
         ("gone", false, |r, _| r.source = None),
         ("moved", true, |r, _| r.source = Some(Place { file: "b.yaml".into(), line: 9, column: 1 })),
+        ("let go by its owner", false, |r, _| r.let_go(Gone::default())),
         ("generation", false, |r, _| r.generation += 1),
         ("made anew", false, |r, _| r.uid = "v".into()),
         ("spec", false, |r, _| r.spec = serde_json::json!({"version": "17"})),

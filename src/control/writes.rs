@@ -28,8 +28,8 @@ impl Operator {
         {
             let mut state = self.state();
             for record in records {
-                self.tools.ports.set_retained(&record.object, record.source.is_none());
-                state.records.insert(record.object.clone(), Arc::clone(record));
+                self.tools.ports.set_retained(&record.object, !record.is_present());
+                state.put(Arc::clone(record));
             }
         }
         self.changed();

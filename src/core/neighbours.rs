@@ -20,8 +20,10 @@ pub struct Offer {
     pub uid: String,
     /// Its Ready is True.
     pub ready: bool,
-    /// Whether a manifest holds it.
+    /// Whether somebody wants it: a manifest, or its owner.
     pub present: bool,
+    /// Nobody wants it, nothing of it runs, and nothing more is done: what is left of it is kept.
+    pub at_rest: bool,
     /// Where it serves, and what else its kind lets see, by name.
     pub says: BTreeMap<&'static str, String>,
 }
@@ -29,8 +31,11 @@ pub struct Offer {
 /// What is around an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Around {
-    /// What its neighbours let see, in both directions; one that is not there is missing.
+    /// What its neighbours let see, in both directions, its owner and its children among them; one that is not there is
+    /// missing.
     pub others: BTreeMap<ObjectRef, Offer>,
+    /// Those of them that refer to it.
+    pub referrers: BTreeSet<ObjectRef>,
     /// What it claims and another one has: claim → who has it.
     pub lost_claims: BTreeMap<String, ObjectRef>,
 }
@@ -44,9 +49,37 @@ pub struct Graph {
     /// Claim → those who make it, with the time since when they are there: the first one has it.
     claims: BTreeMap<String, BTreeSet<(String, ObjectRef)>>,
     since: BTreeMap<ObjectRef, String>,
+    /// Child → who made it.
+    owners: BTreeMap<ObjectRef, ObjectRef>,
+    /// The same from the other side.
+    children: BTreeMap<ObjectRef, BTreeSet<ObjectRef>>,
 }
 
 impl Graph {
+    /// Whose it is from now on.
+    pub fn own(&mut self, child: &ObjectRef, owner: Option<&ObjectRef>) {
+        if self.owners.get(child) == owner {
+            return;
+        }
+        if let Some(old) = self.owners.remove(child) {
+            leave(&mut self.children, &BTreeSet::from([old]), child);
+        }
+        if let Some(owner) = owner {
+            self.owners.insert(child.clone(), owner.clone());
+            self.children.entry(owner.clone()).or_default().insert(child.clone());
+        }
+    }
+
+    /// What bears the name of this one as its owner's: that it is that very owner is told by its uid.
+    pub fn children(&self, owner: &ObjectRef) -> impl Iterator<Item = &ObjectRef> {
+        self.children.get(owner).into_iter().flatten()
+    }
+
+    /// All of them, with their owners.
+    pub fn owned(&self) -> impl Iterator<Item = (&ObjectRef, &ObjectRef)> {
+        self.owners.iter()
+    }
+
     /// What this object says of others from now on; `since`: when it was made (RFC 3339). Who may have to look anew for
     /// that.
     pub fn set(&mut self, object: &ObjectRef, since: &str, ties: Ties) -> BTreeSet<ObjectRef> {
@@ -84,9 +117,14 @@ impl Graph {
     }
 
     /// Those that it refers to, and those that refer to it.
-    pub fn neighbours(&self, object: &ObjectRef) -> impl Iterator<Item = &ObjectRef> {
+    pub fn tied(&self, object: &ObjectRef) -> impl Iterator<Item = &ObjectRef> {
         let refs = self.ties.get(object).into_iter().flat_map(|ties| &ties.refs);
         refs.chain(self.referrers(object))
+    }
+
+    /// The same, with what bears the name of its owner, or this one's as its owner's.
+    pub fn neighbours(&self, object: &ObjectRef) -> impl Iterator<Item = &ObjectRef> {
+        self.tied(object).chain(self.owners.get(object)).chain(self.children(object))
     }
 
     /// What it claims and another one has, which was there before. Claim → who has it.
@@ -142,6 +180,24 @@ mod tests {
         assert_eq!(names(&concerned), ["main", "other"]);
         assert_eq!(graph.referrers(&object("main")).count(), 0);
         graph.set(&object("app"), "0", Ties::default());
+        assert_eq!(graph, Graph::default(), "nothing is left behind");
+    }
+
+    #[test]
+    fn owner_and_children_see_each_other_and_an_owner_may_change() {
+        let mut graph = Graph::default();
+        graph.own(&object("a"), Some(&object("x")));
+        graph.own(&object("b"), Some(&object("x")));
+        assert_eq!(names(graph.neighbours(&object("x"))), ["a", "b"]);
+        assert_eq!(names(graph.neighbours(&object("a"))), ["x"]);
+        assert_eq!(graph.referrers(&object("a")).count(), 0, "an owner does not hold what it owns");
+        graph.own(&object("a"), Some(&object("y")));
+        assert_eq!(
+            (names(graph.children(&object("x"))), names(graph.children(&object("y")))),
+            (vec!["b"], vec!["a"])
+        );
+        graph.own(&object("a"), None);
+        graph.own(&object("b"), None);
         assert_eq!(graph, Graph::default(), "nothing is left behind");
     }
 

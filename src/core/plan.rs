@@ -3,6 +3,8 @@
 //! A plan is a value. It is made by pure functions, shown by `seawall plan` and run by `apply`;
 //! the same values give the same bytes.
 
+use super::names::ObjectRef;
+use super::resource::Document;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -42,6 +44,35 @@ pub struct Step<A> {
     pub cause: String,
 }
 
+/// What is done to the record of an object that another one owns. The rest is that object's own passes'.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChildStep {
+    Make(Document),
+    Change(Document),
+    /// Nobody wants it any more: it goes by its own rules.
+    LetGo(ObjectRef),
+}
+
+impl ChildStep {
+    #[must_use]
+    pub fn object(&self) -> &ObjectRef {
+        match self {
+            ChildStep::Make(document) | ChildStep::Change(document) => &document.object,
+            ChildStep::LetGo(object) => object,
+        }
+    }
+}
+
+impl fmt::Display for ChildStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ChildStep::Make(_) => write!(f, "make {}", self.object()),
+            ChildStep::Change(_) => write!(f, "change {}", self.object()),
+            ChildStep::LetGo(_) => write!(f, "let {} go", self.object()),
+        }
+    }
+}
+
 /// When a wait is over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Until {
@@ -78,10 +109,14 @@ pub struct Blocked {
 
 /// The reason of a block: somebody refers to an object that would be deleted.
 pub const REFERRED_TO: &str = "ReferredTo";
+/// The same: what an object needs has a name that is another's.
+pub const NAME_CONFLICT: &str = "NameConflict";
 
 /// What one pass would do for one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan<A> {
+    /// What becomes of its children; before its own steps.
+    pub children: Vec<Step<ChildStep>>,
     pub steps: Vec<Step<A>>,
     pub waiting: Vec<Waiting>,
     pub blocked: Vec<Blocked>,
@@ -89,7 +124,7 @@ pub struct Plan<A> {
 
 impl<A> Default for Plan<A> {
     fn default() -> Self {
-        Self { steps: Vec::new(), waiting: Vec::new(), blocked: Vec::new() }
+        Self { children: Vec::new(), steps: Vec::new(), waiting: Vec::new(), blocked: Vec::new() }
     }
 }
 
@@ -121,11 +156,17 @@ impl<A> Plan<A> {
         self.steps.extend(part.steps.into_iter().map(step));
         self.waiting.extend(part.waiting);
         self.blocked.extend(part.blocked);
+        self.children.extend(part.children);
+    }
+    /// Nothing can be done now.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.children.is_empty() && self.steps.is_empty()
     }
     /// Nothing to do, nothing to wait for, nothing blocked.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.steps.is_empty() && self.waiting.is_empty() && self.blocked.is_empty()
+        self.is_idle() && self.waiting.is_empty() && self.blocked.is_empty()
     }
 }
 
@@ -166,16 +207,18 @@ pub struct BlockView {
     pub unblock: String,
 }
 
+impl<A: fmt::Display> Step<A> {
+    fn view(&self) -> StepView {
+        StepView { sign: self.sign, action: self.action.to_string(), cause: self.cause.clone() }
+    }
+}
+
 impl<A: fmt::Display> Plan<A> {
     #[must_use]
     pub fn view(&self, object: &str, paused: bool) -> PlanView {
         PlanView {
             object: object.to_owned(),
-            steps: self
-                .steps
-                .iter()
-                .map(|s| StepView { sign: s.sign, action: s.action.to_string(), cause: s.cause.clone() })
-                .collect(),
+            steps: self.children.iter().map(Step::view).chain(self.steps.iter().map(Step::view)).collect(),
             waiting: self
                 .waiting
                 .iter()

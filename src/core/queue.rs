@@ -197,6 +197,12 @@ impl<K: Ord + Clone> Queue<K> {
         self.heads().into_iter().flatten().map(|(at, _)| *at).min()
     }
 
+    /// Whether it runs, or is about to.
+    #[must_use]
+    pub fn is_due(&self, key: &K, now_ms: u64) -> bool {
+        self.is_running(key) || self.due.get(key).is_some_and(|at| *at <= now_ms)
+    }
+
     #[must_use]
     pub fn is_running(&self, key: &K) -> bool {
         self.running.contains_key(key)
@@ -297,8 +303,9 @@ mod tests {
         assert_eq!(q.take(0), Some(8));
         assert!(!q.set_aside(&8) && q.take(0).is_none());
         q.done(&3);
-        assert!(q.set_aside(&8) && q.is_running(&8) && q.set_aside(&8));
+        assert!(q.set_aside(&8) && q.is_running(&8) && q.is_due(&8, 0) && q.set_aside(&8));
         q.done(&8);
+        assert!(!q.is_due(&8, 0));
         assert_eq!((q.take(0), q.take(0)), (Some(9), None), "a place is counted once");
     }
 

@@ -143,6 +143,16 @@ impl<R: Reconciler> Clone for Subject<'_, R> {
 
 impl<R: Reconciler> Copy for Subject<'_, R> {}
 
+/// An object that another one makes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Child {
+    pub object: ObjectRef,
+    pub labels: BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
+    /// As in a manifest.
+    pub spec: Value,
+}
+
 /// One step of a kind's plans.
 pub trait Act: Display + Clone + PartialEq + Send + Sync {
     /// The event reason: one CamelCase word from a closed set.
@@ -319,6 +329,13 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
     }
 
     fn plan(subject: &Subject<'_, Self>, world: &Self::World) -> Plan<Self::Action>;
+
+    /// The objects that there should be for its sake now, of kinds for which something runs. It makes none of them itself:
+    /// what is missing is made, what differs is changed, and what is not among them any more is let go. `None`: that cannot
+    /// be told now, and those there are stay as they are. Asked only while somebody wants the object itself.
+    fn children(_: &Subject<'_, Self>, _: &Self::World) -> Option<Vec<Child>> {
+        Some(Vec::new())
+    }
 
     /// A port was lost to somebody else at the start, and there is another one to try.
     fn has_another_port(_: &Subject<'_, Self>, _: &Self::World) -> bool {

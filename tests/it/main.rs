@@ -6,6 +6,7 @@
 mod kinds;
 
 mod architecture;
+mod children;
 mod cli;
 mod contract;
 mod converge;

@@ -72,7 +72,16 @@ fn head(cx: &mut Context, view: &ObjectView, now: Timestamp) -> io::Result<()> {
         None => writeln!(out, "Status:    {phase}: nothing is known yet")?,
     }
     let meta = &view.metadata;
-    let source = if meta.source.is_empty() { "no manifest holds it" } else { &meta.source };
+    for owner in &meta.owner_references {
+        let object = format!("{}/{}", owner.kind.to_lowercase(), owner.name);
+        let holds = if owner.controller { "" } else { " (wants it no longer)" };
+        writeln!(out, "Owner:     {}{holds}", clean(&object))?;
+    }
+    let source = match (meta.source.is_empty(), meta.owner_references.iter().any(|owner| owner.controller)) {
+        (true, true) => "none: its owner made it",
+        (true, false) => "no manifest holds it",
+        (false, _) => &meta.source,
+    };
     let observed = view.status.get("observedGeneration").and_then(Value::as_u64).unwrap_or(0);
     let behind = if observed < meta.generation { format!(", seen up to {observed}") } else { String::new() };
     writeln!(out, "Manifest:  {source} (generation {}{behind})", meta.generation)?;

@@ -1,6 +1,7 @@
 //! The end of a pass: what was seen becomes conditions and status, and when to look again.
 
 use super::{Again, Typed, typed};
+use crate::control::objects::Record;
 use crate::control::operator::Operator;
 use crate::control::state::Watched;
 use crate::core::backoff::{STALLED_AFTER, delay_ms, patience_ms};
@@ -44,11 +45,12 @@ pub(super) async fn write<R: Reconciler>(
     subject: &Subject<'_, R>,
     world: &R::World,
     findings: &[Finding],
+    at_rest: bool,
 ) {
     let Identity { object, generation, uid, .. } = subject.identity;
     let ready = findings.iter().any(|f| f.kind == ConditionType::Ready && f.status == Truth::True);
     let says = R::offer(subject, world);
-    operator.publish(object, Offer { uid: uid.clone(), ready, present: subject.present, says });
+    operator.publish(object, Offer { uid: uid.clone(), ready, present: subject.present, at_rest, says });
     operator
         .write_status(object, *generation, findings, |old| {
             R::status(subject, world, old.map(CoreStatus::body))
@@ -73,6 +75,7 @@ pub(super) async fn rest<R: Reconciler>(
         Watched { role, container, company: seen.company() }
     });
     let members: Vec<Watched> = seen.collect();
+    let has_container = members.iter().any(|member| member.container.is_some());
     let ids = members.iter().filter_map(|member| Some(member.container.as_ref()?.id.clone()));
     operator.remember_containers(object, &ids.collect::<Vec<_>>());
     let (before, failures, waits) = operator.live(object, |l| {
@@ -95,10 +98,11 @@ pub(super) async fn rest<R: Reconciler>(
         operator.state().journal.is_well(&object.to_string());
     }
     let outlook = outlook(operator, object, None, failures);
-    let findings = R::findings(&subject, world, plan, &outlook);
+    let findings = said(operator, &moment.record, R::findings(&subject, world, plan, &outlook));
     say_danger(operator, object, plan).await;
-    write(operator, &subject, world, &findings).await;
-    if !plan.steps.is_empty() && !moment.record.is_paused() {
+    let at_rest = !subject.present && plan.is_idle() && plan.waiting.is_empty() && !has_container;
+    write(operator, &subject, world, &findings, at_rest).await;
+    if !plan.is_idle() && !moment.record.is_paused() {
         return Some(1_000);
     }
     let soonest = plan.waiting.iter().filter_map(|w| w.retry_ms).min();
@@ -111,11 +115,21 @@ pub(super) async fn rest<R: Reconciler>(
     }
 }
 
+/// What the kind says, and what holds for every kind.
+fn said(operator: &Operator, record: &Record, mut findings: Vec<Finding>) -> Vec<Finding> {
+    let degraded = findings.iter().any(|f| f.kind == ConditionType::Degraded && f.status == Truth::True);
+    if let Some(words) = operator.state().orphaned(record).filter(|_| !degraded) {
+        findings.retain(|f| f.kind != ConditionType::Degraded);
+        findings.push(Finding::new(ConditionType::Degraded, Truth::True, "OwnerMissing", words));
+    }
+    findings
+}
+
 /// Whether what is blocked keeps it from what is wanted.
 fn wants_to_run<R: Reconciler>(moment: &Typed<R>) -> bool {
     let record = &moment.record;
     let stopped = record.asked.stopped || moment.spec.work().is_some_and(|spec| spec.stopped);
-    record.source.is_some() && !stopped
+    record.is_present() && !stopped
 }
 
 /// Blocks that tell of data at risk are events, too, once each time that they begin.
@@ -153,14 +167,14 @@ pub(super) async fn failed<R: Reconciler>(
     let outlook = outlook(operator, object, Some(failure.clone()), failures);
     match world.filter(|_| !unknown) {
         Some(world) => {
-            let plan = moment.plan(&world);
-            let findings = R::findings(&subject, &world, &plan, &outlook);
-            write(operator, &subject, &world, &findings).await;
+            let plan = moment.plan(operator, &world, None);
+            let findings = said(operator, &moment.record, R::findings(&subject, &world, &plan, &outlook));
+            write(operator, &subject, &world, &findings, false).await;
         }
         None => {
             let findings = nothing_seen(&failure, moment.record.is_paused());
             let last_offer = operator.state().offers.get(object).cloned().unwrap_or_default();
-            operator.publish(object, Offer { ready: false, ..last_offer });
+            operator.publish(object, Offer { ready: false, at_rest: false, ..last_offer });
             operator.write_status(object, moment.record.generation, &findings, last::<R>).await;
         }
     }

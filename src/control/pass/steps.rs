@@ -54,7 +54,11 @@ pub(super) async fn run_steps<R: Reconciler>(
                 match operator.read_manifests_now().await {
                     Ok(true) => {}
                     Ok(false) => return StepsEnd::Stopped,
-                    Err(error) => return store_failed(&error),
+                    Err(error) => return StepsEnd::Failed(store_failed(&error)),
+                }
+                // Nor before who made it has said what it makes of those.
+                if operator.owner_is_due(record) {
+                    return StepsEnd::Stopped;
                 }
                 // Nor on what a crash could still take back.
                 if !operator.write_what_waits().await
@@ -154,7 +158,7 @@ async fn forget(operator: &Operator, record: &Record, will: &Will, cause: &str) 
     match operator.forget(object, Some(will)).await {
         Ok(true) => {}
         Ok(false) => return StepsEnd::Replan,
-        Err(error) => return store_failed(&error),
+        Err(error) => return StepsEnd::Failed(store_failed(&error)),
     }
     let what = if record.memory.is_untouched() { "was forgotten" } else { "and its data were deleted" };
     let words = format!("{object} {what}: {cause}");
@@ -171,7 +175,7 @@ async fn hand_over(operator: &Operator, old: &ObjectRef, new: &ObjectRef, will: 
             operator.note(Some(old), &[Note::warning("RenameRefused", why)]).await;
             return StepsEnd::Replan;
         }
-        Err(HandOverError::Store(error)) => return store_failed(&error),
+        Err(HandOverError::Store(error)) => return StepsEnd::Failed(store_failed(&error)),
         Err(error @ HandOverError::Memory(_)) => {
             return StepsEnd::Failed(Failure::new("MemoryUnreadable", error.to_string()));
         }
@@ -188,8 +192,8 @@ async fn hand_over(operator: &Operator, old: &ObjectRef, new: &ObjectRef, will: 
     StepsEnd::Forgotten
 }
 
-fn store_failed(error: &StoreError) -> StepsEnd {
-    StepsEnd::Failed(Failure::new("StoreFailed", error.to_string()))
+pub(super) fn store_failed(error: &StoreError) -> Failure {
+    Failure::new("StoreFailed", error.to_string())
 }
 
 async fn unknown_failure(operator: &Operator, error: &DockerError) -> Failure {

@@ -231,6 +231,7 @@ pub fn view(name: &str, ready: &str, reason: &str, message: &str) -> ObjectView 
             creation_timestamp: made.clone(),
             labels: BTreeMap::from([("team".into(), "shop".into())]),
             annotations: BTreeMap::new(),
+            owner_references: Vec::new(),
             source: "shop.yaml:3".into(),
         },
         not_saved_since: None,

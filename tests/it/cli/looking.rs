@@ -212,6 +212,34 @@ Straight in:       seawall psql main
 }
 
 #[tokio::test]
+async fn the_owner_of_an_object_is_shown_as_kubectl_has_it() {
+    let fake = two();
+    fake.change(|w| {
+        let meta = &mut w.list.items[0].metadata;
+        meta.source.clear();
+        meta.owner_references = vec![OwnerReference {
+            api_version: "seawall.dev/v1".into(),
+            kind: "ImageCatalog".into(),
+            name: "s".into(),
+            uid: "u-s".into(),
+            controller: true,
+        }];
+    });
+    let place = Place::live(&fake).await;
+    let out = place.run("describe pg/main").await.out;
+    assert!(
+        out.contains("Owner:     imagecatalog/s\nManifest:  none: its owner made it (generation 3)"),
+        "{out}"
+    );
+    let owner = place.run("get pg/main -o jsonpath={.metadata.ownerReferences[0].name}").await.out;
+    assert_eq!(owner, "s");
+    assert!(!place.run("get pg/shop-eu -o yaml").await.out.contains("ownerReferences"));
+    fake.change(|w| w.list.items[0].metadata.owner_references[0].controller = false);
+    let out = place.run("describe pg/main").await.out;
+    assert!(out.contains("imagecatalog/s (wants it no longer)\nManifest:  no manifest holds it"), "{out}");
+}
+
+#[tokio::test]
 async fn describe_tells_the_worst_first() {
     let fake = two();
     fake.change(|w| {
