@@ -56,7 +56,7 @@ fn a_lost_store_is_rebuilt_with_data_ports_and_new_passwords(kind: &dyn Kind) {
     let (old_a, old_b, old_kept) = (sea.password(a), sea.password(b), sea.password(kept));
     let owner = |sea: &Sea, name: &str| {
         let at = sea.login(name);
-        (at.username, at.database, at.port)
+        (at.username, at.database)
     };
     let (owner_a, owner_kept) = (owner(&sea, a), owner(&sea, kept));
     assert_eq!((owner_a.0.as_str(), owner_kept.0.as_str()), ("owner", "keeper"));
