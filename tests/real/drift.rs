@@ -194,7 +194,7 @@ fn a_container_made_by_hand_with_our_labels_is_ours_only_when_all_of_it_is(kind:
     ] {
         // Down, so that it does not re-create the container before the hand does.
         sea.kill();
-        docker(&["rm", "-f", &name]);
+        docker(&["rm", "-fv", &name]);
         let publish = publish(if host == 0 { port } else { host });
         let mut arguments = vec!["run", "-d", "--init", "--name", &name, &network, &publish];
         if host != 0 {
@@ -212,7 +212,7 @@ fn a_container_made_by_hand_with_our_labels_is_ours_only_when_all_of_it_is(kind:
             assert!(why.contains(cause), "{why}");
             assert_eq!(sea.inspect(a)["Id"], by_hand.as_str(), "untouched");
             assert_eq!(sea.inspect(a)["State"]["Running"], true);
-            docker(&["rm", "-f", &name]);
+            docker(&["rm", "-fv", &name]);
         }
         let status = sea.ready(a);
         assert_ne!(status["container"]["id"], by_hand.as_str());
