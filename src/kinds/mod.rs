@@ -3,9 +3,12 @@
 //! A kind's decisions are functions over values, without a receiver and without adapters; its effects have one. The pass
 //! (`control/pass.rs`) is written once for all of them.
 
+mod about;
 pub mod image_catalog;
 pub mod postgres;
 pub mod redis;
+
+pub use about::{About, Call, Client, Column, Part};
 
 use crate::core::condition::Finding;
 use crate::core::event::Note;
@@ -23,83 +26,12 @@ use crate::docker::{Docker, DockerError};
 use crate::workload;
 use crate::workload::catalog::Catalog;
 use crate::workload::observe::{Intent, ObserveError};
-use schemars::Schema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
 use std::sync::OnceLock;
-
-/// A column of a list of objects beside the name, how it is, and its age.
-#[derive(Clone, Copy, Debug)]
-pub struct Column {
-    pub header: &'static str,
-    /// JSON pointers into `status`; the first that leads to something counts.
-    pub paths: &'static [&'static str],
-    /// Only with `-o wide`, behind the age.
-    pub wide: bool,
-}
-
-/// A part of how to connect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    Host,
-    Port,
-    Username,
-    Database,
-    Password,
-    Text(&'static str),
-}
-
-/// How a client program is called.
-#[derive(Clone, Copy, Debug)]
-pub struct Call {
-    pub environment: &'static [(&'static str, Part)],
-    pub arguments: &'static [Part],
-}
-
-/// How people and programs get into the servers of a kind. A password is never in an argument.
-#[derive(Clone, Copy, Debug)]
-pub struct Client {
-    /// Of the URL.
-    pub scheme: &'static str,
-    /// Its name on the PATH, and what it is in words, to install it.
-    pub program: &'static str,
-    pub package: &'static str,
-    /// `seawall VERB NAME` becomes the program.
-    pub verb: &'static str,
-    /// From this machine; `None`: the one in the container is used.
-    pub local: Option<Call>,
-    /// In the container.
-    pub inside: Call,
-    /// Whether it needs the password there.
-    pub inside_needs_password: bool,
-    /// Names of the variables that programs read.
-    pub variables: &'static [(&'static str, Part)],
-    /// The one for the URL.
-    pub url_variable: &'static str,
-}
-
-/// What everybody else has to know of a kind.
-#[derive(Clone, Copy)]
-pub struct About {
-    pub kind: Kind,
-    /// Its folder here.
-    pub folder: &'static str,
-    /// What a user reads about the kind, without markup.
-    pub description: &'static str,
-    /// Something runs for its objects: they are looked at, and converge.
-    pub runs: bool,
-    /// What becomes of an object without a manifest, in words.
-    pub gone: &'static str,
-    pub columns: &'static [Column],
-    /// `None`: there is nothing to connect to.
-    pub client: Option<&'static Client>,
-    /// Version and image of the catalog that it brings.
-    pub images: &'static [(&'static str, &'static str)],
-    pub spec: fn() -> Schema,
-}
 
 /// What a spec is checked against.
 #[derive(Clone, Copy)]

@@ -12,6 +12,9 @@ use std::sync::Arc;
 /// How many owners may stand above a child: a kind that makes one of its own kind would never end.
 pub const MAX_DEPTH: usize = 4;
 
+/// How many children an object may have.
+pub const MAX_CHILDREN: usize = 1_000;
+
 /// A child that should be there.
 pub struct Wanted {
     pub document: Document,
@@ -35,7 +38,10 @@ pub struct Family<'a> {
 /// Adds what becomes of the children to the plan of their owner.
 pub fn decide<A>(family: &Family<'_>, plan: &mut Plan<A>) {
     let owner = family.owner;
-    if let Some(wanted) = &family.wanted {
+    if let Some(all) = family.wanted.as_ref().filter(|wanted| wanted.len() > MAX_CHILDREN) {
+        let what = format!("{} wants {} objects, and may have {MAX_CHILDREN}", owner.object, all.len());
+        plan.block("TooManyChildren", what, "let it make less");
+    } else if let Some(wanted) = &family.wanted {
         let mut named = BTreeSet::new();
         for one in wanted {
             if named.insert(&one.document.object) {

@@ -239,3 +239,15 @@ fn an_owner_that_goes_lets_all_go_and_waits_for_them() {
         assert_eq!(decided(&leaving, &[], Some(&[]), known, at_rest), expected, "{what}");
     }
 }
+
+#[test]
+fn nobody_has_more_children_than_can_be_looked_after() {
+    let names: Vec<String> = (0..=MAX_CHILDREN).map(|n| format!("n{n} is")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let all = decided(&owner("u"), &[], Some(&names), vec![child("z")], &[]);
+    assert_eq!(
+        all,
+        ["block TooManyChildren: imagecatalog/s wants 1001 objects, and may have 1000: let it make less"]
+    );
+    assert_eq!(decided(&owner("u"), &[], Some(&names[1..]), vec![], &[]).len(), MAX_CHILDREN);
+}

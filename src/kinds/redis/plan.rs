@@ -6,22 +6,24 @@
 //! newer append-only file. It is changed in the running server, and the file follows when that is done. So every file is
 //! made anew from the mode in force, also on the way back from parameters that do not work.
 
+mod room;
+mod server;
+
 use super::action::Action;
 use super::client::RedisError;
-use super::desired::{self, DATA, Files, SERVER, maxmemory, sha256};
+use super::desired::{self, Files, SERVER, sha256};
 use super::facts::RedisImage;
 use super::parameters::{default, needs_restart, odd, same};
-use super::spec::{EvictionPolicy, Persistence, word};
+use super::spec::Persistence;
 use super::world::{Server, ServerFacts, World};
-use crate::core::plan::{Blocked, Plan as CorePlan, Sign};
-use crate::core::quantity::Bytes;
-use crate::core::resource::Caps;
+use crate::core::plan::{Blocked, Plan as CorePlan};
 use crate::core::seen::{ContainerState, SeenContainer};
-use crate::workload::disk::roughly;
 use crate::workload::plan::lost::{copy_command, lost};
-use crate::workload::plan::{self as work, Reached, Verdicts, Want, keep_serving, restart, stopped_cause};
+use crate::workload::plan::{self as work, Reached, Verdicts, Want, keep_serving, stopped_cause};
 use crate::workload::world::{Deaths, SILENT};
 use crate::workload::{self, Case};
+use room::room;
+use server::server;
 use std::collections::BTreeMap;
 
 pub type Plan = CorePlan<Action>;
@@ -161,56 +163,6 @@ fn data_blocks(case: &Case<'_>, subject: &Subject<'_>, world: &World, plan: &mut
     plan.blocked.len() > before
 }
 
-/// What the container and its server may use now, on the way to what is wanted.
-struct Room {
-    caps: Caps,
-    maxmemory: u64,
-    blocked: Option<Blocked>,
-}
-
-/// A server never may hold more than its container has: its own limit is raised after the cap, and lowered before it.
-fn room(subject: &Subject<'_>, world: &World) -> Room {
-    let wanted = subject.spec.work.caps;
-    let seen = world.work.container.ours().filter(|_| !world.work.engine.lacks.memory_limit);
-    let Some(c) = seen else {
-        return Room { caps: wanted, maxmemory: maxmemory(wanted.memory), blocked: None };
-    };
-    let or_all = |cap: Option<Bytes>| cap.map_or(u64::MAX, |cap| cap.0);
-    let (old, new) = (c.caps.memory, wanted.memory);
-    if or_all(new) >= or_all(old) || !c.state.is_up() {
-        let less = if or_all(new) < or_all(old) { new } else { old };
-        return Room { caps: wanted, maxmemory: maxmemory(less), blocked: None };
-    }
-    let as_it_is = Caps { memory: old, swap: c.caps.swap, ..wanted };
-    let Server::Up(facts) = &world.server else {
-        return Room { caps: as_it_is, maxmemory: maxmemory(old), blocked: None };
-    };
-    let target = maxmemory(new);
-    let limit = facts.told("maxmemory").parse().ok().filter(|limit: &u64| *limit > 0);
-    if limit.is_some_and(|limit| limit <= target) {
-        return Room { caps: wanted, maxmemory: target, blocked: None };
-    }
-    if facts.used.is_none_or(|used| used > target) && !subject.spec.work.force_caps {
-        let cost = match subject.spec.eviction {
-            EvictionPolicy::Noeviction => "writes would fail until keys are deleted".to_owned(),
-            policy => format!("by evictionPolicy {} keys would be lost", word(policy)),
-        };
-        let blocked = Blocked {
-            danger: false,
-            reason: "LimitBelowUse",
-            why: format!(
-                "the data takes {}, and with a memory limit of {} maxmemory would be {}: {cost}",
-                facts.used.map_or("an unknown amount".to_owned(), roughly),
-                new.unwrap_or(Bytes(0)),
-                roughly(target)
-            ),
-            unblock: "raise resources.memory, delete keys, or set resources.force: true".to_owned(),
-        };
-        return Room { caps: as_it_is, maxmemory: maxmemory(old), blocked: Some(blocked) };
-    }
-    Room { caps: as_it_is, maxmemory: target, blocked: None }
-}
-
 /// What the server should run with now: the manifest's parameters, or the last that worked while they are refused.
 #[must_use]
 pub fn files(subject: &Subject<'_>, world: &World) -> Files {
@@ -323,120 +275,4 @@ fn crash_words(world: &World, c: &SeenContainer) -> String {
         Some(last) => format!("{}; its last words: {last}", stopped_cause(c)),
         None => stopped_cause(c),
     }
-}
-
-/// A container that runs: is its server reached, logged into, on our volume?
-fn server(
-    case: &Case<'_>,
-    subject: &Subject<'_>,
-    world: &World,
-    files: Files,
-    c: &SeenContainer,
-    plan: &mut Plan,
-) {
-    match &world.server {
-        Server::NotRunning => plan.wait("ServerStarting", "the container was just started", Some(300)),
-        Server::Up(facts) => up(case, subject, world, files, c, facts, plan),
-        Server::Down(RedisError::Refused(words)) => {
-            plan.wait("ServerStarting", format!("not accepting connections yet: {words}"), Some(300));
-        }
-        Server::PortSilent(words) if subject.memory.work.port_restarted => {
-            let why = format!("{words}, and a restart did not help: see the log of the Docker engine");
-            plan.stuck("PortSilent", why, 15_000);
-        }
-        Server::PortSilent(words) => restart(case, words, plan),
-        // Nobody of ours gets in, so only a start reads the users' file.
-        Server::Down(RedisError::LoginRefused(words)) if !subject.memory.users_restarted => {
-            let why = format!("Seawall's own login was refused: {words}");
-            plan.step(Sign::Change, Action::UploadFiles(files), why.as_str());
-            restart(case, &why, plan);
-        }
-        Server::Down(error) => turned_away(error, plan),
-    }
-}
-
-fn turned_away(error: &RedisError, plan: &mut Plan) {
-    let on = match error {
-        RedisError::Loading(words) => return plan.wait("Loading", words, Some(500)),
-        RedisError::Hung => "ServerHung",
-        RedisError::TurnedAway(reason, _) => reason,
-        _ => "LoginFailed",
-    };
-    plan.stuck(on, error.to_string(), 5_000);
-}
-
-fn up(
-    case: &Case<'_>,
-    subject: &Subject<'_>,
-    world: &World,
-    mut files: Files,
-    c: &SeenContainer,
-    facts: &ServerFacts,
-    plan: &mut Plan,
-) {
-    if let Some(words) = &facts.loading {
-        plan.wait("Loading", words, Some(500));
-        return;
-    }
-    if facts.told("dir") != DATA {
-        plan.block(
-            "DataOutsideVolume",
-            format!("the server's dir is {:?}, outside the volume at {DATA}: the data would be lost with the container", facts.told("dir")),
-            "use an image that starts the server with the file that it is given",
-        );
-        return;
-    }
-    match &facts.ping {
-        _ if !facts.users_fit && subject.memory.users_loaded_in.as_ref() == Some(&c.started_at) => {
-            plan.stuck("UsersDiffer", "the server tells other users or rules than it was given", 15_000);
-        }
-        _ if !facts.users_fit => {
-            plan.step(
-                Sign::Change,
-                Action::LoadUsers,
-                "users, passwords or rules are not what they should be",
-            );
-        }
-        Ok(()) | Err(RedisError::PersistenceBroken(_)) => {}
-        Err(error) => turned_away(error, plan),
-    }
-    if let Some(words) = facts.broken(subject.mode()) {
-        plan.stuck("PersistenceBroken", words, 5_000);
-    }
-    if let Some(refused) = subject.memory.refused.as_ref().filter(|r| r.parameters == subject.spec.parameters)
-    {
-        plan.block(
-            "ParameterRejected",
-            format!("Redis refused: {}. The server keeps running with the old parameters", refused.message),
-            "correct spec.parameters",
-        );
-    }
-    let to = subject.spec.persistence;
-    if files.persistence != to && !facts.carries(to) {
-        let why = format!("spec.persistence: {} → {}", word(files.persistence), word(to));
-        if facts.begun(to) {
-            let why = format!("{why}: the file is being written, and no start reads it before it is whole");
-            plan.wait("ChangingPersistence", why, Some(500));
-        } else {
-            plan.step(Sign::Change, Action::Keep(to), why);
-        }
-        return;
-    }
-    if files.persistence != to {
-        // Until the next look the running server keeps its data by both: whatever is lost now, a start finds all of it.
-        files.persistence = to;
-        let why = "a start with it finds all data";
-        plan.step(Sign::Change, Action::SetParameters { set: Vec::new(), files }, why);
-        return;
-    }
-    let stale = is_stale(subject, &files, c);
-    let (set, needs_restart) = differing(subject, &files, facts, stale);
-    if stale || !set.is_empty() {
-        let why = if stale { "spec changed" } else { "the running server has others" };
-        plan.step(Sign::Change, Action::SetParameters { set, files }, why);
-    } else if !needs_restart.is_empty() && case.spec.restart_automatically {
-        let why = format!("{} changed and need a restart", needs_restart.join(", "));
-        restart(case, &why, plan);
-    }
-    work::prove(case, &world.work, plan);
 }
