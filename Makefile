@@ -3,7 +3,7 @@
 CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
 
-.PHONY: help run build image test bench setup images test-tools audit test-official test-faults test-engines test-cgroup2 test-upgrade clean
+.PHONY: help run build image test bench setup images test-tools audit test-official test-seldom test-faults test-engines test-cgroup2 test-upgrade clean
 
 help:
 	@echo 'make run           Docker, images, Seawall on manifests/: a PostgreSQL you can log in to'
@@ -13,6 +13,7 @@ help:
 	@echo 'make image         Seawall itself as a container image, seawall:local'
 	@echo 'make audit         licences, sources and bans of all dependencies'
 	@echo 'make test-official the real suite over images that keep the official image'\''s contract'
+	@echo 'make test-seldom   rows of the real suite that are slow and seldom change'
 	@echo 'make test-faults   bad parameters and bad images, each driven through a real server: some twenty minutes'
 	@echo 'make test-engines  the real suite on other Docker versions'
 	@echo 'make test-cgroup2  the resource caps on a cgroup v2 engine, in a virtual machine'
@@ -50,12 +51,17 @@ test: test-tools
 	cargo clippy --all-targets --quiet -- -D warnings
 	cargo test --lib --test it
 	@$(MAKE) --no-print-directory images
-	cargo test --test real -- --test-threads=4
+	cargo test --test real -- --test-threads=4 $(SELDOM:%=--skip %)
 	SEAWALL_TEST_IMAGES=official cargo test --test real -- --test-threads=4 $(OFFICIAL)
 
-# What depends most on an image's entry point; test-official runs everything. There is one Redis image only, which keeps
+# What takes minutes and depends on little that changes.
+SELDOM = official:: attacks::files::a_file_system
+test-seldom: test-tools images
+	cargo test --test real -- --test-threads=4 $(SELDOM)
+
+# What depends most on an image's entry point; test-official runs everything, every crash point too. There is one Redis image only, which keeps
 # the official one's contract.
-OFFICIAL = first:: lifecycle:: stopping:: drift::postgres::a_container drift::postgres::a_server crash:: --skip redis::
+OFFICIAL = first:: lifecycle:: stopping:: drift::postgres::a_container drift::postgres::a_server --skip redis::
 
 # The real suite over images that keep the official image's contract, as Debian and as alpine have it.
 test-official: test-tools images

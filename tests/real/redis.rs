@@ -196,7 +196,9 @@ fn a_stop_is_clean_and_data_survives_another_image() {
     assert_eq!(cli(&sea, "get k"), "v", "a clean stop saves");
     let before = id(&sea);
     change(&sea, "{version: '8b', persistence: rdb}");
-    sea.until(CACHE, "another container", |_| id(&sea) != before);
+    sea.until(CACHE, "another container", |s| {
+        s["container"]["id"].is_string() && s["container"]["id"] != before
+    });
     sea.ready(CACHE);
     assert_eq!(cli(&sea, "get k"), "v");
 }
