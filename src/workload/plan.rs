@@ -25,7 +25,7 @@ pub use port::{another_port, port_was_refused};
 pub use removal::{end, gone, is_unmade, left};
 pub use rename::probably_renamed;
 pub use sharing::{duplicates, shared};
-pub use start::{asked_restart, keep_serving, restart, stopped_cause};
+pub use start::{asked_restart, keep_serving, port_silent, restart, silent_words, stopped_cause};
 pub use volumes::lost_volumes;
 
 use super::action::{Action, Step};

@@ -15,7 +15,7 @@ use crate::secrets::{ExposeSecret, Secret};
 use crate::workload::image::Unfit;
 use crate::workload::observe::image::{LookInto, Looker};
 use crate::workload::observe::{self, Intent, LOG_LINES, ObserveError, address, unless_away};
-use crate::workload::plan::successor;
+use crate::workload::plan::{silent_words, successor};
 use crate::workload::tools::{self, Reach};
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
@@ -177,10 +177,9 @@ async fn port_silent(kind: &Redis, target: &Target, direct: Option<&Target>) -> 
     kind.servers.ask(direct, &[]).await.ok()?;
     // Once more: it may have come up between two questions.
     match kind.servers.ask(target, &[]).await {
-        Err(RedisError::Refused(words)) => Some(Server::PortSilent(format!(
-            "the server answers on the network, and not at its published port {}:{}: {words}",
-            target.host, target.port
-        ))),
+        Err(RedisError::Refused(words)) => {
+            Some(Server::PortSilent(silent_words(target.host, target.port, &words)))
+        }
         _ => None,
     }
 }

@@ -8,6 +8,7 @@ use crate::core::seen::{ContainerState, SeenContainer, Slot};
 use crate::workload::action::{Action, Step};
 use crate::workload::world::Deaths;
 use crate::workload::{Case, World};
+use std::net::IpAddr;
 
 /// What the state that a container is in asks for. True when its process runs and the rest is the kind's.
 pub(super) fn by_state<A: Step, F>(
@@ -72,6 +73,22 @@ pub fn asked_restart<A: Step>(case: &Case<'_>, c: &SeenContainer, plan: &mut Pla
 pub fn restart<A: Step>(case: &Case<'_>, why: &str, plan: &mut Plan<A>) {
     let action = Action::RestartServer { container: case.identity.container(), why: why.to_owned() };
     plan.step(Sign::Change, action, why);
+}
+
+/// The server answers on the network and not at its published port: one restart gives that a new process of the engine's.
+pub fn port_silent<A: Step>(case: &Case<'_>, words: &str, plan: &mut Plan<A>) {
+    if case.memory.port_restarted {
+        let why = format!("{words}, and a restart did not help: see the log of the Docker engine");
+        plan.stuck("PortSilent", why, 15_000);
+    } else {
+        restart(case, words, plan);
+    }
+}
+
+/// The same in words; `error`: what the port said.
+#[must_use]
+pub fn silent_words(host: IpAddr, port: u16, error: &str) -> String {
+    format!("the server answers on the network, and not at its published port {host}:{port}: {error}")
 }
 
 /// What is there goes on serving while a change of what it is is not possible: it keeps its name, its

@@ -10,7 +10,7 @@ use crate::kinds::postgres::action::Action;
 use crate::kinds::postgres::facts::ImageFacts;
 use crate::kinds::postgres::parameters;
 use crate::kinds::postgres::world::{Server, ServerFacts, Weak, World};
-use crate::workload::plan::{prove, restart};
+use crate::workload::plan::{port_silent, prove, restart};
 
 pub(super) fn server(
     subject: &Subject<'_>,
@@ -29,11 +29,7 @@ pub(super) fn server(
         Server::Refused(words) => {
             plan.wait("ServerStarting", format!("not accepting connections yet: {words}"), Some(300))
         }
-        Server::PortSilent(words) if subject.memory.work.port_restarted => {
-            let why = format!("{words}, and a restart did not help: see the log of the Docker engine");
-            plan.stuck("PortSilent", why, 15_000);
-        }
-        Server::PortSilent(words) => restart(&subject.work(), words, plan),
+        Server::PortSilent(words) => port_silent(&subject.work(), words, plan),
         Server::Hung(words) => plan.stuck("ServerHung", words, 5_000),
         Server::TurnedAway(reason, words) => plan.stuck(reason, words, 5_000),
         Server::Failed(words) => plan.stuck("LoginFailed", words, 5_000),

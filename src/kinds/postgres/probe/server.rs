@@ -10,6 +10,7 @@ use crate::kinds::postgres::plan::Subject;
 use crate::kinds::postgres::tools::Tools;
 use crate::kinds::postgres::world::{Server, ServerFacts};
 use crate::workload::observe::{ObserveError, address};
+use crate::workload::plan::silent_words;
 use crate::workload::tools::Reach;
 
 /// Where to log in, for a container that runs; `None` when it has no address yet.
@@ -141,10 +142,9 @@ async fn port_silent(tools: &Tools, subject: &Subject<'_>, c: &Glance, target: &
     tools.servers.answers(&direct).await.ok()?;
     // Once more: it may have come up between two questions.
     match tools.servers.answers(target).await {
-        Err(SqlError::Refused(words)) => Some(Server::PortSilent(format!(
-            "the server answers on the network, and not at its published port {}:{}: {words}",
-            target.host, target.port
-        ))),
+        Err(SqlError::Refused(words)) => {
+            Some(Server::PortSilent(silent_words(target.host, target.port, &words)))
+        }
         _ => None,
     }
 }

@@ -27,11 +27,7 @@ pub fn server(
         Server::Down(RedisError::Refused(words)) => {
             plan.wait("ServerStarting", format!("not accepting connections yet: {words}"), Some(300));
         }
-        Server::PortSilent(words) if subject.memory.work.port_restarted => {
-            let why = format!("{words}, and a restart did not help: see the log of the Docker engine");
-            plan.stuck("PortSilent", why, 15_000);
-        }
-        Server::PortSilent(words) => restart(case, words, plan),
+        Server::PortSilent(words) => work::port_silent(case, words, plan),
         // Nobody of ours gets in, so only a start reads the users' file.
         Server::Down(RedisError::LoginRefused(words)) if !subject.memory.users_restarted => {
             let why = format!("Seawall's own login was refused: {words}");
