@@ -171,6 +171,15 @@ impl Bench {
         is("Ready", "True") && is("Progressing", "False")
     }
 
+    async fn are_ready(&self, names: &[String]) -> bool {
+        for name in names {
+            if !self.is_ready(name).await {
+                return false;
+            }
+        }
+        true
+    }
+
     async fn until_ready(&self, names: &[String], every: Duration) {
         for name in names {
             until("ready", every, async || self.is_ready(name).await).await;

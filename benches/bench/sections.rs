@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::{
-    AT_ONCE, Bench, HOUR, IMAGE, cpu, installation, line, manifest, median, ms, object, ratios, resident_mb,
+    AT_ONCE, HOUR, IMAGE, cpu, installation, line, manifest, median, ms, object, ratios, resident_mb,
     seconds, setting, until,
 };
 use seawall::control::operator::Times;
@@ -177,14 +177,15 @@ impl Engine {
         let one = bench.installation.container(&object("q"));
         bench.write("catalog.yaml", &catalog(OTHER));
         let begun = Instant::now();
-        until("under way", Duration::from_millis(10), async || !self.all_run(&bench, &names, IMAGE).await)
-            .await;
+        until("under way", Duration::from_millis(10), async || !bench.are_ready(&names).await).await;
         let (mut updates, mut lives) = (Vec::new(), Vec::new());
         let mut mib = 512u64;
-        while !self.all_run(&bench, &names, OTHER).await {
+        while !bench.are_ready(&names).await {
             mib += 64;
             let caps = Caps { memory: Some(Bytes(mib << 20)), ..Caps::default() };
             let change = LiveUpdate { caps: Some(caps), restart: None };
+            // From rest, as a person saves.
+            sleep(Duration::from_secs(1)).await;
             let start = Instant::now();
             self.docker.update(&raw, &change).await.expect("an update");
             updates.push(start.elapsed());
@@ -215,19 +216,6 @@ impl Engine {
             ms(median(lives).saturating_sub(median(updates))),
             "≤ 300 ms",
         );
-    }
-
-    /// Whether all of these have a container of this image that runs.
-    async fn all_run(&self, bench: &Bench, names: &[String], image: &str) -> bool {
-        let image = self.docker.image(image).await.ok().flatten().map(|image| image.id);
-        for name in names {
-            let name = bench.installation.container(&object(name));
-            let seen = self.docker.inspect(&name).await.ok().flatten();
-            if !seen.is_some_and(|c| c.state.as_str() == "running" && Some(&c.image_id) == image.as_ref()) {
-                return false;
-            }
-        }
-        true
     }
 
     /// The program itself, as a process of its own.

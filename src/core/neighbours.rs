@@ -14,6 +14,10 @@ pub struct Ties {
     pub claims: BTreeSet<String>,
 }
 
+/// What else a kind lets see, by name, in the kind's order. A list: there is one for each object, and a map of two takes
+/// half a kilobyte.
+pub type Said = Vec<(&'static str, String)>;
+
 /// What an object lets its neighbours see: the whole of what can wake them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Offer {
@@ -25,7 +29,7 @@ pub struct Offer {
     /// Nobody wants it, nothing of it runs, and nothing more is done: what is left of it is kept.
     pub at_rest: bool,
     /// Where it serves, and what else its kind lets see, by name.
-    pub says: BTreeMap<&'static str, String>,
+    pub says: Said,
 }
 
 /// What is around an object.

@@ -16,7 +16,7 @@ use crate::core::failure::Outlook;
 use crate::core::identity::Identity;
 use crate::core::member::Role;
 use crate::core::names::{Kind, ObjectRef};
-use crate::core::neighbours::{Around, Ties};
+use crate::core::neighbours::{Around, Said, Ties};
 use crate::core::plan::Plan;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
@@ -230,8 +230,8 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
     }
 
     /// What it lets its neighbours see, beside whether it is Ready.
-    fn offer(_: &Subject<'_, Self>, _: &Self::World) -> BTreeMap<&'static str, String> {
-        BTreeMap::new()
+    fn offer(_: &Subject<'_, Self>, _: &Self::World) -> Said {
+        Said::new()
     }
 
     /// What is wanted of its containers. What holds for the object as a whole (that it is stopped, or given up) is the

@@ -113,7 +113,8 @@ impl Reconciler for Follower {
         }
         match subject.around.others.get(&object(&subject.spec.service)) {
             Some(offer) if offer.ready && made.is_none() => {
-                plan.step(Sign::Create, Action::Make(offer.says["host"].clone()), "missing");
+                let host = offer.says.iter().find(|(name, _)| *name == "host").map(|(_, host)| host.clone());
+                plan.step(Sign::Create, Action::Make(host.unwrap()), "missing");
             }
             Some(offer) if offer.ready => {}
             // Nothing but the neighbour wakes it.

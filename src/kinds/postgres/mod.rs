@@ -36,6 +36,7 @@ use crate::core::failure::Outlook;
 use crate::core::identity::Home;
 use crate::core::member::Role;
 use crate::core::names::{Kind, ObjectRef};
+use crate::core::neighbours::Said;
 use crate::core::plan::Plan;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
@@ -53,7 +54,6 @@ use check::Checked;
 use record::Memory;
 use serde_json::{Map, Value};
 use status::Status;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use tools::Tools;
 use world::{Server, World};
@@ -154,9 +154,8 @@ impl Reconciler for Postgres {
         check::warnings(document, checked)
     }
 
-    fn offer(subject: &Subject<'_, Self>, _: &World) -> BTreeMap<&'static str, String> {
-        let host = subject.identity.container();
-        BTreeMap::from([("host", host), ("port", desired::SERVER.port.to_string())])
+    fn offer(subject: &Subject<'_, Self>, _: &World) -> Said {
+        vec![("host", subject.identity.container()), ("port", desired::SERVER.port.to_string())]
     }
 
     fn containers(checked: &Checked) -> Each<&workload::Checked> {

@@ -27,6 +27,7 @@ use crate::core::failure::Outlook;
 use crate::core::identity::Home;
 use crate::core::member::Role;
 use crate::core::names::{Kind, ObjectRef};
+use crate::core::neighbours::Said;
 use crate::core::plan::Plan;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
@@ -137,6 +138,10 @@ impl Reconciler for Redis {
 
     fn check(document: &Document, context: &Context<'_>) -> Result<Checked, Vec<Problem>> {
         check::check(document, context)
+    }
+
+    fn offer(subject: &Subject<'_, Self>, _: &World) -> Said {
+        vec![("host", subject.identity.container()), ("port", desired::SERVER.port.to_string())]
     }
 
     fn containers(checked: &Checked) -> Each<&workload::Checked> {

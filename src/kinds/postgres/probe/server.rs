@@ -111,11 +111,16 @@ pub(super) async fn server(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> 
     if let Some(silent) = tools.take_silence(object, &target.epoch) {
         return Ok(silent);
     }
-    if let Some(Ok(facts)) = over_session(tools, subject, &target).await {
-        return match tools.servers.answers(&target).await {
-            Ok(()) => proven(tools, subject, &target, facts).await,
-            Err(error) => Ok(error.into()),
-        };
+    if tools.session(object).is_some() {
+        // Side by side: a busy host answers each after a while.
+        let (facts, others) =
+            tokio::join!(over_session(tools, subject, &target), tools.servers.answers(&target));
+        if let Some(Ok(facts)) = facts {
+            return match others {
+                Ok(()) => proven(tools, subject, &target, facts).await,
+                Err(error) => Ok(error.into()),
+            };
+        }
     }
     let Some(password) = tools.work.password(object)? else {
         return Ok(Server::Failed("there is no password to log in with".to_owned()));
