@@ -37,7 +37,8 @@ init_of() { case "$1" in trixie) echo tini ;; *) echo tini-static ;; esac; }
 
 VERSIONS=()
 COMMAND=()
-ARGUMENTS=(--test-threads=2)
+ARGUMENTS=()
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
 while [ $# -gt 0 ]; do
   case "$1" in
     all) VERSIONS+=(26.1 28.5) ;;

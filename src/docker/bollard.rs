@@ -222,6 +222,10 @@ impl Docker for BollardDocker {
         self.read_file(id, path, max).await
     }
 
+    async fn exists(&self, id: &str, path: &str) -> Result<bool> {
+        self.is_there(id, path).await
+    }
+
     async fn link(&self, id: &str, path: &str) -> Result<Option<String>> {
         self.read_link(id, path).await
     }

@@ -23,12 +23,13 @@ use tokio::sync::{Notify, broadcast};
 
 /// Calls that only read. These and [`WRITES`] are the names for [`Fault::method`] and the keys of
 /// [`FakeDocker::call_log`].
-pub const READS: [&str; 15] = [
+pub const READS: [&str; 16] = [
     "info",
     "list",
     "inspect",
     "usage",
     "get_file",
+    "exists",
     "link",
     "links",
     "logs",

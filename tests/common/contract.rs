@@ -404,6 +404,8 @@ pub async fn files_before_the_first_start(w: &World) {
     assert_eq!(get("/run/sw/deep/secret", 3).await.as_deref(), Some(&b"s3c"[..]));
     assert_eq!(get("/etc/sw.conf", 100).await.as_deref(), Some(&b""[..]));
     assert_eq!(get("/none/such", 100).await, None);
+    let exists = async |path: &str| w.docker.exists(&id, path).await.unwrap();
+    assert_eq!((exists("/run/sw/deep/secret").await, exists("/none/such").await), (true, false));
     w.docker.put_files(&id, &[file("/run/sw/deep/secret", b"new", 0o400, 1234)]).await.unwrap();
     assert_eq!(get("/run/sw/deep/secret", 100).await.as_deref(), Some(&b"new"[..]));
     if let Some(fake) = &w.fake {
@@ -411,6 +413,7 @@ pub async fn files_before_the_first_start(w: &World) {
         assert_eq!((laid.mode, laid.uid, laid.gid), (0o400, 1234, 1234));
         return;
     }
+    assert!(exists("/etc").await && exists("/etc/os-release").await, "a directory, a link");
     // Through a link that leads up and over: /etc/os-release -> ../usr/lib/os-release.
     let release = get("/etc/os-release", 1 << 20).await.expect("followed");
     assert!(release.starts_with(b"PRETTY_NAME"));
@@ -440,6 +443,10 @@ pub async fn links_are_followed_inside_the_container(w: &World) {
         }
         for path in ["/d/file", "/d/sub", "/d/none", "/none/such"] {
             assert_eq!(w.docker.link(&id, path).await.unwrap(), None, "{path} {state}");
+        }
+        assert!(!w.docker.exists(&id, "/d/gone").await.unwrap(), "it leads nowhere, {state}");
+        for path in ["/d/one", "/d/two", "/d/sub"].into_iter().filter(|_| w.fake.is_none()) {
+            assert!(w.docker.exists(&id, path).await.unwrap(), "{path} {state}");
         }
         let names = ["gone", "one", "two"].map(str::to_owned).to_vec();
         assert_eq!(w.docker.links(&id, "/d").await.unwrap(), Some(names), "{state}");
@@ -734,6 +741,7 @@ pub async fn missing_things_say_so(w: &World) {
     not_found("usage", w.docker.usage(&none).await.unwrap_err());
     not_found("put", w.docker.put_files(&none, &[file("/a", b"", 0o600, 0)]).await.unwrap_err());
     not_found("get", w.docker.get_file(&none, "/a", 1).await.unwrap_err());
+    not_found("exists", w.docker.exists(&none, "/a").await.unwrap_err());
     not_found("link", w.docker.link(&none, "/a").await.unwrap_err());
     not_found("links", w.docker.links(&none, "/a").await.unwrap_err());
     not_found("logs", w.docker.logs(&none, 1).await.unwrap_err());

@@ -117,6 +117,7 @@ async fn what_a_proxy_refuses_is_neither_gone_nor_down() {
             ("GET volumes", docker.volumes(&[]).await.err()),
             ("GET networks", docker.networks("x").await.err()),
             ("GET containers/x/archive", docker.get_file("x", "/f", 1).await.err()),
+            ("HEAD containers/x/archive", docker.exists("x", "/f").await.err()),
             ("HEAD containers/x/archive", docker.link("x", "/f").await.err()),
             ("GET containers/x/archive", docker.links("x", "/f").await.err()),
             ("GET containers/x/logs", docker.logs("x", 1).await.err()),

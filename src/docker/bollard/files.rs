@@ -42,11 +42,24 @@ impl BollardDocker {
 
     /// The engine itself follows the link, inside the container's tree.
     pub(super) async fn read_link(&self, id: &str, path: &str) -> Result<Option<String>> {
+        Ok(self.target(id, path).await?.filter(|to| !to.is_empty()))
+    }
+
+    pub(super) async fn is_there(&self, id: &str, path: &str) -> Result<bool> {
+        match self.target(id, path).await? {
+            // A link may lead nowhere.
+            Some(to) if !to.is_empty() => Ok(self.target(id, &to).await?.is_some()),
+            seen => Ok(seen.is_some()),
+        }
+    }
+
+    /// Where what is at `path` leads to, empty when it is no link; `None` when nothing is there.
+    async fn target(&self, id: &str, path: &str) -> Result<Option<String>> {
         let call = call("look at a path of a container", "container", id);
         let options = query::ContainerArchiveInfoOptionsBuilder::default().path(path).build();
         let asked = within(SHORT, call, self.client()?.get_container_archive_info(id, Some(options))).await;
         match asked {
-            Ok(seen) => Ok(Some(seen.link_target).filter(|to| !to.is_empty())),
+            Ok(seen) => Ok(Some(seen.link_target)),
             // A HEAD is answered without words: the container or the path may be missing.
             Err(DockerError::Refused { status: 404, .. } | DockerError::NotFound { .. }) => {
                 match self.inspect(id).await? {

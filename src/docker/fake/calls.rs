@@ -97,6 +97,14 @@ impl Docker for FakeDocker {
         .await
     }
 
+    async fn exists(&self, id: &str, path: &str) -> Result<bool> {
+        self.call("exists", |c| {
+            let to = c.engine.links_of(id)?.and_then(|links| links.get(path)).cloned();
+            Ok(c.engine.file(id, to.as_deref().unwrap_or(path))?.is_some())
+        })
+        .await
+    }
+
     async fn link(&self, id: &str, path: &str) -> Result<Option<String>> {
         self.call("link", |c| Ok(c.engine.links_of(id)?.and_then(|l| l.get(path)).cloned())).await
     }

@@ -72,7 +72,7 @@ pub async fn observe(
 pub async fn data(docker: &dyn Docker, container: &str, root: &str) -> Result<Data, DockerError> {
     let has = async |file: &str| {
         let path = format!("{}/{file}", root.trim_end_matches('/'));
-        unless_away(docker.get_file(container, &path, 1).await).map(|found| found.is_some())
+        unless_away(docker.exists(container, &path).await)
     };
     Ok(Data { aof: has("appendonlydir/appendonly.aof.manifest").await?, rdb: has("dump.rdb").await? })
 }
@@ -223,7 +223,7 @@ impl LookInto for RedisImage {
             let passwd = docker.get_file(&id, "/etc/passwd", 256 * 1024).await?.unwrap_or_default();
             let mut program = None;
             for path in PROGRAMS {
-                if program.is_none() && docker.get_file(&id, path, 1).await?.is_some() {
+                if program.is_none() && docker.exists(&id, path).await? {
                     program = Some(path);
                 }
             }

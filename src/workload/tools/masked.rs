@@ -126,6 +126,9 @@ impl Docker for Masked {
     async fn get_file(&self, id: &str, path: &str, max: usize) -> Result<Option<Vec<u8>>> {
         self.inner.get_file(id, path, max).await
     }
+    async fn exists(&self, id: &str, path: &str) -> Result<bool> {
+        self.inner.exists(id, path).await
+    }
     async fn link(&self, id: &str, path: &str) -> Result<Option<String>> {
         self.inner.link(id, path).await
     }

@@ -44,7 +44,7 @@ async fn read_contents(
     let mut found = Vec::new();
     for (tool, paths) in TOOLS {
         for path in paths {
-            if docker.get_file(id, path, 1).await?.is_some() {
+            if docker.exists(id, path).await? {
                 found.push(tool.to_owned());
                 break;
             }
@@ -56,12 +56,7 @@ async fn read_contents(
         *text = String::from_utf8_lossy(&file).into_owned();
     }
     let libraries = Libraries::of(&dpkg, &apk);
-    // A directory is no file: only its absence is "nothing there".
-    let init_scripts = match docker.get_file(id, initialisation::SCRIPTS, 1).await {
-        Ok(found) => found.is_some(),
-        Err(error) if error.is_unavailable() => return Err(error),
-        Err(_) => true,
-    };
+    let init_scripts = docker.exists(id, initialisation::SCRIPTS).await?;
     let mut version_output = None;
     if ask_version && docker.start(id).await.is_ok() {
         let code = docker.wait(id, Duration::from_secs(20)).await?;
@@ -84,7 +79,7 @@ async fn server_programs(
     const BIG: usize = 64 << 20;
     for dir in programs::dirs(image) {
         let server = format!("{dir}/postgres");
-        if file(docker, id, &server, 1).await?.is_none() {
+        if !docker.exists(id, &server).await? {
             continue;
         }
         for (program, most) in [(format!("{dir}/pg_checksums"), SMALL), (server.clone(), BIG)] {

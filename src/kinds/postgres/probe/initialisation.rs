@@ -36,7 +36,7 @@ pub(super) async fn initialisation(
         return Ok(InitSeen::NotLooked);
     }
     let docker = tools.work.docker.as_ref();
-    if docker.get_file(&c.id, &format!("{}/{MARK}", image.pgdata), 1).await?.is_some() {
+    if docker.exists(&c.id, &format!("{}/{MARK}", image.pgdata)).await? {
         return Ok(InitSeen::Complete);
     }
     // In the only start of its container a server that answers is the final one, mark or none. As seen
