@@ -1,6 +1,7 @@
 //! The operator as a machine: what it does about every drift, loss and failure of the engine, without
 //! Docker or PostgreSQL.
 
+pub mod of;
 pub mod rig;
 
 use crate::plan_goldens::{Case, container, facts_of};

@@ -16,6 +16,7 @@ mod formats;
 mod hostile;
 mod machine;
 mod machine_disk;
+mod machine_drifts;
 mod machine_engine;
 mod machine_images;
 mod machine_kinds;

@@ -2,7 +2,7 @@
 //! manifests in a real directory. Time jumps whenever nothing is left to do, so that a sweep of 30 s
 //! costs nothing; tests wait for conditions, never for time.
 
-use crate::kinds::Fakes;
+use crate::kinds::{Fakes, Kind};
 use seawall::control::api::{Api, ObjectView};
 use seawall::control::driver::drive;
 use seawall::control::operator::{Config, Operator, Times};
@@ -116,6 +116,8 @@ pub fn engine() -> Arc<FakeDocker> {
 pub const PASSWD: &[u8] = b"root:x:0:0::/root:/bin/sh\npostgres:x:999:999::/var/lib/postgresql:/bin/sh\n";
 
 pub struct Rig {
+    /// Of the objects whose kind is not said.
+    pub kind: &'static dyn Kind,
     pub fake: Arc<FakeDocker>,
     pub servers: FakeServers,
     pub redis: FakeRedis,
@@ -164,9 +166,10 @@ impl Rig {
         let key = Key::load_or_create(&root.path().join("key"), false).unwrap();
         let sealer = Arc::new(Sealer::new(key, Algorithm::default()));
         let config = Self::config(root.path().to_owned(), times);
-        let operator = Self::open(config, &fake, (&servers, &redis), &store, &sealer, &more);
+        let operator = Self::open(config, &fake, (&servers, &redis), &store, &sealer, &more, true);
         let cancel = CancellationToken::new();
-        Self { fake, servers, redis, store, operator, root, sealer, cancel, driver: None, more }
+        let kind = &crate::kinds::postgres::KIND;
+        Self { kind, fake, servers, redis, store, operator, root, sealer, cancel, driver: None, more }
     }
 
     fn config(root: PathBuf, times: Times) -> Config {
@@ -187,6 +190,7 @@ impl Rig {
         store: &Arc<MemoryStore>,
         sealer: &Arc<Sealer>,
         more: &More,
+        run: bool,
     ) -> Arc<Operator> {
         let (docker, store) = (Arc::clone(fake) as Arc<dyn Docker>, Arc::clone(store) as Arc<dyn Store>);
         let (servers, redis) = (Arc::new(servers.0.clone()), Arc::new(servers.1.clone()));
@@ -194,7 +198,18 @@ impl Rig {
             let kinds = Kinds::all(Some(tools)).with(Postgres::new(tools, servers));
             more(kinds.with(Redis::new(tools, redis)), tools)
         };
-        Operator::open(config, docker, kinds, store, Arc::clone(sealer), true).unwrap()
+        Operator::open(config, docker, kinds, store, Arc::clone(sealer), run).unwrap()
+    }
+
+    /// Another process beside the same engine.
+    fn again(&self, config: Config, run: bool) -> Arc<Operator> {
+        let servers = (&self.servers, &self.redis);
+        Self::open(config, &self.fake, servers, &self.store, &self.sealer, &self.more, run)
+    }
+
+    /// By its name alone it is of this rig's kind.
+    pub fn named(&self, name: &str) -> ObjectRef {
+        if name.contains('/') { name.parse().unwrap() } else { self.kind.object(name).parse().unwrap() }
     }
 
     pub fn drive(&mut self) {
@@ -203,7 +218,7 @@ impl Rig {
 
     /// Ends the kept session: the next look logs in anew.
     pub fn drop_session(&self, name: &str) {
-        let object = object(name);
+        let object = self.named(name);
         self.operator.kinds.get(object.kind).unwrap().forget(&object);
     }
 
@@ -233,14 +248,7 @@ impl Rig {
     fn restart_only(&mut self) {
         assert!(self.driver.is_none(), "leave or crash first");
         let config = self.operator.config.clone();
-        self.operator = Self::open(
-            config,
-            &self.fake,
-            (&self.servers, &self.redis),
-            &self.store,
-            &self.sealer,
-            &self.more,
-        );
+        self.operator = self.again(config, true);
         self.cancel = CancellationToken::new();
     }
 
@@ -248,14 +256,7 @@ impl Rig {
     pub fn rename_installation(&mut self, name: &str) {
         let config =
             Config { installation: Installation::parse(name).unwrap(), ..self.operator.config.clone() };
-        self.operator = Self::open(
-            config,
-            &self.fake,
-            (&self.servers, &self.redis),
-            &self.store,
-            &self.sealer,
-            &self.more,
-        );
+        self.operator = self.again(config, true);
     }
 
     /// As a store of before its installation was kept.
@@ -268,12 +269,7 @@ impl Rig {
     pub fn forget_everything(&mut self) {
         self.store = Arc::new(MemoryStore::new());
         let config = self.operator.config.clone();
-        let (docker, store) =
-            (Arc::clone(&self.fake) as Arc<dyn Docker>, Arc::clone(&self.store) as Arc<dyn Store>);
-        let servers = Arc::new(self.servers.clone());
-        let kinds = |tools: &Arc<Tools>| Kinds::all(Some(tools)).with(Postgres::new(tools, servers));
-        self.operator =
-            Operator::open(config, docker, kinds, store, Arc::clone(&self.sealer), false).unwrap();
+        self.operator = self.again(config, false);
     }
 
     /// As `seawall run` begins: left-overs of an earlier process go first.
@@ -311,10 +307,15 @@ impl Rig {
     }
 
     pub fn manifest_with(&self, name: &str, annotations: &str, spec: &str) {
-        let text = format!(
-            "apiVersion: seawall.dev/v1\nkind: Postgres\nmetadata: {{name: {name}, annotations: {{{annotations}}}}}\nspec: {spec}\n"
-        );
-        self.text(&format!("{name}.yaml"), &text);
+        self.text(&format!("{name}.yaml"), &self.document(name, annotations, spec));
+    }
+
+    /// The text of a manifest.
+    pub fn document(&self, name: &str, annotations: &str, spec: &str) -> String {
+        let kind = self.kind.kind();
+        format!(
+            "apiVersion: seawall.dev/v1\nkind: {kind}\nmetadata: {{name: {name}, annotations: {{{annotations}}}}}\nspec: {spec}\n"
+        )
     }
 
     /// Puts a file there at once.
@@ -372,7 +373,7 @@ impl Rig {
     }
 
     pub fn view(&self, name: &str) -> Option<ObjectView> {
-        Self::now(self.operator.object(&object(name))).ok()
+        Self::now(self.operator.object(&self.named(name))).ok()
     }
 
     pub fn events(&self) -> Vec<Event> {
@@ -438,12 +439,12 @@ impl Rig {
     }
 
     pub async fn plan(&self, name: &str) -> PlanView {
-        let name = object(name).to_string();
+        let name = self.named(name).to_string();
         self.plans().await.into_iter().find(|p| p.object == name).expect("a plan")
     }
 
     pub fn container(&self, name: &str) -> Option<SeenContainer> {
-        self.fake.seen(&object(name).to_string().replace('/', "-"))
+        self.fake.seen(&self.named(name).to_string().replace('/', "-"))
     }
 
     pub fn is_running(&self, name: &str) -> bool {
@@ -451,7 +452,7 @@ impl Rig {
     }
 
     fn record(&self, name: &str) -> serde_json::Value {
-        self.store.get(&format!("obj/{}", object(name))).unwrap().unwrap()
+        self.store.get(&format!("obj/{}", self.named(name))).unwrap().unwrap()
     }
 
     /// What the store remembers of an object.
@@ -470,14 +471,14 @@ impl Rig {
         name: &str,
         edit: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>),
     ) {
-        let key = format!("obj/{}", object(name));
+        let key = format!("obj/{}", self.named(name));
         let mut record = self.store.get(&key).unwrap().unwrap();
         edit(record["memory"].as_object_mut().unwrap());
         Self::now(self.store.commit(vec![seawall::store::Change::put(key, record)])).unwrap();
     }
 
     pub async fn password(&self, name: &str) -> String {
-        let view = self.operator.connection(&object(name), true).await.unwrap();
+        let view = self.operator.connection(&self.named(name), true).await.unwrap();
         view.password.unwrap()
     }
 

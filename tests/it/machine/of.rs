@@ -1,0 +1,121 @@
+//! One object of any kind in a rig, called `main`: what rows that are not about one kind are written with.
+
+use super::rig::{Rig, engine};
+use crate::kinds::Kind;
+use seawall::control::operator::Times;
+use seawall::core::quantity::Bytes;
+use seawall::core::resource::Caps;
+use seawall::core::seen::{ContainerState, SeenContainer};
+use seawall::docker::fake::FakeDocker;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+pub const NETWORK: &str = "seawall";
+
+pub fn memory(mib: u64) -> Option<Bytes> {
+    Some(Bytes(mib << 20))
+}
+
+/// A rig in which a name alone is that of an object of the kind.
+pub struct Of {
+    rig: Rig,
+    /// `main`, as people say it, and what there is of it.
+    pub object: String,
+    pub container: String,
+    pub volume: String,
+}
+
+impl Deref for Of {
+    type Target = Rig;
+    fn deref(&self) -> &Rig {
+        &self.rig
+    }
+}
+
+impl DerefMut for Of {
+    fn deref_mut(&mut self) -> &mut Rig {
+        &mut self.rig
+    }
+}
+
+impl Of {
+    /// With the catalog of the kind; the operator does not run yet.
+    pub fn new(kind: &'static dyn Kind, fake: Arc<FakeDocker>) -> Self {
+        let mut rig = Rig::new(fake, Times::default());
+        rig.kind = kind;
+        rig.text("catalog.yaml", &kind.fake_catalog("local"));
+        let object = kind.object("main");
+        let container = object.replace('/', "-");
+        Self { rig, volume: format!("{container}-data"), container, object }
+    }
+
+    /// With a manifest for each of these names; the operator runs.
+    pub fn start(kind: &'static dyn Kind, names: &[&str]) -> Self {
+        let mut rig = Self::new(kind, engine());
+        for name in names {
+            rig.manifest(name, &rig.wish(""));
+        }
+        rig.drive();
+        rig
+    }
+
+    /// The same, when all of them are Ready.
+    pub async fn started(kind: &'static dyn Kind, names: &[&str]) -> Self {
+        let rig = Self::start(kind, names);
+        for name in names {
+            rig.ready(name).await;
+        }
+        rig
+    }
+
+    /// `main` alone, Ready.
+    pub async fn settled(kind: &'static dyn Kind) -> Self {
+        Self::started(kind, &["main"]).await
+    }
+
+    pub fn spec(&self, version: &str, more: &str) -> String {
+        let more = if more.is_empty() { String::new() } else { format!(", {more}") };
+        self.kind.spec_of(version, &(self.kind.owned_by("appuser", "appdb") + &more))
+    }
+
+    /// The spec of every manifest here, with these further fields.
+    pub fn wish(&self, more: &str) -> String {
+        self.spec(self.kind.versions()[0], more)
+    }
+
+    /// The manifest of `main`, with these further fields.
+    pub fn put(&self, more: &str) {
+        self.put_with("", more);
+    }
+
+    pub fn put_with(&self, annotations: &str, more: &str) {
+        self.put_version(&self.object, annotations, self.kind.versions()[0], more);
+    }
+
+    pub fn put_version(&self, object: &str, annotations: &str, version: &str, more: &str) {
+        let name = object.rsplit('/').next().unwrap();
+        self.manifest_with(name, annotations, &self.spec(version, more));
+    }
+
+    pub fn seen(&self) -> Option<SeenContainer> {
+        self.rig.container(&self.object)
+    }
+
+    pub fn up(&self) -> bool {
+        self.seen().is_some_and(|c| c.state == ContainerState::Running)
+    }
+
+    pub fn caps(&self) -> Option<Caps> {
+        self.seen().map(|c| c.caps)
+    }
+
+    /// All that there is of it.
+    pub fn whole(&self) -> Vec<String> {
+        vec![self.container.clone(), self.volume.clone(), NETWORK.to_owned()]
+    }
+
+    /// What is left without its container.
+    pub fn kept(&self) -> Vec<String> {
+        self.whole().split_off(1)
+    }
+}
