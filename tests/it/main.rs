@@ -27,6 +27,7 @@ mod machine_redis;
 mod machine_removal;
 mod machine_rename;
 mod machine_starts;
+mod machine_volumes;
 mod machine_wakes;
 mod machine_words;
 mod members;

@@ -182,6 +182,8 @@ pub trait Kind: Sync {
     fn fake_drifts(&self) -> Vec<FakeDrift>;
     /// By what a fake server's data can be told from other data; empty where there is nothing.
     fn fake_data(&self, fakes: &Fakes, container: &str) -> String;
+    /// What a fake server has on its volume: paths in its container.
+    fn fake_files(&self) -> &'static [&'static str];
     /// The server of a container gives no answer from now on.
     fn fake_hang(&self, fakes: &Fakes, container: &str);
     /// It says that it is not ready yet: the reason, and its words.
@@ -211,10 +213,16 @@ pub trait Kind: Sync {
     fn catalog(&self, name: &str) -> String {
         self.catalog_of(name, self.catalogued(), &|version| self.image(version))
     }
+    /// Of a version in the fake catalog; only a pull finds `remote`.
+    fn fake_image(&self, version: &str) -> String {
+        let registry = if version == "remote" { "remote" } else { "local" };
+        format!("{registry}/{}:{version}", self.kind().to_lowercase())
+    }
     fn fake_catalog(&self, name: &str) -> String {
         let [version, another] = self.versions();
-        let image = |version: &str| format!("local/{}:{version}", self.kind().to_lowercase());
-        self.catalog_of(name, &[version, another, self.older().0], &image)
+        self.catalog_of(name, &[version, another, self.older().0, "remote"], &|version| {
+            self.fake_image(version)
+        })
     }
     fn catalog_of(&self, name: &str, versions: &[&str], image: &dyn Fn(&str) -> String) -> String {
         let images = versions.iter().map(|v| format!("    '{v}': {{image: '{}'}}\n", image(v)));

@@ -200,6 +200,14 @@ impl Kind for Postgres {
         fakes.postgres.system_identifier(container).unwrap()
     }
 
+    fn fake_files(&self) -> &'static [&'static str] {
+        &[
+            "/var/lib/postgresql/fake-cluster.json",
+            "/var/lib/postgresql/18/docker/PG_VERSION",
+            "/var/lib/postgresql/18/docker/global/pg_control",
+        ]
+    }
+
     fn fake_hang(&self, fakes: &Fakes, container: &str) {
         fakes.postgres.set_answer(container, Some(SqlError::Hung(Duration::from_secs(5))));
     }

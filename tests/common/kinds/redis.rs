@@ -189,6 +189,10 @@ impl Kind for Redis {
         String::new()
     }
 
+    fn fake_files(&self) -> &'static [&'static str] {
+        &["/data/appendonlydir/appendonly.aof.manifest"]
+    }
+
     fn fake_hang(&self, fakes: &Fakes, container: &str) {
         fakes.redis.set_answer(container, Some(RedisError::Hung));
     }

@@ -5,7 +5,8 @@ use crate::kinds::Kind;
 use seawall::control::operator::Times;
 use seawall::core::quantity::Bytes;
 use seawall::core::resource::Caps;
-use seawall::core::seen::{ContainerState, SeenContainer};
+use seawall::core::seen::{ContainerState, SeenContainer, SeenImage};
+use seawall::docker::Docker;
 use seawall::docker::fake::FakeDocker;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -83,6 +84,11 @@ impl Of {
         self.spec(self.kind.versions()[0], more)
     }
 
+    /// Another build of the same version.
+    pub fn another(&self) -> &'static str {
+        self.kind.versions()[1]
+    }
+
     /// The manifest of `main`, with these further fields.
     pub fn put(&self, more: &str) {
         self.put_with("", more);
@@ -97,8 +103,43 @@ impl Of {
         self.manifest_with(name, annotations, &self.spec(version, more));
     }
 
+    /// The local image of a version.
+    pub async fn image(&self, version: &str) -> SeenImage {
+        self.fake.image(&self.kind.fake_image(version)).await.unwrap().unwrap()
+    }
+
+    /// Another image than the tested version's, with the same in it; `n` tells one from another. Nobody has it yet.
+    pub async fn image_like(&self, tag: &str, n: u8) -> SeenImage {
+        let id = format!("sha256:{}", format!("{n:02x}").repeat(32));
+        SeenImage { id, tags: vec![tag.to_owned()], ..self.image(self.kind.versions()[0]).await }
+    }
+
+    /// By what the data on its volume is told from other data: the server's own word, and what a user left there.
+    pub fn content(&self) -> (String, Option<Vec<u8>>) {
+        let left = self.fake.file(&self.container, &self.left()).unwrap();
+        (self.kind.fake_data(&self.fakes(), &self.container), left.map(|file| file.content.to_vec()))
+    }
+
+    /// The same, once a user left something on the volume.
+    pub fn marked(&self) -> (String, Option<Vec<u8>>) {
+        self.mark();
+        self.content()
+    }
+
+    pub fn mark(&self) {
+        self.fake.write_file(&self.container, &self.left(), b"mine").unwrap();
+    }
+
+    fn left(&self) -> String {
+        format!("{}/left-there", self.kind.data().0)
+    }
+
     pub fn seen(&self) -> Option<SeenContainer> {
         self.rig.container(&self.object)
+    }
+
+    pub fn id(&self) -> String {
+        self.seen().unwrap().id
     }
 
     pub fn up(&self) -> bool {

@@ -443,6 +443,11 @@ impl Rig {
         self.plans().await.into_iter().find(|p| p.object == name).expect("a plan")
     }
 
+    /// How often the engine was asked for it.
+    pub fn calls(&self, method: &str) -> u64 {
+        self.fake.call_log().get(method).copied().unwrap_or_default()
+    }
+
     pub fn container(&self, name: &str) -> Option<SeenContainer> {
         self.fake.seen(&self.named(name).to_string().replace('/', "-"))
     }
