@@ -15,6 +15,7 @@ mod faults;
 mod formats;
 mod hostile;
 mod machine;
+mod machine_absence;
 mod machine_disk;
 mod machine_drifts;
 mod machine_engine;

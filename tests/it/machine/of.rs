@@ -138,6 +138,11 @@ impl Of {
         self.rig.container(&self.object)
     }
 
+    /// What the container of an object is called; its volume is this with `-data`.
+    pub fn called(&self, name: &str) -> String {
+        self.named(name).to_string().replace('/', "-")
+    }
+
     pub fn id(&self) -> String {
         self.seen().unwrap().id
     }
