@@ -88,6 +88,11 @@ impl FakeDocker {
         self.change(|s| s.add_image_file(image, path, content));
     }
 
+    /// An image gets all files of another one. Both must be there.
+    pub fn copy_image_files(&self, of: &str, image: &str) {
+        self.change(|s| s.copy_image_files(of, image));
+    }
+
     /// A symbolic link in a container; `to` is where it leads in the end.
     ///
     /// # Errors

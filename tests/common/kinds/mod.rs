@@ -130,6 +130,9 @@ pub struct FakeDrift {
     pub words: &'static str,
 }
 
+/// The server of this container says this from now on.
+pub type FakeRefusal = fn(&Fakes, &str, String);
+
 /// A kind with a container, as values.
 pub trait Kind: Sync {
     /// As a manifest says it.
@@ -163,6 +166,8 @@ pub trait Kind: Sync {
     fn deadly(&self) -> Deadly;
     /// The managed password is made another one in the server, in each way that is mended otherwise.
     fn lock_outs(&self, container: &str) -> Vec<ByHand>;
+    /// Where its parameters are in its container, one on a line.
+    fn parameter_file(&self) -> &'static str;
     /// Another value of [`Kind::live`] gets into the parameter file, and into the server.
     fn edit_file(&self, container: &str, value: &str) -> ByHand;
     /// What the log says of a stop that was asked for, in this order.
@@ -186,6 +191,8 @@ pub trait Kind: Sync {
     fn fake_files(&self) -> &'static [&'static str];
     /// The server of a container gives no answer from now on.
     fn fake_hang(&self, fakes: &Fakes, container: &str);
+    /// All the ways in which it turns everybody away in words of its own. The first: it does not listen.
+    fn fake_refusals(&self) -> Vec<FakeRefusal>;
     /// It says that it is not ready yet: the reason, and its words.
     fn fake_begin(&self, fakes: &Fakes, container: &str) -> (&'static str, &'static str);
     /// It answers again.

@@ -1,6 +1,6 @@
 //! PostgreSQL as the suites have it.
 
-use super::{Ask, ByHand, Deadly, FakeDrift, Fakes, Kind, Login, Parameter, words};
+use super::{Ask, ByHand, Deadly, FakeDrift, FakeRefusal, Fakes, Kind, Login, Parameter, words};
 use seawall::kinds::postgres::client::SqlError;
 use serde_json::Value;
 use std::time::Duration;
@@ -139,8 +139,12 @@ impl Kind for Postgres {
         }]
     }
 
+    fn parameter_file(&self) -> &'static str {
+        "/etc/seawall/postgresql.conf"
+    }
+
     fn edit_file(&self, container: &str, value: &str) -> ByHand {
-        let edit = format!("echo {}={value} >> /etc/seawall/postgresql.conf", self.live().name);
+        let edit = format!("echo {}={value} >> {}", self.live().name, self.parameter_file());
         ByHand {
             commands: vec![
                 words(&["exec", "-u", "root", container, "sh", "-c", &edit]),
@@ -210,6 +214,15 @@ impl Kind for Postgres {
 
     fn fake_hang(&self, fakes: &Fakes, container: &str) {
         fakes.postgres.set_answer(container, Some(SqlError::Hung(Duration::from_secs(5))));
+    }
+
+    fn fake_refusals(&self) -> Vec<FakeRefusal> {
+        vec![
+            |fakes, c, words| fakes.postgres.set_answer(c, Some(SqlError::Refused(words))),
+            |fakes, c, words| fakes.postgres.set_answer(c, Some(SqlError::LoginRefused(words))),
+            |fakes, c, words| fakes.postgres.set_answer(c, Some(SqlError::Failed(words))),
+            |fakes, c, words| fakes.postgres.set_answer(c, Some(SqlError::Starting(words))),
+        ]
     }
 
     fn fake_begin(&self, fakes: &Fakes, container: &str) -> (&'static str, &'static str) {

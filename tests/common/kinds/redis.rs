@@ -1,6 +1,6 @@
 //! Redis as the suites have it. Its image keeps the official image's contract itself, so there is no other to test with.
 
-use super::{Ask, ByHand, Deadly, FakeDrift, Fakes, Kind, Login, Parameter, words};
+use super::{Ask, ByHand, Deadly, FakeDrift, FakeRefusal, Fakes, Kind, Login, Parameter, words};
 use seawall::kinds::redis::client::RedisError;
 use seawall::kinds::redis::fake_server::Run;
 use serde_json::Value;
@@ -124,6 +124,10 @@ impl Kind for Redis {
         ]
     }
 
+    fn parameter_file(&self) -> &'static str {
+        "/etc/seawall/redis.conf"
+    }
+
     fn edit_file(&self, container: &str, value: &str) -> ByHand {
         let expression = format!("s/^{} .*/{} {value}/", self.live().name, self.live().name);
         ByHand {
@@ -195,6 +199,19 @@ impl Kind for Redis {
 
     fn fake_hang(&self, fakes: &Fakes, container: &str) {
         fakes.redis.set_answer(container, Some(RedisError::Hung));
+    }
+
+    fn fake_refusals(&self) -> Vec<FakeRefusal> {
+        vec![
+            |fakes, c, words| fakes.redis.set_answer(c, Some(RedisError::Refused(words))),
+            |fakes, c, words| fakes.redis.set_answer(c, Some(RedisError::LoginRefused(words))),
+            |fakes, c, words| fakes.redis.set_answer(c, Some(RedisError::Failed(words))),
+            |fakes, c, words| fakes.redis.set_answer(c, Some(RedisError::Loading(words))),
+            |fakes, c, words| fakes.redis.set_answer(c, Some(RedisError::PersistenceBroken(words))),
+            |fakes, c, words| {
+                fakes.redis.set_answer(c, Some(RedisError::TurnedAway("TooManyConnections", words)))
+            },
+        ]
     }
 
     fn fake_begin(&self, fakes: &Fakes, container: &str) -> (&'static str, &'static str) {

@@ -3,6 +3,7 @@
 use super::rig::{Rig, engine};
 use crate::kinds::Kind;
 use seawall::control::operator::Times;
+use seawall::core::condition::{ConditionType, Truth};
 use seawall::core::quantity::Bytes;
 use seawall::core::resource::Caps;
 use seawall::core::seen::{ContainerState, SeenContainer, SeenImage};
@@ -114,6 +115,29 @@ impl Of {
         SeenImage { id, tags: vec![tag.to_owned()], ..self.image(self.kind.versions()[0]).await }
     }
 
+    /// The same on the engine, with the files of the tested version's; gives its id.
+    pub async fn add_image_like(&self, tag: &str, n: u8) -> String {
+        let image = self.image_like(tag, n).await;
+        let id = image.id.clone();
+        self.fake.add_image(image);
+        self.fake.copy_image_files(&self.kind.fake_image(self.kind.versions()[0]), tag);
+        id
+    }
+
+    /// As a field of the spec: the parameter that a running server takes over, with one of its two values.
+    pub fn live(&self, n: usize) -> String {
+        let live = self.kind.live();
+        format!("parameters: {{{}: {}}}", live.name, live.values[n])
+    }
+
+    /// Whether the parameter file in the container has that.
+    pub fn has_live(&self, n: usize) -> bool {
+        let live = self.kind.live();
+        let file = self.fake.file(&self.container, self.kind.parameter_file()).unwrap().unwrap();
+        let text = String::from_utf8_lossy(&file.content).into_owned();
+        text.lines().any(|line| line.starts_with(live.name) && line.contains(live.values[n]))
+    }
+
     /// By what the data on its volume is told from other data: the server's own word, and what a user left there.
     pub fn content(&self) -> (String, Option<Vec<u8>>) {
         let left = self.fake.file(&self.container, &self.left()).unwrap();
@@ -145,6 +169,11 @@ impl Of {
 
     pub fn id(&self) -> String {
         self.seen().unwrap().id
+    }
+
+    /// It is Ready, whatever else is still to be done.
+    pub fn serves(&self) -> bool {
+        self.condition(&self.object, ConditionType::Ready).is_some_and(|c| c.status == Truth::True)
     }
 
     pub fn up(&self) -> bool {

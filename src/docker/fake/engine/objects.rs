@@ -67,6 +67,13 @@ impl State {
         }
     }
 
+    pub fn copy_image_files(&mut self, of: &str, image: &str) {
+        if let (Some(of), Some(image)) = (self.references.get(of), self.references.get(image)) {
+            let files = self.image_files.get(of).cloned().unwrap_or_default();
+            self.image_files.insert(image.clone(), files);
+        }
+    }
+
     pub fn inventory(&self) -> Vec<String> {
         let networks = self.networks.values().map(|n| &n.name);
         self.names.keys().chain(self.volumes.keys()).chain(networks).cloned().collect()
