@@ -4,6 +4,7 @@
 mod health;
 mod images;
 pub mod masked;
+pub mod silences;
 
 use super::ports::PortBook;
 use crate::core::census::{Census, Volumes};

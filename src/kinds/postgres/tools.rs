@@ -6,6 +6,7 @@ use super::trial::Verdict;
 use super::world::{Placement, Server};
 use crate::core::names::ObjectRef;
 use crate::workload;
+use crate::workload::tools::silences::Silences;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,8 +17,6 @@ use tokio::time::Instant;
 const TRIALS_AT_ONCE: usize = 2;
 /// Ends of trials that are remembered; one that was forgotten costs a second.
 const TRIALS: usize = 1_000;
-/// How long a wait in vain saves a pass another one.
-const SILENCE: Duration = Duration::from_secs(10);
 /// How long a login proves that there can be others.
 const PROOF: Duration = Duration::from_secs(45);
 
@@ -33,8 +32,7 @@ pub struct Tools {
     placements: Mutex<BTreeMap<ObjectRef, (String, Placement)>>,
     /// What the server said in the last pass.
     answers: Mutex<BTreeMap<ObjectRef, Server>>,
-    /// The start of a server that a probe has just waited for in vain, and what is to be said of it.
-    silences: Mutex<BTreeMap<ObjectRef, (String, Instant, Server)>>,
+    pub(super) silences: Silences<Server>,
     /// How applications last got in.
     proofs: Mutex<BTreeMap<ObjectRef, Proof>>,
 }
@@ -59,7 +57,7 @@ impl Tools {
             trials: Mutex::default(),
             placements: Mutex::default(),
             answers: Mutex::default(),
-            silences: Mutex::default(),
+            silences: Silences::default(),
             proofs: Mutex::default(),
         }
     }
@@ -93,17 +91,7 @@ impl Tools {
         self.drop_session(object);
         lock(&self.placements).remove(object);
         lock(&self.answers).remove(object);
-        lock(&self.silences).remove(object);
-    }
-
-    pub(super) fn remember_silence(&self, object: &ObjectRef, epoch: &str, said: Server) {
-        lock(&self.silences).insert(object.clone(), (epoch.to_owned(), Instant::now(), said));
-    }
-
-    /// What a probe found a moment ago; it counts once.
-    pub(super) fn take_silence(&self, object: &ObjectRef, epoch: &str) -> Option<Server> {
-        let (of, at, said) = lock(&self.silences).remove(object)?;
-        (of == epoch && at.elapsed() < SILENCE).then_some(said)
+        self.silences.forget(object);
     }
 
     /// What the server said in the last pass.

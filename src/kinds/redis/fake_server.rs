@@ -1,7 +1,7 @@
 //! Redis servers for tests, over the fake engine: a server is what its container's redis.conf and users.acl say, from its
 //! start on. Always compiled, as the fake engine is; the product itself must never use it.
 
-use super::client::{RedisError, Reply, Servers, Target};
+use super::client::{RedisError, Reply, Servers, TIMEOUT, Target};
 use super::desired::{CONFIG, DATA, USERS, sha256};
 use super::parameters::{TABLE, needs_restart};
 use crate::core::seen::{ContainerState, SeenContainer};
@@ -10,6 +10,7 @@ use crate::secrets::ExposeSecret;
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// With this as a value a server dies at its start, although CONFIG SET takes it.
 pub const BAD_VALUE: &str = "nonsense";
@@ -35,6 +36,10 @@ struct Script {
     /// Names of containers behind whose published port nothing is left.
     silent: BTreeSet<String>,
     runs: BTreeMap<String, Run>,
+    /// Container name → how long each answer of its server takes.
+    slow: BTreeMap<String, Duration>,
+    /// Container name → how often it was asked for a PONG.
+    probes: BTreeMap<String, u64>,
 }
 
 struct Shared {
@@ -60,6 +65,14 @@ fn users(text: &str) -> BTreeMap<String, String> {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Script> {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes as long as it was told, and is given up after as long as the real client takes.
+    async fn takes(&self, target: &Target) -> Result<(), RedisError> {
+        let name = self.docker.seen(&target.container).map(|c| c.name).unwrap_or_default();
+        let Some(pause) = self.lock().slow.get(&name).copied() else { return Ok(()) };
+        tokio::time::sleep(pause.min(TIMEOUT)).await;
+        if pause < TIMEOUT { Ok(()) } else { Err(RedisError::Hung) }
     }
 
     /// The server in a container; it is made at the first look after its start.
@@ -198,6 +211,17 @@ impl FakeServers {
         }
     }
 
+    /// How long each answer of the server of a container takes from now on.
+    pub fn set_slow(&self, container: &str, pause: Duration) {
+        self.0.lock().slow.insert(container.to_owned(), pause);
+    }
+
+    /// How often the server of a container was asked whether it serves.
+    #[must_use]
+    pub fn probes(&self, container: &str) -> u64 {
+        self.0.lock().probes.get(container).copied().unwrap_or_default()
+    }
+
     /// Whether nothing is left behind the published port of a container, from now on.
     pub fn silence_port(&self, container: &str, silent: bool) {
         let all = &mut self.0.lock().silent;
@@ -218,6 +242,7 @@ impl FakeServers {
 #[async_trait]
 impl Servers for FakeServers {
     async fn ask(&self, target: &Target, commands: &[Vec<String>]) -> Result<Vec<Reply>, RedisError> {
+        self.0.takes(target).await?;
         let mut script = self.0.lock();
         let c = self.0.docker.seen(&target.container).filter(|c| c.state == ContainerState::Running);
         let published = |c: &SeenContainer| c.published.iter().any(|p| p.host_ip == target.host);
@@ -227,6 +252,9 @@ impl Servers for FakeServers {
         };
         if let Some(answer) = script.answers.get(&c.name) {
             return Err(answer.clone());
+        }
+        if commands.iter().any(|command| command[0] == "PING") {
+            *script.probes.entry(c.name.clone()).or_default() += 1;
         }
         let run = self.0.run(&c, &mut script);
         let hash = sha256(target.password.expose_secret().as_bytes());

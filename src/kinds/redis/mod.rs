@@ -38,6 +38,7 @@ use crate::manifest::schema::spec_schema;
 use crate::workload;
 use crate::workload::observe::{Intent, ObserveError};
 use crate::workload::plan::another_port;
+use crate::workload::tools::silences::Silences;
 use crate::workload::world::Seen;
 use crate::workload::{Tools, findings as work};
 use action::Action;
@@ -99,6 +100,7 @@ pub struct Redis {
     pub servers: Arc<dyn client::Servers>,
     /// What each server said in the last pass, without what is another one each time.
     answers: Mutex<BTreeMap<ObjectRef, Server>>,
+    silences: Silences<Server>,
 }
 
 impl Redis {
@@ -110,7 +112,7 @@ impl Redis {
 
     #[must_use]
     pub fn new(tools: &Arc<Tools>, servers: Arc<dyn client::Servers>) -> Self {
-        Self { tools: Arc::clone(tools), servers, answers: Mutex::default() }
+        Self { tools: Arc::clone(tools), servers, answers: Mutex::default(), silences: Silences::default() }
     }
 
     fn answers(&self) -> std::sync::MutexGuard<'_, BTreeMap<ObjectRef, Server>> {
@@ -282,6 +284,9 @@ impl Reconciler for Redis {
 
     async fn probe(&self, subject: &Subject<'_, Self>, _: &Role, container: &Glance) -> Probed {
         let now = probe::server(self, subject, container).await.map(|now| now.steady());
+        if let Ok(hung @ Server::Down(client::RedisError::Hung)) = &now {
+            self.silences.remember(&subject.identity.object, probe::epoch(container), hung.clone());
+        }
         match self.answers().get(&subject.identity.object) {
             Some(last) if now.is_ok_and(|now| now == *last) => Probed::Same,
             _ => Probed::LookAgain,
@@ -290,6 +295,7 @@ impl Reconciler for Redis {
 
     fn forget(&self, object: &ObjectRef) {
         self.answers().remove(object);
+        self.silences.forget(object);
     }
 }
 

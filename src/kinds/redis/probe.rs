@@ -41,7 +41,12 @@ pub async fn observe(
     if case.wanted() == Wanted::Running {
         match c.state {
             ContainerState::Running => {
-                world.server = server(kind, subject, &c.glance()).await?;
+                // A probe has just waited for it in vain.
+                let silent = kind.silences.take(&subject.identity.object, &epoch(&c.glance()));
+                world.server = match silent {
+                    Some(silent) => silent,
+                    None => server(kind, subject, &c.glance()).await?,
+                };
                 observe::usage(tools, &case, &c, &mut world.work).await?;
             }
             ContainerState::Removing | ContainerState::Paused => {}
@@ -63,6 +68,12 @@ pub async fn observe(
         }
     }
     Ok(world)
+}
+
+/// Which start of which container it is.
+#[must_use]
+pub fn epoch(c: &Glance) -> String {
+    format!("{} {}", c.id, c.started_at)
 }
 
 /// Which files of the data are below `root` in a container, which need not run.

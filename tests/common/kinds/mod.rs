@@ -4,6 +4,7 @@
 use seawall::docker::fake::FakeDocker;
 use serde_json::Value;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The list, handed to another macro. A new kind is one word here, with a file of this name that has its `KIND`.
 macro_rules! every_kind {
@@ -193,6 +194,10 @@ pub trait Kind: Sync {
     fn fake_hang(&self, fakes: &Fakes, container: &str);
     /// All the ways in which it turns everybody away in words of its own. The first: it does not listen.
     fn fake_refusals(&self) -> Vec<FakeRefusal>;
+    /// Each answer of it takes so long; a client that waits for less gets none.
+    fn fake_slow(&self, fakes: &Fakes, container: &str, pause: Duration);
+    /// How often it was asked for the sake of being Ready.
+    fn fake_probes(&self, fakes: &Fakes, container: &str) -> u64;
     /// It says that it is not ready yet: the reason, and its words.
     fn fake_begin(&self, fakes: &Fakes, container: &str) -> (&'static str, &'static str);
     /// It answers again.

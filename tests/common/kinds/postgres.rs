@@ -225,6 +225,14 @@ impl Kind for Postgres {
         ]
     }
 
+    fn fake_slow(&self, fakes: &Fakes, container: &str, pause: Duration) {
+        fakes.postgres.set_slow(container, pause);
+    }
+
+    fn fake_probes(&self, fakes: &Fakes, container: &str) -> u64 {
+        fakes.postgres.probes(container)
+    }
+
     fn fake_begin(&self, fakes: &Fakes, container: &str) -> (&'static str, &'static str) {
         let words = "the database system is starting up";
         fakes.postgres.set_answer(container, Some(SqlError::Starting(words.to_owned())));

@@ -4,6 +4,7 @@ use super::{Ask, ByHand, Deadly, FakeDrift, FakeRefusal, Fakes, Kind, Login, Par
 use seawall::kinds::redis::client::RedisError;
 use seawall::kinds::redis::fake_server::Run;
 use serde_json::Value;
+use std::time::Duration;
 
 pub struct Redis;
 pub static KIND: Redis = Redis;
@@ -212,6 +213,14 @@ impl Kind for Redis {
                 fakes.redis.set_answer(c, Some(RedisError::TurnedAway("TooManyConnections", words)))
             },
         ]
+    }
+
+    fn fake_slow(&self, fakes: &Fakes, container: &str, pause: Duration) {
+        fakes.redis.set_slow(container, pause);
+    }
+
+    fn fake_probes(&self, fakes: &Fakes, container: &str) -> u64 {
+        fakes.redis.probes(container)
     }
 
     fn fake_begin(&self, fakes: &Fakes, container: &str) -> (&'static str, &'static str) {

@@ -42,7 +42,7 @@ async fn answer(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Option<Serv
     // Side by side, so that a server that answers neither is known in the time of one.
     let (facts, others) = tokio::join!(over_session(tools, subject, &target), tools.servers.answers(&target));
     if let (Some(Err(SqlError::Hung(_))), Err(hung @ SqlError::Hung(_))) = (&facts, &others) {
-        tools.remember_silence(&subject.identity.object, &target.epoch, hung.clone().into());
+        tools.silences.remember(&subject.identity.object, target.epoch.clone(), hung.clone().into());
     }
     let facts = facts?.ok()?;
     others.ok()?;
@@ -108,7 +108,7 @@ pub(super) async fn server(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> 
         return Ok(Server::Failed("the container has no address on the network".to_owned()));
     };
     // A probe has just waited for it in vain: another wait would hold up those who wait for a pass.
-    if let Some(silent) = tools.take_silence(object, &target.epoch) {
+    if let Some(silent) = tools.silences.take(object, &target.epoch) {
         return Ok(silent);
     }
     if tools.session(object).is_some() {
