@@ -73,9 +73,9 @@ impl Kind for Redis {
         let script = match ask {
             Ask::Login => String::new(),
             // Answered when it is on the disk.
-            Ask::Keep(n) => format!(
-                "[ \"$(printf 'RPUSH kept {n}\\nWAITAOF 1 0 10000\\n' | {cli} | sed -n 2p)\" = 1 ]"
-            ),
+            Ask::Keep(n) => {
+                format!("[ \"$(printf 'RPUSH kept {n}\\nWAITAOF 1 0 10000\\n' | {cli} | sed -n 2p)\" = 1 ]")
+            }
             Ask::Kept => format!("{cli} -e LRANGE kept 0 -1"),
             // What is kept is on the disk.
             Ask::Flush => format!("{cli} -e PING"),
