@@ -79,7 +79,8 @@ async fn server_programs(
     const BIG: usize = 64 << 20;
     for dir in programs::dirs(image) {
         let server = format!("{dir}/postgres");
-        if !docker.exists(id, &server).await? {
+        // Read, not only looked for: a directory of this name is no server, and the next place may have one.
+        if file(docker, id, &server, 1).await?.is_none() {
             continue;
         }
         for (program, most) in [(format!("{dir}/pg_checksums"), SMALL), (server.clone(), BIG)] {
