@@ -67,7 +67,7 @@ fn view(Known { record, status, .. }: &Known) -> ObjectView {
             owner_references: record.owner.iter().map(reference).collect(),
             source,
         },
-        spec: record.spec.clone(),
+        spec: record.spec.value(),
         status: status.as_deref().map(Status::json).unwrap_or_default(),
         not_saved_since: None,
     }

@@ -1,6 +1,7 @@
 //! What a kind remembers of an object, as text that only the kind gives a type. What lies in it about the container, or
 //! under [`MEMBERS`] about each of several, is known to everybody.
 
+use crate::core::json::Json;
 use crate::core::member::Role;
 use crate::kinds::{Each, only};
 use crate::workload;
@@ -15,14 +16,18 @@ const MEMBERS: &str = "members";
 /// As it is in the store, without the fields that are as in the default.
 #[derive(Clone, Debug)]
 pub struct Memory {
-    text: Box<str>,
+    text: Json,
     work: workload::Memory,
     members: BTreeMap<Role, workload::Memory>,
 }
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { text: "{}".into(), work: workload::Memory::default(), members: BTreeMap::new() }
+        Self {
+            text: Json::from(&Fields::new().into()),
+            work: workload::Memory::default(),
+            members: BTreeMap::new(),
+        }
     }
 }
 
@@ -79,13 +84,13 @@ impl Memory {
         let work = |value: &Value| workload::Memory::deserialize(value).unwrap_or_default();
         let members = value.get(MEMBERS).and_then(Value::as_object).into_iter().flatten();
         let members = members.filter_map(|(role, fields)| Some((Role::parse(role).ok()?, work(fields))));
-        Self { text: value.to_string().into(), work: work(value), members: members.collect() }
+        Self { text: Json::from(value), work: work(value), members: members.collect() }
     }
 
     /// # Errors
     /// When it is not what this kind remembers: a newer version may have written it.
     pub fn read<M: DeserializeOwned>(&self) -> Result<M, String> {
-        serde_json::from_str(&self.text).map_err(|e| e.to_string())
+        self.text.read().map_err(|e| e.to_string())
     }
 
     /// What is remembered of the only container, or of the object as a whole.
@@ -147,7 +152,7 @@ impl Memory {
     }
 
     fn edit(&mut self, change: impl FnOnce(&mut Fields, &Self)) {
-        let mut fields: Fields = serde_json::from_str(&self.text).unwrap_or_default();
+        let mut fields: Fields = self.text.read().unwrap_or_default();
         change(&mut fields, self);
         *self = Self::from_value(&Value::Object(fields));
     }
@@ -155,8 +160,7 @@ impl Memory {
 
 impl Serialize for Memory {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let value: Value = serde_json::from_str(&self.text).map_err(serde::ser::Error::custom)?;
-        value.serialize(serializer)
+        self.text.serialize(serializer)
     }
 }
 

@@ -1,12 +1,12 @@
 //! The record of an object: what is in force, and what the engine must remember about it.
 
 use super::memory::Memory;
+use crate::core::json::Json;
 use crate::core::names::{ObjectRef, annotation};
 use crate::core::problem::Place;
 use crate::core::resource::{Document, Metadata};
 use crate::core::will::{Asked, Gone, Rename};
 use serde::{Deserialize, Serialize, Serializer};
-use serde_json::Value;
 
 /// Prefix of record keys.
 pub const PREFIX: &str = "obj/";
@@ -25,7 +25,7 @@ pub struct Record {
     pub generation: u64,
     pub metadata: Metadata,
     /// The last good version.
-    pub spec: Value,
+    pub spec: Json,
     /// Where the manifest is; `None` once it is gone.
     pub source: Option<Place>,
     /// Who made it, if no manifest did.
@@ -66,7 +66,7 @@ impl Record {
             created_at: now,
             generation: 1,
             metadata: document.metadata.clone(),
-            spec: document.spec.clone(),
+            spec: Json::from(&document.spec),
             source: Some(document.place.clone()),
             owner: None,
             asked: Asked::default(),
@@ -126,7 +126,7 @@ impl Record {
         let before = self.clone();
         if self.spec != document.spec {
             self.generation += 1;
-            self.spec = document.spec.clone();
+            self.spec = Json::from(&document.spec);
         }
         self.metadata = document.metadata.clone();
         self.source = Some(document.place.clone());
@@ -161,7 +161,7 @@ impl Record {
         Document {
             object: self.object.clone(),
             metadata: self.metadata.clone(),
-            spec: self.spec.clone(),
+            spec: self.spec.value(),
             place: self.source.clone().unwrap_or_default(),
             places: Default::default(),
         }
@@ -199,6 +199,7 @@ pub fn status_key(object: &ObjectRef) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     #[test]
     fn what_is_left_out_of_a_record_is_what_it_is_without_it() {

@@ -61,7 +61,7 @@ async fn changes_of_one_record_made_at_once_all_last() {
     }
     let record = operator.state().records[&object].clone();
     assert_eq!(record.memory.work().refused_ports, (1..=30).collect::<BTreeSet<u16>>());
-    assert_eq!((record.generation, record.spec["resources"]["memory"].as_str()), (4, Some("512Mi")));
+    assert_eq!((record.generation, record.spec.value()["resources"]["memory"].as_str()), (4, Some("512Mi")));
     let stored = operator.tools.store.get(&record.key()).unwrap().unwrap();
     assert_eq!(serde_json::from_value::<Record>(stored).unwrap(), *record);
 }

@@ -15,6 +15,7 @@ use super::operator::now;
 use super::registry::Kinds;
 use super::sources::{Before, read};
 use crate::core::desired::{VolumeMount, stable_hash};
+use crate::core::json::Json;
 use crate::core::names::{Installation, ObjectRef, label};
 use crate::core::problem::Place;
 use crate::core::resource::{Document, Metadata};
@@ -221,11 +222,15 @@ pub fn record(kinds: &Kinds, remains: &Remains, looked: &Looked, wish: Option<&W
     let (metadata, spec, source) = match wish {
         Some(wish) => {
             let document = &wish.document;
-            (document.metadata.clone(), document.spec.clone(), Some(document.place.clone()))
+            (document.metadata.clone(), Json::from(&document.spec), Some(document.place.clone()))
         }
         None => {
             let metadata = Metadata { name, labels: BTreeMap::new(), annotations: BTreeMap::new() };
-            (metadata, spec(kinds, remains, looked), remains.container.as_ref().map(|_| no_file()))
+            (
+                metadata,
+                Json::from(&spec(kinds, remains, looked)),
+                remains.container.as_ref().map(|_| no_file()),
+            )
         }
     };
     Record {

@@ -156,7 +156,7 @@ fn without_a_manifest_the_spec_keeps_things_as_they_are() {
     // The prune guard watches over its removal.
     assert!(kept.source.is_some());
     let retained = record(&remains(None), &data(Some(17), true), None);
-    assert_eq!(retained.spec["version"], "17");
+    assert_eq!(retained.spec.value()["version"], "17");
     assert_eq!((retained.source, retained.uid.is_empty()), (None, false));
 }
 

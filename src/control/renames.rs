@@ -27,7 +27,7 @@ pub fn renames<'a>(
         for (new, document) in documents.iter().filter(|(new, _)| new.kind == old.kind) {
             let is_new = records.get(new).is_none_or(|r| r.memory.is_untouched());
             let said = document.metadata.annotations.get(annotation::NEW).is_some_and(|v| v == "true");
-            if is_new && !said && document.spec == record.spec {
+            if is_new && !said && record.spec == document.spec {
                 found.entry(new.clone()).or_insert_with(|| Rename { from: old.clone(), said: false });
             }
         }

@@ -85,7 +85,7 @@ mod tests {
         ("let go by its owner", false, |r, _| r.let_go(Gone::default())),
         ("generation", false, |r, _| r.generation += 1),
         ("made anew", false, |r, _| r.uid = "v".into()),
-        ("spec", false, |r, _| r.spec = serde_json::json!({"version": "17"})),
+        ("spec", false, |r, _| r.spec = (&serde_json::json!({"version": "17"})).into()),
         ("annotation", false, |r, _| drop(r.metadata.annotations.insert("a".into(), "b".into()))),
         ("deleted by command", false, |r, _| r.asked.delete = true),
         ("stopped", false, |r, _| r.asked.stopped = true),

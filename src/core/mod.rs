@@ -11,6 +11,7 @@ pub mod event;
 pub mod failure;
 pub mod identity;
 pub mod image_ref;
+pub mod json;
 pub mod member;
 pub mod names;
 pub mod neighbours;
