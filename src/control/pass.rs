@@ -131,7 +131,8 @@ pub async fn pass<R: Reconciler>(
     object: &ObjectRef,
     cancel: &CancellationToken,
 ) -> Again {
-    match rounds(kind, operator, object, cancel).await {
+    let mut arrived = None;
+    let again = match rounds(kind, operator, object, cancel, &mut arrived).await {
         End::Stale => Some(0),
         End::Moving => Some(1_000),
         End::NotNow(NotNow::Forgotten) => None,
@@ -143,7 +144,12 @@ pub async fn pass<R: Reconciler>(
             None
         }
         End::Failed(world, failure) => failed::<R>(operator, object, world, failure).await,
+    };
+    // Not before its status says so: whoever reads it would see two that are down.
+    if let Some(spec) = arrived {
+        operator.next_may_go(object, &spec);
     }
+    again
 }
 
 /// The last good version cannot be used any more (the catalog lost its version, say).
@@ -178,6 +184,7 @@ async fn rounds<R: Reconciler>(
     operator: &Arc<Operator>,
     object: &ObjectRef,
     cancel: &CancellationToken,
+    arrived: &mut Option<Spec>,
 ) -> End<R> {
     let engine = match engine::<R>(operator).await {
         Ok(engine) => engine,
@@ -205,7 +212,7 @@ async fn rounds<R: Reconciler>(
         operator.hold_back::<R>(&moment, &mut world);
         super::attach::attach::<R>(operator, &world).await;
         note_restart::<R>(operator, object, &world).await;
-        let learnt = match learn::<R>(operator, &mut moment, &world).await {
+        let learnt = match learn::<R>(operator, &mut moment, &world, arrived).await {
             Ok(learnt) => learnt,
             Err(failure) => return End::Failed(Some(Box::new(world)), failure),
         };
@@ -228,6 +235,10 @@ async fn rounds<R: Reconciler>(
         let view = operator.tools.masked(object, plan.view(&object.to_string(), paused));
         operator.live(object, |l| l.plan = Some(view));
         if plan.is_idle() || paused {
+            // Nothing is settled of what is wanted by now, if that is something else.
+            if !operator.still(object, &will) {
+                continue;
+            }
             return End::Rest(Box::new(world), plan);
         }
         if before.as_ref() == Some(&plan) {
@@ -343,11 +354,12 @@ async fn note_restart<R: Reconciler>(operator: &Operator, object: &ObjectRef, wo
     }
 }
 
-/// Takes over what was learnt for good: `moment` knows it afterwards.
+/// Takes over what was learnt for good: `moment` knows it afterwards. `arrived`: on another image than before.
 async fn learn<R: Reconciler>(
     operator: &Operator,
     moment: &mut Typed<R>,
     world: &R::World,
+    arrived: &mut Option<Spec>,
 ) -> Result<Learnt, Failure> {
     let mut memory = moment.memory.clone();
     let learnt = R::learn(&moment.subject(), world, &mut memory, &now());
@@ -368,7 +380,7 @@ async fn learn<R: Reconciler>(
         moment.memory = memory;
         // From another image: the first one of an object is nothing that others wait for.
         if before.iter().any(|(role, image)| after.get(role) != Some(image)) {
-            operator.next_may_go(&moment.record.object, &moment.spec);
+            *arrived = Some(moment.spec.clone());
         }
     }
     if let Some((image, profile)) = &learnt.restarts {

@@ -5,11 +5,13 @@ use crate::kinds::{Kind, machine_tests};
 use crate::machine::of::Of;
 use crate::machine::rig::engine;
 use seawall::control::api::{Api, Operation};
+use seawall::control::settle;
 use seawall::core::condition::{ConditionType as C, Truth};
 use std::time::Duration;
 
 machine_tests!(
     a_file_that_is_away_for_a_while_changes_nothing,
+    a_look_that_began_before_a_manifest_was_gone_settles_nothing,
     a_file_that_is_still_there_removes_nothing_until_it_is_confirmed_or_gone,
     a_file_that_was_put_away_under_another_name_is_held_and_said,
     a_new_name_with_the_same_spec_gets_no_empty_database_before_the_user_says_so,
@@ -44,6 +46,19 @@ async fn a_file_that_is_away_for_a_while_changes_nothing(kind: &'static dyn Kind
 /// A document as all of them are here.
 fn document(rig: &Of, name: &str) -> String {
     rig.document(name, "", &rig.wish(""))
+}
+
+async fn a_look_that_began_before_a_manifest_was_gone_settles_nothing(kind: &'static dyn Kind) {
+    let rig = Of::settled(kind).await;
+    let container = rig.container("main").unwrap().name;
+    rig.remove("main");
+    rig.reason("main", C::Degraded, "ManifestGone").await;
+    rig.let_pass(Duration::from_secs(27)).await;
+    // One is under way when the grace is over, and sees a server that is well.
+    kind.fake_slow(&rig.fakes(), &container, Duration::from_secs(4));
+    rig.operator.enqueue_all();
+    settle::settled(&rig.operator, Duration::from_secs(600)).await;
+    assert_eq!(rig.container("main").map(|c| c.name), None);
 }
 
 async fn a_file_that_is_still_there_removes_nothing_until_it_is_confirmed_or_gone(kind: &'static dyn Kind) {
