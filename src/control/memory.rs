@@ -3,12 +3,12 @@
 
 use crate::core::json::Json;
 use crate::core::member::Role;
-use crate::kinds::{Each, only};
+use crate::kinds::{Each, Remembered, only};
 use crate::workload;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// The field with what is remembered of each of several containers, by role.
 const MEMBERS: &str = "members";
@@ -16,18 +16,17 @@ const MEMBERS: &str = "members";
 /// As it is in the store, without the fields that are as in the default.
 #[derive(Clone, Debug)]
 pub struct Memory {
-    text: Json,
+    /// What is not in `work`: each probe reads it, so nothing is read twice.
+    own: Json,
     work: workload::Memory,
     members: BTreeMap<Role, workload::Memory>,
+    /// Why the fields of `work` could not be read; then they are in `own`.
+    unreadable: Option<Box<str>>,
 }
 
 impl Default for Memory {
     fn default() -> Self {
-        Self {
-            text: Json::from(&Fields::new().into()),
-            work: workload::Memory::default(),
-            members: BTreeMap::new(),
-        }
+        Self::from_fields(Fields::new())
     }
 }
 
@@ -40,57 +39,92 @@ fn json(work: &workload::Memory) -> Fields {
     }
 }
 
+/// A container of which nothing is remembered.
+static UNSET: LazyLock<Fields> = LazyLock::new(|| json(&workload::Memory::default()));
+
+/// Leaves what is remembered of a container where it is not as in the default: most fields are, in most records.
+fn drop_unset(fields: &mut Fields, unset: &Fields) {
+    fields.retain(|name, field| unset.get(name) != Some(field));
+}
+
 /// Changes what is in `fields` of a container, and leaves the rest.
 fn change_work(fields: &mut Fields, work: &workload::Memory, change: &mut dyn FnMut(&mut workload::Memory)) {
     let mut work = work.clone();
     change(&mut work);
-    let unset = json(&workload::Memory::default());
-    for (name, value) in json(&work) {
-        if unset.get(&name) == Some(&value) {
-            fields.remove(&name);
-        } else {
-            fields.insert(name, value);
-        }
-    }
+    fields.retain(|name, _| !UNSET.contains_key(name));
+    let mut set = json(&work);
+    drop_unset(&mut set, &UNSET);
+    fields.extend(set);
 }
 
 impl PartialEq for Memory {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.work == other.work && self.own == other.own
     }
 }
 
 impl Memory {
     /// # Errors
     /// When it could not be written as JSON.
-    pub fn of<M: Serialize + Default>(memory: &M) -> Result<Self, String> {
-        let value = |memory: &M| serde_json::to_value(memory).map_err(|e| e.to_string());
-        let (mut set, unset) = (value(memory)?, value(&M::default())?);
-        // Most fields are as in the default, in most records.
-        if let Some(fields) = set.as_object_mut() {
-            fields.retain(|name, field| unset.get(name) != Some(field));
+    pub fn of<M: Remembered>(memory: &M) -> Result<Self, String> {
+        let fields = |memory: &M| match serde_json::to_value(memory) {
+            Ok(Value::Object(fields)) => Ok(fields),
+            Ok(other) => Err(format!("{other} has no fields")),
+            Err(error) => Err(error.to_string()),
+        };
+        let mut all = fields(memory)?;
+        drop_unset(&mut all, &fields(&M::default())?);
+        if let Some(members) = all.get_mut(MEMBERS).and_then(Value::as_object_mut) {
+            members
+                .values_mut()
+                .filter_map(Value::as_object_mut)
+                .for_each(|fields| drop_unset(fields, &UNSET));
         }
-        if let Some(members) = set.get_mut(MEMBERS).and_then(Value::as_object_mut) {
-            let unset = json(&workload::Memory::default());
-            for fields in members.values_mut().filter_map(Value::as_object_mut) {
-                fields.retain(|name, field| unset.get(name) != Some(field));
+        let members = members(&all);
+        match memory.work() {
+            Some(work) => {
+                Ok(Self { own: Json::from(&all.into()), work: work.clone(), members, unreadable: None })
             }
+            None => Ok(Self::from_fields(all)),
         }
-        Ok(Self::from_value(&set))
     }
 
-    fn from_value(value: &Value) -> Self {
-        // What is in it of a container must not keep anybody from seeing the rest.
-        let work = |value: &Value| workload::Memory::deserialize(value).unwrap_or_default();
-        let members = value.get(MEMBERS).and_then(Value::as_object).into_iter().flatten();
-        let members = members.filter_map(|(role, fields)| Some((Role::parse(role).ok()?, work(fields))));
-        Self { text: Json::from(value), work: work(value), members: members.collect() }
+    fn from_fields(mut own: Fields) -> Self {
+        let members = members(&own);
+        let known: Fields = own.iter().filter(|(name, _)| UNSET.contains_key(*name)).map(pair).collect();
+        let (work, unreadable) = match workload::Memory::deserialize(Value::Object(known)) {
+            Ok(work) => {
+                // What is as in the default says nothing; it stays as it was written.
+                own.retain(|name, field| UNSET.get(name).is_none_or(|unset| unset == field));
+                (work, None)
+            }
+            // What is in it of a container must not keep anybody from seeing the rest.
+            Err(why) => (workload::Memory::default(), Some(why.to_string().into())),
+        };
+        Self { own: Json::from(&own.into()), work, members, unreadable }
+    }
+
+    /// As in the store.
+    fn fields(&self) -> Fields {
+        let mut work = json(&self.work);
+        drop_unset(&mut work, &UNSET);
+        let mut all: Fields = self.own.read().unwrap_or_default();
+        all.extend(work);
+        all
     }
 
     /// # Errors
     /// When it is not what this kind remembers: a newer version may have written it.
-    pub fn read<M: DeserializeOwned>(&self) -> Result<M, String> {
-        self.text.read().map_err(|e| e.to_string())
+    pub fn read<M: Remembered>(&self) -> Result<M, String> {
+        let mut memory: M = self.own.read().map_err(|e| e.to_string())?;
+        match (memory.work_mut(), &self.unreadable) {
+            (Some(_), Some(why)) => Err(why.to_string()),
+            (Some(work), None) => {
+                self.work.clone_into(work);
+                Ok(memory)
+            }
+            (None, _) => serde_json::from_value(self.fields().into()).map_err(|e| e.to_string()),
+        }
     }
 
     /// What is remembered of the only container, or of the object as a whole.
@@ -152,21 +186,32 @@ impl Memory {
     }
 
     fn edit(&mut self, change: impl FnOnce(&mut Fields, &Self)) {
-        let mut fields: Fields = self.text.read().unwrap_or_default();
+        let mut fields = self.fields();
         change(&mut fields, self);
-        *self = Self::from_value(&Value::Object(fields));
+        *self = Self::from_fields(fields);
     }
+}
+
+fn pair((name, value): (&String, &Value)) -> (String, Value) {
+    (name.clone(), value.clone())
+}
+
+/// What is remembered of each of several containers.
+fn members(fields: &Fields) -> BTreeMap<Role, workload::Memory> {
+    let members = fields.get(MEMBERS).and_then(Value::as_object).into_iter().flatten();
+    let work = |fields: &Value| workload::Memory::deserialize(fields).unwrap_or_default();
+    members.filter_map(|(role, fields)| Some((Role::parse(role).ok()?, work(fields)))).collect()
 }
 
 impl Serialize for Memory {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.text.serialize(serializer)
+        self.fields().serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Memory {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Value::deserialize(deserializer).map(|value| Self::from_value(&value))
+        Fields::deserialize(deserializer).map(Self::from_fields)
     }
 }
 
@@ -175,9 +220,28 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
     #[serde(default)]
     struct Kind {
+        #[serde(skip)]
+        work: workload::Memory,
+        own: Option<String>,
+    }
+
+    impl Remembered for Kind {
+        fn work(&self) -> Option<&workload::Memory> {
+            Some(&self.work)
+        }
+
+        fn work_mut(&mut self) -> Option<&mut workload::Memory> {
+            Some(&mut self.work)
+        }
+    }
+
+    /// One of several.
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(default)]
+    struct Node {
         #[serde(flatten)]
         work: workload::Memory,
         own: Option<String>,
@@ -205,18 +269,28 @@ mod tests {
         assert!(memory.work().ever_ready && memory.work().port.is_none());
     }
 
-    #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
     #[serde(default)]
     struct Cluster {
-        #[serde(flatten)]
+        #[serde(skip)]
         work: workload::Memory,
-        members: BTreeMap<Role, Kind>,
+        members: BTreeMap<Role, Node>,
+    }
+
+    impl Remembered for Cluster {
+        fn work(&self) -> Option<&workload::Memory> {
+            Some(&self.work)
+        }
+
+        fn work_mut(&mut self) -> Option<&mut workload::Memory> {
+            Some(&mut self.work)
+        }
     }
 
     #[test]
     fn what_is_remembered_of_several_is_known_of_each() {
         let role = |role| Role::parse(role).unwrap();
-        let node = Kind { own: Some("a".to_owned()), ..Kind::default() };
+        let node = Node { own: Some("a".to_owned()), ..Node::default() };
         let cluster = Cluster { members: BTreeMap::from([(role("node-1"), node)]), ..Cluster::default() };
         let mut memory = Memory::of(&cluster).unwrap();
         assert_eq!(serde_json::to_value(&memory).unwrap(), json!({"members": {"node-1": {"own": "a"}}}));
@@ -237,8 +311,25 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_kept_as_it_is() {
-        let memory: Memory = serde_json::from_value(json!({"own": 7, "port": 1})).unwrap();
-        assert!(memory.read::<Kind>().is_err());
-        assert_eq!(serde_json::to_value(&memory).unwrap(), json!({"own": 7, "port": 1}));
+        for (stored, port) in [
+            (json!({"own": 7, "port": 1}), Some(1)),
+            (json!({"own": "a", "port": 1, "everReady": "since Monday"}), None),
+        ] {
+            let memory: Memory = serde_json::from_value(stored.clone()).unwrap();
+            assert!(memory.read::<Kind>().is_err());
+            assert_eq!(memory.work().port, port);
+            assert_eq!(serde_json::to_value(&memory).unwrap(), stored);
+        }
+    }
+
+    #[test]
+    fn a_kind_without_a_container_may_call_its_fields_as_it_likes() {
+        let stored = json!({"image": 1, "port": "a", "own": "b"});
+        let memory: Memory = serde_json::from_value(stored.clone()).unwrap();
+        assert_eq!(Value::Object(memory.read::<Fields>().unwrap()), stored);
+        let fields: Fields = serde_json::from_value(json!({"port": 1, "own": "b"})).unwrap();
+        let memory = Memory::of(&fields).unwrap();
+        assert_eq!(memory.read::<Fields>().unwrap(), fields);
+        assert_eq!(serde_json::to_value(&memory).unwrap(), Value::Object(fields));
     }
 }

@@ -106,9 +106,13 @@ pub(super) async fn prove<R: Reconciler>(kind: &R, operator: &Operator, object: 
     match Typed::<R>::new(operator, record, spec) {
         Ok(moment) => {
             let subject = moment.subject();
-            let proofs = containers.iter().map(|(role, container)| kind.probe(&subject, role, container));
-            let proofs = futures_util::future::join_all(proofs).await;
-            proofs.into_iter().find(|proof| *proof == Probed::LookAgain).unwrap_or(Probed::Same)
+            for (role, container) in &containers {
+                // A pass looks at all of them.
+                if kind.probe(&subject, role, container).await == Probed::LookAgain {
+                    return Probed::LookAgain;
+                }
+            }
+            Probed::Same
         }
         Err(_) => Probed::Same,
     }

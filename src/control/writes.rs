@@ -12,6 +12,7 @@ use crate::core::event::{EventType, Note};
 use crate::core::failure::Failure;
 use crate::core::names::ObjectRef;
 use crate::core::status::Status;
+use crate::kinds::Remembered;
 use crate::store::{Change, Saving, Store, StoreError, Unsaved};
 use serde::Serialize;
 use std::sync::Arc;
@@ -60,7 +61,7 @@ impl Operator {
 
     /// What a pass remembers. `None` when the object is no more, or, with `known`, remembers something else than that
     /// by now.
-    pub(super) async fn remember<M: Serialize + Default + Sync>(
+    pub(super) async fn remember<M: Remembered>(
         &self,
         object: &ObjectRef,
         saving: Saving,

@@ -197,13 +197,29 @@ pub fn only<T>(one: T) -> Each<T> {
     vec![(Role::default(), one)]
 }
 
+/// What a kind remembers of an object, as it is in the store.
+pub trait Remembered: Serialize + DeserializeOwned + Default + Clone + PartialEq + Send + Sync {
+    /// Of its container, or of the object as a whole where it has several. In the store its fields lie beside those of the
+    /// kind; it is read for it, so the kind's own serialisation leaves it out.
+    fn work(&self) -> Option<&workload::Memory> {
+        None
+    }
+
+    /// The same, to be set.
+    fn work_mut(&mut self) -> Option<&mut workload::Memory> {
+        None
+    }
+}
+
+/// Nothing of a container.
+impl Remembered for serde_json::Map<String, Value> {}
+
 /// What a kind is. The functions without a receiver are pure: there is no way from them to an adapter.
 pub trait Reconciler: Send + Sync + Sized + 'static {
     /// A spec whose every field is legal.
     type Checked: Clone + PartialEq + Debug + Send + Sync + 'static;
-    /// What must be remembered of an object; that of its container lies flat in it, that of several under `members`, by
-    /// role.
-    type Memory: Serialize + DeserializeOwned + Default + Clone + PartialEq + Send + Sync;
+    /// What must be remembered of an object; that of several containers lies under `members`, by role.
+    type Memory: Remembered;
     /// What one pass saw.
     type World: Send + Sync;
     type Action: Act;

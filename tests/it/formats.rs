@@ -16,6 +16,7 @@ use seawall::core::will::Asked;
 use seawall::kinds::postgres::facts::ImageFacts;
 use seawall::kinds::postgres::record::Memory;
 use seawall::store::Record as Envelope;
+use seawall::workload;
 use seawall::workload::hardening::Profile;
 use seawall::workload::image::ImageSeen;
 use serde::Serialize;
@@ -158,8 +159,9 @@ fn a_store_of_layout_1_is_read_in_full() {
 fn the_golden_has_every_field() {
     let every = of_layout_1().into_iter().find(|(key, _)| key == "obj/postgres/every").unwrap().1;
     let memory = serde_json::to_value(Memory::default()).unwrap();
+    let work = serde_json::to_value(workload::Memory::default()).unwrap();
     let asked = serde_json::to_value(Asked::default()).unwrap();
-    for (part, unset) in [("memory", memory), ("asked", asked)] {
+    for (part, unset) in [("memory", memory), ("memory", work), ("asked", asked)] {
         for (field, unset) in unset.as_object().unwrap() {
             assert_ne!(every[part].get(field), Some(unset), "{part} {field} is not in store-1.jsonl");
         }

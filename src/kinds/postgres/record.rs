@@ -2,6 +2,7 @@
 
 use super::collation::Libraries;
 use crate::core::identity::Home;
+use crate::kinds::Remembered;
 use crate::workload;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -11,7 +12,7 @@ use std::collections::BTreeSet;
 #[serde(rename_all = "camelCase", default)]
 pub struct Memory {
     /// What is remembered of its container and volume.
-    #[serde(flatten)]
+    #[serde(skip)]
     pub work: workload::Memory,
     /// PostgreSQL major of the data on the volume, once a server ran on it.
     pub data_major: Option<u32>,
@@ -59,6 +60,16 @@ pub struct Memory {
     pub data_path: Option<String>,
     /// Catalog version of the data, learnt from the image that a server runs from.
     pub data_catalog: Option<u32>,
+}
+
+impl Remembered for Memory {
+    fn work(&self) -> Option<&workload::Memory> {
+        Some(&self.work)
+    }
+
+    fn work_mut(&mut self) -> Option<&mut workload::Memory> {
+        Some(&mut self.work)
+    }
 }
 
 impl Memory {

@@ -94,9 +94,9 @@ impl Tools {
         self.silences.forget(object);
     }
 
-    /// What the server said in the last pass.
-    pub(super) fn last_answer(&self, object: &ObjectRef) -> Option<Server> {
-        lock(&self.answers).get(object).cloned()
+    /// Whether the server said the same in the last pass.
+    pub(super) fn answered(&self, object: &ObjectRef, answer: &Server) -> bool {
+        lock(&self.answers).get(object) == Some(answer)
     }
 
     pub(super) fn remember_answer(&self, object: &ObjectRef, answer: Server) {

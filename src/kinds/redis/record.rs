@@ -2,6 +2,7 @@
 
 use super::spec::Persistence;
 use crate::core::identity::Home;
+use crate::kinds::Remembered;
 use crate::workload;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 #[serde(rename_all = "camelCase", default)]
 pub struct Memory {
     /// What is remembered of its container and volume.
-    #[serde(flatten)]
+    #[serde(skip)]
     pub work: workload::Memory,
     /// Major version of the last server on the data: an older one does not read it.
     pub data_major: Option<u32>,
@@ -36,6 +37,16 @@ pub struct Memory {
     pub users_loaded_in: Option<String>,
     /// It was restarted for its users' file, and nobody has got in since.
     pub users_restarted: bool,
+}
+
+impl Remembered for Memory {
+    fn work(&self) -> Option<&workload::Memory> {
+        Some(&self.work)
+    }
+
+    fn work_mut(&mut self) -> Option<&mut workload::Memory> {
+        Some(&mut self.work)
+    }
 }
 
 impl Memory {

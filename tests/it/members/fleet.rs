@@ -16,7 +16,9 @@ use seawall::core::resource::{Caps, DeletionPolicy, Document, PortRequest};
 use seawall::core::seen::{ContainerState, EngineInfo, Glance, SeenImage};
 use seawall::core::will::{Asked, Wanted};
 use seawall::docker::{DockerError, FileToPut};
-use seawall::kinds::{About, Act, Context, Each, Learnt, Probed, Reconciler, Scene, Subject, Undone};
+use seawall::kinds::{
+    About, Act, Context, Each, Learnt, Probed, Reconciler, Remembered, Scene, Subject, Undone,
+};
 use seawall::manifest::schema::spec_schema;
 use seawall::workload::action::Step;
 use seawall::workload::desired::Process;
@@ -67,9 +69,19 @@ pub struct Checked(BTreeMap<Role, workload::Checked>);
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Memory {
-    #[serde(flatten)]
+    #[serde(skip)]
     work: workload::Memory,
     members: BTreeMap<Role, workload::Memory>,
+}
+
+impl Remembered for Memory {
+    fn work(&self) -> Option<&workload::Memory> {
+        Some(&self.work)
+    }
+
+    fn work_mut(&mut self) -> Option<&mut workload::Memory> {
+        Some(&mut self.work)
+    }
 }
 
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
