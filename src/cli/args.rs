@@ -83,6 +83,10 @@ pub enum Verb {
     Wait(WaitArgs),
     /// How to connect to a database
     Connection(ConnectionArgs),
+    /// The variables that an environment of a project gets from its links
+    Env(EnvArgs),
+    /// Run a program on this machine with these variables
+    Exec(ExecArgs),
     /// The client program of a kind, under its own name.
     #[command(skip)]
     Client(ClientArgs),
@@ -240,6 +244,60 @@ fn goal(text: &str) -> Result<Goal, String> {
     if kind.is_empty() { Err(wrong()) } else { Ok(Goal::Condition { kind: kind.to_owned(), status }) }
 }
 
+/// `shop/production`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvironmentRef {
+    pub object: ObjectRef,
+    pub environment: String,
+}
+
+fn environment(text: &str) -> Result<EnvironmentRef, String> {
+    let kind = Kinds::of_environments();
+    let wrong =
+        || format!("{text:?}: write {}/ENVIRONMENT, shop/production say", kind.lower().to_uppercase());
+    let full = format!("{}/", kind.lower());
+    let (name, environment) = text.strip_prefix(&full).unwrap_or(text).split_once('/').ok_or_else(wrong)?;
+    let object = format!("{full}{name}").parse::<ObjectRef>().map_err(|e| e.to_string())?;
+    if environment.is_empty() {
+        return Err(wrong());
+    }
+    Ok(EnvironmentRef { object, environment: environment.to_owned() })
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct EnvArgs {
+    #[arg(value_name = "PROJECT/ENVIRONMENT", value_parser = environment)]
+    pub of: EnvironmentRef,
+    /// With the passwords; leaves an event
+    #[arg(long)]
+    pub reveal: bool,
+    /// For programs on this machine instead of containers on the network
+    #[arg(long)]
+    pub host: bool,
+    #[arg(short, long, value_enum, default_value_t = EnvForm::Dotenv)]
+    pub output: EnvForm,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EnvForm {
+    /// NAME='value', as dotenv reads it
+    Dotenv,
+    /// export NAME='value'
+    Shell,
+    Json,
+    /// NAME=value, for docker run --env-file
+    Docker,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ExecArgs {
+    #[arg(value_name = "PROJECT/ENVIRONMENT", value_parser = environment)]
+    pub of: EnvironmentRef,
+    /// The program and its arguments
+    #[arg(last = true, required = true)]
+    pub command: Vec<String>,
+}
+
 #[derive(Debug, ClapArgs)]
 pub struct ConnectionArgs {
     #[arg(value_name = "KIND/NAME")]
@@ -296,7 +354,10 @@ pub fn command() -> clap::Command {
 
 /// Examples are of the first kind for which something runs: `@` stands for it.
 fn with_examples(mut command: clap::Command) -> clap::Command {
-    let of = Kinds::all(None).about().find(|about| about.runs).map_or("KIND", |about| about.kind.lower());
+    let of = Kinds::all(None)
+        .about()
+        .find(|about| about.client.is_some())
+        .map_or("KIND", |about| about.kind.lower());
     if let Some(text) = command.get_after_help().map(|text| text.to_string().replace('@', of)) {
         command = command.after_help(text);
     }

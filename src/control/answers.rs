@@ -2,8 +2,8 @@
 
 use super::api::kind_views;
 use super::api::{
-    Api, ApiError, ConnectionView, Done, ErrorCode, HostPort, Lines, MetadataView, ObjectList, ObjectView,
-    Operation, OperatorView, OwnerReference, PlanList, PruneItem, PruneView, Result,
+    Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, HostPort, Lines, MetadataView,
+    ObjectList, ObjectView, Operation, OperatorView, OwnerReference, PlanList, PruneItem, PruneView, Result,
 };
 use super::objects::{Owner, Record};
 use super::operator::Operator;
@@ -279,6 +279,17 @@ impl Api for Operator {
         })
     }
 
+    async fn environment(
+        &self,
+        object: &ObjectRef,
+        environment: &str,
+        on_host: bool,
+        reveal: bool,
+    ) -> Result<EnvironmentView> {
+        self.must_run("env")?;
+        self.variables(object, environment, on_host, reveal).await
+    }
+
     async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines> {
         self.record(object)?;
         self.log_of(object, lines, follow).await
@@ -293,7 +304,7 @@ impl Api for Operator {
                 Some(c) if c.given_up() => {
                     "the container is removed; volume with all data, credentials and record are deleted after the deletion grace"
                 }
-                _ if !self.kinds.runs(object.kind) => self.kinds.gone(object.kind),
+                _ if !self.kinds.has_containers(object.kind) => self.kinds.gone(object.kind),
                 _ => "the container is removed; volume, credentials and record are kept",
             }
         };

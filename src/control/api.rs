@@ -210,6 +210,39 @@ impl std::fmt::Debug for ConnectionView {
     }
 }
 
+/// The variables of one environment.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvironmentView {
+    pub object: String,
+    /// By who gives them, in the order of their kind.
+    pub variables: Vec<VariableView>,
+    /// Those that give to it and are not Ready.
+    pub not_ready: Vec<String>,
+    /// Those that cannot be reached from there: no port is published, say.
+    pub unreachable: Vec<String>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub struct VariableView {
+    pub name: String,
+    /// With stars in place of a secret that was not asked for.
+    pub value: String,
+    /// Who gives it: `link/shop-production-main`.
+    pub from: String,
+    /// There is a secret in it.
+    pub secret: bool,
+    /// It is not told.
+    pub withheld: bool,
+}
+
+impl std::fmt::Debug for VariableView {
+    /// Without the value.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VariableView").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostPort {
     pub host: String,
@@ -288,6 +321,15 @@ pub trait Api: Send + Sync + 'static {
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done>;
     /// `reveal` gives the password and leaves an event.
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView>;
+    /// The variables that applications find in one environment; `on_host`: those outside of the network. `reveal` gives the
+    /// secrets in them and leaves an event.
+    async fn environment(
+        &self,
+        object: &ObjectRef,
+        environment: &str,
+        on_host: bool,
+        reveal: bool,
+    ) -> Result<EnvironmentView>;
     /// What its container printed, the last `lines` lines (all with `None`), then new ones with `follow`; no known
     /// secret is in it.
     async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines>;

@@ -135,7 +135,7 @@ fn nudge_by_name(operator: &Operator, event: &EngineEvent) {
         };
         let concerned: Vec<ObjectRef> = {
             let state = operator.state();
-            let kinds = operator.kinds.about().filter(|about| about.runs);
+            let kinds = operator.kinds.about().filter(|about| about.containers);
             let by_name = kinds.flat_map(|about| installation.owners(about.kind, name));
             let by_name = by_name.filter(|object| state.records.contains_key(object));
             by_name

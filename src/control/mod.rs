@@ -8,6 +8,7 @@ pub mod children;
 pub mod crash_point;
 pub mod driver;
 mod engine_events;
+mod environment;
 pub mod gates;
 pub mod git;
 pub mod guard;

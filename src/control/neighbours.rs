@@ -53,8 +53,12 @@ fn tie(
     object: &ObjectRef,
     spec: &Spec,
 ) -> BTreeSet<ObjectRef> {
-    // What nobody wants any more refers to nothing.
-    let ties = record.filter(|r| r.is_present()).map_or_else(Ties::default, |_| spec.ties());
+    // What nobody wants any more still has to do with what it refers to until it has gone, and keeps nothing from others.
+    let ties = match record {
+        Some(record) if record.is_present() => spec.ties(),
+        Some(_) => Ties { claims: BTreeSet::new(), ..spec.ties() },
+        None => Ties::default(),
+    };
     graph.set(object, record.map_or("", |record| record.created_at.as_str()), ties)
 }
 

@@ -2,7 +2,7 @@
 
 use super::memory::Memory;
 use crate::core::json::Json;
-use crate::core::names::{ObjectRef, annotation};
+use crate::core::names::ObjectRef;
 use crate::core::problem::Place;
 use crate::core::resource::{Document, Metadata};
 use crate::core::will::{Asked, Gone, Rename};
@@ -147,7 +147,7 @@ impl Record {
     /// `seawall.dev/paused` holds everything back.
     #[must_use]
     pub fn is_paused(&self) -> bool {
-        self.metadata.annotations.get(annotation::PAUSED).is_some_and(|value| value == "true")
+        self.metadata.is_paused()
     }
 
     #[must_use]

@@ -3,7 +3,9 @@
 use super::any::{AnyKind, Erased};
 use crate::core::names::Kind;
 use crate::kinds::image_catalog::ImageCatalog;
+use crate::kinds::link::Link;
 use crate::kinds::postgres::Postgres;
+use crate::kinds::project::Project;
 use crate::kinds::redis::Redis;
 use crate::kinds::{About, Client, Reconciler};
 use crate::manifest::schema::{KindSchema, all, for_kind, render};
@@ -21,10 +23,19 @@ impl Kinds {
     /// Every kind; without tools for what asks no engine and no server.
     #[must_use]
     pub fn all(tools: Option<&Arc<Tools>>) -> Self {
+        Self::of(tools, tools.map(Postgres::real), tools.map(Redis::real))
+    }
+
+    /// The same with these servers.
+    #[must_use]
+    pub fn of(tools: Option<&Arc<Tools>>, postgres: Option<Postgres>, redis: Option<Redis>) -> Self {
         let mut kinds = Self::default();
+        let tenancies = postgres.iter().map(|postgres| (Kind::Postgres, postgres.tenancy())).collect();
         kinds.put(tools.map(|_| ImageCatalog));
-        kinds.put(tools.map(Postgres::real));
-        kinds.put(tools.map(Redis::real));
+        kinds.put(tools.map(|tools| Link::new(tools, tenancies)));
+        kinds.put(postgres);
+        kinds.put(tools.map(|_| Project));
+        kinds.put(redis);
         kinds
     }
 
@@ -58,6 +69,18 @@ impl Kinds {
     #[must_use]
     pub fn runs(&self, kind: Kind) -> bool {
         self.get(kind).is_some_and(|kind| kind.about().runs)
+    }
+
+    /// The kind whose objects have environments.
+    #[must_use]
+    pub const fn of_environments() -> Kind {
+        Kind::Project
+    }
+
+    /// What runs for its objects are containers with data of their own.
+    #[must_use]
+    pub fn has_containers(&self, kind: Kind) -> bool {
+        self.get(kind).is_some_and(|kind| kind.about().containers)
     }
 
     /// What becomes of an object of this kind without a manifest, in words.

@@ -114,9 +114,9 @@ fn refusal(state: &State, old: &ObjectRef, new: &ObjectRef) -> Option<(String, S
 impl Operator {
     pub(super) async fn rename_object(&self, old: &ObjectRef, new: &ObjectRef) -> Result<Done> {
         let refused = |(what, next): (String, String)| ApiError::new(ErrorCode::Conflict, what, next);
-        if !self.kinds.runs(old.kind) || new.kind != old.kind || old == new {
+        if !self.kinds.has_containers(old.kind) || new.kind != old.kind || old == new {
             let what = format!("{old} cannot become {new}: a database takes another name");
-            let kind = if self.kinds.runs(old.kind) { old.kind } else { new.kind };
+            let kind = if self.kinds.has_containers(old.kind) { old.kind } else { new.kind };
             let next = format!("seawall rename {0}/OLD {0}/NEW", kind.lower());
             return Err(ApiError::new(ErrorCode::Invalid, what, next));
         }

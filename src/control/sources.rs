@@ -262,15 +262,16 @@ fn removals(loaded: &Loaded, before: &Before<'_>, result: &mut InForce) {
         }
         let unread = before.unread.get(*object).map(AsRef::as_ref);
         // An object for which nothing was made has nothing to lose.
-        let empty = |record: &Arc<Record>| before.kinds.runs(object.kind) && record.memory.is_untouched();
+        let empty =
+            |record: &Arc<Record>| before.kinds.has_containers(object.kind) && record.memory.is_untouched();
         let at_stake = present && !before.records.get(*object).is_some_and(empty);
         match hold(object, file, loaded, unread).filter(|_| at_stake) {
             Some(hold) => drop(held.insert((*object).clone(), hold)),
             None => drop(result.gone.insert((*object).clone())),
         }
     }
-    let runs = |object: &&ObjectRef| before.kinds.runs(object.kind);
-    let vanished = result.gone.iter().chain(held.keys()).filter(runs);
+    let has_data = |object: &&ObjectRef| before.kinds.has_containers(object.kind);
+    let vanished = result.gone.iter().chain(held.keys()).filter(has_data);
     result.renamed = renames(vanished, &result.documents, before.records);
     for (new, rename) in result.renamed.iter().filter(|(_, rename)| !rename.said) {
         result.gone.remove(&rename.from);

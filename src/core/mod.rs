@@ -26,4 +26,5 @@ pub mod resource;
 pub mod seen;
 pub mod status;
 pub mod text;
+pub mod variable;
 pub mod will;

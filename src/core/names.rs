@@ -68,18 +68,22 @@ pub mod annotation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Kind {
     ImageCatalog,
+    Link,
     Postgres,
+    Project,
     Redis,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 3] = [Kind::ImageCatalog, Kind::Postgres, Kind::Redis];
+    pub const ALL: [Kind; 5] = [Kind::ImageCatalog, Kind::Link, Kind::Postgres, Kind::Project, Kind::Redis];
 
     /// As written in a manifest: `Postgres`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::ImageCatalog => "ImageCatalog",
+            Kind::Link => "Link",
+            Kind::Project => "Project",
             Kind::Postgres => "Postgres",
             Kind::Redis => "Redis",
         }
@@ -90,6 +94,8 @@ impl Kind {
     pub fn lower(self) -> &'static str {
         match self {
             Kind::ImageCatalog => "imagecatalog",
+            Kind::Link => "link",
+            Kind::Project => "project",
             Kind::Postgres => "postgres",
             Kind::Redis => "redis",
         }
@@ -104,7 +110,7 @@ impl fmt::Display for Kind {
 
 /// Why a string is no kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown kind {}; kinds are Postgres, Redis and ImageCatalog", quoted(.0))]
+#[error("unknown kind {}; kinds are Postgres, Redis, Project, Link and ImageCatalog", quoted(.0))]
 pub struct UnknownKind(pub String);
 
 impl FromStr for Kind {
@@ -115,6 +121,8 @@ impl FromStr for Kind {
             "postgres" | "postgreses" | "postgresql" | "pg" => Ok(Kind::Postgres),
             "redis" | "redises" => Ok(Kind::Redis),
             "imagecatalog" | "imagecatalogs" => Ok(Kind::ImageCatalog),
+            "link" | "links" => Ok(Kind::Link),
+            "project" | "projects" => Ok(Kind::Project),
             _ => Err(UnknownKind(s.to_owned())),
         }
     }

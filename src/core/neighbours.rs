@@ -18,6 +18,20 @@ pub struct Ties {
 /// half a kilobyte.
 pub type Said = Vec<(&'static str, String)>;
 
+/// What several kinds say, or somebody reads who knows none of them.
+pub mod offers {
+    /// Which of them an object has, or gives to.
+    pub const ENVIRONMENT: &str = "environment";
+    /// For applications there, on the network: [`Variable`](super::super::variable::Variable)s, as JSON.
+    pub const VARIABLES: &str = "variables";
+    /// The same for those on this host.
+    pub const HOST_VARIABLES: &str = "hostVariables";
+    /// The role of the secret that belongs into them, among the secrets of the object that says it.
+    pub const SECRET: &str = "secret";
+    /// Another name for the one that is a URL, where nobody else has that name.
+    pub const ALIAS: &str = "alias";
+}
+
 /// What an object lets its neighbours see: the whole of what can wake them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Offer {
@@ -57,6 +71,20 @@ pub struct Graph {
     owners: BTreeMap<ObjectRef, ObjectRef>,
     /// The same from the other side.
     children: BTreeMap<ObjectRef, BTreeSet<ObjectRef>>,
+}
+
+impl Offer {
+    /// The first that it says by this name.
+    #[must_use]
+    pub fn say(&self, what: &str) -> Option<&str> {
+        self.says.iter().find(|(name, _)| *name == what).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether it says just this.
+    #[must_use]
+    pub fn has(&self, what: &str, value: &str) -> bool {
+        self.says.iter().any(|(name, says)| *name == what && says == value)
+    }
 }
 
 impl Graph {

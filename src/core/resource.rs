@@ -1,6 +1,6 @@
 //! The parts of a spec that every engine shares, already parsed.
 
-use crate::core::names::{Name, ObjectRef};
+use crate::core::names::{Name, ObjectRef, annotation};
 use crate::core::places::{FieldAt, Places};
 use crate::core::problem::Place;
 use crate::core::quantity::{Bytes, NanoCpus};
@@ -15,6 +15,14 @@ pub struct Metadata {
     pub labels: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
+}
+
+impl Metadata {
+    /// `seawall.dev/paused` holds everything back.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.annotations.get(annotation::PAUSED).is_some_and(|value| value == "true")
+    }
 }
 
 /// One document of a manifest file whose header and shape are right. `spec` is still the user's

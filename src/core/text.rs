@@ -56,6 +56,13 @@ pub fn line(text: &str, max: usize) -> String {
     safe
 }
 
+/// Percent-encoded but for what RFC 3986 never reserves: it is one part of a URL, whatever is in it.
+#[must_use]
+pub fn url_part(text: &str) -> String {
+    let keep = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    text.bytes().map(|b| if keep(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
 /// A name or a short value in quotes; of one with more than [`NAME`] characters only the first few.
 #[must_use]
 pub fn quoted(text: &str) -> String {

@@ -4,12 +4,12 @@
 //! Every call has a time limit and a limit on the size of its answer.
 
 use super::wire::{
-    ConfirmBody, ConnectionQuery, EventsQuery, LogLine, LogsQuery, MAX_WAIT_MS, OperateBody, PLAN_TIMEOUT,
-    PlanBody, RenameBody, WatchAnswer, WatchQuery,
+    ConfirmBody, ConnectionQuery, EnvironmentQuery, EventsQuery, LogLine, LogsQuery, MAX_WAIT_MS,
+    OperateBody, PLAN_TIMEOUT, PlanBody, RenameBody, WatchAnswer, WatchQuery,
 };
 use crate::control::api::{
-    Api, ApiError, ConnectionView, Done, ErrorCode, Lines, ObjectList, ObjectView, Operation, OperatorView,
-    PlanList, PruneView, Result,
+    Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, Lines, ObjectList, ObjectView,
+    Operation, OperatorView, PlanList, PruneView, Result,
 };
 use crate::core::event::Event;
 use crate::core::names::ObjectRef;
@@ -261,6 +261,17 @@ impl Api for Client {
     }
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView> {
         self.get(&with_query(&at(object, "/connection"), &ConnectionQuery { reveal })?, CALL).await
+    }
+
+    async fn environment(
+        &self,
+        object: &ObjectRef,
+        environment: &str,
+        on_host: bool,
+        reveal: bool,
+    ) -> Result<EnvironmentView> {
+        let ask = EnvironmentQuery { environment: environment.to_owned(), on_host, reveal };
+        self.get(&with_query(&at(object, "/environment"), &ask)?, CALL).await
     }
     async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines> {
         let path = with_query(&at(object, "/logs"), &LogsQuery { lines, follow })?;

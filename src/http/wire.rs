@@ -97,6 +97,16 @@ pub enum LogLine {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EnvironmentQuery {
+    pub environment: String,
+    #[serde(default)]
+    pub on_host: bool,
+    #[serde(default)]
+    pub reveal: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConnectionQuery {
     #[serde(default)]
     pub reveal: bool,

@@ -63,6 +63,8 @@ pub struct About {
     pub description: &'static str,
     /// Something runs for its objects: they are looked at, and converge.
     pub runs: bool,
+    /// What runs are containers with data of their own.
+    pub containers: bool,
     /// What becomes of an object without a manifest, in words.
     pub gone: &'static str,
     pub columns: &'static [Column],

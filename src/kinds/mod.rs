@@ -5,8 +5,11 @@
 
 mod about;
 pub mod image_catalog;
+pub mod link;
 pub mod postgres;
+pub mod project;
 pub mod redis;
+pub mod tenancy;
 
 pub use about::{About, Call, Client, Column, Part};
 

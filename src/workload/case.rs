@@ -3,6 +3,8 @@
 use super::server::Server;
 use super::{Checked, Memory};
 use crate::core::identity::Identity;
+use crate::core::neighbours::Said;
+use crate::core::resource::PortRequest;
 use crate::core::will::{Asked, Wanted};
 
 /// One container with its volume, and everything that is wanted of it.
@@ -33,6 +35,14 @@ impl<'a> Case<'a> {
             (false, true) => Wanted::Deleted,
             (false, false) => Wanted::Retained,
         }
+    }
+
+    /// Where it serves: its name and port on the network, and its port on this host.
+    #[must_use]
+    pub fn offer(&self) -> Said {
+        let published = self.memory.port.filter(|_| self.spec.port != PortRequest::None);
+        let host = [("host", self.identity.container()), ("port", self.server.port.to_string())];
+        host.into_iter().chain(published.map(|port| ("hostPort", port.to_string()))).collect()
     }
 
     /// Whether, its manifest gone, its data go after their grace.

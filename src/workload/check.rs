@@ -113,7 +113,7 @@ pub fn check(
             DeletionPolicySpec::Delete => DeletionPolicy::Delete,
         },
         restart_automatically: written.restart_policy == RestartPolicySpec::Auto,
-        paused: annotations.get(annotation::PAUSED).is_some_and(|v| v == "true"),
+        paused: metadata.is_paused(),
         delete_confirmed: annotations
             .get(annotation::CONFIRM_DELETE)
             .is_some_and(|v| v == metadata.name.as_str()),

@@ -79,7 +79,7 @@ pub enum PasswordError {
 }
 
 /// What secrets are for: the managed password, and what Seawall itself logs in with where that is somebody else's.
-pub const ROLES: [&str; 2] = ["", ADMIN];
+pub const ROLES: [&str; 4] = ["", ADMIN, "a", "b"];
 pub const ADMIN: &str = "admin";
 
 /// The secrets of one object by their roles.

@@ -14,6 +14,7 @@ mod examples;
 mod faults;
 mod formats;
 mod hostile;
+mod links;
 mod machine;
 mod machine_absence;
 mod machine_disk;

@@ -85,6 +85,7 @@ impl Reconciler for Follower {
         folder: "tests",
         description: "Follows a PostgreSQL.",
         runs: true,
+        containers: false,
         gone: "its entry is removed",
         columns: &[],
         client: None,

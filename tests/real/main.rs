@@ -20,6 +20,7 @@ mod first;
 mod harness;
 mod images;
 mod lifecycle;
+mod links;
 mod manifests;
 mod official;
 mod parameters;

@@ -3,12 +3,13 @@
 use crate::cli::age::age;
 use crate::cli::args::{ConnectionArgs, ConnectionForm};
 use crate::cli::connect::connect;
-use crate::cli::format::json_text;
+use crate::cli::format::{json_text, shell_quoted};
 use crate::cli::out::Failure;
 use crate::cli::{Context, Outcome};
 use crate::control::api::{ConnectionView, HostPort};
 use crate::control::registry::Kinds;
 use crate::core::condition::Truth;
+use crate::core::text::url_part;
 use crate::kinds::{Client, Part};
 use jiff::Timestamp;
 use std::io::Write;
@@ -28,10 +29,10 @@ pub async fn run(cx: &mut Context, args: ConnectionArgs) -> Outcome {
         ConnectionForm::Env => {
             for (name, part) in client.variables {
                 if let Some(value) = value(*part, &view, near) {
-                    writeln!(out, "{name}={}", quoted(&value))?;
+                    writeln!(out, "{name}={}", shell_quoted(&value))?;
                 }
             }
-            writeln!(out, "{}={}", client.url_variable, quoted(&url(near, None)))?;
+            writeln!(out, "{}={}", client.url_variable, shell_quoted(&url(near, None)))?;
         }
         ConnectionForm::Text => {
             writeln!(out, "{}\n", headline(&view, connected.live, Timestamp::now()))?;
@@ -97,29 +98,14 @@ pub fn value(part: Part, view: &ConnectionView, to: &HostPort) -> Option<String>
 /// A URL; without a password it has `mask` in its place, or no such part at all.
 pub fn url(client: &Client, view: &ConnectionView, to: &HostPort, mask: Option<&str>) -> String {
     let password = match (&view.password, mask) {
-        (Some(password), _) => format!(":{}", escaped(password)),
+        (Some(password), _) => format!(":{}", url_part(password)),
         (None, Some(mask)) => format!(":{mask}"),
         (None, None) => String::new(),
     };
     let host = if to.host.contains(':') { format!("[{}]", to.host) } else { to.host.clone() };
     let database =
-        if view.database.is_empty() { String::new() } else { format!("/{}", escaped(&view.database)) };
-    format!("{}://{}{password}@{host}:{}{database}", client.scheme, escaped(&view.username), to.port)
-}
-
-/// Percent-encoded but for what RFC 3986 never reserves.
-fn escaped(text: &str) -> String {
-    let keep = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-    text.bytes().map(|b| if keep(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
-}
-
-/// For a shell: in single quotes unless it is plain.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-._/:@%+".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', "'\\''"))
+        if view.database.is_empty() { String::new() } else { format!("/{}", url_part(&view.database)) };
+    format!("{}://{}{password}@{host}:{}{database}", client.scheme, url_part(&view.username), to.port)
 }
 
 #[cfg(test)]
@@ -189,8 +175,8 @@ mod tests {
         let view = view();
         let client = Kinds::all(None).client("postgres".parse().unwrap()).unwrap();
         assert_eq!(url(client, &view, &to, None), "postgresql://a%40b:p%3A%2F%C3%A4@[::1]:5432/my%20db");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
-        assert_eq!(quoted("plain-1"), "plain-1");
-        assert_eq!(quoted(""), "''");
+        assert_eq!(shell_quoted("it's"), "'it'\\''s'");
+        assert_eq!(shell_quoted("plain-1"), "plain-1");
+        assert_eq!(shell_quoted(""), "''");
     }
 }

@@ -6,7 +6,9 @@ mod connection;
 mod delete;
 mod describe;
 mod doctor;
+mod env;
 mod events;
+mod exec;
 mod export;
 mod get;
 mod logs;
@@ -35,6 +37,8 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Events(args) => events::run(cx, args).await,
         Verb::Wait(args) => wait::run(cx, args).await,
         Verb::Connection(args) => connection::run(cx, args).await,
+        Verb::Env(args) => env::run(cx, args).await,
+        Verb::Exec(args) => exec::run(cx, args).await,
         Verb::Client(args) => client::run(cx, args).await,
         Verb::Logs(args) => logs::run(cx, args).await,
         Verb::Stop(args) => operate::run(cx, args, Operation::Stop).await,

@@ -1,9 +1,9 @@
 //! Objects and what can be done with one.
 
 use super::{Answer, Ref, body, reference};
-use crate::control::api::{ConnectionView, Done, ObjectList, ObjectView};
+use crate::control::api::{ConnectionView, Done, EnvironmentView, ObjectList, ObjectView};
 use crate::http::server::Shared;
-use crate::http::wire::{ConfirmBody, ConnectionQuery, OperateBody, RenameBody};
+use crate::http::wire::{ConfirmBody, ConnectionQuery, EnvironmentQuery, OperateBody, RenameBody};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
@@ -54,4 +54,14 @@ pub async fn connection(
 ) -> Answer<Json<ConnectionView>> {
     let object = reference(&kind, &name)?;
     Ok(Json(shared.api.connection(&object, query?.reveal).await?))
+}
+
+pub async fn environment(
+    State(shared): State<Shared>,
+    Path((kind, name)): Ref,
+    query: Result<Query<EnvironmentQuery>, QueryRejection>,
+) -> Answer<Json<EnvironmentView>> {
+    let object = reference(&kind, &name)?;
+    let Query(ask) = query?;
+    Ok(Json(shared.api.environment(&object, &ask.environment, ask.on_host, ask.reveal).await?))
 }

@@ -48,6 +48,7 @@ impl Reconciler for ImageCatalog {
         folder: "image_catalog",
         description: "Names the images of one engine by version. Overrides the built-in catalog.",
         runs: false,
+        containers: false,
         gone: "the catalog is forgotten",
         columns: &[],
         client: None,

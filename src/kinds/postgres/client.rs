@@ -7,15 +7,19 @@ mod guard;
 mod prove;
 mod sql;
 pub mod statements;
+mod tenants;
+
+pub use sql::Sql;
 
 use super::collation::{Collations, InDatabase, MOST, Mismatch};
+use super::survey::Survey;
+use super::tenancy::{Tending, statements as tending_statements};
 use super::world::{ServerFacts, Weak};
 use crate::core::text::shown;
 use crate::secrets::{ExposeSecret, Secret};
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use guard::{Guard, Refusal};
-use sql::Sql;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -85,6 +89,13 @@ const TURNED_AWAY: [(&SqlState, &str); 7] = [
     (&SqlState::RAISE_EXCEPTION, "LoginTriggerFailed"),
 ];
 
+/// What a tenant's database is to have in it.
+pub struct Furnishing<'a> {
+    pub extensions: &'a [&'a str],
+    /// Of the tenant.
+    pub logins: [&'a str; 2],
+}
+
 /// Where logins go: to real servers, or to the fake ones of tests and benches. Nothing else of the
 /// engine speaks to a server.
 #[async_trait]
@@ -103,6 +114,24 @@ pub trait Servers: Send + Sync + 'static {
     async fn answers(&self, target: &Target) -> Result<(), SqlError>;
     /// The collations that columns and indexes name, of every database; a login into each.
     async fn columns(&self, target: &Target, password: &Secret) -> Result<Vec<InDatabase>, SqlError>;
+    /// Logs in as somebody who may do little, and out again.
+    async fn lets_in(&self, target: &Target, password: &Secret) -> Result<(), SqlError>;
+    /// Takes schema `public` of this database from everybody, and makes these extensions. What the server says of
+    /// those that it does not make.
+    async fn furnish(
+        &self,
+        target: &Target,
+        password: &Secret,
+        furnishing: &Furnishing<'_>,
+    ) -> Result<Vec<String>, SqlError>;
+    /// Gives what one role owns in this database to another one.
+    async fn hand_over(
+        &self,
+        target: &Target,
+        password: &Secret,
+        from: &str,
+        to: &str,
+    ) -> Result<(), SqlError>;
 }
 
 /// A logged-in session; its connection ends when it is dropped.
@@ -114,6 +143,10 @@ pub trait Session: Send + Sync {
     /// Reloads the configuration and returns once the server has read it.
     async fn reload(&self) -> Result<(), SqlError>;
     async fn create_database(&self, name: &str) -> Result<(), SqlError>;
+    /// All roles and databases.
+    async fn survey(&self) -> Result<Survey, SqlError>;
+    /// One step for a tenant.
+    async fn tend(&self, tending: &Tending<'_>) -> Result<(), SqlError>;
 }
 
 /// Real servers, by TCP.
@@ -137,6 +170,26 @@ impl Servers for Network {
     }
     async fn columns(&self, target: &Target, password: &Secret) -> Result<Vec<InDatabase>, SqlError> {
         columns::columns(target, password).await
+    }
+    async fn lets_in(&self, target: &Target, password: &Secret) -> Result<(), SqlError> {
+        tenants::lets_in(target, password).await
+    }
+    async fn furnish(
+        &self,
+        target: &Target,
+        password: &Secret,
+        furnishing: &Furnishing<'_>,
+    ) -> Result<Vec<String>, SqlError> {
+        tenants::furnish(target, password, furnishing).await
+    }
+    async fn hand_over(
+        &self,
+        target: &Target,
+        password: &Secret,
+        from: &str,
+        to: &str,
+    ) -> Result<(), SqlError> {
+        tenants::hand_over(target, password, from, to).await
     }
 }
 
@@ -393,6 +446,19 @@ impl Session for PgSession {
 
     async fn create_database(&self, name: &str) -> Result<(), SqlError> {
         self.rows(&statements::create_database(name)).await.map(|_| ())
+    }
+
+    async fn survey(&self) -> Result<Survey, SqlError> {
+        let rows = self.rows(&statements::tenants::survey()).await?;
+        let answer = rows.first().and_then(|row| row.first()).cloned().flatten().unwrap_or_default();
+        Survey::parse(&answer).map_err(SqlError::Failed)
+    }
+
+    async fn tend(&self, tending: &Tending<'_>) -> Result<(), SqlError> {
+        for sql in tending_statements(tending) {
+            self.rows(&sql).await?;
+        }
+        Ok(())
     }
 }
 

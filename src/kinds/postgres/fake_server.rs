@@ -6,12 +6,15 @@
 //! the first start.
 
 mod stage;
+mod tenants;
 
-use super::client::{Servers, Session, SqlError, Target};
+use super::client::{Furnishing, Servers, Session, SqlError, Target};
 use super::collation::{Collations, InDatabase};
 use super::control_file;
 use super::desired::{PASSWORD_FILE, SERVER};
 use super::parameters;
+use super::survey::Survey;
+use super::tenancy::Tending;
 use super::world::ServerFacts;
 use crate::core::names::label;
 use crate::core::seen::{ContainerState, SeenContainer};
@@ -42,6 +45,8 @@ struct Cluster {
     password: Option<String>,
     databases: BTreeSet<String>,
     system_identifier: String,
+    #[serde(default)]
+    tenants: Survey,
 }
 
 /// One start of a container.
@@ -162,6 +167,7 @@ impl Shared {
             password: Some(password),
             databases: BTreeSet::from([target.database.clone()]),
             system_identifier: format!("{}", 7_000_000_000_000_000_000_u64 + number),
+            tenants: tenants::new(&target.database),
         };
         let major = c.env.get("PG_MAJOR").unwrap_or_default().to_owned();
         let version_file = format!("{pgdata}/PG_VERSION");
@@ -319,6 +325,47 @@ impl Servers for FakeServers {
         let c = self.shared.reach(target)?;
         Ok(self.shared.lock().columns.get(&c.name).cloned().unwrap_or_default())
     }
+
+    async fn lets_in(&self, target: &Target, _: &Secret) -> Result<(), SqlError> {
+        self.shared.takes(target).await?;
+        let c = self.shared.reach(target)?;
+        let cluster = self.shared.cluster(&c).ok_or_else(|| failed("the data is gone"))?;
+        let role = cluster.tenants.roles.get(&target.username);
+        match role.filter(|role| role.login && role.password.is_some()) {
+            Some(_) if cluster.tenants.databases.get(&target.database).is_some_and(|d| d.allows) => Ok(()),
+            Some(_) => Err(failed(format!("database {:?} does not exist", target.database))),
+            None => {
+                Err(SqlError::LoginRefused(format!("role {:?} is not permitted to log in", target.username)))
+            }
+        }
+    }
+
+    async fn furnish(
+        &self,
+        target: &Target,
+        password: &Secret,
+        furnishing: &Furnishing<'_>,
+    ) -> Result<Vec<String>, SqlError> {
+        drop(self.login(target, password).await?);
+        let lacks = furnishing.extensions.iter().filter(|name| name.starts_with("no_"));
+        Ok(lacks.map(|name| format!("extension {name:?}: extension {name:?} is not available")).collect())
+    }
+
+    async fn hand_over(
+        &self,
+        target: &Target,
+        password: &Secret,
+        from: &str,
+        _: &str,
+    ) -> Result<(), SqlError> {
+        drop(self.login(target, password).await?);
+        let c = self.shared.reach(target)?;
+        let mut cluster = self.shared.cluster(&c).ok_or_else(|| failed("the data is gone"))?;
+        if let Some(role) = cluster.tenants.roles.get_mut(from) {
+            role.owns = false;
+        }
+        self.shared.keep(&c, &cluster)
+    }
 }
 
 #[async_trait]
@@ -372,6 +419,19 @@ impl Session for FakeSession {
         let c = self.shared.reach(&self.target)?;
         let mut cluster = self.shared.cluster(&c).ok_or_else(|| failed("the data is gone"))?;
         cluster.databases.insert(name.to_owned());
+        self.shared.keep(&c, &cluster)
+    }
+
+    async fn survey(&self) -> Result<Survey, SqlError> {
+        self.shared.takes(&self.target).await?;
+        let c = self.shared.reach(&self.target)?;
+        Ok(self.shared.cluster(&c).ok_or_else(|| failed("the data is gone"))?.tenants)
+    }
+
+    async fn tend(&self, tending: &Tending<'_>) -> Result<(), SqlError> {
+        let c = self.shared.reach(&self.target)?;
+        let mut cluster = self.shared.cluster(&c).ok_or_else(|| failed("the data is gone"))?;
+        tenants::tend(&mut cluster.tenants, tending).map_err(failed)?;
         self.shared.keep(&c, &cluster)
     }
 }

@@ -22,10 +22,13 @@ pub mod record;
 mod recover;
 pub mod spec;
 pub mod status;
+pub mod survey;
+pub mod tenancy;
 pub mod tools;
 pub mod trial;
 pub mod world;
 
+use super::tenancy::Tenancy;
 use super::{
     About, Call, Client, Column, Context, Each, Found, Learnt, Login, Part, Probed, Reconciler, Scene,
     Subject, Undone, only,
@@ -118,6 +121,12 @@ impl Postgres {
     pub fn new(tools: &Arc<workload::Tools>, servers: Arc<dyn client::Servers>) -> Self {
         Self { tools: Arc::new(Tools::new(Arc::clone(tools), servers)) }
     }
+
+    /// What it does for those that are linked to its servers.
+    #[must_use]
+    pub fn tenancy(&self) -> Arc<dyn Tenancy> {
+        Arc::new(tenancy::Tenants::new(&self.tools))
+    }
 }
 
 impl Reconciler for Postgres {
@@ -131,6 +140,7 @@ impl Reconciler for Postgres {
         folder: "postgres",
         description: "A managed PostgreSQL server: one container, one data volume, proven by logins.",
         runs: true,
+        containers: true,
         gone: "the container is stopped and removed",
         columns: &COLUMNS,
         client: Some(&CLIENT),
@@ -155,7 +165,7 @@ impl Reconciler for Postgres {
     }
 
     fn offer(subject: &Subject<'_, Self>, _: &World) -> Said {
-        vec![("host", subject.identity.container()), ("port", desired::SERVER.port.to_string())]
+        subject.work().offer()
     }
 
     fn containers(checked: &Checked) -> Each<&workload::Checked> {

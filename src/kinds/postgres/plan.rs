@@ -10,6 +10,7 @@ mod parameter_file;
 mod placement;
 mod preconditions;
 mod server;
+pub mod tenancy;
 mod trial;
 
 pub use placement::astray;

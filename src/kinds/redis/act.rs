@@ -5,7 +5,7 @@
 use super::Redis;
 use super::action::Action;
 use super::client::{RedisError, Target, command};
-use super::desired::{ADMIN, CONFIG, Files, SAVE, SERVER, USERS, users, users_file};
+use super::desired::{ADMIN, CONFIG, Files, PASSWORDS, SAVE, SERVER, USERS, users, users_file};
 use super::plan::{image_to_run, written};
 use super::probe::target;
 use super::record::{Memory, Refused};
@@ -75,7 +75,7 @@ pub async fn apply(
         Action::GeneratePasswords => {
             let object = &scene.subject.identity.object;
             let mut all = kind.tools.secrets(object).map_err(ActError::from)?;
-            tools::ROLES.into_iter().for_each(|role| {
+            PASSWORDS.into_iter().for_each(|role| {
                 all.entry(role).or_insert_with(secrets::password);
             });
             let changes = kind.tools.sealed(object, &all).map_err(ActError::from)?;

@@ -33,6 +33,8 @@ pub const USERS: &str = "/etc/seawall/users.acl";
 /// Where the data lies.
 pub const DATA: &str = "/data";
 /// The user that Seawall logs in as.
+/// The secrets of one: the owner's, and Seawall's own.
+pub const PASSWORDS: [&str; 2] = ["", crate::workload::tools::ADMIN];
 pub const ADMIN: &str = "seawall";
 /// How often snapshots are taken, unless the manifest says.
 pub const SAVE: &str = "3600 1 300 100 60 10000";

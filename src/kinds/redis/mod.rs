@@ -131,6 +131,7 @@ impl Reconciler for Redis {
         folder: "redis",
         description: "A managed Redis server: one container, one data volume, proven by logins.",
         runs: true,
+        containers: true,
         gone: "the container is stopped and removed",
         columns: &COLUMNS,
         client: Some(&CLIENT),
@@ -143,7 +144,7 @@ impl Reconciler for Redis {
     }
 
     fn offer(subject: &Subject<'_, Self>, _: &World) -> Said {
-        vec![("host", subject.identity.container()), ("port", desired::SERVER.port.to_string())]
+        subject.work().offer()
     }
 
     fn containers(checked: &Checked) -> Each<&workload::Checked> {

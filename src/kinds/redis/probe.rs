@@ -3,7 +3,7 @@
 
 use super::Redis;
 use super::client::{RedisError, Reply, Target, command};
-use super::desired::{ADMIN, CONFIG, DATA, Files, users};
+use super::desired::{ADMIN, CONFIG, DATA, Files, PASSWORDS, users};
 use super::facts::{PROGRAMS, RedisImage, facts};
 use super::plan::{Subject, names, plan};
 use super::spec::Persistence;
@@ -35,7 +35,7 @@ pub async fn observe(
     let (tools, case) = (&kind.tools, subject.work());
     let work = observe::observe(tools, &case, engine, intent, false).await?;
     let mut world = World { work, server: Server::NotRunning, data: None };
-    world.work.password_sealed &= tools.secrets(&subject.identity.object)?.len() == tools::ROLES.len();
+    world.work.password_sealed &= tools.secrets(&subject.identity.object)?.len() == PASSWORDS.len();
     let Slot::Ours(c) = world.work.container.clone() else { return Ok(world) };
     let docker = tools.docker.as_ref();
     if case.wanted() == Wanted::Running {

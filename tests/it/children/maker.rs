@@ -64,6 +64,7 @@ impl Reconciler for Maker {
         folder: "tests",
         description: "Makes others.",
         runs: true,
+        containers: false,
         gone: "what it made goes",
         columns: &[],
         client: None,

@@ -130,6 +130,28 @@ impl Api for Fake {
         let cut = ApiError::new(ErrorCode::Unavailable, "the log ended early", "");
         Ok(stream::iter([Ok(format!("{lines:?} line")), Ok("\u{1f40b}".repeat(50_000)), Err(cut)]).boxed())
     }
+    async fn environment(
+        &self,
+        object: &ObjectRef,
+        environment: &str,
+        on_host: bool,
+        reveal: bool,
+    ) -> Result<EnvironmentView> {
+        self.asked(format!("environment {object} {environment} {on_host} {reveal}")).await?;
+        let variable = |name: &str, value: &str, secret: bool| VariableView {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            from: "link/shop-production-main".to_owned(),
+            secret,
+            withheld: secret && !reveal,
+        };
+        let password = if reveal { PASSWORD } else { "****" };
+        let variables = vec![
+            variable("POSTGRES_HOST", if on_host { "127.0.0.1" } else { "postgres-main" }, false),
+            variable("POSTGRES_PASSWORD", password, true),
+        ];
+        Ok(EnvironmentView { object: object.to_string(), variables, ..EnvironmentView::default() })
+    }
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView> {
         self.asked(format!("connection {object} {reveal}")).await?;
         let condition = Condition {

@@ -195,8 +195,8 @@ impl Rig {
         let (docker, store) = (Arc::clone(fake) as Arc<dyn Docker>, Arc::clone(store) as Arc<dyn Store>);
         let (servers, redis) = (Arc::new(servers.0.clone()), Arc::new(servers.1.clone()));
         let kinds = |tools: &Arc<Tools>| {
-            let kinds = Kinds::all(Some(tools)).with(Postgres::new(tools, servers));
-            more(kinds.with(Redis::new(tools, redis)), tools)
+            let (postgres, redis) = (Postgres::new(tools, servers), Redis::new(tools, redis));
+            more(Kinds::of(Some(tools), Some(postgres), Some(redis)), tools)
         };
         Operator::open(config, docker, kinds, store, Arc::clone(sealer), run).unwrap()
     }

@@ -270,6 +270,7 @@ impl Reconciler for Fleet {
         folder: "tests",
         description: "A monitor and its nodes.",
         runs: true,
+        containers: true,
         gone: "its containers are stopped and removed",
         columns: &[],
         client: None,

@@ -66,6 +66,12 @@ impl Sql {
         self
     }
 
+    #[must_use]
+    pub fn number(mut self, number: u32) -> Self {
+        self.0.push_str(&number.to_string());
+        self
+    }
+
     /// Both, in one round trip: the rows of the second come behind those of the first.
     #[must_use]
     pub fn and(mut self, second: Self) -> Self {

@@ -3,6 +3,7 @@
 use super::{Cluster, FakeServers};
 use crate::kinds::postgres::client::SqlError;
 use crate::kinds::postgres::collation::{Collations, InDatabase};
+use crate::kinds::postgres::survey::Survey;
 use std::time::Duration;
 
 impl FakeServers {
@@ -48,6 +49,13 @@ impl FakeServers {
     /// Each answer of a container's server takes so long from now on; one of 5 s or more is given up.
     pub fn set_slow(&self, container: &str, pause: Duration) {
         self.shared.lock().slow.insert(container.to_owned(), pause);
+    }
+
+    /// Its roles and databases, as a survey tells them; `None`: it has no data.
+    #[must_use]
+    pub fn tenants(&self, container: &str) -> Option<Survey> {
+        let c = self.shared.docker.seen(container)?;
+        Some(self.shared.cluster(&c)?.tenants)
     }
 
     /// How often a container's server was asked over a session.

@@ -1,0 +1,51 @@
+//! The steps that a link's plan is made of. Values; `act.rs` runs them.
+
+use crate::core::text::quoted;
+use crate::kinds::Act;
+use crate::kinds::tenancy::{Step, Turn};
+use crate::workload;
+use std::fmt;
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// On the record as a whole.
+    Work(workload::Action),
+    /// Into the store, sealed.
+    MakePassword(Turn),
+    /// Into the store: what was made under this name is the link's.
+    Keep(String),
+    /// On the service, by its engine.
+    Tend(Step),
+}
+
+impl From<workload::Action> for Action {
+    fn from(action: workload::Action) -> Self {
+        Action::Work(action)
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::Work(action) => action.fmt(f),
+            Action::MakePassword(turn) => write!(f, "make the password of login {turn}"),
+            Action::Keep(database) => write!(f, "take {} as its database", quoted(database)),
+            Action::Tend(step) => f.write_str(&step.words),
+        }
+    }
+}
+
+impl Act for Action {
+    fn reason(&self) -> &'static str {
+        match self {
+            Action::Work(action) => action.reason(),
+            Action::MakePassword(_) => "PasswordMade",
+            Action::Keep(_) => "DatabaseChosen",
+            Action::Tend(_) => "TenantChanged",
+        }
+    }
+
+    fn work(&self) -> Option<&workload::Action> {
+        if let Action::Work(action) = self { Some(action) } else { None }
+    }
+}

@@ -1,0 +1,218 @@
+//! Link: a database of its own for one environment of a project, on a service of whatever engine. It knows its service by what
+//! that lets see, and the engine by [`Tenancy`] alone.
+
+pub mod act;
+pub mod action;
+pub mod check;
+pub mod conditions;
+pub mod plan;
+pub mod probe;
+pub mod record;
+pub mod spec;
+pub mod status;
+pub mod world;
+
+use super::tenancy::{Passwords, Tenancy, Tenant, Turn};
+use super::{About, Column, Context, Learnt, Reconciler, Scene, Subject, Undone};
+use crate::core::condition::Finding;
+use crate::core::event::Note;
+use crate::core::failure::Outlook;
+use crate::core::names::{Kind, ObjectRef};
+use crate::core::neighbours::{Said, Ties, offers};
+use crate::core::plan::Plan;
+use crate::core::problem::Problem;
+use crate::core::resource::Document;
+use crate::core::seen::EngineInfo;
+use crate::core::variable::Variable;
+use crate::manifest::schema::spec_schema;
+use crate::secrets::Secret;
+use crate::workload::Tools;
+use crate::workload::observe::{Intent, ObserveError};
+use crate::workload::tools::PasswordError;
+use action::Action;
+use check::Checked;
+use record::Memory;
+use status::Status;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+use world::{Proof, Server, World};
+
+/// What a list shows of it.
+const COLUMNS: [Column; 4] = [
+    Column { header: "SERVICE", paths: &["/service"], wide: false },
+    Column { header: "ENVIRONMENT", paths: &["/environment"], wide: false },
+    Column { header: "DATABASE", paths: &["/database"], wide: false },
+    Column { header: "USERNAME", paths: &["/username"], wide: true },
+];
+
+/// How long a login proves that there can be others: whatever changes the role is seen without one.
+const PROOF: Duration = Duration::from_secs(600);
+/// How often a server is compared with what is wanted.
+const LOOK: Duration = Duration::from_secs(30);
+/// How long one that was turned away is not tried again.
+const TURNED_AWAY: Duration = Duration::from_secs(15);
+
+/// A tenant of a service.
+pub struct Link {
+    pub tools: Arc<Tools>,
+    /// By the kind of the service.
+    pub tenancies: BTreeMap<Kind, Arc<dyn Tenancy>>,
+    proofs: Mutex<BTreeMap<ObjectRef, Proven>>,
+}
+
+/// A login that was tried.
+struct Proven {
+    at: Instant,
+    /// Which password, into what, and of which service.
+    of: String,
+    proof: Proof,
+}
+
+impl Link {
+    #[must_use]
+    pub fn new(tools: &Arc<Tools>, tenancies: BTreeMap<Kind, Arc<dyn Tenancy>>) -> Self {
+        Self { tools: Arc::clone(tools), tenancies, proofs: Mutex::default() }
+    }
+
+    fn proofs(&self) -> std::sync::MutexGuard<'_, BTreeMap<ObjectRef, Proven>> {
+        self.proofs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those that are in the store.
+    fn passwords(&self, object: &ObjectRef) -> Result<Passwords, PasswordError> {
+        let mut secrets = self.tools.secrets(object)?;
+        Ok(Turn::ALL.into_iter().filter_map(|turn| Some((turn, secrets.remove(turn.as_str())?))).collect())
+    }
+
+    async fn proof(
+        &self,
+        subject: &Subject<'_, Self>,
+        tenancy: &Arc<dyn Tenancy>,
+        tenant: &Tenant,
+        turn: Turn,
+        password: &Secret,
+    ) -> Proof {
+        let object = &subject.identity.object;
+        let known = &subject.memory.known;
+        let uid = subject.service().map(|offer| offer.uid.as_str()).unwrap_or_default();
+        let fingerprint = known.fingerprints.get(&turn).map(String::as_str).unwrap_or_default();
+        let identifier = known.identifier.as_deref().unwrap_or_default();
+        let of = format!("{uid} {identifier} {turn} {fingerprint}");
+        if let Some(last) = self.proofs().get(object).filter(|last| last.of == of) {
+            let lasts = if last.proof == Proof::LetIn { PROOF } else { TURNED_AWAY };
+            if last.at.elapsed() < lasts {
+                return last.proof.clone();
+            }
+        }
+        let proof = match tenancy.prove(tenant, turn, password).await {
+            Ok(()) => Proof::LetIn,
+            Err(error) => Proof::from(&error),
+        };
+        self.proofs().insert(object.clone(), Proven { at: Instant::now(), of, proof: proof.clone() });
+        proof
+    }
+}
+
+impl Reconciler for Link {
+    type Checked = Checked;
+    type Memory = Memory;
+    type World = World;
+    type Action = Action;
+    type Status = Status;
+    const ABOUT: About = About {
+        kind: Kind::Link,
+        folder: "link",
+        description: "A database of its own for one environment of a project: a login, and the variables to find it by.",
+        runs: true,
+        containers: false,
+        gone: "its logins are closed, and the database stays",
+        columns: &COLUMNS,
+        client: None,
+        images: &[],
+        spec: spec_schema::<spec::LinkSpec>,
+    };
+
+    fn check(document: &Document, _: &Context<'_>) -> Result<Checked, Vec<Problem>> {
+        check::check(document)
+    }
+
+    fn ties(checked: &Checked) -> Ties {
+        Ties {
+            refs: BTreeSet::from([checked.service.clone(), checked.project.clone()]),
+            claims: BTreeSet::from(plan::Subject::claims(checked)),
+        }
+    }
+
+    fn offer(subject: &Subject<'_, Self>, world: &World) -> Said {
+        let json = |variables: &[Variable]| serde_json::to_string(variables).unwrap_or_default();
+        let alias = world.alias.map(|alias| (offers::ALIAS, alias.to_owned()));
+        let all = [
+            (offers::ENVIRONMENT, subject.spec.environment.to_string()),
+            (offers::VARIABLES, json(&world.inside)),
+            (offers::HOST_VARIABLES, json(&world.outside)),
+            (offers::SECRET, subject.memory.turn.to_string()),
+            ("generation", subject.memory.password.generation.to_string()),
+        ];
+        all.into_iter().chain(alias).collect()
+    }
+
+    fn plan(subject: &Subject<'_, Self>, world: &World) -> Plan<Action> {
+        plan::plan(subject, world)
+    }
+
+    /// Nobody tells what is changed in a server.
+    fn look_again(world: &World) -> Option<u64> {
+        let again = match &world.server {
+            Server::Seen { proof: Proof::TurnedAway(_), .. } => TURNED_AWAY,
+            _ => LOOK,
+        };
+        u64::try_from(again.as_millis()).ok()
+    }
+
+    fn findings(
+        subject: &Subject<'_, Self>,
+        world: &World,
+        plan: &Plan<Action>,
+        outlook: &Outlook,
+    ) -> Vec<Finding> {
+        conditions::findings(subject, world, plan, outlook)
+    }
+
+    fn status(subject: &Subject<'_, Self>, world: &World, _: Option<Status>) -> Status {
+        status::status(subject, world)
+    }
+
+    fn learn(_: &Subject<'_, Self>, world: &World, memory: &mut Memory, _: &str) -> Learnt {
+        if let Server::Seen { look, .. } = &world.server
+            && look.taken.is_none()
+            && look.identifier.is_some()
+        {
+            memory.known.identifier.clone_from(&look.identifier);
+        }
+        Learnt::default()
+    }
+
+    async fn observe(
+        &self,
+        subject: &Subject<'_, Self>,
+        _: &EngineInfo,
+        _: Intent,
+    ) -> Result<World, ObserveError> {
+        probe::observe(self, subject).await
+    }
+
+    async fn act(
+        &self,
+        scene: &Scene<'_, Self>,
+        action: &Action,
+        memory: &mut Memory,
+    ) -> Result<Vec<Note>, Undone> {
+        act::apply(self, scene, action, memory).await
+    }
+
+    fn forget(&self, object: &ObjectRef) {
+        self.proofs().remove(object);
+    }
+}

@@ -1,0 +1,162 @@
+//! From what a link wants and what its service has to the steps that can run now. Pure. What was made for others is never
+//! touched, and the database of a link that is gone stays with its owner.
+
+use super::action::Action;
+use super::world::{Server, World};
+use crate::core::neighbours::{Offer, offers};
+use crate::core::plan::{NAME_CONFLICT, Plan as CorePlan, Sign};
+use crate::kinds::tenancy::Tenant;
+use crate::workload;
+use std::collections::BTreeSet;
+
+pub type Plan = CorePlan<Action>;
+
+/// What `plan` is about.
+pub type Subject<'a> = crate::kinds::Subject<'a, super::Link>;
+
+/// How soon to look again at what nobody wakes us for.
+const AGAIN_MS: u64 = 5_000;
+
+impl Subject<'_> {
+    /// What is wanted of the service now.
+    #[must_use]
+    pub fn tenant(&self) -> Tenant {
+        let name = self.memory.database.clone().filter(|_| !self.present);
+        Tenant {
+            service: self.spec.service.clone(),
+            installation: self.identity.installation.clone(),
+            link: self.identity.object.name.clone(),
+            name: name.unwrap_or_else(|| self.spec.database.clone()),
+            connection_limit: self.spec.connection_limit,
+            extensions: self.spec.extensions.clone(),
+            open: if self.present { BTreeSet::from([self.memory.turn]) } else { BTreeSet::new() },
+        }
+    }
+
+    /// What the service lets see; `None`: it is not there.
+    #[must_use]
+    pub fn service(&self) -> Option<&Offer> {
+        self.around.others.get(&self.spec.service)
+    }
+
+    /// By which nobody else may have its database on this service, nor its variables in this environment.
+    #[must_use]
+    pub fn claims(spec: &super::check::Checked) -> [String; 2] {
+        let (service, project) = (&spec.service, &spec.project);
+        [
+            format!("database {service} {}", spec.database),
+            format!("variables {project}/{} {}", spec.environment, spec.prefix),
+        ]
+    }
+
+    /// What its project says of the environment; `None`: it can be linked.
+    fn no_environment(&self) -> Option<(&'static str, String)> {
+        let (project, environment) = (&self.spec.project, &self.spec.environment);
+        let Some(offer) = self.around.others.get(project).filter(|offer| offer.present) else {
+            return Some(("ProjectMissing", format!("there is no {project} yet")));
+        };
+        let has = offer.has(offers::ENVIRONMENT, environment.as_str());
+        (!has).then(|| ("EnvironmentMissing", format!("{project} has no environment {environment} yet")))
+    }
+}
+
+/// Everything that can be done now.
+#[must_use]
+pub fn plan(subject: &Subject<'_>, world: &World) -> Plan {
+    let mut plan = Plan::default();
+    if !subject.present {
+        unlink(subject, world, &mut plan);
+        return plan;
+    }
+    let service = &subject.spec.service;
+    if let Some((claim, holder)) = subject.around.lost_claims.first_key_value() {
+        let why = format!("{claim} is {holder}'s");
+        plan.block(NAME_CONFLICT, why, "give one of the two another spec.database, or another spec.prefix");
+        return plan;
+    }
+    match (&world.server, subject.service()) {
+        (Server::NoTenancy, _) => {
+            let unblock = "link a postgres instead";
+            plan.block(
+                "NotLinkable",
+                format!("nothing can be linked to a {}", service.kind.lower()),
+                unblock,
+            );
+            return plan;
+        }
+        (Server::Refused(why), _) => {
+            plan.block("NameRefused", why.clone(), "set spec.database to another name");
+            return plan;
+        }
+        (_, None) => {
+            plan.wait("ServiceMissing", format!("there is no {service} yet"), None);
+            return plan;
+        }
+        (_, Some(offer)) if !offer.ready => {
+            plan.wait("ServiceNotReady", format!("{service} is not Ready"), None);
+            return plan;
+        }
+        _ => {}
+    }
+    if let Some((on, why)) = subject.no_environment() {
+        plan.wait(on, why, None);
+        return plan;
+    }
+    match &world.server {
+        Server::Seen { look, .. } => {
+            if let Some(why) = &look.taken {
+                plan.block(
+                    NAME_CONFLICT,
+                    format!("on {service}: {why}"),
+                    "set spec.database to another name",
+                );
+                return plan;
+            }
+            let database = &subject.spec.database;
+            if subject.memory.database.as_ref() != Some(database) {
+                plan.step(Sign::Change, Action::Keep(database.clone()), "not chosen yet");
+            }
+            let turn = subject.memory.turn;
+            if !world.sealed.contains(&turn) {
+                plan.step(Sign::Create, Action::MakePassword(turn), "missing");
+            }
+            for step in &look.steps {
+                plan.step(step.sign, Action::Tend(step.clone()), step.cause.clone());
+            }
+        }
+        Server::Away(why) => plan.wait("ServiceNotReady", format!("{service}: {why}"), Some(AGAIN_MS)),
+        Server::Failed(why) => plan.stuck("ServiceFailed", format!("{service}: {why}"), AGAIN_MS),
+        Server::NotAsked | Server::NoTenancy | Server::Refused(_) => {}
+    }
+    plan
+}
+
+/// Its logins are closed, then it is forgotten.
+fn unlink(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
+    let (service, forget) = (&subject.spec.service, workload::Action::Forget);
+    let untouched = subject.memory.database.is_none();
+    match (&world.server, subject.service()) {
+        _ if untouched => plan.step(Sign::Delete, forget, "manifest removed, and nothing was made for it"),
+        (Server::NoTenancy | Server::Refused(_), _) => {
+            plan.step(Sign::Delete, forget, "manifest removed, and nothing was made for it");
+        }
+        (_, None) => plan.step(Sign::Delete, forget, format!("manifest removed, and {service} is gone")),
+        (Server::Seen { look, .. }, _) if look.taken.is_some() => {
+            plan.step(Sign::Delete, forget, "manifest removed; what has its names was not made for it");
+        }
+        (Server::Seen { look, .. }, _) => {
+            for step in &look.steps {
+                plan.step(step.sign, Action::Tend(step.clone()), "manifest removed");
+            }
+            if look.steps.is_empty() {
+                let database = subject.memory.database.as_deref().unwrap_or_default();
+                let cause = format!("manifest removed; database {database} stays with its owner");
+                plan.step(Sign::Delete, forget, cause);
+            }
+        }
+        _ => {
+            let why = format!("its logins are closed once {service} is Ready");
+            plan.wait("ServiceNotReady", why, Some(AGAIN_MS));
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What one pass saw of a link. Values only.
+
+use crate::core::variable::Variable;
+use crate::kinds::tenancy::{Look, Turn};
+use std::collections::BTreeSet;
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct World {
+    pub server: Server,
+    /// Passwords that are in the store.
+    pub sealed: BTreeSet<Turn>,
+    pub username: String,
+    /// What applications find on the network, and on this host.
+    pub inside: Vec<Variable>,
+    pub outside: Vec<Variable>,
+    pub alias: Option<&'static str>,
+}
+
+/// The service, as far as it is the link's.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Server {
+    /// It is not Ready, or not there.
+    #[default]
+    NotAsked,
+    /// Its kind has nothing for links.
+    NoTenancy,
+    /// No database of it may be called so.
+    Refused(String),
+    Away(String),
+    Failed(String),
+    Seen {
+        look: Look,
+        proof: Proof,
+    },
+}
+
+/// A login as an application's.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Proof {
+    #[default]
+    NotTried,
+    LetIn,
+    TurnedAway(String),
+}

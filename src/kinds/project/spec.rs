@@ -1,0 +1,19 @@
+//! `spec` of a Project as people write it. Doc comments are the hover text of the JSON Schema.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// An application, in one or several environments. Links give each of them databases of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProjectSpec {
+    /// By name: `production`, `staging`.
+    #[schemars(example = serde_json::json!({"production": {}}))]
+    pub environments: BTreeMap<String, EnvironmentSpec>,
+}
+
+/// One environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EnvironmentSpec {}

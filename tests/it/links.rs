@@ -1,0 +1,125 @@
+//! A project, and its links to a PostgreSQL on the fake engine: made, found, repaired, and closed again.
+
+use crate::machine::rig::Rig;
+use seawall::control::api::{Api, ErrorCode};
+use seawall::core::condition::ConditionType as C;
+use seawall::core::names::ObjectRef;
+
+const MAIN: &str = "{version: '18'}";
+const LINK: &str = "link/shop-main";
+
+fn project(rig: &Rig, environments: &[&str]) {
+    let all: Vec<String> = environments.iter().map(|name| format!("{name}: {{}}")).collect();
+    let spec = format!("{{environments: {{{}}}}}", all.join(", "));
+    rig.text(
+        "shop.yaml",
+        &format!("apiVersion: seawall.dev/v1\nkind: Project\nmetadata: {{name: shop}}\nspec: {spec}\n"),
+    );
+}
+
+fn link(rig: &Rig, name: &str, more: &str) {
+    let spec = format!("{{service: postgres/main, project: shop, environment: production{more}}}");
+    let text = format!("apiVersion: seawall.dev/v1\nkind: Link\nmetadata: {{name: {name}}}\nspec: {spec}\n");
+    rig.text(&format!("{name}.yaml"), &text);
+}
+
+fn shop() -> ObjectRef {
+    "project/shop".parse().unwrap()
+}
+
+/// Name → value of what an application finds.
+async fn variables(rig: &Rig, on_host: bool) -> Vec<(String, String)> {
+    let view = rig.operator.environment(&shop(), "production", on_host, true).await.unwrap();
+    view.variables.into_iter().map(|variable| (variable.name, variable.value)).collect()
+}
+
+fn value<'a>(all: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    all.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_waits_for_what_it_names_and_then_gives_the_variables() {
+    let mut rig = Rig::start(&[]);
+    link(&rig, "shop-main", "");
+    rig.drive();
+    assert!(rig.reason(LINK, C::Ready, "ServiceMissing").await.contains("postgres/main"));
+    rig.manifest("main", MAIN);
+    assert!(rig.reason(LINK, C::Ready, "ProjectMissing").await.contains("project/shop"));
+    project(&rig, &["staging"]);
+    assert!(rig.reason(LINK, C::Ready, "EnvironmentMissing").await.contains("production"));
+    project(&rig, &["staging", "production"]);
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    rig.reason("project/shop", C::Ready, "LinksReady").await;
+    let found = variables(&rig, false).await;
+    let password = value(&found, "POSTGRES_PASSWORD").unwrap().to_owned();
+    let url = format!("postgresql://shop_main_a:{password}@postgres-main:5432/shop_production");
+    for (name, want) in [
+        ("POSTGRES_HOST", "postgres-main"),
+        ("POSTGRES_PORT", "5432"),
+        ("POSTGRES_DB", "shop_production"),
+        ("POSTGRES_DATABASE", "shop_production"),
+        ("POSTGRES_NAME", "shop_production"),
+        ("POSTGRES_USER", "shop_main_a"),
+        ("POSTGRES_URL", &url),
+        ("DATABASE_URL", &url),
+    ] {
+        assert_eq!(value(&found, name), Some(want), "{name}");
+    }
+    assert!(password.len() > 20 && rig.password("main").await != password);
+    let host = variables(&rig, true).await;
+    assert_eq!(
+        (value(&host, "POSTGRES_HOST"), value(&host, "POSTGRES_PORT")),
+        (Some("127.0.0.1"), Some("5432"))
+    );
+    let masked = rig.operator.environment(&shop(), "production", false, false).await.unwrap();
+    assert!(masked.variables.iter().all(|variable| !variable.value.contains(&password)));
+    rig.settled("nothing is left to do").await;
+    let error = rig.operator.environment(&shop(), "nowhere", false, false).await.unwrap_err();
+    assert_eq!((error.code, error.next.as_str()), (ErrorCode::NotFound, "it has production, staging"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_whose_manifest_is_gone_is_closed_and_found_again() {
+    let mut rig = Rig::start(&[("main", MAIN)]);
+    project(&rig, &["production"]);
+    link(&rig, "shop-main", "");
+    rig.drive();
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    let before = variables(&rig, false).await;
+    rig.remove("shop-main");
+    let words =
+        "link/shop-main was forgotten: manifest removed; database shop_production stays with its owner";
+    rig.until("the link is forgotten", || rig.said("Deleted", words).then_some(())).await;
+    assert!(rig.view(LINK).is_none());
+    let there = rig.servers.tenants("postgres-main").unwrap();
+    assert!(there.databases.contains_key("shop_production") && !there.roles["shop_main_a"].login);
+    assert_eq!(variables(&rig, false).await, []);
+    link(&rig, "shop-main", "");
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    let after = variables(&rig, false).await;
+    assert_eq!(value(&after, "POSTGRES_DB"), value(&before, "POSTGRES_DB"));
+    assert_ne!(value(&after, "POSTGRES_PASSWORD"), value(&before, "POSTGRES_PASSWORD"), "it is another one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_with_links_is_not_deleted_and_two_links_do_not_share_a_database() {
+    let mut rig = Rig::start(&[("other", MAIN)]);
+    rig.manifest_with("main", "seawall.dev/confirm-delete: main", "{version: '18', deletionPolicy: Delete}");
+    project(&rig, &["production"]);
+    link(&rig, "shop-main", "");
+    rig.drive();
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    link(&rig, "web", "");
+    let words = rig.reason("link/web", C::Ready, "NameConflict").await;
+    assert!(words.contains("shop_production is link/shop-main's"), "{words}");
+    link(&rig, "web", ", database: other, prefix: OTHER");
+    rig.reason("link/web", C::Ready, "LoginSucceeded").await;
+    let found = variables(&rig, false).await;
+    assert_eq!(value(&found, "OTHER_DB"), Some("other"));
+    assert_eq!(value(&found, "DATABASE_URL"), None, "there are two");
+    rig.remove("main");
+    let words = rig.reason("main", C::Degraded, "ReferredTo").await;
+    assert!(words.contains(LINK), "{words}");
+    rig.reason(LINK, C::Ready, "ServiceNotReady").await;
+    assert!(!rig.fake.call_log().contains_key("remove_volume"));
+}

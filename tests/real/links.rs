@@ -1,0 +1,260 @@
+//! Links on a real PostgreSQL: a project finds a database of its own, and gets into nothing else.
+
+use crate::harness::{Sea, text, wait_for};
+use std::process::{Command, Output};
+
+const SHOP: &str = "link/shop-main";
+const BLOG: &str = "link/blog-main";
+
+fn project(sea: &Sea, name: &str) {
+    let text = "apiVersion: seawall.dev/v1\nkind: Project\nmetadata: {name: NAME}\nspec: {environments: {production: {}}}\n";
+    sea.write(&format!("{name}.yaml"), &text.replace("NAME", name));
+}
+
+fn link(sea: &Sea, name: &str, project: &str, more: &str) {
+    let spec = format!("{{service: postgres/main, project: {project}, environment: production{more}}}");
+    let text = format!("apiVersion: seawall.dev/v1\nkind: Link\nmetadata: {{name: {name}}}\nspec: {spec}\n");
+    sea.write(&format!("{name}.yaml"), &text);
+}
+
+fn linked(sea: &Sea, link: &str) {
+    sea.until_condition(link, "Ready", "True", "LoginSucceeded");
+}
+
+/// As a program of the project's on this machine.
+fn psql(sea: &Sea, environment: &str, more: &[&str], sql: &str) -> Output {
+    // In a shell of its own, so that the variable is the program's.
+    let script = "exec psql -XAtq -v ON_ERROR_STOP=1 \"$@\" \"$POSTGRES_URL\" -c \"$SQL\"";
+    let mut command = sea.command();
+    command.args(["exec", environment, "--", "sh", "-c", script, "sh"]).args(more).env("SQL", sql);
+    command.output().unwrap()
+}
+
+fn ok(sea: &Sea, environment: &str, sql: &str) -> String {
+    let output = psql(sea, environment, &[], sql);
+    assert!(output.status.success(), "{sql}: {}", text(&output));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn variable(sea: &Sea, environment: &str, name: &str) -> String {
+    let all = sea.ok(&["env", environment, "--host", "--reveal", "-o", "docker"]);
+    let all = all.lines().filter_map(|line| line.split_once('='));
+    all.filter(|(known, _)| *known == name).map(|(_, value)| value.to_owned()).next().unwrap()
+}
+
+#[test]
+fn a_project_gets_a_database_of_its_own_and_gets_into_nothing_else() {
+    let sea = Sea::start();
+    sea.postgres("main", "{version: '18'}");
+    for name in ["shop", "blog"] {
+        project(&sea, name);
+    }
+    link(&sea, "shop-main", "shop", ", extensions: [pgcrypto, nowhere_ext], connectionLimit: 5");
+    link(&sea, "blog-main", "blog", "");
+    linked(&sea, SHOP);
+    linked(&sea, BLOG);
+    // What is missing is said, and the rest works.
+    let lacks = sea.until_condition(SHOP, "Degraded", "True", "ExtensionUnavailable");
+    assert!(lacks.contains("nowhere_ext") && lacks.contains("is not available"), "{lacks}");
+    let whoami =
+        "SELECT current_database(), session_user, current_user, length(gen_random_bytes(8)::text) > 0";
+    assert_eq!(ok(&sea, "shop/production", whoami), "shop_production|shop_main_a|shop_production|t");
+    ok(&sea, "shop/production", "CREATE TABLE visits (n int); INSERT INTO visits VALUES (7)");
+    let owner = "SELECT tableowner FROM pg_tables WHERE tablename = 'visits'";
+    assert_eq!(ok(&sea, "shop/production", owner), "shop_production");
+    let limit = "SELECT datconnlimit FROM pg_database WHERE datname = 'shop_production'";
+    assert_eq!(sea.sql("main", limit), "5");
+
+    for database in ["shop_production", "postgres", "template1", "app"] {
+        let output = psql(&sea, "blog/production", &["-d", database], "SELECT 1");
+        let into = variable(&sea, "blog/production", "POSTGRES_URL")
+            .replace("/blog_production", &format!("/{database}"));
+        let direct = Command::new("psql").args(["-XAtq", &into, "-c", "SELECT 1"]).output().unwrap();
+        assert!(
+            !direct.status.success() && text(&direct).contains("permission denied for database"),
+            "{database}: {} {}",
+            text(&direct),
+            text(&output)
+        );
+    }
+    for (sql, why) in [
+        ("CREATE DATABASE mine", "permission denied"),
+        ("CREATE ROLE mine", "permission denied"),
+        ("SET ROLE postgres", "permission denied"),
+        ("SET ROLE shop_production", "permission denied"),
+        ("SELECT pg_read_file('/etc/passwd')", "permission denied"),
+        ("COPY (SELECT 1) TO PROGRAM 'id'", "permission denied"),
+        ("ALTER ROLE shop_main_a PASSWORD 'x'", "permission denied"),
+        ("DROP DATABASE shop_production", "must be owner"),
+        ("SELECT rolpassword FROM pg_authid", "permission denied"),
+    ] {
+        let output = psql(&sea, "blog/production", &[], sql);
+        assert!(!output.status.success() && text(&output).contains(why), "{sql}: {}", text(&output));
+    }
+}
+
+#[test]
+fn what_others_change_of_a_tenant_comes_back_and_an_unlink_closes_it() {
+    let sea = Sea::start();
+    sea.postgres("main", "{version: '18'}");
+    project(&sea, "shop");
+    link(&sea, "shop-main", "shop", "");
+    linked(&sea, SHOP);
+    ok(&sea, "shop/production", "CREATE TABLE visits (n int); INSERT INTO visits VALUES (7)");
+    let database = "SELECT oid FROM pg_database WHERE datname = 'shop_production'";
+    let oid = sea.sql("main", database);
+    let login = "SELECT rolcanlogin, rolsuper, rolcreatedb, rolvaliduntil FROM pg_roles WHERE rolname = 'shop_main_a'";
+    let by_hand = [
+        ("ALTER ROLE shop_main_a PASSWORD 'mine'", "it was changed by hand"),
+        ("ALTER ROLE shop_main_a NOLOGIN", "it is closed"),
+        ("ALTER ROLE shop_main_a SUPERUSER VALID UNTIL 'yesterday'", "it may do what no tenant may"),
+        ("ALTER ROLE shop_main_a RESET role", "it does not"),
+        ("GRANT pg_read_all_data TO shop_main_a", "it is a member of more than its owner"),
+        ("GRANT CONNECT ON DATABASE shop_production TO PUBLIC", "everybody may connect to it"),
+        ("ALTER DATABASE shop_production OWNER TO postgres", "it belongs to somebody else"),
+        ("ALTER DATABASE shop_production CONNECTION LIMIT 3", "3 → none"),
+    ];
+    for (sql, _) in by_hand {
+        sea.sql("main", sql);
+    }
+    for (_, reason) in by_hand {
+        sea.event("TenantChanged", reason);
+    }
+    wait_for("a login as before", || {
+        let output = psql(&sea, "shop/production", &[], "SELECT session_user, current_user, n FROM visits");
+        let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        (output.status.success() && said == "shop_main_a|shop_production|7").then_some(())
+    });
+    linked(&sea, SHOP);
+    assert_eq!(sea.sql("main", login), "t|f|f|infinity");
+    let steps = || sea.ok(&["events"]).lines().filter(|line| line.contains("TenantChanged")).count();
+    let before = steps();
+    sea.sql("main", "SELECT pg_sleep(35)");
+    assert_eq!(steps(), before, "a look at what is right changes nothing");
+    let url = variable(&sea, "shop/production", "POSTGRES_URL");
+    sea.remove("shop-main.yaml");
+    forgotten(&sea, SHOP);
+    let output = Command::new("psql").args(["-XAtq", &url, "-c", "SELECT 1"]).output().unwrap();
+    assert!(
+        !output.status.success() && text(&output).contains("not permitted to log in"),
+        "{}",
+        text(&output)
+    );
+    link(&sea, "shop-main", "shop", "");
+    linked(&sea, SHOP);
+    assert_eq!(ok(&sea, "shop/production", "SELECT n FROM visits"), "7");
+    assert_eq!(sea.sql("main", database), oid);
+}
+
+/// Everything that a tenant can lay in the way of a statement of ours. Each says that it ran; none may.
+const TRAPS: &str = "
+CREATE TABLE public.hits (what text, by name);
+CREATE FUNCTION public.hit(what text) RETURNS boolean LANGUAGE plpgsql AS
+  $$ BEGIN INSERT INTO public.hits VALUES (what, session_user); RETURN true; END $$;
+CREATE FUNCTION public.has_schema_privilege(text, oid, text) RETURNS boolean LANGUAGE sql AS $$ SELECT public.hit('has_schema_privilege') $$;
+CREATE FUNCTION public.trap(name, name) RETURNS boolean LANGUAGE sql AS $$ SELECT public.hit('=') $$;
+CREATE OPERATOR public.= (LEFTARG = name, RIGHTARG = name, PROCEDURE = public.trap);
+CREATE FUNCTION public.trap(name, text) RETURNS boolean LANGUAGE sql AS $$ SELECT public.hit('= text') $$;
+CREATE OPERATOR public.= (LEFTARG = name, RIGHTARG = text, PROCEDURE = public.trap);
+";
+
+#[test]
+fn what_a_tenant_lays_into_its_database_never_runs_as_seawall() {
+    let sea = Sea::start();
+    sea.postgres("main", "{version: '18'}");
+    project(&sea, "shop");
+    link(&sea, "shop-main", "shop", "");
+    linked(&sea, SHOP);
+    ok(&sea, "shop/production", TRAPS);
+    for setting in
+        ["search_path = public, pg_catalog", "role = 'shop_production'", "check_function_bodies = off"]
+    {
+        ok(&sea, "shop/production", &format!("ALTER DATABASE shop_production SET {setting}"));
+    }
+    // A script that runs as the superuser is one that was written for such a place, or does not run.
+    link(&sea, "shop-main", "shop", ", extensions: [citext, dblink]");
+    let lacks = sea.until_condition(SHOP, "Degraded", "True", "ExtensionUnavailable");
+    assert!(lacks.contains("\"dblink\": it is not a trusted one") && !lacks.contains("citext"), "{lacks}");
+    linked(&sea, SHOP);
+    assert_eq!(
+        ok(&sea, "shop/production", "SELECT 'A'::public.citext OPERATOR(public.=) 'a'::public.citext"),
+        "t"
+    );
+    // What the tenant gave away or took for itself comes back.
+    ok(
+        &sea,
+        "shop/production",
+        "GRANT ALL ON SCHEMA public TO PUBLIC; GRANT ALL ON DATABASE shop_production TO PUBLIC",
+    );
+    sea.event("TenantChanged", "everybody may connect to it");
+    sea.sql("main", "ALTER ROLE shop_main_a RESET role");
+    sea.event("TenantChanged", "it does not");
+    linked(&sea, SHOP);
+    assert_eq!(ok(&sea, "shop/production", "SELECT count(*) FROM public.hits"), "0");
+    let more = "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'shop%' AND (rolsuper OR rolcreaterole OR rolcreatedb)";
+    assert_eq!(sea.sql("main", more), "0");
+}
+
+/// Waits until the operator died, or `done`; whether it died.
+fn crashed(sea: &mut Sea, what: &str, done: impl Fn(&Sea) -> bool) -> bool {
+    wait_for(what, || if sea.died() { Some(true) } else { done(sea).then_some(false) })
+}
+
+fn is_ready(sea: &Sea, link: &str) -> bool {
+    let output = sea.cli(&["wait", link, "--for=condition=Ready", "--timeout=100ms"]);
+    output.status.success()
+}
+
+fn forgotten(sea: &Sea, link: &str) {
+    let output = sea.cli(&["wait", link, "--for=delete", "--timeout=60s"]);
+    assert!(output.status.success(), "{}{}", text(&output), text(&sea.cli(&["describe", link])));
+}
+
+fn is_forgotten(sea: &Sea, link: &str) -> bool {
+    text(&sea.cli(&["get", link])).contains("not found")
+}
+
+/// One link for each crash point of its life.
+#[test]
+fn a_crash_at_any_step_of_a_link_leaves_one_database_and_two_roles() {
+    let mut sea = Sea::start();
+    sea.postgres("main", "{version: '18'}");
+    project(&sea, "shop");
+    sea.ready("main");
+    sea.stop();
+    for n in 1.. {
+        let mut reached = false;
+        for moment in ["before", "after"] {
+            let (name, point) = (format!("l{n}{moment}"), format!("{n}:{moment}"));
+            let object = &format!("link/{name}");
+            link(&sea, &name, "shop", &format!(", database: {name}, prefix: {}", name.to_uppercase()));
+            sea.run_with(&[("SEAWALL_CRASH_AT", &point)]);
+            let died = crashed(&mut sea, &format!("link {point}"), |sea| is_ready(sea, object));
+            if died {
+                sea.run();
+            }
+            linked(&sea, object);
+            let count = format!(
+                "SELECT (SELECT count(*) FROM pg_database WHERE datname LIKE '{name}%') || ' ' || count(*) FROM pg_roles WHERE rolname LIKE '{name}%'"
+            );
+            assert_eq!(sea.sql("main", &count), "1 2", "{point}");
+            sea.stop();
+
+            sea.remove(&format!("{name}.yaml"));
+            sea.run_with(&[("SEAWALL_CRASH_AT", &point)]);
+            let gone = crashed(&mut sea, &format!("unlink {point}"), |sea| is_forgotten(sea, object));
+            if gone {
+                sea.run();
+            }
+            forgotten(&sea, object);
+            let open = format!("SELECT count(*) FROM pg_roles WHERE rolcanlogin AND rolname LIKE '{name}%'");
+            assert_eq!(sea.sql("main", &open), "0", "{point}");
+            sea.stop();
+            reached |= died || gone;
+        }
+        if !reached {
+            assert!(n > 10, "a link has more steps than {n}");
+            return;
+        }
+    }
+}
