@@ -14,7 +14,7 @@ impl Operator {
     pub(super) async fn do_operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done> {
         self.must_run("this")?;
         let record = self.record(object)?;
-        if !self.kinds.runs(object.kind) {
+        if !self.kinds.has_containers(object.kind) {
             return Err(ApiError::new(
                 ErrorCode::Invalid,
                 format!("{object} has nothing to stop or start"),

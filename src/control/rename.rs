@@ -114,6 +114,10 @@ fn refusal(state: &State, old: &ObjectRef, new: &ObjectRef) -> Option<(String, S
 impl Operator {
     pub(super) async fn rename_object(&self, old: &ObjectRef, new: &ObjectRef) -> Result<Done> {
         let refused = |(what, next): (String, String)| ApiError::new(ErrorCode::Conflict, what, next);
+        if ![old, new].into_iter().any(|object| self.kinds.has_containers(object.kind)) {
+            let what = format!("{old} has no data of its own to keep under another name");
+            return Err(ApiError::new(ErrorCode::Invalid, what, "change the name in its manifest"));
+        }
         if !self.kinds.has_containers(old.kind) || new.kind != old.kind || old == new {
             let what = format!("{old} cannot become {new}: a database takes another name");
             let kind = if self.kinds.has_containers(old.kind) { old.kind } else { new.kind };

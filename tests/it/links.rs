@@ -1,7 +1,7 @@
 //! A project, and its links to a PostgreSQL on the fake engine: made, found, repaired, and closed again.
 
 use crate::machine::rig::Rig;
-use seawall::control::api::{Api, ErrorCode};
+use seawall::control::api::{Api, ErrorCode, Operation};
 use seawall::core::condition::ConditionType as C;
 use seawall::core::names::ObjectRef;
 
@@ -67,10 +67,9 @@ async fn a_link_waits_for_what_it_names_and_then_gives_the_variables() {
     }
     assert!(password.len() > 20 && rig.password("main").await != password);
     let host = variables(&rig, true).await;
-    assert_eq!(
-        (value(&host, "POSTGRES_HOST"), value(&host, "POSTGRES_PORT")),
-        (Some("127.0.0.1"), Some("5432"))
-    );
+    let port = rig.memory("main")["port"].to_string();
+    assert_eq!(value(&host, "POSTGRES_HOST"), Some("127.0.0.1"));
+    assert_eq!(value(&host, "POSTGRES_PORT"), Some(port.as_str()));
     let masked = rig.operator.environment(&shop(), "production", false, false).await.unwrap();
     assert!(masked.variables.iter().all(|variable| !variable.value.contains(&password)));
     rig.settled("nothing is left to do").await;
@@ -122,4 +121,30 @@ async fn a_service_with_links_is_not_deleted_and_two_links_do_not_share_a_databa
     assert!(words.contains(LINK), "{words}");
     rig.reason(LINK, C::Ready, "ServiceNotReady").await;
     assert!(!rig.fake.call_log().contains_key("remove_volume"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_no_container_is_not_stopped_nor_renamed() {
+    let mut rig = Rig::start(&[("main", MAIN)]);
+    project(&rig, &["production"]);
+    link(&rig, "shop-main", "");
+    rig.drive();
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    let shop_main: ObjectRef = LINK.parse().unwrap();
+    for object in [&shop_main, &shop()] {
+        for operation in
+            [Operation::Stop, Operation::Restart, Operation::Reinitialise, Operation::ReleasePort]
+        {
+            let error = rig.operator.operate(object, operation).await.unwrap_err();
+            assert_eq!(error.code, ErrorCode::Invalid, "{object}: {error:?}");
+        }
+        let new = format!("{}/other", object.kind.lower()).parse().unwrap();
+        let error = rig.operator.rename(object, &new).await.unwrap_err();
+        assert_eq!(
+            (error.code, error.next.as_str()),
+            (ErrorCode::Invalid, "change the name in its manifest")
+        );
+    }
+    assert!(rig.operator.connection(&shop_main, false).await.is_err());
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
 }
