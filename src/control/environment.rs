@@ -42,14 +42,15 @@ impl Operator {
         }
         let mut view = EnvironmentView { object: object.to_string(), ..EnvironmentView::default() };
         let mut aliases: BTreeMap<String, Vec<VariableView>> = BTreeMap::new();
-        for (from, offer) in given.iter().filter(|(_, offer)| offer.has(offers::ENVIRONMENT, environment)) {
+        let gives = |offer: &Offer| offer.present && offer.has(offers::ENVIRONMENT, environment);
+        for (from, offer) in given.iter().filter(|(_, offer)| gives(offer)) {
             if !offer.ready {
                 view.not_ready.push(from.to_string());
             }
             let kind = if on_host { offers::HOST_VARIABLES } else { offers::VARIABLES };
             let variables: Vec<Variable> =
                 offer.say(kind).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-            if variables.is_empty() {
+            if variables.is_empty() && offer.ready {
                 view.unreachable.push(from.to_string());
             }
             let secret = if reveal { self.given_secret(from, offer)? } else { None };

@@ -108,8 +108,10 @@ async fn a_service_with_links_is_not_deleted_and_two_links_do_not_share_a_databa
     link(&rig, "shop-main", "");
     rig.drive();
     rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    let alone = variables(&rig, false).await;
     link(&rig, "web", "");
     let words = rig.reason("link/web", C::Ready, "NameConflict").await;
+    assert_eq!(variables(&rig, false).await, alone, "what is another one's is not given twice");
     assert!(words.contains("shop_production is link/shop-main's"), "{words}");
     link(&rig, "web", ", database: other, prefix: OTHER");
     rig.reason("link/web", C::Ready, "LoginSucceeded").await;

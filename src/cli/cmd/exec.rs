@@ -14,8 +14,10 @@ pub async fn run(cx: &mut Context, args: ExecArgs) -> Outcome {
     let api = connect(cx).await?.api;
     let view = api.environment(&args.of.object, &args.of.environment, true, true).await?;
     warn(cx, &view)?;
-    let withheld = view.variables.iter().find(|variable| variable.withheld);
-    if let Some(from) = withheld.map(|variable| &variable.from).or(view.unreachable.first()) {
+    let withheld = view.variables.iter().find(|variable| variable.withheld).map(|variable| &variable.from);
+    let gives = |from: &String| view.variables.iter().any(|variable| variable.from == *from);
+    let nothing = view.not_ready.iter().chain(&view.unreachable).find(|from| !gives(from));
+    if let Some(from) = withheld.or(nothing) {
         let what = format!("{from} has nothing to give yet");
         return Err(Failure::usage(what, format!("seawall describe {from}")));
     }

@@ -148,10 +148,14 @@ impl Reconciler for Link {
     fn offer(subject: &Subject<'_, Self>, world: &World) -> Said {
         let json = |variables: &[Variable]| serde_json::to_string(variables).unwrap_or_default();
         let alias = world.alias.map(|alias| (offers::ALIAS, alias.to_owned()));
+        // What is another one's is not given twice.
+        let mine = subject.around.lost_claims.is_empty();
+        let (inside, outside) =
+            if mine { (&world.inside[..], &world.outside[..]) } else { (&[][..], &[][..]) };
         let all = [
             (offers::ENVIRONMENT, subject.spec.environment.to_string()),
-            (offers::VARIABLES, json(&world.inside)),
-            (offers::HOST_VARIABLES, json(&world.outside)),
+            (offers::VARIABLES, json(inside)),
+            (offers::HOST_VARIABLES, json(outside)),
             (offers::SECRET, subject.memory.turn.to_string()),
             ("generation", subject.memory.password.generation.to_string()),
         ];

@@ -61,8 +61,8 @@ pub fn statements(tending: &Tending<'_>) -> Vec<Sql> {
 pub struct Tenants {
     tools: Arc<Tools>,
     surveys: Mutex<BTreeMap<ObjectRef, Taken>>,
-    /// Held while a survey is taken; those who wait then know what it says.
-    gate: tokio::sync::Mutex<()>,
+    /// Of each service, held while its survey is taken; those who wait then know what it says.
+    gates: Mutex<BTreeMap<ObjectRef, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 struct Taken {
@@ -83,7 +83,7 @@ impl From<SqlError> for TenancyError {
 impl Tenants {
     #[must_use]
     pub fn new(tools: &Arc<Tools>) -> Self {
-        Self { tools: Arc::clone(tools), surveys: Mutex::default(), gate: tokio::sync::Mutex::default() }
+        Self { tools: Arc::clone(tools), surveys: Mutex::default(), gates: Mutex::default() }
     }
 
     fn surveys(&self) -> std::sync::MutexGuard<'_, BTreeMap<ObjectRef, Taken>> {
@@ -107,13 +107,21 @@ impl Tenants {
         if let Some(survey) = known() {
             return Ok((survey, served));
         }
-        let _gate = self.gate.lock().await;
+        // One that hangs keeps nobody else waiting.
+        let gate = {
+            let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+            gates.retain(|_, gate| Arc::strong_count(gate) > 1);
+            Arc::clone(gates.entry(service.clone()).or_default())
+        };
+        let _gate = gate.lock().await;
         if let Some(survey) = known() {
             return Ok((survey, served));
         }
         let survey = Arc::new(session.survey().await?);
         let taken = Taken { at: Instant::now(), epoch: target.epoch.clone(), survey: Arc::clone(&survey) };
-        self.surveys().insert(service.clone(), taken);
+        let mut surveys = self.surveys();
+        surveys.retain(|_, taken| taken.at.elapsed() < FRESH);
+        surveys.insert(service.clone(), taken);
         Ok((survey, served))
     }
 

@@ -99,7 +99,7 @@ pub(super) fn tend(survey: &mut Survey, tending: &Tending<'_>) -> Result<(), Str
             survey.databases.get_mut(&names.database).ok_or_else(missing)?.limit =
                 tending.connection_limit.map_or(-1, i64::from);
         }
-        Does::Inside | Does::HandToOwner(_) => return Err("not in this session".to_owned()),
+        Does::Inside | Does::HandToOwner(_) => return Err("that is done in the tenant's database".to_owned()),
     }
     Ok(())
 }
