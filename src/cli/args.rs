@@ -4,7 +4,7 @@ use super::age;
 use super::format::Output;
 use crate::control::registry::Kinds;
 use crate::core::condition::Truth;
-use crate::core::names::{Kind, ObjectRef};
+use crate::core::names::{Kind, Name, ObjectRef};
 use crate::kinds::Client;
 use clap::{Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -83,6 +83,10 @@ pub enum Verb {
     Wait(WaitArgs),
     /// How to connect to a database
     Connection(ConnectionArgs),
+    /// Print the manifest that gives an environment of a project a database on a service
+    Link(LinkArgs),
+    /// Say how to take such a database away again, and what becomes of it
+    Unlink(UnlinkArgs),
     /// The variables that an environment of a project gets from its links
     Env(EnvArgs),
     /// Run a program on this machine with these variables
@@ -98,6 +102,8 @@ pub enum Verb {
     Start(ObjectArg),
     /// Restart a database
     Restart(ObjectArg),
+    /// Give a new password to those who connect, without a failed login
+    Rotate(RotateArgs),
     /// Keep a database under another name: its manifest has the new one already
     Rename(RenameArgs),
     /// Give up the port that is kept for an object without a manifest
@@ -265,7 +271,48 @@ fn environment(text: &str) -> Result<EnvironmentRef, String> {
 }
 
 #[derive(Debug, ClapArgs)]
+pub struct LinkArgs {
+    /// The service, @/main say
+    #[arg(value_name = "KIND/NAME", index = 1)]
+    pub service: ObjectRef,
+    /// For example shop/production
+    #[arg(value_name = "PROJECT/ENVIRONMENT", index = 2, value_parser = environment)]
+    pub of: EnvironmentRef,
+    /// The name of the manifest's object
+    #[arg(long, value_parser = Name::parse)]
+    pub name: Option<Name>,
+    /// The database, if not PROJECT_ENVIRONMENT
+    #[arg(long)]
+    pub database: Option<String>,
+    /// How the names of the variables begin
+    #[arg(long)]
+    pub prefix: Option<String>,
+    /// Only print it: it is made once it is committed
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct UnlinkArgs {
+    #[command(flatten)]
+    pub of: ObjectArg,
+    /// Only say it: it is done once the manifest is gone
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct RotateArgs {
+    #[command(flatten)]
+    pub of: ObjectArg,
+    /// End the sessions of the old one at once
+    #[arg(long)]
+    pub now: bool,
+}
+
+#[derive(Debug, ClapArgs)]
 pub struct EnvArgs {
+    /// For example shop/production
     #[arg(value_name = "PROJECT/ENVIRONMENT", value_parser = environment)]
     pub of: EnvironmentRef,
     /// With the passwords; leaves an event
@@ -291,6 +338,7 @@ pub enum EnvForm {
 
 #[derive(Debug, ClapArgs)]
 pub struct ExecArgs {
+    /// For example shop/production
     #[arg(value_name = "PROJECT/ENVIRONMENT", value_parser = environment)]
     pub of: EnvironmentRef,
     /// The program and its arguments

@@ -271,6 +271,10 @@ pub enum Operation {
     Restart,
     /// An object without a manifest gives up the port that is kept for it.
     ReleasePort,
+    /// A new password, in force beside the old one until nobody uses that any more.
+    Rotate,
+    /// The same without waiting for those who use it.
+    RotateNow,
     /// Throws half-made data away, never that of a database that was Ready once.
     Reinitialise,
 }

@@ -5,16 +5,22 @@ use super::answers::{not_found, store_failed};
 use super::any::Spec;
 use super::api::{ApiError, Done, ErrorCode, Operation, Result};
 use super::operator::Operator;
-use crate::core::condition::{ConditionType, find};
+use crate::core::condition::{ConditionType, ROTATING, Truth, find};
 use crate::core::event::Note;
 use crate::core::names::ObjectRef;
+use crate::core::will::Rotate;
 use crate::store::Saving;
 
 impl Operator {
     pub(super) async fn do_operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done> {
         self.must_run("this")?;
         let record = self.record(object)?;
-        if !self.kinds.has_containers(object.kind) {
+        let rotates = matches!(operation, Operation::Rotate | Operation::RotateNow);
+        if rotates && !self.kinds.rotates(object.kind) {
+            let what = format!("the password of a {} cannot be rotated yet", object.kind.lower());
+            return Err(ApiError::new(ErrorCode::Invalid, what, ""));
+        }
+        if !rotates && !self.kinds.has_containers(object.kind) {
             return Err(ApiError::new(
                 ErrorCode::Invalid,
                 format!("{object} has nothing to stop or start"),
@@ -79,11 +85,17 @@ impl Operator {
                 }
                 ("RestartRequested", format!("{object} is being restarted"), String::new())
             }
+            Operation::Rotate | Operation::RotateNow => {
+                self.may_rotate(object)?;
+                ("RotationRequested", format!("{object} gets a new password"), String::new())
+            }
             Operation::ReleasePort => return self.release_port(object, &record).await,
         };
         let saving = match operation {
             Operation::Stop | Operation::Start | Operation::Restart => Saving::MayWait,
-            Operation::Reinitialise | Operation::ReleasePort => Saving::Durable,
+            Operation::Reinitialise | Operation::ReleasePort | Operation::Rotate | Operation::RotateNow => {
+                Saving::Durable
+            }
         };
         self.edit(object, saving, |r| match operation {
             Operation::ReleasePort => {}
@@ -92,6 +104,10 @@ impl Operator {
             }
             Operation::Stop => r.asked.stopped = true,
             Operation::Start => r.asked.stopped = false,
+            Operation::Rotate | Operation::RotateNow => {
+                let now = operation == Operation::RotateNow;
+                r.asked.rotate = Some(Rotate { at: jiff::Timestamp::now().to_string(), now });
+            }
             // To the nanosecond: two requests in one second are two.
             Operation::Restart => r.asked.restart = Some(jiff::Timestamp::now().to_string()),
         })
@@ -102,6 +118,20 @@ impl Operator {
         let not_saved = self.not_saved_since(object).and_then(|_| self.not_saved());
         let not_saved = not_saved.map(|why| format!(" ({why})")).unwrap_or_default();
         Ok(Done { message: message + &not_saved, commit })
+    }
+
+    /// One at a time, and none of what nobody gets into.
+    fn may_rotate(&self, object: &ObjectRef) -> Result<()> {
+        let conditions = self.state().statuses.get(object).map(|s| s.conditions.clone()).unwrap_or_default();
+        let next = format!("seawall describe {object}");
+        let refused = |what| Err(ApiError::new(ErrorCode::Conflict, what, next.clone()));
+        if !find(&conditions, ConditionType::Ready).is_some_and(|c| c.status == Truth::True) {
+            return refused(format!("{object} is not Ready; nothing was changed"));
+        }
+        if find(&conditions, ConditionType::Progressing).is_some_and(|c| c.reason == ROTATING) {
+            return refused(format!("{object} is being given a new password already"));
+        }
+        Ok(())
     }
 
     pub(super) async fn do_delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {

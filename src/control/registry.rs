@@ -1,7 +1,7 @@
 //! The kinds that there are. A new kind is one line in [`Kinds::all`]; nothing else above `src/kinds/` names one.
 
 use super::any::{AnyKind, Erased};
-use crate::core::names::Kind;
+use crate::core::names::{Kind, Name, ObjectRef};
 use crate::kinds::image_catalog::ImageCatalog;
 use crate::kinds::link::Link;
 use crate::kinds::postgres::Postgres;
@@ -75,6 +75,26 @@ impl Kinds {
     #[must_use]
     pub const fn of_environments() -> Kind {
         Kind::Project
+    }
+
+    /// The manifest that ties a service to an environment of an object; see [`crate::kinds::link::manifest`].
+    ///
+    /// # Errors
+    /// When no name can be made of theirs.
+    pub fn manifest_of_link(
+        service: &ObjectRef,
+        of: (&Name, &str),
+        name: Option<&Name>,
+        database: Option<&str>,
+        prefix: Option<&str>,
+    ) -> Result<serde_json::Value, String> {
+        crate::kinds::link::manifest(service, of, name, database, prefix)
+    }
+
+    /// Whether objects of this kind can be given new passwords.
+    #[must_use]
+    pub fn rotates(&self, kind: Kind) -> bool {
+        self.get(kind).is_some_and(|kind| kind.about().rotates)
     }
 
     /// What runs for its objects are containers with data of their own.

@@ -6,6 +6,9 @@ use super::text::shown;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// Reason of Progressing while a new password takes the place of an old one.
+pub const ROTATING: &str = "Rotating";
+
 /// Characters of a message that are kept: words of servers, engines and files go into it.
 const WORDS: usize = 4_000;
 

@@ -37,6 +37,15 @@ pub struct Rename {
     pub said: bool,
 }
 
+/// A request for a new password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rotate {
+    /// RFC 3339, to the nanosecond.
+    pub at: String,
+    /// Without a pause in which the old one is still let in.
+    pub now: bool,
+}
+
 /// What was asked for and agreed to. Requests are never cleared, so that none is lost: a pass remembers which one it
 /// has answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +57,8 @@ pub struct Asked {
     pub restart: Option<String>,
     /// The same of `seawall reinitialise`.
     pub reinitialise: Option<String>,
+    /// The same of `seawall rotate`.
+    pub rotate: Option<Rotate>,
     /// `seawall delete --confirm` was said.
     pub delete: bool,
     /// The manifest is gone; how long the data it gave up are still kept.
@@ -85,6 +96,12 @@ impl Asked {
     #[must_use]
     pub fn restart_due(&self, answered: Option<&String>) -> bool {
         self.restart.is_some() && self.restart.as_ref() != answered
+    }
+
+    /// The same of a new password.
+    #[must_use]
+    pub fn rotate_due(&self, answered: Option<&String>) -> Option<&Rotate> {
+        self.rotate.as_ref().filter(|asked| Some(&asked.at) != answered)
     }
 
     /// The same of making the data anew.

@@ -65,6 +65,8 @@ pub struct About {
     pub runs: bool,
     /// What runs are containers with data of their own.
     pub containers: bool,
+    /// Its objects can be given new passwords while the old ones are still let in.
+    pub rotates: bool,
     /// What becomes of an object without a manifest, in words.
     pub gone: &'static str,
     pub columns: &'static [Column],

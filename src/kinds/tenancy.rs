@@ -27,6 +27,14 @@ impl Turn {
     pub const ALL: [Turn; 2] = [Turn::A, Turn::B];
 
     #[must_use]
+    pub fn other(self) -> Turn {
+        match self {
+            Turn::A => Turn::B,
+            Turn::B => Turn::A,
+        }
+    }
+
+    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Turn::A => "a",

@@ -150,3 +150,47 @@ async fn what_has_no_container_is_not_stopped_nor_renamed() {
     assert!(rig.operator.connection(&shop_main, false).await.is_err());
     rig.reason(LINK, C::Ready, "LoginSucceeded").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_rotation_changes_the_login_and_closes_the_old_one_when_nobody_uses_it() {
+    let mut rig = Rig::start(&[("main", MAIN)]);
+    project(&rig, &["production"]);
+    link(&rig, "shop-main", "");
+    rig.drive();
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    let shop_main: ObjectRef = LINK.parse().unwrap();
+    let before = variables(&rig, false).await;
+    for (old, new) in [("shop_main_a", "shop_main_b"), ("shop_main_b", "shop_main_a")] {
+        let was = variables(&rig, false).await;
+        rig.operator.operate(&shop_main, Operation::Rotate).await.unwrap();
+        rig.reason(LINK, C::Progressing, "Rotating").await;
+        rig.until("the new one is given", || {
+            let user = rig.view(LINK)?.status["username"].as_str()?.to_owned();
+            (user == new).then_some(())
+        })
+        .await;
+        let found = variables(&rig, false).await;
+        assert_eq!(value(&found, "POSTGRES_USER"), Some(new));
+        assert_ne!(value(&found, "POSTGRES_PASSWORD"), value(&was, "POSTGRES_PASSWORD"));
+        let roles = rig.servers.tenants("postgres-main").unwrap().roles;
+        assert!(roles[old].login && roles[new].login, "both let in");
+        let error = rig.operator.operate(&shop_main, Operation::Rotate).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::Conflict, "{error:?}");
+        rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+        rig.reason(LINK, C::Progressing, "Settled").await;
+        let roles = rig.servers.tenants("postgres-main").unwrap().roles;
+        assert!(!roles[old].login && roles[new].login);
+    }
+    assert_ne!(
+        value(&variables(&rig, false).await, "POSTGRES_PASSWORD"),
+        value(&before, "POSTGRES_PASSWORD"),
+        "the same login with another password"
+    );
+    // Of a service that is down nothing is rotated.
+    rig.operator.operate(&rig.named("main"), Operation::Stop).await.unwrap();
+    rig.reason(LINK, C::Ready, "ServiceNotReady").await;
+    let error = rig.operator.operate(&shop_main, Operation::Rotate).await.unwrap_err();
+    assert!(error.what.contains("nothing was changed"), "{error:?}");
+    let error = rig.operator.operate(&rig.named("main"), Operation::Rotate).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::Invalid);
+}

@@ -86,6 +86,7 @@ impl Reconciler for Follower {
         description: "Follows a PostgreSQL.",
         runs: true,
         containers: false,
+        rotates: false,
         gone: "its entry is removed",
         columns: &[],
         client: None,

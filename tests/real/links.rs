@@ -1,7 +1,9 @@
 //! Links on a real PostgreSQL: a project finds a database of its own, and gets into nothing else.
 
-use crate::harness::{Sea, text, wait_for};
+use crate::harness::{Sea, condition, text, wait_for};
+use std::collections::BTreeSet;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 const SHOP: &str = "link/shop-main";
 const BLOG: &str = "link/blog-main";
@@ -87,10 +89,48 @@ fn a_project_gets_a_database_of_its_own_and_gets_into_nothing_else() {
         ("ALTER ROLE shop_main_a PASSWORD 'x'", "permission denied"),
         ("DROP DATABASE shop_production", "must be owner"),
         ("SELECT rolpassword FROM pg_authid", "permission denied"),
+        ("SELECT * FROM pg_shadow", "permission denied"),
+        ("SELECT pg_ls_dir('.')", "permission denied"),
+        ("SELECT lo_import('/etc/passwd')", "permission denied"),
+        ("CREATE TABLE f (l text); COPY f FROM '/etc/passwd'", "permission denied"),
+        ("CREATE EXTENSION dblink", "permission denied"),
+        ("CREATE EXTENSION file_fdw", "permission denied"),
+        ("ALTER SYSTEM SET work_mem = '1GB'", "not allowed"),
+        ("SET SESSION AUTHORIZATION postgres", "permission denied"),
+        ("CREATE TABLESPACE t LOCATION '/tmp'", "permission denied"),
+        ("LOAD 'pg_prewarm'", "not allowed"),
+        ("GRANT shop_production TO CURRENT_USER", "permission denied"),
+        ("GRANT pg_read_all_data TO CURRENT_USER", "permission denied"),
+        ("REASSIGN OWNED BY shop_production TO CURRENT_USER", "permission denied"),
+        ("COMMENT ON ROLE shop_main_a IS 'mine'", "permission denied"),
+        ("CREATE EVENT TRIGGER t ON ddl_command_start EXECUTE FUNCTION f()", "permission denied"),
+        ("SELECT pg_create_physical_replication_slot('s')", "permission denied"),
+        ("ALTER DATABASE shop_production SET work_mem = '1GB'", "must be owner"),
+        ("ALTER DATABASE shop_production RENAME TO mine", "must be owner"),
+        ("SELECT pg_reload_conf()", "permission denied"),
     ] {
         let output = psql(&sea, "blog/production", &[], sql);
         assert!(!output.status.success() && text(&output).contains(why), "{sql}: {}", text(&output));
     }
+    // Nor do they see or end what the other one runs.
+    let url = variable(&sea, "shop/production", "POSTGRES_URL");
+    let mut runs = Command::new("psql")
+        .args(["-XAtq", &url, "-c", "SELECT 'of the shop', pg_sleep(60)"])
+        .spawn()
+        .unwrap();
+    let of_shop = "FROM pg_stat_activity WHERE datname = 'shop_production' AND usename = 'shop_main_a'";
+    wait_for("the shop's session", || {
+        (sea.sql("main", &format!("SELECT count(*) {of_shop}")) == "1").then_some(())
+    });
+    let seen = ok(&sea, "blog/production", &format!("SELECT query {of_shop}"));
+    assert_eq!(seen, "<insufficient privilege>");
+    for does in ["pg_terminate_backend", "pg_cancel_backend"] {
+        let output = psql(&sea, "blog/production", &[], &format!("SELECT {does}(pid) {of_shop}"));
+        assert!(!output.status.success() && text(&output).contains("permission denied"), "{}", text(&output));
+    }
+    assert!(runs.try_wait().unwrap().is_none());
+    runs.kill().unwrap();
+    runs.wait().unwrap();
 }
 
 #[test]
@@ -144,6 +184,44 @@ fn what_others_change_of_a_tenant_comes_back_and_an_unlink_closes_it() {
     linked(&sea, SHOP);
     assert_eq!(ok(&sea, "shop/production", "SELECT n FROM visits"), "7");
     assert_eq!(sea.sql("main", database), oid);
+}
+
+#[test]
+fn a_database_may_be_called_as_its_owner_likes() {
+    let sea = Sea::start();
+    sea.postgres("main", "{version: '18'}");
+    project(&sea, "shop");
+    let names = ["o\"dd; DROP ROLE x -- é", "SELECT", " a b ", "100%/?#&=", "it's", "$$", "back\\slash"];
+    for (index, name) in names.into_iter().enumerate() {
+        let quoted = name.replace('\'', "''");
+        link(&sea, &format!("l{index}"), "shop", &format!(", database: '{quoted}', prefix: P{index}"));
+    }
+    for (index, name) in names.into_iter().enumerate() {
+        linked(&sea, &format!("link/l{index}"));
+        let script = format!("psql -XAtqc 'SELECT current_database(), current_user' \"$P{index}_URL\"");
+        let said = sea.ok(&["exec", "shop/production", "--", "sh", "-c", &script]);
+        assert_eq!(said.trim_end_matches('\n'), format!("{name}|{name}"));
+    }
+    for (name, why) in
+        [("postgres", "server's own"), ("pg_x", "cannot be the name of a role"), ("app", "the service's own")]
+    {
+        link(&sea, "bad", "shop", &format!(", database: {name}, prefix: BAD"));
+        wait_for(why, || {
+            let ready = condition(&sea.status("link/bad"), "Ready");
+            (ready.0 == "False" && ready.2.contains(why)).then_some(())
+        });
+    }
+    // What is there already is somebody's.
+    sea.sql("main", "CREATE DATABASE theirs");
+    sea.sql("main", "CREATE ROLE their_role");
+    for (name, why) in [("theirs", "database \"theirs\""), ("their_role", "role \"their_role\"")] {
+        link(&sea, "bad", "shop", &format!(", database: {name}, prefix: BAD"));
+        let words = wait_for(why, || {
+            let ready = condition(&sea.status("link/bad"), "Ready");
+            (ready.1 == "NameConflict" && ready.2.contains(why)).then_some(ready.2)
+        });
+        assert!(words.contains("was not made for it by Seawall"), "{words}");
+    }
 }
 
 /// Everything that a tenant can lay in the way of a statement of ours. Each says that it ran; none may.
@@ -214,6 +292,51 @@ fn is_forgotten(sea: &Sea, link: &str) -> bool {
     text(&sea.cli(&["get", link])).contains("not found")
 }
 
+/// A client that reads its variables again for every query finds them right at any moment, and one that is connected goes on
+/// until it ends by itself.
+#[test]
+fn a_rotation_costs_no_login_and_no_query() {
+    let sea = Sea::start();
+    sea.postgres("main", "{version: '18'}");
+    project(&sea, "shop");
+    link(&sea, "shop-main", "shop", "");
+    linked(&sea, SHOP);
+    ok(&sea, "shop/production", "CREATE TABLE visits (n int); INSERT INTO visits VALUES (7)");
+    let old = variable(&sea, "shop/production", "POSTGRES_URL");
+    let stays = "SELECT pg_sleep(20), n FROM visits";
+    let connected = Command::new("psql")
+        .args(["-XAtq", &old, "-c", stays])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    sea.ok(&["rotate", SHOP]);
+    let began = Instant::now();
+    let mut users = BTreeSet::new();
+    let mut asked = 0;
+    while began.elapsed() < Duration::from_secs(200) {
+        users.insert(ok(&sea, "shop/production", "INSERT INTO visits VALUES (8); SELECT session_user"));
+        asked += 1;
+        let status = sea.status(SHOP);
+        if users.len() == 2
+            && condition(&status, "Progressing").1 == "Settled"
+            && status["rotation"].is_null()
+        {
+            break;
+        }
+    }
+    let went_on = connected.wait_with_output().unwrap();
+    assert!(text(&went_on).contains("|7"), "who was connected went on: {}", text(&went_on));
+    assert_eq!(
+        users.iter().map(String::as_str).collect::<Vec<_>>(),
+        ["shop_main_a", "shop_main_b"],
+        "{asked}"
+    );
+    let tried = Command::new("psql").args(["-XAtq", &old, "-c", "SELECT 1"]).output().unwrap();
+    assert!(!tried.status.success(), "the old password is of no use: {}", text(&tried));
+    let visits = ok(&sea, "shop/production", "SELECT count(*) FROM visits");
+    assert_eq!(visits, (asked + 1).to_string());
+}
+
 /// One link for each crash point of its life.
 #[test]
 fn a_crash_at_any_step_of_a_link_leaves_one_database_and_two_roles() {
@@ -230,14 +353,35 @@ fn a_crash_at_any_step_of_a_link_leaves_one_database_and_two_roles() {
             link(&sea, &name, "shop", &format!(", database: {name}, prefix: {}", name.to_uppercase()));
             sea.run_with(&[("SEAWALL_CRASH_AT", &point)]);
             let died = crashed(&mut sea, &format!("link {point}"), |sea| is_ready(sea, object));
-            if died {
-                sea.run();
+            // From here on without the point.
+            if !died {
+                sea.stop();
             }
+            sea.run();
             linked(&sea, object);
             let count = format!(
                 "SELECT (SELECT count(*) FROM pg_database WHERE datname LIKE '{name}%') || ' ' || count(*) FROM pg_roles WHERE rolname LIKE '{name}%'"
             );
             assert_eq!(sea.sql("main", &count), "1 2", "{point}");
+            let user = |sea: &Sea| sea.status(object)["username"].as_str().unwrap_or_default().to_owned();
+            let old = user(&sea);
+            sea.ok(&["rotate", object, "--now"]);
+            sea.stop();
+            sea.run_with(&[("SEAWALL_CRASH_AT", &point)]);
+            let over = |sea: &Sea| {
+                let status = sea.status(object);
+                status["rotation"].is_null()
+                    && status["username"] != old.as_str()
+                    && condition(&status, "Progressing").1 == "Settled"
+            };
+            let rotated = crashed(&mut sea, &format!("rotate {point}"), over);
+            if rotated {
+                sea.run();
+            }
+            wait_for(&format!("rotated {point}"), || over(&sea).then_some(()));
+            let open = format!("SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname LIKE '{name}%'");
+            assert_eq!(sea.sql("main", &open), user(&sea), "{point}");
+            linked(&sea, object);
             sea.stop();
 
             sea.remove(&format!("{name}.yaml"));
@@ -250,7 +394,7 @@ fn a_crash_at_any_step_of_a_link_leaves_one_database_and_two_roles() {
             let open = format!("SELECT count(*) FROM pg_roles WHERE rolcanlogin AND rolname LIKE '{name}%'");
             assert_eq!(sea.sql("main", &open), "0", "{point}");
             sea.stop();
-            reached |= died || gone;
+            reached |= died || rotated || gone;
         }
         if !reached {
             assert!(n > 10, "a link has more steps than {n}");

@@ -11,6 +11,7 @@ mod events;
 mod exec;
 mod export;
 mod get;
+mod link;
 mod logs;
 mod operate;
 mod plan;
@@ -37,6 +38,8 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Events(args) => events::run(cx, args).await,
         Verb::Wait(args) => wait::run(cx, args).await,
         Verb::Connection(args) => connection::run(cx, args).await,
+        Verb::Link(args) => link::run(cx, &args),
+        Verb::Unlink(args) => link::unlink(cx, args).await,
         Verb::Env(args) => env::run(cx, args).await,
         Verb::Exec(args) => exec::run(cx, args).await,
         Verb::Client(args) => client::run(cx, args).await,
@@ -44,6 +47,10 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Stop(args) => operate::run(cx, args, Operation::Stop).await,
         Verb::Start(args) => operate::run(cx, args, Operation::Start).await,
         Verb::Restart(args) => operate::run(cx, args, Operation::Restart).await,
+        Verb::Rotate(args) => {
+            let operation = if args.now { Operation::RotateNow } else { Operation::Rotate };
+            operate::run(cx, args.of, operation).await
+        }
         Verb::Rename(args) => operate::rename(cx, args).await,
         Verb::ReleasePort(args) => operate::run(cx, args, Operation::ReleasePort).await,
         Verb::Reinitialise(args) => operate::reinitialise(cx, args).await,

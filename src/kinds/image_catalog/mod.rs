@@ -49,6 +49,7 @@ impl Reconciler for ImageCatalog {
         description: "Names the images of one engine by version. Overrides the built-in catalog.",
         runs: false,
         containers: false,
+        rotates: false,
         gone: "the catalog is forgotten",
         columns: &[],
         client: None,

@@ -2,7 +2,7 @@
 
 use super::Link;
 use super::action::Action;
-use super::record::Memory;
+use super::record::{Memory, Phase, Rotation};
 use crate::core::event::Note;
 use crate::kinds::tenancy::TenancyError;
 use crate::kinds::{Scene, Then, Undone};
@@ -37,14 +37,35 @@ pub async fn apply(
         Action::Keep(database) => memory.database = Some(database.clone()),
         Action::MakePassword(turn) => {
             let mut all = kind.passwords(object).map_err(ActError::from)?;
-            all.entry(*turn).or_insert_with(secrets::password);
+            let next = memory.phase() == Some(Phase::Preparing) && *turn != memory.turn;
+            if next {
+                all.insert(*turn, secrets::password());
+            } else {
+                all.entry(*turn).or_insert_with(secrets::password);
+            }
             let all = all.into_iter().map(|(turn, password)| (turn.as_str(), password)).collect();
             let changes = kind.tools.sealed(object, &all).map_err(ActError::from)?;
             kind.tools.store.save(changes, Saving::Durable).await.map_err(ActError::from)?;
             kind.tools.reopen(object);
-            memory.password.generation += 1;
-            scene.now.clone_into(&mut memory.password.rotated_at);
+            if next {
+                // What the server keeps is another one's.
+                memory.known.fingerprints.remove(turn);
+                enter(Phase::Proving, scene.now, memory);
+            } else {
+                in_force(scene.now, memory);
+            }
         }
+        Action::Rotate { asked, now } => {
+            let since = scene.now.to_owned();
+            memory.rotation = Some(Rotation { phase: Phase::Preparing, since, now: *now });
+            memory.rotated_for = Some(asked.clone());
+        }
+        Action::Switch(turn) => {
+            memory.turn = *turn;
+            in_force(scene.now, memory);
+            enter(Phase::Draining, scene.now, memory);
+        }
+        Action::EndRotation => memory.rotation = None,
         Action::Tend(step) => {
             let tenant = scene.subject.tenant();
             let Some(tenancy) = kind.tenancies.get(&tenant.service.kind) else {
@@ -55,4 +76,17 @@ pub async fn apply(
         }
     }
     Ok(Vec::new())
+}
+
+/// Applications find another password from now on.
+fn in_force(now: &str, memory: &mut Memory) {
+    memory.password.generation += 1;
+    now.clone_into(&mut memory.password.rotated_at);
+}
+
+fn enter(phase: Phase, now: &str, memory: &mut Memory) {
+    if let Some(rotation) = &mut memory.rotation {
+        rotation.phase = phase;
+        now.clone_into(&mut rotation.since);
+    }
 }

@@ -14,6 +14,12 @@ pub enum Action {
     MakePassword(Turn),
     /// Into the store: what was made under this name is the link's.
     Keep(String),
+    /// Into the store: a rotation begins, as asked for then; its old password gets no time if `now`.
+    Rotate { asked: String, now: bool },
+    /// Into the store: the other login is the one in use.
+    Switch(Turn),
+    /// Into the store: the rotation is over.
+    EndRotation,
     /// On the service, by its engine.
     Tend(Step),
 }
@@ -30,6 +36,9 @@ impl fmt::Display for Action {
             Action::Work(action) => action.fmt(f),
             Action::MakePassword(turn) => write!(f, "make the password of login {turn}"),
             Action::Keep(database) => write!(f, "take {} as its database", quoted(database)),
+            Action::Rotate { .. } => f.write_str("begin to rotate the password"),
+            Action::Switch(turn) => write!(f, "give applications login {turn}"),
+            Action::EndRotation => f.write_str("end the rotation"),
             Action::Tend(step) => f.write_str(&step.words),
         }
     }
@@ -41,6 +50,9 @@ impl Act for Action {
             Action::Work(action) => action.reason(),
             Action::MakePassword(_) => "PasswordMade",
             Action::Keep(_) => "DatabaseChosen",
+            Action::Rotate { .. } => "RotationBegan",
+            Action::Switch(_) => "LoginSwitched",
+            Action::EndRotation => "RotationEnded",
             Action::Tend(_) => "TenantChanged",
         }
     }

@@ -2,8 +2,9 @@
 //! was let in.
 
 use super::plan::{Plan, Subject};
+use super::record::Phase;
 use super::world::{Proof, Server, World};
-use crate::core::condition::{ConditionType as C, Finding, Truth};
+use crate::core::condition::{ConditionType as C, Finding, ROTATING, Truth};
 use crate::core::failure::Outlook;
 
 #[must_use]
@@ -16,7 +17,15 @@ pub fn findings(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Out
     let lacks = &subject.memory.known.lacks;
     let broken = outlook.manifest_broken.as_ref().map(|why| ("ManifestBroken", why.clone()));
     let lacks = (!lacks.is_empty()).then(|| ("ExtensionUnavailable", lacks.join("; ")));
-    if let Some((reason, words)) = broken.or(lacks) {
+    let stuck = match &world.server {
+        Server::Seen { next: Proof::TurnedAway(why), .. } => {
+            let words =
+                format!("the login that is to take over does not get in: {why}; the old one stays in use");
+            Some(("RotationStuck", words))
+        }
+        _ => None,
+    };
+    if let Some((reason, words)) = broken.or(stuck).or(lacks) {
         list.push(Finding::new(C::Degraded, Truth::True, reason, words));
     }
     if outlook.stalled {
@@ -36,7 +45,13 @@ pub fn findings(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Out
 }
 
 fn progressing(subject: &Subject<'_>, plan: &Plan) -> Finding {
-    let (truth, reason, words) = if let Some(waiting) = plan.waiting.first() {
+    let rotates = subject.memory.phase().map(|phase| match phase {
+        Phase::Preparing | Phase::Proving => "the login that takes over gets its password",
+        Phase::Draining => "applications find the new login; the old one still lets in those who use it",
+    });
+    let (truth, reason, words) = if let Some(words) = rotates {
+        (Truth::True, ROTATING, words.to_owned())
+    } else if let Some(waiting) = plan.waiting.first() {
         (Truth::True, waiting.on, waiting.why.clone())
     } else if let Some(step) = plan.steps.first().filter(|_| !subject.spec.paused) {
         (Truth::True, "Reconciling", format!("{}: {}", step.action, step.cause))

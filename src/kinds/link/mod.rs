@@ -17,13 +17,14 @@ use super::{About, Column, Context, Learnt, Reconciler, Scene, Subject, Undone};
 use crate::core::condition::Finding;
 use crate::core::event::Note;
 use crate::core::failure::Outlook;
-use crate::core::names::{Kind, ObjectRef};
+use crate::core::names::{API_VERSION, Kind, Name, ObjectRef};
 use crate::core::neighbours::{Said, Ties, offers};
 use crate::core::plan::Plan;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
 use crate::core::seen::EngineInfo;
 use crate::core::variable::Variable;
+use crate::manifest::scalar::Text;
 use crate::manifest::schema::spec_schema;
 use crate::secrets::Secret;
 use crate::workload::Tools;
@@ -32,6 +33,7 @@ use crate::workload::tools::PasswordError;
 use action::Action;
 use check::Checked;
 use record::Memory;
+use serde_json::{Value, json};
 use status::Status;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,6 +53,8 @@ const COLUMNS: [Column; 4] = [
 const PROOF: Duration = Duration::from_secs(600);
 /// How often a server is compared with what is wanted.
 const LOOK: Duration = Duration::from_secs(30);
+/// The same while something is to happen.
+const ROTATES: Duration = Duration::from_secs(5);
 /// How long one that was turned away is not tried again.
 const TURNED_AWAY: Duration = Duration::from_secs(15);
 
@@ -59,7 +63,10 @@ pub struct Link {
     pub tools: Arc<Tools>,
     /// By the kind of the service.
     pub tenancies: BTreeMap<Kind, Arc<dyn Tenancy>>,
-    proofs: Mutex<BTreeMap<ObjectRef, Proven>>,
+    /// By login.
+    proofs: Mutex<BTreeMap<(ObjectRef, Turn), Proven>>,
+    /// Since when nobody is seen to use an old login.
+    quiet: Mutex<BTreeMap<ObjectRef, Instant>>,
 }
 
 /// A login that was tried.
@@ -73,11 +80,21 @@ struct Proven {
 impl Link {
     #[must_use]
     pub fn new(tools: &Arc<Tools>, tenancies: BTreeMap<Kind, Arc<dyn Tenancy>>) -> Self {
-        Self { tools: Arc::clone(tools), tenancies, proofs: Mutex::default() }
+        Self { tools: Arc::clone(tools), tenancies, proofs: Mutex::default(), quiet: Mutex::default() }
     }
 
-    fn proofs(&self) -> std::sync::MutexGuard<'_, BTreeMap<ObjectRef, Proven>> {
+    fn proofs(&self) -> std::sync::MutexGuard<'_, BTreeMap<(ObjectRef, Turn), Proven>> {
         self.proofs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For how long it has been quiet; counted anew after a restart.
+    fn quiet_for(&self, object: &ObjectRef, quiet: bool) -> Duration {
+        let mut all = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
+        if quiet {
+            return all.entry(object.clone()).or_insert_with(Instant::now).elapsed();
+        }
+        all.remove(object);
+        Duration::ZERO
     }
 
     /// Those that are in the store.
@@ -94,13 +111,13 @@ impl Link {
         turn: Turn,
         password: &Secret,
     ) -> Proof {
-        let object = &subject.identity.object;
+        let key = (subject.identity.object.clone(), turn);
         let known = &subject.memory.known;
         let uid = subject.service().map(|offer| offer.uid.as_str()).unwrap_or_default();
         let fingerprint = known.fingerprints.get(&turn).map(String::as_str).unwrap_or_default();
         let identifier = known.identifier.as_deref().unwrap_or_default();
         let of = format!("{uid} {identifier} {turn} {fingerprint}");
-        if let Some(last) = self.proofs().get(object).filter(|last| last.of == of) {
+        if let Some(last) = self.proofs().get(&key).filter(|last| last.of == of) {
             let lasts = if last.proof == Proof::LetIn { PROOF } else { TURNED_AWAY };
             if last.at.elapsed() < lasts {
                 return last.proof.clone();
@@ -110,9 +127,37 @@ impl Link {
             Ok(()) => Proof::LetIn,
             Err(error) => Proof::from(&error),
         };
-        self.proofs().insert(object.clone(), Proven { at: Instant::now(), of, proof: proof.clone() });
+        self.proofs().insert(key, Proven { at: Instant::now(), of, proof: proof.clone() });
         proof
     }
+}
+
+/// A manifest as a user would write it; the name is made of what it ties together, unless it is given.
+///
+/// # Errors
+/// When that is too long for a name.
+pub fn manifest(
+    service: &ObjectRef,
+    (project, environment): (&Name, &str),
+    name: Option<&Name>,
+    database: Option<&str>,
+    prefix: Option<&str>,
+) -> Result<Value, String> {
+    let made =
+        || Name::parse(&format!("{project}-{environment}-{}", service.name)).map_err(|e| e.to_string());
+    let name = name.cloned().map_or_else(made, Ok)?;
+    let text = |text: &str| Text(text.to_owned());
+    let spec = spec::LinkSpec {
+        service: text(&service.to_string()),
+        project: text(project.as_str()),
+        environment: text(environment),
+        database: database.map(text),
+        prefix: prefix.map(text),
+        extensions: Vec::new(),
+        connection_limit: None,
+    };
+    let metadata = json!({"name": name.as_str()});
+    Ok(json!({"apiVersion": API_VERSION, "kind": Kind::Link.as_str(), "metadata": metadata, "spec": spec}))
 }
 
 impl Reconciler for Link {
@@ -127,6 +172,7 @@ impl Reconciler for Link {
         description: "A database of its own for one environment of a project: a login, and the variables to find it by.",
         runs: true,
         containers: false,
+        rotates: true,
         gone: "its logins are closed, and the database stays",
         columns: &COLUMNS,
         client: None,
@@ -169,6 +215,7 @@ impl Reconciler for Link {
     /// Nobody tells what is changed in a server.
     fn look_again(world: &World) -> Option<u64> {
         let again = match &world.server {
+            _ if world.rotating_for.is_some() => ROTATES,
             Server::Seen { proof: Proof::TurnedAway(_), .. } => TURNED_AWAY,
             _ => LOOK,
         };
@@ -217,6 +264,7 @@ impl Reconciler for Link {
     }
 
     fn forget(&self, object: &ObjectRef) {
-        self.proofs().remove(object);
+        self.proofs().retain(|(of, _), _| of != object);
+        self.quiet_for(object, false);
     }
 }

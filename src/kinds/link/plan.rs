@@ -2,12 +2,15 @@
 //! touched, and the database of a link that is gone stays with its owner.
 
 use super::action::Action;
-use super::world::{Server, World};
+use super::record::Phase;
+use super::world::{Proof, Server, World};
 use crate::core::neighbours::{Offer, offers};
 use crate::core::plan::{NAME_CONFLICT, Plan as CorePlan, Sign};
+use crate::core::will::Rotate;
 use crate::kinds::tenancy::Tenant;
 use crate::workload;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 pub type Plan = CorePlan<Action>;
 
@@ -16,6 +19,10 @@ pub type Subject<'a> = crate::kinds::Subject<'a, super::Link>;
 
 /// How soon to look again at what nobody wakes us for.
 const AGAIN_MS: u64 = 5_000;
+/// For how long an old password lets in when it is still used.
+pub const GRACE: Duration = Duration::from_secs(3_600);
+/// And when it is not: applications that read their variables again do so within a minute.
+const QUIET: Duration = Duration::from_secs(60);
 
 impl Subject<'_> {
     /// What is wanted of the service now.
@@ -29,7 +36,7 @@ impl Subject<'_> {
             name: name.unwrap_or_else(|| self.spec.database.clone()),
             connection_limit: self.spec.connection_limit,
             extensions: self.spec.extensions.clone(),
-            open: if self.present { BTreeSet::from([self.memory.turn]) } else { BTreeSet::new() },
+            open: if self.present { self.memory.open() } else { BTreeSet::new() },
         }
     }
 
@@ -103,7 +110,7 @@ pub fn plan(subject: &Subject<'_>, world: &World) -> Plan {
         return plan;
     }
     match &world.server {
-        Server::Seen { look, .. } => {
+        Server::Seen { look, proof, next } => {
             if let Some(why) = &look.taken {
                 plan.block(
                     NAME_CONFLICT,
@@ -116,12 +123,16 @@ pub fn plan(subject: &Subject<'_>, world: &World) -> Plan {
             if subject.memory.database.as_ref() != Some(database) {
                 plan.step(Sign::Change, Action::Keep(database.clone()), "not chosen yet");
             }
-            let turn = subject.memory.turn;
-            if !world.sealed.contains(&turn) {
-                plan.step(Sign::Create, Action::MakePassword(turn), "missing");
+            for turn in subject.memory.open() {
+                if !world.sealed.contains(&turn) {
+                    plan.step(Sign::Create, Action::MakePassword(turn), "missing");
+                }
             }
             for step in &look.steps {
                 plan.step(step.sign, Action::Tend(step.clone()), step.cause.clone());
+            }
+            if plan.steps.is_empty() {
+                rotate(subject, world, (proof, next), &mut plan);
             }
         }
         Server::Away(why) => plan.wait("ServiceNotReady", format!("{service}: {why}"), Some(AGAIN_MS)),
@@ -129,6 +140,45 @@ pub fn plan(subject: &Subject<'_>, world: &World) -> Plan {
         Server::NotAsked | Server::NoTenancy | Server::Refused(_) => {}
     }
     plan
+}
+
+/// The login that is not in use gets a new password and is proven; then applications get it, and the old one is closed when
+/// nobody uses it any more, or its time is over. At each border a crash finds all it needs in the memory.
+fn rotate(subject: &Subject<'_>, world: &World, (proof, next): (&Proof, &Proof), plan: &mut Plan) {
+    let memory = subject.memory;
+    let other = memory.turn.other();
+    let Some(rotation) = &memory.rotation else {
+        if let Some(Rotate { at, now }) = subject.asked.rotate_due(memory.rotated_for.as_ref())
+            && *proof == Proof::LetIn
+        {
+            let begin = Action::Rotate { asked: at.clone(), now: *now };
+            plan.step(Sign::Change, begin, "asked for by `seawall rotate`");
+        }
+        return;
+    };
+    match rotation.phase {
+        Phase::Preparing => {
+            plan.step(Sign::Change, Action::MakePassword(other), "the password is rotated");
+        }
+        Phase::Proving => {
+            if *next == Proof::LetIn {
+                plan.step(Sign::Change, Action::Switch(other), "it lets in");
+            }
+        }
+        Phase::Draining => {
+            let lasted = world.rotating_for.unwrap_or_default();
+            let over = if rotation.now {
+                "the old one gets no time"
+            } else if lasted >= GRACE {
+                "the old one's time is over"
+            } else if world.quiet_for >= QUIET {
+                "nobody uses the old one"
+            } else {
+                return;
+            };
+            plan.step(Sign::Change, Action::EndRotation, over);
+        }
+    }
 }
 
 /// Its logins are closed, then it is forgotten.

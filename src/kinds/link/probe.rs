@@ -2,11 +2,14 @@
 
 use super::Link;
 use super::plan::Subject;
+use super::record::Phase;
 use super::world::{Proof, Server, World};
 use crate::core::variable::Variable;
 use crate::kinds::tenancy::{Tenancy, TenancyError, Tenant, Turn};
 use crate::workload::observe::ObserveError;
+use jiff::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Looks at everything that the plan for `subject` depends on.
 ///
@@ -32,18 +35,28 @@ pub async fn observe(kind: &Link, subject: &Subject<'_>) -> Result<World, Observ
         return Ok(world);
     }
     world.server = match tenancy.look(&tenant, &subject.memory.known).await {
-        Ok(look) => Server::Seen { look, proof: Proof::NotTried },
+        Ok(look) => Server::Seen { look, proof: Proof::NotTried, next: Proof::NotTried },
         Err(TenancyError::Away(why)) => Server::Away(why),
         Err(TenancyError::Failed(why)) => Server::Failed(why),
     };
-    let Server::Seen { look, proof } = &mut world.server else { return Ok(world) };
+    world.rotating_for = subject.memory.rotation.as_ref().and_then(|rotation| {
+        let since: Timestamp = rotation.since.parse().ok()?;
+        Duration::try_from(Timestamp::now().duration_since(since)).ok()
+    });
+    let Server::Seen { look, proof, next } = &mut world.server else { return Ok(world) };
     // What is still to be done is no login's fault.
-    if let Some(password) = passwords.get(&turn)
-        && subject.present
-        && look.taken.is_none()
-        && look.steps.is_empty()
-    {
+    if !subject.present || look.taken.is_some() || !look.steps.is_empty() {
+        return Ok(world);
+    }
+    if let Some(password) = passwords.get(&turn) {
         *proof = kind.proof(subject, tenancy, &tenant, turn, password).await;
+    }
+    let other = turn.other();
+    let drains = subject.memory.phase() == Some(Phase::Draining);
+    let used = look.sessions.get(&other).is_some_and(|sessions| *sessions > 0);
+    world.quiet_for = kind.quiet_for(&subject.identity.object, drains && !used);
+    if let (Some(Phase::Proving), Some(password)) = (subject.memory.phase(), passwords.get(&other)) {
+        *next = kind.proof(subject, tenancy, &tenant, other, password).await;
     }
     Ok(world)
 }

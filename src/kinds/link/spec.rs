@@ -26,7 +26,7 @@ pub struct LinkSpec {
     #[schemars(example = &"POSTGRES")]
     pub prefix: Option<Text>,
     /// Extensions that the database has.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(example = &["pgcrypto"])]
     pub extensions: Vec<Text>,
     /// How many connections to the database there may be at once.

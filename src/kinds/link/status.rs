@@ -1,7 +1,7 @@
 //! The body of a link's status. Later versions add fields; none is ever renamed.
 
 use super::plan::Subject;
-use super::record::Password;
+use super::record::{Password, Rotation};
 use super::world::{Server, World};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,8 @@ pub struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sessions: Option<u64>,
     pub password: Password,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
 }
 
 #[must_use]
@@ -35,5 +37,6 @@ pub fn status(subject: &Subject<'_>, world: &World) -> Status {
         variables: world.inside.iter().map(|variable| variable.name.clone()).collect(),
         sessions,
         password: memory.password.clone(),
+        rotation: memory.rotation.clone(),
     }
 }

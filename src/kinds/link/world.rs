@@ -3,6 +3,7 @@
 use crate::core::variable::Variable;
 use crate::kinds::tenancy::{Look, Turn};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct World {
@@ -14,6 +15,10 @@ pub struct World {
     pub inside: Vec<Variable>,
     pub outside: Vec<Variable>,
     pub alias: Option<&'static str>,
+    /// For how long the phase of a rotation has lasted.
+    pub rotating_for: Option<Duration>,
+    /// For how long nobody was seen to use the old login.
+    pub quiet_for: Duration,
 }
 
 /// The service, as far as it is the link's.
@@ -31,6 +36,8 @@ pub enum Server {
     Seen {
         look: Look,
         proof: Proof,
+        /// The same of the login that is to take its place.
+        next: Proof,
     },
 }
 

@@ -141,6 +141,7 @@ impl Reconciler for Postgres {
         description: "A managed PostgreSQL server: one container, one data volume, proven by logins.",
         runs: true,
         containers: true,
+        rotates: false,
         gone: "the container is stopped and removed",
         columns: &COLUMNS,
         client: Some(&CLIENT),

@@ -82,6 +82,7 @@ impl Reconciler for Project {
         description: "The environments of an application. Links give each of them databases of its own.",
         runs: true,
         containers: false,
+        rotates: false,
         gone: "it is forgotten",
         columns: &[],
         client: None,

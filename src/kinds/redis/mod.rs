@@ -132,6 +132,7 @@ impl Reconciler for Redis {
         description: "A managed Redis server: one container, one data volume, proven by logins.",
         runs: true,
         containers: true,
+        rotates: false,
         gone: "the container is stopped and removed",
         columns: &COLUMNS,
         client: Some(&CLIENT),

@@ -65,6 +65,7 @@ impl Reconciler for Maker {
         description: "Makes others.",
         runs: true,
         containers: false,
+        rotates: false,
         gone: "what it made goes",
         columns: &[],
         client: None,

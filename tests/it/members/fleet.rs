@@ -271,6 +271,7 @@ impl Reconciler for Fleet {
         description: "A monitor and its nodes.",
         runs: true,
         containers: true,
+        rotates: false,
         gone: "its containers are stopped and removed",
         columns: &[],
         client: None,

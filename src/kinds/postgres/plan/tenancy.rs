@@ -264,7 +264,7 @@ impl Making<'_> {
         if role.password.is_none() || role.password.as_ref() != self.known.fingerprints.get(&turn) {
             let cause = match (&role.password, self.known.fingerprints.get(&turn)) {
                 (None, _) => "it has none",
-                (Some(_), None) => "it was not set by Seawall",
+                (Some(_), None) => "there is another one",
                 (Some(_), Some(_)) => "it was changed by hand",
             };
             self.step(Sign::Change, &Does::SetPassword(turn), format!("set the password of {shown}"), cause);

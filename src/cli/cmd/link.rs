@@ -1,0 +1,36 @@
+//! `seawall link` and `unlink`: what to commit. Manifests are files, and nobody but their owner writes them.
+
+use crate::cli::args::{LinkArgs, UnlinkArgs};
+use crate::cli::connect::look;
+use crate::cli::format::yaml_text;
+use crate::cli::out::Failure;
+use crate::cli::{Context, Outcome};
+use crate::control::registry::Kinds;
+use std::io::Write;
+
+pub fn run(cx: &mut Context, args: &LinkArgs) -> Outcome {
+    let of = (&args.of.object.name, args.of.environment.as_str());
+    let (database, prefix) = (args.database.as_deref(), args.prefix.as_deref());
+    let manifest = Kinds::manifest_of_link(&args.service, of, args.name.as_ref(), database, prefix)
+        .map_err(|why| Failure::usage(why, "give it a name: --name NAME"))?;
+    if !args.dry_run {
+        let what = "it is made by its manifest, which only you write";
+        let same = format!("{} {}/{}", args.service, of.0, of.1);
+        return Err(Failure::usage(what, format!("seawall link {same} --dry-run prints it; commit that")));
+    }
+    write!(cx.out.stdout, "{}", yaml_text(&manifest))?;
+    Ok(0)
+}
+
+pub async fn unlink(cx: &mut Context, args: UnlinkArgs) -> Outcome {
+    let object = args.of.object;
+    let source = look(cx).await?.object(&object).await?.metadata.source;
+    let file = source.split(':').next().unwrap_or_default();
+    if !args.dry_run {
+        let what = format!("{object} is undone by removing its manifest, which only you write");
+        return Err(Failure::usage(what, format!("remove {object} from {file}, and commit that")));
+    }
+    let gone = Kinds::all(None).gone(object.kind);
+    writeln!(cx.out.stdout, "remove {object} from {source}, and commit that: {gone}")?;
+    Ok(0)
+}
