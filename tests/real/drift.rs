@@ -1,6 +1,6 @@
 //! What people do to containers by hand is undone, with the cause in an event, and costs no data.
 
-use super::harness::{Sea, condition, docker, processes, signal, text, wait_for};
+use super::harness::{Sea, condition, docker, pause, processes, signal, text, wait_for};
 use crate::kinds::postgres::inside as sql_inside;
 use crate::kinds::{Ask, Kind, Parameter, tests};
 use serde_json::Value;
@@ -69,7 +69,7 @@ fn a_container_stopped_killed_removed_paused_or_renamed_by_hand_comes_back_with_
 
     rows.survive(&|| drop(docker(&["stop", &name])), "ContainerStarted", "exited with code 0");
     rows.survive(&|| drop(docker(&["kill", &name])), "ContainerStarted", "killed (exit code 137)");
-    let status = rows.survive(&|| drop(docker(&["pause", &name])), "ContainerUnpaused", "paused by hand");
+    let status = rows.survive(&|| pause(&name), "ContainerUnpaused", "paused by hand");
     assert_eq!(status["container"]["id"], first["container"]["id"], "none of these needs a new container");
 
     let other = format!("{name}-renamed");

@@ -505,6 +505,14 @@ fn docker_at(host: Option<&str>, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
+/// Again where the engine could not: the kernel's freezer (cgroup v1) loses to processes that fork, and runc gives up.
+pub fn pause(container: &str) {
+    wait_for("a pause", || {
+        let output = Command::new("docker").args(["pause", container]).output().unwrap();
+        (output.status.success() || text(&output).contains("already paused")).then_some(())
+    });
+}
+
 /// The host's pids and the arguments of the processes in a container.
 pub fn processes(container: &str) -> Vec<(String, String)> {
     let top = docker(&["top", container, "-eo", "pid,args"]);

@@ -393,7 +393,7 @@ async fn a_server_that_is_full_or_hangs_is_told_apart() {
     drop(held);
     tokio::time::sleep(Duration::from_millis(300)).await;
     server.login("app", &server.owner).await.unwrap();
-    docker(&["pause", &server.name]);
+    crate::harness::pause(&server.name);
     assert_eq!(server.login("app", &server.owner).await, Err(RedisError::Hung));
     docker(&["unpause", &server.name]);
     let target = server.target("app", &server.owner).await;

@@ -1,6 +1,6 @@
 //! The volume of an object: nobody else writes to it while ours starts, and what is lost is said.
 
-use super::harness::{Sea, condition, docker, manifest, wait_for};
+use super::harness::{Sea, condition, docker, manifest, pause, wait_for};
 use crate::kinds::{Kind, tests};
 use std::process::Command;
 
@@ -77,7 +77,7 @@ fn no_server_is_started_beside_another_container_on_its_volume(kind: &dyn Kind) 
         sea.until(a, "stopped", |s| condition(s, "Ready").1 == "Stopped");
         by_hand(kind, &theirs, &mount);
         if mount.starts_with(&point) {
-            docker(&["pause", &theirs]);
+            pause(&theirs);
         }
         let before = sea.inspect(a)["State"]["StartedAt"].clone();
         sea.ok(&["start", a]);
