@@ -3,10 +3,10 @@
 
 mod report;
 mod steps;
+mod typed;
 
 use super::any::Spec;
-use super::children::{Supposed, Tended};
-use super::neighbours::keep_what_is_referred_to;
+use super::children::Tended;
 use super::objects::Record;
 use super::operator::{Operator, now};
 use super::pulls::{Pulled, pull};
@@ -14,10 +14,8 @@ use super::will::Will;
 use crate::core::condition::{ConditionType, Finding, Truth, find};
 use crate::core::event::Note;
 use crate::core::failure::{Failure, Retry};
-use crate::core::identity::Identity;
 use crate::core::member::Role;
 use crate::core::names::ObjectRef;
-use crate::core::neighbours::Around;
 use crate::core::plan::{Plan, Step};
 use crate::core::seen::{ContainerState, EngineInfo, Slot};
 use crate::docker::DockerError;
@@ -31,6 +29,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use steps::{StepsEnd, run_steps, store_failed, unavailable};
 use tokio_util::sync::CancellationToken;
+pub(super) use typed::Typed;
+use typed::{NotNow, typed};
 
 /// Plans made in one pass; a world that still moves after so many is looked at again later.
 const ROUNDS: usize = 12;
@@ -54,74 +54,6 @@ enum End<R: Reconciler> {
     Stale,
     /// The world still moved after [`ROUNDS`].
     Moving,
-}
-
-/// One moment of an object, with types: the one place where what is kept of it gets them.
-pub(super) struct Typed<R: Reconciler> {
-    pub record: Arc<Record>,
-    pub spec: Spec,
-    pub identity: Identity,
-    checked: R::Checked,
-    pub memory: R::Memory,
-    around: Around,
-}
-
-impl<R: Reconciler> Typed<R> {
-    /// # Errors
-    /// Why what is remembered of it cannot be read.
-    pub fn new(operator: &Operator, record: Arc<Record>, spec: Spec) -> Result<Self, String> {
-        let memory = record.memory.read()?;
-        let identity = operator.identity(&record);
-        let checked = spec.typed::<R>().cloned().ok_or("its spec is one of another kind")?;
-        let around = operator.state().around(&record.object);
-        Ok(Self { record, spec, identity, checked, memory, around })
-    }
-
-    pub fn subject(&self) -> Subject<'_, R> {
-        Subject {
-            identity: &self.identity,
-            spec: &self.checked,
-            asked: &self.record.asked,
-            memory: &self.memory,
-            present: self.record.is_present(),
-            around: &self.around,
-        }
-    }
-
-    /// The plan of the kind, held to what holds for all of them.
-    pub fn plan(
-        &self,
-        operator: &Operator,
-        world: &R::World,
-        supposed: Option<&Supposed>,
-    ) -> Plan<R::Action> {
-        let subject = self.subject();
-        let mut plan = R::plan(&subject, world);
-        keep_what_is_referred_to(&self.record, &self.around, &mut plan);
-        // What nobody wants wants nothing.
-        let children = if subject.present { R::children(&subject, world) } else { Some(Vec::new()) };
-        operator.plan_children(&self.record, children, supposed, &mut plan);
-        plan
-    }
-}
-
-/// Why an object is not worked on.
-enum NotNow {
-    Forgotten,
-    /// The last good version cannot be used any more (the catalog lost its version, say).
-    NoSpec(Arc<Record>),
-    /// A newer version wrote what is remembered of it, or something destroyed it.
-    Unreadable(Arc<Record>, String),
-}
-
-fn typed<R: Reconciler>(operator: &Operator, object: &ObjectRef) -> Result<Typed<R>, NotNow> {
-    let (record, spec) = {
-        let state = operator.state();
-        (state.records.get(object).cloned(), state.checked.get(object).cloned())
-    };
-    let record = record.ok_or(NotNow::Forgotten)?;
-    let Some(spec) = spec else { return Err(NotNow::NoSpec(record)) };
-    Typed::new(operator, Arc::clone(&record), spec).map_err(|why| NotNow::Unreadable(record, why))
 }
 
 /// Runs a pass. Errors end up in status and events, never here.
