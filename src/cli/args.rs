@@ -1,9 +1,9 @@
 //! The arguments, as clap reads them.
 
-use super::age;
 use super::format::Output;
 use crate::control::registry::Kinds;
 use crate::core::condition::Truth;
+use crate::core::duration::duration;
 use crate::core::names::{Kind, Name, ObjectRef};
 use crate::kinds::Client;
 use clap::{Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -58,10 +58,10 @@ pub struct Flags {
     #[arg(long, global = true, value_name = "DIR")]
     pub manifests: Option<PathBuf>,
     /// A container goes once its manifest was gone for so long; 30s [env: SEAWALL_REMOVAL_GRACE]
-    #[arg(long, global = true, value_name = "TIME", value_parser = age::duration)]
+    #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
     pub removal_grace: Option<Duration>,
     /// Data that a manifest gave up go once it was gone for so long; 10m [env: SEAWALL_DELETION_GRACE]
-    #[arg(long, global = true, value_name = "TIME", value_parser = age::duration)]
+    #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
     pub deletion_grace: Option<Duration>,
 }
 
@@ -223,7 +223,7 @@ pub struct WaitArgs {
     #[arg(long = "for", value_name = "WHAT", value_parser = goal)]
     pub goal: Goal,
     /// 60s, 5m, 1h30m
-    #[arg(long, value_parser = age::duration, default_value = "30s")]
+    #[arg(long, value_parser = duration, default_value = "30s")]
     pub timeout: Duration,
 }
 

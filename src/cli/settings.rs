@@ -3,8 +3,8 @@
 //!
 //! Resolving reads those files and nothing else; the process environment is passed in.
 
-use super::age::duration;
 use super::args::Flags;
+use crate::core::duration::duration;
 use crate::core::names::{Installation, NameError};
 use crate::http::wire::SOCKET;
 use rustix::fs::OFlags;

@@ -301,6 +301,9 @@ impl Api for Operator {
         let what = |object: &ObjectRef| {
             let checked = state.checked.get(object);
             match checked {
+                Some(c) if c.given_up() && !self.kinds.has_containers(object.kind) => {
+                    "its logins are closed; its data are deleted after the deletion grace"
+                }
                 Some(c) if c.given_up() => {
                     "the container is removed; volume with all data, credentials and record are deleted after the deletion grace"
                 }

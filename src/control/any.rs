@@ -35,6 +35,7 @@ pub struct Spec(Arc<dyn AnySpec>);
 
 trait AnySpec: Send + Sync {
     fn each(&self) -> Each<&workload::Checked>;
+    fn given_up(&self) -> bool;
     fn same(&self, other: &dyn AnySpec) -> bool;
     fn extend(&self, catalogs: &mut BTreeMap<Kind, Catalog>);
     fn ties(&self) -> Ties;
@@ -47,6 +48,10 @@ struct Of<R: Reconciler>(R::Checked);
 impl<R: Reconciler> AnySpec for Of<R> {
     fn each(&self) -> Each<&workload::Checked> {
         R::containers(&self.0)
+    }
+
+    fn given_up(&self) -> bool {
+        R::given_up(&self.0)
     }
 
     fn same(&self, other: &dyn AnySpec) -> bool {
@@ -90,7 +95,7 @@ impl Spec {
     /// The manifest says that the data may go with it, and the user agreed by name.
     #[must_use]
     pub fn given_up(&self) -> bool {
-        self.work().is_some_and(workload::Checked::given_up)
+        self.0.given_up()
     }
 
     /// Puts the images that it names over those in `catalogs`.

@@ -30,7 +30,9 @@ impl Kinds {
     #[must_use]
     pub fn of(tools: Option<&Arc<Tools>>, postgres: Option<Postgres>, redis: Option<Redis>) -> Self {
         let mut kinds = Self::default();
-        let tenancies = postgres.iter().map(|postgres| (Kind::Postgres, postgres.tenancy())).collect();
+        let postgres_gives = postgres.iter().map(|postgres| (Kind::Postgres, postgres.tenancy()));
+        let redis_gives = redis.iter().map(|redis| (Kind::Redis, redis.tenancy()));
+        let tenancies = postgres_gives.chain(redis_gives).collect();
         kinds.put(tools.map(|_| ImageCatalog));
         kinds.put(tools.map(|tools| Link::new(tools, tenancies)));
         kinds.put(postgres);

@@ -7,6 +7,8 @@ pub mod backoff;
 pub mod census;
 pub mod condition;
 pub mod desired;
+pub mod digest;
+pub mod duration;
 pub mod event;
 pub mod failure;
 pub mod identity;

@@ -28,6 +28,8 @@ pub mod offers {
     pub const HOST_VARIABLES: &str = "hostVariables";
     /// The role of the secret that belongs into them, among the secrets of the object that says it.
     pub const SECRET: &str = "secret";
+    /// What the object that is referred to has to put in force for this one, in words of its kind; empty: nothing.
+    pub const GRANT: &str = "grant";
     /// Another name for the one that is a URL, where nobody else has that name.
     pub const ALIAS: &str = "alias";
 }

@@ -23,6 +23,12 @@ impl Metadata {
     pub fn is_paused(&self) -> bool {
         self.annotations.get(annotation::PAUSED).is_some_and(|value| value == "true")
     }
+
+    /// The user agreed by name that the data may go.
+    #[must_use]
+    pub fn confirms_deletion(&self) -> bool {
+        self.annotations.get(annotation::CONFIRM_DELETE).is_some_and(|name| name == self.name.as_str())
+    }
 }
 
 /// One document of a manifest file whose header and shape are right. `spec` is still the user's

@@ -259,6 +259,11 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
         Vec::new()
     }
 
+    /// The manifest says that the data may go with it, and the user agreed by name.
+    fn given_up(checked: &Self::Checked) -> bool {
+        Self::containers(checked).first().is_some_and(|(_, work)| work.given_up())
+    }
+
     /// What is remembered of its containers.
     fn memories(_: &Self::Memory) -> Each<&workload::Memory> {
         Vec::new()

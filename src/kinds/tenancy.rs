@@ -62,6 +62,17 @@ pub struct Tenant {
     pub extensions: BTreeSet<String>,
     /// The logins that let in. Without any, nothing is made, and what is there of it is closed.
     pub open: BTreeSet<Turn>,
+    pub data: Data,
+}
+
+/// What becomes of its data when it is unlinked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Data {
+    Stay,
+    /// They go, but not before that was agreed to, and some time has passed.
+    GoLater,
+    /// They go as soon as nobody is let in any more.
+    Go,
 }
 
 /// What must be remembered of a tenant, beside its passwords.
@@ -97,10 +108,19 @@ pub struct Look {
     /// Something of a name that is wanted was not made for it: what, in words. Then there are no steps.
     pub taken: Option<String>,
     pub steps: Vec<Step>,
+    /// What the service has still to do by itself for what was granted, in words.
+    pub waits: Option<String>,
     /// Its database, if it is there.
     pub identifier: Option<String>,
-    /// How many sessions each login has.
+    /// How many sessions each login has; one that is missing cannot be told.
     pub sessions: BTreeMap<Turn, u64>,
+}
+
+/// Why a service cannot have a tenant, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub why: String,
+    pub unblock: &'static str,
 }
 
 /// Why nothing was seen, or a step was not done. Words of the server's; no secret is in them.
@@ -119,12 +139,22 @@ pub type Passwords = BTreeMap<Turn, Secret>;
 /// What an engine does for its tenants.
 #[async_trait]
 pub trait Tenancy: Send + Sync + 'static {
-    /// Why no tenant of this service may be called so.
-    fn refuses(&self, name: &str) -> Option<String>;
+    /// Why there can be no such tenant of this kind of service.
+    fn refuses(&self, tenant: &Tenant) -> Option<Refusal>;
+
+    /// What the service itself puts in force for it, in words that only its kind reads: the link lets it see them. No
+    /// password is in them. `None`: its tenants are made by steps alone.
+    fn grant(&self, _tenant: &Tenant, _passwords: &Passwords) -> Option<String> {
+        None
+    }
 
     /// Compares what is there with what is wanted. Costs one question per service for all tenants that are looked at
     /// about the same time.
-    async fn look(&self, tenant: &Tenant, known: &Known) -> Result<Look, TenancyError>;
+    async fn look(&self, tenant: &Tenant, passwords: &Passwords, known: &Known)
+    -> Result<Look, TenancyError>;
+
+    /// What is left of one that is unlinked, in words.
+    fn leaves(&self, tenant: &Tenant) -> String;
 
     /// Does one step, which may have been done already, or by half.
     async fn apply(

@@ -114,9 +114,7 @@ pub fn check(
         },
         restart_automatically: written.restart_policy == RestartPolicySpec::Auto,
         paused: metadata.is_paused(),
-        delete_confirmed: annotations
-            .get(annotation::CONFIRM_DELETE)
-            .is_some_and(|v| v == metadata.name.as_str()),
+        delete_confirmed: metadata.confirms_deletion(),
         volume_users: annotations
             .get(annotation::VOLUME_USERS)
             .map(|list| list.split(',').map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()).collect())
@@ -126,7 +124,7 @@ pub fn check(
 }
 
 /// A consent, or a word that holds everything back, must not be lost by a slip.
-fn annotated(found: &mut Found<'_>) {
+pub fn annotated(found: &mut Found<'_>) {
     let document = found.document;
     for (key, value) in
         document.metadata.annotations.iter().filter(|(k, _)| k.starts_with(annotation::PREFIX))

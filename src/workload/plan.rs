@@ -11,7 +11,7 @@ mod image;
 mod live;
 pub mod lost;
 mod port;
-mod removal;
+pub mod removal;
 mod rename;
 mod sharing;
 mod start;

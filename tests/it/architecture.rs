@@ -353,7 +353,9 @@ fn statements_are_made_in_one_place_and_sent_from_one() {
 #[test]
 fn no_text_advises_a_command_that_destroys() {
     let commands = ["volume rm", "docker rm", "rm -rf", "volume prune", "system prune", "DROP DATABASE"];
-    for (file, text) in all() {
+    // What is sent to a server is no advice.
+    let all = all().into_iter().filter(|(file, _)| !file.starts_with("kinds/postgres/client/statements"));
+    for (file, text) in all {
         for command in commands {
             let lines =
                 text.lines().filter(|line| line.contains(command) && !line.trim_start().starts_with("//"));

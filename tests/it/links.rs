@@ -194,3 +194,66 @@ async fn a_rotation_changes_the_login_and_closes_the_old_one_when_nobody_uses_it
     let error = rig.operator.operate(&rig.named("main"), Operation::Rotate).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::Invalid);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_password_is_rotated_by_itself_when_it_is_old() {
+    let mut rig = Rig::start(&[("main", MAIN)]);
+    project(&rig, &["production"]);
+    link(&rig, "shop-main", ", rotation: {every: 30d, grace: 10m}");
+    rig.drive();
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    rig.settled("it is new").await;
+    let next = rig.view(LINK).unwrap().status["nextRotation"].as_str().unwrap_or_default().to_owned();
+    assert!(next.ends_with('Z') && !rig.said("RotationBegan", ""), "{next}");
+    let was = variables(&rig, false).await;
+    rig.leave().await;
+    rig.edit_record(LINK, |memory| memory["password"]["rotatedAt"] = "2026-01-01T00:00:00Z".into());
+    rig.restart();
+    rig.drive();
+    rig.until("a new one", || rig.said("RotationBegan", "due by spec.rotation").then_some(())).await;
+    rig.reason(LINK, C::Progressing, "Rotating").await;
+    rig.reason(LINK, C::Progressing, "Settled").await;
+    let found = variables(&rig, false).await;
+    assert_ne!(value(&found, "POSTGRES_PASSWORD"), value(&was, "POSTGRES_PASSWORD"));
+    rig.let_pass(std::time::Duration::from_secs(600)).await;
+    let begun: u64 = rig.events().iter().filter(|e| e.reason == "RotationBegan").map(|e| e.count).sum();
+    assert_eq!(begun, 1, "once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_goes_with_its_link_only_when_that_was_agreed_to() {
+    let mut rig = Rig::start(&[("main", MAIN)]);
+    project(&rig, &["production"]);
+    let there = |rig: &Rig| rig.servers.tenants("postgres-main").unwrap();
+    link(&rig, "shop-main", ", deletionPolicy: Delete");
+    rig.drive();
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    rig.remove("shop-main");
+    let words = rig.reason(LINK, C::Ready, "DeletionNotConfirmed").await;
+    assert!(words.contains("seawall delete link/shop-main --confirm shop-main"), "{words}");
+    assert!(there(&rig).databases.contains_key("shop_production") && !there(&rig).roles["shop_main_a"].login);
+    rig.operator.delete(&LINK.parse().unwrap(), "shop-main").await.unwrap();
+    let words = "manifest removed; database shop_production was deleted";
+    rig.until("it is deleted", || rig.said("Deleted", words).then_some(())).await;
+    let left = there(&rig);
+    assert!(
+        !left.databases.contains_key("shop_production")
+            && left.roles.keys().all(|name| !name.contains("shop"))
+    );
+
+    // Agreed to in the manifest it goes after a time, in which the manifest brings all of it back.
+    let confirmed = "apiVersion: seawall.dev/v1\nkind: Link\nmetadata: {name: shop-main, annotations: {seawall.dev/confirm-delete: shop-main}}\nspec: {service: postgres/main, project: shop, environment: production, deletionPolicy: Delete}\n";
+    rig.text("shop-main.yaml", confirmed);
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    let before = variables(&rig, false).await;
+    rig.remove("shop-main");
+    let words = rig.reason(LINK, C::Ready, "DeletionPending").await;
+    assert!(words.contains("bring the manifest back"), "{words}");
+    rig.text("shop-main.yaml", confirmed);
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    assert_eq!(variables(&rig, false).await, before);
+    rig.remove("shop-main");
+    rig.reason(LINK, C::Ready, "DeletionPending").await;
+    rig.until("it goes", || (!there(&rig).databases.contains_key("shop_production")).then_some(())).await;
+    rig.until("it is forgotten", || rig.view(LINK).is_none().then_some(())).await;
+}

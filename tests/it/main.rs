@@ -15,6 +15,7 @@ mod faults;
 mod formats;
 mod hostile;
 mod links;
+mod links_redis;
 mod machine;
 mod machine_absence;
 mod machine_disk;

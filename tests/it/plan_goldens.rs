@@ -5,6 +5,7 @@
 use seawall::core::census::User;
 use seawall::core::condition::Finding;
 use seawall::core::desired::DesiredContainer;
+use seawall::core::digest::sha256;
 use seawall::core::failure::{Failure, Outlook};
 use seawall::core::identity::{Home, Identity};
 use seawall::core::names::{Installation, Name};
@@ -22,7 +23,6 @@ use seawall::kinds::postgres::collation::{Collations, Columns, InDatabase, Libra
 use seawall::kinds::postgres::conditions::{before_steps, findings};
 use seawall::kinds::postgres::desired;
 use seawall::kinds::postgres::facts::ImageFacts;
-use seawall::kinds::postgres::parameters::sha256;
 use seawall::kinds::postgres::plan::{Plan, Subject, plan};
 use seawall::kinds::postgres::record::{Memory, RefusedParameters};
 use seawall::kinds::postgres::status::status;

@@ -137,6 +137,7 @@ impl Case {
             used: Some(100 << 20),
             config: files.settings(),
             users_fit: true,
+            tenants: BTreeMap::new(),
         }));
     }
 

@@ -30,6 +30,7 @@ mod proxy;
 mod readiness;
 mod recover;
 mod redis;
+mod redis_links;
 mod redis_server;
 mod registry;
 mod removal;

@@ -8,7 +8,7 @@ use std::process::Command;
 const CACHE: &str = "redis/cache";
 
 /// An installation with this Redis; it is Ready.
-fn ready(spec: &str) -> Sea {
+pub fn ready(spec: &str) -> Sea {
     let mut sea = Sea::new();
     sea.write(
         "catalog.yaml",

@@ -1,11 +1,12 @@
 //! A real Redis, made through the engine as the kind makes it: its image, its files, what it says to our client.
 
 use seawall::core::desired::{DesiredContainer, Hardening, RestartPolicy, VolumeMount};
+use seawall::core::digest::sha256;
 use seawall::core::quantity::Bytes;
 use seawall::core::resource::Caps;
 use seawall::docker::{BollardDocker, Docker, FileToPut};
 use seawall::kinds::redis::client::{Network, RedisError, Reply, Servers, Target, command};
-use seawall::kinds::redis::desired::{self, Files, SERVER, sha256, users, users_file};
+use seawall::kinds::redis::desired::{self, Files, SERVER, users, users_file};
 use seawall::kinds::redis::parameters::{self, needs_restart, same};
 use seawall::kinds::redis::spec::Persistence;
 use seawall::kinds::redis::world::ServerFacts;
@@ -114,7 +115,7 @@ impl Server {
     }
 
     async fn put_users(&self, owner: &str) {
-        self.put(desired::USERS, &users_file(&users(&self.admin, "app", owner))).await;
+        self.put(desired::USERS, &users_file(users(&self.admin, "app", owner))).await;
     }
 
     async fn target(&self, user: &str, password: &str) -> Target {

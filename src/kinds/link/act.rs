@@ -58,7 +58,9 @@ pub async fn apply(
         Action::Rotate { asked, now } => {
             let since = scene.now.to_owned();
             memory.rotation = Some(Rotation { phase: Phase::Preparing, since, now: *now });
-            memory.rotated_for = Some(asked.clone());
+            if asked.is_some() {
+                memory.rotated_for.clone_from(asked);
+            }
         }
         Action::Switch(turn) => {
             memory.turn = *turn;

@@ -15,7 +15,7 @@ pub enum Action {
     /// Into the store: what was made under this name is the link's.
     Keep(String),
     /// Into the store: a rotation begins, as asked for then; its old password gets no time if `now`.
-    Rotate { asked: String, now: bool },
+    Rotate { asked: Option<String>, now: bool },
     /// Into the store: the other login is the one in use.
     Switch(Turn),
     /// Into the store: the rotation is over.

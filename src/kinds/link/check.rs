@@ -1,19 +1,29 @@
 //! From the user's words to a link with no illegal value. Pure; reports all problems at once.
 
-use super::spec::LinkSpec;
+use super::schedule::{self, Schedule, Window};
+use super::spec::{LinkSpec, RotationSpec};
 use crate::core::desired::stable_hash;
+use crate::core::duration::duration;
 use crate::core::names::{Kind, Name, ObjectRef};
 use crate::core::path;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
 use crate::core::text::{NAME, quoted, shown};
-use crate::workload::check::Found;
+use crate::manifest::scalar::Text;
+use crate::workload::check::{Found, annotated};
+use crate::workload::spec::DeletionPolicySpec;
+use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// Longest name of a database that is made up.
 const LONGEST: usize = 63;
 /// Longest prefix of variables.
 const LONGEST_PREFIX: usize = 40;
+/// For how long an old password lets in when it is still used.
+const GRACE: Duration = Duration::from_secs(3_600);
+/// Each rotation is a login and a write or more.
+const OFTENEST: Duration = Duration::from_secs(3_600);
 /// No service needs more.
 const MOST_EXTENSIONS: usize = 100;
 
@@ -27,6 +37,14 @@ pub struct Checked {
     pub prefix: String,
     pub extensions: BTreeSet<String>,
     pub connection_limit: Option<u32>,
+    /// The database goes with it.
+    pub deletes: bool,
+    /// And the user agreed to that by name.
+    pub delete_confirmed: bool,
+    /// When its password is rotated by itself.
+    pub schedule: Option<Schedule>,
+    /// For how long an old password still lets in.
+    pub grace: Duration,
     /// `seawall.dev/paused`.
     pub paused: bool,
 }
@@ -55,6 +73,7 @@ pub fn check(document: &Document) -> Result<Checked, Vec<Problem>> {
     let spec: LinkSpec = serde_json::from_value(document.spec.clone())
         .map_err(|e| vec![Problem::new(document.place_of("spec"), "spec", shown(&e.to_string(), NAME))])?;
     let mut found = Found::new(document);
+    annotated(&mut found);
     let service =
         spec.service.0.parse::<ObjectRef>().map_err(|e| found.add("spec.service", e.to_string())).ok();
     let mut name =
@@ -72,6 +91,7 @@ pub fn check(document: &Document) -> Result<Checked, Vec<Problem>> {
     if spec.connection_limit == Some(0) {
         found.add("spec.connectionLimit", "with 0 nobody gets in; leave it out for no limit");
     }
+    let (schedule, grace) = rotation(spec.rotation.as_ref(), &mut found);
     let kind = service.as_ref().map(|service| service.kind);
     let prefix = match (&spec.prefix, kind) {
         (Some(prefix), _) => prefix.0.clone(),
@@ -94,8 +114,37 @@ pub fn check(document: &Document) -> Result<Checked, Vec<Problem>> {
         prefix,
         extensions: spec.extensions.into_iter().map(|extension| extension.0).collect(),
         connection_limit: spec.connection_limit,
+        deletes: spec.deletion_policy == DeletionPolicySpec::Delete,
+        delete_confirmed: document.metadata.confirms_deletion(),
+        schedule,
+        grace,
         paused: document.metadata.is_paused(),
     })
+}
+
+fn rotation(spec: Option<&RotationSpec>, found: &mut Found<'_>) -> (Option<Schedule>, Duration) {
+    let Some(spec) = spec else { return (None, GRACE) };
+    let mut field = |name: &str, text: &Option<Text>, check: &mut dyn FnMut(&str) -> Result<(), String>| {
+        if let Some(Err(why)) = text.as_ref().map(|text| check(&text.0)) {
+            found.add(&path::field("spec.rotation", name), why);
+        }
+    };
+    let (mut every, mut grace, mut window, mut zone) = (None, GRACE, None, TimeZone::UTC);
+    field("every", &spec.every, &mut |text| {
+        let time = duration(text)?;
+        every = Some(time);
+        if time < OFTENEST { Err("every hour is the most often".to_owned()) } else { Ok(()) }
+    });
+    field("grace", &spec.grace, &mut |text| duration(text).map(|time| grace = time));
+    field("window", &spec.window, &mut |text| Window::parse(text).map(|parsed| window = Some(parsed)));
+    field("timeZone", &spec.time_zone, &mut |text| schedule::zone(text).map(|found| zone = found));
+    if every.is_none() && spec.every.is_none() && (spec.window.is_some() || spec.time_zone.is_some()) {
+        found.add("spec.rotation", "a window without `every` says nothing");
+    }
+    if every.is_some_and(|every| grace >= every) {
+        found.add("spec.rotation.grace", "the old password would still let in when the next one comes");
+    }
+    (every.map(|every| Schedule { every, window, zone }), grace)
 }
 
 fn no_extension(name: &str) -> Option<String> {
@@ -118,9 +167,44 @@ fn no_prefix(prefix: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::problem::Place;
+    use crate::core::resource::Metadata;
+    use serde_json::{Value, json};
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_schedule_says_when() {
+        let judged = |rotation: Value| -> Result<(Option<Schedule>, Duration), Vec<String>> {
+            let name = name("shop-main");
+            let document = Document {
+                object: ObjectRef::new(Kind::Link, name.clone()),
+                metadata: Metadata { name, labels: Default::default(), annotations: Default::default() },
+                spec: json!({"service": "postgres/main", "project": "shop", "environment": "production", "rotation": rotation}),
+                place: Place { file: "a.yaml".into(), line: 1, column: 1 },
+                places: Default::default(),
+            };
+            let checked =
+                check(&document).map_err(|all| all.into_iter().map(|p| p.to_string()).collect::<Vec<_>>())?;
+            Ok((checked.schedule, checked.grace))
+        };
+        let (schedule, grace) =
+            judged(json!({"every": "90d", "window": "02:00-04:00", "timeZone": "Europe/Berlin"})).unwrap();
+        assert_eq!((schedule.unwrap().every, grace), (Duration::from_secs(7_776_000), GRACE));
+        assert_eq!(judged(json!({"grace": "10m"})).unwrap(), (None, Duration::from_secs(600)));
+        for (rotation, want) in [
+            (json!({"every": "soon"}), "spec.rotation.every"),
+            (json!({"every": "5m"}), "every hour is the most often"),
+            (json!({"every": "1d", "window": "2-4"}), "write 02:00-04:00"),
+            (json!({"every": "1d", "timeZone": "Middle/Earth"}), "as Europe/Berlin"),
+            (json!({"window": "02:00-04:00"}), "says nothing"),
+            (json!({"every": "1h", "grace": "2h"}), "would still let in"),
+        ] {
+            let problems = judged(rotation.clone()).unwrap_err().join("; ");
+            assert!(problems.contains(want), "{rotation}: {problems}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod conditions;
 pub mod plan;
 pub mod probe;
 pub mod record;
+pub mod schedule;
 pub mod spec;
 pub mod status;
 pub mod world;
@@ -15,6 +16,7 @@ pub mod world;
 use super::tenancy::{Passwords, Tenancy, Tenant, Turn};
 use super::{About, Column, Context, Learnt, Reconciler, Scene, Subject, Undone};
 use crate::core::condition::Finding;
+use crate::core::digest::sha256;
 use crate::core::event::Note;
 use crate::core::failure::Outlook;
 use crate::core::names::{API_VERSION, Kind, Name, ObjectRef};
@@ -26,9 +28,10 @@ use crate::core::seen::EngineInfo;
 use crate::core::variable::Variable;
 use crate::manifest::scalar::Text;
 use crate::manifest::schema::spec_schema;
-use crate::secrets::Secret;
+use crate::secrets::{ExposeSecret, Secret};
 use crate::workload::Tools;
 use crate::workload::observe::{Intent, ObserveError};
+use crate::workload::spec::DeletionPolicySpec;
 use crate::workload::tools::PasswordError;
 use action::Action;
 use check::Checked;
@@ -116,7 +119,8 @@ impl Link {
         let uid = subject.service().map(|offer| offer.uid.as_str()).unwrap_or_default();
         let fingerprint = known.fingerprints.get(&turn).map(String::as_str).unwrap_or_default();
         let identifier = known.identifier.as_deref().unwrap_or_default();
-        let of = format!("{uid} {identifier} {turn} {fingerprint}");
+        let own = sha256(password.expose_secret().as_bytes());
+        let of = format!("{uid} {identifier} {turn} {own} {fingerprint}");
         if let Some(last) = self.proofs().get(&key).filter(|last| last.of == of) {
             let lasts = if last.proof == Proof::LetIn { PROOF } else { TURNED_AWAY };
             if last.at.elapsed() < lasts {
@@ -155,6 +159,8 @@ pub fn manifest(
         prefix: prefix.map(text),
         extensions: Vec::new(),
         connection_limit: None,
+        deletion_policy: DeletionPolicySpec::default(),
+        rotation: None,
     };
     let metadata = json!({"name": name.as_str()});
     Ok(json!({"apiVersion": API_VERSION, "kind": Kind::Link.as_str(), "metadata": metadata, "spec": spec}))
@@ -191,9 +197,15 @@ impl Reconciler for Link {
         }
     }
 
+    fn given_up(checked: &Checked) -> bool {
+        checked.deletes && checked.delete_confirmed
+    }
+
     fn offer(subject: &Subject<'_, Self>, world: &World) -> Said {
         let json = |variables: &[Variable]| serde_json::to_string(variables).unwrap_or_default();
         let alias = world.alias.map(|alias| (offers::ALIAS, alias.to_owned()));
+        let grant = world.grant.clone().filter(|_| subject.around.lost_claims.is_empty());
+        let grant = (offers::GRANT, grant.unwrap_or_default());
         // What is another one's is not given twice.
         let mine = subject.around.lost_claims.is_empty();
         let (inside, outside) =
@@ -205,7 +217,7 @@ impl Reconciler for Link {
             (offers::SECRET, subject.memory.turn.to_string()),
             ("generation", subject.memory.password.generation.to_string()),
         ];
-        all.into_iter().chain(alias).collect()
+        all.into_iter().chain(alias).chain([grant]).collect()
     }
 
     fn plan(subject: &Subject<'_, Self>, world: &World) -> Plan<Action> {

@@ -6,9 +6,11 @@ use super::record::Phase;
 use super::world::{Proof, Server, World};
 use crate::core::neighbours::{Offer, offers};
 use crate::core::plan::{NAME_CONFLICT, Plan as CorePlan, Sign};
+use crate::core::text::quoted;
 use crate::core::will::Rotate;
-use crate::kinds::tenancy::Tenant;
+use crate::kinds::tenancy::{Data, Tenant};
 use crate::workload;
+use crate::workload::plan::removal::pending;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -19,9 +21,7 @@ pub type Subject<'a> = crate::kinds::Subject<'a, super::Link>;
 
 /// How soon to look again at what nobody wakes us for.
 const AGAIN_MS: u64 = 5_000;
-/// For how long an old password lets in when it is still used.
-pub const GRACE: Duration = Duration::from_secs(3_600);
-/// And when it is not: applications that read their variables again do so within a minute.
+/// For how long an old password lets in when nobody uses it: applications that read their variables again do so within a minute.
 const QUIET: Duration = Duration::from_secs(60);
 
 impl Subject<'_> {
@@ -36,8 +36,18 @@ impl Subject<'_> {
             name: name.unwrap_or_else(|| self.spec.database.clone()),
             connection_limit: self.spec.connection_limit,
             extensions: self.spec.extensions.clone(),
+            data: match (self.spec.deletes, self.present) {
+                (true, false) if self.asked.deletes_now(self.given_up()) => Data::Go,
+                (true, _) => Data::GoLater,
+                (false, _) if self.asked.delete && !self.present => Data::Go,
+                (false, _) => Data::Stay,
+            },
             open: if self.present { self.memory.open() } else { BTreeSet::new() },
         }
+    }
+
+    fn given_up(&self) -> bool {
+        self.spec.deletes && self.spec.delete_confirmed
     }
 
     /// What the service lets see; `None`: it is not there.
@@ -91,8 +101,8 @@ pub fn plan(subject: &Subject<'_>, world: &World) -> Plan {
             );
             return plan;
         }
-        (Server::Refused(why), _) => {
-            plan.block("NameRefused", why.clone(), "set spec.database to another name");
+        (Server::Refused(refusal), _) => {
+            plan.block("TenantRefused", refusal.why.clone(), refusal.unblock);
             return plan;
         }
         (_, None) => {
@@ -131,7 +141,10 @@ pub fn plan(subject: &Subject<'_>, world: &World) -> Plan {
             for step in &look.steps {
                 plan.step(step.sign, Action::Tend(step.clone()), step.cause.clone());
             }
-            if plan.steps.is_empty() {
+            if let Some(why) = look.waits.as_ref().filter(|_| plan.steps.is_empty()) {
+                plan.wait("ServiceUpdating", format!("{service}: {why}"), Some(AGAIN_MS));
+            }
+            if plan.steps.is_empty() && plan.waiting.is_empty() {
                 rotate(subject, world, (proof, next), &mut plan);
             }
         }
@@ -151,8 +164,11 @@ fn rotate(subject: &Subject<'_>, world: &World, (proof, next): (&Proof, &Proof),
         if let Some(Rotate { at, now }) = subject.asked.rotate_due(memory.rotated_for.as_ref())
             && *proof == Proof::LetIn
         {
-            let begin = Action::Rotate { asked: at.clone(), now: *now };
+            let begin = Action::Rotate { asked: Some(at.clone()), now: *now };
             plan.step(Sign::Change, begin, "asked for by `seawall rotate`");
+        } else if world.rotation_due && *proof == Proof::LetIn {
+            let begin = Action::Rotate { asked: None, now: false };
+            plan.step(Sign::Change, begin, "due by spec.rotation");
         }
         return;
     };
@@ -169,7 +185,7 @@ fn rotate(subject: &Subject<'_>, world: &World, (proof, next): (&Proof, &Proof),
             let lasted = world.rotating_for.unwrap_or_default();
             let over = if rotation.now {
                 "the old one gets no time"
-            } else if lasted >= GRACE {
+            } else if lasted >= subject.spec.grace {
                 "the old one's time is over"
             } else if world.quiet_for >= QUIET {
                 "nobody uses the old one"
@@ -179,6 +195,25 @@ fn rotate(subject: &Subject<'_>, world: &World, (proof, next): (&Proof, &Proof),
             plan.step(Sign::Change, Action::EndRotation, over);
         }
     }
+}
+
+/// What was not agreed to is asked for, and what was takes its time.
+fn not_yet(subject: &Subject<'_>, plan: &mut Plan) {
+    let object = &subject.identity.object;
+    let database = quoted(subject.memory.database.as_deref().unwrap_or_default());
+    if !subject.asked.deletes_later(subject.given_up()) {
+        plan.block(
+            "DeletionNotConfirmed",
+            format!("deletionPolicy is Delete, but the deletion of database {database} was not confirmed; it is kept, and nobody is let in"),
+            format!("seawall delete {object} --confirm {}", object.name),
+        );
+        return;
+    }
+    let when = pending(subject.asked);
+    let why = format!(
+        "database {database} is deleted{when} (deletionPolicy is Delete, confirmed in the manifest). To keep it, bring the manifest back"
+    );
+    plan.due("DeletionPending", why);
 }
 
 /// Its logins are closed, then it is forgotten.
@@ -198,10 +233,13 @@ fn unlink(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
             for step in &look.steps {
                 plan.step(step.sign, Action::Tend(step.clone()), "manifest removed");
             }
-            if look.steps.is_empty() {
-                let database = subject.memory.database.as_deref().unwrap_or_default();
-                let cause = format!("manifest removed; database {database} stays with its owner");
-                plan.step(Sign::Delete, forget, cause);
+            match &look.waits {
+                _ if !look.steps.is_empty() => {}
+                Some(why) => plan.wait("ServiceUpdating", format!("{service}: {why}"), Some(AGAIN_MS)),
+                None if subject.tenant().data == Data::GoLater => not_yet(subject, plan),
+                None => {
+                    plan.step(Sign::Delete, forget, format!("manifest removed; {}", world.leaves));
+                }
             }
         }
         _ => {

@@ -17,6 +17,15 @@ use std::time::Duration;
 /// When a password is there and cannot be opened.
 pub async fn observe(kind: &Link, subject: &Subject<'_>) -> Result<World, ObserveError> {
     let mut world = World::default();
+    let now = Timestamp::now();
+    if let (Some(schedule), Ok(last)) =
+        (&subject.spec.schedule, subject.memory.password.rotated_at.parse::<Timestamp>())
+        && subject.memory.rotation.is_none()
+    {
+        let next = schedule.next(last, now);
+        world.rotation_due = next <= now;
+        world.next_rotation = (!world.rotation_due).then(|| format!("{next:.0}"));
+    }
     let passwords = kind.passwords(&subject.identity.object)?;
     world.sealed = passwords.keys().copied().collect();
     let tenant = subject.tenant();
@@ -24,28 +33,30 @@ pub async fn observe(kind: &Link, subject: &Subject<'_>) -> Result<World, Observ
         world.server = Server::NoTenancy;
         return Ok(world);
     };
-    if let Some(why) = tenancy.refuses(&tenant.name) {
-        world.server = Server::Refused(why);
+    if let Some(refusal) = tenancy.refuses(&tenant) {
+        world.server = Server::Refused(refusal);
         return Ok(world);
     }
+    world.grant = tenancy.grant(&tenant, &passwords);
+    world.leaves = tenancy.leaves(&tenant);
     let turn = subject.memory.turn;
     world.username = tenancy.username(&tenant, turn);
     variables(tenancy, subject, &tenant, turn, &mut world);
     if !subject.service().is_some_and(|offer| offer.ready) {
         return Ok(world);
     }
-    world.server = match tenancy.look(&tenant, &subject.memory.known).await {
+    world.server = match tenancy.look(&tenant, &passwords, &subject.memory.known).await {
         Ok(look) => Server::Seen { look, proof: Proof::NotTried, next: Proof::NotTried },
         Err(TenancyError::Away(why)) => Server::Away(why),
         Err(TenancyError::Failed(why)) => Server::Failed(why),
     };
     world.rotating_for = subject.memory.rotation.as_ref().and_then(|rotation| {
         let since: Timestamp = rotation.since.parse().ok()?;
-        Duration::try_from(Timestamp::now().duration_since(since)).ok()
+        Duration::try_from(now.duration_since(since)).ok()
     });
     let Server::Seen { look, proof, next } = &mut world.server else { return Ok(world) };
     // What is still to be done is no login's fault.
-    if !subject.present || look.taken.is_some() || !look.steps.is_empty() {
+    if !subject.present || look.taken.is_some() || !look.steps.is_empty() || look.waits.is_some() {
         return Ok(world);
     }
     if let Some(password) = passwords.get(&turn) {
@@ -53,8 +64,8 @@ pub async fn observe(kind: &Link, subject: &Subject<'_>) -> Result<World, Observ
     }
     let other = turn.other();
     let drains = subject.memory.phase() == Some(Phase::Draining);
-    let used = look.sessions.get(&other).is_some_and(|sessions| *sessions > 0);
-    world.quiet_for = kind.quiet_for(&subject.identity.object, drains && !used);
+    let unused = look.sessions.get(&other) == Some(&0);
+    world.quiet_for = kind.quiet_for(&subject.identity.object, drains && unused);
     if let (Some(Phase::Proving), Some(password)) = (subject.memory.phase(), passwords.get(&other)) {
         *next = kind.proof(subject, tenancy, &tenant, other, password).await;
     }

@@ -1,6 +1,7 @@
 //! `spec` of a Link as people write it. Doc comments are the hover text of the JSON Schema.
 
 use crate::manifest::scalar::Text;
+use crate::workload::spec::DeletionPolicySpec;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -33,4 +34,37 @@ pub struct LinkSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000), example = &50)]
     pub connection_limit: Option<u32>,
+    /// What happens to the database when the manifest goes away. `Retain` keeps it. `Delete` removes it, with its roles, but
+    /// only with the annotation `seawall.dev/confirm-delete: <name>` or after `seawall delete`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub deletion_policy: DeletionPolicySpec,
+    /// When the password is rotated by itself; `seawall rotate` does it at any time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<RotationSpec>,
+}
+
+fn is_default(policy: &DeletionPolicySpec) -> bool {
+    *policy == DeletionPolicySpec::default()
+}
+
+/// When the password is rotated.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RotationSpec {
+    /// After how long a new one takes its place: `90d`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"90d")]
+    pub every: Option<Text>,
+    /// At which time of the day: `02:00-04:00`. By default at any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"02:00-04:00")]
+    pub window: Option<Text>,
+    /// By whose clock; by default UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"Europe/Berlin")]
+    pub time_zone: Option<Text>,
+    /// For how long the old password still lets in those who use it; by default `1h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"1h")]
+    pub grace: Option<Text>,
 }

@@ -20,6 +20,9 @@ pub struct Status {
     pub password: Password,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rotation: Option<Rotation>,
+    /// RFC 3339: when the next one begins by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_rotation: Option<String>,
 }
 
 #[must_use]
@@ -38,5 +41,6 @@ pub fn status(subject: &Subject<'_>, world: &World) -> Status {
         sessions,
         password: memory.password.clone(),
         rotation: memory.rotation.clone(),
+        next_rotation: world.next_rotation.clone(),
     }
 }

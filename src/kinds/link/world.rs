@@ -1,7 +1,7 @@
 //! What one pass saw of a link. Values only.
 
 use crate::core::variable::Variable;
-use crate::kinds::tenancy::{Look, Turn};
+use crate::kinds::tenancy::{Look, Refusal, Turn};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -15,6 +15,14 @@ pub struct World {
     pub inside: Vec<Variable>,
     pub outside: Vec<Variable>,
     pub alias: Option<&'static str>,
+    /// For the service to put in force.
+    pub grant: Option<String>,
+    /// What an unlink leaves, in words.
+    pub leaves: String,
+    /// By the schedule the next rotation begins now.
+    pub rotation_due: bool,
+    /// RFC 3339: when it begins.
+    pub next_rotation: Option<String>,
     /// For how long the phase of a rotation has lasted.
     pub rotating_for: Option<Duration>,
     /// For how long nobody was seen to use the old login.
@@ -29,8 +37,8 @@ pub enum Server {
     NotAsked,
     /// Its kind has nothing for links.
     NoTenancy,
-    /// No database of it may be called so.
-    Refused(String),
+    /// It cannot have such a tenant.
+    Refused(Refusal),
     Away(String),
     Failed(String),
     Seen {

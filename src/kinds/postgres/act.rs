@@ -19,6 +19,7 @@ use super::parameters;
 use super::record::{Memory, RefusedParameters};
 use super::tools::Tools;
 use super::world::{DataSeen, Server, World};
+use crate::core::digest::sha256;
 use crate::core::event::Note;
 use crate::secrets::ExposeSecret;
 use crate::workload::act as work;
@@ -90,7 +91,7 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             }
             let empty = memory.work.volume_fresh || scene.world.data == DataSeen::Empty;
             memory.init_began |= *initialise && empty;
-            memory.written_parameters = Some(parameters::sha256(parameters.as_bytes()));
+            memory.written_parameters = Some(sha256(parameters.as_bytes()));
         }
         Action::EmptyPasswordFile { container } => {
             let container = scene.work.container_id(container)?;

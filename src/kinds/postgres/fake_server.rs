@@ -16,6 +16,7 @@ use super::parameters;
 use super::survey::Survey;
 use super::tenancy::Tending;
 use super::world::ServerFacts;
+use crate::core::digest::sha256;
 use crate::core::names::label;
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::docker::fake::FakeDocker;
@@ -395,7 +396,7 @@ impl Session for FakeSession {
             parameters_sha256: self
                 .shared
                 .text(&c, file)
-                .map(|text| parameters::sha256(text.as_bytes()))
+                .map(|text| sha256(text.as_bytes()))
                 .unwrap_or_default(),
             pending_restart: pending.map(|n| (*n).to_owned()).collect(),
             collations: self.shared.lock().collations.get(&c.name).cloned().unwrap_or_default(),

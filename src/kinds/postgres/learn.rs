@@ -3,10 +3,10 @@
 
 use super::desired::parameter_file;
 use super::facts::below;
-use super::parameters;
 use super::plan::{Subject, image_to_run};
 use super::record::Memory;
 use super::world::{InitSeen, Server, World};
+use crate::core::digest::sha256;
 use crate::kinds::Learnt;
 
 /// Takes it into `memory`.
@@ -26,7 +26,7 @@ pub(super) fn learn(subject: &Subject<'_>, world: &World, memory: &mut Memory, n
     let runs = container.map(|c| c.image_id.as_str());
     let image = image_to_run(subject, world).filter(|image| Some(image.work.id.as_str()) == runs);
     let loaded = |text: &String| {
-        facts.pending_restart.is_empty() && parameters::sha256(text.as_bytes()) == facts.parameters_sha256
+        facts.pending_restart.is_empty() && sha256(text.as_bytes()) == facts.parameters_sha256
     };
     // A reload takes over what a start may not survive.
     let only_reloaded = memory.reloaded_untried.is_some()

@@ -95,13 +95,6 @@ pub fn log_line(line: &str) -> String {
     }
 }
 
-/// SHA-256 of a text, hex: the same as `encode(sha256(…), 'hex')` in PostgreSQL.
-#[must_use]
-pub fn sha256(text: &[u8]) -> String {
-    use sha2::{Digest, Sha256};
-    Sha256::digest(text).iter().map(|b| format!("{b:02x}")).collect()
-}
-
 /// A value as postgresql.conf wants it: single quotes doubled, backslashes doubled.
 fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\\', "\\\\").replace('\'', "''"))

@@ -20,8 +20,8 @@ pub use trial::trial_due;
 use super::action::Action;
 use super::desired::{self, SERVER};
 use super::facts::ImageFacts;
-use super::parameters;
 use super::world::{Server, World};
+use crate::core::digest::sha256;
 use crate::core::plan::Plan as CorePlan;
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::core::text::in_shell;
@@ -136,7 +136,7 @@ fn running(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
 fn want<'a>(subject: &Subject<'_>, world: &'a World, image: &ImageFacts) -> Want<'a, Action> {
     let (spec, memory) = (subject.spec, subject.memory);
     let container = world.work.container.ours();
-    let wanted_sha = parameters::sha256(file_in_force(subject, world, image).as_bytes());
+    let wanted_sha = sha256(file_in_force(subject, world, image).as_bytes());
     let way_back = container.and_then(|c| way_back(subject, image, world, c));
     // New parameters have a way back of their own, and may well name a file that cannot be read. An image is
     // given up only when no privilege lets it start.

@@ -17,6 +17,7 @@ use super::plan::{Subject, astray, image_to_run, plan, trial_due};
 use super::tools::Tools;
 use super::trial::Verdict;
 use super::world::{DataSeen, InitSeen, Placement, Server, World};
+use crate::core::digest::sha256;
 use crate::core::seen::{ContainerState, EngineInfo, SeenContainer, Slot};
 use crate::core::will::Wanted;
 use crate::docker::{Docker, DockerError};
@@ -193,7 +194,7 @@ async fn collected(
 
 async fn file_sha256(tools: &Tools, c: &SeenContainer) -> Result<Option<String>, DockerError> {
     let file = tools.work.docker.get_file(&c.id, parameters::PATH, 1 << 20).await?;
-    Ok(file.map(|bytes| parameters::sha256(&bytes)))
+    Ok(file.map(|bytes| sha256(&bytes)))
 }
 
 /// What a container of ours tells by its state: the server when it runs, the log when it died.

@@ -3,14 +3,16 @@
 
 use super::client::statements::tenants as sql;
 use super::client::{Furnishing, Session, Sql, SqlError, Target};
-use super::parameters::sha256;
 use super::plan::tenancy::{self as plan, Does, Names, inside};
 use super::survey::Survey;
 use super::tools::Tools;
+use crate::core::digest::sha256;
 use crate::core::names::ObjectRef;
 use crate::core::text::{shown, url_part};
 use crate::core::variable::{Parts, Variable};
-use crate::kinds::tenancy::{Known, Look, Passwords, Step, Tenancy, TenancyError, Tenant, Turn};
+use crate::kinds::tenancy::{
+    Data, Known, Look, Passwords, Refusal, Step, Tenancy, TenancyError, Tenant, Turn,
+};
 use crate::secrets::{ExposeSecret, Secret};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -51,6 +53,8 @@ pub fn statements(tending: &Tending<'_>) -> Vec<Sql> {
         Does::OwnDatabase => sql::own_database(&names.database, owner),
         Does::FromPublic(database) => sql::from_public(database),
         Does::Allow => sql::allow(&names.database),
+        Does::DropDatabase => sql::drop_database(&names.database),
+        Does::DropRole(role) => sql::drop_role(role),
         Does::Limit => sql::limit(&names.database, tending.connection_limit),
         // In the tenant's database.
         Does::Inside | Does::HandToOwner(_) => return Vec::new(),
@@ -163,11 +167,19 @@ impl Tenants {
 
 #[async_trait]
 impl Tenancy for Tenants {
-    fn refuses(&self, name: &str) -> Option<String> {
-        plan::refuses(name)
+    fn refuses(&self, tenant: &Tenant) -> Option<Refusal> {
+        let why = plan::refuses(&tenant.name)?;
+        Some(Refusal { why, unblock: "set spec.database to another name" })
     }
 
-    async fn look(&self, tenant: &Tenant, known: &Known) -> Result<Look, TenancyError> {
+    fn leaves(&self, tenant: &Tenant) -> String {
+        match tenant.data {
+            Data::Go => format!("database {} was deleted", tenant.name),
+            Data::Stay | Data::GoLater => format!("database {} stays with its owner", tenant.name),
+        }
+    }
+
+    async fn look(&self, tenant: &Tenant, _: &Passwords, known: &Known) -> Result<Look, TenancyError> {
         let (survey, served) = self.survey(&tenant.service).await?;
         Ok(plan::look(tenant, known, &served, &survey))
     }

@@ -9,6 +9,7 @@ use super::facts::{ImageFacts, below};
 use super::parameters;
 use super::record::Memory;
 use crate::core::desired::DesiredContainer;
+use crate::core::digest::sha256;
 use crate::core::identity::Identity;
 use crate::core::resource::Caps;
 use crate::core::seen::SeenContainer;
@@ -127,7 +128,7 @@ impl Trial {
         if proven.as_deref() == Some(&body(&text)) && memory.work.proven_with(&image.work.id) {
             return None;
         }
-        let sha = parameters::sha256(text.as_bytes());
+        let sha = sha256(text.as_bytes());
         let refused = memory.refused_parameters.as_ref().filter(|r| r.sha256 == sha);
         if refused.is_some_and(|refused| refused.counts_for(&image.work.id)) {
             return None;
@@ -141,7 +142,7 @@ impl Trial {
         let command = server_command(spec, image);
         let about = format!("{} {command:?} {:?} {}", image.work.id, caps, body(&text));
         Some(Self {
-            key: parameters::sha256(about.as_bytes()),
+            key: sha256(about.as_bytes()),
             image: named(spec, memory, image),
             text,
             command,

@@ -16,7 +16,7 @@ use crate::core::seen::EngineInfo;
 use crate::core::text::{NAME, shown};
 use crate::manifest::schema::spec_schema;
 use crate::workload;
-use crate::workload::check::Found;
+use crate::workload::check::{Found, annotated};
 use crate::workload::observe::{Intent, ObserveError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -95,6 +95,7 @@ impl Reconciler for Project {
             vec![Problem::new(document.place_of("spec"), "spec", shown(&e.to_string(), NAME))]
         })?;
         let mut found = Found::new(document);
+        annotated(&mut found);
         let mut environments = BTreeSet::new();
         for name in spec.environments.keys() {
             match Name::parse(name) {

@@ -6,10 +6,11 @@ use super::Redis;
 use super::action::Action;
 use super::client::{RedisError, Target, command};
 use super::desired::{ADMIN, CONFIG, Files, PASSWORDS, SAVE, SERVER, USERS, users, users_file};
-use super::plan::{image_to_run, written};
+use super::plan::{image_to_run, loaded, written};
 use super::probe::target;
 use super::record::{Memory, Refused};
 use super::spec::Persistence;
+use super::tenancy::{self, revoked};
 use super::world::Server;
 use crate::core::event::Note;
 use crate::docker::{ExecRequest, FileToPut};
@@ -20,6 +21,7 @@ use crate::workload::Action as Work;
 use crate::workload::act::{self as work, ActError, by_user, shut_down};
 use crate::workload::plan::successor;
 use crate::workload::tools;
+use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 /// The request that a server hears when its entry point did not pass the signal on.
@@ -114,10 +116,11 @@ pub async fn apply(
             work.start(&scene.subject.identity.container()).await?;
             return Ok(vec![Note::warning("ParameterRejected", words.clone())]);
         }
-        Action::LoadUsers => {
+        Action::LoadUsers | Action::LoadTenants => {
             put(kind, scene, &id()?, None, true).await?;
-            ask(kind, scene, command("ACL LOAD")).await?;
-            memory.users_loaded_in = scene.world.work.container.ours().map(|c| c.started_at.clone());
+            let tenants = tenancy::rules(&scene.subject);
+            load(kind, scene, &tenants).await?;
+            memory.users_loaded_in = scene.world.work.container.ours().map(|c| loaded(c, &tenants));
         }
         Action::Keep(Persistence::Aof) => ask(kind, scene, command("CONFIG SET appendonly yes")).await?,
         Action::Keep(Persistence::Rdb) => {
@@ -156,7 +159,9 @@ async fn put(
     if with_users {
         let (admin, owner) = passwords(kind, scene)?;
         let users = users(admin.expose_secret(), &scene.subject.spec.username, owner.expose_secret());
-        list.push(file(USERS, users_file(&users)));
+        let tenants = tenancy::rules(&scene.subject);
+        let all = users.iter().map(|(name, rules)| (name, rules)).chain(&tenants);
+        list.push(file(USERS, users_file(all)));
     }
     Ok(kind.tools.docker.put_files(container, &list).await.map_err(ActError::from)?)
 }
@@ -171,6 +176,24 @@ fn admin(kind: &Redis, scene: &Scene<'_, Redis>) -> Result<Target, Undone> {
     let (password, _) = passwords(kind, scene)?;
     let c = scene.world.work.container.ours().ok_or_else(|| gone("the container"))?;
     target(kind, &scene.subject, &c.glance(), ADMIN, &password).ok_or_else(|| gone("its address"))
+}
+
+/// The server reads the users' file, and ends sessions that a password which is no longer in it may have let in. Both in
+/// one go: a look that finds the users as they should be does not end any.
+async fn load(
+    kind: &Redis,
+    scene: &Scene<'_, Redis>,
+    tenants: &BTreeMap<String, String>,
+) -> Result<(), Undone> {
+    let mut commands = vec![command("ACL LOAD")];
+    if let Server::Up(facts) = &scene.world.server {
+        let revoked = revoked(&facts.tenants, tenants);
+        commands.extend(revoked.iter().map(|user| command(&format!("CLIENT KILL USER {user}"))));
+    }
+    for reply in kind.servers.ask(&admin(kind, scene)?, &commands).await? {
+        reply.fine()?;
+    }
+    Ok(())
 }
 
 async fn ask(kind: &Redis, scene: &Scene<'_, Redis>, command: Vec<String>) -> Result<(), Undone> {

@@ -22,6 +22,8 @@ pub enum Action {
     RestoreParameters { files: Files, words: String },
     /// The users' file, read by the running server.
     LoadUsers,
+    /// The same, because of those of its links.
+    LoadTenants,
     /// What makes the running server keep its data by this.
     Keep(Persistence),
 }
@@ -47,6 +49,7 @@ impl Act for Action {
             Action::SetParameters { .. } => "ParametersSet",
             Action::RestoreParameters { .. } => "ParametersRestored",
             Action::LoadUsers => "PasswordReset",
+            Action::LoadTenants => "TenantsChanged",
             Action::Keep(_) => "PersistenceChanging",
         }
     }
@@ -69,6 +72,7 @@ impl fmt::Display for Action {
             }
             Action::RestoreParameters { .. } => f.write_str("start with the last parameters that worked"),
             Action::LoadUsers => f.write_str("give the server its users again"),
+            Action::LoadTenants => f.write_str("give the server the users of its links"),
             Action::Keep(mode) => write!(f, "begin to keep the data by {}", word(mode)),
         }
     }

@@ -60,7 +60,7 @@ pub fn check(document: &Document, context: &Context<'_>) -> Result<Checked, Vec<
 }
 
 /// One word of the users' file, and none of those that have a meaning.
-fn no_username(name: &str) -> Option<String> {
+pub fn no_username(name: &str) -> Option<String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     match name {
         "default" => Some("\"default\" is the user of whoever gives no name; it is off".to_owned()),

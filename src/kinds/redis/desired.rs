@@ -4,12 +4,12 @@
 use super::check::Checked;
 use super::facts::RedisImage;
 use super::spec::{Persistence, word};
+use crate::core::digest::sha256;
 use crate::core::identity::Identity;
 use crate::core::quantity::Bytes;
 use crate::workload::desired::Process;
 use crate::workload::hardening::LogWords;
 use crate::workload::server::Server;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -32,9 +32,9 @@ pub const CONFIG: &str = "/etc/seawall/redis.conf";
 pub const USERS: &str = "/etc/seawall/users.acl";
 /// Where the data lies.
 pub const DATA: &str = "/data";
-/// The user that Seawall logs in as.
 /// The secrets of one: the owner's, and Seawall's own.
 pub const PASSWORDS: [&str; 2] = ["", crate::workload::tools::ADMIN];
+/// The user that Seawall logs in as.
 pub const ADMIN: &str = "seawall";
 /// How often snapshots are taken, unless the manifest says.
 pub const SAVE: &str = "3600 1 300 100 60 10000";
@@ -131,12 +131,8 @@ impl Files {
     }
 }
 
-#[must_use]
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// Each user, and what ACL GETUSER says of it. Hashes of ours tell nothing: passwords are long and random.
+/// Each user that is not a link's, and what ACL GETUSER says of it. Hashes of ours tell nothing: passwords are long and
+/// random.
 #[must_use]
 pub fn users(admin: &str, owner: &str, password: &str) -> [(String, String); 3] {
     let on = |secret: &str, rules: &str| format!("on #{} {rules}", sha256(secret.as_bytes()));
@@ -149,8 +145,11 @@ pub fn users(admin: &str, owner: &str, password: &str) -> [(String, String); 3] 
 
 /// The text of users.acl.
 #[must_use]
-pub fn users_file(users: &[(String, String)]) -> String {
-    users.iter().map(|(name, rules)| format!("user {name} resetpass resetchannels {rules}\n")).collect()
+pub fn users_file<T: AsRef<str>>(users: impl IntoIterator<Item = (T, T)>) -> String {
+    let line = |(name, rules): (T, T)| {
+        format!("user {} resetpass resetchannels {}\n", name.as_ref(), rules.as_ref())
+    };
+    users.into_iter().map(line).collect()
 }
 
 /// One word of redis.conf whatever is in it: as `sdssplitargs` of Redis reads it.

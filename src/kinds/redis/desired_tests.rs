@@ -56,7 +56,7 @@ fn no_value_becomes_a_directive() {
 fn users_have_hashes_alone() {
     let hex = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     assert_eq!(
-        users_file(&users("abc", "app", "abc")),
+        users_file(users("abc", "app", "abc")),
         format!(
             "user default resetpass resetchannels off -@all\n\
              user seawall resetpass resetchannels on #{hex} +@all ~* &*\n\

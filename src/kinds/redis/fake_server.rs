@@ -2,8 +2,9 @@
 //! start on. Always compiled, as the fake engine is; the product itself must never use it.
 
 use super::client::{RedisError, Reply, Servers, TIMEOUT, Target};
-use super::desired::{CONFIG, DATA, USERS, sha256};
+use super::desired::{CONFIG, DATA, USERS};
 use super::parameters::{TABLE, needs_restart};
+use crate::core::digest::sha256;
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::docker::fake::FakeDocker;
 use crate::secrets::ExposeSecret;
@@ -26,6 +27,8 @@ pub struct Run {
     pub info: BTreeMap<&'static str, String>,
     /// What PING says instead of PONG.
     pub ping: Option<String>,
+    /// Users whose sessions were ended, in the order of that.
+    pub killed: Vec<String>,
     rdb_saves: u64,
 }
 
@@ -99,6 +102,7 @@ impl Shared {
             users,
             info: BTreeMap::new(),
             ping: None,
+            killed: Vec::new(),
             rdb_saves: 0,
         };
         self.keep(c, &run);
@@ -157,6 +161,10 @@ impl Shared {
             ["ACL", "LOAD"] => {
                 run.users = users(&self::text(&self.docker, c, USERS));
                 ok()
+            }
+            ["CLIENT", "KILL", "USER", user] => {
+                run.killed.push((*user).to_owned());
+                text("0")
             }
             ["BGSAVE", ..] => {
                 run.rdb_saves += 1;

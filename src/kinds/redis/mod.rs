@@ -15,6 +15,7 @@ pub mod probe;
 pub mod record;
 pub mod spec;
 pub mod status;
+pub mod tenancy;
 pub mod world;
 
 use super::{
@@ -22,6 +23,7 @@ use super::{
     Subject, Undone, only,
 };
 use crate::core::condition::Finding;
+use crate::core::digest::sha256;
 use crate::core::event::Note;
 use crate::core::failure::Outlook;
 use crate::core::identity::Home;
@@ -101,6 +103,7 @@ pub struct Redis {
     /// What each server said in the last pass, without what is another one each time.
     answers: Mutex<BTreeMap<ObjectRef, Server>>,
     silences: Silences<Server>,
+    tenants: Arc<tenancy::Tenants>,
 }
 
 impl Redis {
@@ -112,7 +115,9 @@ impl Redis {
 
     #[must_use]
     pub fn new(tools: &Arc<Tools>, servers: Arc<dyn client::Servers>) -> Self {
-        Self { tools: Arc::clone(tools), servers, answers: Mutex::default(), silences: Silences::default() }
+        let tenants = Arc::new(tenancy::Tenants::new(&servers));
+        let (answers, silences) = (Mutex::default(), Silences::default());
+        Self { tools: Arc::clone(tools), servers, answers, silences, tenants }
     }
 
     fn answers(&self) -> std::sync::MutexGuard<'_, BTreeMap<ObjectRef, Server>> {
@@ -144,8 +149,15 @@ impl Reconciler for Redis {
         check::check(document, context)
     }
 
-    fn offer(subject: &Subject<'_, Self>, _: &World) -> Said {
-        subject.work().offer()
+    fn offer(subject: &Subject<'_, Self>, world: &World) -> Said {
+        let tenants = match &world.server {
+            Server::Up(facts) => facts.tenants.clone(),
+            _ => BTreeMap::new(),
+        };
+        // Wakes links whose users are in force now, or are no longer.
+        let tenants =
+            (!tenants.is_empty()).then(|| ("tenants", sha256(desired::users_file(&tenants).as_bytes())));
+        subject.work().offer().into_iter().chain(tenants).collect()
     }
 
     fn containers(checked: &Checked) -> Each<&workload::Checked> {
@@ -202,6 +214,8 @@ impl Reconciler for Redis {
 
     fn learn(subject: &Subject<'_, Self>, world: &World, memory: &mut Memory, now: &str) -> Learnt {
         let mut learnt = Learnt::default();
+        let granted = tenancy::grants(subject);
+        memory.tenants = granted.into_iter().map(|(link, grant)| (link.to_string(), grant)).collect();
         let Some(c) = world.work.container.ours() else { return learnt };
         // From the first look on a container is ours by its id.
         memory.work.container = Some(c.id.clone());
@@ -211,7 +225,9 @@ impl Reconciler for Redis {
         if !facts.serves() {
             return learnt;
         }
-        memory.users_loaded_in = None;
+        if facts.tenants == tenancy::rules(subject) {
+            memory.users_loaded_in = None;
+        }
         learnt.restarts = memory.work.saw_server(c, &world.work);
         memory.work.proven(c);
         memory.work.volume_fresh = false;
@@ -271,6 +287,7 @@ impl Reconciler for Redis {
         let world = probe::observe(self, subject, engine, intent).await?;
         if intent == Intent::Act {
             self.answers().insert(subject.identity.object.clone(), world.server.steady());
+            self.tenants.saw(subject, &world, self.tools.reach);
         }
         Ok(world)
     }
@@ -298,6 +315,7 @@ impl Reconciler for Redis {
     fn forget(&self, object: &ObjectRef) {
         self.answers().remove(object);
         self.silences.forget(object);
+        self.tenants.forget(object);
     }
 }
 

@@ -11,11 +11,12 @@ mod server;
 
 use super::action::Action;
 use super::client::RedisError;
-use super::desired::{self, Files, SERVER, sha256};
+use super::desired::{self, Files, SERVER};
 use super::facts::RedisImage;
 use super::parameters::{default, needs_restart, odd, same};
 use super::spec::Persistence;
 use super::world::{Server, ServerFacts, World};
+use crate::core::digest::sha256;
 use crate::core::plan::{Blocked, Plan as CorePlan};
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::workload::plan::lost::{copy_command, lost};
@@ -23,6 +24,7 @@ use crate::workload::plan::{self as work, Reached, Verdicts, Want, keep_serving,
 use crate::workload::world::{Deaths, SILENT};
 use crate::workload::{self, Case};
 use room::room;
+pub use server::loaded;
 use server::server;
 use std::collections::BTreeMap;
 

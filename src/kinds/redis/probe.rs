@@ -7,6 +7,7 @@ use super::desired::{ADMIN, CONFIG, DATA, Files, PASSWORDS, users};
 use super::facts::{PROGRAMS, RedisImage, facts};
 use super::plan::{Subject, names, plan};
 use super::spec::Persistence;
+use super::tenancy;
 use super::world::{Data, Server, ServerFacts, World};
 use crate::core::seen::{ContainerState, EngineInfo, Glance, SeenContainer, SeenImage, Slot};
 use crate::core::will::Wanted;
@@ -159,7 +160,9 @@ pub async fn server(kind: &Redis, subject: &Subject<'_>, c: &Glance) -> Result<S
     get.extend(asked.into_iter().map(str::to_owned));
     let users = users(admin.expose_secret(), owner, password.expose_secret());
     let mut commands = vec![command("INFO"), get, command("ACL USERS")];
-    commands.extend(users.iter().map(|(name, _)| command(&format!("ACL GETUSER {name}"))));
+    let tenants = tenancy::names(subject);
+    let all = users.iter().map(|(name, _)| name).chain(&tenants);
+    commands.extend(all.map(|name| command(&format!("ACL GETUSER {name}"))));
     let answers = match kind.servers.ask(&as_admin, &commands).await {
         Ok(answers) => answers,
         Err(error @ RedisError::Refused(_)) => {
@@ -169,7 +172,7 @@ pub async fn server(kind: &Redis, subject: &Subject<'_>, c: &Glance) -> Result<S
         }
         Err(error) => return Ok(Server::Down(error)),
     };
-    let mut facts = match understood(answers, &users) {
+    let mut facts = match understood(answers, &users, &tenants) {
         Ok(facts) => facts,
         Err(error) => return Ok(Server::Down(error)),
     };
@@ -195,20 +198,29 @@ async fn port_silent(kind: &Redis, target: &Target, direct: Option<&Target>) -> 
     }
 }
 
-fn understood(answers: Vec<Reply>, users: &[(String, String)]) -> Result<ServerFacts, RedisError> {
+/// `users`: its own; `tenants`: those that its links have, or had.
+fn understood(
+    answers: Vec<Reply>,
+    users: &[(String, String)],
+    tenants: &BTreeSet<String>,
+) -> Result<ServerFacts, RedisError> {
     let mut answers = answers.into_iter();
     let mut next = || answers.next().unwrap_or(Reply::Nil).fine();
     let strange = || RedisError::Failed("the server did not answer what was asked".to_owned());
     let mut facts = ServerFacts::read(next()?, next()?).ok_or_else(strange)?;
     let mut told: Vec<(String, String)> = Vec::new();
-    let mut there = next()?.words();
+    let there: BTreeSet<String> = next()?.words().into_iter().collect();
     for (name, _) in users {
         told.push((name.clone(), rules(next()?)));
     }
-    let mut wanted: Vec<&String> = users.iter().map(|(name, _)| name).collect();
-    there.sort();
-    wanted.sort();
-    facts.users_fit = told == users && there.iter().eq(wanted);
+    for name in tenants {
+        let rules = rules(next()?);
+        if there.contains(name) {
+            facts.tenants.insert(name.clone(), rules);
+        }
+    }
+    let known: BTreeSet<&String> = users.iter().map(|(name, _)| name).chain(tenants).collect();
+    facts.users_fit = told == users && there.iter().all(|name| known.contains(name));
     Ok(facts)
 }
 

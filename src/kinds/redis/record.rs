@@ -1,6 +1,7 @@
 //! What Seawall must remember about one Redis because it can be seen nowhere else.
 
 use super::spec::Persistence;
+use super::tenancy::Grant;
 use crate::core::identity::Home;
 use crate::kinds::Remembered;
 use crate::workload;
@@ -33,10 +34,13 @@ pub struct Memory {
     pub started: Option<BTreeMap<String, String>>,
     /// Those that a server refused, with its words: not tried again.
     pub refused: Option<Refused>,
-    /// When the server started (its time) that was given its users again, and has not told them since.
+    /// Which users the server was given since its start (its time), and has not told since.
     pub users_loaded_in: Option<String>,
     /// It was restarted for its users' file, and nobody has got in since.
     pub users_restarted: bool,
+    /// What its links granted when they were last heard of: link → grant.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tenants: BTreeMap<String, Grant>,
 }
 
 impl Remembered for Memory {

@@ -50,6 +50,8 @@ pub struct ServerFacts {
     pub config: BTreeMap<String, String>,
     /// The users are those that it should have, with their passwords and rules.
     pub users_fit: bool,
+    /// User → rules of all others, which are its links'.
+    pub tenants: BTreeMap<String, String>,
 }
 
 /// How saving goes.
@@ -96,6 +98,7 @@ impl ServerFacts {
                 .map(|used| used.saturating_sub(number("mem_not_counted_for_evict").unwrap_or(0))),
             config: config.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect(),
             users_fit: true,
+            tenants: BTreeMap::new(),
         })
     }
 

@@ -6,7 +6,7 @@ use super::stop;
 use crate::core::plan::{Blocked, Plan, Sign};
 use crate::core::resource::DeletionPolicy;
 use crate::core::seen::Slot;
-use crate::core::will::Wanted;
+use crate::core::will::{Asked, Wanted};
 use crate::workload::action::{Action, Step};
 use crate::workload::{Case, World};
 
@@ -118,7 +118,7 @@ pub fn end<A: Step>(case: &Case<'_>, unmade: bool, volumes: &str, plan: &mut Pla
             plan.step(Sign::Change, Action::HandOver(to), why(case, false));
         }
     } else if case.deletes_later() {
-        plan.due("DeletionPending", pending(case, volumes));
+        plan.due("DeletionPending", deletion_pending(case, volumes));
     } else if case.spec.deletion == DeletionPolicy::Delete {
         plan.block(
             "DeletionNotConfirmed",
@@ -129,9 +129,18 @@ pub fn end<A: Step>(case: &Case<'_>, unmade: bool, volumes: &str, plan: &mut Pla
 }
 
 /// When the data go, and how to stop it.
-fn pending(case: &Case<'_>, volumes: &str) -> String {
+fn deletion_pending(case: &Case<'_>, volumes: &str) -> String {
     let what = format!("volume {volumes} with all data, credentials and record are deleted");
-    let when = match &case.asked.gone {
+    let when = pending(case.asked);
+    format!(
+        "{what}{when} (deletionPolicy is Delete, confirmed in the manifest). To keep them, bring the manifest back"
+    )
+}
+
+/// When what was given up with the manifest goes.
+#[must_use]
+pub fn pending(asked: &Asked) -> String {
+    match &asked.gone {
         Some(gone) => match &gone.held {
             Some(why) => {
                 format!(" once the manifest was gone for long enough, which does not count now: {why}")
@@ -139,8 +148,5 @@ fn pending(case: &Case<'_>, volumes: &str) -> String {
             None => format!(" at {}", gone.due),
         },
         None => " once the manifest was gone for long enough".to_owned(),
-    };
-    format!(
-        "{what}{when} (deletionPolicy is Delete, confirmed in the manifest). To keep them, bring the manifest back"
-    )
+    }
 }

@@ -2,6 +2,7 @@
 //! binary refuses.
 
 use super::{ActError, Scene};
+use crate::core::digest::sha256;
 use crate::docker::FileToPut;
 use crate::kinds::postgres::parameters;
 use crate::kinds::postgres::record::{Memory, RefusedParameters};
@@ -37,7 +38,7 @@ pub(super) async fn write_parameters(
     if checked.exit_code != 0 {
         let message = server_words(&format!("{}\n{}", checked.stderr, checked.stdout));
         memory.refused_parameters = Some(RefusedParameters {
-            sha256: parameters::sha256(text.as_bytes()),
+            sha256: sha256(text.as_bytes()),
             message: message.clone(),
             image: Some(image.work.id.clone()),
         });
@@ -61,7 +62,7 @@ pub(super) async fn write_parameters(
             memory.reloaded_blind = scene.world.work.container.ours().map(|c| c.started_at.clone());
         }
     }
-    let sha = parameters::sha256(text.as_bytes());
+    let sha = sha256(text.as_bytes());
     let started_at = scene.world.work.container.ours().map(|c| c.started_at.clone());
     memory.reloaded_untried = started_at.filter(|_| memory.tried_parameters.as_ref() != Some(&sha));
     // Only now: a file that was written and not yet read is written and read again.
@@ -81,7 +82,7 @@ pub(super) async fn restore_parameters(
     let id = scene.work.container_id(name)?;
     shut_down(&scene.work, &id).await?;
     docker.put_files(&id, &[parameter_file(parameters::PATH, text)]).await?;
-    memory.written_parameters = Some(parameters::sha256(text.as_bytes()));
+    memory.written_parameters = Some(sha256(text.as_bytes()));
     memory.refused_parameters = Some(refused);
     memory.proven_parameters = Some(text.to_owned());
     Ok(scene.work.start(name).await?)

@@ -4,6 +4,7 @@
 use super::parameter_file::parameter_file;
 use super::{ActError, Scene};
 use crate::core::desired::DesiredContainer;
+use crate::core::digest::sha256;
 use crate::core::event::Note;
 use crate::docker::{DockerError, FileToPut};
 use crate::kinds::postgres::parameters;
@@ -41,7 +42,7 @@ pub(super) async fn trial_start(
     };
     match verdict {
         Verdict::Passed => {
-            memory.tried_parameters = Some(parameters::sha256(trial.text.as_bytes()));
+            memory.tried_parameters = Some(sha256(trial.text.as_bytes()));
             Ok(Vec::new())
         }
         Verdict::Refused(words) => Err(ActError::TrialRefused(words)),

@@ -1,9 +1,9 @@
 //! What a fake server keeps of roles and databases beside its own, and what steps do to it.
 
-use super::super::parameters::sha256;
 use super::super::plan::tenancy::Does;
 use super::super::survey::{Database, Role, Survey};
 use super::super::tenancy::Tending;
+use crate::core::digest::sha256;
 use std::collections::BTreeSet;
 
 /// The first oid that is not the system's.
@@ -98,6 +98,11 @@ pub(super) fn tend(survey: &mut Survey, tending: &Tending<'_>) -> Result<(), Str
         Does::Limit => {
             survey.databases.get_mut(&names.database).ok_or_else(missing)?.limit =
                 tending.connection_limit.map_or(-1, i64::from);
+        }
+        Does::DropDatabase => drop(survey.databases.remove(&names.database).ok_or_else(missing)?),
+        Does::DropRole(name) => {
+            role(survey, name)?;
+            survey.roles.remove(name);
         }
         Does::Inside | Does::HandToOwner(_) => return Err("that is done in the tenant's database".to_owned()),
     }

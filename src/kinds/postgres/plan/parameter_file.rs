@@ -3,6 +3,7 @@
 
 use super::crash::crash_words;
 use super::{Plan, Subject, trial};
+use crate::core::digest::sha256;
 use crate::core::plan::Sign;
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::kinds::postgres::action::Action;
@@ -61,7 +62,7 @@ fn same_frame(one: &str, other: &str) -> bool {
 }
 
 fn refused<'a>(memory: &'a Memory, text: &str) -> Option<&'a RefusedParameters> {
-    let sha = parameters::sha256(text.as_bytes());
+    let sha = sha256(text.as_bytes());
     memory.refused_parameters.as_ref().filter(|r| r.sha256 == sha)
 }
 
@@ -100,7 +101,7 @@ pub(super) fn way_back(
     let proven = memory.proven_parameters.as_ref().filter(|_| memory.work.proven_with(&image.work.id))?;
     let started = memory.started_parameters.as_ref().unwrap_or(proven);
     let wanted = desired::parameter_file(subject.identity, subject.spec, image);
-    let sha = |text: &str| parameters::sha256(text.as_bytes());
+    let sha = |text: &str| sha256(text.as_bytes());
     // What was only reloaded may be in force while the manifest has been refused since.
     let refused =
         [sha(&wanted), sha(proven)].into_iter().find(|sha| world.file_sha256.as_ref() == Some(sha))?;
@@ -140,7 +141,7 @@ pub(super) fn parameters_of(
         }
     }
     let text = file_in_force(subject, world, image);
-    let sha = parameters::sha256(text.as_bytes());
+    let sha = sha256(text.as_bytes());
     let written = memory.written_parameters.as_ref() == Some(&sha);
     if facts.parameters_sha256 != sha || !written {
         let why = match (written, facts.parameters_sha256 == sha) {

@@ -3,12 +3,12 @@
 
 use super::parameter_file::{file_in_force, parameters_of};
 use super::{Plan, Subject, placement};
+use crate::core::digest::sha256;
 use crate::core::names::annotation;
 use crate::core::plan::Sign;
 use crate::core::seen::SeenContainer;
 use crate::kinds::postgres::action::Action;
 use crate::kinds::postgres::facts::ImageFacts;
-use crate::kinds::postgres::parameters;
 use crate::kinds::postgres::world::{Server, ServerFacts, Weak, World};
 use crate::workload::plan::{port_silent, prove, restart};
 
@@ -74,7 +74,7 @@ fn blind(
         return false;
     };
     let text = file_in_force(subject, world, image);
-    if *there != parameters::sha256(text.as_bytes()) {
+    if *there != sha256(text.as_bytes()) {
         let action = Action::WriteParameters { container: subject.identity.container(), text };
         plan.step(Sign::Change, action, "spec.parameters changed, and nobody can log in");
         return true;

@@ -4,7 +4,7 @@
 use crate::core::plan::Sign;
 use crate::core::text::quoted;
 use crate::kinds::postgres::survey::{Database, Role, Survey};
-use crate::kinds::tenancy::{Known, Look, Step, Tenant, Turn};
+use crate::kinds::tenancy::{Data, Known, Look, Step, Tenant, Turn};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -32,6 +32,8 @@ pub enum Does {
     Limit,
     Inside,
     HandToOwner(Turn),
+    DropDatabase,
+    DropRole(String),
 }
 
 /// What a tenant's things are called.
@@ -165,6 +167,9 @@ impl Making<'_> {
         }
         for turn in Turn::ALL {
             self.leftovers(turn);
+        }
+        if self.tenant.data == Data::Go && self.look.steps.is_empty() {
+            self.drop();
         }
         if wanted {
             // Last: a login that is let in finds everything.
@@ -349,6 +354,30 @@ impl Making<'_> {
                     words,
                     "tenants may connect to it",
                 );
+            }
+        }
+    }
+
+    /// What was made for it, when nobody is let in any more.
+    fn drop(&mut self) {
+        let shown = quoted(&self.names.database);
+        if self.database().is_some() {
+            self.step(
+                Sign::Data,
+                &Does::DropDatabase,
+                format!("drop database {shown}"),
+                "its deletion was agreed to",
+            );
+            return;
+        }
+        let names = self.names.logins.iter().chain([&self.names.owner]).cloned().collect::<Vec<_>>();
+        for name in names {
+            let Some(role) = self.role(&name) else { continue };
+            // With it would go what others may want.
+            let owns = role.owns || self.survey.databases.values().any(|database| database.owner == role.oid);
+            if !owns {
+                let words = format!("drop role {}", quoted(&name));
+                self.step(Sign::Delete, &Does::DropRole(name), words, "its deletion was agreed to");
             }
         }
     }

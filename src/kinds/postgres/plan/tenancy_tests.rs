@@ -10,6 +10,7 @@ const LOGIN: &str = "seawall.dev default: logs in for link/shop-main";
 
 fn tenant(open: &[Turn]) -> Tenant {
     Tenant {
+        data: Data::Stay,
         service: "postgres/main".parse().unwrap(),
         installation: Installation::parse("default").unwrap(),
         link: Name::parse("shop-main").unwrap(),
@@ -186,4 +187,22 @@ fn names_that_no_tenant_may_have() {
     for name in ["shop_production", "we\"ird", "mit Leerzeichen", "naïve", "x; DROP ROLE x"] {
         assert_eq!(refuses(name), None, "{name}");
     }
+}
+
+#[test]
+fn what_was_given_up_goes_when_nobody_is_let_in_any_more() {
+    let words = |survey: &Survey, data: Data| -> Vec<String> {
+        let tenant = Tenant { data, ..tenant(&[]) };
+        look(&tenant, &known(), "app", survey).steps.into_iter().map(|step| step.words).collect()
+    };
+    let mut survey = whole();
+    assert_eq!(words(&survey, Data::Go), words(&survey, Data::Stay), "first it is closed");
+    survey.roles.values_mut().for_each(|role| (role.login, role.sessions) = (false, 0));
+    assert!(words(&survey, Data::Stay).is_empty() && words(&survey, Data::GoLater).is_empty());
+    assert_eq!(words(&survey, Data::Go), ["drop database \"shop_production\""]);
+    let database = survey.databases.remove("shop_production").unwrap();
+    assert_eq!(words(&survey, Data::Go), ["drop role \"shop_main_a\"", "drop role \"shop_production\""]);
+    // The owner of another one stays.
+    survey.databases.insert("other".to_owned(), Database { name: "other".to_owned(), ..database });
+    assert_eq!(words(&survey, Data::Go), ["drop role \"shop_main_a\""]);
 }

@@ -2,15 +2,18 @@
 //! before a start by it would find all of them.
 
 use super::{Plan, Subject, differing, is_stale};
+use crate::core::digest::sha256;
 use crate::core::plan::Sign;
 use crate::core::seen::SeenContainer;
 use crate::kinds::redis::action::Action;
 use crate::kinds::redis::client::RedisError;
-use crate::kinds::redis::desired::{DATA, Files};
+use crate::kinds::redis::desired::{DATA, Files, users_file};
 use crate::kinds::redis::spec::word;
+use crate::kinds::redis::tenancy;
 use crate::kinds::redis::world::{Server, ServerFacts, World};
 use crate::workload::Case;
 use crate::workload::plan::{self as work, restart};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Is its server reached, logged into, on our volume?
 pub fn server(
@@ -36,6 +39,23 @@ pub fn server(
         }
         Server::Down(error) => turned_away(error, plan),
     }
+}
+
+/// The first user that is not as it should be.
+fn difference(told: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> String {
+    let all: BTreeSet<&String> = told.keys().chain(wanted.keys()).collect();
+    let first = all.into_iter().find(|user| told.get(*user) != wanted.get(*user));
+    first.map_or_else(String::new, |user| match (told.get(user), wanted.get(user)) {
+        (None, _) => format!("user {user} is missing"),
+        (_, None) => format!("user {user} is no link's any more"),
+        _ => format!("user {user} has other passwords or rules"),
+    })
+}
+
+/// What was loaded, and since which start.
+#[must_use]
+pub fn loaded(c: &SeenContainer, tenants: &BTreeMap<String, String>) -> String {
+    format!("{} {}", c.started_at, sha256(users_file(tenants).as_bytes()))
 }
 
 fn turned_away(error: &RedisError, plan: &mut Plan) {
@@ -69,8 +89,10 @@ fn up(
         );
         return;
     }
+    let tenants = tenancy::rules(subject);
+    let fit = facts.users_fit && facts.tenants == tenants;
     match &facts.ping {
-        _ if !facts.users_fit && subject.memory.users_loaded_in.as_ref() == Some(&c.started_at) => {
+        _ if !fit && subject.memory.users_loaded_in == Some(loaded(c, &tenants)) => {
             plan.stuck("UsersDiffer", "the server tells other users or rules than it was given", 15_000);
         }
         _ if !facts.users_fit => {
@@ -79,6 +101,10 @@ fn up(
                 Action::LoadUsers,
                 "users, passwords or rules are not what they should be",
             );
+        }
+        _ if !fit => {
+            let why = difference(&facts.tenants, &tenants);
+            plan.step(Sign::Change, Action::LoadTenants, why);
         }
         Ok(()) | Err(RedisError::PersistenceBroken(_)) => {}
         Err(error) => turned_away(error, plan),

@@ -124,6 +124,17 @@ pub fn allow(database: &str) -> Sql {
     Sql::of("ALTER DATABASE ").identifier(database).then(" ALLOW_CONNECTIONS true")
 }
 
+/// With the sessions that are in it, whoever's they are.
+#[must_use]
+pub fn drop_database(name: &str) -> Sql {
+    Sql::of("DROP DATABASE ").identifier(name).then(" WITH (FORCE)")
+}
+
+#[must_use]
+pub fn drop_role(name: &str) -> Sql {
+    Sql::of("DROP ROLE ").identifier(name)
+}
+
 /// `None`: as many as the server takes.
 #[must_use]
 pub fn limit(database: &str, connections: Option<u32>) -> Sql {

@@ -1,0 +1,110 @@
+//! Links to a real Redis: each project gets at its own keys, and at nothing of another's.
+
+use crate::harness::{Sea, condition, wait_for};
+use crate::redis::ready;
+use std::process::Command;
+
+const CACHE: &str = "redis/cache";
+
+fn linked(sea: &Sea, project: &str) {
+    let manifests = format!(
+        "apiVersion: seawall.dev/v1\nkind: Project\nmetadata: {{name: {project}}}\nspec: {{environments: {{production: {{}}}}}}\n---\napiVersion: seawall.dev/v1\nkind: Link\nmetadata: {{name: {project}-cache}}\nspec: {{service: redis/cache, project: {project}, environment: production}}\n"
+    );
+    sea.write(&format!("{project}.yaml"), &manifests);
+    sea.until_condition(&format!("link/{project}-cache"), "Ready", "True", "LoginSucceeded");
+}
+
+fn variable(sea: &Sea, project: &str, name: &str) -> String {
+    let all = sea.ok(&["env", &format!("{project}/production"), "--reveal", "-o", "docker"]);
+    let mut all = all.lines().filter_map(|line| line.split_once('='));
+    all.find(|(known, _)| *known == name).map(|(_, value)| value.to_owned()).unwrap()
+}
+
+/// What a program of the project's gets, by Redis' own client; each line of `script` is a command.
+fn client(sea: &Sea, (user, password): (&str, &str), script: &str) -> Vec<String> {
+    let auth = format!("REDISCLI_AUTH={password}");
+    let (container, lines) = (sea.container(CACHE), script.lines().collect::<Vec<_>>());
+    let one = |line: &&str| {
+        let head = ["exec", "-e", &auth, &container, "redis-cli", "--user", user];
+        let output = Command::new("docker").args(head).args(line.split(' ')).output().unwrap();
+        let text = [&output.stdout[..], &output.stderr[..]].concat();
+        String::from_utf8_lossy(&text).trim().to_owned()
+    };
+    lines.iter().map(one).collect()
+}
+
+#[test]
+fn a_project_gets_at_its_own_keys_and_a_rotation_has_two_passwords_for_a_time() {
+    let sea = ready("{version: '8'}");
+    linked(&sea, "shop");
+    linked(&sea, "blog");
+    let login =
+        |project: &str| (variable(&sea, project, "REDIS_USER"), variable(&sea, project, "REDIS_PASSWORD"));
+    let (shop, blog) = (login("shop"), login("blog"));
+    assert_eq!(variable(&sea, "shop", "REDIS_PREFIX"), "shop_production:");
+    let ask = |(user, password): &(String, String), script: &str| client(&sea, (user, password), script);
+    let own = "SET shop_production:a 1\nGET shop_production:a\nPUBLISH shop_production:news x\nEVAL return(redis.call('get',KEYS[1])) 1 shop_production:a\nACL WHOAMI";
+    assert_eq!(ask(&shop, own), ["OK", "1", "0", "1", "shop_production"]);
+    assert!(ask(&shop, "INFO server")[0].contains("redis_version"), "clients look at it before they work");
+    // Ways to what is another's, to names of it, or to what concerns all.
+    for line in [
+        "GET shop_production:a",
+        "SET shop_production:a 2",
+        "DEL shop_production:a",
+        "COPY shop_production:a blog_production:a",
+        "RENAME shop_production:a blog_production:a",
+        "EVAL return(redis.call('get','shop_production:a')) 0",
+        "OBJECT ENCODING shop_production:a",
+        "DUMP shop_production:a",
+        "MOVE blog_production:b 1",
+        "KEYS *",
+        "SCAN 0",
+        "RANDOMKEY",
+        "DBSIZE",
+        "SELECT 1",
+        "FLUSHALL",
+        "FLUSHDB",
+        "SWAPDB 0 1",
+        "PUBLISH shop_production:news x",
+        "PUBSUB CHANNELS *",
+        "CLIENT LIST",
+        "CLIENT KILL USER shop_production",
+        "CONFIG GET *",
+        "CONFIG SET dir /tmp",
+        "ACL LIST",
+        "ACL SETUSER blog_production ~*",
+        "SCRIPT FLUSH",
+        "FUNCTION FLUSH",
+        "MONITOR",
+        "SAVE",
+        "SHUTDOWN NOSAVE",
+        "REPLICAOF 127.0.0.1 1",
+        "MODULE LIST",
+        "SORT shop_production:a",
+        "MIGRATE 127.0.0.1 1 shop_production:a 0 1",
+    ] {
+        let said = ask(&blog, line).concat();
+        assert!(said.contains("NOPERM") || said.contains("ACL failure in script"), "{line}: {said}");
+    }
+    assert_eq!(ask(&shop, "GET shop_production:a"), ["1"]);
+    let status = sea.status(CACHE);
+    assert_eq!(condition(&status, "Ready").0, "True", "{status}");
+
+    // Both let in until the old one's time is over, here at once.
+    sea.ok(&["rotate", "link/shop-cache", "--now"]);
+    wait_for("another password", || (login("shop").1 != shop.1).then_some(()));
+    wait_for("the old one is closed", || ask(&shop, "PING")[0].contains("WRONGPASS").then_some(()));
+    let shop = login("shop");
+    assert_eq!(ask(&shop, "GET shop_production:a"), ["1"]);
+
+    // Users come with the file that a start reads; a container made anew has them, too.
+    let container = sea.container(CACHE);
+    sea.docker(&["rm", "-f", &container]);
+    sea.event("ContainerCreated", "re-create");
+    wait_for("the same login", || (ask(&shop, "GET shop_production:a") == ["1"]).then_some(()));
+
+    sea.remove("shop.yaml");
+    wait_for("the user is gone", || ask(&shop, "PING")[0].contains("WRONGPASS").then_some(()));
+    assert_eq!(ask(&blog, "SET blog_production:b 1"), ["OK"]);
+    sea.ready(CACHE);
+}
