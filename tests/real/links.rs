@@ -194,7 +194,8 @@ fn a_database_may_be_called_as_its_owner_likes() {
     let names = ["o\"dd; DROP ROLE x -- é", "SELECT", " a b ", "100%/?#&=", "it's", "$$", "back\\slash"];
     for (index, name) in names.into_iter().enumerate() {
         let quoted = name.replace('\'', "''");
-        link(&sea, &format!("l{index}"), "shop", &format!(", database: '{quoted}', prefix: P{index}"));
+        let more = format!(", database: '{quoted}', prefix: P{index}, deletionPolicy: Delete");
+        link(&sea, &format!("l{index}"), "shop", &more);
     }
     for (index, name) in names.into_iter().enumerate() {
         linked(&sea, &format!("link/l{index}"));
@@ -222,6 +223,19 @@ fn a_database_may_be_called_as_its_owner_likes() {
         });
         assert!(words.contains("was not made for it by Seawall"), "{words}");
     }
+    // Nor does anything of it go when what was made for links goes.
+    sea.remove("bad.yaml");
+    for index in 0..names.len() {
+        let (name, object) = (format!("l{index}"), format!("link/l{index}"));
+        sea.remove(&format!("{name}.yaml"));
+        sea.until_condition(&object, "Ready", "False", "DeletionNotConfirmed");
+        sea.ok(&["delete", &object, "--confirm", &name]);
+        forgotten(&sea, &object);
+    }
+    let left = "SELECT string_agg(datname, ',' ORDER BY datname) FROM pg_database";
+    assert_eq!(sea.sql("main", left), "app,postgres,template0,template1,theirs");
+    let left = "SELECT string_agg(rolname, ',' ORDER BY rolname) FROM pg_roles WHERE rolname !~ '^pg_'";
+    assert_eq!(sea.sql("main", left), "postgres,their_role");
 }
 
 /// Everything that a tenant can lay in the way of a statement of ours. Each says that it ran; none may.

@@ -23,6 +23,9 @@ use tokio::time::Instant;
 /// How long a survey is taken for the present, unless we change something ourselves: all tenants of a service go by one.
 const FRESH: Duration = Duration::from_secs(10);
 
+/// And where something is to be changed by it.
+const NOW: Duration = Duration::from_millis(500);
+
 /// What a step is done with.
 pub struct Tending<'a> {
     pub does: &'a Does,
@@ -129,6 +132,13 @@ impl Tenants {
         Ok((survey, served))
     }
 
+    /// Whether it was taken for another look than one of now.
+    fn is_old(&self, service: &ObjectRef, survey: &Arc<Survey>) -> bool {
+        let surveys = self.surveys();
+        let taken = surveys.get(service).filter(|taken| Arc::ptr_eq(&taken.survey, survey));
+        taken.is_none_or(|taken| taken.at.elapsed() > NOW)
+    }
+
     /// Where the tenant's database is, and as whom to log into it.
     fn target(&self, tenant: &Tenant, username: &str) -> Result<Target, TenancyError> {
         let session = self.session(&tenant.service)?;
@@ -180,6 +190,13 @@ impl Tenancy for Tenants {
     }
 
     async fn look(&self, tenant: &Tenant, _: &Passwords, known: &Known) -> Result<Look, TenancyError> {
+        let (survey, served) = self.survey(&tenant.service).await?;
+        let look = plan::look(tenant, known, &served, &survey);
+        if look.steps.is_empty() || !self.is_old(&tenant.service, &survey) {
+            return Ok(look);
+        }
+        // Nothing is made beside what somebody made since.
+        self.surveys().remove(&tenant.service);
         let (survey, served) = self.survey(&tenant.service).await?;
         Ok(plan::look(tenant, known, &served, &survey))
     }
