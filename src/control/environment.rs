@@ -69,7 +69,8 @@ impl Operator {
             only.filter(|one| view.variables.iter().all(|v| v.name != one.name)).collect();
         view.variables.extend(free);
         if reveal && view.variables.iter().any(|variable| variable.secret) {
-            let words = format!("variables of {environment} shown on the command line");
+            let words =
+                format!("variables of {environment} given out on the command line, with their passwords");
             self.note(Some(object), &[Note::warning("PasswordRevealed", words)]).await;
         }
         Ok(view)

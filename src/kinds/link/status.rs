@@ -29,7 +29,7 @@ pub struct Status {
 pub fn status(subject: &Subject<'_>, world: &World) -> Status {
     let (spec, memory) = (subject.spec, subject.memory);
     let sessions = match &world.server {
-        Server::Seen { look, .. } => Some(look.sessions.values().sum()),
+        Server::Seen { look, .. } if !look.sessions.is_empty() => Some(look.sessions.values().sum()),
         _ => None,
     };
     Status {
