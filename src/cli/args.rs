@@ -6,6 +6,7 @@ use crate::core::condition::Truth;
 use crate::core::duration::duration;
 use crate::core::names::{Kind, Name, ObjectRef};
 use crate::kinds::Client;
+use crate::secrets::Algorithm;
 use clap::{Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -114,6 +115,11 @@ pub enum Verb {
     Delete(DeleteArgs),
     /// Show which removals are held back, or let them go
     Prune(ConfirmArg),
+    /// The keys that seal the secrets in the store
+    Keys {
+        #[command(subcommand)]
+        verb: KeysVerb,
+    },
     /// Print the JSON Schema of manifests
     Schema(SchemaArgs),
     /// Print the store as JSON lines, secrets sealed
@@ -480,6 +486,37 @@ pub struct ConfirmArg {
     /// The words that the command without it prints
     #[arg(long, value_name = "WORDS")]
     pub confirm: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeysVerb {
+    /// Which keys there are, and how many records each one seals
+    List,
+    /// Open every sealed record; exit 1 when one does not open
+    Verify,
+    /// Seal every record with a new key, then let the old one go
+    Rotate {
+        /// Use this cipher from now on
+        #[arg(long, value_enum)]
+        cipher: Option<Cipher>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Cipher {
+    #[value(name = "aes-256-gcm")]
+    Aes,
+    #[value(name = "xchacha20-poly1305")]
+    XChaCha,
+}
+
+impl From<Cipher> for Algorithm {
+    fn from(cipher: Cipher) -> Self {
+        match cipher {
+            Cipher::Aes => Self::Aes256Gcm,
+            Cipher::XChaCha => Self::XChaCha20Poly1305,
+        }
+    }
 }
 
 #[derive(Debug, ClapArgs)]

@@ -2,8 +2,9 @@
 
 use super::api::kind_views;
 use super::api::{
-    Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, HostPort, Lines, MetadataView,
-    ObjectList, ObjectView, Operation, OperatorView, OwnerReference, PlanList, PruneItem, PruneView, Result,
+    Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, HostPort, KeyCheck, KeyList, Lines,
+    MetadataView, ObjectList, ObjectView, Operation, OperatorView, OwnerReference, PlanList, PruneItem,
+    PruneView, Result,
 };
 use super::objects::{Owner, Record};
 use super::operator::Operator;
@@ -15,7 +16,7 @@ use crate::core::plan::Until;
 use crate::core::problem::{Place, Problem};
 use crate::core::status::Status;
 use crate::kinds::Login;
-use crate::secrets::ExposeSecret;
+use crate::secrets::{Algorithm, ExposeSecret};
 use crate::store::{Store as _, StoreError, export};
 use crate::workload;
 use async_trait::async_trait;
@@ -325,6 +326,18 @@ impl Api for Operator {
     async fn confirm_prune(&self, confirm: &str) -> Result<Done> {
         let confirm = confirm.to_owned();
         ended(self.to_the_end(|me| async move { me.do_confirm_prune(&confirm).await }).await)
+    }
+
+    async fn keys(&self) -> Result<KeyList> {
+        self.key_list()
+    }
+
+    async fn verify_keys(&self) -> Result<KeyCheck> {
+        self.key_check()
+    }
+
+    async fn rotate_keys(&self, cipher: Option<Algorithm>) -> Result<Done> {
+        ended(self.to_the_end(|me| async move { me.do_rotate_keys(cipher).await }).await)
     }
 
     async fn export(&self) -> Result<Vec<String>> {

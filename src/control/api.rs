@@ -8,6 +8,7 @@ use crate::core::names::ObjectRef;
 use crate::core::plan::PlanView;
 use crate::core::problem::Problem;
 use crate::kinds::{About, Column};
+use crate::secrets::Algorithm;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
@@ -305,6 +306,52 @@ pub struct PruneItem {
     pub what: String,
 }
 
+/// The keys that seal the secrets of the store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyList {
+    /// The one in the key file first.
+    pub keys: Vec<KeyView>,
+    /// The key file.
+    pub file: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyView {
+    /// Names the key without telling it.
+    pub id: String,
+    pub ciphers: Vec<String>,
+    /// RFC 3339, when it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// Sealed with it.
+    pub records: usize,
+    pub state: KeyUse,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyUse {
+    /// New secrets are sealed with it.
+    Seals,
+    /// It only opens, until nothing is sealed with it any more.
+    Opens,
+    /// Records name it, and it is not there.
+    Missing,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyCheck {
+    /// Sealed records, all of which were tried.
+    pub records: usize,
+    pub broken: Vec<BrokenSecret>,
+}
+
+/// A sealed record that does not open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokenSecret {
+    pub record: String,
+    pub why: String,
+}
+
 /// The operator, as surfaces see it.
 #[async_trait]
 pub trait Api: Send + Sync + 'static {
@@ -340,6 +387,11 @@ pub trait Api: Send + Sync + 'static {
     async fn prune(&self) -> Result<PruneView>;
     /// Lets the held-back removals go, once; `confirm` as [`PruneView::confirm`] gave it.
     async fn confirm_prune(&self, confirm: &str) -> Result<Done>;
+    async fn keys(&self) -> Result<KeyList>;
+    /// Opens every sealed record.
+    async fn verify_keys(&self) -> Result<KeyCheck>;
+    /// Seals every record with a new key; new ones, too. `cipher`: another one from now on.
+    async fn rotate_keys(&self, cipher: Option<Algorithm>) -> Result<Done>;
     /// The store as JSON lines, secrets sealed.
     async fn export(&self) -> Result<Vec<String>>;
 }

@@ -15,6 +15,7 @@ pub mod guard;
 pub mod holds;
 pub mod journal;
 mod kept_port;
+mod keys;
 mod logs;
 mod manifests;
 pub mod memory;

@@ -5,14 +5,15 @@
 
 use super::wire::{
     ConfirmBody, ConnectionQuery, EnvironmentQuery, EventsQuery, LogLine, LogsQuery, MAX_WAIT_MS,
-    OperateBody, PLAN_TIMEOUT, PlanBody, RenameBody, WatchAnswer, WatchQuery,
+    OperateBody, PLAN_TIMEOUT, PlanBody, RenameBody, RotateKeysBody, WatchAnswer, WatchQuery,
 };
 use crate::control::api::{
-    Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, Lines, ObjectList, ObjectView,
-    Operation, OperatorView, PlanList, PruneView, Result,
+    Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, KeyCheck, KeyList, Lines, ObjectList,
+    ObjectView, Operation, OperatorView, PlanList, PruneView, Result,
 };
 use crate::core::event::Event;
 use crate::core::names::ObjectRef;
+use crate::secrets::Algorithm;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::future::{BoxFuture, Fuse, FusedFuture, FutureExt};
@@ -285,6 +286,15 @@ impl Api for Client {
     }
     async fn confirm_prune(&self, confirm: &str) -> Result<Done> {
         self.post("/v1/prune", &ConfirmBody { confirm: confirm.to_owned() }, LONG_CALL).await
+    }
+    async fn keys(&self) -> Result<KeyList> {
+        self.get("/v1/keys", CALL).await
+    }
+    async fn verify_keys(&self) -> Result<KeyCheck> {
+        self.post("/v1/keys/verify", &serde_json::json!({}), LONG_CALL).await
+    }
+    async fn rotate_keys(&self, cipher: Option<Algorithm>) -> Result<Done> {
+        self.post("/v1/keys/rotate", &RotateKeysBody { cipher }, LONG_CALL).await
     }
     async fn export(&self) -> Result<Vec<String>> {
         let body = self.call(Method::GET, "/v1/export", Bytes::new(), LONG_CALL).await?;

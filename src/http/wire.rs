@@ -3,6 +3,7 @@
 
 use crate::control::api::{ApiError, Operation};
 use crate::core::names::ObjectRef;
+use crate::secrets::Algorithm;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -85,6 +86,14 @@ pub struct LogsQuery {
     pub lines: Option<u32>,
     #[serde(default)]
     pub follow: bool,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RotateKeysBody {
+    /// The one in use when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cipher: Option<Algorithm>,
 }
 
 /// One line of the answer to a [`LogsQuery`], which is JSON, one object a line: so an error on the way has its words.

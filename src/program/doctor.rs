@@ -8,7 +8,7 @@ use crate::core::quantity::Bytes;
 use crate::core::seen::EngineInfo;
 use crate::docker::{Docker, DockerError};
 use crate::http::client::Client;
-use crate::secrets::{Key, KeyError};
+use crate::secrets::{KeyError, Keys};
 use crate::store::{SledStore, StoreError, data_dir};
 use std::os::unix::fs::PermissionsExt;
 
@@ -213,12 +213,18 @@ async fn store(settings: &Settings, running: bool, list: &mut Vec<Check>) {
 
 fn key(settings: &Settings, list: &mut Vec<Check>) {
     let path = settings.key_file.display();
-    list.push(match Key::load(&settings.key_file) {
-        Ok(key) => check(
+    list.push(match Keys::load(&settings.key_file) {
+        Ok(Keys { current, next: None, .. }) => check(
             "key file",
             Truth::True,
-            format!("{path} (key id {})", key.id()),
+            format!("{path} (key id {})", current.id()),
             "keep a copy of it apart from the store",
+        ),
+        Ok(Keys { current, next: Some(next), .. }) => check(
+            "key file",
+            Truth::True,
+            format!("{path} (key id {}, which is being replaced by {})", current.id(), next.id()),
+            "seawall keys rotate goes on with it; keep a copy of both key files until then",
         ),
         Err(error @ KeyError::Io { .. }) => check(
             "key file",

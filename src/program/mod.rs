@@ -15,9 +15,10 @@ use crate::core::names::Kind;
 use crate::docker::{BollardDocker, Docker};
 use crate::http::client::Client;
 use crate::http::server::serve;
-use crate::secrets::{Algorithm, Key, KeyError, Sealer};
+use crate::secrets::{Algorithm, Key, KeyError, Keys, Sealer};
 use crate::store::{MemoryStore, SledStore, Store, StoreError};
 use crate::workload::tools::Reach;
+use crate::workload::tools::vault::{CIPHER_KEY, SECRETS, cipher_of};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -107,20 +108,22 @@ async fn open_to_run(settings: &Settings) -> Result<Arc<SledStore>, StoreError> 
 }
 
 fn sealer(settings: &Settings, store: &dyn Store, may_create: bool) -> Result<Arc<Sealer>, ApiError> {
-    let sealed = store.scan("secret/").map_err(|e| store_error(&e))?;
-    let key = if may_create {
-        Key::load_or_create(&settings.key_file, !sealed.is_empty())
+    let sealed = store.scan(SECRETS).map_err(|e| store_error(&e))?;
+    let keys = if may_create {
+        Keys::load_or_create(&settings.key_file, !sealed.is_empty())
     } else {
-        Key::load(&settings.key_file)
+        Keys::load(&settings.key_file)
     };
-    let key = key.map_err(|e| {
+    let keys = keys.map_err(|e| {
         let next = match &e {
             KeyError::Io { path, .. } => format!("run as the user who owns {} (sudo seawall …)", path.display()),
             _ => "bring the key file back from its backup, or give --key-file; README, \"Lost store, lost key\", if it is gone for good".to_owned(),
         };
         internal(e, &next)
     })?;
-    let sealer = Sealer::new(key, Algorithm::default());
+    let cipher = store.get(CIPHER_KEY).map_err(|e| store_error(&e))?;
+    let sealer = Sealer::new(keys, cipher_of(cipher.as_ref()));
+    let mut broken = Vec::new();
     for (record, body) in &sealed {
         let envelope = serde_json::from_value(body.clone()).map_err(|e| {
             internal(
@@ -128,14 +131,26 @@ fn sealer(settings: &Settings, store: &dyn Store, may_create: bool) -> Result<Ar
                 "bring the data directory back from its backup",
             )
         })?;
-        sealer.open(record, &envelope).map_err(|e| {
-            internal(
-                format!("the key file {} does not open {record}: {e}", settings.key_file.display()),
-                "give the key file that belongs to this store",
-            )
-        })?;
+        if let Err(error) = sealer.open(record, &envelope) {
+            broken.push((record, error));
+        }
+    }
+    if let Some(((record, error), more)) = broken.split_first() {
+        let more = match more.len() {
+            0 => String::new(),
+            n => format!(" (nor {n} more: {})", named(more.iter().map(|(record, _)| record.as_str()))),
+        };
+        return Err(internal(
+            format!("the key file {} does not open {record}: {error}{more}", settings.key_file.display()),
+            "give the key file that belongs to this store",
+        ));
     }
     Ok(Arc::new(sealer))
+}
+
+/// The first of many names.
+fn named<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.take(10).collect::<Vec<_>>().join(", ")
 }
 
 fn config(settings: &Settings, manifests: PathBuf) -> Config {
@@ -185,6 +200,7 @@ impl Backend for Program {
         let operator = Operator::open(config, docker, |tools| Kinds::all(Some(tools)), store, sealer, true)
             .map_err(|e| store_error(&e))?;
         start::check(&operator).await?;
+        operator.finish_key_rotation().await;
         let (cancel, stop_http) = (CancellationToken::new(), CancellationToken::new());
         let api: Arc<dyn Api> = operator.clone();
         let socket = settings.socket();

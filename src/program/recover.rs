@@ -20,9 +20,10 @@ use crate::core::event::Note;
 use crate::core::names::ObjectRef;
 use crate::docker::{Docker, DockerError};
 use crate::manifest::load::load_dir;
-use crate::secrets::{self, Algorithm, Key, KeyError, Sealed, Sealer};
+use crate::secrets::{self, Algorithm, KeyError, Keys, Sealed, Sealer};
 use crate::store::{Change, Found, Rebuild, StoreError};
 use crate::workload::tools::secret_key;
+use crate::workload::tools::vault::{CIPHER_KEY, cipher_of};
 use serde_json::Value;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,9 +33,9 @@ use std::sync::Arc;
 /// The key file as it was found.
 enum KeyFound {
     /// It opens everything that the store holds.
-    Good(Key),
+    Good(Keys),
     /// A key, but of another store; or there is nothing that it could open.
-    Other(Key, String),
+    Other(Keys, String),
     Missing,
     Unreadable(String),
 }
@@ -103,7 +104,8 @@ pub async fn recover(
     let time: String = now().chars().filter(|c| !matches!(c, '-' | ':')).collect();
     let records = records(&kinds, settings, docker.as_ref(), plan, &wishes, &old).await?;
     let aside_key = matches!(key, KeyFound::Unreadable(_));
-    let sealer = Sealer::new(usable_key(settings, key, &time)?, Algorithm::default());
+    let cipher = cipher_of(old.get(CIPHER_KEY));
+    let sealer = Sealer::new(usable_key(settings, key, &time)?, cipher);
     let changes = changes(&kinds, &sealer, plan, &records, old)?;
     let (id, aside) = (plan.id.clone(), format!("store.damaged-{time}"));
     let moved = blocking(move || rebuild.finish(&id, changes, &aside)).await?.map_err(|e| store_error(&e))?;
@@ -139,10 +141,13 @@ fn engine(error: &DockerError) -> ApiError {
 }
 
 fn key(settings: &Settings, found: &Found) -> Result<KeyFound, ApiError> {
-    let key = match Key::load(&settings.key_file) {
+    let key = match Keys::load(&settings.key_file) {
         Ok(key) => key,
         Err(KeyError::Missing { .. }) => return Ok(KeyFound::Missing),
-        Err(error @ (KeyError::WrongLength { .. } | KeyError::NotHex { .. })) => {
+        // Of the next key: the one in the key file may be good.
+        Err(ref error @ (KeyError::WrongLength { ref path, .. } | KeyError::NotHex { ref path }))
+            if *path == settings.key_file =>
+        {
             return Ok(KeyFound::Unreadable(error.to_string()));
         }
         // Permissions and the like are for the user to put right: the key itself may be good.
@@ -302,7 +307,7 @@ async fn records(
 }
 
 /// A key file is never overwritten: one that cannot be read is moved aside.
-fn usable_key(settings: &Settings, found: KeyFound, time: &str) -> Result<Key, ApiError> {
+fn usable_key(settings: &Settings, found: KeyFound, time: &str) -> Result<Keys, ApiError> {
     let path = &settings.key_file;
     match found {
         KeyFound::Good(key) | KeyFound::Other(key, _) => return Ok(key),
@@ -313,7 +318,7 @@ fn usable_key(settings: &Settings, found: KeyFound, time: &str) -> Result<Key, A
             std::fs::rename(path, PathBuf::from(aside)).map_err(|e| internal(e, ""))?;
         }
     }
-    Key::create(path).map_err(|e| internal(e, ""))
+    Keys::load_or_create(path, false).map_err(|e| internal(e, ""))
 }
 
 /// Everything that the new store begins with.

@@ -2,15 +2,18 @@
 //!
 //! It never reuses a nonce and never returns a plaintext that was not authenticated.
 
-use super::{ExposeSecret, Key, Secret, hex};
+use super::{ExposeSecret, Key, Keys, Secret, hex};
 use aes_gcm::aead::{Aead, Generate, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, aead};
 use chacha20poly1305::XChaCha20Poly1305;
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use zeroize::Zeroizing;
 
 /// The cipher of an envelope.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Algorithm {
     /// 96-bit random nonce: sound for 2³² seals with one key, far above what an installation makes.
     #[default]
@@ -46,17 +49,37 @@ pub enum SealError {
     TooLong { record_key: String },
 }
 
-/// Seals with one algorithm, opens every one.
-#[derive(Clone, Debug)]
-pub struct Sealer {
-    key: Key,
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Algorithm::Aes256Gcm => "AES-256-GCM",
+            Algorithm::XChaCha20Poly1305 => "XChaCha20-Poly1305",
+        })
+    }
+}
+
+/// Seals with one key and one algorithm, opens with every key that is kept and every algorithm.
+#[derive(Debug)]
+pub struct Sealer(RwLock<Ring>);
+
+#[derive(Debug)]
+struct Ring {
+    keys: Keys,
     alg: Algorithm,
 }
 
 impl Sealer {
     #[must_use]
-    pub fn new(key: Key, alg: Algorithm) -> Self {
-        Sealer { key, alg }
+    pub fn new(keys: impl Into<Keys>, alg: Algorithm) -> Self {
+        Sealer(RwLock::new(Ring { keys: keys.into(), alg }))
+    }
+
+    fn ring(&self) -> RwLockReadGuard<'_, Ring> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self) -> RwLockWriteGuard<'_, Ring> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Seals for the record `record_key`; under another record key it does not open.
@@ -64,12 +87,13 @@ impl Sealer {
     /// # Errors
     /// `Random` or `TooLong`.
     pub fn seal(&self, record_key: &str, secret: &Secret) -> Result<Sealed, SealError> {
-        let text = secret.expose_secret().as_bytes();
-        let (nonce, ciphertext) = match self.alg {
-            Algorithm::Aes256Gcm => seal_with::<Aes256Gcm>(&self.key, record_key, text),
-            Algorithm::XChaCha20Poly1305 => seal_with::<XChaCha20Poly1305>(&self.key, record_key, text),
+        let ring = self.ring();
+        let (key, text) = (ring.keys.sealing(), secret.expose_secret().as_bytes());
+        let (nonce, ciphertext) = match ring.alg {
+            Algorithm::Aes256Gcm => seal_with::<Aes256Gcm>(key, record_key, text),
+            Algorithm::XChaCha20Poly1305 => seal_with::<XChaCha20Poly1305>(key, record_key, text),
         }?;
-        Ok(Sealed { alg: self.alg, key_id: self.key.id(), nonce, ciphertext })
+        Ok(Sealed { alg: ring.alg, key_id: key.id(), nonce, ciphertext })
     }
 
     /// Opens what was sealed for `record_key`.
@@ -77,26 +101,63 @@ impl Sealer {
     /// # Errors
     /// `WrongKey` when another key sealed it, `Tampered` for everything else that does not open.
     pub fn open(&self, record_key: &str, sealed: &Sealed) -> Result<Secret, SealError> {
-        if sealed.key_id != self.key.id() {
+        let ring = self.ring();
+        let Some(key) = ring.keys.find(&sealed.key_id) else {
             return Err(SealError::WrongKey {
                 record_key: record_key.into(),
                 sealed_with: sealed.key_id.clone(),
-                key: self.key.id(),
+                key: ring.keys.current.id(),
             });
-        }
+        };
         let bytes = match sealed.alg {
-            Algorithm::Aes256Gcm => open_with::<Aes256Gcm>(&self.key, record_key, sealed),
-            Algorithm::XChaCha20Poly1305 => open_with::<XChaCha20Poly1305>(&self.key, record_key, sealed),
+            Algorithm::Aes256Gcm => open_with::<Aes256Gcm>(key, record_key, sealed),
+            Algorithm::XChaCha20Poly1305 => open_with::<XChaCha20Poly1305>(key, record_key, sealed),
         };
         bytes
             .and_then(|b| Some(Secret::from(std::str::from_utf8(&b).ok()?.to_owned())))
             .ok_or_else(|| SealError::Tampered { record_key: record_key.into() })
     }
 
-    /// Names the key in use, see [`Key::id`].
+    /// Names the key of new seals, see [`Key::id`].
     #[must_use]
     pub fn key_id(&self) -> String {
-        self.key.id()
+        self.ring().keys.sealing().id()
+    }
+
+    /// The cipher of new seals.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.ring().alg
+    }
+
+    /// All keys that are kept, the one in the key file first.
+    #[must_use]
+    pub fn key_ids(&self) -> Vec<String> {
+        self.ring().keys.all().map(Key::id).collect()
+    }
+
+    /// The key file, if there is one, and what is in it.
+    #[must_use]
+    pub fn file(&self) -> Option<(PathBuf, Key)> {
+        let ring = self.ring();
+        Some((ring.keys.file.clone()?, ring.keys.current.clone()))
+    }
+
+    /// From now on everything is sealed so. What was sealed before still opens.
+    pub fn seal_with(&self, next: Option<Key>, alg: Algorithm) {
+        let mut ring = self.change();
+        ring.alg = alg;
+        if next.is_some() {
+            ring.keys.next = next;
+        }
+    }
+
+    /// Nothing is sealed with the old key any more: it is not kept.
+    pub fn let_old_key_go(&self) {
+        let mut ring = self.change();
+        if let Some(next) = ring.keys.next.take() {
+            ring.keys.current = next;
+        }
     }
 }
 
@@ -140,7 +201,7 @@ mod tests {
     fn opens_what_it_sealed_with_either_algorithm() {
         for alg in BOTH {
             let s = sealer(alg);
-            let other = Sealer::new(s.key.clone(), BOTH[usize::from(alg == BOTH[0])]);
+            let other = Sealer::new(s.ring().keys.clone(), BOTH[usize::from(alg == BOTH[0])]);
             for text in ["", "x", "pässwörd", &"long".repeat(5000)] {
                 let sealed = s.seal("secret/a", &Secret::from(text)).unwrap();
                 assert_eq!(other.open("secret/a", &sealed).unwrap().expose_secret(), text);
@@ -201,9 +262,29 @@ mod tests {
         let sealed = a.seal("secret/a", &Secret::from("hunter2")).unwrap();
         let error = b.open("secret/a", &sealed).unwrap_err().to_string();
         assert!(error.contains(&a.key_id()) && error.contains(&b.key_id()), "{error}");
-        assert!(!format!("{a:?}").contains(&hex::encode(a.key.bytes())));
+        assert!(!format!("{a:?}").contains(&hex::encode(a.ring().keys.current.bytes())));
         // An envelope that lies about its key is still refused.
         let lie = Sealed { key_id: b.key_id(), ..sealed };
         assert!(matches!(b.open("secret/a", &lie), Err(SealError::Tampered { .. })));
+    }
+
+    #[test]
+    fn while_a_key_is_replaced_both_open_and_afterwards_only_the_new_one() {
+        let (s, next) = (sealer(Algorithm::Aes256Gcm), sealer(Algorithm::Aes256Gcm));
+        let old = s.seal("secret/a", &Secret::from("hunter2")).unwrap();
+        let first = s.key_id();
+        s.seal_with(Some(next.ring().keys.current.clone()), Algorithm::XChaCha20Poly1305);
+        assert_eq!(s.key_ids(), [first.clone(), next.key_id()]);
+        let new = s.seal("secret/a", &Secret::from("hunter2")).unwrap();
+        assert_eq!((new.alg, &new.key_id), (Algorithm::XChaCha20Poly1305, &next.key_id()));
+        for sealed in [&old, &new] {
+            assert_eq!(s.open("secret/a", sealed).unwrap().expose_secret(), "hunter2");
+        }
+        s.let_old_key_go();
+        assert_eq!(s.key_ids(), [next.key_id()]);
+        assert!(
+            matches!(s.open("secret/a", &old), Err(SealError::WrongKey { sealed_with, .. }) if sealed_with == first)
+        );
+        assert_eq!(s.open("secret/a", &new).unwrap().expose_secret(), "hunter2");
     }
 }

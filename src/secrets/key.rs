@@ -39,6 +39,8 @@ pub enum KeyError {
     Open { path: PathBuf, mode: u32 },
     #[error("the key file {path} is there already and is never overwritten")]
     Exists { path: PathBuf },
+    #[error("the key file {path} cannot be replaced: {why}")]
+    Fixed { path: PathBuf, why: String },
     #[error("could not {doing} the key file {path}: {detail}")]
     Io { path: PathBuf, doing: &'static str, detail: String },
 }
@@ -47,7 +49,7 @@ impl Key {
     /// Reads the key file.
     ///
     /// # Errors
-    /// Every [`KeyError`] but `Exists`.
+    /// Every [`KeyError`] but `Exists` and `Fixed`.
     pub fn load(path: &Path) -> Result<Key, KeyError> {
         // Neither a pipe nor a device can make it wait. A link is followed: a mounted secret is one; in the data
         // directory, whose check comes first, there is none.
@@ -152,7 +154,7 @@ impl fmt::Debug for Key {
     }
 }
 
-fn io(path: &Path, doing: &'static str, error: &std::io::Error) -> KeyError {
+pub(super) fn io(path: &Path, doing: &'static str, error: &std::io::Error) -> KeyError {
     KeyError::Io { path: path.into(), doing, detail: error.to_string() }
 }
 

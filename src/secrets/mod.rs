@@ -6,8 +6,10 @@ mod envelope;
 mod generator;
 mod hex;
 mod key;
+mod keys;
 
 pub use envelope::{Algorithm, SealError, Sealed, Sealer};
 pub use generator::{PASSWORD_LENGTH, password, random_id};
 pub use key::{Key, KeyError};
+pub use keys::{Keys, beside, make_next, promote_next};
 pub use secrecy::{ExposeSecret, SecretString as Secret};

@@ -13,9 +13,11 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// What Seawall keeps in it, apart from what `seawall recover` has moved aside.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 14] = [
     ".sock",
     "encryption_key",
+    "encryption_key.draft",
+    "encryption_key.next",
     "lock",
     "seawall.sock",
     "seawall.yaml",

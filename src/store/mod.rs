@@ -56,6 +56,9 @@ pub enum StoreError {
     /// Neither written nor held in memory until it can be.
     #[error("{why}; and no more is held in memory until it can be written")]
     NotHeld { why: String },
+    /// The key that a secret was sealed with is not kept any more.
+    #[error("could not write {key}: its key was replaced meanwhile; it is tried again with the new one")]
+    Outdated { key: String },
     /// A command that only reads found nothing to read.
     #[error("no store at {path}; run `seawall run` first or give --data")]
     Missing { path: PathBuf },

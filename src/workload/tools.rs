@@ -5,6 +5,7 @@ mod health;
 mod images;
 pub mod masked;
 pub mod silences;
+pub mod vault;
 
 use super::ports::PortBook;
 use crate::core::census::{Census, Volumes};
@@ -23,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
+use vault::{SECRETS, Vault};
 
 /// How long a look at the ports of others is taken for the present.
 const FRESH: Duration = Duration::from_secs(1);
@@ -47,6 +49,8 @@ pub enum Reach {
 pub struct Tools {
     pub docker: Arc<dyn Docker>,
     pub store: Overlay,
+    /// What `store` writes to.
+    pub vault: Arc<Vault>,
     pub sealer: Arc<Sealer>,
     pub installation: Installation,
     pub ports: PortBook,
@@ -89,7 +93,7 @@ pub type Secrets = BTreeMap<&'static str, Secret>;
 #[must_use]
 pub fn secret_key(object: &ObjectRef, role: &str) -> String {
     let slash = if role.is_empty() { "" } else { "/" };
-    format!("secret/{object}{slash}{role}")
+    format!("{SECRETS}{object}{slash}{role}")
 }
 
 impl Tools {
@@ -104,9 +108,11 @@ impl Tools {
         let known = Arc::clone(&passwords);
         let all = move || lock(&known).values().flat_map(BTreeMap::values).cloned().collect();
         let docker = Masked::new(docker, Arc::new(all));
+        let vault = Arc::new(Vault::new(store, Arc::clone(&sealer)));
         Self {
             docker: Arc::new(docker),
-            store: Overlay::new(store),
+            store: Overlay::new(vault.clone()),
+            vault,
             sealer,
             installation,
             ports: PortBook::default(),

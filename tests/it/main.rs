@@ -14,6 +14,7 @@ mod examples;
 mod faults;
 mod formats;
 mod hostile;
+mod key_rotation;
 mod links;
 mod links_redis;
 mod machine;

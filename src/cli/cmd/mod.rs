@@ -11,6 +11,7 @@ mod events;
 mod exec;
 mod export;
 mod get;
+mod keys;
 mod link;
 mod logs;
 mod operate;
@@ -57,6 +58,7 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Delete(args) => delete::run(cx, args).await,
         Verb::Prune(args) => prune::run(cx, args).await,
         Verb::Schema(args) => schema::run(cx, args),
+        Verb::Keys { verb } => keys::run(cx, verb).await,
         Verb::Export => export::run(cx).await,
         Verb::Recover(args) => recover::run(cx, args).await,
         Verb::Doctor => doctor::run(cx).await,

@@ -1,6 +1,7 @@
 //! The routes under `/v1`, one file per resource.
 
 mod events;
+mod keys;
 mod logs;
 mod objects;
 mod operator;
@@ -39,6 +40,9 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/events", get(events::list))
         .route("/v1/watch", get(events::watch))
         .route("/v1/plan", post(plan::plan))
+        .route("/v1/keys", get(keys::list))
+        .route("/v1/keys/verify", post(keys::verify))
+        .route("/v1/keys/rotate", post(keys::rotate))
         .route("/v1/prune", get(prune::show).post(prune::confirm))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)

@@ -256,3 +256,51 @@ async fn one_convergence_ends_with_a_table_of_why() {
     assert!(ran.code == 1 && ran.err.contains("1 problem in the manifests"), "{ran:?}");
     assert_eq!(place.run("run").await.code, 0);
 }
+
+#[tokio::test]
+async fn keys_are_listed_verified_and_rotated() {
+    let key = |id: &str, cipher: &str, records, state| KeyView {
+        id: id.into(),
+        ciphers: vec![cipher.into()],
+        created: Some("2026-01-01T00:00:00Z".into()),
+        records,
+        state,
+    };
+    let fake = Fake::with(|w| {
+        w.keys.keys =
+            vec![key("0a", "AES-256-GCM", 2, KeyUse::Opens), key("0b", "AES-256-GCM", 1, KeyUse::Seals)];
+        w.check.records = 3;
+    });
+    let place = Place::live(&fake).await;
+    let ran = place.run("keys list").await;
+    assert_eq!(
+        ran.out,
+        "\
+KEY  CIPHER       CREATED               RECORDS  USE
+0a   AES-256-GCM  2026-01-01T00:00:00Z  2        opens, until every record is sealed anew
+0b   AES-256-GCM  2026-01-01T00:00:00Z  1        seals and opens
+"
+    );
+    let ran = place.run("keys verify").await;
+    assert_eq!((ran.code, ran.out.as_str()), (0, "3 records, all open\n"));
+    let broken = BrokenSecret { record: "secret/postgres/a".into(), why: "changed\u{1b}[2J".into() };
+    fake.change(|w| w.check.broken = vec![broken]);
+    let ran = place.run("keys verify").await;
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.starts_with("secret/postgres/a: changed") && !ran.out.contains('\u{1b}'), "{ran:?}");
+    assert!(ran.out.ends_with("1 of 3 records cannot be opened\n"), "{ran:?}");
+    for (words, call) in [
+        ("keys rotate", "rotate keys None"),
+        ("keys rotate --cipher xchacha20-poly1305", "rotate keys Some(XChaCha20Poly1305)"),
+        ("keys rotate --cipher aes-256-gcm", "rotate keys Some(Aes256Gcm)"),
+    ] {
+        let ran = place.run(words).await;
+        assert_eq!((ran.code, ran.out.as_str()), (0, "rotated\n"));
+        assert!(fake.calls().contains(&call.to_owned()), "{:?}", fake.calls());
+    }
+    // Without an operator they can be looked at, and no more.
+    let place = Place::offline(FakeBackend { offline: Some(fake), ..FakeBackend::default() });
+    assert_eq!(place.run("keys list").await.code, 0);
+    let ran = place.run("keys rotate").await;
+    assert!(ran.code == 1 && ran.err.contains("needs a running operator"), "{ran:?}");
+}

@@ -11,6 +11,7 @@ use seawall::core::condition::{Condition, ConditionType, Truth};
 use seawall::core::event::{Event, EventType};
 use seawall::core::names::{Kind, ObjectRef};
 use seawall::core::problem::{Place as At, Problem};
+use seawall::secrets::Algorithm;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -29,6 +30,8 @@ pub struct World {
     pub plan: PlanList,
     pub events: Vec<Event>,
     pub prune: PruneView,
+    pub keys: KeyList,
+    pub check: KeyCheck,
     /// Every question fails with it.
     pub error: Option<ApiError>,
     /// Every question hangs.
@@ -181,6 +184,16 @@ impl Api for Fake {
     async fn confirm_prune(&self, confirm: &str) -> Result<Done> {
         self.asked(format!("confirm {confirm}")).await?;
         Ok(Done { message: "let go".into(), commit: String::new() })
+    }
+    async fn keys(&self) -> Result<KeyList> {
+        Ok(self.asked("keys".into()).await?.keys)
+    }
+    async fn verify_keys(&self) -> Result<KeyCheck> {
+        Ok(self.asked("verify keys".into()).await?.check)
+    }
+    async fn rotate_keys(&self, cipher: Option<Algorithm>) -> Result<Done> {
+        self.asked(format!("rotate keys {cipher:?}")).await?;
+        Ok(Done { message: "rotated".into(), commit: String::new() })
     }
     async fn export(&self) -> Result<Vec<String>> {
         self.asked("export".into()).await?;

@@ -7,6 +7,7 @@ use seawall::core::names::ObjectRef;
 use seawall::core::plan::{PlanView, Sign, StepView};
 use seawall::http::client::Client;
 use seawall::http::server::{ServeError, serve};
+use seawall::secrets::Algorithm;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -66,6 +67,11 @@ async fn every_question_and_answer_survives_the_socket() {
     assert_eq!(client.prune().await, fake.prune().await);
     assert_eq!(client.confirm_prune(odd).await.unwrap().message, "let go");
     assert_eq!(client.export().await, fake.export().await);
+    fake.change(|w| w.keys.file = "/k".into());
+    assert_eq!(client.keys().await, fake.keys().await);
+    assert_eq!(client.verify_keys().await, fake.verify_keys().await);
+    assert_eq!(client.rotate_keys(Some(Algorithm::XChaCha20Poly1305)).await.unwrap().message, "rotated");
+    assert!(fake.calls().contains(&"rotate keys Some(XChaCha20Poly1305)".to_owned()));
 }
 
 #[tokio::test]

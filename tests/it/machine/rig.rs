@@ -20,7 +20,7 @@ use seawall::kinds::postgres::Postgres;
 use seawall::kinds::postgres::fake_server::FakeServers;
 use seawall::kinds::redis::Redis;
 use seawall::kinds::redis::fake_server::FakeServers as FakeRedis;
-use seawall::secrets::{Algorithm, Key, Sealer};
+use seawall::secrets::{Algorithm, Keys, Sealer};
 use seawall::store::{MemoryStore, Store};
 use seawall::workload::Tools;
 use seawall::workload::tools::Reach;
@@ -163,7 +163,7 @@ impl Rig {
         let servers = FakeServers::new(Arc::clone(&fake));
         let redis = FakeRedis::new(Arc::clone(&fake));
         let store = Arc::new(MemoryStore::new());
-        let key = Key::load_or_create(&root.path().join("key"), false).unwrap();
+        let key = Keys::load_or_create(&root.path().join("key"), false).unwrap();
         let sealer = Arc::new(Sealer::new(key, Algorithm::default()));
         let config = Self::config(root.path().to_owned(), times);
         let operator = Self::open(config, &fake, (&servers, &redis), &store, &sealer, &more, true);
