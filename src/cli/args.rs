@@ -6,7 +6,8 @@ use crate::core::condition::Truth;
 use crate::core::duration::duration;
 use crate::core::names::{Kind, Name, ObjectRef};
 use crate::kinds::Client;
-use crate::secrets::Algorithm;
+use crate::manifest::secret::SecretPlace;
+use crate::secrets::{Algorithm, PublicKey};
 use clap::{Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -115,6 +116,8 @@ pub enum Verb {
     Delete(DeleteArgs),
     /// Show which removals are held back, or let them go
     Prune(ConfirmArg),
+    /// Seal a secret from standard input for one field of a manifest
+    Seal(SealArgs),
     /// The keys that seal the secrets in the store
     Keys {
         #[command(subcommand)]
@@ -488,12 +491,25 @@ pub struct ConfirmArg {
     pub confirm: Option<String>,
 }
 
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "  printf %s \"$SECRET\" | seawall seal --for @/main:password")]
+pub struct SealArgs {
+    /// The field, below spec: @/main:password
+    #[arg(long = "for", value_name = "KIND/NAME:FIELD")]
+    pub place: SecretPlace,
+    /// What `seawall keys public` printed; asked of the operator when absent
+    #[arg(long, value_name = "KEY")]
+    pub to: Option<PublicKey>,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum KeysVerb {
     /// Which keys there are, and how many records each one seals
     List,
     /// Open every sealed record; exit 1 when one does not open
     Verify,
+    /// The key that anybody can seal a secret to, for a manifest
+    Public,
     /// Seal every record with a new key, then let the old one go
     Rotate {
         /// Use this cipher from now on

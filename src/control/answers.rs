@@ -4,7 +4,7 @@ use super::api::kind_views;
 use super::api::{
     Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, HostPort, KeyCheck, KeyList, Lines,
     MetadataView, ObjectList, ObjectView, Operation, OperatorView, OwnerReference, PlanList, PruneItem,
-    PruneView, Result,
+    PruneView, PublicKeyView, Result,
 };
 use super::objects::{Owner, Record};
 use super::operator::Operator;
@@ -104,7 +104,7 @@ pub(super) fn not_found(object: &ObjectRef) -> ApiError {
     ApiError::new(ErrorCode::NotFound, format!("{object} does not exist"), "seawall get lists what does")
 }
 
-fn ended(done: Option<Result<Done>>) -> Result<Done> {
+fn ended<T>(done: Option<Result<T>>) -> Result<T> {
     let what = "the operation ended abnormally; see the operator's log";
     done.unwrap_or_else(|| Err(ApiError::new(ErrorCode::Internal, what, "say it again")))
 }
@@ -338,6 +338,10 @@ impl Api for Operator {
 
     async fn rotate_keys(&self, cipher: Option<Algorithm>) -> Result<Done> {
         ended(self.to_the_end(|me| async move { me.do_rotate_keys(cipher).await }).await)
+    }
+
+    async fn public_key(&self) -> Result<PublicKeyView> {
+        ended(self.to_the_end(|me| async move { me.do_public_key().await }).await)
     }
 
     async fn export(&self) -> Result<Vec<String>> {

@@ -338,6 +338,12 @@ pub enum KeyUse {
     Missing,
 }
 
+/// What values of manifests are sealed to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicKeyView {
+    pub key: String,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyCheck {
     /// Sealed records, all of which were tried.
@@ -392,6 +398,8 @@ pub trait Api: Send + Sync + 'static {
     async fn verify_keys(&self) -> Result<KeyCheck>;
     /// Seals every record with a new key; new ones, too. `cipher`: another one from now on.
     async fn rotate_keys(&self, cipher: Option<Algorithm>) -> Result<Done>;
+    /// What anybody can seal a value to, for a manifest; a running operator makes it when it is asked first.
+    async fn public_key(&self) -> Result<PublicKeyView>;
     /// The store as JSON lines, secrets sealed.
     async fn export(&self) -> Result<Vec<String>>;
 }

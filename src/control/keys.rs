@@ -3,13 +3,19 @@
 //! It must never tell anything of a key but its id.
 
 use super::answers::store_failed;
-use super::api::{ApiError, BrokenSecret, Done, ErrorCode, KeyCheck, KeyList, KeyUse, KeyView, Result};
+use super::api::{
+    ApiError, BrokenSecret, Done, ErrorCode, KeyCheck, KeyList, KeyUse, KeyView, PublicKeyView, Result,
+};
 use super::operator::Operator;
 use crate::core::event::Note;
 use crate::secrets::{Algorithm, KeyError, beside};
+use crate::workload::tools::sources::SourceError;
 use crate::workload::tools::vault::{RotateError, Rotated};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+
+const FIXED: &str =
+    "whoever put it there keeps it: let the key be a file of Seawall's own, in a directory that stays";
 
 /// A key that is kept: its id, and since when.
 struct Kept {
@@ -62,10 +68,7 @@ fn failed(error: &RotateError) -> ApiError {
         RotateError::Broken(_) => {
             (ErrorCode::Conflict, "seawall keys verify says why; nothing was changed by this")
         }
-        RotateError::Key(KeyError::Fixed { .. }) => (
-            ErrorCode::Conflict,
-            "whoever put it there keeps it: let the key be a file of Seawall's own, in a directory that stays",
-        ),
+        RotateError::Key(KeyError::Fixed { .. }) => (ErrorCode::Conflict, FIXED),
         RotateError::Key(_) => (ErrorCode::Internal, "put that right, then say it again: it goes on"),
         RotateError::NoFile => (ErrorCode::Conflict, ""),
         RotateError::Busy => (ErrorCode::Conflict, "seawall keys list shows how far it is"),
@@ -109,6 +112,18 @@ impl Operator {
         let message = words(&rotated, &file);
         self.note(None, &[Note::normal("KeyRotated", message.clone())]).await;
         Ok(Done { message: format!("{message}. Copy the key file again"), commit: String::new() })
+    }
+
+    pub(super) async fn do_public_key(&self) -> Result<PublicKeyView> {
+        let key = self.tools.public_key(self.running).await.map_err(|error| {
+            let (code, next) = match &error {
+                SourceError::NoKey => (ErrorCode::Unavailable, "start `seawall run`, then say it again"),
+                SourceError::Key(KeyError::Fixed { .. }) => (ErrorCode::Conflict, FIXED),
+                _ => (ErrorCode::Internal, "seawall doctor"),
+            };
+            ApiError::new(code, error.to_string(), next)
+        })?;
+        Ok(PublicKeyView { key: key.to_string() })
     }
 
     /// An earlier process ended in the middle of it. What is left of it can wait: everything opens as it is.

@@ -20,6 +20,7 @@ use crate::core::seen::EngineInfo;
 use crate::docker::{Docker, DockerError};
 use crate::secrets::Sealer;
 use crate::store::{Store, StoreError};
+use crate::workload::tools::sources::Places;
 use crate::workload::tools::{Reach, Tools};
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -146,7 +147,8 @@ impl Operator {
         })?;
         store.each(journal::PREFIX, &mut |_, found| state.journal.load(found.body))?;
         let tools = Tools::new(docker, store, sealer, config.installation.clone(), config.reach);
-        let tools = Arc::new(tools);
+        let places = Places { data: config.data.clone(), manifests: config.manifests.clone() };
+        let tools = Arc::new(tools.at(places));
         let kinds = kinds(&tools);
         state.schemas = kinds.spec_schemas();
         for record in state.records.values() {

@@ -9,7 +9,7 @@ use super::wire::{
 };
 use crate::control::api::{
     Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, KeyCheck, KeyList, Lines, ObjectList,
-    ObjectView, Operation, OperatorView, PlanList, PruneView, Result,
+    ObjectView, Operation, OperatorView, PlanList, PruneView, PublicKeyView, Result,
 };
 use crate::core::event::Event;
 use crate::core::names::ObjectRef;
@@ -295,6 +295,9 @@ impl Api for Client {
     }
     async fn rotate_keys(&self, cipher: Option<Algorithm>) -> Result<Done> {
         self.post("/v1/keys/rotate", &RotateKeysBody { cipher }, LONG_CALL).await
+    }
+    async fn public_key(&self) -> Result<PublicKeyView> {
+        self.get("/v1/keys/public", CALL).await
     }
     async fn export(&self) -> Result<Vec<String>> {
         let body = self.call(Method::GET, "/v1/export", Bytes::new(), LONG_CALL).await?;

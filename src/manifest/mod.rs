@@ -4,9 +4,11 @@
 //! its JSON Schema, `schema` writes the JSON Schemas for editors. Nothing in here knows what a
 //! field of an engine means, and only `load::load_dir` touches the disk.
 
+pub mod letter;
 pub mod load;
 pub mod scalar;
 pub mod schema;
+pub mod secret;
 pub mod shape;
 pub mod suggest;
 pub mod yaml;

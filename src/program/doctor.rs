@@ -8,8 +8,9 @@ use crate::core::quantity::Bytes;
 use crate::core::seen::EngineInfo;
 use crate::docker::{Docker, DockerError};
 use crate::http::client::Client;
-use crate::secrets::{KeyError, Keys};
+use crate::secrets::{Key, KeyError, Keys, PublicKey, beside};
 use crate::store::{SledStore, StoreError, data_dir};
+use crate::workload::tools::sources::PRIVATE;
 use std::os::unix::fs::PermissionsExt;
 
 /// Below this much free space a write-ahead log can fill the disk within minutes.
@@ -31,6 +32,7 @@ pub async fn checks(settings: &Settings, docker: Option<&dyn Docker>) -> Vec<Che
     let running = Client::new(&settings.socket()).answers().await;
     store(settings, running, &mut list).await;
     key(settings, &mut list);
+    private_key(settings, &mut list);
     disk("disk of the data directory", &settings.data.display().to_string(), &mut list);
     if let Some(root) = root {
         disk("disk of the Docker engine", &root, &mut list);
@@ -240,6 +242,30 @@ fn key(settings: &Settings, list: &mut Vec<Check>) {
             Truth::False,
             error.to_string(),
             "bring it back from its backup, or give --key-file",
+        ),
+    });
+}
+
+/// Most installations have none.
+fn private_key(settings: &Settings, list: &mut Vec<Check>) {
+    let path = beside(&settings.key_file, PRIVATE);
+    list.push(match Key::load(&path) {
+        Err(KeyError::Missing { .. }) => return,
+        Ok(key) => check(
+            "key of sealed values",
+            Truth::True,
+            format!(
+                "{} (key id {})",
+                path.display(),
+                PublicKey::of(&key).map(|k| k.id()).unwrap_or_default()
+            ),
+            "keep a copy of it apart from the store",
+        ),
+        Err(error) => check(
+            "key of sealed values",
+            Truth::False,
+            error.to_string(),
+            "bring it back from its backup: what was sealed to it in manifests does not open without it",
         ),
     });
 }

@@ -39,7 +39,7 @@ pub enum KeyError {
     Open { path: PathBuf, mode: u32 },
     #[error("the key file {path} is there already and is never overwritten")]
     Exists { path: PathBuf },
-    #[error("the key file {path} cannot be replaced: {why}")]
+    #[error("nothing can be put beside the key file {path}, or in its place: {why}")]
     Fixed { path: PathBuf, why: String },
     #[error("could not {doing} the key file {path}: {detail}")]
     Io { path: PathBuf, doing: &'static str, detail: String },

@@ -81,20 +81,28 @@ pub fn beside(path: &Path, what: &str) -> PathBuf {
 /// # Errors
 /// `Fixed` when the key file could not be replaced in the end, `Io` when the next one cannot be written.
 pub fn make_next(path: &Path, current: &Key) -> Result<Key, KeyError> {
-    replaceable(path)?;
-    // A crash leaves it half written at most under a name that nobody reads.
-    let draft = beside(path, "draft");
     loop {
-        remove(&draft)?;
-        let key = Key::create(&draft)?;
+        let key = make_beside(path, "next")?;
         // One in four thousand million; a record names its key by the id.
         if key.id() != current.id() {
-            std::fs::rename(&draft, beside(path, "next"))
-                .and_then(|()| sync_directory(path))
-                .map_err(|e| io(path, "write", &e))?;
             return Ok(key);
         }
     }
+}
+
+/// Makes a key in a file of its own beside the key file, whole or not at all.
+///
+/// # Errors
+/// `Fixed` where nothing can be put there, `Io` when it cannot be written.
+pub fn make_beside(path: &Path, what: &str) -> Result<Key, KeyError> {
+    replaceable(path)?;
+    // A crash leaves it half written at most under a name that nobody reads.
+    let draft = beside(path, "draft");
+    let key = Key::create(&draft)?;
+    std::fs::rename(&draft, beside(path, what))
+        .and_then(|()| sync_directory(path))
+        .map_err(|e| io(path, "write", &e))?;
+    Ok(key)
 }
 
 /// The next key becomes the one of the key file, and the old one is gone.

@@ -7,9 +7,11 @@ mod generator;
 mod hex;
 mod key;
 mod keys;
+mod letter;
 
 pub use envelope::{Algorithm, SealError, Sealed, Sealer};
 pub use generator::{PASSWORD_LENGTH, password, random_id};
 pub use key::{Key, KeyError};
-pub use keys::{Keys, beside, make_next, promote_next};
+pub use keys::{Keys, beside, make_beside, make_next, promote_next};
+pub use letter::{LetterError, MAX_SECRET, PublicKey, open_sealed, seal_to};
 pub use secrecy::{ExposeSecret, SecretString as Secret};

@@ -13,14 +13,16 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// What Seawall keeps in it, apart from what `seawall recover` has moved aside.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 16] = [
     ".sock",
     "encryption_key",
     "encryption_key.draft",
     "encryption_key.next",
+    "encryption_key.x25519",
     "lock",
     "seawall.sock",
     "seawall.yaml",
+    "secrets",
     "status",
     "store",
     "store.before",
@@ -137,6 +139,23 @@ pub(super) fn read(path: &Path, max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(max).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Opens `DATA/folder/file` for reading, where no step below the data directory is a link.
+///
+/// # Errors
+/// Of the disk; also when a step on the way is a link.
+pub fn open(data_dir: &Path, folder: &str, file: &Path) -> io::Result<File> {
+    let mut at = open_folders(data_dir, &[folder], false)?;
+    if let Some(folders) = file.parent() {
+        for step in folders {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+            at = rustix::fs::openat(&at, step, flags, Mode::empty())?;
+        }
+    }
+    let name = file.file_name().ok_or_else(|| io::Error::other("it is no name of a file"))?;
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | NO_LINK;
+    Ok(File::from(rustix::fs::openat(&at, name, flags, Mode::empty())?))
 }
 
 /// Writes `DATA/folders…/name` whole: under a temporary name, then renamed.

@@ -5,6 +5,7 @@ mod health;
 mod images;
 pub mod masked;
 pub mod silences;
+pub mod sources;
 pub mod vault;
 
 use super::ports::PortBook;
@@ -20,6 +21,7 @@ use images::Images;
 use masked::Masked;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sources::Places;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -55,6 +57,9 @@ pub struct Tools {
     pub installation: Installation,
     pub ports: PortBook,
     pub reach: Reach,
+    places: Places,
+    /// Held while the key that values are sealed to is looked for and made.
+    key_gate: tokio::sync::Mutex<()>,
     images: Images,
     health: Health,
     network: Mutex<Option<String>>,
@@ -117,6 +122,8 @@ impl Tools {
             installation,
             ports: PortBook::default(),
             reach,
+            places: Places::default(),
+            key_gate: tokio::sync::Mutex::default(),
             images: Images::default(),
             health: Health::default(),
             network: Mutex::default(),
@@ -126,6 +133,13 @@ impl Tools {
             census: Mutex::default(),
             census_gate: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// The same, where secrets of manifests are looked for.
+    #[must_use]
+    pub fn at(mut self, places: Places) -> Self {
+        self.places = places;
+        self
     }
 
     /// The managed password; `None` when there is none yet.

@@ -12,6 +12,7 @@ pub async fn run(cx: &mut Context, verb: KeysVerb) -> Outcome {
     match verb {
         KeysVerb::List => list(cx).await,
         KeysVerb::Verify => verify(cx).await,
+        KeysVerb::Public => super::seal::public(cx).await,
         KeysVerb::Rotate { cipher } => {
             let api = live(cx, "keys rotate").await?;
             let done = api.rotate_keys(cipher.map(Into::into)).await?;

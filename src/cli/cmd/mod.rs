@@ -20,6 +20,7 @@ mod prune;
 mod recover;
 mod run;
 mod schema;
+mod seal;
 mod validate;
 mod version;
 mod wait;
@@ -58,6 +59,7 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Delete(args) => delete::run(cx, args).await,
         Verb::Prune(args) => prune::run(cx, args).await,
         Verb::Schema(args) => schema::run(cx, args),
+        Verb::Seal(args) => seal::run(cx, args).await,
         Verb::Keys { verb } => keys::run(cx, verb).await,
         Verb::Export => export::run(cx).await,
         Verb::Recover(args) => recover::run(cx, args).await,

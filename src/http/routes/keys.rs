@@ -1,7 +1,7 @@
 //! The keys that seal the secrets of the store.
 
 use super::{Answer, body};
-use crate::control::api::{Done, KeyCheck, KeyList};
+use crate::control::api::{Done, KeyCheck, KeyList, PublicKeyView};
 use crate::http::server::Shared;
 use crate::http::wire::RotateKeysBody;
 use axum::Json;
@@ -11,6 +11,10 @@ use axum::extract::rejection::BytesRejection;
 
 pub async fn list(State(shared): State<Shared>) -> Answer<Json<KeyList>> {
     Ok(Json(shared.api.keys().await?))
+}
+
+pub async fn public(State(shared): State<Shared>) -> Answer<Json<PublicKeyView>> {
+    Ok(Json(shared.api.public_key().await?))
 }
 
 pub async fn verify(State(shared): State<Shared>) -> Answer<Json<KeyCheck>> {

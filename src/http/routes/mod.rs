@@ -41,6 +41,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/watch", get(events::watch))
         .route("/v1/plan", post(plan::plan))
         .route("/v1/keys", get(keys::list))
+        .route("/v1/keys/public", get(keys::public))
         .route("/v1/keys/verify", post(keys::verify))
         .route("/v1/keys/rotate", post(keys::rotate))
         .route("/v1/prune", get(prune::show).post(prune::confirm))

@@ -21,6 +21,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+pub const PUBLIC_KEY: &str = "swk1-9b16d501-sNCPNbRoM4FImvsygl5ZFS1H0ZvJ4FDW1alUmEydHiw";
 pub const PASSWORD: &str = "ThePasswordThatNobodyMaySee1";
 
 /// What the API holds; tests change it between calls.
@@ -194,6 +195,10 @@ impl Api for Fake {
     async fn rotate_keys(&self, cipher: Option<Algorithm>) -> Result<Done> {
         self.asked(format!("rotate keys {cipher:?}")).await?;
         Ok(Done { message: "rotated".into(), commit: String::new() })
+    }
+    async fn public_key(&self) -> Result<PublicKeyView> {
+        self.asked("public key".into()).await?;
+        Ok(PublicKeyView { key: PUBLIC_KEY.to_owned() })
     }
     async fn export(&self) -> Result<Vec<String>> {
         self.asked("export".into()).await?;

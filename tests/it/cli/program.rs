@@ -124,3 +124,49 @@ async fn no_colours_without_a_terminal() {
     let (code, out, _) = output(command).await;
     assert!(code == Some(0) && out.contains("Ready") && !out.contains('\u{1b}'), "{out:?}");
 }
+
+#[tokio::test]
+async fn a_secret_is_sealed_with_the_key_alone_and_never_printed() {
+    use std::io::Write;
+    let fake = Fake::default();
+    let live = Place::live(&fake).await;
+    let laptop = tempfile::tempdir().unwrap();
+    let seal = async |data: &Path, words: &[&str], secret: &str| {
+        let mut command = seawall(data);
+        command.args(["seal"]).args(words);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let secret = secret.to_owned();
+        let output = tokio::task::spawn_blocking(move || {
+            let mut child = command.spawn().unwrap();
+            // It may end before it reads.
+            let _ = child.stdin.take().unwrap().write_all(secret.as_bytes());
+            child.wait_with_output().unwrap()
+        });
+        let Output { status, stdout, stderr } = output.await.unwrap();
+        (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+    };
+    let place = ["--for", "pg/main:spec.password"];
+    let with_key = [&place[..], &["--to", PUBLIC_KEY]].concat();
+    for (data, words) in [(laptop.path(), &with_key[..]), (live.dir.path(), &place[..])] {
+        let (code, out, err) = seal(data, words, "hunter2\n").await;
+        assert_eq!((code, err.as_str()), (Some(0), ""));
+        let letter = seawall::manifest::letter::Letter::read(&out).unwrap();
+        assert_eq!(letter.place, "postgres/main:password");
+        assert!(PUBLIC_KEY.contains(&letter.to) && !out.contains("hunter2"));
+    }
+    let cut = &PUBLIC_KEY[..40];
+    for (words, secret, says) in [
+        (&["--for", "postgres/main:password", "--to", cut][..], "x", "cut short"),
+        (&["--for", "postgres/main", "--to", PUBLIC_KEY], "x", "KIND/NAME:FIELD"),
+        (&with_key, "", "the secret is empty"),
+        (&with_key, "\n", "the secret is empty"),
+        (&with_key, &"hunter2".repeat(10_000), "at most 65536"),
+        (&place, "hunter2", "no store"),
+    ] {
+        let (code, out, err) = seal(laptop.path(), words, secret).await;
+        assert!(code == Some(1) && out.is_empty() && err.contains(says), "{words:?}: {out} {err}");
+        assert!(!err.contains("hunter2"), "{err}");
+    }
+    let ran = live.run("keys public").await;
+    assert_eq!((ran.code, ran.out.trim()), (0, PUBLIC_KEY));
+}

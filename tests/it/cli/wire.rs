@@ -69,6 +69,7 @@ async fn every_question_and_answer_survives_the_socket() {
     assert_eq!(client.export().await, fake.export().await);
     fake.change(|w| w.keys.file = "/k".into());
     assert_eq!(client.keys().await, fake.keys().await);
+    assert_eq!(client.public_key().await, fake.public_key().await);
     assert_eq!(client.verify_keys().await, fake.verify_keys().await);
     assert_eq!(client.rotate_keys(Some(Algorithm::XChaCha20Poly1305)).await.unwrap().message, "rotated");
     assert!(fake.calls().contains(&"rotate keys Some(XChaCha20Poly1305)".to_owned()));
