@@ -93,6 +93,7 @@ impl Engine {
             },
             database: "app".to_owned(),
             username: "postgres".to_owned(),
+            password: None,
             parameters: BTreeMap::new(),
             skip_trial: false,
             accept_cluster: None,

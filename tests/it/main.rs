@@ -30,6 +30,7 @@ mod machine_ready;
 mod machine_redis;
 mod machine_removal;
 mod machine_rename;
+mod machine_secrets;
 mod machine_starts;
 mod machine_volumes;
 mod machine_wakes;

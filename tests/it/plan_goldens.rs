@@ -27,7 +27,10 @@ use seawall::kinds::postgres::plan::{Plan, Subject, plan};
 use seawall::kinds::postgres::record::{Memory, RefusedParameters};
 use seawall::kinds::postgres::status::status;
 use seawall::kinds::postgres::trial::Verdict;
-use seawall::kinds::postgres::world::{DataSeen, InitSeen, Placement, Server, ServerFacts, Weak, World};
+use seawall::kinds::postgres::world::{
+    DataSeen, Declared, InitSeen, Placement, Server, ServerFacts, Weak, World,
+};
+use seawall::manifest::secret::SecretSource;
 use seawall::workload;
 use seawall::workload::hardening::Profile;
 use seawall::workload::image::ImageSeen;
@@ -120,6 +123,7 @@ impl Case {
             },
             database: "app".to_owned(),
             username: "owner".to_owned(),
+            password: None,
             parameters: BTreeMap::from([("work_mem".to_owned(), "16MB".to_owned())]),
             skip_trial: false,
             accept_cluster: None,
@@ -181,6 +185,7 @@ impl Case {
                 pinned: Some(facts_of("aa", 18)),
             },
             data: DataSeen::NotLooked,
+            declared: Declared::No,
             server: Server::NotRunning,
             file_sha256: None,
             trials: BTreeMap::new(),
@@ -1409,6 +1414,44 @@ fn goldens_of_plans_and_conditions() {
         assert_eq!(got, want, "see the head of this file");
     }
     assert!(text == golden, "rows were added or removed: see the head of this file");
+}
+
+#[test]
+fn the_password_of_the_manifest_is_taken_before_it_is_set_and_nothing_is_made_without_it() {
+    let steps = |case: &Case| -> Vec<String> {
+        let plan = plan(&case.subject(), &case.world);
+        plan.steps.iter().map(|step| format!("{}: {}", step.action, step.cause)).collect()
+    };
+    let source = Some(SecretSource::File("main".into()));
+    let mut case = Case::settled();
+    case.spec.password = source.clone();
+    case.world.declared = Declared::Same;
+    assert_eq!(steps(&case), Vec::<String>::new());
+    case.world.declared = Declared::Differs;
+    let both = [
+        "seal the password that the manifest names: spec.password has another value",
+        "set the managed user's password again: spec.password has another value",
+    ];
+    assert_eq!(steps(&case), both);
+    // The server has neither of the two.
+    case.world.server = Server::LoginRefused("no".to_owned());
+    let refused = "set the managed user's password again: the managed credentials were refused: no";
+    assert_eq!(steps(&case), [both[0], refused]);
+    // One that is not to be had changes nothing.
+    let mut case = Case::settled();
+    case.spec.password = source.clone();
+    case.world.declared = Declared::Unreadable("gone".to_owned());
+    assert_eq!(steps(&case), Vec::<String>::new());
+    let found = findings(&case.subject(), &case.world, &plan(&case.subject(), &case.world), &case.outlook);
+    assert!(found.iter().any(|f| f.reason == "SecretUnreadable" && f.message.contains("stays as it was")));
+    // Before there is any.
+    let mut case = Case::fresh();
+    case.spec.password = source;
+    case.world.declared = Declared::Unreadable("gone".to_owned());
+    let made = plan(&case.subject(), &case.world);
+    assert!(made.steps.is_empty() && made.blocked[0].reason == "SecretUnreadable", "{made:?}");
+    case.world.declared = Declared::Differs;
+    assert!(steps(&case).contains(&"seal the password that the manifest names: no password yet".to_owned()));
 }
 
 /// The engine forgets with which code a server died as soon as it starts it again.

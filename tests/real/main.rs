@@ -36,6 +36,7 @@ mod registry;
 mod removal;
 mod rename;
 mod resources;
+mod secrets;
 mod settings;
 mod stopping;
 mod store_trouble;

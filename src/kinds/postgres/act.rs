@@ -25,7 +25,7 @@ use crate::secrets::ExposeSecret;
 use crate::workload::act as work;
 use crate::workload::{self, Action as Work};
 use parameter_file::{parameter_file, restore_parameters, write_parameters};
-use password::{generate_password, password_file, reset_password};
+use password::{generate_password, password_file, reset_password, take_password};
 use shutdown::stop;
 use std::sync::Arc;
 use trial::trial_start;
@@ -82,6 +82,13 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             generate_password(scene, memory).await?;
             memory.init_username = Some(username.clone());
             memory.init_database = Some(database.clone());
+        }
+        Action::TakePassword { source, username, database } => {
+            take_password(scene, source, memory).await?;
+            if !scene.world.work.password_sealed {
+                memory.init_username = Some(username.clone());
+                memory.init_database = Some(database.clone());
+            }
         }
         Action::TrialStart(trial) => return trial_start(scene, trial, memory).await,
         Action::UploadFiles { container, parameters, initialise, .. } => {

@@ -2,6 +2,7 @@
 
 use super::trial::Trial;
 use crate::kinds::Act;
+use crate::manifest::secret::SecretSource;
 use crate::workload;
 use crate::workload::action::Step;
 use std::fmt;
@@ -13,6 +14,12 @@ pub enum Action {
     Work(workload::Action),
     /// Into the store, sealed, before any container exists; with it, who the data will belong to.
     GeneratePassword {
+        username: String,
+        database: String,
+    },
+    /// The same with the one that the manifest names, also in the place of another.
+    TakePassword {
+        source: SecretSource,
         username: String,
         database: String,
     },
@@ -74,6 +81,7 @@ impl Act for Action {
         match self {
             Action::Work(action) => action.reason(),
             Action::GeneratePassword { .. } => "PasswordGenerated",
+            Action::TakePassword { .. } => "PasswordTaken",
             Action::TrialStart(_) => "TrialPassed",
             Action::UploadFiles { .. } => "FilesUploaded",
             Action::EmptyPasswordFile { .. } => "PasswordFileEmptied",
@@ -110,6 +118,7 @@ impl fmt::Display for Action {
         match self {
             Action::Work(action) => action.fmt(f),
             Action::GeneratePassword { .. } => write!(f, "generate and seal the password"),
+            Action::TakePassword { .. } => write!(f, "seal the password that the manifest names"),
             Action::TrialStart(trial) => {
                 write!(f, "trial start of {} in a throw-away container", trial.image)
             }

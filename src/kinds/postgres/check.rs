@@ -12,6 +12,7 @@ use crate::core::resource::Document;
 use crate::core::text::{NAME, shown};
 use crate::kinds::Context;
 use crate::manifest::scalar::Text;
+use crate::manifest::secret::{SecretPlace, SecretSource};
 use crate::workload;
 use crate::workload::check::Against;
 use crate::workload::check::{Found, Rules, Written};
@@ -19,6 +20,9 @@ use std::collections::BTreeMap;
 
 /// With less PostgreSQL does not start.
 pub const MIN_MEMORY: u64 = 64 * Bytes::MI;
+
+/// The field of the managed user's password, as values are sealed for it.
+pub const PASSWORD: &str = "password";
 
 /// PostgreSQL has some 400, extensions a few each. Each unknown one is compared with all known ones.
 const MAX_PARAMETERS: usize = 1000;
@@ -29,6 +33,8 @@ pub struct Checked {
     pub work: workload::Checked,
     pub database: String,
     pub username: String,
+    /// Where the managed user's password comes from; `None`: it is generated.
+    pub password: Option<SecretSource>,
     pub parameters: BTreeMap<String, String>,
     /// No trial start: what it would need is not in an empty cluster.
     pub skip_trial: bool,
@@ -73,6 +79,10 @@ pub fn check(document: &Document, context: &Context<'_>) -> Result<Checked, Vec<
     if spec.username.0.starts_with("pg_") {
         found.add("spec.username", "names that start with pg_ are reserved by PostgreSQL");
     }
+    let password = spec.password.as_ref().and_then(|written| {
+        let source = written.source(&SecretPlace::new(&document.object, PASSWORD));
+        source.map_err(|(field, why)| found.add(&format!("spec.{PASSWORD}.{field}"), why)).ok()
+    });
     let image = work.as_ref().map(|work| &work.image);
     let known = Known::of(spec.version.as_ref().map(|version| version.0.as_str()), image);
     let parameters = parameters(&spec, known, context.in_force, &mut found);
@@ -82,6 +92,7 @@ pub fn check(document: &Document, context: &Context<'_>) -> Result<Checked, Vec<
         work,
         database: spec.database.0,
         username: spec.username.0,
+        password,
         parameters,
         skip_trial: annotations.get(annotation::SKIP_TRIAL).is_some_and(|v| v == "true"),
         accept_cluster: annotations.get(annotation::ACCEPT_CLUSTER).cloned(),

@@ -9,6 +9,7 @@ use crate::core::resource::{Caps, DeletionPolicy, PortRequest};
 use crate::core::seen::Host;
 use crate::kinds::Reconciler;
 use crate::kinds::postgres::Postgres;
+use crate::manifest::secret::SecretSource;
 use crate::workload::catalog::Catalog;
 use serde_json::{Value, json};
 
@@ -227,4 +228,30 @@ fn annotations_are_consents_and_no_slip_of_one_is_silent() {
         let said = with(key, value).unwrap_or_default();
         assert!(said.contains(words), "{key}={value}: {said}");
     }
+}
+
+#[test]
+fn a_password_is_named_and_never_written() {
+    use crate::manifest::letter::Letter;
+    let letter = |place: &str| {
+        Letter { to: "0a0b0c0d".to_owned(), place: place.to_owned(), body: vec![7; 50] }.write()
+    };
+    let with = |password: Value| run(json!({"version": "18", "password": password}));
+    let sealed = letter("postgres/main:password");
+    let got = with(json!({"valueFrom": {"sealed": sealed}})).unwrap();
+    assert_eq!(got.password, Some(SecretSource::Sealed(sealed)));
+    let got = with(json!({"valueFrom": {"file": "./main"}})).unwrap();
+    assert_eq!(got.password, Some(SecretSource::File("main".into())));
+    for (password, says) in [
+        (
+            json!({"valueFrom": {"sealed": letter("postgres/b:password")}}),
+            "spec.password.valueFrom.sealed: it was sealed for postgres/b:password",
+        ),
+        (json!({"valueFrom": {"file": "/etc/shadow"}}), "spec.password.valueFrom.file: must be relative"),
+        (json!({"valueFrom": {}}), "spec.password.valueFrom: needs sealed or file"),
+    ] {
+        let problems = with(password).unwrap_err();
+        assert!(problems.len() == 1 && problems[0].contains(says), "{problems:?} / {says}");
+    }
+    assert!(with(json!("hunter2")).is_err());
 }

@@ -5,7 +5,7 @@ use super::action::Action;
 use super::collation::{self, Columns};
 use super::parameters::limits;
 use super::plan::{Plan, Subject, astray, inside};
-use super::world::{InitSeen, Server, ServerFacts, World};
+use super::world::{Declared, InitSeen, Server, ServerFacts, World};
 use crate::core::condition::{ConditionType as C, Finding, Truth};
 use crate::core::failure::Outlook;
 use crate::core::text::in_shell;
@@ -151,6 +151,9 @@ fn degraded(subject: &Subject<'_>, world: &World) -> Option<Said> {
             "text is sorted by other libraries than before, and whether indexes were built with those could not be asked: {why}"
         );
         return Some(("CollationVersionUnknown", words));
+    }
+    if let Declared::Unreadable(why) = &world.declared {
+        return Some(("SecretUnreadable", format!("spec.password: {why}; the password stays as it was")));
     }
     if let Server::Up(facts) = &world.server
         && let Some(words) = overridden(subject, facts)

@@ -18,6 +18,7 @@ pub use server::inside;
 pub use trial::trial_due;
 
 use super::action::Action;
+use super::check::Checked;
 use super::desired::{self, SERVER};
 use super::facts::ImageFacts;
 use super::world::{Server, World};
@@ -32,7 +33,7 @@ use compatible::unfit_for_data;
 use crash::crash_words;
 use initialisation::unfinished;
 use parameter_file::{file_in_force, upload, way_back};
-use preconditions::{data_blocks, lost_data, restored};
+use preconditions::{data_blocks, lost_data, restored, secret_missing};
 
 pub type Plan = CorePlan<Action>;
 
@@ -117,6 +118,10 @@ fn running(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
         keep_serving(&case, &world.work, plan);
         return;
     }
+    if secret_missing(world, plan) {
+        keep_serving(&case, &world.work, plan);
+        return;
+    }
     if trial::tried(subject, world, image, plan) {
         return;
     }
@@ -148,10 +153,7 @@ fn want<'a>(subject: &Subject<'_>, world: &'a World, image: &ImageFacts) -> Want
         files_differ: world.file_sha256.as_ref() != Some(&wanted_sha),
         look_first: memory.must_look_at_volume(),
         keeps: container.and_then(|c| placement::keeps(subject, world, c)),
-        credentials: Some(Action::GeneratePassword {
-            username: spec.username.clone(),
-            database: spec.database.clone(),
-        }),
+        credentials: Some(credentials(spec)),
         refused: SERVER.log.refused_in(&world.work.log_tail).filter(|_| !blamed),
         answers: !matches!(world.server, Server::NotRunning | Server::Starting(_) | Server::Refused(_)),
         dies: container
@@ -159,6 +161,15 @@ fn want<'a>(subject: &Subject<'_>, world: &'a World, image: &ImageFacts) -> Want
             .map(|c| crash_words(subject, world, c))
             .unwrap_or_default(),
         way_back,
+    }
+}
+
+/// The step that makes the managed user's password.
+fn credentials(spec: &Checked) -> Action {
+    let (username, database) = (spec.username.clone(), spec.database.clone());
+    match spec.password.clone() {
+        None => Action::GeneratePassword { username, database },
+        Some(source) => Action::TakePassword { source, username, database },
     }
 }
 

@@ -4,6 +4,7 @@
 mod data;
 mod image;
 mod initialisation;
+mod password;
 mod placement;
 mod server;
 
@@ -48,6 +49,7 @@ pub async fn observe(
     let mut world = World {
         work: observe::observe(&tools.work, &case, engine, intent, accepted).await?,
         data: DataSeen::NotLooked,
+        declared: password::declared(tools, subject).await?,
         server: Server::NotRunning,
         file_sha256: None,
         init: InitSeen::NotLooked,

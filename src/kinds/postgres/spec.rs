@@ -1,6 +1,7 @@
 //! `spec` of a Postgres as people write it. Doc comments are the hover text of the JSON Schema.
 
 use crate::manifest::scalar::{Text, truth};
+use crate::manifest::secret::SecretSpec;
 use crate::workload::spec::{DeletionPolicySpec, ResourcesSpec, RestartPolicySpec};
 use crate::workload::spec::{PortSpec, Size};
 use schemars::JsonSchema;
@@ -27,6 +28,9 @@ pub struct PostgresSpec {
     #[serde(default = "default_username")]
     #[schemars(example = &"appuser")]
     pub username: Text,
+    /// Password of the managed user; generated when absent. Another one is set in the running server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<SecretSpec>,
     /// A preset for `resources`: small = 1Gi and 1 CPU, medium = 2Gi and 2 CPUs, large = 4Gi and 4 CPUs.
     /// Explicit `resources` win, field by field.
     #[serde(default, skip_serializing_if = "Option::is_none")]

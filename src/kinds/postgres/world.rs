@@ -99,6 +99,18 @@ pub enum Server {
     Up(Box<ServerFacts>),
 }
 
+/// How the password that the manifest names stands to the one in the store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Declared {
+    /// It names none, or none is needed now.
+    #[default]
+    No,
+    Same,
+    Differs,
+    /// Why it is not to be had.
+    Unreadable(String),
+}
+
 /// What a logged-in session told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerFacts {
@@ -138,6 +150,7 @@ pub struct World {
     /// Its container, with all that belongs to it.
     pub work: workload::World<ImageFacts>,
     pub data: DataSeen,
+    pub declared: Declared,
     pub server: Server,
     /// SHA-256 of the parameter file in a container that does not run; `None`: not looked or gone.
     pub file_sha256: Option<String>,

@@ -5,6 +5,7 @@ use crate::docker::DockerError;
 use crate::kinds::postgres::client::SqlError;
 use crate::kinds::{Then, Undone};
 use crate::workload;
+use crate::workload::tools::sources::SourceError;
 
 /// Why a step did not work.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,8 @@ pub enum ActError {
     ParametersRefused(String),
     #[error("{0}")]
     TrialRefused(String),
+    #[error("spec.password: {0}")]
+    Secret(#[from] SourceError),
     #[error(
         "nobody gets in over the socket in the container: {words}. When the role is locked (NOLOGIN), a server without clients can unlock it: {single_user}"
     )]
@@ -39,6 +42,7 @@ impl ActError {
             ActError::NoWayIn { .. } => "NoWayIn",
             ActError::ParametersRefused(_) => "ParameterRejected",
             ActError::TrialRefused(_) => "TrialRefused",
+            ActError::Secret(_) => "SecretUnreadable",
         }
     }
 }

@@ -4,14 +4,16 @@
 use super::{ActError, Scene};
 use crate::core::text::in_shell;
 use crate::docker::{ExecRequest, FileToPut};
+use crate::kinds::postgres::check::PASSWORD;
 use crate::kinds::postgres::client::statements::{NEWER_SINCE, options, set_password, unlock};
 use crate::kinds::postgres::desired::PASSWORD_FILE;
 use crate::kinds::postgres::facts::ImageFacts;
 use crate::kinds::postgres::record::Memory;
+use crate::manifest::secret::{SecretPlace, SecretSource};
 use crate::secrets;
 use crate::store::{Change, Saving};
 use crate::workload::act as work;
-use crate::workload::tools::secret_key;
+use crate::workload::tools::{Secrets, secret_key};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -21,6 +23,21 @@ pub(super) async fn generate_password(scene: &Scene<'_>, memory: &mut Memory) ->
     let body = serde_json::to_value(&sealed).map_err(|e| work::ActError::Json(e.to_string()))?;
     let saved = scene.tools.work.store.save(vec![Change::put(key, body)], Saving::Durable).await;
     saved.map_err(work::ActError::from)?;
+    rotated(scene, memory);
+    Ok(())
+}
+
+/// That of the manifest, in the place of the one that there may be.
+pub(super) async fn take_password(
+    scene: &Scene<'_>,
+    source: &SecretSource,
+    memory: &mut Memory,
+) -> Result<(), ActError> {
+    let (tools, object) = (&scene.tools.work, &scene.work.case.identity.object);
+    let secret = tools.reveal(&SecretPlace::new(object, PASSWORD), source).await?;
+    let sealed = tools.sealed(object, &Secrets::from([("", secret)])).map_err(work::ActError::from)?;
+    tools.store.save(sealed, Saving::Durable).await.map_err(work::ActError::from)?;
+    tools.reopen(object);
     rotated(scene, memory);
     Ok(())
 }

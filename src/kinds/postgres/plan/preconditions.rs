@@ -3,7 +3,7 @@
 
 use super::{Plan, Subject};
 use crate::core::names::annotation;
-use crate::kinds::postgres::world::{DataSeen, World};
+use crate::kinds::postgres::world::{DataSeen, Declared, World};
 use crate::workload::plan::lost::{copy_command, lost};
 use crate::workload::plan::lost_volumes;
 
@@ -47,6 +47,19 @@ pub(super) fn data_blocks(subject: &Subject<'_>, world: &World, plan: &mut Plan)
         );
     }
     plan.blocked.len() > before
+}
+
+/// Nothing is made with another password than the manifest's.
+pub(super) fn secret_missing(world: &World, plan: &mut Plan) -> bool {
+    let Declared::Unreadable(why) = &world.declared else { return false };
+    if !world.work.password_sealed {
+        plan.block(
+            "SecretUnreadable",
+            format!("spec.password: {why}"),
+            "put that right; nothing is made before",
+        );
+    }
+    !world.work.password_sealed
 }
 
 /// Whether what was found on a volume that came back is this object's data.

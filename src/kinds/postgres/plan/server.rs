@@ -2,14 +2,14 @@
 //! never make a database again that was seen before: an empty one would hide the loss.
 
 use super::parameter_file::{file_in_force, parameters_of};
-use super::{Plan, Subject, placement};
+use super::{Plan, Subject, credentials, placement};
 use crate::core::digest::sha256;
 use crate::core::names::annotation;
 use crate::core::plan::Sign;
 use crate::core::seen::SeenContainer;
 use crate::kinds::postgres::action::Action;
 use crate::kinds::postgres::facts::ImageFacts;
-use crate::kinds::postgres::world::{Server, ServerFacts, Weak, World};
+use crate::kinds::postgres::world::{Declared, Server, ServerFacts, Weak, World};
 use crate::workload::plan::{port_silent, prove, restart};
 
 pub(super) fn server(
@@ -36,6 +36,9 @@ pub(super) fn server(
         Server::LoginRefused(words) => {
             // Whom the login was tried as: a recovered record may not know who the data belongs to.
             let owner = subject.memory.owner(&subject.spec.username);
+            if world.declared == Declared::Differs {
+                plan.step(Sign::Change, credentials(subject.spec), "spec.password has another value");
+            }
             plan.step(
                 Sign::Change,
                 Action::ResetPassword { container: name, username: owner.to_owned() },
@@ -178,6 +181,14 @@ fn up(
     if memory.password_emptied_in.as_ref() != Some(&c.id) {
         let action = Action::EmptyPasswordFile { container: id.container() };
         plan.step(Sign::Change, action, "initdb is done");
+    }
+    if world.declared == Declared::Differs {
+        // Sealed first: what is in the store is set again whenever the server has another one.
+        let username = memory.owner(&spec.username).to_owned();
+        let set = Action::ResetPassword { container: id.container(), username };
+        for action in [credentials(spec), set] {
+            plan.step(Sign::Change, action, "spec.password has another value");
+        }
     }
     parameters_of(subject, world, image, facts, plan);
     prove(&subject.work(), &world.work, plan);

@@ -27,6 +27,9 @@ fn target(subject: &Subject<'_>, c: &Glance, reach: Reach) -> Option<Target> {
 
 /// Proves that the server still answers as it last did.
 pub async fn again(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Probed {
+    if super::password::changed(tools, subject).await {
+        return Probed::LookAgain;
+    }
     // Also when there is no answer: the pass proves it by a new login.
     match answer(tools, subject, c).await {
         Some(answer) if tools.answered(&subject.identity.object, &answer) => Probed::Same,

@@ -1,0 +1,135 @@
+//! Secrets that manifests name, and the key that seals what the store holds, on real servers.
+
+use super::harness::{Sea, docker, text, wait_for};
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+
+const FIRST: &str = "First pässword, 'quoted' \"twice\" %40";
+const SECOND: &str = "TheSecondPasswordOfAll";
+const THIRD: &str = "TheThirdPasswordOfAll";
+const FOURTH: &str = "TheFourthPasswordOfAll";
+
+fn sealed(sea: &Sea, place: &str, secret: &str, more: &[&str]) -> String {
+    let mut command = sea.command();
+    command.args(["seal", "--for", place]).args(more);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "{secret}").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn with_sealed(sea: &Sea, letter: &str) {
+    sea.postgres("a", &format!("{{version: '18', password: {{valueFrom: {{sealed: '{letter}'}}}}}}"));
+}
+
+fn put_file(sea: &Sea, secret: &str) {
+    let dir = sea.data.join("secrets");
+    fs::create_dir_all(&dir).unwrap();
+    let (draft, path) = (dir.join("a.new"), dir.join("a"));
+    fs::write(&draft, format!("{secret}\n")).unwrap();
+    fs::set_permissions(&draft, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::rename(draft, path).unwrap();
+}
+
+fn comes_to_be(sea: &Sea, secret: &str) {
+    wait_for("the password of the manifest", || sea.lets_in("a", secret).then_some(()));
+    sea.ready("a");
+    assert_eq!(sea.password("a"), secret);
+}
+
+#[test]
+fn a_password_of_a_manifest_is_the_servers_and_another_one_reaches_it_without_a_restart() {
+    let mut sea = Sea::start();
+    let key = sea.ok(&["keys", "public"]);
+    // As on a laptop that has nothing but the key.
+    let letter = sealed(&sea, "postgres/a:password", FIRST, &["--to", key.trim()]);
+    with_sealed(&sea, &letter);
+    let first = sea.ready("a");
+    assert!(sea.lets_in("a", FIRST) && !sea.lets_in("a", SECOND));
+    assert_eq!(sea.password("a"), FIRST);
+
+    with_sealed(&sea, &sealed(&sea, "postgres/a:password", SECOND, &[]));
+    comes_to_be(&sea, SECOND);
+    assert!(!sea.lets_in("a", FIRST), "the old one still opens");
+    sea.event("PasswordTaken", "spec.password has another value");
+
+    // Of another object: a problem at its line, and everything stays as it is.
+    with_sealed(&sea, &sealed(&sea, "postgres/b:password", THIRD, &[]));
+    let words = text(&sea.cli(&["validate", sea.manifests.to_str().unwrap()]));
+    assert!(
+        words.contains("spec.password.valueFrom.sealed") && words.contains("for postgres/b:password"),
+        "{words}"
+    );
+    assert!(sea.lets_in("a", SECOND));
+
+    // A file that others can read is not taken, a private one is; then it changes, and nobody says so.
+    put_file(&sea, THIRD);
+    fs::set_permissions(sea.data.join("secrets/a"), fs::Permissions::from_mode(0o644)).unwrap();
+    sea.postgres("a", "{version: '18', password: {valueFrom: {file: ./a}}}");
+    let words = sea.until_condition("a", "Degraded", "True", "SecretUnreadable");
+    assert!(words.contains("chmod 600") && words.contains("stays as it was"), "{words}");
+    assert!(sea.lets_in("a", SECOND));
+    put_file(&sea, THIRD);
+    comes_to_be(&sea, THIRD);
+    put_file(&sea, FOURTH);
+    comes_to_be(&sea, FOURTH);
+    let last = sea.status("a");
+    for field in ["id", "startedAt"] {
+        assert_eq!(last["container"][field], first["container"][field], "{field}");
+    }
+
+    // Changed by hand, it is the manifest's again.
+    docker(&[
+        "exec",
+        "-u",
+        "postgres",
+        &sea.container("a"),
+        "psql",
+        "-X",
+        "-q",
+        "-U",
+        "postgres",
+        "-d",
+        "postgres",
+        "-c",
+        "ALTER ROLE postgres PASSWORD 'by hand'",
+    ]);
+    wait_for("the repair", || sea.lets_in("a", FOURTH).then_some(()));
+
+    // Everything is sealed with another key, and the operator dies at once.
+    sea.ready("a");
+    let before = fs::read(sea.data.join("encryption_key")).unwrap();
+    let words = sea.ok(&["keys", "rotate", "--cipher", "xchacha20-poly1305"]);
+    assert!(words.contains("1 record sealed with key") && words.contains("XChaCha20-Poly1305"), "{words}");
+    sea.kill();
+    assert_ne!(fs::read(sea.data.join("encryption_key")).unwrap(), before);
+    sea.run();
+    sea.ready("a");
+    assert_eq!(sea.ok(&["keys", "verify"]), "1 record, all open\n");
+    assert!(sea.ok(&["keys", "list"]).contains("XChaCha20-Poly1305"));
+    assert!(sea.lets_in("a", FOURTH));
+
+    // A secret is nowhere but sealed, and in the one file of the user's own.
+    let places = [
+        ("inspect", docker(&["inspect", &sea.container("a")])),
+        ("container log", text(&sea.cli(&["logs", "postgres/a"]))),
+        ("export", sea.ok(&["export"])),
+        ("describe", sea.ok(&["describe", "postgres/a"])),
+        ("events", sea.ok(&["events"])),
+        ("get", sea.ok(&["get", "postgres/a", "-o", "yaml"])),
+        ("plan", text(&sea.cli(&["plan"]))),
+        ("log", sea.log()),
+        ("status file", fs::read_to_string(sea.data.join("status/postgres/a.yaml")).unwrap()),
+    ];
+    for (place, words) in places {
+        for secret in [FIRST, SECOND, THIRD, FOURTH] {
+            assert!(!words.contains(secret), "{secret:?} is in {place}");
+        }
+    }
+    let checks = text(&sea.cli(&["doctor"]));
+    assert!(checks.contains("key of sealed values"), "{checks}");
+}
