@@ -92,6 +92,12 @@ impl FromStr for PublicKey {
     }
 }
 
+/// One newline at the end is that of `echo`, an editor or the return key, not of the secret.
+#[must_use]
+pub fn without_newline(text: &str) -> &str {
+    text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text))
+}
+
 /// Seals `secret` to the installation of `to`, for the field `place` alone.
 ///
 /// # Errors

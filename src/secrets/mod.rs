@@ -13,5 +13,5 @@ pub use envelope::{Algorithm, SealError, Sealed, Sealer};
 pub use generator::{PASSWORD_LENGTH, password, random_id};
 pub use key::{Key, KeyError};
 pub use keys::{Keys, beside, make_beside, make_next, promote_next};
-pub use letter::{LetterError, MAX_SECRET, PublicKey, open_sealed, seal_to};
+pub use letter::{LetterError, MAX_SECRET, PublicKey, open_sealed, seal_to, without_newline};
 pub use secrecy::{ExposeSecret, SecretString as Secret};

@@ -257,3 +257,30 @@ async fn a_database_goes_with_its_link_only_when_that_was_agreed_to() {
     rig.until("it goes", || (!there(&rig).databases.contains_key("shop_production")).then_some(())).await;
     rig.until("it is forgotten", || rig.view(LINK).is_none().then_some(())).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn consent_to_one_database_drops_no_other() {
+    let mut rig = Rig::start(&[("main", MAIN)]);
+    project(&rig, &["production"]);
+    let confirmed = |database: &str| {
+        format!(
+            "apiVersion: seawall.dev/v1\nkind: Link\nmetadata: {{name: shop-main, annotations: {{seawall.dev/confirm-delete: shop-main}}}}\nspec: {{service: postgres/main, project: shop, environment: production, deletionPolicy: Delete, database: {database}}}\n"
+        )
+    };
+    rig.text("shop-main.yaml", &confirmed("first"));
+    rig.drive();
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    // The name changes while nothing can be made of that, another link takes the old one, and the first goes.
+    rig.operator.operate(&rig.named("main"), Operation::Stop).await.unwrap();
+    rig.reason(LINK, C::Ready, "ServiceNotReady").await;
+    rig.text("shop-main.yaml", &confirmed("second"));
+    rig.until("it is read", || (rig.view(LINK)?.metadata.generation == 2).then_some(())).await;
+    link(&rig, "web", ", database: first, prefix: WEB");
+    rig.reason("link/web", C::Ready, "ServiceNotReady").await;
+    rig.remove("shop-main");
+    rig.let_pass(std::time::Duration::from_secs(1_200)).await;
+    rig.operator.operate(&rig.named("main"), Operation::Start).await.unwrap();
+    rig.reason("link/web", C::Ready, "LoginSucceeded").await;
+    rig.until("it is forgotten", || rig.said("Deleted", LINK).then_some(())).await;
+    assert!(rig.said("Deleted", "database first stays with its owner"), "{:#?}", rig.events());
+}

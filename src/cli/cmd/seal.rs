@@ -5,7 +5,7 @@ use crate::cli::args::SealArgs;
 use crate::cli::connect::connect;
 use crate::cli::out::Failure;
 use crate::cli::{Context, Outcome};
-use crate::secrets::{MAX_SECRET, PublicKey, Secret, seal_to};
+use crate::secrets::{MAX_SECRET, PublicKey, Secret, seal_to, without_newline};
 use std::io::{IsTerminal, Read, Write, stdin};
 use zeroize::Zeroizing;
 
@@ -33,7 +33,6 @@ async fn ask(cx: &mut Context) -> Result<PublicKey, Failure> {
     view.key.parse().map_err(|e| Failure::usage(format!("the operator's answer: {e}"), ""))
 }
 
-/// One newline at the end is that of `echo` and of the return key, not of the secret.
 fn read(cx: &mut Context) -> Result<Secret, Failure> {
     let input = stdin();
     if input.is_terminal() {
@@ -44,6 +43,5 @@ fn read(cx: &mut Context) -> Result<Secret, Failure> {
     read.map_err(|e| Failure::usage(format!("standard input: {e}"), ""))?;
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| Failure::usage("the secret is not text in UTF-8", "seal it in base64, say"))?;
-    let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
-    Ok(Secret::from(text.to_owned()))
+    Ok(Secret::from(without_newline(text).to_owned()))
 }

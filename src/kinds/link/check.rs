@@ -49,6 +49,14 @@ pub struct Checked {
     pub paused: bool,
 }
 
+impl Checked {
+    /// The manifest says that the database may go with it, and the user agreed by name.
+    #[must_use]
+    pub fn given_up(&self) -> bool {
+        self.deletes && self.delete_confirmed
+    }
+}
+
 /// The database of an environment, if the manifest names none: `<project>_<environment>`, in lower case, with `_` for `-`. Two
 /// pairs of names that would become the same text get a hash each, and so does what had to be cut.
 #[must_use]

@@ -198,16 +198,15 @@ impl Reconciler for Link {
     }
 
     fn given_up(checked: &Checked) -> bool {
-        checked.deletes && checked.delete_confirmed
+        checked.given_up()
     }
 
     fn offer(subject: &Subject<'_, Self>, world: &World) -> Said {
         let json = |variables: &[Variable]| serde_json::to_string(variables).unwrap_or_default();
         let alias = world.alias.map(|alias| (offers::ALIAS, alias.to_owned()));
-        let grant = world.grant.clone().filter(|_| subject.around.lost_claims.is_empty());
-        let grant = (offers::GRANT, grant.unwrap_or_default());
         // What is another one's is not given twice.
         let mine = subject.around.lost_claims.is_empty();
+        let grant = (offers::GRANT, world.grant.clone().filter(|_| mine).unwrap_or_default());
         let (inside, outside) =
             if mine { (&world.inside[..], &world.outside[..]) } else { (&[][..], &[][..]) };
         let all = [

@@ -36,18 +36,24 @@ impl Subject<'_> {
             name: name.unwrap_or_else(|| self.spec.database.clone()),
             connection_limit: self.spec.connection_limit,
             extensions: self.spec.extensions.clone(),
-            data: match (self.spec.deletes, self.present) {
-                (true, false) if self.asked.deletes_now(self.given_up()) => Data::Go,
-                (true, _) => Data::GoLater,
-                (false, _) if self.asked.delete && !self.present => Data::Go,
-                (false, _) => Data::Stay,
-            },
+            data: self.data(),
             open: if self.present { self.memory.open() } else { BTreeSet::new() },
         }
     }
 
-    fn given_up(&self) -> bool {
-        self.spec.deletes && self.spec.delete_confirmed
+    /// Consent is to what the manifest named when it went: a database that was made under another name before, or that is
+    /// another link's, stays.
+    fn data(&self) -> Data {
+        let named = self.present || self.memory.database.as_ref() == Some(&self.spec.database);
+        if !named || !self.around.lost_claims.is_empty() {
+            return Data::Stay;
+        }
+        match (self.spec.deletes, self.present) {
+            (true, false) if self.asked.deletes_now(self.spec.given_up()) => Data::Go,
+            (true, _) => Data::GoLater,
+            (false, false) if self.asked.delete => Data::Go,
+            (false, _) => Data::Stay,
+        }
     }
 
     /// What the service lets see; `None`: it is not there.
@@ -201,7 +207,7 @@ fn rotate(subject: &Subject<'_>, world: &World, (proof, next): (&Proof, &Proof),
 fn not_yet(subject: &Subject<'_>, plan: &mut Plan) {
     let object = &subject.identity.object;
     let database = quoted(subject.memory.database.as_deref().unwrap_or_default());
-    if !subject.asked.deletes_later(subject.given_up()) {
+    if !subject.asked.deletes_later(subject.spec.given_up()) {
         plan.block(
             "DeletionNotConfirmed",
             format!("deletionPolicy is Delete, but the deletion of database {database} was not confirmed; it is kept, and nobody is let in"),

@@ -7,6 +7,7 @@ use super::Tools;
 use crate::manifest::secret::{SecretPlace, SecretSource};
 use crate::secrets::{
     Key, KeyError, LetterError, MAX_SECRET, PublicKey, Secret, beside, make_beside, open_sealed,
+    without_newline,
 };
 use crate::store::{Change, Store, StoreError, data_dir};
 use serde_json::json;
@@ -171,7 +172,7 @@ fn read(places: &Places, file: &Path) -> Result<Secret, SourceError> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET + 2));
     opened.take(most).read_to_end(&mut bytes).map_err(|e| wrong(e.to_string()))?;
     let text = std::str::from_utf8(&bytes).map_err(|_| wrong("it is not text in UTF-8".to_owned()))?;
-    let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
+    let text = without_newline(text);
     match text.len() {
         0 => Err(wrong("it is empty".to_owned())),
         long if long > MAX_SECRET => Err(wrong(format!("it is longer than {MAX_SECRET} bytes"))),
