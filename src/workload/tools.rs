@@ -12,6 +12,7 @@ use super::ports::PortBook;
 use crate::core::census::{Census, Volumes};
 use crate::core::member::{Member, Role};
 use crate::core::names::{Installation, ObjectRef};
+use crate::core::neighbours::{Offer, offers};
 use crate::core::seen::ContainerSummary;
 use crate::docker::{Docker, DockerError};
 use crate::secrets::{SealError, Sealed, Sealer, Secret};
@@ -170,6 +171,15 @@ impl Tools {
             lock(&self.passwords).insert(object.clone(), opened.clone());
         }
         Ok(opened)
+    }
+
+    /// The secret that belongs into the variables that `from` gives, as its offer says.
+    ///
+    /// # Errors
+    /// When the record is there and cannot be opened.
+    pub fn given_secret(&self, from: &ObjectRef, offer: &Offer) -> Result<Option<Secret>, PasswordError> {
+        let Some(role) = offer.say(offers::SECRET) else { return Ok(None) };
+        Ok(self.secrets(from)?.remove(role))
     }
 
     /// What puts these secrets into the store, each sealed for its place. Once it is there: [`Tools::reopen`].
