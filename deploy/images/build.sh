@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the PostgreSQL images that deploy/images/catalog.yaml names, and those of Redis.
 #
-#   deploy/images/build.sh [all|18|17|18b|not-postgres|official|two-libraries|redis|redis-b]...        (default: all)
+#   deploy/images/build.sh [all|18|17|18b|not-postgres|official|two-libraries|redis|redis-b|clients]...        (default: all)
 #
 #   18            seawall/postgres:18            managed image, with pgBackRest and pg_auto_failover
 #   17            seawall/postgres:17            plain PostgreSQL, as somebody's own image would be
@@ -11,6 +11,8 @@
 #                                                the servers of 18 and 17 under the official image's entry point and paths, for tests
 #   redis         seawall/redis:8                Redis 8, as the official image has it
 #   redis-b       seawall/redis:8b               another build of it, to test image updates
+#   clients       seawall/clients:test           the client libraries of applications, for tests, and seawall/visits:test on top of them:
+#                                                the application of examples/web-app-with-database
 #
 # Where an image registry answers, the official images are the start. Where none does, everything is made of Debian packages by
 # debootstrap, which needs root. An image that was made of the same files is not built again.
@@ -352,13 +354,31 @@ build_redis_b() {
   say "$tag: built"
 }
 
+# --- applications, for tests ------------------------------------------------------------------------------------------
+
+build_clients() {
+  local tag=seawall/clients:test visits=seawall/visits:test page=$HERE/../../examples/web-app-with-database/app hash
+  hash=$({ declare -f build_base build_clients; cat "$HERE"/clients/Dockerfile; } | sha)
+  if ! is_current "$tag" "$hash"; then
+    build_base trixie
+    build --build-arg BASE=seawall/base:trixie --label "$HASH_LABEL=$hash" -t "$tag" "$HERE/clients" || fail "$tag could not be built"
+    say "$tag: built"
+  fi
+  hash=$({ printf '%s\n' "$hash"; cat "$page"/visits.py; } | sha)
+  if is_current "$visits" "$hash"; then return 0; fi
+  # Its own Dockerfile installs what is there already.
+  { printf 'FROM %s\nCOPY visits.py /srv/visits.py\nEXPOSE 8000\nCMD ["python3", "-u", "/srv/visits.py"]\n' "$tag" \
+    | quietly docker build --network host --label "$HASH_LABEL=$hash" -t "$visits" -f - "$page"; } || fail "$visits could not be built"
+  say "$visits: built"
+}
+
 # --- main -------------------------------------------------------------------------------------------------------------
 
 [ $# -gt 0 ] || set -- all
 for target in "$@"; do
   case "$target" in
-    all | 18 | 17 | 18b | not-postgres | official | two-libraries | redis | redis-b) ;;
-    *) fail "unknown target '$target'. Usage: $0 [all|18|17|18b|not-postgres|official|two-libraries|redis|redis-b]..." ;;
+    all | 18 | 17 | 18b | not-postgres | official | two-libraries | redis | redis-b | clients) ;;
+    *) fail "unknown target '$target'. Usage: $0 [all|18|17|18b|not-postgres|official|two-libraries|redis|redis-b|clients]..." ;;
   esac
 done
 docker version --format '{{.Server.Version}}' >/dev/null 2>&1 || fail "no Docker Engine answers: run deploy/setup.sh first"
@@ -375,6 +395,7 @@ for target in "$@"; do
     two-libraries) build_two_libraries ;;
     redis) build_redis ;;
     redis-b) build_redis_b ;;
-    all) build_18b; build_17; build_not_postgres; build_official; build_two_libraries; build_redis_b ;; # 18b brings 18, redis-b redis
+    clients) build_clients ;;
+    all) build_18b; build_17; build_not_postgres; build_official; build_two_libraries; build_redis_b; build_clients ;; # 18b brings 18, redis-b redis
   esac
 done

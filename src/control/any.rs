@@ -10,6 +10,7 @@ use super::pass::{Again, pass};
 use super::preview::{Planned, preview};
 use super::probes::prove;
 use crate::core::identity::Home;
+use crate::core::member::Role;
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::neighbours::Ties;
 use crate::core::plan::PlanView;
@@ -142,6 +143,9 @@ pub trait AnyKind: Send + Sync {
     /// When the memory cannot be read.
     fn handed_over(&self, memory: &Memory, home: Home) -> Result<Memory, String>;
 
+    /// The one of its containers that is meant where one is.
+    fn serves(&self, memory: &Memory) -> Role;
+
     /// # Errors
     /// When the memory cannot be read.
     fn login(&self, record: &Record, spec: Option<&Spec>) -> ApiResult<Option<Login>>;
@@ -202,6 +206,10 @@ impl<R: Reconciler> AnyKind for Erased<R> {
 
     fn handed_over(&self, memory: &Memory, home: Home) -> Result<Memory, String> {
         Memory::of(&R::handed_over(memory.read()?, home))
+    }
+
+    fn serves(&self, memory: &Memory) -> Role {
+        memory.read().map(|memory| R::serves(&memory)).unwrap_or_default()
     }
 
     fn login(&self, record: &Record, spec: Option<&Spec>) -> ApiResult<Option<Login>> {

@@ -12,7 +12,11 @@ const LINE: usize = 64 * 1024;
 
 impl Operator {
     pub(super) async fn log_of(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines> {
-        let name = self.config.installation.container(object);
+        let serves = self.state().records.get(object).and_then(|record| {
+            let kind = self.kinds.get(object.kind)?;
+            Some(kind.serves(&record.memory))
+        });
+        let name = serves.unwrap_or_default().container(&self.config.installation.container(object));
         let unavailable = |e: &dyn std::fmt::Display| {
             ApiError::new(ErrorCode::Unavailable, e.to_string(), "seawall doctor")
         };

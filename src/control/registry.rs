@@ -2,6 +2,7 @@
 
 use super::any::{AnyKind, Erased};
 use crate::core::names::{Kind, Name, ObjectRef};
+use crate::kinds::app::App;
 use crate::kinds::image_catalog::ImageCatalog;
 use crate::kinds::link::Link;
 use crate::kinds::postgres::Postgres;
@@ -33,6 +34,7 @@ impl Kinds {
         let postgres_gives = postgres.iter().map(|postgres| (Kind::Postgres, postgres.tenancy()));
         let redis_gives = redis.iter().map(|redis| (Kind::Redis, redis.tenancy()));
         let tenancies = postgres_gives.chain(redis_gives).collect();
+        kinds.put(tools.map(App::real));
         kinds.put(tools.map(|_| ImageCatalog));
         kinds.put(tools.map(|tools| Link::new(tools, tenancies)));
         kinds.put(postgres);
@@ -135,7 +137,10 @@ impl Kinds {
 /// File name → text of everything in `schemas/`.
 #[must_use]
 pub fn schema_files() -> BTreeMap<String, String> {
-    let kinds = Kinds::all(None).schemas();
+    let all_kinds = Kinds::all(None);
+    let made = |kind: Kind| all_kinds.get(kind).is_some_and(|kind| kind.about().made_by.is_some());
+    // What nobody writes by hand needs no editor's help.
+    let kinds: Vec<KindSchema> = all_kinds.schemas().into_iter().filter(|k| !made(k.kind)).collect();
     let mut files: BTreeMap<String, String> =
         kinds.iter().map(|k| (format!("{}.schema.json", k.kind.lower()), render(&for_kind(k)))).collect();
     files.insert("all.schema.json".to_owned(), render(&all(&kinds)));

@@ -143,7 +143,17 @@ fn choose<'a>(loaded: &'a Loaded, before: &Before<'_>) -> BTreeMap<ObjectRef, &'
 /// when the rest is judged.
 fn judged(document: &Document, before: &Before<'_>, context: &Context<'_>) -> Result<Spec, Vec<Problem>> {
     let Some(kind) = before.kinds.get(document.object.kind) else { return Err(Vec::new()) };
+    if let Some(maker) = kind.about().made_by {
+        let what = format!("{} is made by a {maker}: no manifest is one", an(document.object.kind));
+        let problem = Problem::new(document.place_of("kind"), "kind", what);
+        return Err(vec![problem.nearest(format!("write it in the spec of a {maker}"))]);
+    }
     judge(kind.as_ref(), before.schemas.get(&document.object.kind), document, context)
+}
+
+fn an(kind: Kind) -> String {
+    let vowel = kind.as_str().starts_with(['A', 'E', 'I', 'O', 'U']);
+    format!("{} {kind}", if vowel { "an" } else { "a" })
 }
 
 /// The same of any document, whoever wants it.

@@ -7,6 +7,7 @@
 use crate::core::names::label;
 use crate::core::quantity::Bytes;
 use crate::core::resource::Caps;
+use crate::core::variable::Withheld;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -62,8 +63,10 @@ pub struct DesiredContainer {
     pub name: String,
     /// What to create from: an image id (`sha256:…`) or a reference.
     pub image: String,
-    /// Never holds a secret: env is visible in `docker inspect`.
+    /// Never holds a secret: it goes into labels, as a hash, and may be shown.
     pub env: BTreeMap<String, String>,
+    /// What stands in the place of variables of these names when the container is made, and nowhere else: `env` has a digest.
+    pub withheld: BTreeMap<String, Withheld>,
     /// Replaces the image's command; empty keeps it.
     pub command: Vec<String>,
     /// Replaces the image's entrypoint; empty keeps it.
@@ -99,6 +102,14 @@ pub fn stable_hash(text: &str) -> String {
 }
 
 impl DesiredContainer {
+    /// Its variables as the container gets them.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.env.iter().map(|(name, value)| {
+            let value = self.withheld.get(name).map_or(value.as_str(), Withheld::expose);
+            (name.as_str(), value)
+        })
+    }
+
     /// Field group → hash of what only a re-create can change. Caps, restart policy and network
     /// membership are not in it: they change live and are compared with the live container.
     #[must_use]

@@ -67,6 +67,7 @@ pub mod annotation {
 /// The kinds of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Kind {
+    App,
     ImageCatalog,
     Link,
     Postgres,
@@ -75,12 +76,14 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 5] = [Kind::ImageCatalog, Kind::Link, Kind::Postgres, Kind::Project, Kind::Redis];
+    pub const ALL: [Kind; 6] =
+        [Kind::App, Kind::ImageCatalog, Kind::Link, Kind::Postgres, Kind::Project, Kind::Redis];
 
     /// As written in a manifest: `Postgres`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Kind::App => "App",
             Kind::ImageCatalog => "ImageCatalog",
             Kind::Link => "Link",
             Kind::Project => "Project",
@@ -93,6 +96,7 @@ impl Kind {
     #[must_use]
     pub fn lower(self) -> &'static str {
         match self {
+            Kind::App => "app",
             Kind::ImageCatalog => "imagecatalog",
             Kind::Link => "link",
             Kind::Project => "project",
@@ -110,7 +114,7 @@ impl fmt::Display for Kind {
 
 /// Why a string is no kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown kind {}; kinds are Postgres, Redis, Project, Link and ImageCatalog", quoted(.0))]
+#[error("unknown kind {}; kinds are Postgres, Redis, Project, Link, App and ImageCatalog", quoted(.0))]
 pub struct UnknownKind(pub String);
 
 impl FromStr for Kind {
@@ -122,6 +126,7 @@ impl FromStr for Kind {
             "redis" | "redises" => Ok(Kind::Redis),
             "imagecatalog" | "imagecatalogs" => Ok(Kind::ImageCatalog),
             "link" | "links" => Ok(Kind::Link),
+            "app" | "apps" => Ok(Kind::App),
             "project" | "projects" => Ok(Kind::Project),
             _ => Err(UnknownKind(s.to_owned())),
         }

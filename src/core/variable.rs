@@ -7,6 +7,7 @@ use super::text::url_part;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use zeroize::Zeroizing;
 
 /// Its name, and the text around its secret, if it has one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +93,29 @@ impl Given {
         let only: Vec<_> = only.flat_map(|(_, all)| all).collect();
         given.variables.extend(only);
         given
+    }
+}
+
+/// A value with a secret in it, on its way into a container. It is not shown, and gone from memory afterwards.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Withheld(Zeroizing<String>);
+
+impl Withheld {
+    #[must_use]
+    pub fn new(value: String) -> Self {
+        Self(Zeroizing::new(value))
+    }
+
+    /// For the one call that hands it over.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Withheld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("****")
     }
 }
 

@@ -90,7 +90,7 @@ pub(super) fn create(d: &DesiredContainer, lacks: Lacks) -> ContainerCreateBody 
     };
     ContainerCreateBody {
         image: Some(d.image.clone()),
-        env: Some(d.env.iter().map(|(k, v)| format!("{k}={v}")).collect()),
+        env: Some(d.variables().map(|(k, v)| format!("{k}={v}")).collect()),
         cmd: filled(&d.command),
         entrypoint: filled(&d.entrypoint),
         user: hard.user.clone(),
@@ -187,6 +187,7 @@ mod tests {
             name: "x".to_owned(),
             image: "i".to_owned(),
             env: Default::default(),
+            withheld: Default::default(),
             command: Vec::new(),
             entrypoint: Vec::new(),
             labels: Default::default(),

@@ -67,6 +67,8 @@ pub struct About {
     pub containers: bool,
     /// Its objects can be given new passwords while the old ones are still let in.
     pub rotates: bool,
+    /// Only objects of this kind make them: no manifest is one.
+    pub made_by: Option<Kind>,
     /// What becomes of an object without a manifest, in words.
     pub gone: &'static str,
     pub columns: &'static [Column],

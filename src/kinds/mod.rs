@@ -4,6 +4,8 @@
 //! (`control/pass.rs`) is written once for all of them.
 
 mod about;
+pub mod app;
+pub mod app_spec;
 pub mod image_catalog;
 pub mod link;
 pub mod postgres;
@@ -267,6 +269,11 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
     /// What is remembered of its containers.
     fn memories(_: &Self::Memory) -> Each<&workload::Memory> {
         Vec::new()
+    }
+
+    /// The one of its containers that is meant where one is.
+    fn serves(_: &Self::Memory) -> Role {
+        Role::default()
     }
 
     /// What was seen of its containers, those that are not wanted any more among them.

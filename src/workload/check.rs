@@ -154,12 +154,24 @@ pub fn annotated(found: &mut Found<'_>) {
 pub struct Found<'a> {
     pub document: &'a Document,
     pub problems: Vec<Problem>,
+    /// Where that lies which is looked at; `spec` where it is the whole.
+    root: String,
 }
 
 impl<'a> Found<'a> {
     #[must_use]
     pub fn new(document: &'a Document) -> Self {
-        Self { document, problems: Vec::new() }
+        Self { document, problems: Vec::new(), root: "spec".to_owned() }
+    }
+
+    /// Of a part of the spec that is judged by itself: what is said of `spec.image` is meant of `ROOT.image`.
+    #[must_use]
+    pub fn below(document: &'a Document, root: &str) -> Self {
+        Self { root: root.to_owned(), ..Self::new(document) }
+    }
+
+    fn path(&self, path: &str) -> String {
+        path.strip_prefix("spec").map_or_else(|| path.to_owned(), |rest| format!("{}{rest}", self.root))
     }
 
     /// More are not taken.
@@ -170,7 +182,8 @@ impl<'a> Found<'a> {
 
     pub fn add(&mut self, path: &str, what: impl Into<String>) {
         if self.problems.len() < MAX_PROBLEMS {
-            self.problems.push(Problem::new(self.document.place_of(path), path, what));
+            let path = self.path(path);
+            self.problems.push(Problem::new(self.document.place_of(&path), path, what));
         }
     }
 }
@@ -197,8 +210,9 @@ fn image(
         (None, Some(Text(image))) => match reference(image, rules.example) {
             Ok(image) => Some(image),
             Err((what, nearest)) => {
-                let place = found.document.place_of("spec.image");
-                found.problems.push(Problem::new(place, "spec.image", what).nearest(nearest));
+                let path = found.path("spec.image");
+                let place = found.document.place_of(&path);
+                found.problems.push(Problem::new(place, path, what).nearest(nearest));
                 None
             }
         },

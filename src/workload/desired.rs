@@ -37,6 +37,7 @@ pub fn looker(installation: &Installation, store: &str, name: &str, image: &str)
         name: format!("{PROBE_PREFIX}{name}"),
         image: image.to_owned(),
         env: BTreeMap::new(),
+        withheld: BTreeMap::new(),
         command: Vec::new(),
         entrypoint: vec!["true".to_owned()],
         labels: BTreeMap::from([
@@ -77,6 +78,7 @@ pub fn container(
         name: identity.container(),
         image: image.id.clone(),
         env: process.env.clone(),
+        withheld: BTreeMap::new(),
         command: process.command.clone(),
         entrypoint: Vec::new(),
         labels: identity.labels(),

@@ -5,6 +5,7 @@
 
 pub mod image;
 mod objects;
+pub use objects::extra_volumes;
 mod ports;
 
 use super::image::Facts;
@@ -58,7 +59,7 @@ pub async fn observe<F: LookInto>(
         }
     };
     // Side by side where one does not depend on the other: a busy engine answers each after a while.
-    let (container, image) = tokio::join!(objects::container(tools, id, memory), image);
+    let (container, image) = tokio::join!(objects::container(tools, case), image);
     (world.container, world.misnamed) = container?;
     world.image = match world.container.ours() {
         Some(c) => image::still_local(tools, case, engine, c, image).await,

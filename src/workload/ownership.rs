@@ -39,14 +39,14 @@ fn differs(labels: &Pairs, proof: [(&'static str, Option<&str>); 5]) -> Option<S
 /// By label alone only what a crash between making it and remembering it leaves behind: the exact name, the
 /// pinned image and the volume must be right, too. The caller sees to it that the remembered one is gone.
 #[must_use]
-pub fn not_ours(c: &SeenContainer, id: &Identity, memory: &Memory) -> Option<String> {
+pub fn not_ours(c: &SeenContainer, id: &Identity, memory: &Memory, keeps_data: bool) -> Option<String> {
     if let Some(why) = foreign(&c.labels, id) {
         return Some(why);
     }
     if memory.container.as_ref() == Some(&c.id) {
         return None;
     }
-    by_label(c, id).or_else(|| {
+    by_label(c, id, keeps_data).or_else(|| {
         let pinned = memory.image.as_ref().map(|i| i.id.as_str());
         (pinned != Some(c.image_id.as_str())).then(|| {
             "it carries this object's labels, but it was not made by Seawall: its image is another one than this object's".to_owned()
@@ -56,7 +56,7 @@ pub fn not_ours(c: &SeenContainer, id: &Identity, memory: &Memory) -> Option<Str
 
 /// What is wrong with a container that carries the right labels and that nobody remembers, but for its image.
 #[must_use]
-pub fn by_label(c: &SeenContainer, id: &Identity) -> Option<String> {
+pub fn by_label(c: &SeenContainer, id: &Identity, keeps_data: bool) -> Option<String> {
     if c.name != id.container() {
         return Some(format!("it is called {}, not {}", c.name, id.container()));
     }
@@ -64,7 +64,7 @@ pub fn by_label(c: &SeenContainer, id: &Identity) -> Option<String> {
         return Some("it carries the labels of an earlier object of this name".to_owned());
     }
     let volume = id.volume();
-    (!c.mounts.iter().any(|m| m.volume == volume)).then(|| {
+    (keeps_data && !c.mounts.iter().any(|m| m.volume == volume)).then(|| {
         format!("it carries this object's labels, but it was not made by Seawall: it does not mount {volume}")
     })
 }
@@ -166,7 +166,7 @@ mod tests {
             ("another object", relabelled(label::NAME, "b"), &knows, Some("its label seawall.dev/name")),
             ("another member", relabelled(label::ROLE, "node-1"), &knows, Some("ours has none")),
         ] {
-            let got = not_ours(&c, &identity(), memory);
+            let got = not_ours(&c, &identity(), memory, true);
             match (&got, why) {
                 (None, None) => {}
                 (Some(got), Some(why)) => assert!(got.contains(why), "{what}: {got}"),

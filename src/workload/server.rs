@@ -18,4 +18,6 @@ pub struct Server {
     pub log: LogWords,
     /// What its images' entry point needs as root, to prepare the data directory and to become that user.
     pub capabilities: &'static [&'static str],
+    /// It keeps data: each container has a volume of its own for that, at the image's mount path.
+    pub keeps_data: bool,
 }

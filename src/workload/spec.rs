@@ -30,7 +30,7 @@ pub enum RestartPolicySpec {
 }
 
 /// Caps of the container.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ResourcesSpec {
     /// Hard memory limit: `512Mi`, `2Gi`, or bytes.

@@ -5,6 +5,7 @@ use super::image::Facts;
 use super::plan::caps_in_sync;
 use super::{Case, World};
 use crate::core::resource::Caps;
+use crate::core::seen::SeenContainer;
 use crate::core::will::Wanted;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,21 @@ pub struct ContainerStatus {
     pub restart_count: u64,
     pub oom_killed: bool,
     pub exit_code: Option<i64>,
+}
+
+impl ContainerStatus {
+    #[must_use]
+    pub fn of(c: &SeenContainer) -> Self {
+        Self {
+            name: c.name.clone(),
+            id: c.id.clone(),
+            state: c.state.as_str().to_owned(),
+            started_at: Some(c.started_at.clone()).filter(|t| !t.is_empty()),
+            restart_count: c.restart_count,
+            oom_killed: c.oom_killed,
+            exit_code: c.exit_code,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,15 +155,7 @@ pub fn status<F: Facts, S, I>(
     let container = world.container.ours();
     let published = container.and_then(|c| c.published.first());
     Status {
-        container: container.map(|c| ContainerStatus {
-            name: c.name.clone(),
-            id: c.id.clone(),
-            state: c.state.as_str().to_owned(),
-            started_at: Some(c.started_at.clone()).filter(|t| !t.is_empty()),
-            restart_count: c.restart_count,
-            oom_killed: c.oom_killed,
-            exit_code: c.exit_code,
-        }),
+        container: container.map(ContainerStatus::of),
         image: image(case, world, &of_kind),
         endpoint: (case.wanted() != Wanted::Deleted).then(|| Endpoint {
             host: id.container(),

@@ -47,6 +47,7 @@ impl World {
             name: self.name(what),
             image: self.image.clone(),
             env: BTreeMap::from([("SW_A".to_owned(), "1 2".to_owned())]),
+            withheld: BTreeMap::new(),
             command: ["sh", "-c", SERVE].map(str::to_owned).to_vec(),
             entrypoint: Vec::new(),
             labels,

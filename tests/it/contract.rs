@@ -68,6 +68,7 @@ fn container(name: &str) -> DesiredContainer {
         name: name.to_owned(),
         image: IMAGE.to_owned(),
         env: BTreeMap::new(),
+        withheld: BTreeMap::new(),
         command: Vec::new(),
         entrypoint: Vec::new(),
         labels: BTreeMap::from([("seawall.dev/name".to_owned(), name.to_owned())]),

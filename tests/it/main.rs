@@ -5,6 +5,7 @@
 #[path = "../common/kinds/mod.rs"]
 mod kinds;
 
+mod apps;
 mod architecture;
 mod children;
 mod cli;

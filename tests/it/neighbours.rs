@@ -87,6 +87,7 @@ impl Reconciler for Follower {
         runs: true,
         containers: false,
         rotates: false,
+        made_by: None,
         gone: "its entry is removed",
         columns: &[],
         client: None,

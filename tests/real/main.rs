@@ -6,6 +6,7 @@
 #[path = "../common/kinds/mod.rs"]
 mod kinds;
 
+mod apps;
 mod attacks;
 mod cli;
 mod conflicts;

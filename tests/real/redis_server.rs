@@ -81,6 +81,7 @@ impl Server {
             name: server.name.clone(),
             image: IMAGE.to_owned(),
             env: BTreeMap::new(),
+            withheld: BTreeMap::new(),
             command: desired::process().command,
             entrypoint: Vec::new(),
             labels,

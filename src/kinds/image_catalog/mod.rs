@@ -50,6 +50,7 @@ impl Reconciler for ImageCatalog {
         runs: false,
         containers: false,
         rotates: false,
+        made_by: None,
         gone: "the catalog is forgotten",
         columns: &[],
         client: None,

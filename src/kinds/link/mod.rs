@@ -179,6 +179,7 @@ impl Reconciler for Link {
         runs: true,
         containers: false,
         rotates: true,
+        made_by: None,
         gone: "its logins are closed, and the database stays",
         columns: &COLUMNS,
         client: None,

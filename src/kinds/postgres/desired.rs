@@ -27,6 +27,7 @@ pub static SERVER: Server = Server {
     },
     // docker-facts §8, §11: KILL is for the init that forwards the stop signal to a process of another user.
     capabilities: &["CHOWN", "FOWNER", "KILL", "SETGID", "SETUID"],
+    keeps_data: true,
 };
 
 /// The official image's contract: read at start, before initdb.

@@ -142,6 +142,7 @@ impl Reconciler for Postgres {
         runs: true,
         containers: true,
         rotates: false,
+        made_by: None,
         gone: "the container is stopped and removed",
         columns: &COLUMNS,
         client: Some(&CLIENT),

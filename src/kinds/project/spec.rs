@@ -1,5 +1,6 @@
 //! `spec` of a Project as people write it. Doc comments are the hover text of the JSON Schema.
 
+use crate::kinds::app_spec::AppSpec;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -16,4 +17,8 @@ pub struct ProjectSpec {
 /// One environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct EnvironmentSpec {}
+pub struct EnvironmentSpec {
+    /// Containers that Seawall runs for it, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub apps: BTreeMap<String, AppSpec>,
+}

@@ -24,6 +24,7 @@ pub static SERVER: Server = Server {
     log: LogWords { serves: "Ready to accept connections", of_clients: &[] },
     // As root the entry point gives up the bounding set.
     capabilities: &["CHOWN", "FOWNER", "KILL", "SETGID", "SETPCAP", "SETUID"],
+    keeps_data: true,
 };
 
 /// Where the files lie. They are root's, mode 0440, of the group that the server runs as, in a directory of root's: the

@@ -138,6 +138,7 @@ impl Reconciler for Redis {
         runs: true,
         containers: true,
         rotates: false,
+        made_by: None,
         gone: "the container is stopped and removed",
         columns: &COLUMNS,
         client: Some(&CLIENT),

@@ -125,6 +125,14 @@ async fn by_id<F: LookInto>(
     }
 }
 
+/// The image of this id, where it is local and can be used.
+pub async fn local<F: LookInto>(tools: &Tools, id: &str, engine: &EngineInfo) -> Option<F> {
+    match tools.docker.image(id).await {
+        Ok(Some(_)) => by_id(tools, id, engine).await.ok().flatten()?.fit().cloned(),
+        Ok(None) | Err(_) => None,
+    }
+}
+
 /// A container that runs holds its image: nobody can remove it.
 fn held_by(c: &SeenContainer, id: &str) -> bool {
     c.image_id == id && c.state.is_up()

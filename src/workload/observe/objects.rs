@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 /// What is under our name, and the container that is ours under another one: (id, name).
 pub(super) async fn container(
     tools: &Tools,
-    id: &Identity,
-    memory: &Memory,
+    case: &Case<'_>,
 ) -> Result<(Slot<SeenContainer>, Vec<(String, String)>), DockerError> {
+    let (id, memory) = (case.identity, case.memory);
     let found = tools.docker.inspect(&id.container()).await?;
     let elsewhere = match memory.container.as_deref() {
         Some(known) if found.as_ref().is_none_or(|c| c.id != known) => {
@@ -27,7 +27,7 @@ pub(super) async fn container(
     };
     let slot = match found {
         None => Slot::Missing,
-        Some(c) => match (not_ours(&c, id, memory), &elsewhere) {
+        Some(c) => match (not_ours(&c, id, memory, case.server.keeps_data), &elsewhere) {
             (Some(why), _) => Slot::Foreign(why),
             // By label alone, while the real one exists.
             (None, Some(ours)) => Slot::Foreign(format!("the one that Seawall made is called {}", ours.name)),
@@ -73,6 +73,9 @@ pub(super) async fn volume(
 ) -> Result<Slot<()>, DockerError> {
     let id = case.identity;
     let name = id.volume();
+    if !case.server.keeps_data {
+        return Ok(Slot::Missing);
+    }
     if container.ours().is_some_and(|c| c.mounts.iter().any(|m| m.volume == name)) {
         return Ok(Slot::Ours(()));
     }
@@ -86,7 +89,10 @@ pub(super) async fn volume(
 
 /// Remembered volumes beside that of the data which no container of ours holds: missing, or whose. One that the
 /// engine named has no labels of ours: that it is remembered makes it the object's.
-pub(super) async fn extra_volumes(
+///
+/// # Errors
+/// When the engine could not be asked.
+pub async fn extra_volumes(
     tools: &Tools,
     id: &Identity,
     memory: &Memory,

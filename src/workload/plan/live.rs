@@ -20,7 +20,7 @@ pub fn caps_in_sync(desired: &Caps, seen: &Caps, engine: &EngineInfo) -> bool {
 }
 
 /// What changes on a container without a re-create or a restart.
-pub(super) fn live<A: Step, F>(case: &Case<'_>, world: &World<F>, c: &SeenContainer, plan: &mut Plan<A>) {
+pub fn live<A: Step, F>(case: &Case<'_>, world: &World<F>, c: &SeenContainer, plan: &mut Plan<A>) {
     let (name, network) = (case.identity.container(), case.identity.network());
     let caps = case.spec.caps;
     if !caps_in_sync(&caps, &c.caps, &world.engine) {

@@ -11,7 +11,7 @@ use crate::workload::{Case, World};
 /// `data`: what must be on it for a server to be started, in words.
 pub fn lost<A: Step, F>(case: &Case<'_>, world: &World<F>, data: &str, plan: &mut Plan<A>) {
     let (id, memory) = (case.identity, case.memory);
-    if !memory.ever_ready || world.volume != Slot::Missing {
+    if !memory.ever_ready || !case.server.keeps_data || world.volume != Slot::Missing {
         return;
     }
     let volume = id.volume();

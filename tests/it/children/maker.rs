@@ -66,6 +66,7 @@ impl Reconciler for Maker {
         runs: true,
         containers: false,
         rotates: false,
+        made_by: None,
         gone: "what it made goes",
         columns: &[],
         client: None,

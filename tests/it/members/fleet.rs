@@ -48,6 +48,7 @@ static SERVER: Server = Server {
     stop_timeout: 10,
     log: LogWords { serves: "ready", of_clients: &[] },
     capabilities: &[],
+    keeps_data: true,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -272,6 +273,7 @@ impl Reconciler for Fleet {
         runs: true,
         containers: true,
         rotates: false,
+        made_by: None,
         gone: "its containers are stopped and removed",
         columns: &[],
         client: None,

@@ -128,7 +128,7 @@ impl State {
         port_bindings.sort_unstable();
         // A container has its image's labels too.
         let own_labels = Pairs::from(&d.all_labels());
-        let own_env = Pairs::from(&d.env);
+        let own_env: Pairs = d.variables().collect();
         let hard = &d.hardening;
         let seen = SeenContainer {
             id: id.clone(),

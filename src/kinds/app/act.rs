@@ -1,0 +1,109 @@
+//! Runs one step. Each can be repeated after a crash at any instruction; nothing is decided here.
+//!
+//! The secrets of an application come into a container here, and nowhere before.
+
+use super::App;
+use super::action::{Action, Deed};
+use super::plan::{Node, Subject, version};
+use super::probe::variables;
+use super::record::{Made, Memory};
+use crate::core::desired::DesiredContainer;
+use crate::core::event::Note;
+use crate::core::member::Role;
+use crate::kinds::{Scene, Undone};
+use crate::workload::Action as Work;
+use crate::workload::act::{self as work, ActError};
+use crate::workload::plan::successor;
+
+/// Runs `action`. The notes are for the event list, beside the step itself.
+///
+/// # Errors
+/// When the step did not happen, or it is not known that it did.
+pub async fn apply(
+    kind: &App,
+    scene: &Scene<'_, App>,
+    action: &Action,
+    memory: &mut Memory,
+) -> Result<Vec<Note>, Undone> {
+    let role = &action.role;
+    match &action.deed {
+        Deed::Work(action) => of_container(kind, scene, role, action, memory).await,
+        Deed::Serve => {
+            memory.serves = Some(role.clone());
+            Ok(Vec::new())
+        }
+        Deed::GiveUp { version, words } => {
+            memory.refuse(version.clone(), words.clone());
+            Ok(vec![Note::warning("RolloutFailed", words.clone())])
+        }
+        Deed::TryAgain => {
+            memory.refused.clear();
+            memory.work.restarted_for.clone_from(&scene.subject.asked.restart);
+            Ok(Vec::new())
+        }
+    }
+}
+
+async fn of_container(
+    kind: &App,
+    scene: &Scene<'_, App>,
+    role: &Role,
+    action: &Work,
+    memory: &mut Memory,
+) -> Result<Vec<Note>, Undone> {
+    let gone = |what: &str| Undone::from(ActError::Gone(what.to_owned()));
+    let subject = Subject { memory: &*memory, ..scene.subject };
+    let node = Node::of(&subject, role);
+    // What is of the application as a whole is done through the container that serves.
+    let of = if role.is_only() { super::plan::serves(&subject) } else { role.clone() };
+    let world = &scene.world.members.get(&of).ok_or_else(|| gone("the container"))?.work;
+    let of_container = work::Scene {
+        tools: &kind.tools,
+        case: node.case(&subject),
+        world,
+        now: scene.now,
+        still: scene.still,
+        made: scene.made,
+        successor: successor(scene.plan, &node.identity.container()),
+        ask_again: Default::default(),
+    };
+    let (mut own, mut made) = (node.memory.clone(), None);
+    let notes = match action {
+        Work::CreateContainer(desired) => {
+            let (filled, of) = filled(kind, scene, desired).await?;
+            made = Some(of);
+            work::apply(&of_container, &Work::CreateContainer(Box::new(filled)), &mut own).await?
+        }
+        // With which code it ends is its own affair.
+        Work::StopContainer { name, .. } => work::stop(&of_container, name).await?.said(name, true)?,
+        action => work::apply(&of_container, action, &mut own).await?,
+    };
+    if let Some(made) = made {
+        memory.made.insert(role.clone(), made);
+    }
+    memory.work = crate::workload::Memory { container: None, ..own.clone() };
+    if !role.is_only() {
+        memory.members.insert(role.clone(), own);
+    }
+    Ok(notes)
+}
+
+/// With the secrets that belong into its variables, and what to remember of it.
+async fn filled(
+    kind: &App,
+    scene: &Scene<'_, App>,
+    desired: &DesiredContainer,
+) -> Result<(DesiredContainer, Made), Undone> {
+    let subject = &scene.subject;
+    let (version, _) = version(subject, scene.world).ok_or_else(|| ActError::Gone("the image".to_owned()))?;
+    let is_wanted = *version.app == subject.spec.app;
+    let variables = variables(kind, subject, version.app).await.map_err(ActError::from)?;
+    if variables.env.shown != desired.env {
+        // A password was changed since the plan was made.
+        return Err(ActError::Overtaken.into());
+    }
+    let proven = subject.memory.proven.as_ref().filter(|_| !is_wanted);
+    let written = proven.map_or(&subject.spec.written, |proven| &proven.written).clone();
+    let made = Made { written, env: desired.env.clone() };
+    Ok((DesiredContainer { withheld: variables.withheld, ..desired.clone() }, made))
+}

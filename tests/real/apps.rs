@@ -1,0 +1,241 @@
+//! Applications on the real engine, with real client libraries, a real PostgreSQL and a real Redis.
+
+use crate::harness::{Sea, condition, text, wait_for};
+use crate::kinds::Kind;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::Duration;
+
+const WEB: &str = "app/shop-production-web";
+
+/// A project with these applications, a PostgreSQL, and a link between them.
+fn shop(sea: &Sea, apps: &str) {
+    sea.write("shop.yaml", &project(apps));
+    let link = "apiVersion: seawall.dev/v1\nkind: Link\nmetadata: {name: shop-main}\nspec: {service: postgres/main, project: shop, environment: production}\n";
+    sea.write("shop-main.yaml", link);
+}
+
+fn project(apps: &str) -> String {
+    format!(
+        "apiVersion: seawall.dev/v1\nkind: Project\nmetadata: {{name: shop}}\nspec: {{environments: {{production: {{apps: {{{apps}}}}}}}}}\n"
+    )
+}
+
+fn visits(greeting: &str, more: &str) -> String {
+    format!(
+        "web: {{image: 'seawall/visits:test', env: {{GREETING: {greeting}}}, healthCheck: {{http: {{port: 8000, path: /healthz}}, graceSeconds: 40}}{more}}}"
+    )
+}
+
+fn container(sea: &Sea, app: &str, role: &str) -> String {
+    format!("{}-app-shop-production-{app}.{role}", sea.installation)
+}
+
+fn inspect(name: &str, format: &str) -> String {
+    let output = Command::new("docker").args(["inspect", "--format", format, name]).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn address(name: &str) -> String {
+    inspect(name, "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}")
+}
+
+fn get(host: &str, port: u16) -> String {
+    let mut answer = String::new();
+    if let Ok(mut stream) = TcpStream::connect((host, port)) {
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let _ = stream.write_all(b"GET / HTTP/1.0\r\n\r\n");
+        let _ = stream.read_to_string(&mut answer);
+    }
+    answer
+}
+
+/// Until one is healthy in this container, and nothing is left to do.
+fn serves(sea: &Sea, app: &str, role: &str) -> String {
+    let object = format!("app/shop-production-{app}");
+    let name = container(sea, app, role);
+    sea.until(&object, &format!("served by {name}"), |status| {
+        let settled = condition(status, "Progressing").1 == "Settled";
+        let ready = condition(status, "Ready").1 == "Healthy";
+        status["container"]["name"] == name.as_str() && settled && ready
+    });
+    name
+}
+
+/// As the documentation of the libraries has it, and nothing else known of the database.
+#[test]
+fn the_usual_snippets_find_their_database_and_cache() {
+    const NODE: &str = "import { Pool } from 'pg';
+const pool = new Pool({ connectionString: process.env.POSTGRES_URL });
+const userId = 7;
+await pool.query('CREATE TABLE users AS SELECT 7 AS id');
+const result = await pool.query('SELECT * FROM users WHERE id = $1', [userId]);
+console.log('node found', result.rows[0].id);
+setInterval(() => {}, 1000);";
+    const PYTHON: &str = "import os, time
+import psycopg2
+conn = psycopg2.connect(os.environ['POSTGRES_URL'])
+cursor = conn.cursor()
+user_id = 7
+while True:
+    try:
+        cursor.execute('SELECT * FROM users WHERE id = %s', (user_id,))
+        break
+    except psycopg2.errors.UndefinedTable:
+        conn.rollback()
+        time.sleep(0.2)
+print('python found', cursor.fetchone()[0], flush=True)
+time.sleep(3600)";
+    const REDIS: &str = "import { createClient } from 'redis';
+const client = createClient({ url: process.env.REDIS_URL });
+await client.connect();
+await client.set(process.env.REDIS_PREFIX + 'n', '41');
+console.log('redis counts', await client.incr(process.env.REDIS_PREFIX + 'n'));
+setInterval(() => {}, 1000);";
+    let sea = Sea::start();
+    sea.postgres("main", "{version: '18'}");
+    sea.write("redis-catalog.yaml", &crate::kinds::redis::KIND.catalog("redis"));
+    sea.put("redis/cache", "{version: '8'}");
+    let app = |name: &str, program: &str, script: &str| {
+        let command = serde_json::to_string(&[program.split(' ').collect::<Vec<_>>(), vec![script]].concat());
+        format!("{name}: {{image: 'seawall/clients:test', command: {}}}", command.unwrap())
+    };
+    let node = "node --input-type=module -e";
+    let all = [app("node", node, NODE), app("python", "python3 -c", PYTHON), app("redis", node, REDIS)];
+    shop(&sea, &all.join(", "));
+    let link = "apiVersion: seawall.dev/v1\nkind: Link\nmetadata: {name: shop-cache}\nspec: {service: redis/cache, project: shop, environment: production}\n";
+    sea.write("shop-cache.yaml", link);
+    sea.until_condition("project/shop", "Ready", "True", "AppsReady");
+    for (app, said) in [("node", "node found 7"), ("python", "python found 7"), ("redis", "redis counts 42")]
+    {
+        wait_for(said, || {
+            let log = text(&sea.cli(&["logs", &format!("app/shop-production-{app}")]));
+            log.contains(said).then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_page_keeps_counting_through_new_versions_bad_ones_and_a_rotation() {
+    let sea = Sea::start();
+    sea.postgres("main", "{version: '18'}");
+    shop(&sea, &visits("one", ""));
+    let a = serves(&sea, "web", "a");
+    let page = get(&address(&a), 8000);
+    assert!(page.contains("<h1>one</h1>") && page.contains("Visit number 1."), "{page}");
+    // Another version: the old one goes on until the new one is healthy.
+    sea.write("shop.yaml", &project(&visits("two", "")));
+    let b = serves(&sea, "web", "b");
+    assert!(inspect(&a, "{{.Id}}").is_empty());
+    assert!(get(&address(&b), 8000).contains("<h1>two</h1><p>Visit number 2."));
+    let events = sea.ok(&["events", WEB]);
+    let at = |what: &str| events.find(what).unwrap_or_else(|| panic!("{what}: {events}"));
+    assert!(at("RolledOut") < at("ContainerStopped"), "{events}");
+    // One that ends, and one that never answers.
+    let id = inspect(&b, "{{.Id}}");
+    for (bad, why) in [
+        (
+            "web: {image: 'seawall/visits:test', command: ['sh', '-c', 'echo no licence; exit 4'], healthCheck: {http: {port: 8000}}}",
+            "no licence",
+        ),
+        (
+            "web: {image: 'seawall/visits:test', command: ['sleep', '600'], healthCheck: {http: {port: 8000}, graceSeconds: 3}}",
+            "not healthy within 3 s",
+        ),
+        (
+            "web: {image: 'seawall/visits:test', command: ['/no/such/program'], healthCheck: {http: {port: 8000}}}",
+            "exited with code 127",
+        ),
+    ] {
+        sea.write("shop.yaml", &project(bad));
+        let said = wait_for(why, || {
+            let status = &sea.object(WEB)["status"];
+            let (truth, reason, words) = condition(status, "Degraded");
+            (truth == "True" && reason == "RolloutFailed" && words.contains(why)).then_some(words)
+        });
+        assert!(said.contains("What ran before goes on"), "{said}");
+        assert_eq!(inspect(&b, "{{.Id}}"), id);
+        let ready = condition(&sea.object(WEB)["status"], "Ready");
+        assert_eq!(ready.0, "True", "{ready:?}");
+    }
+    sea.write("shop.yaml", &project(&visits("two", "")));
+    serves(&sea, "web", "b");
+    assert_eq!(inspect(&b, "{{.Id}}"), id, "it is what runs");
+    // Another password, and nobody of the application is locked out.
+    let old = sea.ok(&["env", "shop/production", "--reveal", "-o", "docker"]);
+    sea.ok(&["rotate", "link/shop-main"]);
+    let a = serves(&sea, "web", "a");
+    let new = sea.ok(&["env", "shop/production", "--reveal", "-o", "docker"]);
+    let password = |all: &str| {
+        let line = all.lines().find_map(|line| line.strip_prefix("POSTGRES_PASSWORD=")).unwrap();
+        line.to_owned()
+    };
+    assert_ne!(password(&old), password(&new));
+    assert!(get(&address(&a), 8000).contains("Visit number 3."));
+    let made = inspect(&a, "{{.Config.Env}}{{.Config.Labels}}");
+    assert!(made.contains(&password(&new)));
+    assert!(!inspect(&a, "{{.Config.Labels}}").contains(&password(&new)));
+    for told in [&["get", WEB, "-o", "yaml"][..], &["events", WEB], &["describe", WEB], &["export"]] {
+        let told = sea.ok(told);
+        assert!(!told.contains(&password(&new)) && !told.contains(&password(&old)), "{told}");
+    }
+    assert!(!sea.log().contains(&password(&new)));
+    // By hand away: it comes back as it was.
+    Command::new("docker").args(["rm", "-f", &a]).output().unwrap();
+    let id = wait_for("another container", || Some(inspect(&a, "{{.Id}}")).filter(|id| !id.is_empty()));
+    serves(&sea, "web", "a");
+    assert_eq!(inspect(&a, "{{.Id}}"), id);
+    assert!(get(&address(&a), 8000).contains("Visit number 4."));
+    // Unlinked it has no database, and says so itself.
+    sea.remove("shop-main.yaml");
+    wait_for("the new one to be given up", || {
+        let (_, reason, words) = condition(&sea.object(WEB)["status"], "Degraded");
+        (reason == "RolloutFailed" && words.contains("DATABASE_URL")).then_some(())
+    });
+    sea.write("shop.yaml", &project(""));
+    wait_for("the application to go", || sea.object(WEB).is_null().then_some(()));
+    assert!(inspect(&a, "{{.Id}}").is_empty());
+}
+
+#[test]
+fn a_published_port_is_the_new_ones_after_the_old_one_and_a_crash_in_between_loses_neither() {
+    let mut sea = Sea::start();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    sea.postgres("main", "{version: '18'}");
+    let ports = format!(", ports: ['127.0.0.1:{port}:8000'], volumes: ['kept:/srv/kept']");
+    shop(&sea, &visits("one", &ports));
+    serves(&sea, "web", "a");
+    assert!(get("127.0.0.1", port).contains("<h1>one</h1>"));
+    let (mut last, mut greeting) = ("a", 1);
+    for step in 0..5_u64 {
+        greeting += 1;
+        let next = if last == "a" { "b" } else { "a" };
+        sea.write("shop.yaml", &project(&visits(&format!("g{greeting}"), &ports)));
+        std::thread::sleep(Duration::from_millis(60 + 270 * step));
+        sea.kill();
+        sea.run();
+        serves(&sea, "web", next);
+        let page = get("127.0.0.1", port);
+        assert!(page.contains(&format!("<h1>g{greeting}</h1>")), "{step}: {page}");
+        last = next;
+    }
+    let old = container(&sea, "web", last);
+    let bad = format!(
+        "web: {{image: 'seawall/visits:test', command: ['sleep', '600'], healthCheck: {{http: {{port: 8000}}, graceSeconds: 3}}{ports}}}"
+    );
+    sea.write("shop.yaml", &project(&bad));
+    sea.until_condition(WEB, "Degraded", "True", "RolloutFailed");
+    sea.until_condition(WEB, "Ready", "True", "Healthy");
+    assert!(
+        get("127.0.0.1", port).contains(&format!("<h1>g{greeting}</h1>")),
+        "{}",
+        inspect(&old, "{{.State}}")
+    );
+    let volumes = Command::new("docker")
+        .args(["volume", "ls", "-q", "--filter"])
+        .arg(format!("label=seawall.dev/installation={}", sea.installation))
+        .output()
+        .unwrap();
+    assert!(text(&volumes).contains("app-shop-production-web.kept"), "{}", text(&volumes));
+}
