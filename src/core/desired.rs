@@ -66,7 +66,8 @@ pub struct DesiredContainer {
     /// Never holds a secret: it goes into labels, as a hash, and may be shown.
     pub env: BTreeMap<String, String>,
     /// What stands in the place of variables of these names when the container is made, and nowhere else: `env` has a digest.
-    pub withheld: BTreeMap<String, Withheld>,
+    /// `None`: it is no variable of the container, which finds it in another way.
+    pub withheld: BTreeMap<String, Option<Withheld>>,
     /// Replaces the image's command; empty keeps it.
     pub command: Vec<String>,
     /// Replaces the image's entrypoint; empty keeps it.
@@ -104,9 +105,9 @@ pub fn stable_hash(text: &str) -> String {
 impl DesiredContainer {
     /// Its variables as the container gets them.
     pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.env.iter().map(|(name, value)| {
-            let value = self.withheld.get(name).map_or(value.as_str(), Withheld::expose);
-            (name.as_str(), value)
+        self.env.iter().filter_map(|(name, value)| match self.withheld.get(name) {
+            None => Some((name.as_str(), value.as_str())),
+            Some(withheld) => Some((name.as_str(), withheld.as_ref()?.expose())),
         })
     }
 

@@ -55,6 +55,27 @@ pub struct AppSpec {
     /// When it is Ready; absent: when its process runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_check: Option<HealthCheckSpec>,
+    /// How it gets the variables that have a secret in them.
+    #[serde(default, skip_serializing_if = "Injection::is_env")]
+    pub injection: Injection,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Injection {
+    /// In the container's environment, which `docker inspect` shows.
+    #[default]
+    Env,
+    /// In a file in the container, from which a launcher puts them into the environment of its process alone.
+    File,
+}
+
+impl Injection {
+    #[must_use]
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+    fn is_env(&self) -> bool {
+        *self == Injection::Env
+    }
 }
 
 /// Its value, or more than that.
@@ -150,6 +171,7 @@ pub struct App {
     pub health: Health,
     /// Seconds.
     pub grace: u32,
+    pub injection: Injection,
 }
 
 /// A variable of the application's own.
@@ -219,6 +241,7 @@ pub fn check(
         volumes,
         health,
         grace,
+        injection: spec.injection,
     })
 }
 

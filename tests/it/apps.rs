@@ -397,3 +397,45 @@ async fn no_manifest_is_an_application() {
     let words = shop.rig.until("said", || shop.rig.problems().first().map(ToString::to_string)).await;
     assert!(words.contains("an App is made by a Project") && words.contains("x.yaml:2:"), "{words}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn from_a_file_it_finds_its_secrets_and_no_description_of_its_container_has_them() {
+    let mut shop = Shop::new();
+    let secrets = shop.rig.data("secrets");
+    std::fs::create_dir_all(&secrets).unwrap();
+    let key = secrets.join("stripe");
+    std::fs::write(&key, "sk_live_1").unwrap();
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let app = ", injection: file, env: {A: plain, STRIPE: {valueFrom: {file: ./stripe}}}";
+    shop.rig.manifest("main", MAIN);
+    shop.link("");
+    shop.apps(&web("1", app));
+    shop.rig.drive();
+    let c = shop.serves(A, 0x21).await;
+    let password = shop.password().await;
+    let names: Vec<&str> = c.env.iter().map(|(name, _)| name).collect();
+    assert!(names.contains(&"A") && names.contains(&"POSTGRES_HOST"), "{names:?}");
+    for secret in ["POSTGRES_PASSWORD", "POSTGRES_URL", "DATABASE_URL", "STRIPE"] {
+        assert!(!names.contains(&secret), "{names:?}");
+    }
+    let file = |name: &str| shop.rig.fake.file(name, "/.seawall/variables").unwrap().unwrap();
+    let text = |name: &str| String::from_utf8(file(name).content.to_vec()).unwrap();
+    assert!(
+        text(A).contains(&format!("POSTGRES_PASSWORD={password}\0"))
+            && text(A).contains("STRIPE=sk_live_1\0")
+    );
+    assert_eq!(shop.rig.fake.file(A, "/.seawall/launch").unwrap().unwrap().mode, 0o555);
+    // Another value is another container, and the old file goes with the old one.
+    std::fs::write(&key, "sk_live_2").unwrap();
+    shop.serves(B, 0x21).await;
+    assert!(text(B).contains("STRIPE=sk_live_2\0"));
+    assert!(shop.rig.said("ContainerCreated", "STRIPE changed"), "{:?}", shop.rig.events());
+    // Without it nothing is made, and what serves goes on.
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    shop.apps(&web("2", app));
+    let words = shop.rig.reason(WEB, C::Progressing, "SecretUnreadable").await;
+    assert!(words.contains("STRIPE: ") && words.contains("chmod 600"), "{words}");
+    assert_eq!(shop.seen(B).unwrap().state, ContainerState::Running);
+    let told = format!("{:?}{:?}{}", shop.rig.all(), shop.rig.events(), shop.rig.memory(WEB));
+    assert!(!told.contains("sk_live") && !told.contains(&password));
+}

@@ -239,3 +239,67 @@ fn a_published_port_is_the_new_ones_after_the_old_one_and_a_crash_in_between_los
         .unwrap();
     assert!(text(&volumes).contains("app-shop-production-web.kept"), "{}", text(&volumes));
 }
+
+/// An image of one program and nothing else: no shell, no library.
+fn bare_image(sea: &Sea) -> String {
+    let (tag, dir) = (format!("seawall/bare-{}:test", sea.installation), sea.root().join("bare"));
+    std::fs::create_dir_all(&dir).unwrap();
+    let source = "fn main() {
+    let all: Vec<String> = ['P', 'U'].iter().zip([\"POSTGRES_PASSWORD\", \"POSTGRES_URL\"])
+        .map(|(short, name)| format!(\"{short}={}\", std::env::var(name).map_or(0, |value| value.len()))).collect();
+    println!(\"{} {:?}\", all.join(\" \"), std::env::args().collect::<Vec<_>>());
+    loop { std::thread::sleep(std::time::Duration::from_secs(60)); }
+}";
+    std::fs::write(dir.join("bare.rs"), source).unwrap();
+    let built = Command::new("rustc")
+        .args(["-C", "target-feature=+crt-static", "-C", "opt-level=0", "-o", "bare", "bare.rs"])
+        .current_dir(&dir)
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", text(&built));
+    let file = "FROM scratch\nCOPY bare /bare\nUSER 4711\nENTRYPOINT [\"/bare\"]\nCMD [\"from the image\"]\n";
+    std::fs::write(dir.join("Dockerfile"), file).unwrap();
+    let built =
+        Command::new("docker").args(["build", "-q", "-t", &tag, "."]).current_dir(&dir).output().unwrap();
+    assert!(built.status.success(), "{}", text(&built));
+    tag
+}
+
+#[test]
+fn the_launcher_starts_an_image_without_a_shell_and_no_inspect_shows_the_secrets() {
+    let sea = Sea::start();
+    sea.postgres("main", "{version: '18'}");
+    let image = bare_image(&sea);
+    shop(&sea, &format!("web: {{image: '{image}', injection: file}}"));
+    let a = serves(&sea, "web", "a");
+    let all = sea.ok(&["env", "shop/production", "--reveal", "-o", "docker"]);
+    let value = |name: &str| {
+        let line = all.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).unwrap();
+        line.to_owned()
+    };
+    let (password, url) = (value("POSTGRES_PASSWORD"), value("POSTGRES_URL"));
+    let said = format!("P={} U={} [\"/bare\", \"from the image\"]", password.len(), url.len());
+    let log = wait_for("its words", || Some(text(&sea.cli(&["logs", WEB]))).filter(|log| log.contains("P=")));
+    assert!(log.contains(&said), "{log}");
+    let whole = Command::new("docker").args(["inspect", &a]).output().unwrap();
+    assert!(!text(&whole).contains(&password) && text(&whole).contains("POSTGRES_HOST"), "{}", text(&whole));
+    // It starts again by itself with the same.
+    Command::new("docker").args(["restart", "-t", "1", &a]).output().unwrap();
+    wait_for("it to say so again", || {
+        (text(&sea.cli(&["logs", WEB])).matches(&said).count() == 2).then_some(())
+    });
+    // A command of its own, and the check finds the variables, too.
+    sea.write(
+        "shop.yaml",
+        &project("web: {image: 'seawall/clients:test', injection: file, command: ['sleep', '600'], healthCheck: {exec: {command: ['python3', '-c', 'import os, psycopg2; psycopg2.connect(os.environ[\"DATABASE_URL\"])']}}}"),
+    );
+    let b = serves(&sea, "web", "b");
+    let sees = Command::new("docker").args(["exec", &b, "env"]).output().unwrap();
+    assert!(!text(&sees).contains(&password), "{}", text(&sees));
+    let of_process =
+        Command::new("docker").args(["exec", &b, "sh", "-c", "cat /proc/[0-9]*/environ"]).output().unwrap();
+    assert!(text(&of_process).contains(&password));
+    sea.write("shop.yaml", &project(""));
+    wait_for("the application to go", || sea.object(WEB).is_null().then_some(()));
+    Command::new("docker").args(["rmi", &image]).output().unwrap();
+}

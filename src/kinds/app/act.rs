@@ -4,16 +4,19 @@
 
 use super::App;
 use super::action::{Action, Deed};
+use super::launcher;
 use super::plan::{Node, Subject, version};
-use super::probe::variables;
+use super::probe::{again, variables};
 use super::record::{Made, Memory};
 use crate::core::desired::DesiredContainer;
 use crate::core::event::Note;
 use crate::core::member::Role;
+use crate::docker::FileToPut;
 use crate::kinds::{Scene, Undone};
 use crate::workload::Action as Work;
 use crate::workload::act::{self as work, ActError};
 use crate::workload::plan::successor;
+use zeroize::Zeroizing;
 
 /// Runs `action`. The notes are for the event list, beside the step itself.
 ///
@@ -28,6 +31,7 @@ pub async fn apply(
     let role = &action.role;
     match &action.deed {
         Deed::Work(action) => of_container(kind, scene, role, action, memory).await,
+        Deed::Upload => upload(kind, scene, role, memory).await,
         Deed::Serve => {
             memory.serves = Some(role.clone());
             Ok(Vec::new())
@@ -95,7 +99,7 @@ async fn filled(
     desired: &DesiredContainer,
 ) -> Result<(DesiredContainer, Made), Undone> {
     let subject = &scene.subject;
-    let (version, _) = version(subject, scene.world).ok_or_else(|| ActError::Gone("the image".to_owned()))?;
+    let version = version(subject, scene.world).ok_or_else(|| ActError::Gone("the image".to_owned()))?;
     let is_wanted = *version.app == subject.spec.app;
     let variables = variables(kind, subject, version.app).await.map_err(ActError::from)?;
     if variables.env.shown != desired.env {
@@ -105,5 +109,37 @@ async fn filled(
     let proven = subject.memory.proven.as_ref().filter(|_| !is_wanted);
     let written = proven.map_or(&subject.spec.written, |proven| &proven.written).clone();
     let made = Made { written, env: desired.env.clone() };
-    Ok((DesiredContainer { withheld: variables.withheld, ..desired.clone() }, made))
+    let mut desired = desired.clone();
+    for (name, value) in variables.withheld {
+        desired.withheld.entry(name).or_insert(Some(value));
+    }
+    Ok((desired, made))
+}
+
+/// The launcher, and what it gives to a container that was made and not started yet.
+async fn upload(
+    kind: &App,
+    scene: &Scene<'_, App>,
+    role: &Role,
+    memory: &Memory,
+) -> Result<Vec<Note>, Undone> {
+    let gone = |what: &str| Undone::from(ActError::Gone(what.to_owned()));
+    let name = scene.subject.identity.member(role.clone()).container();
+    let remembered = memory.members.get(role).and_then(|member| member.container.clone());
+    let id = remembered.ok_or_else(|| gone(&format!("container {name}")))?;
+    let made = memory.made.get(role).ok_or_else(|| gone("what it was made from"))?;
+    let app = again(&scene.subject, &made.written).ok_or_else(|| gone("what it was made from"))?;
+    let variables = variables(kind, &scene.subject, &app).await.map_err(ActError::from)?;
+    if variables.env.shown != made.env {
+        return Err(ActError::Overtaken.into());
+    }
+    let file = |path: &str, mode, content| FileToPut { path: path.to_owned(), mode, uid: 0, gid: 0, content };
+    let program = Zeroizing::new(launcher::PROGRAM.to_vec());
+    let files = [
+        file(launcher::LAUNCHER, 0o555, program),
+        // By whichever user the image starts as.
+        file(launcher::VARIABLES, 0o444, launcher::file(&variables.withheld)),
+    ];
+    kind.tools.docker.put_files(&id, &files).await.map_err(ActError::from)?;
+    Ok(Vec::new())
 }

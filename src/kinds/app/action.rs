@@ -16,6 +16,8 @@ pub struct Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deed {
     Work(workload::Action),
+    /// The launcher, and its file with the variables.
+    Upload,
     /// Into the store: this container serves from now on.
     Serve,
     /// Into the store: what this container was made from is not tried again.
@@ -56,6 +58,7 @@ impl Act for Action {
     fn reason(&self) -> &'static str {
         match &self.deed {
             Deed::Work(action) => action.reason(),
+            Deed::Upload => "FilesUploaded",
             Deed::Serve => "RolledOut",
             Deed::GiveUp { .. } => "RolloutFailed",
             Deed::TryAgain => "RolloutRetried",
@@ -71,6 +74,7 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.deed {
             Deed::Work(action) => action.fmt(f),
+            Deed::Upload => write!(f, "upload the variables of container {}", self.role),
             Deed::Serve => write!(f, "let container {} serve", self.role),
             Deed::GiveUp { .. } => write!(f, "give up what container {} runs", self.role),
             Deed::TryAgain => f.write_str("try again what was given up"),

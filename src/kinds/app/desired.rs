@@ -1,10 +1,12 @@
 //! What the containers of an application should be. Pure. No secret is in any of it: in the place of one stands a digest.
 
 use super::image::AppImage;
+use super::launcher;
+use super::world::Env;
 use crate::core::desired::{DesiredContainer, Hardening, RestartPolicy, VolumeMount, stable_hash};
 use crate::core::identity::Identity;
 use crate::core::member::Role;
-use crate::kinds::app_spec::App;
+use crate::kinds::app_spec::{App, Injection};
 use crate::workload::hardening::LogWords;
 use crate::workload::server::Server;
 use std::collections::BTreeMap;
@@ -44,8 +46,7 @@ pub fn other(role: &Role) -> Role {
 pub struct Version<'a> {
     pub app: &'a App,
     pub image: &'a AppImage,
-    /// Its variables, with digests in the place of secrets.
-    pub env: &'a BTreeMap<String, String>,
+    pub env: &'a Env,
 }
 
 impl Version<'_> {
@@ -53,13 +54,23 @@ impl Version<'_> {
     #[must_use]
     pub fn container(&self, whole: &Identity, role: &Role, tried: bool) -> DesiredContainer {
         let id = whole.member(role.clone());
+        let launched = self.app.injection == Injection::File;
+        let hidden = self.env.secret.iter().filter(|_| launched);
+        let withheld = hidden.map(|name| (name.clone(), None)).collect();
+        // With an entry point of ours the engine leaves those of the image out, CMD too.
+        let (entrypoint, command) = if launched {
+            let image = if self.app.command.is_empty() { &self.image.work.cmd } else { &self.app.command };
+            (launcher::prefix().into_iter().chain(self.image.entrypoint.clone()).collect(), image.clone())
+        } else {
+            (Vec::new(), self.app.command.clone())
+        };
         DesiredContainer {
             name: id.container(),
-            image: self.image.0.id.clone(),
-            env: self.env.clone(),
-            withheld: BTreeMap::new(),
-            command: self.app.command.clone(),
-            entrypoint: Vec::new(),
+            image: self.image.work.id.clone(),
+            env: self.env.shown.clone(),
+            withheld,
+            command,
+            entrypoint,
             labels: id.labels(),
             mounts: self
                 .volumes(whole)
@@ -98,7 +109,7 @@ impl Version<'_> {
     /// Paths that the image keeps data at, and the application does not say where.
     fn declared(&self) -> impl Iterator<Item = &String> {
         self.image
-            .0
+            .work
             .extra_volumes
             .iter()
             .filter(|path| !self.app.volumes.contains_key(path.trim_end_matches('/')))

@@ -8,6 +8,7 @@ pub mod client;
 pub mod conditions;
 pub mod desired;
 pub mod image;
+pub mod launcher;
 pub mod plan;
 pub mod probe;
 pub mod record;

@@ -9,12 +9,13 @@ mod state;
 use super::App;
 use super::action::{Action, Deed};
 use super::desired::{SERVER, Version, roles};
-use super::world::{Env, Member, World};
+use super::world::{Member, World};
 use crate::core::identity::Identity;
 use crate::core::member::Role;
 use crate::core::plan::{Plan as CorePlan, Sign};
 use crate::core::seen::Slot;
 use crate::core::will::Wanted;
+use crate::kinds::app_spec::Injection;
 use crate::workload::action::Action as Work;
 use crate::workload::plan::{self as work, remove_container};
 use crate::workload::{self, Case};
@@ -66,18 +67,20 @@ pub fn serves(subject: &Subject<'_>) -> Role {
 
 /// The version that should run now: what is written, or, while that is refused, what was Ready last.
 #[must_use]
-pub fn version<'w>(subject: &Subject<'w>, world: &'w World) -> Option<(Version<'w>, &'w Env)> {
+pub fn version<'w>(subject: &Subject<'w>, world: &'w World) -> Option<Version<'w>> {
     let seen = &world.members.get(&serves(subject))?.work;
-    let wanted = seen
-        .image
-        .fit()
-        .map(|image| (Version { app: &subject.spec.app, image, env: &world.env.shown }, &world.env));
-    let refused = |version: &Version<'_>| subject.memory.refuses(&version.key(subject.identity)).is_some();
-    let before = world.before.as_ref().map(|before| {
-        (Version { app: &before.app, image: &before.image, env: &before.env.shown }, &before.env)
-    });
+    let wanted = seen.image.fit().map(|image| Version { app: &subject.spec.app, image, env: &world.env });
+    let before = world.before.as_ref();
+    let before = before.map(|before| Version { app: &before.app, image: &before.image, env: &before.env });
     // Both are refused where they differ in nothing: then what there is goes on.
-    [wanted, before].into_iter().flatten().find(|(version, _)| !refused(version))
+    let refused = |version: &Version<'_>| subject.memory.refuses(&version.key(subject.identity)).is_some();
+    [wanted, before].into_iter().flatten().find(|version| !refused(version))
+}
+
+/// Whether the container of this member finds its secrets in a file.
+#[must_use]
+fn reads_file(subject: &Subject<'_>, role: &Role) -> bool {
+    subject.memory.made.get(role).is_some_and(|made| made.written.injection == Injection::File)
 }
 
 /// The steps that can run now, what has to wait, what needs the user.

@@ -7,13 +7,14 @@ pub use variables::variables;
 use super::App;
 use super::desired::roles;
 use super::image::AppImage;
+use super::launcher;
 use super::plan::{Node, Subject, serves};
 use super::world::{ALIVE, Before, Env, Member, World};
 use crate::core::member::Role;
 use crate::core::resource::{Document, Metadata};
 use crate::core::seen::{ContainerState, EngineInfo, Glance, SeenContainer, SeenImage};
 use crate::docker::{DockerError, ExecRequest};
-use crate::kinds::app_spec::{self, Health};
+use crate::kinds::app_spec::{self, Health, Injection};
 use crate::workload::image::{Image, Unfit};
 use crate::workload::observe::image::{self, LookInto, Looker};
 use crate::workload::observe::{self as work, Intent, LOG_LINES, ObserveError, unless_away};
@@ -31,7 +32,8 @@ impl LookInto for AppImage {
         extra_volumes.sort();
         let digest = image.digests.first().cloned();
         let cmd = image.cmd.clone();
-        Ok(Ok(Self(Image { id: image.id.clone(), digest, extra_volumes, cmd, mount_path: String::new() })))
+        let work = Image { id: image.id.clone(), digest, extra_volumes, cmd, mount_path: String::new() };
+        Ok(Ok(Self { work, entrypoint: image.entrypoint.clone() }))
     }
 }
 
@@ -55,7 +57,7 @@ pub async fn observe(
         if let Some(c) = seen.container.ours().cloned() {
             age = kind.age(subject, &c);
             if c.state == ContainerState::Running {
-                health = Some(self::health(kind, &app.health, &c.glance(), age).await);
+                health = Some(self::health(kind, &app, &c.glance(), age).await);
             }
             let healthy = matches!(health, Some(Ok(_)));
             work::usage(&kind.tools, &case, &c, &mut seen).await?;
@@ -78,7 +80,7 @@ pub async fn observe(
             let same = proven.written == subject.spec.written;
             let app = if same { Some(subject.spec.app.clone()) } else { again(subject, &proven.written) };
             let fit = world.members.values().find_map(|member| member.work.image.fit());
-            let image = match fit.filter(|image| image.0.id == proven.image.id) {
+            let image = match fit.filter(|image| image.work.id == proven.image.id) {
                 Some(image) => Some(image.clone()),
                 None => image::local(&kind.tools, &proven.image.id, engine).await,
             };
@@ -96,7 +98,9 @@ fn made_from(subject: &Subject<'_>, role: &Role) -> Option<app_spec::App> {
     again(subject, &subject.memory.made.get(role)?.written)
 }
 
-fn again(subject: &Subject<'_>, written: &app_spec::AppSpec) -> Option<app_spec::App> {
+/// What was written once, as values.
+#[must_use]
+pub fn again(subject: &Subject<'_>, written: &app_spec::AppSpec) -> Option<app_spec::App> {
     let object = &subject.identity.object;
     let metadata =
         Metadata { name: object.name.clone(), labels: BTreeMap::new(), annotations: BTreeMap::new() };
@@ -111,12 +115,16 @@ fn again(subject: &Subject<'_>, written: &app_spec::AppSpec) -> Option<app_spec:
 }
 
 /// Of a container that runs.
-pub async fn health(kind: &App, health: &Health, c: &Glance, age: Duration) -> Result<String, String> {
-    match health {
+pub async fn health(kind: &App, app: &app_spec::App, c: &Glance, age: Duration) -> Result<String, String> {
+    match &app.health {
         Health::Runs if age < ALIVE => Err("it has just been started".to_owned()),
         Health::Runs => Ok("its process runs".to_owned()),
         Health::Exec(argv) => {
-            let request = ExecRequest { argv: argv.clone(), ..ExecRequest::default() };
+            // With the variables that the application itself finds.
+            let launched = app.injection == Injection::File;
+            let prefix = launcher::prefix().into_iter().filter(|_| launched);
+            let argv = prefix.chain(argv.clone()).collect();
+            let request = ExecRequest { argv, ..ExecRequest::default() };
             match kind.tools.docker.exec(&c.id, &request, super::client::PATIENCE).await {
                 Ok(result) if result.exit_code == 0 => Ok("its check ended with 0".to_owned()),
                 Ok(result) => Err(format!("its check ended with {}", result.exit_code)),
@@ -124,7 +132,7 @@ pub async fn health(kind: &App, health: &Health, c: &Glance, age: Duration) -> R
             }
         }
         Health::Http { .. } | Health::Tcp { .. } => match address(kind, c) {
-            Some(at) => kind.checks.check(&c.id, at, health).await,
+            Some(at) => kind.checks.check(&c.id, at, &app.health).await,
             None => Err("it has no address on the network yet".to_owned()),
         },
     }
@@ -138,7 +146,7 @@ fn address(kind: &App, c: &Glance) -> Option<IpAddr> {
 /// The health of a container that was made from what is remembered of it.
 pub async fn prove(kind: &App, subject: &Subject<'_>, role: &Role, c: &Glance) -> Result<String, String> {
     let app = made_from(subject, role).unwrap_or_else(|| subject.spec.app.clone());
-    health(kind, &app.health, c, ALIVE).await
+    health(kind, &app, c, ALIVE).await
 }
 
 impl App {

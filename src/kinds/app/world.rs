@@ -6,7 +6,7 @@ use crate::core::names::ObjectRef;
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::kinds::app_spec::App;
 use crate::workload;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// A process that lives so long did not die at its start.
@@ -60,6 +60,8 @@ impl Member {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Env {
     pub shown: BTreeMap<String, String>,
+    /// Those with a secret in them.
+    pub secret: BTreeSet<String>,
     /// Links that are not Ready.
     pub not_ready: Vec<ObjectRef>,
     /// Links of which nothing is reached from the network.

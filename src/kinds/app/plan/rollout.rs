@@ -3,7 +3,7 @@
 
 use super::running::Running;
 use super::state::with_log;
-use super::{Node, Plan};
+use super::{Node, Plan, reads_file};
 use crate::core::member::Role;
 use crate::core::plan::Sign;
 use crate::core::seen::{ContainerState, SeenContainer, Slot};
@@ -52,6 +52,10 @@ impl Running<'_> {
                 self.give_way(alone, role, c, why, plan);
                 let start =
                     Deed::Work(Work::StartContainer(subject.identity.member(trial.clone()).container()));
+                if reads_file(subject, trial) {
+                    let upload = Action { role: trial.clone(), deed: Deed::Upload };
+                    plan.step(Sign::Change, upload, "before the first start");
+                }
                 plan.step(Sign::Change, Action { role: trial.clone(), deed: start }, "never started");
             }
             ContainerState::Running => match (tried.healthy(), &tried.health) {

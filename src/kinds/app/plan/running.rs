@@ -1,13 +1,15 @@
 //! An application that should run: its container made, kept, or let go for another version. Must never stop what serves.
 
 use super::state::by_state;
-use super::{Node, OfMember, Plan, Subject, add, serves, version};
+use super::{Node, OfMember, Plan, Subject, add, reads_file, serves, version};
 use crate::core::member::Role;
 use crate::core::plan::Sign;
 use crate::core::seen::{SeenContainer, Slot};
 use crate::kinds::app::action::{Action, Deed};
 use crate::kinds::app::desired::{Version, other};
-use crate::kinds::app::world::{Env, Member, World};
+use crate::kinds::app::launcher;
+use crate::kinds::app::world::{Member, World};
+use crate::kinds::app_spec::Injection;
 use crate::workload::action::Action as Work;
 use crate::workload::image::ImageSeen;
 use crate::workload::memory::PinnedImage;
@@ -30,8 +32,8 @@ impl Running<'_> {
         let Some(member) = self.member(&role) else { return };
         self.judge_image(member, plan);
         self.judge_refusal(member, plan);
-        if let Some((version, env)) = version(subject, self.world) {
-            self.with(&version, env, &role, member, plan);
+        if let Some(version) = version(subject, self.world) {
+            self.with(&version, &role, member, plan);
         } else {
             self.keep_alone(&role, member, plan);
         }
@@ -58,7 +60,7 @@ impl Running<'_> {
     fn judge_refusal(&self, member: &Member, plan: &mut Plan) {
         let (subject, world) = (self.subject, self.world);
         let Some(image) = member.work.image.fit() else { return };
-        let wanted = Version { app: &subject.spec.app, image, env: &world.env.shown };
+        let wanted = Version { app: &subject.spec.app, image, env: &world.env };
         let Some(refused) = subject.memory.refuses(&wanted.key(subject.identity)) else { return };
         let restart = Node::of(subject, &Role::default());
         if restart.case(subject).restart_due() {
@@ -93,12 +95,12 @@ impl Running<'_> {
         let node = Node::of(self.subject, role);
         if let Slot::Ours(c) = &member.work.container {
             let mut own = OfMember::default();
-            by_state(&node.case(self.subject), member, c, &mut own);
+            by_state(&node.case(self.subject), member, c, reads_file(self.subject, role), &mut own);
             add(plan, role, own);
         }
     }
 
-    fn with(&self, version: &Version<'_>, env: &Env, role: &Role, member: &Member, plan: &mut Plan) {
+    fn with(&self, version: &Version<'_>, role: &Role, member: &Member, plan: &mut Plan) {
         let subject = self.subject;
         let desired = version.container(subject.identity, role, false);
         let trial = other(role);
@@ -114,7 +116,7 @@ impl Running<'_> {
                 }
                 Some(why) => {
                     let why = self.cause(role, version, why);
-                    if !self.may_make(env, plan) {
+                    if !self.may_make(version, plan) {
                         self.keep(role, member, plan);
                     } else if subject.memory.proven.is_none() {
                         // It was never Ready: there is nothing to lose.
@@ -128,7 +130,7 @@ impl Running<'_> {
             Slot::Missing => {
                 if let Some((member, c)) = left {
                     self.take_over(version, &trial, member, c, plan);
-                } else if self.may_make(env, plan) {
+                } else if self.may_make(version, plan) {
                     self.make(version, role, false, Sign::Create, "container missing", plan);
                 }
             }
@@ -161,22 +163,29 @@ impl Running<'_> {
         if made.written.image != self.subject.spec.written.image {
             return why;
         }
-        let names: BTreeSet<&String> = made.env.keys().chain(version.env.keys()).collect();
+        let names: BTreeSet<&String> = made.env.keys().chain(version.env.shown.keys()).collect();
         let changed: Vec<&str> = names
             .into_iter()
-            .filter(|name| made.env.get(*name) != version.env.get(*name))
+            .filter(|name| made.env.get(*name) != version.env.shown.get(*name))
             .map(String::as_str)
             .collect();
         if changed.is_empty() { why } else { format!("{} changed", changed.join(", ")) }
     }
 
     /// Whether a container can be made with these variables; else why not is said.
-    fn may_make(&self, env: &Env, plan: &mut Plan) -> bool {
+    fn may_make(&self, version: &Version<'_>, plan: &mut Plan) -> bool {
+        let env = version.env;
         let (whole, mut lost) = (Node::of(self.subject, &Role::default()), OfMember::default());
         if let Some(serving) = self.member(&serves(self.subject)) {
             work::lost_volumes(&whole.case(self.subject), &serving.work, &mut lost);
         }
-        if !lost.blocked.is_empty() {
+        let launched = version.app.injection == Injection::File;
+        let architecture = self.member(&serves(self.subject)).map(|member| &member.work.engine.architecture);
+        let unfit = architecture.filter(|_| launched).and_then(|on| launcher::runs_on(on).err());
+        if let Some(why) = unfit {
+            let unblock = "write injection: env, or use a Seawall of the engine's architecture";
+            plan.block("LauncherUnfit", format!("injection: file: {why}"), unblock);
+        } else if !lost.blocked.is_empty() {
             add(plan, &Role::default(), lost);
         } else if let Some((name, from)) = env.clashes.first() {
             plan.block(
@@ -222,7 +231,7 @@ impl Running<'_> {
         let (subject, mut own) = (self.subject, OfMember::default());
         let Some(member) = self.member(role) else { return };
         if self.pins(version) {
-            let (reference, id) = (subject.spec.app.image.to_string(), version.image.0.id.clone());
+            let (reference, id) = (subject.spec.app.image.to_string(), version.image.work.id.clone());
             let profile = subject.memory.work.profile();
             own.step(Sign::Change, Work::PinImage { reference, id, profile }, "first use");
         }
@@ -233,6 +242,9 @@ impl Running<'_> {
         let desired = version.container(subject.identity, role, tried);
         let name = desired.name.clone();
         own.step(sign, Work::CreateContainer(Box::new(desired)), why);
+        if version.app.injection == Injection::File {
+            own.step(Sign::Change, Deed::Upload, "before the first start");
+        }
         own.step(Sign::Change, Work::StartContainer(name), "created");
         add(plan, role, own);
     }
@@ -252,7 +264,7 @@ impl Running<'_> {
     fn pins(&self, version: &Version<'_>) -> bool {
         let subject = self.subject;
         let wanted =
-            PinnedImage { reference: subject.spec.app.image.to_string(), id: version.image.0.id.clone() };
+            PinnedImage { reference: subject.spec.app.image.to_string(), id: version.image.work.id.clone() };
         version.app == &subject.spec.app && subject.memory.work.image.as_ref() != Some(&wanted)
     }
 }

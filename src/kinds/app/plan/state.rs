@@ -3,6 +3,7 @@
 use super::OfMember;
 use crate::core::plan::Sign;
 use crate::core::seen::{ContainerState, SeenContainer};
+use crate::kinds::app::action::Deed;
 use crate::kinds::app::world::Member;
 use crate::workload::Case;
 use crate::workload::action::Action as Work;
@@ -15,14 +16,23 @@ pub(super) fn with_log(words: String, member: &Member) -> String {
     if log.is_empty() { words } else { format!("{words}; its last lines: {}", log.join(" | ")) }
 }
 
-/// What the state of a container that should run asks for.
-pub(super) fn by_state(case: &Case<'_>, member: &Member, c: &SeenContainer, plan: &mut OfMember) {
+/// What the state of a container that should run asks for. `reads_file`: it finds its secrets in one.
+pub(super) fn by_state(
+    case: &Case<'_>,
+    member: &Member,
+    c: &SeenContainer,
+    reads_file: bool,
+    plan: &mut OfMember,
+) {
     let name = case.identity.container();
     if c.state != ContainerState::Removing {
         work::live(case, &member.work, c, plan);
     }
     match c.state {
         ContainerState::Created | ContainerState::Exited | ContainerState::Dead => {
+            if c.state == ContainerState::Created && reads_file {
+                plan.step(Sign::Change, Deed::Upload, "before the first start");
+            }
             plan.step(Sign::Change, Work::StartContainer(name), stopped_cause(c));
         }
         ContainerState::Paused => {

@@ -71,6 +71,7 @@ pub async fn variables(kind: &Kind, subject: &Subject<'_>, app: &App) -> Result<
             },
         }
     }
+    env.secret = withheld.keys().cloned().collect();
     env.not_ready.sort();
     env.not_ready.dedup();
     Ok(Variables { env, withheld })
