@@ -104,7 +104,7 @@ pub enum Verb {
     Start(ObjectArg),
     /// Restart a database
     Restart(ObjectArg),
-    /// Give a new password to those who connect, without a failed login
+    /// Give a database, or who is linked to one, a new password
     Rotate(RotateArgs),
     /// Keep a database under another name: its manifest has the new one already
     Rename(RenameArgs),
@@ -314,7 +314,7 @@ pub struct UnlinkArgs {
 pub struct RotateArgs {
     #[command(flatten)]
     pub of: ObjectArg,
-    /// End the sessions of the old one at once
+    /// Of a link: end the sessions of the old one at once
     #[arg(long)]
     pub now: bool,
 }

@@ -37,6 +37,7 @@ pub struct Spec(Arc<dyn AnySpec>);
 trait AnySpec: Send + Sync {
     fn each(&self) -> Each<&workload::Checked>;
     fn given_up(&self) -> bool;
+    fn names_password(&self) -> bool;
     fn same(&self, other: &dyn AnySpec) -> bool;
     fn extend(&self, catalogs: &mut BTreeMap<Kind, Catalog>);
     fn ties(&self) -> Ties;
@@ -53,6 +54,10 @@ impl<R: Reconciler> AnySpec for Of<R> {
 
     fn given_up(&self) -> bool {
         R::given_up(&self.0)
+    }
+
+    fn names_password(&self) -> bool {
+        R::names_password(&self.0)
     }
 
     fn same(&self, other: &dyn AnySpec) -> bool {
@@ -97,6 +102,12 @@ impl Spec {
     #[must_use]
     pub fn given_up(&self) -> bool {
         self.0.given_up()
+    }
+
+    /// Its manifest names its password.
+    #[must_use]
+    pub fn names_password(&self) -> bool {
+        self.0.names_password()
     }
 
     /// Puts the images that it names over those in `catalogs`.

@@ -20,6 +20,13 @@ impl Operator {
             let what = format!("the password of a {} cannot be rotated yet", object.kind.lower());
             return Err(ApiError::new(ErrorCode::Invalid, what, ""));
         }
+        if operation == Operation::RotateNow && self.kinds.has_containers(object.kind) {
+            let what = format!(
+                "{object} has one login: nobody new gets in with the old password in any case, and who is in stays"
+            );
+            let next = format!("seawall rotate {object}, without --now");
+            return Err(ApiError::new(ErrorCode::Invalid, what, next));
+        }
         if !rotates && !self.kinds.has_containers(object.kind) {
             return Err(ApiError::new(
                 ErrorCode::Invalid,
@@ -86,6 +93,15 @@ impl Operator {
                 ("RestartRequested", format!("{object} is being restarted"), String::new())
             }
             Operation::Rotate | Operation::RotateNow => {
+                if spec_stopped || record.asked.stopped {
+                    let what = format!("{object} is stopped; nothing was changed");
+                    return Err(ApiError::new(ErrorCode::Conflict, what, format!("seawall start {object}")));
+                }
+                if self.state().checked.get(object).is_some_and(Spec::names_password) {
+                    let what = format!("the password of {object} is the one that its manifest names");
+                    let next = format!("put another one in its place there ({source})");
+                    return Err(ApiError::new(ErrorCode::Conflict, what, next));
+                }
                 self.may_rotate(object)?;
                 ("RotationRequested", format!("{object} gets a new password"), String::new())
             }

@@ -22,7 +22,7 @@ use crate::docker::DockerError;
 use crate::kinds::{Act, Learnt, Reconciler, Scene, Subject};
 use crate::store::Saving;
 use crate::workload::Action as Work;
-use crate::workload::act::Made;
+use crate::workload::act::{Made, WithRecord};
 use crate::workload::observe::{Intent, ObserveError};
 use report::{failed, outlook, rest};
 use std::collections::{BTreeMap, BTreeSet};
@@ -213,8 +213,16 @@ async fn rounds<R: Reconciler>(
         say_before::<R>(operator, &subject, &world, &plan).await;
         let still = || operator.still(object, &will);
         let now = now();
-        let scene =
-            Scene { subject, world: &world, plan: &plan, now: &now, still: &still, made: &Made::default() };
+        let (made, with_record) = (Made::default(), WithRecord::default());
+        let scene = Scene {
+            subject,
+            world: &world,
+            plan: &plan,
+            now: &now,
+            still: &still,
+            made: &made,
+            with_record: &with_record,
+        };
         match run_steps(kind, operator, &moment.record, &will, &scene, cancel).await {
             StepsEnd::Done => before = Some(plan),
             StepsEnd::Replan => {}
@@ -302,8 +310,9 @@ async fn learn<R: Reconciler>(
         };
         let (before, after) = (proven(&moment.memory), proven(&memory));
         let known = moment.record.memory.clone();
-        let Some(record) =
-            operator.remember(&moment.record.object, Saving::MayWait, Some(&known), &memory).await?
+        let Some(record) = operator
+            .remember(&moment.record.object, Saving::MayWait, Some(&known), &memory, Vec::new())
+            .await?
         else {
             // It changed meanwhile (its kept port was given up, say): the next look learns it with that.
             return Ok(Learnt { look_again: true, restarts: None });

@@ -24,7 +24,18 @@ impl Operator {
     /// # Errors
     /// When it could neither be written nor, if it may, wait: nothing may act on it then.
     pub(super) async fn save(&self, records: &[Arc<Record>], saving: Saving) -> Result<(), StoreError> {
+        self.save_with(records, saving, Vec::new()).await
+    }
+
+    /// The same with other changes.
+    async fn save_with(
+        &self,
+        records: &[Arc<Record>],
+        saving: Saving,
+        with: Vec<Change>,
+    ) -> Result<(), StoreError> {
         let changes = records.iter().map(|r| Ok(Change::put(r.key(), json(r.as_ref())?)));
+        let changes = changes.chain(with.into_iter().map(Ok));
         self.tools.store.save(changes.collect::<Result<_, StoreError>>()?, saving).await?;
         {
             let mut state = self.state();
@@ -44,38 +55,53 @@ impl Operator {
         saving: Saving,
         change: impl FnOnce(&mut Record) + Send,
     ) -> Result<Option<Arc<Record>>, StoreError> {
+        self.edit_with(object, saving, Vec::new(), change).await
+    }
+
+    async fn edit_with(
+        &self,
+        object: &ObjectRef,
+        saving: Saving,
+        with: Vec<Change>,
+        change: impl FnOnce(&mut Record) + Send,
+    ) -> Result<Option<Arc<Record>>, StoreError> {
         let _gate = self.gates.one(object).await;
         let edited = {
             let state = self.state();
             let Some(record) = state.records.get(object) else { return Ok(None) };
             let mut edited = record.as_ref().clone();
             change(&mut edited);
-            if edited == **record {
+            if edited == **record && with.is_empty() {
                 return Ok(Some(Arc::clone(record)));
             }
             Arc::new(edited)
         };
-        self.save(std::slice::from_ref(&edited), saving).await?;
+        self.save_with(std::slice::from_ref(&edited), saving, with).await?;
         Ok(Some(edited))
     }
 
-    /// What a pass remembers. `None` when the object is no more, or, with `known`, remembers something else than that
-    /// by now.
+    /// What a pass remembers; `with`: secrets of the object that change in the same commit. `None` when the object is no
+    /// more, or, with `known`, remembers something else than that by now.
     pub(super) async fn remember<M: Remembered>(
         &self,
         object: &ObjectRef,
         saving: Saving,
         known: Option<&Memory>,
         memory: &M,
+        with: Vec<Change>,
     ) -> Result<Option<Arc<Record>>, Failure> {
         let failed = |words: String| Failure::new("StoreFailed", words);
         let memory = Memory::of(memory).map_err(failed)?;
-        let edited = self.edit(object, saving, |record| {
+        let secrets = !with.is_empty();
+        let edited = self.edit_with(object, saving, with, |record| {
             if known.is_none_or(|known| record.memory == *known) {
                 record.memory = memory.clone();
             }
         });
         let edited = edited.await.map_err(|error| failed(error.to_string()))?;
+        if secrets {
+            self.tools.reopen(object);
+        }
         Ok(edited.filter(|record| record.memory == memory))
     }
 

@@ -65,7 +65,7 @@ pub struct About {
     pub runs: bool,
     /// What runs are containers with data of their own.
     pub containers: bool,
-    /// Its objects can be given new passwords while the old ones are still let in.
+    /// Its objects can be given new passwords.
     pub rotates: bool,
     /// Only objects of this kind make them: no manifest is one.
     pub made_by: Option<Kind>,

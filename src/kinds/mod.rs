@@ -119,6 +119,8 @@ pub struct Scene<'a, R: Reconciler> {
     pub still: &'a (dyn Fn() -> bool + Send + Sync),
     /// The containers that steps of this plan made.
     pub made: &'a workload::act::Made,
+    /// Secrets that change with what the step remembers.
+    pub with_record: &'a workload::act::WithRecord,
 }
 
 /// Why a step did not work.
@@ -259,6 +261,11 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
     /// same in all of them.
     fn containers(_: &Self::Checked) -> Each<&workload::Checked> {
         Vec::new()
+    }
+
+    /// Its manifest names its password, which is then nobody else's to choose.
+    fn names_password(_: &Self::Checked) -> bool {
+        false
     }
 
     /// The manifest says that the data may go with it, and the user agreed by name.

@@ -19,6 +19,7 @@ use crate::core::event::Note;
 use crate::core::seen::{LiveUpdate, Slot};
 use crate::docker::{Docker, DockerError, ExecRequest};
 use crate::secrets::Secret;
+use crate::store::Change;
 use caps::update_caps;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -34,6 +35,22 @@ impl Made {
 
     fn id(&self, name: &str) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+}
+
+/// What goes into the store in one commit with what a step has to remember.
+#[derive(Debug, Default)]
+pub struct WithRecord(Mutex<Vec<Change>>);
+
+impl WithRecord {
+    /// The last thing that a step does: what came before it may still fail.
+    pub fn put(&self, changes: Vec<Change>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(changes);
+    }
+
+    #[must_use]
+    pub fn take(&self) -> Vec<Change> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -7,7 +7,7 @@ use super::image::ImageSeen;
 use super::lacks;
 use super::plan::caps_in_sync;
 use super::{Case, World};
-use crate::core::condition::{ConditionType as C, Finding, Truth};
+use crate::core::condition::{ConditionType as C, Finding, ROTATING, Truth};
 use crate::core::failure::{Failure, Outlook};
 use crate::core::plan::{Plan, REFERRED_TO};
 use crate::core::seen::{ContainerState, SeenContainer, Slot, Space};
@@ -34,6 +34,8 @@ pub struct Served {
     pub first: Option<Said>,
     /// What else is not as it should be.
     pub last: Option<Said>,
+    /// It is being given a new password.
+    pub rotates: bool,
     /// Conditions of its own.
     pub more: Vec<Finding>,
 }
@@ -248,12 +250,9 @@ fn progressing<A: Display>(case: &Case<'_>, plan: &Plan<A>, outlook: &Outlook, s
     }
     if let Some(step) = plan.steps.first().filter(|_| !case.spec.paused) {
         let more = outlook.failure.as_ref().map(|f| format!(" (failed: {})", f.message)).unwrap_or_default();
-        return Finding::new(
-            C::Progressing,
-            Truth::True,
-            "Reconciling",
-            format!("{}: {}{more}", step.action, step.cause),
-        );
+        let reason = if served.rotates { ROTATING } else { "Reconciling" };
+        let words = format!("{}: {}{more}", step.action, step.cause);
+        return Finding::new(C::Progressing, Truth::True, reason, words);
     }
     if !plan.blocked.is_empty() {
         return Finding::new(C::Progressing, Truth::False, "Blocked", "what is left to do needs the user");

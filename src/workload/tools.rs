@@ -89,8 +89,10 @@ pub enum PasswordError {
 }
 
 /// What secrets are for: the managed password, and what Seawall itself logs in with where that is somebody else's.
-pub const ROLES: [&str; 4] = ["", ADMIN, "a", "b"];
+pub const ROLES: [&str; 5] = ["", ADMIN, PENDING, "a", "b"];
 pub const ADMIN: &str = "admin";
+/// The next managed password, from before it is set until it is proven.
+pub const PENDING: &str = "pending";
 
 /// The secrets of one object by their roles.
 pub type Secrets = BTreeMap<&'static str, Secret>;

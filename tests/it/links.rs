@@ -192,7 +192,7 @@ async fn a_rotation_changes_the_login_and_closes_the_old_one_when_nobody_uses_it
     let error = rig.operator.operate(&shop_main, Operation::Rotate).await.unwrap_err();
     assert!(error.what.contains("nothing was changed"), "{error:?}");
     let error = rig.operator.operate(&rig.named("main"), Operation::Rotate).await.unwrap_err();
-    assert_eq!(error.code, ErrorCode::Invalid);
+    assert!(error.what.contains("nothing was changed"), "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]

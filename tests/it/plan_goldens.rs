@@ -16,7 +16,7 @@ use seawall::core::resource::{Caps, DeletionPolicy, PortRequest};
 use seawall::core::seen::{
     ContainerState, EngineInfo, Lacks, SeenContainer, SeenEndpoint, SeenMount, Slot, Usage,
 };
-use seawall::core::will::{Asked, Gone, Rename};
+use seawall::core::will::{Asked, Gone, Rename, Rotate};
 use seawall::kinds::postgres::action::Action;
 use seawall::kinds::postgres::check::Checked;
 use seawall::kinds::postgres::collation::{Collations, Columns, InDatabase, Libraries, Mismatch, Named};
@@ -28,7 +28,7 @@ use seawall::kinds::postgres::record::{Memory, RefusedParameters};
 use seawall::kinds::postgres::status::status;
 use seawall::kinds::postgres::trial::Verdict;
 use seawall::kinds::postgres::world::{
-    DataSeen, Declared, InitSeen, Placement, Server, ServerFacts, Weak, World,
+    DataSeen, Declared, InitSeen, Pending, Placement, Server, ServerFacts, Weak, World,
 };
 use seawall::manifest::secret::SecretSource;
 use seawall::workload;
@@ -186,6 +186,7 @@ impl Case {
             },
             data: DataSeen::NotLooked,
             declared: Declared::No,
+            pending: Pending::No,
             server: Server::NotRunning,
             file_sha256: None,
             trials: BTreeMap::new(),
@@ -411,6 +412,10 @@ fn dies_with_another_image(c: &mut Case) {
     c.world.work.fallback = Some(facts_of("aa", 18).work.id);
 }
 
+fn rotates(c: &mut Case) {
+    c.asked.rotate = Some(Rotate { at: "2027-01-02T00:00:00Z".into(), now: false });
+}
+
 /// The wanted image is another one than that which runs.
 fn other_image(c: &mut Case) {
     c.spec.work.image = "postgres:18b".parse().unwrap();
@@ -570,6 +575,50 @@ const ROWS: &[(&str, Edit)] = &[
     }),
     ("drift: password changed in the server", |c| {
         c.world.server = Server::LoginRefused("password authentication failed for user \"owner\"".into());
+    }),
+    ("rotate: asked for", rotates),
+    ("rotate: asked for and done", |c| {
+        rotates(c);
+        c.memory.rotated_for = Some("2027-01-02T00:00:00Z".into());
+    }),
+    ("rotate: asked for, and there is something else to do first", |c| {
+        rotates(c);
+        c.facts().parameters_sha256.clear();
+    }),
+    ("rotate: asked for, the manifest names the password", |c| {
+        rotates(c);
+        c.spec.password = Some(SecretSource::File("main".into()));
+        c.world.declared = Declared::Same;
+    }),
+    ("rotate: asked for, paused", |c| {
+        rotates(c);
+        c.spec.work.paused = true;
+    }),
+    ("rotate: the next password is sealed", |c| {
+        rotates(c);
+        c.world.pending = Pending::Sealed;
+    }),
+    ("rotate: the next password is sealed, and the other one was changed in the server", |c| {
+        c.world.pending = Pending::Sealed;
+        c.world.server = Server::LoginRefused("password authentication failed for user \"owner\"".into());
+    }),
+    ("rotate: the next password is sealed, the present one is stored as MD5", |c| {
+        c.world.pending = Pending::Sealed;
+        c.world.server = Server::Weak(Weak::Md5);
+    }),
+    ("rotate: the next password is sealed, the manifest names another one", |c| {
+        c.world.pending = Pending::Sealed;
+        c.spec.password = Some(SecretSource::File("main".into()));
+        c.world.declared = Declared::Differs;
+    }),
+    ("rotate: the next password is in force", |c| c.world.pending = Pending::InForce),
+    ("rotate: the next password is in force, and the store refuses it", |c| {
+        c.world.pending = Pending::InForce;
+        c.outlook.failure = Some(Failure::new("StoreFailed", "no space left on device".to_owned()));
+    }),
+    ("rotate: the next password is sealed, stopped", |c| {
+        c.world.pending = Pending::Sealed;
+        c.asked.stopped = true;
     }),
     ("drift: parameter file edited", |c| c.facts().parameters_sha256 = "0".repeat(64)),
     ("drift: parameter file gone", |c| c.facts().parameters_sha256.clear()),

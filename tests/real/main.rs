@@ -37,6 +37,7 @@ mod registry;
 mod removal;
 mod rename;
 mod resources;
+mod rotation;
 mod secrets;
 mod settings;
 mod stopping;

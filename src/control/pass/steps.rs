@@ -87,11 +87,14 @@ pub(super) async fn run_steps<R: Reconciler>(
                 _ => {}
             }
             unwritten = notes_of(step, &applied);
-            if memory != before {
+            let with = scene.with_record.take();
+            if memory != before || !with.is_empty() {
+                // What cannot be done again, or seen, with it.
+                let saving = if with.is_empty() { saving::<R>(&before, &memory) } else { Saving::Durable };
                 // Both wait for the disk, and the disk takes both at once.
                 let notes = std::mem::take(&mut unwritten);
                 let (saved, ()) = tokio::join!(
-                    operator.remember(object, saving::<R>(&before, &memory), None, &memory),
+                    operator.remember(object, saving, None, &memory, with),
                     operator.note(Some(object), &notes)
                 );
                 match saved {

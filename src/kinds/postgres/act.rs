@@ -25,7 +25,7 @@ use crate::secrets::ExposeSecret;
 use crate::workload::act as work;
 use crate::workload::{self, Action as Work};
 use parameter_file::{parameter_file, restore_parameters, write_parameters};
-use password::{generate_password, password_file, reset_password, take_password};
+use password::{generate_password, make_current, make_pending, password_file, reset_password, take_password};
 use shutdown::stop;
 use std::sync::Arc;
 use trial::trial_start;
@@ -35,6 +35,7 @@ use zeroize::Zeroizing;
 pub struct Scene<'a> {
     pub tools: &'a Tools,
     pub work: work::Scene<'a, ImageFacts>,
+    pub with_record: &'a work::WithRecord,
     pub world: &'a World,
     /// The image that the plan was made with.
     pub image: Option<&'a ImageFacts>,
@@ -120,9 +121,11 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
         Action::CreateDatabase(name) => {
             scene.session()?.create_database(name).await?;
         }
-        Action::ResetPassword { container, username } => {
-            reset_password(scene, container, username, memory).await?;
+        Action::MakePending => make_pending(scene).await?,
+        Action::ResetPassword { container, username, pending } => {
+            reset_password(scene, container, username, *pending, memory).await?;
         }
+        Action::MakeCurrent => make_current(scene, memory)?,
         Action::GiveUpInitialisation { container, words } => {
             memory.init_failed = Some(words.clone());
             tools.drop_session(&id.object);

@@ -49,11 +49,17 @@ pub enum Action {
         words: String,
     },
     CreateDatabase(String),
+    /// Into the store, sealed, before any server knows it: the password that takes the place of the one in use.
+    MakePending,
     /// Through the container's local socket; only a SCRAM verifier travels.
     ResetPassword {
         container: String,
         username: String,
+        /// The one that takes the place of the one in use.
+        pending: bool,
     },
+    /// In the store: the one that took its place is the one in use.
+    MakeCurrent,
     /// Stop a server on half-made data, and remember what its initialisation said.
     GiveUpInitialisation {
         container: String,
@@ -88,7 +94,9 @@ impl Act for Action {
             Action::WriteParameters { .. } => "ParametersReloaded",
             Action::RestoreParameters { .. } => "ParametersRestored",
             Action::CreateDatabase(_) => "DatabaseCreated",
+            Action::MakePending => "RotationBegan",
             Action::ResetPassword { .. } => "PasswordReset",
+            Action::MakeCurrent => "PasswordRotated",
             Action::GiveUpInitialisation { .. } => "InitialisationFailed",
         }
     }
@@ -134,7 +142,12 @@ impl fmt::Display for Action {
                 write!(f, "start {container} with the last parameters that worked")
             }
             Action::CreateDatabase(name) => write!(f, "create database {name}"),
-            Action::ResetPassword { .. } => write!(f, "set the managed user's password again"),
+            Action::MakePending => write!(f, "generate and seal the next password"),
+            Action::ResetPassword { pending: false, .. } => {
+                write!(f, "set the managed user's password again")
+            }
+            Action::ResetPassword { .. } => write!(f, "give the managed user the next password"),
+            Action::MakeCurrent => write!(f, "take the next password as the one in use"),
             Action::GiveUpInitialisation { container, .. } => write!(f, "stop container {container}"),
         }
     }

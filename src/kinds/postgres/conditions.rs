@@ -4,7 +4,7 @@
 use super::action::Action;
 use super::collation::{self, Columns};
 use super::parameters::limits;
-use super::plan::{Plan, Subject, astray, inside};
+use super::plan::{Plan, Subject, astray, inside, rotates};
 use super::world::{Declared, InitSeen, Server, ServerFacts, World};
 use crate::core::condition::{ConditionType as C, Finding, Truth};
 use crate::core::failure::Outlook;
@@ -48,6 +48,7 @@ fn served(subject: &Subject<'_>, world: &World, plan: &Plan) -> Served {
         left_clean: (world.left_clean == Some(true)).then_some("pg_control"),
         first: plan.waiting.iter().find(|w| w.on == "AuthenticationWeak").map(|w| (w.on, w.why.clone())),
         last: degraded(subject, world),
+        rotates: rotates(subject, world),
         more: more(subject, world),
     }
 }

@@ -141,7 +141,7 @@ impl Reconciler for Postgres {
         description: "A managed PostgreSQL server: one container, one data volume, proven by logins.",
         runs: true,
         containers: true,
-        rotates: false,
+        rotates: true,
         made_by: None,
         gone: "the container is stopped and removed",
         columns: &COLUMNS,
@@ -168,6 +168,10 @@ impl Reconciler for Postgres {
 
     fn offer(subject: &Subject<'_, Self>, _: &World) -> Said {
         subject.work().offer()
+    }
+
+    fn names_password(checked: &Checked) -> bool {
+        checked.password.is_some()
     }
 
     fn containers(checked: &Checked) -> Each<&workload::Checked> {
@@ -290,6 +294,7 @@ impl Reconciler for Postgres {
                 successor: successor(scene.plan, &scene.subject.identity.container()),
                 ask_again: ask_again(),
             },
+            with_record: scene.with_record,
             world: scene.world,
             image: plan::image_to_run(&scene.subject, scene.world),
         };

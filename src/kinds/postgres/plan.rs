@@ -14,7 +14,7 @@ pub mod tenancy;
 mod trial;
 
 pub use placement::astray;
-pub use server::inside;
+pub use server::{inside, rotates};
 pub use trial::trial_due;
 
 use super::action::Action;

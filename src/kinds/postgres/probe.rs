@@ -17,7 +17,7 @@ use super::parameters;
 use super::plan::{Subject, astray, image_to_run, plan, trial_due};
 use super::tools::Tools;
 use super::trial::Verdict;
-use super::world::{DataSeen, InitSeen, Placement, Server, World};
+use super::world::{DataSeen, InitSeen, Pending, Placement, Server, World};
 use crate::core::digest::sha256;
 use crate::core::seen::{ContainerState, EngineInfo, SeenContainer, Slot};
 use crate::core::will::Wanted;
@@ -50,6 +50,7 @@ pub async fn observe(
         work: observe::observe(&tools.work, &case, engine, intent, accepted).await?,
         data: DataSeen::NotLooked,
         declared: password::declared(tools, subject).await?,
+        pending: Pending::No,
         server: Server::NotRunning,
         file_sha256: None,
         init: InitSeen::NotLooked,
@@ -209,9 +210,9 @@ async fn details(
     let memory = subject.memory;
     let wanted = subject.work().wanted();
     if c.state == ContainerState::Running && wanted == Wanted::Running {
-        world.server = server(tools, subject, &c.glance()).await?;
+        (world.server, world.pending) = server(tools, subject, &c.glance()).await?;
         if matches!(world.server, Server::Up(_)) && asks_columns(subject, world, c) {
-            world.columns = columns(tools, subject, &c.glance()).await?;
+            world.columns = columns(tools, subject, &c.glance(), world.pending).await?;
         }
         observe::usage(&tools.work, &subject.work(), c, &mut world.work).await?;
         return Ok(());

@@ -60,6 +60,9 @@ pub struct Memory {
     pub data_path: Option<String>,
     /// Catalog version of the data, learnt from the image that a server runs from.
     pub data_catalog: Option<u32>,
+    /// The last `seawall rotate` that was answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotated_for: Option<String>,
 }
 
 impl Remembered for Memory {
@@ -76,12 +79,22 @@ impl Memory {
     /// What the object that this one is renamed to knows from then on.
     #[must_use]
     pub fn handed_over(self, home: Home) -> Memory {
-        Memory { work: self.work.handed_over(home), password_emptied_in: None, verifier_set_in: None, ..self }
+        Memory {
+            work: self.work.handed_over(home),
+            password_emptied_in: None,
+            verifier_set_in: None,
+            rotated_for: None,
+            ..self
+        }
     }
 
     /// The volume was removed with consent: nothing is known of what was on it.
     pub fn forget_data(&mut self) {
-        *self = Self { work: std::mem::take(&mut self.work), ..Self::default() };
+        *self = Self {
+            work: std::mem::take(&mut self.work),
+            rotated_for: self.rotated_for.take(),
+            ..Self::default()
+        };
     }
 
     /// The user that the data belongs to: fixed by initdb, the manifest's until then.

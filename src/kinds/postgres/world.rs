@@ -111,6 +111,18 @@ pub enum Declared {
     Unreadable(String),
 }
 
+/// A password that takes the place of the one in use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pending {
+    /// There is none.
+    #[default]
+    No,
+    /// It is in the store, and nobody was let in by it.
+    Sealed,
+    /// The server let us in by it.
+    InForce,
+}
+
 /// What a logged-in session told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerFacts {
@@ -151,6 +163,7 @@ pub struct World {
     pub work: workload::World<ImageFacts>,
     pub data: DataSeen,
     pub declared: Declared,
+    pub pending: Pending,
     pub server: Server,
     /// SHA-256 of the parameter file in a container that does not run; `None`: not looked or gone.
     pub file_sha256: Option<String>,

@@ -10,10 +10,10 @@ use crate::kinds::postgres::desired::PASSWORD_FILE;
 use crate::kinds::postgres::facts::ImageFacts;
 use crate::kinds::postgres::record::Memory;
 use crate::manifest::secret::{SecretPlace, SecretSource};
-use crate::secrets;
+use crate::secrets::{self, Secret};
 use crate::store::{Change, Saving};
 use crate::workload::act as work;
-use crate::workload::tools::{Secrets, secret_key};
+use crate::workload::tools::{PENDING, Secrets, secret_key};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -35,16 +35,51 @@ pub(super) async fn take_password(
 ) -> Result<(), ActError> {
     let (tools, object) = (&scene.tools.work, &scene.work.case.identity.object);
     let secret = tools.reveal(&SecretPlace::new(object, PASSWORD), source).await?;
-    let sealed = tools.sealed(object, &Secrets::from([("", secret)])).map_err(work::ActError::from)?;
-    tools.store.save(sealed, Saving::Durable).await.map_err(work::ActError::from)?;
+    let mut changes = tools.sealed(object, &Secrets::from([("", secret)])).map_err(work::ActError::from)?;
+    changes.push(Change::delete(secret_key(object, PENDING)));
+    tools.store.save(changes, Saving::Durable).await.map_err(work::ActError::from)?;
     tools.reopen(object);
     rotated(scene, memory);
+    answered(scene, memory);
     Ok(())
+}
+
+/// Sealed before it is set, so that whatever a crash leaves in the server is known here.
+pub(super) async fn make_pending(scene: &Scene<'_>) -> Result<(), ActError> {
+    let (tools, object) = (&scene.tools.work, &scene.work.case.identity.object);
+    let next = Secrets::from([(PENDING, secrets::password())]);
+    let changes = tools.sealed(object, &next).map_err(work::ActError::from)?;
+    tools.store.save(changes, Saving::Durable).await.map_err(work::ActError::from)?;
+    tools.reopen(object);
+    Ok(())
+}
+
+/// In one commit with the record, which then knows that what was asked for is done.
+pub(super) fn make_current(scene: &Scene<'_>, memory: &mut Memory) -> Result<(), ActError> {
+    let (tools, object) = (&scene.tools.work, &scene.work.case.identity.object);
+    let current = Secrets::from([("", pending(scene)?)]);
+    let mut changes = tools.sealed(object, &current).map_err(work::ActError::from)?;
+    changes.push(Change::delete(secret_key(object, PENDING)));
+    rotated(scene, memory);
+    answered(scene, memory);
+    scene.with_record.put(changes);
+    Ok(())
+}
+
+fn pending(scene: &Scene<'_>) -> Result<Secret, ActError> {
+    let secrets = scene.tools.work.secrets(&scene.work.case.identity.object).map_err(work::ActError::from)?;
+    let pending = secrets.get(PENDING).cloned();
+    Ok(pending.ok_or_else(|| work::ActError::Gone("the next password".to_owned()))?)
 }
 
 fn rotated(scene: &Scene<'_>, memory: &mut Memory) {
     memory.work.password_generation += 1;
     scene.work.now.clone_into(&mut memory.work.password_rotated_at);
+}
+
+/// Whatever was asked for till now: there is a new one.
+fn answered(scene: &Scene<'_>, memory: &mut Memory) {
+    memory.rotated_for = scene.work.case.asked.rotate.as_ref().map(|asked| asked.at.clone());
 }
 
 /// Read by an entrypoint that runs as root without DAC_OVERRIDE (as owner) and by the postgres user
@@ -59,9 +94,10 @@ pub(super) async fn reset_password(
     scene: &Scene<'_>,
     name: &str,
     username: &str,
+    pending: bool,
     memory: &mut Memory,
 ) -> Result<(), ActError> {
-    let password = scene.work.password()?;
+    let password = if pending { self::pending(scene)? } else { scene.work.password()? };
     let sql = Zeroizing::new(set_password(username, &password).as_str().as_bytes().to_vec());
     let newer = scene.image()?.major >= NEWER_SINCE;
     let id = scene.work.container_id(name)?;
@@ -79,7 +115,12 @@ pub(super) async fn reset_password(
             memory.verifier_set_in = Some(id);
             // It is a role of this server: the data is that user's.
             memory.init_username.get_or_insert_with(|| username.to_owned());
-            rotated(scene, memory);
+            if pending {
+                // It was let in by the other one.
+                scene.tools.drop_session(&scene.work.case.identity.object);
+            } else {
+                rotated(scene, memory);
+            }
             return Ok(());
         }
         first_words.get_or_insert_with(|| result.stderr.trim().to_owned());

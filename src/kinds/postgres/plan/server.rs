@@ -7,9 +7,10 @@ use crate::core::digest::sha256;
 use crate::core::names::annotation;
 use crate::core::plan::Sign;
 use crate::core::seen::SeenContainer;
+use crate::core::will::Wanted;
 use crate::kinds::postgres::action::Action;
 use crate::kinds::postgres::facts::ImageFacts;
-use crate::kinds::postgres::world::{Declared, Server, ServerFacts, Weak, World};
+use crate::kinds::postgres::world::{Declared, Pending, Server, ServerFacts, Weak, World};
 use crate::workload::plan::{port_silent, prove, restart};
 
 pub(super) fn server(
@@ -19,7 +20,6 @@ pub(super) fn server(
     c: &SeenContainer,
     plan: &mut Plan,
 ) {
-    let name = subject.identity.container();
     if blind(subject, world, image, c, plan) {
         return;
     }
@@ -34,18 +34,13 @@ pub(super) fn server(
         Server::TurnedAway(reason, words) => plan.stuck(reason, words, 5_000),
         Server::Failed(words) => plan.stuck("LoginFailed", words, 5_000),
         Server::LoginRefused(words) => {
-            // Whom the login was tried as: a recovered record may not know who the data belongs to.
-            let owner = subject.memory.owner(&subject.spec.username);
             if world.declared == Declared::Differs {
                 plan.step(Sign::Change, credentials(subject.spec), "spec.password has another value");
             }
-            plan.step(
-                Sign::Change,
-                Action::ResetPassword { container: name, username: owner.to_owned() },
-                format!("the managed credentials were refused: {words}"),
-            );
+            let cause = format!("the managed credentials were refused: {words}");
+            plan.step(Sign::Change, reset(subject, world), cause);
         }
-        Server::Weak(weak) => weak_login(subject, c, *weak, plan),
+        Server::Weak(weak) => weak_login(subject, world, c, *weak, plan),
         Server::Up(facts) => up(subject, world, image, c, facts, plan),
     }
 }
@@ -97,15 +92,10 @@ fn blind(
 
 /// A login that proves nothing. Only a password that is stored as MD5 can be mended from here, and only
 /// once: what a server asks for must not make us do the same again and again.
-fn weak_login(subject: &Subject<'_>, c: &SeenContainer, weak: Weak, plan: &mut Plan) {
-    let name = subject.identity.container();
-    let owner = subject.memory.owner(&subject.spec.username);
+fn weak_login(subject: &Subject<'_>, world: &World, c: &SeenContainer, weak: Weak, plan: &mut Plan) {
     if weak == Weak::Md5 && subject.memory.verifier_set_in.as_ref() != Some(&c.id) {
-        plan.step(
-            Sign::Change,
-            Action::ResetPassword { container: name, username: owner.to_owned() },
-            "the role's password is stored as MD5: it is set again as SCRAM-SHA-256",
-        );
+        let cause = "the role's password is stored as MD5: it is set again as SCRAM-SHA-256";
+        plan.step(Sign::Change, reset(subject, world), cause);
         return;
     }
     let psql = subject.psql();
@@ -184,14 +174,51 @@ fn up(
     }
     if world.declared == Declared::Differs {
         // Sealed first: what is in the store is set again whenever the server has another one.
-        let username = memory.owner(&spec.username).to_owned();
-        let set = Action::ResetPassword { container: id.container(), username };
-        for action in [credentials(spec), set] {
+        for action in [credentials(spec), reset(subject, world)] {
             plan.step(Sign::Change, action, "spec.password has another value");
         }
     }
     parameters_of(subject, world, image, facts, plan);
     prove(&subject.work(), &world.work, plan);
+    if world.declared != Declared::Differs {
+        rotate(subject, world, plan);
+    }
+}
+
+/// The step that sets what is sealed: of two passwords the later one. Whom the login was tried as: a recovered record may
+/// not know who the data belongs to.
+fn reset(subject: &Subject<'_>, world: &World) -> Action {
+    Action::ResetPassword {
+        container: subject.identity.container(),
+        username: subject.memory.owner(&subject.spec.username).to_owned(),
+        // One that the manifest names ends a rotation.
+        pending: world.pending != Pending::No && world.declared != Declared::Differs,
+    }
+}
+
+/// `seawall rotate` was said and not yet done.
+#[must_use]
+pub fn rotates(subject: &Subject<'_>, world: &World) -> bool {
+    subject.work().wanted() == Wanted::Running && (world.pending != Pending::No || rotation_due(subject))
+}
+
+fn rotation_due(subject: &Subject<'_>) -> bool {
+    subject.spec.password.is_none() && subject.asked.rotate_due(subject.memory.rotated_for.as_ref()).is_some()
+}
+
+/// Sealed, set, proven by a login, and only then the one in use. What is in the store tells how far it is, so that a crash
+/// at any border finds all it needs there.
+fn rotate(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
+    match world.pending {
+        Pending::No if rotation_due(subject) && plan.steps.is_empty() => {
+            plan.step(Sign::Change, Action::MakePending, "asked for by `seawall rotate`");
+        }
+        Pending::No => {}
+        Pending::Sealed => {
+            plan.step(Sign::Change, reset(subject, world), "the password is rotated");
+        }
+        Pending::InForce => plan.step(Sign::Change, Action::MakeCurrent, "it lets in"),
+    }
 }
 
 /// Whether `path` is `root` or below it.

@@ -8,10 +8,11 @@ use crate::kinds::postgres::collation::Columns;
 use crate::kinds::postgres::parameters;
 use crate::kinds::postgres::plan::Subject;
 use crate::kinds::postgres::tools::Tools;
-use crate::kinds::postgres::world::{Server, ServerFacts};
+use crate::kinds::postgres::world::{Pending, Server, ServerFacts};
+use crate::secrets::Secret;
 use crate::workload::observe::{ObserveError, address};
 use crate::workload::plan::silent_words;
-use crate::workload::tools::Reach;
+use crate::workload::tools::{PENDING, PasswordError, Reach};
 
 /// Where to log in, for a container that runs; `None` when it has no address yet.
 fn target(subject: &Subject<'_>, c: &Glance, reach: Reach) -> Option<Target> {
@@ -21,8 +22,25 @@ fn target(subject: &Subject<'_>, c: &Glance, reach: Reach) -> Option<Target> {
         port,
         username: subject.memory.owner(&subject.spec.username).to_owned(),
         database: subject.spec.database.clone(),
-        epoch: format!("{} {} {}", c.id, c.started_at, subject.memory.work.password_generation),
+        epoch: epoch(c, subject.memory.work.password_generation),
     })
+}
+
+/// A session outlives neither the start of its server nor the password that it was let in by.
+fn epoch(c: &Glance, generation: u64) -> String {
+    format!("{} {} {generation}", c.id, c.started_at)
+}
+
+/// Where to log in with the password that takes the place of the one in use: as it will be then, so that who is let in by
+/// it need not come again.
+fn next(subject: &Subject<'_>, c: &Glance, target: &Target) -> Target {
+    Target { epoch: epoch(c, subject.memory.work.password_generation + 1), ..target.clone() }
+}
+
+/// One of two passwords.
+fn password(tools: &Tools, subject: &Subject<'_>, pending: Pending) -> Result<Option<Secret>, PasswordError> {
+    let role = if pending == Pending::InForce { PENDING } else { "" };
+    Ok(tools.work.secrets(&subject.identity.object)?.remove(role))
 }
 
 /// Proves that the server still answers as it last did.
@@ -52,7 +70,7 @@ async fn answer(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Option<Serv
     if tools.work.room(subject.identity, None).await.is_some_and(|(_, _, new)| new) {
         return None;
     }
-    match proven(tools, subject, &target, facts).await {
+    match proven(tools, subject, &target, Pending::No, facts).await {
         Ok(up @ Server::Up(_)) => Some(up),
         _ => None,
     }
@@ -79,6 +97,7 @@ async fn proven(
     tools: &Tools,
     subject: &Subject<'_>,
     target: &Target,
+    pending: Pending,
     mut facts: ServerFacts,
 ) -> Result<Server, ObserveError> {
     let object = &subject.identity.object;
@@ -89,7 +108,7 @@ async fn proven(
     }
     if let Some(overridden) = tools.proof(object, &target.epoch) {
         facts.overridden_by_role = overridden;
-    } else if let Some(password) = tools.work.password(object)? {
+    } else if let Some(password) = password(tools, subject, pending)? {
         let names: Vec<&str> = subject.spec.parameters.keys().map(String::as_str).collect();
         facts.overridden_by_role = match tools.servers.prove(target, &password, &names).await {
             Ok(overridden) => overridden,
@@ -100,44 +119,74 @@ async fn proven(
     Ok(Server::Up(Box::new(facts)))
 }
 
-/// Probes over the kept session, else by one new login.
+/// Probes over the kept session, else by one new login; while one password takes the place of another, by one with each at
+/// most.
 ///
 /// # Errors
-/// When the password cannot be opened.
-pub(super) async fn server(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Result<Server, ObserveError> {
+/// When a password cannot be opened.
+pub(super) async fn server(
+    tools: &Tools,
+    subject: &Subject<'_>,
+    c: &Glance,
+) -> Result<(Server, Pending), ObserveError> {
     let object = &subject.identity.object;
+    let two = password(tools, subject, Pending::InForce)?.is_some();
+    let current = if two { Pending::Sealed } else { Pending::No };
     let Some(target) = target(subject, c, tools.work.reach) else {
-        return Ok(Server::Failed("the container has no address on the network".to_owned()));
+        return Ok((Server::Failed("the container has no address on the network".to_owned()), current));
     };
     // A probe has just waited for it in vain: another wait would hold up those who wait for a pass.
     if let Some(silent) = tools.silences.take(object, &target.epoch) {
-        return Ok(silent);
+        return Ok((silent, current));
     }
-    if tools.session(object).is_some() {
+    let next = next(subject, c, &target);
+    if let Some(session) = tools.session(object) {
+        // Whoever is in tells by which password.
+        let by_next = two && *session.target() == next;
+        let (target, pending) = if by_next { (&next, Pending::InForce) } else { (&target, current) };
         // Side by side: a busy host answers each after a while.
         let (facts, others) =
-            tokio::join!(over_session(tools, subject, &target), tools.servers.answers(&target));
+            tokio::join!(over_session(tools, subject, target), tools.servers.answers(target));
         if let Some(Ok(facts)) = facts {
-            return match others {
-                Ok(()) => proven(tools, subject, &target, facts).await,
-                Err(error) => Ok(error.into()),
+            let server = match others {
+                Ok(()) => proven(tools, subject, target, pending, facts).await?,
+                Err(error) => error.into(),
             };
+            return Ok((server, pending));
         }
     }
-    let Some(password) = tools.work.password(object)? else {
+    // The later one first: once it is set nobody tries the other one in vain.
+    if two {
+        match login(tools, subject, c, &next, Pending::InForce).await? {
+            Server::LoginRefused(_) => {}
+            server @ Server::Up(_) => return Ok((server, Pending::InForce)),
+            server => return Ok((server, current)),
+        }
+    }
+    Ok((login(tools, subject, c, &target, current).await?, current))
+}
+
+async fn login(
+    tools: &Tools,
+    subject: &Subject<'_>,
+    c: &Glance,
+    target: &Target,
+    pending: Pending,
+) -> Result<Server, ObserveError> {
+    let Some(password) = password(tools, subject, pending)? else {
         return Ok(Server::Failed("there is no password to log in with".to_owned()));
     };
-    let answer = match tools.servers.login(&target, &password).await {
+    let answer = match tools.servers.login(target, &password).await {
         Ok(session) => ask(session.as_ref(), subject).await.map(|facts| (session, facts)),
         Err(e) => Err(e),
     };
     match answer {
         Ok((session, facts)) => {
-            tools.keep_session(object, session.into());
-            proven(tools, subject, &target, facts).await
+            tools.keep_session(&subject.identity.object, session.into());
+            proven(tools, subject, target, pending, facts).await
         }
         Err(SqlError::Refused(words)) => {
-            Ok(port_silent(tools, subject, c, &target).await.unwrap_or(Server::Refused(words)))
+            Ok(port_silent(tools, subject, c, target).await.unwrap_or(Server::Refused(words)))
         }
         Err(error) => Ok(error.into()),
     }
@@ -164,9 +213,10 @@ pub(super) async fn columns(
     tools: &Tools,
     subject: &Subject<'_>,
     c: &Glance,
+    pending: Pending,
 ) -> Result<Columns, ObserveError> {
     let target = target(subject, c, tools.work.reach);
-    let (Some(target), Some(password)) = (target, tools.work.password(&subject.identity.object)?) else {
+    let (Some(target), Some(password)) = (target, password(tools, subject, pending)?) else {
         return Ok(Columns::Unknown("there is no way to log in".to_owned()));
     };
     Ok(match tools.servers.columns(&target, &password).await {

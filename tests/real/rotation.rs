@@ -1,0 +1,125 @@
+//! A server's own password takes the place of another one, on a real PostgreSQL.
+
+use super::harness::{Sea, condition, docker, text, wait_for};
+use crate::kinds::Ask;
+use std::fs;
+
+fn generation(sea: &Sea) -> u64 {
+    sea.status("main")["credentials"]["generation"].as_u64().unwrap_or_default()
+}
+
+fn is_over(sea: &Sea, to: u64) -> bool {
+    let status = sea.status("main");
+    status["credentials"]["generation"] == to && condition(&status, "Progressing").1 == "Settled"
+}
+
+/// The password that is another one by then.
+fn rotated(sea: &Sea, what: &str, old: &str, to: u64) -> String {
+    wait_for(what, || is_over(sea, to).then_some(()));
+    let new = sea.password("main");
+    assert_ne!(old, new, "{what}");
+    assert!(sea.lets_in("main", &new) && !sea.lets_in("main", old), "{what}");
+    sea.ready("main");
+    new
+}
+
+#[test]
+fn a_rotation_turns_the_old_password_away_and_nobody_who_is_in() {
+    let mut sea = Sea::start();
+    sea.postgres("main", "{version: '18', username: owner}");
+    let first = sea.ready("main");
+    let one = sea.password("main");
+    let mut stays = sea.client(&sea.login("main"), "main", Ask::Wait).spawn().unwrap();
+    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'";
+    wait_for("it is in", || (sea.sql("main", sessions) == "1").then_some(()));
+    assert_eq!(sea.ok(&["rotate", "postgres/main"]).trim(), "postgres/main gets a new password");
+    let two = rotated(&sea, "rotated", &one, 2);
+    for (reason, words) in [
+        ("RotationBegan", "asked for by `seawall rotate`"),
+        ("PasswordReset", "give the managed user the next password"),
+        ("PasswordRotated", "it lets in"),
+    ] {
+        sea.event(reason, words);
+    }
+    assert_eq!(sea.sql("main", sessions), "1", "who is in stays in");
+    assert!(stays.try_wait().unwrap().is_none());
+    let inside = ["psql", "main", "--", "-XAtc", "SELECT session_user"];
+    assert_eq!(sea.ok(&inside).trim(), "owner");
+    let now = sea.status("main");
+    for field in ["id", "startedAt"] {
+        assert_eq!(now["container"][field], first["container"][field], "{field}");
+    }
+    stays.kill().unwrap();
+    let _ = stays.wait();
+
+    // What starts again finds the new one, whatever the image's entry point makes of its empty file.
+    sea.ok(&["restart", "postgres/main"]);
+    sea.until("main", "another start", |status| {
+        status["container"]["startedAt"] != first["container"]["startedAt"]
+    });
+    sea.ready("main");
+    docker(&["rm", "-f", &sea.container("main")]);
+    sea.until("main", "another container", |status| {
+        let id = &status["container"]["id"];
+        !id.is_null() && *id != first["container"]["id"]
+    });
+    sea.ready("main");
+    assert_eq!((sea.password("main"), sea.lets_in("main", &two), generation(&sea)), (two.clone(), true, 2));
+
+    // While it is stopped nothing is changed.
+    sea.ok(&["stop", "postgres/main"]);
+    let words = text(&sea.cli(&["rotate", "postgres/main"]));
+    assert!(words.contains("nothing was changed"), "{words}");
+    sea.ok(&["start", "postgres/main"]);
+    sea.ready("main");
+    assert_eq!(sea.password("main"), two);
+
+    // Neither password is anywhere but sealed.
+    let places = [
+        ("inspect", docker(&["inspect", &sea.container("main")])),
+        ("container log", docker(&["logs", &sea.container("main")])),
+        ("export", sea.ok(&["export"])),
+        ("describe", sea.ok(&["describe", "postgres/main"])),
+        ("events", sea.ok(&["events"])),
+        ("get", sea.ok(&["get", "postgres/main", "-o", "yaml"])),
+        ("log", sea.log()),
+        ("status file", fs::read_to_string(sea.data.join("status/postgres/main.yaml")).unwrap()),
+    ];
+    for (place, words) in places {
+        assert!([&one, &two].iter().all(|secret| !words.contains(*secret)), "a password is in {place}");
+    }
+    sea.stop();
+}
+
+#[test]
+fn a_crash_at_any_step_of_a_rotation_ends_with_one_password() {
+    let mut sea = Sea::start();
+    sea.postgres("main", "{version: '18'}");
+    sea.ready("main");
+    let mut password = sea.password("main");
+    let mut to = 1;
+    sea.stop();
+    for n in 1.. {
+        let mut reached = false;
+        for moment in ["before", "after"] {
+            let point = format!("{n}:{moment}");
+            sea.run_with(&[("SEAWALL_CRASH_AT", &point)]);
+            sea.ready("main");
+            to += 1;
+            // The operator may die before it has answered.
+            sea.cli(&["rotate", "postgres/main"]);
+            let died =
+                wait_for(&point, || if sea.died() { Some(true) } else { is_over(&sea, to).then_some(false) });
+            if died {
+                sea.run();
+            }
+            password = rotated(&sea, &point, &password, to);
+            reached |= died;
+            sea.stop();
+        }
+        if !reached {
+            assert!(n > 3, "a rotation has more steps than {n}");
+            return;
+        }
+    }
+}
