@@ -37,7 +37,7 @@ pub struct Spec(Arc<dyn AnySpec>);
 trait AnySpec: Send + Sync {
     fn each(&self) -> Each<&workload::Checked>;
     fn given_up(&self) -> bool;
-    fn names_password(&self) -> bool;
+    fn password_is_elsewhere(&self) -> Option<(String, String)>;
     fn same(&self, other: &dyn AnySpec) -> bool;
     fn extend(&self, catalogs: &mut BTreeMap<Kind, Catalog>);
     fn ties(&self) -> Ties;
@@ -56,8 +56,8 @@ impl<R: Reconciler> AnySpec for Of<R> {
         R::given_up(&self.0)
     }
 
-    fn names_password(&self) -> bool {
-        R::names_password(&self.0)
+    fn password_is_elsewhere(&self) -> Option<(String, String)> {
+        R::password_is_elsewhere(&self.0)
     }
 
     fn same(&self, other: &dyn AnySpec) -> bool {
@@ -104,10 +104,10 @@ impl Spec {
         self.0.given_up()
     }
 
-    /// Its manifest names its password.
+    /// Whose its password is, if it is not Seawall's to choose, and where to change it.
     #[must_use]
-    pub fn names_password(&self) -> bool {
-        self.0.names_password()
+    pub fn password_is_elsewhere(&self) -> Option<(String, String)> {
+        self.0.password_is_elsewhere()
     }
 
     /// Puts the images that it names over those in `catalogs`.

@@ -97,9 +97,9 @@ impl Operator {
                     let what = format!("{object} is stopped; nothing was changed");
                     return Err(ApiError::new(ErrorCode::Conflict, what, format!("seawall start {object}")));
                 }
-                if self.state().checked.get(object).is_some_and(Spec::names_password) {
-                    let what = format!("the password of {object} is the one that its manifest names");
-                    let next = format!("put another one in its place there ({source})");
+                let elsewhere = self.state().checked.get(object).and_then(Spec::password_is_elsewhere);
+                if let Some((whose, next)) = elsewhere {
+                    let what = format!("the password of {object} is {whose}");
                     return Err(ApiError::new(ErrorCode::Conflict, what, next));
                 }
                 self.may_rotate(object)?;

@@ -28,6 +28,13 @@ pub mod offers {
     pub const HOST_VARIABLES: &str = "hostVariables";
     /// The role of the secret that belongs into them, among the secrets of the object that says it.
     pub const SECRET: &str = "secret";
+    /// The object among whose secrets it is, where that is another one.
+    pub const SECRET_OF: &str = "secretOf";
+    /// The user of a service itself, its own database, and which password of that user's is in use, since when.
+    pub const USERNAME: &str = "username";
+    pub const DATABASE: &str = "database";
+    pub const GENERATION: &str = "generation";
+    pub const ROTATED_AT: &str = "rotatedAt";
     /// What the object that is referred to has to put in force for this one, in words of its kind; empty: nothing.
     pub const GRANT: &str = "grant";
     /// Another name for the one that is a URL, where nobody else has that name.

@@ -263,9 +263,9 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
         Vec::new()
     }
 
-    /// Its manifest names its password, which is then nobody else's to choose.
-    fn names_password(_: &Self::Checked) -> bool {
-        false
+    /// Whose its password is, if it is not its own and Seawall's to choose, and where to change it. In words.
+    fn password_is_elsewhere(_: &Self::Checked) -> Option<(String, String)> {
+        None
     }
 
     /// The manifest says that the data may go with it, and the user agreed by name.

@@ -63,6 +63,9 @@ pub struct Tenant {
     /// The logins that let in. Without any, nothing is made, and what is there of it is closed.
     pub open: BTreeSet<Turn>,
     pub data: Data,
+    /// The user of the service itself, if its applications log in as that; then nothing is made for it, and its database is
+    /// the service's.
+    pub own: Option<String>,
 }
 
 /// What becomes of its data when it is unlinked.

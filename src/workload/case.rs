@@ -3,7 +3,7 @@
 use super::server::Server;
 use super::{Checked, Memory};
 use crate::core::identity::Identity;
-use crate::core::neighbours::Said;
+use crate::core::neighbours::{Said, offers};
 use crate::core::resource::PortRequest;
 use crate::core::will::{Asked, Wanted};
 
@@ -37,11 +37,16 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Where it serves: its name and port on the network, and its port on this host.
+    /// Where it serves: its name and port on the network, and its port on this host; and which password its own user has.
     #[must_use]
     pub fn offer(&self) -> Said {
         let published = self.memory.port.filter(|_| self.spec.port != PortRequest::None);
-        let host = [("host", self.identity.container()), ("port", self.server.port.to_string())];
+        let host = [
+            ("host", self.identity.container()),
+            ("port", self.server.port.to_string()),
+            (offers::GENERATION, self.memory.password_generation.to_string()),
+            (offers::ROTATED_AT, self.memory.password_rotated_at.clone()),
+        ];
         host.into_iter().chain(published.map(|port| ("hostPort", port.to_string()))).collect()
     }
 

@@ -181,7 +181,8 @@ impl Tools {
     /// When the record is there and cannot be opened.
     pub fn given_secret(&self, from: &ObjectRef, offer: &Offer) -> Result<Option<Secret>, PasswordError> {
         let Some(role) = offer.say(offers::SECRET) else { return Ok(None) };
-        Ok(self.secrets(from)?.remove(role))
+        let of = offer.say(offers::SECRET_OF).and_then(|of| of.parse().ok());
+        Ok(self.secrets(of.as_ref().unwrap_or(from))?.remove(role))
     }
 
     /// What puts these secrets into the store, each sealed for its place. Once it is there: [`Tools::reopen`].

@@ -4,6 +4,7 @@ use crate::machine::rig::Rig;
 use seawall::control::api::{Api, ErrorCode, Operation};
 use seawall::core::condition::ConditionType as C;
 use seawall::core::names::ObjectRef;
+use seawall::store::Store;
 
 const MAIN: &str = "{version: '18'}";
 const LINK: &str = "link/shop-main";
@@ -283,4 +284,85 @@ async fn consent_to_one_database_drops_no_other() {
     rig.reason("link/web", C::Ready, "LoginSucceeded").await;
     rig.until("it is forgotten", || rig.said("Deleted", LINK).then_some(())).await;
     assert!(rig.said("Deleted", "database first stays with its owner"), "{:#?}", rig.events());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_with_the_services_own_user_makes_nothing_and_follows_its_password() {
+    let rig = Rig::start(&[("main", MAIN)]);
+    project(&rig, &["production"]);
+    link(&rig, "shop-main", ", credentials: instance");
+    let words = rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    assert_eq!(words, "logged in as postgres over the network to app on postgres/main");
+    let found = variables(&rig, false).await;
+    let password = rig.password("main").await;
+    let url = format!("postgresql://postgres:{password}@postgres-main:5432/app");
+    for (name, want) in [
+        ("POSTGRES_USER", "postgres"),
+        ("POSTGRES_DB", "app"),
+        ("POSTGRES_PASSWORD", password.as_str()),
+        ("POSTGRES_URL", &url),
+        ("DATABASE_URL", &url),
+    ] {
+        assert_eq!(value(&found, name), Some(want), "{name}");
+    }
+    let masked = rig.operator.environment(&shop(), "production", false, false).await.unwrap();
+    assert!(masked.variables.iter().all(|variable| !variable.value.contains(&password)));
+    rig.settled("nothing is made").await;
+    assert!(rig.servers.tenants("postgres-main").unwrap().roles.is_empty());
+    let status = rig.view(LINK).unwrap().status;
+    assert_eq!((&status["username"], &status["database"]), (&"postgres".into(), &"app".into()));
+
+    let shop_main: ObjectRef = LINK.parse().unwrap();
+    let error = rig.operator.operate(&shop_main, Operation::Rotate).await.unwrap_err();
+    assert_eq!(error.what, "the password of link/shop-main is that of postgres/main");
+    assert_eq!(error.next, "seawall rotate postgres/main");
+    rig.operator.operate(&rig.named("main"), Operation::Rotate).await.unwrap();
+    // Sooner than it would look by itself.
+    rig.let_pass(std::time::Duration::from_secs(2)).await;
+    let status = rig.view(LINK).unwrap().status;
+    assert_eq!(status["password"]["generation"], 2, "{status:#}");
+    let new = rig.password("main").await;
+    assert_eq!(value(&variables(&rig, false).await, "POSTGRES_PASSWORD"), Some(new.as_str()));
+    assert_ne!(new, password);
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+
+    rig.remove("shop-main");
+    let words = "it had no login of its own, and who knows the password of postgres/main still gets in";
+    rig.until("the link is forgotten", || rig.said("Deleted", words).then_some(())).await;
+    assert_eq!(variables(&rig, false).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_is_given_the_services_own_user_loses_its_login_and_gets_it_again() {
+    let mut rig = Rig::start(&[("main", MAIN)]);
+    project(&rig, &["production"]);
+    link(&rig, "shop-main", "");
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    let before = variables(&rig, false).await;
+    let sealed =
+        |rig: &Rig| ["a", "b"].map(|role| rig.store.get(&format!("secret/{LINK}/{role}")).unwrap().is_some());
+    assert_eq!(sealed(&rig), [true, false]);
+    // Killed after each commit.
+    rig.store.slow_answers(std::time::Duration::from_secs(1));
+    link(&rig, "shop-main", ", credentials: instance");
+    for _ in 0..12 {
+        rig.let_pass(std::time::Duration::from_millis(2_500)).await;
+        rig.crash().await;
+        rig.restart();
+    }
+    rig.store.slow_answers(std::time::Duration::ZERO);
+    rig.until("its own user", || (rig.view(LINK)?.status["username"] == "postgres").then_some(())).await;
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    assert_eq!(sealed(&rig), [false, false]);
+    let there = rig.servers.tenants("postgres-main").unwrap();
+    assert!(there.databases.contains_key("shop_production") && !there.roles["shop_main_a"].login);
+    let password = rig.password("main").await;
+    assert_eq!(value(&variables(&rig, false).await, "POSTGRES_PASSWORD"), Some(password.as_str()));
+
+    link(&rig, "shop-main", "");
+    rig.until("its login", || (rig.view(LINK)?.status["username"] == "shop_main_a").then_some(())).await;
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    let after = variables(&rig, false).await;
+    assert_eq!(value(&after, "POSTGRES_DB"), value(&before, "POSTGRES_DB"));
+    assert_ne!(value(&after, "POSTGRES_PASSWORD"), value(&before, "POSTGRES_PASSWORD"), "it is another one");
 }

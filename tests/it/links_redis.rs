@@ -157,3 +157,23 @@ async fn what_a_redis_cannot_give_is_said() {
     assert!(users(&rig).is_superset(&["shop_production", "two"].map(str::to_owned).into()));
     rig.settled("nothing is left to do").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_link_with_the_services_own_user_makes_no_other() {
+    let rig = start().await;
+    link(&rig, "shop-cache", "");
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    let before = users(&rig);
+    link(&rig, "shop-cache", ", credentials: instance");
+    rig.until("its own user", || (rig.view(LINK)?.status["username"] != "shop_production").then_some(()))
+        .await;
+    let words = rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    let connection = rig.operator.connection(&CACHE.parse().unwrap(), true).await.unwrap();
+    let (user, password) = (connection.username, connection.password.unwrap());
+    assert_eq!(words, format!("logged in as {user} over the network to redis/cache"));
+    for (name, want) in [("REDIS_USER", user.as_str()), ("REDIS_PASSWORD", &password), ("REDIS_PREFIX", "")] {
+        assert_eq!(variable(&rig, name).await.as_deref(), Some(want), "{name}");
+    }
+    let now = users(&rig);
+    assert!(before.contains("shop_production") && !now.contains("shop_production"), "{before:?} {now:?}");
+}

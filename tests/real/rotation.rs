@@ -123,3 +123,45 @@ fn a_crash_at_any_step_of_a_rotation_ends_with_one_password() {
         }
     }
 }
+
+#[test]
+fn a_link_with_the_servers_own_user_follows_its_rotation() {
+    let sea = Sea::start();
+    sea.postgres("main", "{version: '18', username: owner, database: shopping}");
+    sea.write(
+        "shop.yaml",
+        "apiVersion: seawall.dev/v1\nkind: Project\nmetadata: {name: shop}\nspec: {environments: {production: {}}}\n---\napiVersion: seawall.dev/v1\nkind: Link\nmetadata: {name: shop-main}\nspec: {service: postgres/main, project: shop, environment: production, credentials: instance}\n",
+    );
+    let link = "link/shop-main";
+    let words = sea.until_condition(link, "Ready", "True", "LoginSucceeded");
+    assert!(words.contains("as owner over the network to shopping on postgres/main"), "{words}");
+    let shown = sea.ok(&["env", "shop/production"]);
+    assert!(shown.contains("POSTGRES_USER=owner") && shown.contains("POSTGRES_DB=shopping"), "{shown}");
+    let given = || {
+        let all = sea.ok(&["env", "shop/production", "--reveal", "-o", "docker"]);
+        let line = all.lines().find_map(|line| line.strip_prefix("POSTGRES_PASSWORD="));
+        line.unwrap().to_owned()
+    };
+    let as_program = || {
+        let sql = "SELECT session_user, current_database()";
+        let script = "exec psql -XAtq \"$POSTGRES_URL\" -c \"$SQL\"";
+        let output = sea
+            .command()
+            .args(["exec", "shop/production", "--", "sh", "-c", script])
+            .env("SQL", sql)
+            .output();
+        text(&output.unwrap())
+    };
+    let (one, made) = (given(), sea.sql("main", "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'shop%'"));
+    assert_eq!((one.as_str(), made.as_str()), (sea.password("main").as_str(), "0"));
+    assert!(as_program().contains("owner|shopping"), "{}", as_program());
+    let words = text(&sea.cli(&["rotate", link]));
+    assert!(words.contains("is that of postgres/main"), "{words}");
+
+    sea.ok(&["rotate", "postgres/main"]);
+    let two = rotated(&sea, "rotated", &one, 2);
+    wait_for("the link follows", || (sea.status(link)["password"]["generation"] == 2).then_some(()));
+    assert_eq!(given(), two);
+    assert!(as_program().contains("owner|shopping"), "{}", as_program());
+    sea.until_condition(link, "Ready", "True", "LoginSucceeded");
+}

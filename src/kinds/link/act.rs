@@ -55,6 +55,11 @@ pub async fn apply(
                 in_force(scene.now, memory);
             }
         }
+        Action::Leave(_) => {
+            let (password, rotated_for) = (memory.password.clone(), memory.rotated_for.clone());
+            *memory = Memory { password, rotated_for, ..Memory::default() };
+            scene.with_record.put(kind.tools.without_secrets(object));
+        }
         Action::Rotate { asked, now } => {
             let since = scene.now.to_owned();
             memory.rotation = Some(Rotation { phase: Phase::Preparing, since, now: *now });

@@ -14,6 +14,8 @@ pub enum Action {
     MakePassword(Turn),
     /// Into the store: what was made under this name is the link's.
     Keep(String),
+    /// Into the store: this is the link's no longer, and neither are its passwords.
+    Leave(String),
     /// Into the store: a rotation begins, as asked for then; its old password gets no time if `now`.
     Rotate { asked: Option<String>, now: bool },
     /// Into the store: the other login is the one in use.
@@ -36,6 +38,7 @@ impl fmt::Display for Action {
             Action::Work(action) => action.fmt(f),
             Action::MakePassword(turn) => write!(f, "make the password of login {turn}"),
             Action::Keep(database) => write!(f, "take {} as its database", quoted(database)),
+            Action::Leave(database) => write!(f, "leave {} to its owner", quoted(database)),
             Action::Rotate { .. } => f.write_str("begin to rotate the password"),
             Action::Switch(turn) => write!(f, "give applications login {turn}"),
             Action::EndRotation => f.write_str("end the rotation"),
@@ -50,6 +53,7 @@ impl Act for Action {
             Action::Work(action) => action.reason(),
             Action::MakePassword(_) => "PasswordMade",
             Action::Keep(_) => "DatabaseChosen",
+            Action::Leave(_) => "DatabaseLeft",
             Action::Rotate { .. } => "RotationBegan",
             Action::Switch(_) => "LoginSwitched",
             Action::EndRotation => "RotationEnded",

@@ -1,7 +1,7 @@
 //! From the user's words to a link with no illegal value. Pure; reports all problems at once.
 
 use super::schedule::{self, Schedule, Window};
-use super::spec::{LinkSpec, RotationSpec};
+use super::spec::{CredentialsSpec, LinkSpec, RotationSpec};
 use crate::core::desired::stable_hash;
 use crate::core::duration::duration;
 use crate::core::names::{Kind, Name, ObjectRef};
@@ -33,7 +33,10 @@ pub struct Checked {
     pub service: ObjectRef,
     pub project: ObjectRef,
     pub environment: Name,
+    /// Empty with `instance`: it is the service's.
     pub database: String,
+    /// Its applications log in as the user of the service itself, and nothing is made for it.
+    pub instance: bool,
     pub prefix: String,
     pub extensions: BTreeSet<String>,
     pub connection_limit: Option<u32>,
@@ -100,6 +103,10 @@ pub fn check(document: &Document) -> Result<Checked, Vec<Problem>> {
         found.add("spec.connectionLimit", "with 0 nobody gets in; leave it out for no limit");
     }
     let (schedule, grace) = rotation(spec.rotation.as_ref(), &mut found);
+    let instance = spec.credentials == CredentialsSpec::Instance;
+    if instance {
+        nothing_of_its_own(&spec, &mut found);
+    }
     let kind = service.as_ref().map(|service| service.kind);
     let prefix = match (&spec.prefix, kind) {
         (Some(prefix), _) => prefix.0.clone(),
@@ -114,8 +121,14 @@ pub fn check(document: &Document) -> Result<Checked, Vec<Problem>> {
     if !found.problems.is_empty() {
         return Err(found.problems);
     }
+    let database = match spec.database {
+        _ if instance => String::new(),
+        Some(database) => database.0,
+        None => database(&project, &environment),
+    };
     Ok(Checked {
-        database: spec.database.map_or_else(|| database(&project, &environment), |database| database.0),
+        database,
+        instance,
         project: ObjectRef { kind: Kind::Project, name: project },
         service,
         environment,
@@ -128,6 +141,21 @@ pub fn check(document: &Document) -> Result<Checked, Vec<Problem>> {
         grace,
         paused: document.metadata.is_paused(),
     })
+}
+
+/// What it says of things that are the service's then.
+fn nothing_of_its_own(spec: &LinkSpec, found: &mut Found<'_>) {
+    let fields = [
+        ("database", spec.database.is_some()),
+        ("extensions", !spec.extensions.is_empty()),
+        ("connectionLimit", spec.connection_limit.is_some()),
+        ("deletionPolicy", spec.deletion_policy == DeletionPolicySpec::Delete),
+        ("rotation", spec.rotation.is_some()),
+    ];
+    for (field, _) in fields.into_iter().filter(|(_, is_said)| *is_said) {
+        let why = "with `credentials: instance` nothing is made for the link: user, password and database are the service's own";
+        found.add(&path::field("spec", field), why);
+    }
 }
 
 fn rotation(spec: Option<&RotationSpec>, found: &mut Found<'_>) -> (Option<Schedule>, Duration) {
@@ -181,6 +209,36 @@ mod tests {
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
+    }
+
+    #[test]
+    fn nothing_is_said_of_what_is_the_services() {
+        let judged = |more: Value| {
+            let name = name("shop-main");
+            let mut spec = json!({"service": "postgres/main", "project": "shop", "environment": "production", "credentials": "instance"});
+            spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let document = Document {
+                object: ObjectRef::new(Kind::Link, name.clone()),
+                metadata: Metadata { name, labels: Default::default(), annotations: Default::default() },
+                spec,
+                place: Place { file: "a.yaml".into(), line: 1, column: 1 },
+                places: Default::default(),
+            };
+            check(&document).map_err(|all| all.into_iter().map(|p| p.path).collect::<Vec<_>>())
+        };
+        let checked = judged(json!({"prefix": "DB"})).unwrap();
+        assert!(checked.instance && checked.database.is_empty());
+        judged(json!({"deletionPolicy": "Retain"})).unwrap();
+        for (field, value) in [
+            ("database", json!("shop")),
+            ("extensions", json!(["pgcrypto"])),
+            ("connectionLimit", json!(5)),
+            ("deletionPolicy", json!("Delete")),
+            ("rotation", json!({"every": "90d"})),
+        ] {
+            assert_eq!(judged(json!({field: value})).unwrap_err(), [format!("spec.{field}")]);
+            assert!(judged(json!({field: value, "credentials": "tenant"})).is_ok(), "{field}");
+        }
     }
 
     #[test]

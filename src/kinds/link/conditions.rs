@@ -81,9 +81,11 @@ fn ready(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Outlook) -
     }
     match &world.server {
         Server::Seen { proof: Proof::LetIn, .. } => {
-            let (service, database) = (&subject.spec.service, &subject.spec.database);
-            let words =
-                format!("logged in as {} over the network to {database} on {service}", world.username);
+            let (service, mut database) = (&subject.spec.service, subject.tenant().name);
+            if !database.is_empty() {
+                database.push_str(" on ");
+            }
+            let words = format!("logged in as {} over the network to {database}{service}", world.username);
             Finding::new(C::Ready, Truth::True, "LoginSucceeded", words)
         }
         Server::Seen { proof: Proof::TurnedAway(why), .. } => {

@@ -120,7 +120,8 @@ impl Link {
         let fingerprint = known.fingerprints.get(&turn).map(String::as_str).unwrap_or_default();
         let identifier = known.identifier.as_deref().unwrap_or_default();
         let own = sha256(password.expose_secret().as_bytes());
-        let of = format!("{uid} {identifier} {turn} {own} {fingerprint}");
+        let (user, database) = (tenancy.username(tenant, turn), &tenant.name);
+        let of = format!("{uid} {identifier} {turn} {own} {fingerprint} {user} {database}");
         if let Some(last) = self.proofs().get(&key).filter(|last| last.of == of) {
             let lasts = if last.proof == Proof::LetIn { PROOF } else { TURNED_AWAY };
             if last.at.elapsed() < lasts {
@@ -155,6 +156,7 @@ pub fn manifest(
         service: text(&service.to_string()),
         project: text(project.as_str()),
         environment: text(environment),
+        credentials: spec::CredentialsSpec::default(),
         database: database.map(text),
         prefix: prefix.map(text),
         extensions: Vec::new(),
@@ -180,7 +182,7 @@ impl Reconciler for Link {
         containers: false,
         rotates: true,
         made_by: None,
-        gone: "its logins are closed, and the database stays",
+        gone: "the logins made for it are closed, and the database stays",
         columns: &COLUMNS,
         client: None,
         images: &[],
@@ -194,8 +196,13 @@ impl Reconciler for Link {
     fn ties(checked: &Checked) -> Ties {
         Ties {
             refs: BTreeSet::from([checked.service.clone(), checked.project.clone()]),
-            claims: BTreeSet::from(plan::Subject::claims(checked)),
+            claims: plan::Subject::claims(checked),
         }
+    }
+
+    fn password_is_elsewhere(checked: &Checked) -> Option<(String, String)> {
+        let service = &checked.service;
+        checked.instance.then(|| (format!("that of {service}"), format!("seawall rotate {service}")))
     }
 
     fn given_up(checked: &Checked) -> bool {
@@ -210,14 +217,19 @@ impl Reconciler for Link {
         let grant = (offers::GRANT, world.grant.clone().filter(|_| mine).unwrap_or_default());
         let (inside, outside) =
             if mine { (&world.inside[..], &world.outside[..]) } else { (&[][..], &[][..]) };
+        let (secret, of) = if subject.is_instance() {
+            (String::new(), Some((offers::SECRET_OF, subject.spec.service.to_string())))
+        } else {
+            (subject.memory.turn.to_string(), None)
+        };
         let all = [
             (offers::ENVIRONMENT, subject.spec.environment.to_string()),
             (offers::VARIABLES, json(inside)),
             (offers::HOST_VARIABLES, json(outside)),
-            (offers::SECRET, subject.memory.turn.to_string()),
-            ("generation", subject.memory.password.generation.to_string()),
+            (offers::SECRET, secret),
+            (offers::GENERATION, subject.password().generation.to_string()),
         ];
-        all.into_iter().chain(alias).chain([grant]).collect()
+        all.into_iter().chain(of).chain(alias).chain([grant]).collect()
     }
 
     fn plan(subject: &Subject<'_, Self>, world: &World) -> Plan<Action> {

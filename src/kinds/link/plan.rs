@@ -2,13 +2,13 @@
 //! touched, and the database of a link that is gone stays with its owner.
 
 use super::action::Action;
-use super::record::Phase;
+use super::record::{Password, Phase};
 use super::world::{Proof, Server, World};
 use crate::core::neighbours::{Offer, offers};
 use crate::core::plan::{NAME_CONFLICT, Plan as CorePlan, Sign};
 use crate::core::text::quoted;
 use crate::core::will::Rotate;
-use crate::kinds::tenancy::{Data, Tenant};
+use crate::kinds::tenancy::{Data, Look, Tenant};
 use crate::workload;
 use crate::workload::plan::removal::pending;
 use std::collections::BTreeSet;
@@ -28,7 +28,10 @@ impl Subject<'_> {
     /// What is wanted of the service now.
     #[must_use]
     pub fn tenant(&self) -> Tenant {
-        let name = self.memory.database.clone().filter(|_| !self.present);
+        let offered = |what| self.service().and_then(|offer| offer.say(what)).unwrap_or_default().to_owned();
+        let own = self.is_instance().then(|| offered(offers::USERNAME));
+        let had = || self.memory.database.clone().filter(|_| !self.has_logins());
+        let name = if own.is_some() { Some(offered(offers::DATABASE)) } else { had() };
         Tenant {
             service: self.spec.service.clone(),
             installation: self.identity.installation.clone(),
@@ -37,7 +40,33 @@ impl Subject<'_> {
             connection_limit: self.spec.connection_limit,
             extensions: self.spec.extensions.clone(),
             data: self.data(),
-            open: if self.present { self.memory.open() } else { BTreeSet::new() },
+            open: if self.has_logins() { self.memory.open() } else { BTreeSet::new() },
+            own,
+        }
+    }
+
+    /// It is to have logins of its own.
+    #[must_use]
+    pub fn has_logins(&self) -> bool {
+        self.present && !self.spec.instance
+    }
+
+    /// Its applications log in as the user of the service itself, and nothing is left of what it had before.
+    #[must_use]
+    pub fn is_instance(&self) -> bool {
+        self.present && self.spec.instance && self.memory.database.is_none()
+    }
+
+    /// That its applications log in with.
+    #[must_use]
+    pub fn password(&self) -> Password {
+        let Some(offer) = self.service().filter(|_| self.is_instance()) else {
+            return self.memory.password.clone();
+        };
+        let say = |what| offer.say(what).unwrap_or_default();
+        Password {
+            generation: say(offers::GENERATION).parse().unwrap_or_default(),
+            rotated_at: say(offers::ROTATED_AT).to_owned(),
         }
     }
 
@@ -64,12 +93,11 @@ impl Subject<'_> {
 
     /// By which nobody else may have its database on this service, nor its variables in this environment.
     #[must_use]
-    pub fn claims(spec: &super::check::Checked) -> [String; 2] {
+    pub fn claims(spec: &super::check::Checked) -> BTreeSet<String> {
         let (service, project) = (&spec.service, &spec.project);
-        [
-            format!("database {service} {}", spec.database),
-            format!("variables {project}/{} {}", spec.environment, spec.prefix),
-        ]
+        let variables = format!("variables {project}/{} {}", spec.environment, spec.prefix);
+        let database = (!spec.instance).then(|| format!("database {service} {}", spec.database));
+        std::iter::once(variables).chain(database).collect()
     }
 
     /// What its project says of the environment; `None`: it can be linked.
@@ -126,6 +154,7 @@ pub fn plan(subject: &Subject<'_>, world: &World) -> Plan {
         return plan;
     }
     match &world.server {
+        Server::Seen { look, .. } if subject.spec.instance => leave(subject, look, &mut plan),
         Server::Seen { look, proof, next } => {
             if let Some(why) = &look.taken {
                 plan.block(
@@ -159,6 +188,26 @@ pub fn plan(subject: &Subject<'_>, world: &World) -> Plan {
         Server::NotAsked | Server::NoTenancy | Server::Refused(_) => {}
     }
     plan
+}
+
+/// Its applications are given the service's own user: what was made for it before is closed, and stays.
+fn leave(subject: &Subject<'_>, look: &Look, plan: &mut Plan) {
+    let Some(database) = &subject.memory.database else { return };
+    let cause = "spec.credentials is instance";
+    // What has its names and was not made for it is nothing of its.
+    let steps = look.steps.iter().filter(|_| look.taken.is_none());
+    for step in steps {
+        plan.step(step.sign, Action::Tend(step.clone()), cause);
+    }
+    if !plan.steps.is_empty() {
+        return;
+    }
+    match &look.waits {
+        Some(why) => {
+            plan.wait("ServiceUpdating", format!("{}: {why}", subject.spec.service), Some(AGAIN_MS));
+        }
+        None => plan.step(Sign::Change, Action::Leave(database.clone()), cause),
+    }
 }
 
 /// The login that is not in use gets a new password and is proven; then applications get it, and the old one is closed when
@@ -227,6 +276,12 @@ fn unlink(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
     let (service, forget) = (&subject.spec.service, workload::Action::Forget);
     let untouched = subject.memory.database.is_none();
     match (&world.server, subject.service()) {
+        _ if untouched && subject.spec.instance => {
+            let why = format!(
+                "manifest removed; it had no login of its own, and who knows the password of {service} still gets in: seawall rotate {service}"
+            );
+            plan.step(Sign::Delete, forget, why);
+        }
         _ if untouched => plan.step(Sign::Delete, forget, "manifest removed, and nothing was made for it"),
         (Server::NoTenancy | Server::Refused(_), _) => {
             plan.step(Sign::Delete, forget, "manifest removed, and nothing was made for it");

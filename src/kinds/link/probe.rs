@@ -5,7 +5,7 @@ use super::plan::Subject;
 use super::record::Phase;
 use super::world::{Proof, Server, World};
 use crate::core::variable::Variable;
-use crate::kinds::tenancy::{Tenancy, TenancyError, Tenant, Turn};
+use crate::kinds::tenancy::{Look, Tenancy, TenancyError, Tenant, Turn};
 use crate::workload::observe::ObserveError;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -33,6 +33,9 @@ pub async fn observe(kind: &Link, subject: &Subject<'_>) -> Result<World, Observ
         world.server = Server::NoTenancy;
         return Ok(world);
     };
+    if subject.is_instance() {
+        return own(kind, subject, tenancy, &tenant, world).await;
+    }
     if let Some(refusal) = tenancy.refuses(&tenant) {
         world.server = Server::Refused(refusal);
         return Ok(world);
@@ -41,7 +44,10 @@ pub async fn observe(kind: &Link, subject: &Subject<'_>) -> Result<World, Observ
     world.leaves = tenancy.leaves(&tenant);
     let turn = subject.memory.turn;
     world.username = tenancy.username(&tenant, turn);
-    variables(tenancy, subject, &tenant, turn, &mut world);
+    // What is being closed is given to nobody.
+    if !subject.spec.instance {
+        variables(tenancy, subject, &tenant, turn, &mut world);
+    }
     if !subject.service().is_some_and(|offer| offer.ready) {
         return Ok(world);
     }
@@ -56,7 +62,7 @@ pub async fn observe(kind: &Link, subject: &Subject<'_>) -> Result<World, Observ
     });
     let Server::Seen { look, proof, next } = &mut world.server else { return Ok(world) };
     // What is still to be done is no login's fault.
-    if !subject.present || look.taken.is_some() || !look.steps.is_empty() || look.waits.is_some() {
+    if !subject.has_logins() || look.taken.is_some() || !look.steps.is_empty() || look.waits.is_some() {
         return Ok(world);
     }
     if let Some(password) = passwords.get(&turn) {
@@ -69,6 +75,33 @@ pub async fn observe(kind: &Link, subject: &Subject<'_>) -> Result<World, Observ
     if let (Some(Phase::Proving), Some(password)) = (subject.memory.phase(), passwords.get(&other)) {
         *next = kind.proof(subject, tenancy, &tenant, other, password).await;
     }
+    Ok(world)
+}
+
+/// Of one whose applications log in as the user of the service itself: a login as that is all there is to be seen.
+async fn own(
+    kind: &Link,
+    subject: &Subject<'_>,
+    tenancy: &Arc<dyn Tenancy>,
+    tenant: &Tenant,
+    mut world: World,
+) -> Result<World, ObserveError> {
+    let turn = Turn::default();
+    world.username = tenancy.username(tenant, turn);
+    variables(tenancy, subject, tenant, turn, &mut world);
+    if !subject.service().is_some_and(|offer| offer.ready) {
+        return Ok(world);
+    }
+    let proof = match kind.tools.password(&tenant.service)? {
+        Some(password) => kind.proof(subject, tenancy, tenant, turn, &password).await,
+        None => Proof::NotTried,
+    };
+    let proof = match proof {
+        // The server knows this one, and could say it.
+        Proof::TurnedAway(why) => Proof::TurnedAway(kind.tools.masked(&tenant.service, why)),
+        proof => proof,
+    };
+    world.server = Server::Seen { look: Look::default(), proof, next: Proof::NotTried };
     Ok(world)
 }
 

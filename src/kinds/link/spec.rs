@@ -18,6 +18,10 @@ pub struct LinkSpec {
     /// Its environment.
     #[schemars(example = &"production")]
     pub environment: Text,
+    /// As whom its applications log in: by a login of their own into a database of their own, or as the user of the service
+    /// itself, who may do everything there, into the service's own database.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub credentials: CredentialsSpec,
     /// The database on the service; by default `<project>_<environment>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"shop_production")]
@@ -43,8 +47,17 @@ pub struct LinkSpec {
     pub rotation: Option<RotationSpec>,
 }
 
-fn is_default(policy: &DeletionPolicySpec) -> bool {
-    *policy == DeletionPolicySpec::default()
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// As whom applications log in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CredentialsSpec {
+    #[default]
+    Tenant,
+    Instance,
 }
 
 /// When the password is rotated.

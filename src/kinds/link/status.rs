@@ -35,11 +35,11 @@ pub fn status(subject: &Subject<'_>, world: &World) -> Status {
     Status {
         service: spec.service.to_string(),
         environment: format!("{}/{}", spec.project.name, spec.environment),
-        database: spec.database.clone(),
+        database: subject.tenant().name,
         username: world.username.clone(),
         variables: world.inside.iter().map(|variable| variable.name.clone()).collect(),
         sessions,
-        password: memory.password.clone(),
+        password: subject.password(),
         rotation: memory.rotation.clone(),
         next_rotation: world.next_rotation.clone(),
     }

@@ -39,7 +39,7 @@ use crate::core::failure::Outlook;
 use crate::core::identity::Home;
 use crate::core::member::Role;
 use crate::core::names::{Kind, ObjectRef};
-use crate::core::neighbours::Said;
+use crate::core::neighbours::{Said, offers};
 use crate::core::plan::Plan;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
@@ -167,11 +167,17 @@ impl Reconciler for Postgres {
     }
 
     fn offer(subject: &Subject<'_, Self>, _: &World) -> Said {
-        subject.work().offer()
+        let own = [
+            (offers::USERNAME, subject.memory.owner(&subject.spec.username).to_owned()),
+            (offers::DATABASE, subject.spec.database.clone()),
+        ];
+        subject.work().offer().into_iter().chain(own).collect()
     }
 
-    fn names_password(checked: &Checked) -> bool {
-        checked.password.is_some()
+    fn password_is_elsewhere(checked: &Checked) -> Option<(String, String)> {
+        let given =
+            || ("the one that its manifest names".to_owned(), "change spec.password there".to_owned());
+        checked.password.is_some().then(given)
     }
 
     fn containers(checked: &Checked) -> Each<&workload::Checked> {

@@ -29,7 +29,7 @@ use crate::core::failure::Outlook;
 use crate::core::identity::Home;
 use crate::core::member::Role;
 use crate::core::names::{Kind, ObjectRef};
-use crate::core::neighbours::Said;
+use crate::core::neighbours::{Said, offers};
 use crate::core::plan::Plan;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
@@ -158,7 +158,8 @@ impl Reconciler for Redis {
         // Wakes links whose users are in force now, or are no longer.
         let tenants =
             (!tenants.is_empty()).then(|| ("tenants", sha256(desired::users_file(&tenants).as_bytes())));
-        subject.work().offer().into_iter().chain(tenants).collect()
+        let own = (offers::USERNAME, subject.spec.username.clone());
+        subject.work().offer().into_iter().chain([own]).chain(tenants).collect()
     }
 
     fn containers(checked: &Checked) -> Each<&workload::Checked> {

@@ -205,16 +205,18 @@ impl Tenancy for Tenants {
     }
 
     /// The names of the product brief, "Linking to Projects".
-    fn variables(&self, tenant: &Tenant, _: Turn, (host, port): (&str, u16)) -> Vec<Variable> {
-        let user = &tenant.name;
-        let url = Parts::Url(format!("redis://{}:", url_part(user)), format!("@{host}:{port}"));
+    fn variables(&self, tenant: &Tenant, turn: Turn, (host, port): (&str, u16)) -> Vec<Variable> {
+        let user = self.username(tenant, turn);
+        let url = Parts::Url(format!("redis://{}:", url_part(&user)), format!("@{host}:{port}"));
+        // The user of the service itself gets at all keys.
+        let prefix = if tenant.own.is_some() { String::new() } else { format!("{user}:") };
         vec![
             Variable { name: "URL".to_owned(), parts: url },
             Variable::plain("HOST", host),
             Variable::plain("PORT", port.to_string()),
             Variable::plain("USER", user),
             Variable { name: "PASSWORD".to_owned(), parts: Parts::Secret },
-            Variable::plain("PREFIX", format!("{user}:")),
+            Variable::plain("PREFIX", prefix),
         ]
     }
 
@@ -224,11 +226,11 @@ impl Tenancy for Tenants {
 
     /// One user with two passwords: Redis knows no other way to have two at a time.
     fn username(&self, tenant: &Tenant, _: Turn) -> String {
-        tenant.name.clone()
+        tenant.own.clone().unwrap_or_else(|| tenant.name.clone())
     }
 
-    async fn prove(&self, tenant: &Tenant, _: Turn, password: &Secret) -> Result<(), TenancyError> {
-        let (username, password) = (tenant.name.clone(), password.clone());
+    async fn prove(&self, tenant: &Tenant, turn: Turn, password: &Secret) -> Result<(), TenancyError> {
+        let (username, password) = (self.username(tenant, turn), password.clone());
         let target = self.told(&tenant.service, |told| {
             let (host, port) = told.at;
             Target { host, port, container: told.container.clone(), username, password }

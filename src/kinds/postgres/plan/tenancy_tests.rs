@@ -18,6 +18,7 @@ fn tenant(open: &[Turn]) -> Tenant {
         connection_limit: None,
         extensions: BTreeSet::new(),
         open: open.iter().copied().collect(),
+        own: None,
     }
 }
 
