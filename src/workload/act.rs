@@ -4,6 +4,7 @@
 
 mod caps;
 mod error;
+mod rotation;
 mod stop;
 
 pub use error::ActError;

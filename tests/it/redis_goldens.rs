@@ -10,7 +10,7 @@ use seawall::core::identity::Identity;
 use seawall::core::neighbours::Around;
 use seawall::core::quantity::Bytes;
 use seawall::core::seen::{ContainerState, SeenContainer, SeenMount, Slot, Usage};
-use seawall::core::will::Asked;
+use seawall::core::will::{Asked, Rotate};
 use seawall::kinds::Reconciler;
 use seawall::kinds::redis::Redis;
 use seawall::kinds::redis::check::Checked;
@@ -94,7 +94,7 @@ impl Case {
             memory,
             present: true,
             around: Around::default(),
-            world: World { work, server: Server::NotRunning, data: None },
+            world: World { work, server: Server::NotRunning, data: None, pending: false },
         };
         case.made();
         case.up();
@@ -174,6 +174,10 @@ impl Case {
 
 const FATAL: [&str; 3] = ["*** FATAL CONFIG FILE ERROR ***", ">>> 'locale-collate \"x\"'", "Invalid locale"];
 
+fn rotates(case: &mut Case) {
+    case.asked.rotate = Some(Rotate { at: "2027-01-02T00:00:00Z".into(), now: false });
+}
+
 type Row = (&'static str, fn(&mut Case));
 
 const ROWS: &[Row] = &[
@@ -220,6 +224,24 @@ const ROWS: &[Row] = &[
     ("own login refused, and a restart did not help", |case| {
         case.world.server = Server::Down(RedisError::LoginRefused("WRONGPASS".to_owned()));
         case.memory.users_restarted = true;
+    }),
+    ("rotate: asked for", rotates),
+    ("rotate: asked for, and there is something else to do first", |case| {
+        rotates(case);
+        case.spec.parameters = parameters(&[("hz", "30")]);
+    }),
+    ("rotate: asked for and done", |case| {
+        rotates(case);
+        case.memory.rotated_for = Some("2027-01-02T00:00:00Z".into());
+    }),
+    ("rotate: the next password is sealed", |case| {
+        case.world.pending = true;
+        case.facts().users_fit = false;
+    }),
+    ("rotate: the next password lets in", |case| case.world.pending = true),
+    ("rotate: the next password is sealed, the server reads its data", |case| {
+        case.world.pending = true;
+        case.facts().loading = Some("the server reads its data".into());
     }),
     ("users are others", |case| case.facts().users_fit = false),
     ("its dir is not on the volume", |case| drop(case.facts().config.insert("dir".into(), "/tmp".into()))),

@@ -1,21 +1,21 @@
-//! A server's own password takes the place of another one, on a real PostgreSQL.
+//! A server's own password takes the place of another one, on real servers.
 
 use super::harness::{Sea, condition, docker, text, wait_for};
 use crate::kinds::Ask;
 use std::fs;
 
-fn generation(sea: &Sea) -> u64 {
-    sea.status("main")["credentials"]["generation"].as_u64().unwrap_or_default()
+fn generation(sea: &Sea, object: &str) -> u64 {
+    sea.status(object)["credentials"]["generation"].as_u64().unwrap_or_default()
 }
 
-fn is_over(sea: &Sea, to: u64) -> bool {
-    let status = sea.status("main");
+fn is_over(sea: &Sea, object: &str, to: u64) -> bool {
+    let status = sea.status(object);
     status["credentials"]["generation"] == to && condition(&status, "Progressing").1 == "Settled"
 }
 
 /// The password that is another one by then.
 fn rotated(sea: &Sea, what: &str, old: &str, to: u64) -> String {
-    wait_for(what, || is_over(sea, to).then_some(()));
+    wait_for(what, || is_over(sea, "main", to).then_some(()));
     let new = sea.password("main");
     assert_ne!(old, new, "{what}");
     assert!(sea.lets_in("main", &new) && !sea.lets_in("main", old), "{what}");
@@ -64,7 +64,10 @@ fn a_rotation_turns_the_old_password_away_and_nobody_who_is_in() {
         !id.is_null() && *id != first["container"]["id"]
     });
     sea.ready("main");
-    assert_eq!((sea.password("main"), sea.lets_in("main", &two), generation(&sea)), (two.clone(), true, 2));
+    assert_eq!(
+        (sea.password("main"), sea.lets_in("main", &two), generation(&sea, "main")),
+        (two.clone(), true, 2)
+    );
 
     // While it is stopped nothing is changed.
     sea.ok(&["stop", "postgres/main"]);
@@ -108,8 +111,9 @@ fn a_crash_at_any_step_of_a_rotation_ends_with_one_password() {
             to += 1;
             // The operator may die before it has answered.
             sea.cli(&["rotate", "postgres/main"]);
-            let died =
-                wait_for(&point, || if sea.died() { Some(true) } else { is_over(&sea, to).then_some(false) });
+            let died = wait_for(&point, || {
+                if sea.died() { Some(true) } else { is_over(&sea, "main", to).then_some(false) }
+            });
             if died {
                 sea.run();
             }
@@ -164,4 +168,49 @@ fn a_link_with_the_servers_own_user_follows_its_rotation() {
     assert_eq!(given(), two);
     assert!(as_program().contains("owner|shopping"), "{}", as_program());
     sea.until_condition(link, "Ready", "True", "LoginSucceeded");
+}
+
+/// The file of the users has one password of the owner's at any time: of two the one that takes the other's place.
+#[test]
+fn a_rotation_of_a_redis_turns_the_old_password_away_and_nobody_who_is_in() {
+    const CACHE: &str = "redis/cache";
+    let mut sea = Sea::start_of(&crate::kinds::redis::KIND);
+    sea.put(CACHE, "{version: '8'}");
+    let first = sea.ready(CACHE);
+    let one = sea.password(CACHE);
+    sea.keep(CACHE, 7);
+    let mut stays = sea.client(&sea.login(CACHE), CACHE, Ask::Wait).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert!(stays.try_wait().unwrap().is_none(), "it is in");
+    sea.ok(&["rotate", CACHE]);
+    wait_for("rotated", || is_over(&sea, CACHE, 2).then_some(()));
+    let two = sea.password(CACHE);
+    assert!(one != two && sea.lets_in(CACHE, &two) && !sea.lets_in(CACHE, &one));
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    assert!(stays.try_wait().unwrap().is_none(), "who is in stays in");
+    stays.kill().unwrap();
+    let _ = stays.wait();
+    let now = sea.ready(CACHE);
+    for field in ["id", "startedAt"] {
+        assert_eq!(now["container"][field], first["container"][field], "{field}");
+    }
+    for point in ["1:before", "1:after", "2:before", "2:after", "3:before", "3:after"] {
+        sea.stop();
+        sea.run_with(&[("SEAWALL_CRASH_AT", point)]);
+        sea.ready(CACHE);
+        let (old, to) = (sea.password(CACHE), generation(&sea, CACHE) + 1);
+        sea.cli(&["rotate", CACHE]);
+        wait_for(point, || sea.died().then_some(()));
+        sea.run();
+        wait_for(point, || is_over(&sea, CACHE, to).then_some(()));
+        let new = sea.password(CACHE);
+        assert!(old != new && sea.lets_in(CACHE, &new) && !sea.lets_in(CACHE, &old), "{point}");
+    }
+    // The next start reads the new one, and finds the data.
+    sea.ok(&["restart", CACHE]);
+    sea.until(CACHE, "another start", |status| {
+        status["container"]["startedAt"] != first["container"]["startedAt"]
+    });
+    sea.ready(CACHE);
+    assert_eq!(sea.kept(CACHE), [7]);
 }

@@ -25,7 +25,7 @@ use crate::secrets::ExposeSecret;
 use crate::workload::act as work;
 use crate::workload::{self, Action as Work};
 use parameter_file::{parameter_file, restore_parameters, write_parameters};
-use password::{generate_password, make_current, make_pending, password_file, reset_password, take_password};
+use password::{generate_password, make_current, password_file, reset_password, take_password};
 use shutdown::stop;
 use std::sync::Arc;
 use trial::trial_start;
@@ -121,7 +121,7 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
         Action::CreateDatabase(name) => {
             scene.session()?.create_database(name).await?;
         }
-        Action::MakePending => make_pending(scene).await?,
+        Action::MakePending => scene.work.make_pending().await?,
         Action::ResetPassword { container, username, pending } => {
             reset_password(scene, container, username, *pending, memory).await?;
         }

@@ -70,7 +70,8 @@ pub async fn apply(
             }
             let notes = done?;
             if matches!(action, Work::RemoveVolume(name) if *name == scene.subject.identity.volume()) {
-                *memory = Memory { work: std::mem::take(&mut memory.work), ..Memory::default() };
+                let rotated_for = memory.rotated_for.take();
+                *memory = Memory { work: std::mem::take(&mut memory.work), rotated_for, ..Memory::default() };
             }
             return Ok(notes);
         }
@@ -85,6 +86,11 @@ pub async fn apply(
             kind.tools.reopen(object);
             memory.work.password_generation += 1;
             scene.now.clone_into(&mut memory.work.password_rotated_at);
+        }
+        Action::MakePending => work.make_pending().await?,
+        Action::MakeCurrent => {
+            work.make_current(&mut memory.work, scene.with_record)?;
+            memory.rotated_for = scene.subject.asked.rotate.as_ref().map(|asked| asked.at.clone());
         }
         Action::UploadFiles(files) => {
             let id = id()?;
@@ -166,10 +172,11 @@ async fn put(
     Ok(kind.tools.docker.put_files(container, &list).await.map_err(ActError::from)?)
 }
 
-/// Seawall's own, and the owner's.
+/// Seawall's own, and the owner's: of two the next one, which is on its way into the server.
 fn passwords(kind: &Redis, scene: &Scene<'_, Redis>) -> Result<(Secret, Secret), Undone> {
     let mut all = kind.tools.secrets(&scene.subject.identity.object).map_err(ActError::from)?;
-    all.remove(tools::ADMIN).zip(all.remove("")).ok_or_else(|| gone("the password"))
+    let owner = all.remove(tools::PENDING).or_else(|| all.remove(""));
+    all.remove(tools::ADMIN).zip(owner).ok_or_else(|| gone("the password"))
 }
 
 fn admin(kind: &Redis, scene: &Scene<'_, Redis>) -> Result<Target, Undone> {

@@ -14,6 +14,10 @@ pub enum Action {
     Work(workload::Action),
     /// Into the store, sealed: the owner's, and Seawall's own.
     GeneratePasswords,
+    /// Into the store, sealed, before any server knows it: the password that takes the place of the owner's.
+    MakePending,
+    /// In the store: it took its place.
+    MakeCurrent,
     /// redis.conf and users.acl, for the next start.
     UploadFiles(Files),
     /// By CONFIG SET, then into the file.
@@ -45,6 +49,8 @@ impl Act for Action {
         match self {
             Action::Work(action) => action.reason(),
             Action::GeneratePasswords => "PasswordGenerated",
+            Action::MakePending => "RotationBegan",
+            Action::MakeCurrent => "PasswordRotated",
             Action::UploadFiles(_) => "FilesUploaded",
             Action::SetParameters { .. } => "ParametersSet",
             Action::RestoreParameters { .. } => "ParametersRestored",
@@ -64,6 +70,8 @@ impl fmt::Display for Action {
         match self {
             Action::Work(action) => action.fmt(f),
             Action::GeneratePasswords => f.write_str("generate and seal the passwords"),
+            Action::MakePending => f.write_str("generate and seal the next password"),
+            Action::MakeCurrent => f.write_str("take the next password as the one in use"),
             Action::UploadFiles(_) => f.write_str("upload redis.conf and the users' file"),
             Action::SetParameters { set, .. } if set.is_empty() => f.write_str("write redis.conf"),
             Action::SetParameters { set, .. } => {

@@ -2,7 +2,7 @@
 //! ever said of a login that worked.
 
 use super::desired::DATA;
-use super::plan::{Plan, Subject, pending};
+use super::plan::{Plan, Subject, pending, rotates};
 use super::spec::{Persistence, word};
 use super::world::{Server, ServerFacts, World};
 use crate::core::condition::{ConditionType as C, Finding, Truth};
@@ -11,7 +11,8 @@ use crate::workload::findings::Served;
 #[must_use]
 pub fn served(subject: &Subject<'_>, world: &World, plan: &Plan) -> Served {
     let broken = plan.waiting.iter().find(|w| w.on == "PersistenceBroken").map(|w| (w.on, w.why.clone()));
-    let mut served = Served { turned_away: broken.clone(), first: broken, ..Served::default() };
+    let rotates = rotates(subject, world);
+    let mut served = Served { turned_away: broken.clone(), first: broken, rotates, ..Served::default() };
     let Server::Up(facts) = &world.server else { return served };
     served.answers = true;
     // Its writes are kept all the same; one that failed is told by PING.

@@ -137,7 +137,7 @@ impl Reconciler for Redis {
         description: "A managed Redis server: one container, one data volume, proven by logins.",
         runs: true,
         containers: true,
-        rotates: false,
+        rotates: true,
         made_by: None,
         gone: "the container is stopped and removed",
         columns: &COLUMNS,

@@ -24,8 +24,8 @@ use crate::workload::plan::{self as work, Reached, Verdicts, Want, keep_serving,
 use crate::workload::world::{Deaths, SILENT};
 use crate::workload::{self, Case};
 use room::room;
-pub use server::loaded;
 use server::server;
+pub use server::{loaded, rotates};
 use std::collections::BTreeMap;
 
 pub type Plan = CorePlan<Action>;

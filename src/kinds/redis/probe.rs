@@ -17,7 +17,7 @@ use crate::workload::image::Unfit;
 use crate::workload::observe::image::{LookInto, Looker};
 use crate::workload::observe::{self, Intent, LOG_LINES, ObserveError, address, unless_away};
 use crate::workload::plan::{silent_words, successor};
-use crate::workload::tools::{self, Reach};
+use crate::workload::tools::{self, PENDING, Reach};
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -35,8 +35,10 @@ pub async fn observe(
 ) -> Result<World, ObserveError> {
     let (tools, case) = (&kind.tools, subject.work());
     let work = observe::observe(tools, &case, engine, intent, false).await?;
-    let mut world = World { work, server: Server::NotRunning, data: None };
-    world.work.password_sealed &= tools.secrets(&subject.identity.object)?.len() == PASSWORDS.len();
+    let mut world = World { work, server: Server::NotRunning, data: None, pending: false };
+    let secrets = tools.secrets(&subject.identity.object)?;
+    world.work.password_sealed &= PASSWORDS.iter().all(|role| secrets.contains_key(role));
+    world.pending = secrets.contains_key(PENDING);
     let Slot::Ours(c) = world.work.container.clone() else { return Ok(world) };
     let docker = tools.docker.as_ref();
     if case.wanted() == Wanted::Running {
@@ -145,7 +147,9 @@ fn target_by(
 pub async fn server(kind: &Redis, subject: &Subject<'_>, c: &Glance) -> Result<Server, ObserveError> {
     let secrets = kind.tools.secrets(&subject.identity.object)?;
     let failed = |words: &str| Ok(Server::Down(RedisError::Failed(words.to_owned())));
-    let (Some(admin), Some(password)) = (secrets.get(tools::ADMIN), secrets.get("")) else {
+    // What the users' file has: of two passwords the next one.
+    let owners = secrets.get(PENDING).or_else(|| secrets.get(""));
+    let (Some(admin), Some(password)) = (secrets.get(tools::ADMIN), owners) else {
         return failed("there is no password to log in with");
     };
     let owner = &subject.spec.username;

@@ -41,6 +41,9 @@ pub struct Memory {
     /// What its links granted when they were last heard of: link → grant.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tenants: BTreeMap<String, Grant>,
+    /// The last `seawall rotate` that was answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotated_for: Option<String>,
 }
 
 impl Remembered for Memory {
@@ -57,7 +60,7 @@ impl Memory {
     /// What the object that this one is renamed to knows from then on.
     #[must_use]
     pub fn handed_over(self, home: Home) -> Self {
-        Self { work: self.work.handed_over(home), written: None, ..self }
+        Self { work: self.work.handed_over(home), written: None, rotated_for: None, ..self }
     }
 }
 

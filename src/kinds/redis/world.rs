@@ -16,6 +16,8 @@ pub struct World {
     pub server: Server,
     /// What of the data lies on the volume; `None`: there was no need to look.
     pub data: Option<Data>,
+    /// Another password takes the place of the owner's; the users' file has it already.
+    pub pending: bool,
 }
 
 /// The files of the data that are there.

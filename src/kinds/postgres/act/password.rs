@@ -10,7 +10,7 @@ use crate::kinds::postgres::desired::PASSWORD_FILE;
 use crate::kinds::postgres::facts::ImageFacts;
 use crate::kinds::postgres::record::Memory;
 use crate::manifest::secret::{SecretPlace, SecretSource};
-use crate::secrets::{self, Secret};
+use crate::secrets;
 use crate::store::{Change, Saving};
 use crate::workload::act as work;
 use crate::workload::tools::{PENDING, Secrets, secret_key};
@@ -44,32 +44,11 @@ pub(super) async fn take_password(
     Ok(())
 }
 
-/// Sealed before it is set, so that whatever a crash leaves in the server is known here.
-pub(super) async fn make_pending(scene: &Scene<'_>) -> Result<(), ActError> {
-    let (tools, object) = (&scene.tools.work, &scene.work.case.identity.object);
-    let next = Secrets::from([(PENDING, secrets::password())]);
-    let changes = tools.sealed(object, &next).map_err(work::ActError::from)?;
-    tools.store.save(changes, Saving::Durable).await.map_err(work::ActError::from)?;
-    tools.reopen(object);
-    Ok(())
-}
-
 /// In one commit with the record, which then knows that what was asked for is done.
 pub(super) fn make_current(scene: &Scene<'_>, memory: &mut Memory) -> Result<(), ActError> {
-    let (tools, object) = (&scene.tools.work, &scene.work.case.identity.object);
-    let current = Secrets::from([("", pending(scene)?)]);
-    let mut changes = tools.sealed(object, &current).map_err(work::ActError::from)?;
-    changes.push(Change::delete(secret_key(object, PENDING)));
-    rotated(scene, memory);
+    scene.work.make_current(&mut memory.work, scene.with_record)?;
     answered(scene, memory);
-    scene.with_record.put(changes);
     Ok(())
-}
-
-fn pending(scene: &Scene<'_>) -> Result<Secret, ActError> {
-    let secrets = scene.tools.work.secrets(&scene.work.case.identity.object).map_err(work::ActError::from)?;
-    let pending = secrets.get(PENDING).cloned();
-    Ok(pending.ok_or_else(|| work::ActError::Gone("the next password".to_owned()))?)
 }
 
 fn rotated(scene: &Scene<'_>, memory: &mut Memory) {
@@ -97,7 +76,7 @@ pub(super) async fn reset_password(
     pending: bool,
     memory: &mut Memory,
 ) -> Result<(), ActError> {
-    let password = if pending { self::pending(scene)? } else { scene.work.password()? };
+    let password = if pending { scene.work.pending()? } else { scene.work.password()? };
     let sql = Zeroizing::new(set_password(username, &password).as_str().as_bytes().to_vec());
     let newer = scene.image()?.major >= NEWER_SINCE;
     let id = scene.work.container_id(name)?;

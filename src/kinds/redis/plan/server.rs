@@ -5,6 +5,7 @@ use super::{Plan, Subject, differing, is_stale};
 use crate::core::digest::sha256;
 use crate::core::plan::Sign;
 use crate::core::seen::SeenContainer;
+use crate::core::will::Wanted;
 use crate::kinds::redis::action::Action;
 use crate::kinds::redis::client::RedisError;
 use crate::kinds::redis::desired::{DATA, Files, users_file};
@@ -96,15 +97,20 @@ fn up(
             plan.stuck("UsersDiffer", "the server tells other users or rules than it was given", 15_000);
         }
         _ if !facts.users_fit => {
-            plan.step(
-                Sign::Change,
-                Action::LoadUsers,
-                "users, passwords or rules are not what they should be",
-            );
+            let why = if world.pending {
+                "the password is rotated"
+            } else {
+                "users, passwords or rules are not what they should be"
+            };
+            plan.step(Sign::Change, Action::LoadUsers, why);
         }
         _ if !fit => {
             let why = difference(&facts.tenants, &tenants);
             plan.step(Sign::Change, Action::LoadTenants, why);
+        }
+        // A login by it was let in.
+        Ok(()) | Err(RedisError::PersistenceBroken(_)) if world.pending => {
+            plan.step(Sign::Change, Action::MakeCurrent, "it lets in");
         }
         Ok(()) | Err(RedisError::PersistenceBroken(_)) => {}
         Err(error) => turned_away(error, plan),
@@ -148,4 +154,17 @@ fn up(
         restart(case, &why, plan);
     }
     work::prove(case, &world.work, plan);
+    if rotation_due(subject) && !world.pending && plan.steps.is_empty() && plan.waiting.is_empty() {
+        plan.step(Sign::Change, Action::MakePending, "asked for by `seawall rotate`");
+    }
+}
+
+fn rotation_due(subject: &Subject<'_>) -> bool {
+    subject.asked.rotate_due(subject.memory.rotated_for.as_ref()).is_some()
+}
+
+/// `seawall rotate` was said and not yet done.
+#[must_use]
+pub fn rotates(subject: &Subject<'_>, world: &World) -> bool {
+    subject.work().wanted() == Wanted::Running && (world.pending || rotation_due(subject))
 }
