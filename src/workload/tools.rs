@@ -158,7 +158,9 @@ impl Tools {
     /// # Errors
     /// When a record is there and cannot be opened.
     pub fn secrets(&self, object: &ObjectRef) -> Result<Secrets, PasswordError> {
-        if let Some(known) = lock(&self.passwords).get(object) {
+        // Held meanwhile: what was read before others came to be in the store must not be kept after it.
+        let mut all = lock(&self.passwords);
+        if let Some(known) = all.get(object) {
             return Ok(known.clone());
         }
         let mut opened = Secrets::new();
@@ -170,7 +172,7 @@ impl Tools {
             opened.insert(role, self.sealer.open(&key, &sealed)?);
         }
         if !opened.is_empty() {
-            lock(&self.passwords).insert(object.clone(), opened.clone());
+            all.insert(object.clone(), opened.clone());
         }
         Ok(opened)
     }
