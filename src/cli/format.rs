@@ -64,13 +64,3 @@ pub fn document(items: &[ObjectView], single: bool) -> Value {
         Err(values) => json!({"apiVersion": API_VERSION, "kind": "List", "items": values}),
     }
 }
-
-/// For a shell, and for what reads dotenv: in single quotes unless it is plain.
-#[must_use]
-pub fn shell_quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-._/:@%+".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', "'\\''"))
-}

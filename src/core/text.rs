@@ -109,6 +109,16 @@ pub fn in_shell(word: &str) -> String {
     }
 }
 
+/// For a shell, and for what reads dotenv: in single quotes unless it is plain.
+#[must_use]
+pub fn shell_quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._/:@%+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
 /// A text on one line as a value in YAML, in quotes.
 #[must_use]
 pub fn in_yaml(text: &str) -> String {

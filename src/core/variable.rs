@@ -3,7 +3,7 @@
 
 use super::names::ObjectRef;
 use super::neighbours::{Offer, offers};
-use super::text::url_part;
+use super::text::{shell_quoted, url_part};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -117,6 +117,12 @@ impl fmt::Debug for Withheld {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("****")
     }
+}
+
+/// A line of a file in dotenv form.
+#[must_use]
+pub fn dotenv(name: &str, value: &str) -> String {
+    format!("{name}={}", shell_quoted(value))
 }
 
 /// With stars in place of the secret.

@@ -3,13 +3,13 @@
 use crate::cli::age::age;
 use crate::cli::args::{ConnectionArgs, ConnectionForm};
 use crate::cli::connect::connect;
-use crate::cli::format::{json_text, shell_quoted};
+use crate::cli::format::json_text;
 use crate::cli::out::Failure;
 use crate::cli::{Context, Outcome};
 use crate::control::api::{ConnectionView, HostPort};
 use crate::control::registry::Kinds;
 use crate::core::condition::Truth;
-use crate::core::text::url_part;
+use crate::core::text::{shell_quoted, url_part};
 use crate::kinds::{Client, Part};
 use jiff::Timestamp;
 use std::io::Write;

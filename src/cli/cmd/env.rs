@@ -2,9 +2,11 @@
 
 use crate::cli::args::{EnvArgs, EnvForm};
 use crate::cli::connect::connect;
-use crate::cli::format::{json_text, shell_quoted};
+use crate::cli::format::json_text;
 use crate::cli::{Context, Outcome};
 use crate::control::api::{EnvironmentView, VariableView};
+use crate::core::text::shell_quoted;
+use crate::core::variable::dotenv;
 use std::io::{self, Write};
 
 pub async fn run(cx: &mut Context, args: EnvArgs) -> Outcome {
@@ -21,7 +23,7 @@ pub async fn run(cx: &mut Context, args: EnvArgs) -> Outcome {
             EnvForm::Shell => writeln!(out, "export {name}={}", shell_quoted(value))?,
             // It takes everything behind the sign as it is.
             EnvForm::Docker => writeln!(out, "{name}={value}")?,
-            EnvForm::Dotenv | EnvForm::Json => writeln!(out, "{name}={}", shell_quoted(value))?,
+            EnvForm::Dotenv | EnvForm::Json => writeln!(out, "{}", dotenv(name, value))?,
         }
     }
     if view.variables.iter().any(|variable| variable.withheld) && !args.reveal {
