@@ -132,6 +132,7 @@ impl Bench {
             installation: installation.clone(),
             data,
             manifests: root.path().join("manifests"),
+            env_file_roots: Vec::new(),
             reach: Reach::Host,
             times,
         };

@@ -28,7 +28,8 @@ Exit codes:
   3  get: removals are held back
 
 Settings may also be keys of seawall.yaml in the working or the data directory:
-data, keyFile, installation, dockerHost, manifests, removalGrace, deletionGrace.";
+data, keyFile, installation, dockerHost, manifests, envFileRoot, removalGrace,
+deletionGrace.";
 
 /// Databases on plain Docker, as files in git
 #[derive(Debug, Parser)]
@@ -59,6 +60,9 @@ pub struct Flags {
     /// The manifests; ./manifests when there is one [env: SEAWALL_MANIFESTS]
     #[arg(long, global = true, value_name = "DIR")]
     pub manifests: Option<PathBuf>,
+    /// Env files may lie below it; the manifests; repeatable [env: SEAWALL_ENV_FILE_ROOT]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub env_file_root: Vec<PathBuf>,
     /// A container goes once its manifest was gone for so long; 30s [env: SEAWALL_REMOVAL_GRACE]
     #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
     pub removal_grace: Option<Duration>,

@@ -22,8 +22,16 @@ pub const FILE: &str = "seawall.yaml";
 /// Bytes that are read of a settings file.
 const MAX_FILE: u64 = 64 << 10;
 
-const KEYS: [&str; 7] =
-    ["data", "keyFile", "installation", "dockerHost", "manifests", "removalGrace", "deletionGrace"];
+const KEYS: [&str; 8] = [
+    "data",
+    "keyFile",
+    "installation",
+    "dockerHost",
+    "manifests",
+    "envFileRoot",
+    "removalGrace",
+    "deletionGrace",
+];
 
 /// How long a manifest must be gone before its container goes.
 pub const REMOVAL_GRACE: Duration = Duration::from_secs(30);
@@ -41,6 +49,8 @@ pub struct Settings {
     pub docker_host: Option<String>,
     /// As configured; see [`Settings::manifests_or_default`].
     pub manifests: Option<PathBuf>,
+    /// Below these env files may be written; none: below the manifests.
+    pub env_file_roots: Vec<PathBuf>,
     /// Where relative paths start.
     pub cwd: PathBuf,
     /// See [`REMOVAL_GRACE`] and [`DELETION_GRACE`].
@@ -178,7 +188,20 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
             duration(&text).map_err(|detail| SettingsError::NotDuration { name: key, detail })
         }),
     };
+    // Several have a colon between them, as in PATH.
+    let list = |dir: &Path, text: &str| -> Vec<PathBuf> {
+        text.split(':').filter(|part| !part.is_empty()).map(|part| dir.join(part)).collect()
+    };
+    let env_file_roots = match (&flags.env_file_root[..], environment.get("SEAWALL_ENV_FILE_ROOT")) {
+        ([], Some(text)) => list(cwd, text),
+        ([], None) => {
+            let listed = |file: &&Layer| Some(list(&file.dir, &file.text("envFileRoot")?));
+            files.iter().find_map(listed).unwrap_or_default()
+        }
+        (flags, _) => flags.iter().map(|dir| cwd.join(dir)).collect(),
+    };
     Ok(Settings {
+        env_file_roots,
         removal_grace: time(flags.removal_grace, "SEAWALL_REMOVAL_GRACE", "removalGrace", REMOVAL_GRACE)?,
         deletion_grace: time(
             flags.deletion_grace,

@@ -69,6 +69,8 @@ pub struct Config {
     pub installation: Installation,
     pub data: PathBuf,
     pub manifests: PathBuf,
+    /// Below these env files may be written; none: below the manifests.
+    pub env_file_roots: Vec<PathBuf>,
     pub reach: Reach,
     pub times: Times,
 }
@@ -147,7 +149,11 @@ impl Operator {
         })?;
         store.each(journal::PREFIX, &mut |_, found| state.journal.load(found.body))?;
         let tools = Tools::new(docker, store, sealer, config.installation.clone(), config.reach);
-        let places = Places { data: config.data.clone(), manifests: config.manifests.clone() };
+        let places = Places {
+            data: config.data.clone(),
+            manifests: config.manifests.clone(),
+            env_file_roots: config.env_file_roots.clone(),
+        };
         let tools = Arc::new(tools.at(places));
         let kinds = kinds(&tools);
         state.schemas = kinds.spec_schemas();

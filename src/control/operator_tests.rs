@@ -26,6 +26,7 @@ async fn changes_of_one_record_made_at_once_all_last() {
             installation: Installation::parse("default").unwrap(),
             data: root.path().join("data"),
             manifests: manifests.clone(),
+            env_file_roots: Vec::new(),
             reach: Reach::Host,
             times: Times { rest: Duration::ZERO, ..Times::default() },
         },

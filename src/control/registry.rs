@@ -38,7 +38,7 @@ impl Kinds {
         kinds.put(tools.map(|_| ImageCatalog));
         kinds.put(tools.map(|tools| Link::new(tools, tenancies)));
         kinds.put(postgres);
-        kinds.put(tools.map(|_| Project));
+        kinds.put(tools.map(Project::new));
         kinds.put(redis);
         kinds
     }

@@ -102,6 +102,10 @@ pub trait Act: Display + Clone + PartialEq + Send + Sync {
     fn takes_long(&self) -> bool {
         self.work().is_some_and(workload::Action::takes_long)
     }
+    /// No other step waits for it: that it fails holds up nothing else.
+    fn stands_alone(&self) -> bool {
+        self.work().is_some_and(workload::Action::stands_alone)
+    }
     /// It took its time, and the server served meanwhile: what comes after it is planned anew.
     fn looks_again(&self) -> bool {
         false

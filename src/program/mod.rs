@@ -158,6 +158,7 @@ fn config(settings: &Settings, manifests: PathBuf) -> Config {
         installation: settings.installation.clone(),
         data: settings.data.clone(),
         manifests,
+        env_file_roots: settings.env_file_roots.clone(),
         reach: reach(),
         times: Times {
             removal: settings.removal_grace,

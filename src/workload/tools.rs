@@ -145,6 +145,11 @@ impl Tools {
         self
     }
 
+    #[must_use]
+    pub fn places(&self) -> &Places {
+        &self.places
+    }
+
     /// The managed password; `None` when there is none yet.
     ///
     /// # Errors

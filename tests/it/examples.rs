@@ -144,6 +144,7 @@ async fn each_example_is_valid_and_plans_what_it_says() {
             installation: Installation::default(),
             data: data.path().to_owned(),
             manifests: manifests.clone(),
+            env_file_roots: Vec::new(),
             reach: Reach::Host,
             times: Times::default(),
         };

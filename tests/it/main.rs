@@ -11,6 +11,7 @@ mod children;
 mod cli;
 mod contract;
 mod converge;
+mod env_files;
 mod examples;
 mod faults;
 mod formats;

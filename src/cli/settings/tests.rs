@@ -92,6 +92,23 @@ fn colours_only_on_a_terminal_and_not_with_no_color() {
 }
 
 #[test]
+fn env_files_may_lie_below_several_directories() {
+    let cwd = tempfile::tempdir().unwrap();
+    let roots = |flags: &[&str], variables: &[(&str, &str)]| {
+        let flags = Flags { env_file_root: flags.iter().map(PathBuf::from).collect(), ..Flags::default() };
+        let mut all = vec![("HOME", "/h")];
+        all.extend(variables);
+        resolve(&flags, &environment(cwd.path(), &all)).unwrap().env_file_roots
+    };
+    let own = |name: &str| cwd.path().join(name);
+    assert_eq!(roots(&[], &[]), Vec::<PathBuf>::new());
+    fs::write(cwd.path().join(FILE), "envFileRoot: /srv:web\n").unwrap();
+    assert_eq!(roots(&[], &[]), [PathBuf::from("/srv"), own("web")]);
+    assert_eq!(roots(&[], &[("SEAWALL_ENV_FILE_ROOT", ":/opt")]), [PathBuf::from("/opt")]);
+    assert_eq!(roots(&["a", "/b"], &[("SEAWALL_ENV_FILE_ROOT", "/opt")]), [own("a"), PathBuf::from("/b")]);
+}
+
+#[test]
 fn graces_are_durations_from_wherever_they_come() {
     let cwd = tempfile::tempdir().unwrap();
     let graces = |flags: &Flags, variables: &[(&str, &str)]| {

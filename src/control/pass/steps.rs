@@ -113,7 +113,7 @@ pub(super) async fn run_steps<R: Reconciler>(
                 Then::Replan | Then::Outdated => return StepsEnd::Replan,
                 Then::Unknown(error) => return StepsEnd::Failed(unknown_failure(operator, &error).await),
                 Then::PortTaken => return StepsEnd::PortTaken(failure.again(Retry::Within(15_000))),
-                Then::Fail if !work.is_some_and(Work::stands_alone) => return StepsEnd::Failed(failure),
+                Then::Fail if !step.action.stands_alone() => return StepsEnd::Failed(failure),
                 Then::Fail => drop(failed.get_or_insert(failure)),
             }
         }

@@ -1,15 +1,19 @@
 //! Project: the environments of an application, which links give their databases to, and the containers that run in them. It
 //! runs none itself: each is an object that it makes.
 
+pub mod act;
+pub mod env_file;
+pub mod probe;
 pub mod spec;
+pub mod tools;
 
 use super::app_spec::{self, AppSpec};
-use super::{About, Act, Child, Context, Reconciler, Scene, Subject, Undone};
+use super::{About, Act, Child, Context, Learnt, Reconciler, Remembered, Scene, Subject, Undone};
 use crate::core::condition::{ConditionType as C, Finding, Truth};
 use crate::core::event::Note;
 use crate::core::failure::Outlook;
 use crate::core::names::{Kind, Name, ObjectRef};
-use crate::core::neighbours::{Offer, Said, offers};
+use crate::core::neighbours::{Offer, Said, Ties, offers};
 use crate::core::path;
 use crate::core::plan::{Plan, Sign};
 use crate::core::problem::Problem;
@@ -17,21 +21,38 @@ use crate::core::resource::Document;
 use crate::core::seen::EngineInfo;
 use crate::core::text::{NAME, shown};
 use crate::manifest::schema::spec_schema;
-use crate::workload;
 use crate::workload::check::{Found, annotated};
 use crate::workload::observe::{Intent, ObserveError};
+use crate::workload::{self, Tools};
+use env_file::check::EnvFile;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use spec::ProjectSpec;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
-pub struct Project;
+/// How often its env files are looked at: nobody tells when somebody changes one.
+const LOOK_MS: u64 = 30_000;
+
+pub struct Project {
+    pub tools: Arc<Tools>,
+    disks: tools::Disks,
+}
+
+impl Project {
+    #[must_use]
+    pub fn new(tools: &Arc<Tools>) -> Self {
+        Self { tools: Arc::clone(tools), disks: tools::Disks::default() }
+    }
+}
 
 /// A project with no illegal name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
     pub environments: BTreeMap<Name, Environment>,
+    /// By environment.
+    pub env_files: BTreeMap<Name, EnvFile>,
 }
 
 /// One of its environments.
@@ -41,33 +62,70 @@ pub struct Environment {
     pub apps: BTreeMap<ObjectRef, (String, AppSpec)>,
 }
 
+/// What must be remembered of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Memory {
+    /// That there may be something in, by absolute path.
+    pub env_files: BTreeMap<String, env_file::Kept>,
+}
+
+impl Remembered for Memory {}
+
+/// What one pass saw.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct World {
+    pub env_files: Vec<env_file::File>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Action(workload::Action);
+pub enum Action {
+    Work(workload::Action),
+    EnvFile(env_file::plan::Step),
+}
+
+impl From<env_file::plan::Step> for Action {
+    fn from(step: env_file::plan::Step) -> Self {
+        Action::EnvFile(step)
+    }
+}
 
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match self {
+            Action::Work(action) => action.fmt(f),
+            Action::EnvFile(step) => step.fmt(f),
+        }
     }
 }
 
 impl Act for Action {
     fn reason(&self) -> &'static str {
-        self.0.reason()
+        match self {
+            Action::Work(action) => action.reason(),
+            Action::EnvFile(step) => step.reason(),
+        }
     }
     fn work(&self) -> Option<&workload::Action> {
-        Some(&self.0)
+        if let Action::Work(action) = self { Some(action) } else { None }
+    }
+    fn stands_alone(&self) -> bool {
+        matches!(self, Action::EnvFile(step) if step.stands_alone())
     }
 }
 
 /// The body of its status.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Status {
     /// Environment → the links that it has.
     pub environments: BTreeMap<String, Vec<String>>,
     /// The same of what runs in it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub apps: BTreeMap<String, Vec<String>>,
+    /// By environment.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub env_files: BTreeMap<String, env_file::Status>,
 }
 
 /// The links of an environment.
@@ -118,8 +176,8 @@ fn apps(
 
 impl Reconciler for Project {
     type Checked = Checked;
-    type Memory = Map<String, Value>;
-    type World = ();
+    type Memory = Memory;
+    type World = World;
     type Action = Action;
     type Status = Status;
     const ABOUT: About = About {
@@ -130,7 +188,7 @@ impl Reconciler for Project {
         containers: false,
         rotates: false,
         made_by: None,
-        gone: "it is forgotten",
+        gone: "its env files are emptied, and it is forgotten",
         columns: &[],
         client: None,
         images: &[],
@@ -144,32 +202,47 @@ impl Reconciler for Project {
         let mut found = Found::new(document);
         annotated(&mut found);
         let mut environments = BTreeMap::new();
+        let mut env_files = BTreeMap::new();
         for (name, environment) in &spec.environments {
             let at = path::field("spec.environments", name);
-            match Name::parse(name) {
-                Ok(name) => {
-                    let apps = apps(document, context, &name, &environment.apps, &mut found);
-                    environments.insert(name, Environment { apps });
+            let name = match Name::parse(name) {
+                Ok(name) => name,
+                Err(e) => {
+                    found.add(&at, e.to_string());
+                    continue;
                 }
-                Err(e) => found.add(&at, e.to_string()),
+            };
+            if let Some(file) = &environment.env_file
+                && let Some(file) =
+                    env_file::check::check(file, &path::field(&at, "envFile"), &env_files, &mut found)
+            {
+                env_files.insert(name.clone(), file);
             }
+            let apps = apps(document, context, &name, &environment.apps, &mut found);
+            environments.insert(name, Environment { apps });
         }
-        if found.problems.is_empty() { Ok(Checked { environments }) } else { Err(found.problems) }
+        if found.problems.is_empty() { Ok(Checked { environments, env_files }) } else { Err(found.problems) }
     }
 
-    fn offer(subject: &Subject<'_, Self>, (): &()) -> Said {
+    fn ties(checked: &Checked) -> Ties {
+        Ties { claims: checked.env_files.values().map(EnvFile::claim).collect(), ..Ties::default() }
+    }
+
+    fn offer(subject: &Subject<'_, Self>, _: &World) -> Said {
         subject.spec.environments.keys().map(|name| (offers::ENVIRONMENT, name.to_string())).collect()
     }
 
-    fn plan(subject: &Subject<'_, Self>, (): &()) -> Plan<Action> {
+    fn plan(subject: &Subject<'_, Self>, world: &World) -> Plan<Action> {
         let mut plan = Plan::default();
-        if !subject.present {
-            plan.step(Sign::Delete, Action(workload::Action::Forget), "manifest removed");
+        env_file::plan::plan(&world.env_files, &subject.memory.env_files, subject.around, &mut plan);
+        // What a file still has in it, nobody would know of afterwards.
+        if !subject.present && plan.blocked.is_empty() {
+            plan.step(Sign::Delete, Action::Work(workload::Action::Forget), "manifest removed");
         }
         plan
     }
 
-    fn children(subject: &Subject<'_, Self>, (): &()) -> Option<Vec<Child>> {
+    fn children(subject: &Subject<'_, Self>, _: &World) -> Option<Vec<Child>> {
         let of_one = |(environment, of): (&Name, &Environment)| -> Vec<Child> {
             let given = links(subject, environment).filter(|(_, offer)| offer.present);
             let links: Vec<String> = given.map(|(link, _)| link).collect();
@@ -190,9 +263,20 @@ impl Reconciler for Project {
         Some(subject.spec.environments.iter().flat_map(of_one).collect())
     }
 
+    /// Nobody tells what is changed in a file.
+    fn look_again(world: &World) -> Option<u64> {
+        (!world.env_files.is_empty()).then_some(LOOK_MS)
+    }
+
+    /// A crash may have come before what was written was remembered.
+    fn learn(_: &Subject<'_, Self>, world: &World, memory: &mut Memory, now: &str) -> Learnt {
+        env_file::learn(&world.env_files, &mut memory.env_files, now);
+        Learnt::default()
+    }
+
     fn findings(
         subject: &Subject<'_, Self>,
-        (): &(),
+        _: &World,
         plan: &Plan<Action>,
         outlook: &Outlook,
     ) -> Vec<Finding> {
@@ -206,10 +290,14 @@ impl Reconciler for Project {
         let mut apps = environments.values().flat_map(|environment| environment.apps.keys());
         let has_apps = environments.values().any(|environment| !environment.apps.is_empty());
         let down = apps.find(|app| !up(app));
-        let ready = match (plan.blocked.first(), plan.waiting.first(), waits) {
-            (Some(block), ..) => no(block.reason, format!("{}: {}", block.why, block.unblock)),
-            (_, Some(wait), _) => no(wait.on, wait.why.clone()),
-            (.., Some(link)) => no("LinkNotReady", format!("{link} is not Ready")),
+        let block = plan.blocked.first().map(|b| (b.reason, format!("{}: {}", b.why, b.unblock)));
+        let failure = outlook.failure.as_ref().map(|failure| (failure.reason, failure.message.clone()));
+        let stuck = block.or(failure);
+        let ready = match (&stuck, plan.waiting.first(), waits, plan.steps.first()) {
+            (Some((reason, words)), ..) => no(reason, words.clone()),
+            (_, Some(wait), ..) => no(wait.on, wait.why.clone()),
+            (.., Some(link), _) => no("LinkNotReady", format!("{link} is not Ready")),
+            (.., Some(step)) => no("Reconciling", format!("{}: {}", step.action, step.cause)),
             _ if down.is_some() => {
                 no("AppNotReady", down.map(|app| format!("{app} is not Ready")).unwrap_or_default())
             }
@@ -221,10 +309,11 @@ impl Reconciler for Project {
             ),
             _ => Finding::new(C::Ready, Truth::True, "LinksReady", "all of its links are Ready"),
         };
-        std::iter::once(ready).chain(broken).collect()
+        let stuck = stuck.map(|(reason, words)| Finding::new(C::Degraded, Truth::True, reason, words));
+        std::iter::once(ready).chain(broken.or(stuck)).collect()
     }
 
-    fn status(subject: &Subject<'_, Self>, (): &(), _: Option<Status>) -> Status {
+    fn status(subject: &Subject<'_, Self>, world: &World, _: Option<Status>) -> Status {
         let links = |environment| links(subject, environment).map(|(link, _)| link).collect();
         let environments = subject.spec.environments.keys().map(|name| (name.to_string(), links(name)));
         let with_apps = subject.spec.environments.iter().filter(|(_, of)| !of.apps.is_empty());
@@ -232,19 +321,30 @@ impl Reconciler for Project {
         Status {
             environments: environments.collect(),
             apps: with_apps.map(|(name, of)| (name.to_string(), names(of))).collect(),
+            env_files: env_file::status(&world.env_files, &subject.memory.env_files),
         }
     }
 
-    async fn observe(&self, _: &Subject<'_, Self>, _: &EngineInfo, _: Intent) -> Result<(), ObserveError> {
-        Ok(())
+    async fn observe(
+        &self,
+        subject: &Subject<'_, Self>,
+        _: &EngineInfo,
+        _: Intent,
+    ) -> Result<World, ObserveError> {
+        Ok(World { env_files: probe::env_files(self, subject).await? })
     }
 
     async fn act(
         &self,
-        _: &Scene<'_, Self>,
-        _: &Action,
-        _: &mut Map<String, Value>,
+        scene: &Scene<'_, Self>,
+        action: &Action,
+        memory: &mut Memory,
     ) -> Result<Vec<Note>, Undone> {
+        match action {
+            // The controller's.
+            Action::Work(_) => {}
+            Action::EnvFile(step) => act::apply(self, scene, step, memory).await?,
+        }
         Ok(Vec::new())
     }
 }

@@ -1,5 +1,6 @@
 //! `spec` of a Project as people write it. Doc comments are the hover text of the JSON Schema.
 
+use super::env_file::check::EnvFileSpec;
 use crate::kinds::app_spec::AppSpec;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,4 +22,7 @@ pub struct EnvironmentSpec {
     /// Containers that Seawall runs for it, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub apps: BTreeMap<String, AppSpec>,
+    /// For applications that something else runs: a file with the variables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env_file: Option<EnvFileSpec>,
 }

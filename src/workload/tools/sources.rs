@@ -31,6 +31,8 @@ const READ: Duration = Duration::from_secs(5);
 pub struct Places {
     pub data: PathBuf,
     pub manifests: PathBuf,
+    /// Below these env files may be written; none: below that of the manifests.
+    pub env_file_roots: Vec<PathBuf>,
 }
 
 /// Why a secret that a manifest names is not there. Never with a part of it.
@@ -202,7 +204,8 @@ mod tests {
         let keys = Keys::load_or_create(&root.join("data/encryption_key"), false).unwrap();
         let sealer = Arc::new(Sealer::new(keys, Algorithm::default()));
         let docker = Arc::new(FakeDocker::new());
-        let places = Places { data: root.join("data"), manifests: root.join("repo/manifests") };
+        let (data, manifests) = (root.join("data"), root.join("repo/manifests"));
+        let places = Places { data, manifests, ..Places::default() };
         Tools::new(docker, store.clone(), sealer, Installation::default(), Reach::Host).at(places)
     }
 

@@ -177,6 +177,7 @@ impl Rig {
             installation: Installation::parse("default").unwrap(),
             data: root.join("data"),
             manifests: root.join("manifests"),
+            env_file_roots: Vec::new(),
             reach: Reach::Host,
             // Files have times of the real clock, which does not jump.
             times: Times { rest: Duration::ZERO, ..times },
