@@ -16,6 +16,7 @@ mod drift;
 mod engine;
 mod engine_away;
 mod engine_lacks;
+mod env_files;
 mod fault_table;
 mod first;
 mod harness;
