@@ -238,7 +238,7 @@ async fn a_project_waits_until_its_file_is_emptied() {
     fs::rename(rig.path("web"), rig.path("away")).unwrap();
     fs::write(rig.path("web"), "").unwrap();
     rig.restart();
-    not_ready(&rig, SHOP, "EnvFileFailed", "it must be emptied: mend that, or rm ").await;
+    not_ready(&rig, SHOP, "EnvFileFailed", "mend that: it has to be emptied").await;
     rig.let_pass(Duration::from_secs(120)).await;
     assert!(rig.view(SHOP).is_some());
     fs::remove_file(rig.path("web")).unwrap();

@@ -119,12 +119,13 @@ async fn servers_that_hang_hold_up_no_probe_of_another_and_none_stays_ready(kind
 async fn removals_at_once_are_one_commit_and_one_that_fails_is_tried_soon(kind: &'static dyn Kind) {
     let names: Vec<String> = (0..9).map(|n| format!("p{n}")).collect();
     let rig = Of::started(kind, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    // From before: the real clock brings the files' news, and the one that jumps may be past a grace by then.
+    rig.store.fail_writes(true);
     for name in &names[..4] {
         rig.remove(name);
     }
     let said = |name: &String| rig.said("ManifestGone", &format!("{name}.yaml is gone"));
     rig.until("said of all", || names[..4].iter().all(said).then_some(())).await;
-    rig.store.fail_writes(true);
     rig.let_pass(Duration::from_secs(40)).await;
     let is_gone = |name: &String| rig.asked(name)["gone"].is_object();
     assert!(!names.iter().any(is_gone));

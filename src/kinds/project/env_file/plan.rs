@@ -136,7 +136,7 @@ fn empty<A: From<Step>>(file: &File, plan: &mut Plan<A>) {
     let cause = match &file.found {
         Found::Refused(refusal @ Refusal::Disk(_)) => {
             let (reason, why, _) = refusal.words(&file.path);
-            plan.block(reason, why, format!("it must be emptied: mend that, or rm {}", file.path.display()));
+            plan.block(reason, why, "mend that: it has to be emptied, and is tried again by itself");
             return;
         }
         Found::Ours { change, .. } if !change.is_empty() => "nobody wants it any more",
