@@ -304,6 +304,12 @@ async fn it_goes_with_its_project_and_its_volumes_stay_until_they_are_given_up()
     shop.apps(&web("2", ", volumes: ['uploads:/srv/other']"));
     let c = shop.serves(B, 0x22).await;
     assert!(c.mounts.iter().any(|m| m.volume == volume && m.path == "/srv/other"), "{:?}", c.mounts);
+    // Taken out and put back, it is the same.
+    let both = ", volumes: ['uploads:/srv/other', 'more:/srv/zz']";
+    shop.apps(&web("2", both));
+    assert_eq!(shop.serves(A, 0x22).await.mounts.len(), 2);
+    shop.apps(&web("2", ", volumes: ['uploads:/srv/other']"));
+    assert_eq!(shop.serves(B, 0x22).await.mounts.len(), 1);
     shop.project("{environments: {production: {}}}");
     shop.rig.reason(WEB, C::Ready, "Retained").await;
     shop.rig.until("gone", || (shop.seen(A).is_none() && shop.seen(B).is_none()).then_some(())).await;
@@ -369,11 +375,12 @@ async fn what_is_done_by_hand_is_put_right() {
 
 #[tokio::test(start_paused = true)]
 async fn a_crash_between_any_two_writes_of_a_rollout_ends_in_the_new_version() {
-    for nth in 0..14 {
-        let mut shop = Shop::start(&web("1", ", ports: ['8080:3000'], healthCheck: {http: {port: 3000}}"));
+    let alone = ", ports: ['8080:3000'], healthCheck: {http: {port: 3000}}";
+    for (nth, app) in (0..14).map(|nth| (nth, alone)).chain((0..10).map(|nth| (nth, HTTP))) {
+        let mut shop = Shop::start(&web("1", app));
         shop.serves(A, 0x21).await;
         let before = shop.rig.fake.writes();
-        shop.apps(&web("2", ", ports: ['8080:3000'], healthCheck: {http: {port: 3000}}"));
+        shop.apps(&web("2", app));
         let fake = Arc::clone(&shop.rig.fake);
         let ready = || shop.seen(B).is_some() && shop.seen(A).is_none() && shop.rig.is_ready(WEB);
         shop.rig.until("a write", || (fake.writes() > before + nth || ready()).then_some(())).await;

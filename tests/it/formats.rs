@@ -10,15 +10,20 @@ use seawall::control::objects::Record;
 use seawall::core::desired::DesiredContainer;
 use seawall::core::identity::{Home, Identity};
 use seawall::core::names::{Installation, Name, ObjectRef};
-use seawall::core::resource::PortRequest;
+use seawall::core::resource::{Document, Metadata, PortRequest};
 use seawall::core::status::Status;
 use seawall::core::will::Asked;
+use seawall::kinds::app::desired::{Version, roles};
+use seawall::kinds::app::image::AppImage;
+use seawall::kinds::app::{self, App, world};
 use seawall::kinds::postgres::facts::ImageFacts;
 use seawall::kinds::postgres::record::Memory;
+use seawall::kinds::{Context, Reconciler};
 use seawall::store::Record as Envelope;
 use seawall::workload;
 use seawall::workload::hardening::Profile;
 use seawall::workload::image::ImageSeen;
+use seawall::workload::memory::PinnedImage;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -188,4 +193,70 @@ fn keys_are_as_they_were() {
         "meta/installation",
     ];
     assert_eq!(keys, want);
+}
+
+#[test]
+fn an_application_is_as_it_was() {
+    let object: ObjectRef = "app/shop-production-web".parse().unwrap();
+    let all = serde_json::json!({
+        "image": "shop:1.4", "command": ["serve"], "env": {"A": "1"}, "ports": ["8080:3000"],
+        "volumes": ["uploads:/srv/up"], "resources": {"memory": "64Mi"},
+        "healthCheck": {"http": {"port": 3000}},
+    });
+    let few = serde_json::json!({"image": "shop:1.4", "injection": "file"});
+    let env = world::Env {
+        shown: [("A".to_owned(), "1".to_owned()), ("P".to_owned(), "digest".to_owned())].into(),
+        secret: ["P".to_owned()].into(),
+        ..world::Env::default()
+    };
+    let image = AppImage {
+        work: workload::image::Image {
+            id: "sha256:aa".to_owned(),
+            extra_volumes: vec!["/data".to_owned()],
+            cmd: vec!["of-image".to_owned()],
+            ..Default::default()
+        },
+        entrypoint: vec!["/entry".to_owned()],
+    };
+    let identity = Identity { object: object.clone(), ..Case::settled().identity };
+    let mut text = String::new();
+    for (name, spec) in [("all there is", &all), ("as little as can be", &few)] {
+        let placed = serde_json::json!({
+            "project": "shop", "environment": "production", "app": "web", "links": ["link/x"], "container": spec,
+        });
+        let metadata =
+            Metadata { name: object.name.clone(), labels: BTreeMap::new(), annotations: BTreeMap::new() };
+        let document = Document {
+            object: object.clone(),
+            metadata,
+            spec: placed,
+            place: Default::default(),
+            places: Default::default(),
+        };
+        let context = Context { catalogs: &BTreeMap::new(), host: None, in_force: false };
+        let checked = App::check(&document, &context).unwrap();
+        let version = Version { app: &checked.app, image: &image, env: &env };
+        let role = roles()[0].clone();
+        let container = version.container(&identity, &role, false);
+        let member = identity.member(role.clone());
+        let _ = writeln!(text, "## {name}\n{}key {}", told(&member, &container), version.key(&identity));
+        let memory = app::record::Memory {
+            members: [(
+                role.clone(),
+                workload::Memory { container: Some("c1".to_owned()), ..Default::default() },
+            )]
+            .into(),
+            serves: Some(role.clone()),
+            proven: Some(app::record::Proven {
+                written: checked.written.clone(),
+                image: PinnedImage { reference: "shop:1.4".to_owned(), id: "sha256:aa".to_owned() },
+            }),
+            refused: vec![app::record::Refused { version: "k".to_owned(), words: "w".to_owned() }],
+            made: [(role, app::record::Made { written: checked.written, env: env.shown.clone() })].into(),
+            ..Default::default()
+        };
+        let memory = serde_json::to_value(control::memory::Memory::of(&memory).unwrap()).unwrap();
+        let _ = writeln!(text, "{}", serde_json::to_string_pretty(&sorted(memory)).unwrap());
+    }
+    is_as_it_was("formats-app.txt", &text);
 }

@@ -9,11 +9,13 @@ mod state;
 use super::App;
 use super::action::{Action, Deed};
 use super::desired::{SERVER, Version, roles};
+use super::image::AppImage;
 use super::world::{Member, World};
+use crate::core::desired::DesiredContainer;
 use crate::core::identity::Identity;
 use crate::core::member::Role;
 use crate::core::plan::{Plan as CorePlan, Sign};
-use crate::core::seen::Slot;
+use crate::core::seen::{SeenContainer, Slot};
 use crate::core::will::Wanted;
 use crate::kinds::app_spec::Injection;
 use crate::workload::action::Action as Work;
@@ -75,6 +77,19 @@ pub fn version<'w>(subject: &Subject<'w>, world: &'w World) -> Option<Version<'w
     // Both are refused where they differ in nothing: then what there is goes on.
     let refused = |version: &Version<'_>| subject.memory.refuses(&version.key(subject.identity)).is_some();
     [wanted, before].into_iter().flatten().find(|version| !refused(version))
+}
+
+/// Why only another container can be right; `None` when it is not needed.
+fn replace_cause(
+    c: &SeenContainer,
+    desired: &DesiredContainer,
+    world: &workload::World<AppImage>,
+) -> Option<String> {
+    work::replace_cause(c, desired, world).or_else(|| {
+        let wanted = |path: &str| desired.mounts.iter().any(|mount| mount.path == path);
+        let more = c.mounts.iter().find(|mount| !mount.volume.is_empty() && !wanted(&mount.path))?;
+        Some(format!("volume {} is mounted at {}, and should not be", more.volume, more.path))
+    })
 }
 
 /// Whether the container of this member finds its secrets in a file.

@@ -188,7 +188,7 @@ impl Reconciler for Project {
         containers: false,
         rotates: false,
         made_by: None,
-        gone: "its env files are emptied, and it is forgotten",
+        gone: "its applications stop, its env files are emptied, and it is forgotten",
         columns: &[],
         client: None,
         images: &[],

@@ -3,7 +3,7 @@
 
 use super::running::Running;
 use super::state::with_log;
-use super::{Node, Plan, reads_file};
+use super::{Node, Plan, reads_file, replace_cause};
 use crate::core::member::Role;
 use crate::core::plan::Sign;
 use crate::core::seen::{ContainerState, SeenContainer, Slot};
@@ -35,7 +35,7 @@ impl Running<'_> {
             }
             return;
         };
-        if let Some(outdated) = work::replace_cause(new, &desired, &tried.work) {
+        if let Some(outdated) = replace_cause(new, &desired, &tried.work) {
             self.keep_beside(alone, role, member, c, plan);
             self.remove(trial, new, &outdated, plan);
             return;

@@ -1,7 +1,7 @@
 //! An application that should run: its container made, kept, or let go for another version. Must never stop what serves.
 
 use super::state::by_state;
-use super::{Node, OfMember, Plan, Subject, add, reads_file, serves, version};
+use super::{Node, OfMember, Plan, Subject, add, reads_file, replace_cause, serves, version};
 use crate::core::member::Role;
 use crate::core::plan::Sign;
 use crate::core::seen::{SeenContainer, Slot};
@@ -107,7 +107,7 @@ impl Running<'_> {
         let beside = self.member(&trial);
         let left = beside.and_then(|member| Some((member, member.work.container.ours()?)));
         match &member.work.container {
-            Slot::Ours(c) => match work::replace_cause(c, &desired, &member.work) {
+            Slot::Ours(c) => match replace_cause(c, &desired, &member.work) {
                 None => {
                     if let Some((_, old)) = left {
                         self.remove(&trial, old, "another one serves", plan);
@@ -148,7 +148,7 @@ impl Running<'_> {
         plan: &mut Plan,
     ) {
         let desired = version.container(self.subject.identity, role, true);
-        match work::replace_cause(c, &desired, &member.work) {
+        match replace_cause(c, &desired, &member.work) {
             None => {
                 let serve = Action { role: role.clone(), deed: Deed::Serve };
                 plan.step(Sign::Change, serve, "the container that served is gone");

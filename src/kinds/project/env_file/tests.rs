@@ -199,7 +199,9 @@ fn a_file_is_written_when_it_differs_and_everything_is_known() {
             Found::Refused(Refusal::Disk("no".to_owned())),
             None,
             Some(known("1")),
-            vec!["EnvFileFailed: /m/shop.env: no: mend that: it has to be emptied, and is tried again by itself"],
+            vec![
+                "EnvFileFailed: /m/shop.env: no: mend that: it has to be emptied, and is tried again by itself",
+            ],
         ),
     ] {
         assert_eq!(planned(file(found, gives), kept, &Around::default()), want, "{name}");
