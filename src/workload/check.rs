@@ -15,6 +15,8 @@ use crate::manifest::suggest::nearest;
 use crate::workload::spec::{PortSpec, Size};
 use std::collections::BTreeSet;
 
+/// The field of the managed user's password, as values are sealed for it.
+pub const PASSWORD: &str = "password";
 /// More problems of one object help nobody.
 const MAX_PROBLEMS: usize = 100;
 

@@ -1,6 +1,7 @@
 //! What the adapters' side of every kind works with: the engine, the store, the key, and what is worth keeping between
 //! passes. Must never know what runs in a container.
 
+pub mod declared;
 mod health;
 mod images;
 pub mod masked;

@@ -27,6 +27,18 @@ impl Deaths {
     pub const LOOP: u64 = 2;
 }
 
+/// How the password that the manifest names stands to the one in the store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Declared {
+    /// It names none, or none is needed now.
+    #[default]
+    No,
+    Same,
+    Differs,
+    /// Why it is not to be had.
+    Unreadable(String),
+}
+
 /// `F`: what its kind knows of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct World<F> {

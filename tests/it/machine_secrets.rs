@@ -1,9 +1,10 @@
 //! The secrets of manifests over the fake engine: when they are taken, and what happens while they are not to be had.
 
 use crate::machine::rig::{Rig, engine, object};
-use seawall::control::api::Api;
+use seawall::control::api::{Api, Operation};
 use seawall::control::operator::Times;
 use seawall::core::condition::ConditionType as C;
+use seawall::core::names::ObjectRef;
 use seawall::secrets::{ExposeSecret, PublicKey, Secret, seal_to};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -112,4 +113,43 @@ async fn the_key_is_replaced_while_everything_serves() {
     rig.restart();
     rig.ready("main").await;
     assert_eq!(password(&rig, "main"), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redis_takes_it_at_once_and_keeps_the_last_one_while_there_is_none() {
+    let rig = rig();
+    let of_file = "{version: '8', password: {valueFrom: {file: ./web/main}}}";
+    let cache: ObjectRef = "redis/cache".parse().unwrap();
+    let now = || {
+        let password = rig.operator.tools.password(&cache).unwrap();
+        password.map(|secret| secret.expose_secret().to_owned())
+    };
+    rig.redis("cache", "", of_file);
+    let words = rig.reason("redis/cache", C::Degraded, "SecretUnreadable").await;
+    assert!(words.contains("spec.password: ") && words.contains("nothing is made before"), "{words}");
+    assert_eq!((now(), rig.container("redis/cache").is_none()), (None, true));
+    put(&rig, "first", 0o600);
+    rig.ready("redis/cache").await;
+    assert_eq!(now().as_deref(), Some("first"));
+    let made = rig.container("redis/cache").unwrap();
+    put(&rig, "second", 0o600);
+    rig.until("taken", || (now().as_deref() == Some("second")).then_some(())).await;
+    rig.ready("redis/cache").await;
+    put(&rig, "third", 0o644);
+    let words = rig.reason("redis/cache", C::Degraded, "SecretUnreadable").await;
+    assert!(words.contains("chmod 600") && words.contains("stays as it was"), "{words}");
+    let error = rig.operator.operate(&cache, Operation::Rotate).await.unwrap_err();
+    assert!(error.what.contains("the one that its manifest names"), "{error:?}");
+    // Without it in the manifest it stays, and is Seawall's to rotate.
+    rig.redis("cache", "", "{version: '8'}");
+    rig.until("not said any more", || rig.condition("redis/cache", C::Degraded).is_none().then_some(()))
+        .await;
+    rig.ready("redis/cache").await;
+    assert_eq!(now().as_deref(), Some("second"));
+    rig.operator.operate(&cache, Operation::Rotate).await.unwrap();
+    rig.until("rotated", || now().filter(|now| now != "second")).await;
+    rig.ready("redis/cache").await;
+    assert_eq!(rig.container("redis/cache").unwrap().id, made.id);
+    let told = format!("{:?}{:?}", rig.all(), rig.events());
+    assert!(!told.contains("first\"") && !told.contains("second\"") && !told.contains("third"), "{told}");
 }

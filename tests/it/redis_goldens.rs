@@ -21,11 +21,12 @@ use seawall::kinds::redis::plan::{Plan, Subject, files, plan, written};
 use seawall::kinds::redis::record::{Memory, Refused};
 use seawall::kinds::redis::spec::{EvictionPolicy, Persistence};
 use seawall::kinds::redis::world::{Data, Saves, Server, ServerFacts, World};
+use seawall::manifest::secret::SecretSource;
 use seawall::workload;
 use seawall::workload::hardening::Profile;
 use seawall::workload::image::{Image, ImageSeen};
 use seawall::workload::memory::{PinnedImage, RefusedImage};
-use seawall::workload::world::Deaths;
+use seawall::workload::world::{Deaths, Declared};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -63,6 +64,7 @@ impl Case {
             work: workload::Checked { image: "redis:8".parse().unwrap(), ..of.spec.work },
             persistence: Persistence::Aof,
             eviction: EvictionPolicy::Noeviction,
+            password: None,
             username: "app".to_owned(),
             parameters: given.clone(),
         };
@@ -94,7 +96,13 @@ impl Case {
             memory,
             present: true,
             around: Around::default(),
-            world: World { work, server: Server::NotRunning, data: None, pending: false },
+            world: World {
+                work,
+                server: Server::NotRunning,
+                data: None,
+                pending: false,
+                declared: Declared::No,
+            },
         };
         case.made();
         case.up();
@@ -174,6 +182,11 @@ impl Case {
 
 const FATAL: [&str; 3] = ["*** FATAL CONFIG FILE ERROR ***", ">>> 'locale-collate \"x\"'", "Invalid locale"];
 
+fn declares(case: &mut Case) {
+    case.spec.password = Some(SecretSource::File("cache".into()));
+    case.world.declared = Declared::Differs;
+}
+
 fn rotates(case: &mut Case) {
     case.asked.rotate = Some(Rotate { at: "2027-01-02T00:00:00Z".into(), now: false });
 }
@@ -242,6 +255,26 @@ const ROWS: &[Row] = &[
     ("rotate: the next password is sealed, the server reads its data", |case| {
         case.world.pending = true;
         case.facts().loading = Some("the server reads its data".into());
+    }),
+    ("password: the manifest has another one", declares),
+    ("password: the same, while one is on its way", |case| {
+        declares(case);
+        case.world.pending = true;
+        case.facts().users_fit = false;
+    }),
+    ("password: not to be had", |case| case.world.declared = Declared::Unreadable("no such file".into())),
+    ("password: not to be had, and nothing was made yet", |case| {
+        declares(case);
+        case.world.declared = Declared::Unreadable("no such file".into());
+        case.world.work.password_sealed = false;
+        case.world.work.container = Slot::Missing;
+        case.memory.work.ever_ready = false;
+    }),
+    ("password: the first one", |case| {
+        declares(case);
+        case.world.work.password_sealed = false;
+        case.world.work.container = Slot::Missing;
+        case.memory.work.ever_ready = false;
     }),
     ("users are others", |case| case.facts().users_fit = false),
     ("its dir is not on the volume", |case| drop(case.facts().config.insert("dir".into(), "/tmp".into()))),

@@ -289,16 +289,19 @@ fn the_launcher_starts_an_image_without_a_shell_and_no_inspect_shows_the_secrets
         (text(&sea.cli(&["logs", WEB])).matches(&said).count() == 2).then_some(())
     });
     // A command of its own, and the check finds the variables, too.
-    sea.write(
-        "shop.yaml",
-        &project("web: {image: 'seawall/clients:test', injection: file, command: ['sleep', '600'], healthCheck: {exec: {command: ['python3', '-c', 'import os, psycopg2; psycopg2.connect(os.environ[\"DATABASE_URL\"])']}}}"),
+    let place = "project/shop:environments.production.apps.web.env.STRIPE";
+    let letter = crate::secrets::sealed(&sea, place, "sk_live_of_the_shop", &[]);
+    let check = "['python3', '-c', 'import os, psycopg2; psycopg2.connect(os.environ[\"DATABASE_URL\"])']";
+    let app = format!(
+        "web: {{image: 'seawall/clients:test', injection: file, command: ['sleep', '600'], env: {{STRIPE: {{valueFrom: {{sealed: '{letter}'}}}}}}, healthCheck: {{exec: {{command: {check}}}}}}}"
     );
+    sea.write("shop.yaml", &project(&app));
     let b = serves(&sea, "web", "b");
     let sees = Command::new("docker").args(["exec", &b, "env"]).output().unwrap();
-    assert!(!text(&sees).contains(&password), "{}", text(&sees));
+    assert!(!text(&sees).contains(&password) && !text(&sees).contains("sk_live"), "{}", text(&sees));
     let of_process =
         Command::new("docker").args(["exec", &b, "sh", "-c", "cat /proc/[0-9]*/environ"]).output().unwrap();
-    assert!(text(&of_process).contains(&password));
+    assert!(text(&of_process).contains(&password) && text(&of_process).contains("sk_live_of_the_shop"));
     sea.write("shop.yaml", &project(""));
     wait_for("the application to go", || sea.object(WEB).is_null().then_some(()));
     Command::new("docker").args(["rmi", &image]).output().unwrap();

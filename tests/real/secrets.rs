@@ -7,11 +7,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 const FIRST: &str = "First pässword, 'quoted' \"twice\" %40";
+/// The client of the tests takes no blanks.
+const ODD: &str = "Fïrst-%40-pa#ssword>all";
 const SECOND: &str = "TheSecondPasswordOfAll";
 const THIRD: &str = "TheThirdPasswordOfAll";
 const FOURTH: &str = "TheFourthPasswordOfAll";
 
-fn sealed(sea: &Sea, place: &str, secret: &str, more: &[&str]) -> String {
+pub fn sealed(sea: &Sea, place: &str, secret: &str, more: &[&str]) -> String {
     let mut command = sea.command();
     command.args(["seal", "--for", place]).args(more);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -132,4 +134,35 @@ fn a_password_of_a_manifest_is_the_servers_and_another_one_reaches_it_without_a_
     }
     let checks = text(&sea.cli(&["doctor"]));
     assert!(checks.contains("key of sealed values"), "{checks}");
+}
+
+#[test]
+fn a_redis_has_the_password_of_its_manifest_and_another_one_at_once() {
+    let sea = Sea::start_of(&crate::kinds::redis::KIND);
+    let with = |source: &str| {
+        sea.put("redis/cache", &format!("{{version: '8', password: {{valueFrom: {source}}}}}"))
+    };
+    with(&format!("{{sealed: '{}'}}", sealed(&sea, "redis/cache:password", ODD, &[])));
+    let first = sea.ready("redis/cache");
+    assert!(sea.lets_in("redis/cache", ODD) && !sea.lets_in("redis/cache", SECOND));
+    assert_eq!(sea.password("redis/cache"), ODD);
+    put_file(&sea, SECOND);
+    with("{file: ./a}");
+    wait_for("the second one", || sea.lets_in("redis/cache", SECOND).then_some(()));
+    sea.ready("redis/cache");
+    assert!(!sea.lets_in("redis/cache", ODD), "the old one still opens");
+    let words = text(&sea.cli(&["rotate", "redis/cache"]));
+    assert!(words.contains("the one that its manifest names"), "{words}");
+    docker(&["restart", "-t", "5", &sea.container("redis/cache")]);
+    wait_for("it to let in again", || sea.lets_in("redis/cache", SECOND).then_some(()));
+    let last = sea.ready("redis/cache");
+    assert_eq!(last["container"]["id"], first["container"]["id"]);
+    for words in [
+        sea.ok(&["export"]),
+        sea.ok(&["events"]),
+        sea.log(),
+        docker(&["inspect", &sea.container("redis/cache")]),
+    ] {
+        assert!(!words.contains(ODD) && !words.contains(SECOND), "{words}");
+    }
 }

@@ -14,15 +14,11 @@ use crate::kinds::Context;
 use crate::manifest::scalar::Text;
 use crate::manifest::secret::{SecretPlace, SecretSource};
 use crate::workload;
-use crate::workload::check::Against;
-use crate::workload::check::{Found, Rules, Written};
+use crate::workload::check::{Against, Found, PASSWORD, Rules, Written};
 use std::collections::BTreeMap;
 
 /// With less PostgreSQL does not start.
 pub const MIN_MEMORY: u64 = 64 * Bytes::MI;
-
-/// The field of the managed user's password, as values are sealed for it.
-pub const PASSWORD: &str = "password";
 
 /// PostgreSQL has some 400, extensions a few each. Each unknown one is compared with all known ones.
 const MAX_PARAMETERS: usize = 1000;

@@ -4,7 +4,6 @@
 mod data;
 mod image;
 mod initialisation;
-mod password;
 mod placement;
 mod server;
 
@@ -49,7 +48,7 @@ pub async fn observe(
     let mut world = World {
         work: observe::observe(&tools.work, &case, engine, intent, accepted).await?,
         data: DataSeen::NotLooked,
-        declared: password::declared(tools, subject).await?,
+        declared: tools.work.declared(&case, subject.spec.password.as_ref()).await?,
         pending: Pending::No,
         server: Server::NotRunning,
         file_sha256: None,

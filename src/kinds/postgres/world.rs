@@ -4,6 +4,7 @@ use super::collation::{Collations, Columns};
 use super::facts::ImageFacts;
 use super::trial::Verdict;
 use crate::workload;
+pub use crate::workload::world::Declared;
 use std::collections::BTreeMap;
 
 /// What lies on the volume, as far as it was looked at.
@@ -97,18 +98,6 @@ pub enum Server {
     /// Some other failure, in words.
     Failed(String),
     Up(Box<ServerFacts>),
-}
-
-/// How the password that the manifest names stands to the one in the store.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Declared {
-    /// It names none, or none is needed now.
-    #[default]
-    No,
-    Same,
-    Differs,
-    /// Why it is not to be had.
-    Unreadable(String),
 }
 
 /// A password that takes the place of the one in use.

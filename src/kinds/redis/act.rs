@@ -15,10 +15,12 @@ use super::world::Server;
 use crate::core::event::Note;
 use crate::docker::{ExecRequest, FileToPut};
 use crate::kinds::{Scene, Then, Undone};
+use crate::manifest::secret::SecretPlace;
 use crate::secrets::{self, ExposeSecret, Secret};
-use crate::store::Saving;
+use crate::store::{Change, Saving};
 use crate::workload::Action as Work;
 use crate::workload::act::{self as work, ActError, by_user, shut_down};
+use crate::workload::check::PASSWORD;
 use crate::workload::plan::successor;
 use crate::workload::tools;
 use std::collections::BTreeMap;
@@ -86,6 +88,27 @@ pub async fn apply(
             kind.tools.reopen(object);
             memory.work.password_generation += 1;
             scene.now.clone_into(&mut memory.work.password_rotated_at);
+        }
+        Action::TakePassword(source) => {
+            let object = &scene.subject.identity.object;
+            let place = SecretPlace::new(object, PASSWORD);
+            let secret = kind.tools.reveal(&place, source).await.map_err(|e| Undone {
+                reason: "SecretUnreadable",
+                message: format!("spec.{PASSWORD}: {e}"),
+                then: Then::Fail,
+            })?;
+            let mut all = kind.tools.secrets(object).map_err(ActError::from)?;
+            all.entry(tools::ADMIN).or_insert_with(secrets::password);
+            all.remove(tools::PENDING);
+            all.insert("", secret);
+            let mut changes = kind.tools.sealed(object, &all).map_err(ActError::from)?;
+            // One that the manifest names ends a rotation.
+            changes.push(Change::delete(tools::secret_key(object, tools::PENDING)));
+            kind.tools.store.save(changes, Saving::Durable).await.map_err(ActError::from)?;
+            kind.tools.reopen(object);
+            memory.work.password_generation += 1;
+            scene.now.clone_into(&mut memory.work.password_rotated_at);
+            memory.rotated_for = scene.subject.asked.rotate.as_ref().map(|asked| asked.at.clone());
         }
         Action::MakePending => work.make_pending().await?,
         Action::MakeCurrent => {

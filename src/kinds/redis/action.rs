@@ -3,6 +3,7 @@
 use super::desired::Files;
 use super::spec::{Persistence, word};
 use crate::kinds::Act;
+use crate::manifest::secret::SecretSource;
 use crate::workload;
 use crate::workload::action::Step;
 use std::fmt;
@@ -14,6 +15,8 @@ pub enum Action {
     Work(workload::Action),
     /// Into the store, sealed: the owner's, and Seawall's own.
     GeneratePasswords,
+    /// The same, with the owner's as the manifest names it, in the place of the one that there may be.
+    TakePassword(SecretSource),
     /// Into the store, sealed, before any server knows it: the password that takes the place of the owner's.
     MakePending,
     /// In the store: it took its place.
@@ -49,6 +52,7 @@ impl Act for Action {
         match self {
             Action::Work(action) => action.reason(),
             Action::GeneratePasswords => "PasswordGenerated",
+            Action::TakePassword(_) => "PasswordTaken",
             Action::MakePending => "RotationBegan",
             Action::MakeCurrent => "PasswordRotated",
             Action::UploadFiles(_) => "FilesUploaded",
@@ -70,6 +74,7 @@ impl fmt::Display for Action {
         match self {
             Action::Work(action) => action.fmt(f),
             Action::GeneratePasswords => f.write_str("generate and seal the passwords"),
+            Action::TakePassword(_) => f.write_str("seal the password that the manifest names"),
             Action::MakePending => f.write_str("generate and seal the next password"),
             Action::MakeCurrent => f.write_str("take the next password as the one in use"),
             Action::UploadFiles(_) => f.write_str("upload redis.conf and the users' file"),

@@ -11,8 +11,9 @@ use crate::core::resource::Document;
 use crate::core::text::{NAME, shown};
 use crate::kinds::Context;
 use crate::manifest::scalar::Text;
+use crate::manifest::secret::{SecretPlace, SecretSource};
 use crate::workload;
-use crate::workload::check::{Against, Found, Rules, Written};
+use crate::workload::check::{Against, Found, PASSWORD, Rules, Written};
 use std::collections::BTreeMap;
 
 /// A container smaller than this is full before there is any data in it.
@@ -25,6 +26,8 @@ pub struct Checked {
     pub persistence: Persistence,
     pub eviction: EvictionPolicy,
     pub username: String,
+    /// Where its password comes from; `None`: it is generated.
+    pub password: Option<SecretSource>,
     /// In their normal form.
     pub parameters: BTreeMap<String, String>,
 }
@@ -53,10 +56,14 @@ pub fn check(document: &Document, context: &Context<'_>) -> Result<Checked, Vec<
     if let Some(why) = no_username(&spec.username.0) {
         found.add("spec.username", why);
     }
+    let password = spec.password.as_ref().and_then(|written| {
+        let source = written.source(&SecretPlace::new(&document.object, PASSWORD));
+        source.map_err(|(field, why)| found.add(&format!("spec.{PASSWORD}.{field}"), why)).ok()
+    });
     let parameters = parameters(&spec, context.in_force, &mut found);
     let Some(work) = work.filter(|_| found.problems.is_empty()) else { return Err(found.problems) };
     let (persistence, eviction, username) = (spec.persistence, spec.eviction_policy, spec.username.0);
-    Ok(Checked { work, persistence, eviction, username, parameters })
+    Ok(Checked { work, persistence, eviction, username, password, parameters })
 }
 
 /// One word of the users' file, and none of those that have a meaning.

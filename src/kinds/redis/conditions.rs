@@ -7,6 +7,7 @@ use super::spec::{Persistence, word};
 use super::world::{Server, ServerFacts, World};
 use crate::core::condition::{ConditionType as C, Finding, Truth};
 use crate::workload::findings::Served;
+use crate::workload::world::Declared;
 
 #[must_use]
 pub fn served(subject: &Subject<'_>, world: &World, plan: &Plan) -> Served {
@@ -18,6 +19,10 @@ pub fn served(subject: &Subject<'_>, world: &World, plan: &Plan) -> Served {
     // Its writes are kept all the same; one that failed is told by PING.
     served.last = (facts.saves.aof && !facts.saves.aof_ok)
         .then(|| ("PersistenceBroken", "the append-only file could not be written anew".to_owned()));
+    if let Declared::Unreadable(why) = &world.declared {
+        let words = format!("spec.password: {why}; the password stays as it was");
+        served.last.get_or_insert(("SecretUnreadable", words));
+    }
     served.proven = proven(subject, world, plan, facts);
     served.more.push(pending_restart(subject, &pending(subject, world, facts)));
     served

@@ -41,7 +41,7 @@ use crate::workload;
 use crate::workload::observe::{Intent, ObserveError};
 use crate::workload::plan::another_port;
 use crate::workload::tools::silences::Silences;
-use crate::workload::world::Seen;
+use crate::workload::world::{Declared, Seen};
 use crate::workload::{Tools, findings as work};
 use action::Action;
 use check::Checked;
@@ -186,6 +186,17 @@ impl Reconciler for Redis {
         plan::plan(subject, world)
     }
 
+    fn password_is_elsewhere(checked: &Checked) -> Option<(String, String)> {
+        let given =
+            || ("the one that its manifest names".to_owned(), "change spec.password there".to_owned());
+        checked.password.is_some().then(given)
+    }
+
+    /// A secret that could not be read may be there.
+    fn look_again(world: &World) -> Option<u64> {
+        matches!(world.declared, Declared::Unreadable(_)).then_some(30_000)
+    }
+
     fn has_another_port(subject: &Subject<'_, Self>, world: &World) -> bool {
         another_port(&subject.work(), &world.work)
     }
@@ -304,6 +315,9 @@ impl Reconciler for Redis {
     }
 
     async fn probe(&self, subject: &Subject<'_, Self>, _: &Role, container: &Glance) -> Probed {
+        if self.tools.declared_changed(&subject.work(), subject.spec.password.as_ref()).await {
+            return Probed::LookAgain;
+        }
         let now = probe::server(self, subject, container).await.map(|now| now.steady());
         if let Ok(hung @ Server::Down(client::RedisError::Hung)) = &now {
             self.silences.remember(&subject.identity.object, probe::epoch(container), hung.clone());

@@ -21,7 +21,7 @@ use crate::core::plan::{Blocked, Plan as CorePlan};
 use crate::core::seen::{ContainerState, SeenContainer};
 use crate::workload::plan::lost::{copy_command, lost};
 use crate::workload::plan::{self as work, Reached, Verdicts, Want, keep_serving, stopped_cause};
-use crate::workload::world::{Deaths, SILENT};
+use crate::workload::world::{Deaths, Declared, SILENT};
 use crate::workload::{self, Case};
 use room::room;
 use server::server;
@@ -123,7 +123,7 @@ fn running(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
         files_differ: c.is_none_or(|c| is_stale(subject, &files, c)),
         look_first: false,
         keeps: None,
-        credentials: Some(Action::GeneratePasswords),
+        credentials: Some(credentials(subject)),
         refused: SERVER.log.refused_in(&world.work.log_tail).filter(|_| way_back.is_none()),
         answers: !matches!(world.server, Server::NotRunning | Server::Down(RedisError::Refused(_))),
         dies: c.map(|c| crash_words(world, c)).unwrap_or_default(),
@@ -140,11 +140,20 @@ fn running(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
     work::pull(&case, &world.work, plan);
 }
 
-/// Reasons in the data itself why no container may touch the volume, of whatever image.
+/// The step that makes the passwords.
+fn credentials(subject: &Subject<'_>) -> Action {
+    subject.spec.password.clone().map_or(Action::GeneratePasswords, Action::TakePassword)
+}
+
+/// Reasons in the data itself, and in the password, why no container may touch the volume, of whatever image.
 fn data_blocks(case: &Case<'_>, subject: &Subject<'_>, world: &World, plan: &mut Plan) -> bool {
     let before = plan.blocked.len();
     lost(case, &world.work, WHAT, plan);
     work::lost_volumes(case, &world.work, plan);
+    if let (Declared::Unreadable(why), false) = (&world.declared, world.work.password_sealed) {
+        let unblock = "put that right; nothing is made before";
+        plan.block("SecretUnreadable", format!("spec.password: {why}"), unblock);
+    }
     if let Some(data) = world.data.filter(|_| case.memory.ever_ready) {
         let missing = match subject.mode() {
             Persistence::Aof if !data.aof => Some("its append-only file"),

@@ -35,7 +35,8 @@ pub async fn observe(
 ) -> Result<World, ObserveError> {
     let (tools, case) = (&kind.tools, subject.work());
     let work = observe::observe(tools, &case, engine, intent, false).await?;
-    let mut world = World { work, server: Server::NotRunning, data: None, pending: false };
+    let declared = tools.declared(&case, subject.spec.password.as_ref()).await?;
+    let mut world = World { work, server: Server::NotRunning, data: None, pending: false, declared };
     let secrets = tools.secrets(&subject.identity.object)?;
     world.work.password_sealed &= PASSWORDS.iter().all(|role| secrets.contains_key(role));
     world.pending = secrets.contains_key(PENDING);

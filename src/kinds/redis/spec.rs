@@ -1,6 +1,7 @@
 //! `spec` of a Redis as people write it. Doc comments are the hover text of the JSON Schema.
 
 use crate::manifest::scalar::{Text, truth};
+use crate::manifest::secret::SecretSpec;
 use crate::workload::spec::{DeletionPolicySpec, PortSpec, ResourcesSpec, RestartPolicySpec, Size};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -73,6 +74,9 @@ pub struct RedisSpec {
     #[serde(default = "default_username")]
     #[schemars(example = &"app")]
     pub username: Text,
+    /// Password of that user; generated when absent. Another one is in force at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<SecretSpec>,
     /// Server parameters, as in redis.conf. They reach a running server at once; what needs a restart follows
     /// `restartPolicy`.
     #[serde(default)]

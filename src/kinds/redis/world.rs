@@ -7,6 +7,7 @@ use super::facts::RedisImage;
 use super::spec::Persistence;
 use crate::core::text::shown;
 use crate::workload;
+use crate::workload::world::Declared;
 use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,7 @@ pub struct World {
     pub data: Option<Data>,
     /// Another password takes the place of the owner's; the users' file has it already.
     pub pending: bool,
+    pub declared: Declared,
 }
 
 /// The files of the data that are there.

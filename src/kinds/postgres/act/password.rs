@@ -4,7 +4,6 @@
 use super::{ActError, Scene};
 use crate::core::text::in_shell;
 use crate::docker::{ExecRequest, FileToPut};
-use crate::kinds::postgres::check::PASSWORD;
 use crate::kinds::postgres::client::statements::{NEWER_SINCE, options, set_password, unlock};
 use crate::kinds::postgres::desired::PASSWORD_FILE;
 use crate::kinds::postgres::facts::ImageFacts;
@@ -13,6 +12,7 @@ use crate::manifest::secret::{SecretPlace, SecretSource};
 use crate::secrets;
 use crate::store::{Change, Saving};
 use crate::workload::act as work;
+use crate::workload::check::PASSWORD;
 use crate::workload::tools::{PENDING, Secrets, secret_key};
 use std::time::Duration;
 use zeroize::Zeroizing;

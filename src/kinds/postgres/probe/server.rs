@@ -45,7 +45,7 @@ fn password(tools: &Tools, subject: &Subject<'_>, pending: Pending) -> Result<Op
 
 /// Proves that the server still answers as it last did.
 pub async fn again(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Probed {
-    if super::password::changed(tools, subject).await {
+    if tools.work.declared_changed(&subject.work(), subject.spec.password.as_ref()).await {
         return Probed::LookAgain;
     }
     // Also when there is no answer: the pass proves it by a new login.

@@ -1,7 +1,7 @@
 //! A container that runs, and what is still to be done about the server in it. No file may name a way of keeping the data
 //! before a start by it would find all of them.
 
-use super::{Plan, Subject, differing, is_stale};
+use super::{Plan, Subject, credentials, differing, is_stale};
 use crate::core::digest::sha256;
 use crate::core::plan::Sign;
 use crate::core::seen::SeenContainer;
@@ -14,6 +14,7 @@ use crate::kinds::redis::tenancy;
 use crate::kinds::redis::world::{Server, ServerFacts, World};
 use crate::workload::Case;
 use crate::workload::plan::{self as work, restart};
+use crate::workload::world::Declared;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Is its server reached, logged into, on our volume?
@@ -96,6 +97,12 @@ fn up(
         _ if !fit && subject.memory.users_loaded_in == Some(loaded(c, &tenants)) => {
             plan.stuck("UsersDiffer", "the server tells other users or rules than it was given", 15_000);
         }
+        // Sealed first: what is in the store is what the users' file gets.
+        _ if world.declared == Declared::Differs => {
+            let why = "spec.password has another value";
+            plan.step(Sign::Change, credentials(subject), why);
+            plan.step(Sign::Change, Action::LoadUsers, why);
+        }
         _ if !facts.users_fit => {
             let why = if world.pending {
                 "the password is rotated"
@@ -160,7 +167,7 @@ fn up(
 }
 
 fn rotation_due(subject: &Subject<'_>) -> bool {
-    subject.asked.rotate_due(subject.memory.rotated_for.as_ref()).is_some()
+    subject.spec.password.is_none() && subject.asked.rotate_due(subject.memory.rotated_for.as_ref()).is_some()
 }
 
 /// `seawall rotate` was said and not yet done.
