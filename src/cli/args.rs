@@ -89,7 +89,7 @@ pub enum Verb {
     Wait(WaitArgs),
     /// How to connect to a database
     Connection(ConnectionArgs),
-    /// Print the manifest that gives an environment of a project a database on a service
+    /// Print the manifest that gives an environment of a project a database on a service; link test: try one
     Link(LinkArgs),
     /// Say how to take such a database away again, and what becomes of it
     Unlink(UnlinkArgs),
@@ -284,7 +284,34 @@ fn environment(text: &str) -> Result<EnvironmentRef, String> {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(
+    subcommand_negates_reqs = true,
+    override_usage = "seawall link <KIND/NAME> <PROJECT/ENVIRONMENT> [OPTIONS]\n       seawall link test <KIND/NAME>"
+)]
 pub struct LinkArgs {
+    #[command(subcommand)]
+    pub verb: Option<LinkVerb>,
+    #[command(flatten)]
+    pub manifest: Option<LinkManifest>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum LinkVerb {
+    /// Go the way of an application, step by step; exit 1 when a step is not OK
+    Test(LinkTestArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct LinkTestArgs {
+    /// For example link/shop-production-main
+    #[arg(value_name = "KIND/NAME")]
+    pub object: ObjectRef,
+    #[arg(short, long, value_enum, default_value_t = PlanForm::Text)]
+    pub output: PlanForm,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct LinkManifest {
     /// The service, @/main say
     #[arg(value_name = "KIND/NAME", index = 1)]
     pub service: ObjectRef,

@@ -4,7 +4,7 @@ use super::api::kind_views;
 use super::api::{
     Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, HostPort, KeyCheck, KeyList, Lines,
     MetadataView, ObjectList, ObjectView, Operation, OperatorView, OwnerReference, PlanList, PruneItem,
-    PruneView, PublicKeyView, Result,
+    PruneView, PublicKeyView, Result, TestView,
 };
 use super::objects::{Owner, Record};
 use super::operator::Operator;
@@ -289,6 +289,11 @@ impl Api for Operator {
     ) -> Result<EnvironmentView> {
         self.must_run("env")?;
         self.variables(object, environment, on_host, reveal).await
+    }
+
+    async fn test(&self, object: &ObjectRef) -> Result<TestView> {
+        self.must_run("link test")?;
+        self.test_link(object).await
     }
 
     async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines> {

@@ -358,6 +358,47 @@ pub struct BrokenSecret {
     pub why: String,
 }
 
+/// What an application of a link meets, step by step.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TestView {
+    pub object: String,
+    /// In their order; all of them, also those that were not tried.
+    pub steps: Vec<TestedView>,
+    /// Every step is OK.
+    pub passed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestedView {
+    pub step: TestStep,
+    pub result: TestResult,
+    pub message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TestStep {
+    /// The link is wanted, and Ready.
+    Ready,
+    ServiceReady,
+    /// They are given; their names are told, never their values.
+    Variables,
+    /// The name in them is found on the network, and connections are taken at the port.
+    Reachable,
+    /// With these variables, from the network, and a round trip.
+    Login,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TestResult {
+    #[serde(rename = "OK")]
+    Ok,
+    #[serde(rename = "FAILED")]
+    Failed,
+    /// A step before it failed without which it says nothing.
+    NotTried,
+}
+
 /// The operator, as surfaces see it.
 #[async_trait]
 pub trait Api: Send + Sync + 'static {
@@ -387,6 +428,8 @@ pub trait Api: Send + Sync + 'static {
         on_host: bool,
         reveal: bool,
     ) -> Result<EnvironmentView>;
+    /// Goes the way of an application of this link: a login from the network with the variables that it finds.
+    async fn test(&self, object: &ObjectRef) -> Result<TestView>;
     /// What its container printed, the last `lines` lines (all with `None`), then new ones with `follow`; no known
     /// secret is in it.
     async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines>;

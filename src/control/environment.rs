@@ -60,7 +60,7 @@ impl Operator {
         Ok(view)
     }
 
-    fn given_secret(&self, from: &ObjectRef, offer: &Offer) -> Result<Option<Secret>> {
+    pub(super) fn given_secret(&self, from: &ObjectRef, offer: &Offer) -> Result<Option<Secret>> {
         self.tools.given_secret(from, offer).map_err(|e| {
             let chain = std::error::Error::source(&e).map(|s| format!(": {s}")).unwrap_or_default();
             ApiError::new(ErrorCode::Internal, format!("{e}{chain}"), "seawall doctor checks the key file")

@@ -16,6 +16,7 @@ pub mod holds;
 pub mod journal;
 mod kept_port;
 mod keys;
+mod link_test;
 mod logs;
 mod manifests;
 pub mod memory;

@@ -9,7 +9,7 @@ use super::wire::{
 };
 use crate::control::api::{
     Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, KeyCheck, KeyList, Lines, ObjectList,
-    ObjectView, Operation, OperatorView, PlanList, PruneView, PublicKeyView, Result,
+    ObjectView, Operation, OperatorView, PlanList, PruneView, PublicKeyView, Result, TestView,
 };
 use crate::core::event::Event;
 use crate::core::names::ObjectRef;
@@ -273,6 +273,9 @@ impl Api for Client {
     ) -> Result<EnvironmentView> {
         let ask = EnvironmentQuery { environment: environment.to_owned(), on_host, reveal };
         self.get(&with_query(&at(object, "/environment"), &ask)?, CALL).await
+    }
+    async fn test(&self, object: &ObjectRef) -> Result<TestView> {
+        self.post(&at(object, "/test"), &serde_json::json!({}), LONG_CALL).await
     }
     async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines> {
         let path = with_query(&at(object, "/logs"), &LogsQuery { lines, follow })?;

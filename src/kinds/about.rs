@@ -31,6 +31,31 @@ pub struct Call {
     pub arguments: &'static [Part],
 }
 
+impl Part {
+    /// How the variable of a link is named that holds it, behind the prefix: the names of the product brief, "Linking to
+    /// Projects".
+    #[must_use]
+    pub fn variable(self) -> Option<&'static str> {
+        match self {
+            Part::Host => Some("HOST"),
+            Part::Port => Some("PORT"),
+            Part::Username => Some("USER"),
+            Part::Database => Some("DATABASE"),
+            Part::Password => Some("PASSWORD"),
+            Part::Text(_) => None,
+        }
+    }
+}
+
+/// What a program in the container of a server asks it over the network, as an application would.
+#[derive(Clone, Copy, Debug)]
+pub struct Question {
+    pub program: &'static str,
+    pub call: Call,
+    /// It prints one of these if all is well.
+    pub fine: &'static [&'static str],
+}
+
 /// How people and programs get into the servers of a kind. A password is never in an argument.
 #[derive(Clone, Copy, Debug)]
 pub struct Client {
@@ -47,6 +72,10 @@ pub struct Client {
     pub inside: Call,
     /// Whether it needs the password there.
     pub inside_needs_password: bool,
+    /// Whether something takes connections under a name; nobody logs in.
+    pub reach: Question,
+    /// A login, and a round trip that changes nothing.
+    pub login: Question,
     /// Names of the variables that programs read.
     pub variables: &'static [(&'static str, Part)],
     /// The one for the URL.

@@ -13,7 +13,7 @@ pub mod project;
 pub mod redis;
 pub mod tenancy;
 
-pub use about::{About, Call, Client, Column, Part};
+pub use about::{About, Call, Client, Column, Part, Question};
 
 use crate::core::condition::Finding;
 use crate::core::event::Note;

@@ -416,3 +416,45 @@ fn a_crash_at_any_step_of_a_link_leaves_one_database_and_two_roles() {
         }
     }
 }
+
+#[test]
+fn link_test_logs_in_from_the_network_and_names_the_step_that_fails() {
+    let sea = Sea::start();
+    sea.postgres("main", "{version: '18'}");
+    project(&sea, "shop");
+    link(&sea, "shop-main", "shop", "");
+    linked(&sea, SHOP);
+    let said = sea.ok(&["link", "test", SHOP]);
+    assert_eq!(said.lines().filter(|line| line.contains(" OK ")).count(), 5, "{said}");
+    let password = variable(&sea, "shop/production", "POSTGRES_PASSWORD");
+    assert!(said.contains("POSTGRES_PASSWORD") && !said.contains(&password), "{said}");
+    assert!(said.contains("logged in as shop_main_a into shop_production"), "{said}");
+    // Before it is put right.
+    let said = wait_for("the login fails", || {
+        sea.sql("main", "ALTER ROLE shop_main_a NOLOGIN");
+        let output = sea.cli(&["link", "test", SHOP]);
+        (output.status.code() == Some(1)).then(|| text(&output))
+    });
+    let login = said.lines().find(|line| line.starts_with("Login ")).unwrap();
+    assert!(login.contains("FAILED") && login.contains("is not permitted to log in"), "{said}");
+    assert!(said.lines().any(|line| line.starts_with("Reachable ") && line.contains(" OK ")), "{said}");
+    // Let in without being asked for the password: that proves nothing.
+    linked(&sea, SHOP);
+    let container = sea.container("main");
+    let trust = "sed -i 's/^host  *all  *all  *all .*/host all all all trust/' \"$PGDATA/pg_hba.conf\"";
+    sea.docker(&["exec", "-u", "postgres", &container, "sh", "-c", trust]);
+    sea.sql("main", "SELECT pg_reload_conf()");
+    let said = wait_for("trust is no proof", || {
+        let output = sea.cli(&["link", "test", SHOP]);
+        let said = text(&output);
+        let weak =
+            |line: &str| line.starts_with("Login ") && line.contains("did not complete authentication");
+        said.lines().any(weak).then_some(said)
+    });
+    assert!(!said.contains(&password), "{said}");
+    sea.ok(&["stop", "postgres/main"]);
+    sea.until_condition("main", "Ready", "False", "Stopped");
+    let said = text(&sea.cli(&["link", "test", SHOP]));
+    let service = said.lines().find(|line| line.starts_with("ServiceReady ")).unwrap();
+    assert!(service.contains("FAILED"), "{said}");
+}

@@ -1,6 +1,6 @@
 //! Links to a real Redis: each project gets at its own keys, and at nothing of another's.
 
-use crate::harness::{Sea, condition, wait_for};
+use crate::harness::{Sea, condition, text, wait_for};
 use crate::redis::ready;
 use std::process::Command;
 
@@ -107,4 +107,21 @@ fn a_project_gets_at_its_own_keys_and_a_rotation_has_two_passwords_for_a_time() 
     wait_for("the user is gone", || ask(&shop, "PING")[0].contains("WRONGPASS").then_some(()));
     assert_eq!(ask(&blog, "SET blog_production:b 1"), ["OK"]);
     sea.ready(CACHE);
+}
+
+#[test]
+fn link_test_logs_in_from_the_network_and_names_the_step_that_fails() {
+    let sea = ready("{version: '8'}");
+    linked(&sea, "shop");
+    let said = sea.ok(&["link", "test", "link/shop-cache"]);
+    assert_eq!(said.lines().filter(|line| line.contains(" OK ")).count(), 5, "{said}");
+    let password = variable(&sea, "shop", "REDIS_PASSWORD");
+    assert!(said.contains("logged in as shop_production, and was answered"), "{said}");
+    assert!(said.contains("REDIS_PASSWORD") && !said.contains(&password), "{said}");
+    sea.ok(&["stop", CACHE]);
+    sea.until_condition(CACHE, "Ready", "False", "Stopped");
+    let output = sea.cli(&["link", "test", "link/shop-cache"]);
+    let said = text(&output);
+    let service = said.lines().find(|line| line.starts_with("ServiceReady ")).unwrap();
+    assert!(output.status.code() == Some(1) && service.contains("FAILED"), "{said}");
 }

@@ -1,14 +1,47 @@
-//! `seawall link` and `unlink`: what to commit. Manifests are files, and nobody but their owner writes them.
+//! `seawall link` and `unlink`: what to commit. Manifests are files, and nobody but their owner writes them. And
+//! `seawall link test`: whether what was committed lets in.
 
-use crate::cli::args::{LinkArgs, UnlinkArgs};
-use crate::cli::connect::look;
-use crate::cli::format::yaml_text;
+use crate::cli::args::{LinkArgs, LinkManifest, LinkTestArgs, LinkVerb, PlanForm, UnlinkArgs};
+use crate::cli::connect::{live, look};
+use crate::cli::format::{json_text, yaml_text};
 use crate::cli::out::Failure;
+use crate::cli::print::Grid;
 use crate::cli::{Context, Outcome};
+use crate::control::api::TestResult;
 use crate::control::registry::Kinds;
 use std::io::Write;
 
-pub fn run(cx: &mut Context, args: &LinkArgs) -> Outcome {
+pub async fn run(cx: &mut Context, args: LinkArgs) -> Outcome {
+    match (args.verb, args.manifest) {
+        (Some(LinkVerb::Test(args)), _) => test(cx, args).await,
+        (None, Some(args)) => print(cx, &args),
+        (None, None) => Err(Failure::usage("there is nothing to link", "seawall link --help")),
+    }
+}
+
+async fn test(cx: &mut Context, args: LinkTestArgs) -> Outcome {
+    let view = live(cx, "link test").await?.test(&args.object).await?;
+    if args.output == PlanForm::Json {
+        write!(cx.out.stdout, "{}", json_text(&view))?;
+        return Ok(u8::from(!view.passed));
+    }
+    let rows: Vec<_> = view
+        .steps
+        .into_iter()
+        .map(|step| {
+            let (result, message) = match step.result {
+                TestResult::Ok => ("OK", step.message),
+                TestResult::Failed => ("FAILED", step.message),
+                TestResult::NotTried => ("-", format!("not tried: {}", step.message)),
+            };
+            vec![format!("{:?}", step.step), result.to_owned(), message]
+        })
+        .collect();
+    write!(cx.out.stdout, "{}", Grid::new(&["STEP", "RESULT", "MESSAGE"], cx.out.colour).full(&rows))?;
+    Ok(u8::from(!view.passed))
+}
+
+fn print(cx: &mut Context, args: &LinkManifest) -> Outcome {
     let of = (&args.of.object.name, args.of.environment.as_str());
     let (database, prefix) = (args.database.as_deref(), args.prefix.as_deref());
     let manifest = Kinds::manifest_of_link(&args.service, of, args.name.as_ref(), database, prefix)

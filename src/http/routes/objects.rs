@@ -1,7 +1,7 @@
 //! Objects and what can be done with one.
 
 use super::{Answer, Ref, body, reference};
-use crate::control::api::{ConnectionView, Done, EnvironmentView, ObjectList, ObjectView};
+use crate::control::api::{ConnectionView, Done, EnvironmentView, ObjectList, ObjectView, TestView};
 use crate::http::server::Shared;
 use crate::http::wire::{ConfirmBody, ConnectionQuery, EnvironmentQuery, OperateBody, RenameBody};
 use axum::Json;
@@ -64,4 +64,8 @@ pub async fn environment(
     let object = reference(&kind, &name)?;
     let Query(ask) = query?;
     Ok(Json(shared.api.environment(&object, &ask.environment, ask.on_host, ask.reveal).await?))
+}
+
+pub async fn test(State(shared): State<Shared>, Path((kind, name)): Ref) -> Answer<Json<TestView>> {
+    Ok(Json(shared.api.test(&reference(&kind, &name)?).await?))
 }

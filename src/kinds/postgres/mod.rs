@@ -30,8 +30,8 @@ pub mod world;
 
 use super::tenancy::Tenancy;
 use super::{
-    About, Call, Client, Column, Context, Each, Found, Learnt, Login, Part, Probed, Reconciler, Scene,
-    Subject, Undone, only,
+    About, Call, Client, Column, Context, Each, Found, Learnt, Login, Part, Probed, Question, Reconciler,
+    Scene, Subject, Undone, only,
 };
 use crate::core::condition::Finding;
 use crate::core::event::Note;
@@ -54,6 +54,7 @@ use crate::workload::world::Seen;
 use act::{ActError, ask_again};
 use action::Action;
 use check::Checked;
+use client::statements::HARMLESS;
 use record::Memory;
 use serde_json::{Map, Value};
 use status::Status;
@@ -95,6 +96,35 @@ const CLIENT: Client = Client {
         arguments: &[Part::Text("-U"), Part::Username],
     },
     inside_needs_password: false,
+    reach: Question {
+        program: "pg_isready",
+        call: Call {
+            environment: &[
+                ("PGHOST", Part::Host),
+                ("PGPORT", Part::Port),
+                ("PGCONNECT_TIMEOUT", Part::Text("5")),
+            ],
+            arguments: &[],
+        },
+        fine: &["accepting connections"],
+    },
+    login: Question {
+        program: "psql",
+        call: Call {
+            environment: &[
+                ("PGHOST", Part::Host),
+                ("PGPORT", Part::Port),
+                ("PGUSER", Part::Username),
+                ("PGPASSWORD", Part::Password),
+                ("PGDATABASE", Part::Database),
+                ("PGCONNECT_TIMEOUT", Part::Text("5")),
+                // Since libpq 16: being let in without a password proves nothing.
+                ("PGREQUIREAUTH", Part::Text("scram-sha-256")),
+            ],
+            arguments: &[Part::Text("-XwAtc"), Part::Text(HARMLESS)],
+        },
+        fine: &["1"],
+    },
     variables: &[
         ("PGHOST", Part::Host),
         ("PGPORT", Part::Port),

@@ -19,8 +19,8 @@ pub mod tenancy;
 pub mod world;
 
 use super::{
-    About, Call, Client, Column, Context, Each, Found, Learnt, Login, Part, Probed, Reconciler, Scene,
-    Subject, Undone, only,
+    About, Call, Client, Column, Context, Each, Found, Learnt, Login, Part, Probed, Question, Reconciler,
+    Scene, Subject, Undone, only,
 };
 use crate::core::condition::Finding;
 use crate::core::digest::sha256;
@@ -87,6 +87,31 @@ const CLIENT: Client = Client {
     },
     // Nobody gets in without, not from the container's own address either.
     inside_needs_password: true,
+    reach: Question {
+        program: "redis-cli",
+        call: Call {
+            environment: &[],
+            arguments: &[Part::Text("-h"), Part::Host, Part::Text("-p"), Part::Port, Part::Text("PING")],
+        },
+        // That it wants to know who asks is an answer, too.
+        fine: &["NOAUTH", "PONG"],
+    },
+    login: Question {
+        program: "redis-cli",
+        call: Call {
+            environment: &[("REDISCLI_AUTH", Part::Password)],
+            arguments: &[
+                Part::Text("-h"),
+                Part::Host,
+                Part::Text("-p"),
+                Part::Port,
+                Part::Text("--user"),
+                Part::Username,
+                Part::Text("PING"),
+            ],
+        },
+        fine: &["PONG"],
+    },
     variables: &[
         ("REDIS_HOST", Part::Host),
         ("REDIS_PORT", Part::Port),

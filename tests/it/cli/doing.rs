@@ -304,3 +304,49 @@ KEY  CIPHER       CREATED               RECORDS  USE
     let ran = place.run("keys rotate").await;
     assert!(ran.code == 1 && ran.err.contains("needs a running operator"), "{ran:?}");
 }
+
+#[tokio::test]
+async fn link_test_prints_each_step_and_ends_with_a_code() {
+    let fake = Fake::default();
+    let place = Place::live(&fake).await;
+    let step = |step, result, message: &str| TestedView { step, result, message: message.into() };
+    let (ok, failed) = (TestResult::Ok, TestResult::Failed);
+    let mut steps = vec![
+        step(TestStep::Ready, ok, "logged in"),
+        step(TestStep::Variables, ok, "POSTGRES_HOST, POSTGRES_PASSWORD"),
+    ];
+    fake.change(|w| w.test = TestView { steps: steps.clone(), passed: true, ..TestView::default() });
+    let ran = place.run("link test link/shop-main").await;
+    let want = "\
+STEP       RESULT  MESSAGE
+Ready      OK      logged in
+Variables  OK      POSTGRES_HOST, POSTGRES_PASSWORD
+";
+    assert_eq!((ran.code, ran.out.as_str(), fake.calls()), (0, want, vec!["test link/shop-main".to_owned()]));
+    steps.push(step(TestStep::Reachable, failed, "the name postgres-main is not found"));
+    steps.push(step(TestStep::Login, TestResult::NotTried, "Reachable is not OK"));
+    fake.change(|w| w.test = TestView { steps, passed: false, ..TestView::default() });
+    let ran = place.run("link test link/shop-main").await;
+    let want = "\
+STEP       RESULT  MESSAGE
+Ready      OK      logged in
+Variables  OK      POSTGRES_HOST, POSTGRES_PASSWORD
+Reachable  FAILED  the name postgres-main is not found
+Login      -       not tried: Reachable is not OK
+";
+    assert_eq!((ran.code, ran.out.as_str()), (1, want));
+    let ran = place.run("link test link/shop-main -o json").await;
+    let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((ran.code, &json["object"], &json["passed"]), (1, &"link/shop-main".into(), &false.into()));
+    assert_eq!((&json["steps"][0]["result"], &json["steps"][2]["result"]), (&"OK".into(), &"FAILED".into()));
+    // Beside the other form of the verb, which asks nobody.
+    let ran = place.run("link postgres/main shop/production --dry-run").await;
+    assert!(ran.code == 0 && ran.out.contains("service: postgres/main"), "{ran:?}");
+    let missing = ApiError::new(ErrorCode::NotFound, "link/x does not exist", "seawall get lists what does");
+    fake.change(|w| w.error = Some(missing));
+    let ran = place.run("link test link/x").await;
+    assert!(ran.code == 1 && ran.err.contains("link/x does not exist"), "{ran:?}");
+    let offline = Place::offline(FakeBackend { offline: Some(two()), ..FakeBackend::default() });
+    let ran = offline.run("link test link/shop-main").await;
+    assert!(ran.code == 1 && ran.err.contains("link test needs a running operator"), "{ran:?}");
+}

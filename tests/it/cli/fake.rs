@@ -33,6 +33,7 @@ pub struct World {
     pub prune: PruneView,
     pub keys: KeyList,
     pub check: KeyCheck,
+    pub test: TestView,
     /// Every question fails with it.
     pub error: Option<ApiError>,
     /// Every question hangs.
@@ -155,6 +156,9 @@ impl Api for Fake {
             variable("POSTGRES_PASSWORD", password, true),
         ];
         Ok(EnvironmentView { object: object.to_string(), variables, ..EnvironmentView::default() })
+    }
+    async fn test(&self, object: &ObjectRef) -> Result<TestView> {
+        Ok(TestView { object: object.to_string(), ..self.asked(format!("test {object}")).await?.test })
     }
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView> {
         self.asked(format!("connection {object} {reveal}")).await?;

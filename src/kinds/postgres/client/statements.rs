@@ -33,6 +33,9 @@ const OPTIONS: &str = "-c search_path=pg_catalog,pg_temp -c role=none -c row_sec
     -c pg_stat_statements.track=none -c pg_stat_statements.track_utility=off -c pgaudit.log=none \
     -c auto_explain.log_min_duration=-1";
 
+/// Changes nothing; for the client program in a server's container.
+pub const HARMLESS: &str = "SELECT 1";
+
 /// What servers since [`NEWER_SINCE`] know beside it: a trigger on login would run before our first
 /// statement, as us.
 const NEWER_OPTIONS: &str = " -c event_triggers=off -c transaction_timeout=0 -c idle_session_timeout=0";
