@@ -29,6 +29,7 @@ impl State {
             others: others.collect(),
             referrers: self.graph.referrers(object).cloned().collect(),
             lost_claims: self.graph.lost_claims(object),
+            beside: self.graph.beside(object),
         }
     }
 
@@ -56,7 +57,7 @@ fn tie(
     // What nobody wants any more still has to do with what it refers to until it has gone, and keeps nothing from others.
     let ties = match record {
         Some(record) if record.is_present() => spec.ties(),
-        Some(_) => Ties { claims: BTreeSet::new(), ..spec.ties() },
+        Some(_) => Ties { gone: true, ..spec.ties() },
         None => Ties::default(),
     };
     graph.set(object, record.map_or("", |record| record.created_at.as_str()), ties)

@@ -12,6 +12,10 @@ pub struct Ties {
     pub refs: BTreeSet<ObjectRef>,
     /// What nobody else may have, too: `file /srv/app/.env`, `database postgres/main app`.
     pub claims: BTreeSet<String>,
+    /// Those of its claims that another one may have, too, which shares them as well.
+    pub shared: BTreeSet<String>,
+    /// Nobody wants it: it keeps nothing from others, and hears who else makes its claims.
+    pub gone: bool,
 }
 
 /// What else a kind lets see, by name, in the kind's order. A list: there is one for each object, and a map of two takes
@@ -65,6 +69,9 @@ pub struct Around {
     pub referrers: BTreeSet<ObjectRef>,
     /// What it claims and another one has: claim → who has it.
     pub lost_claims: BTreeMap<String, ObjectRef>,
+    /// Claim of its → all that are wanted and make it, itself among them, the oldest first; only where there is another
+    /// one.
+    pub beside: BTreeMap<String, Vec<ObjectRef>>,
 }
 
 /// Who refers to whom, and who claims what.
@@ -171,12 +178,32 @@ impl Graph {
     /// What it claims and another one has, which was there before. Claim → who has it.
     #[must_use]
     pub fn lost_claims(&self, object: &ObjectRef) -> BTreeMap<String, ObjectRef> {
-        let claims = self.ties.get(object).into_iter().flat_map(|ties| &ties.claims);
+        let claims =
+            self.ties.get(object).filter(|ties| !ties.gone).into_iter().flat_map(|ties| &ties.claims);
         let lost = claims.filter_map(|claim| {
-            let (_, first) = self.claims.get(claim)?.first()?;
-            (first != object).then(|| (claim.clone(), first.clone()))
+            let first = self.wanted(claim).next()?;
+            let shared = self.shares(object, claim) && self.shares(first, claim);
+            (first != object && !shared).then(|| (claim.clone(), first.clone()))
         });
         lost.collect()
+    }
+
+    /// Who makes the claims that it makes, or made while it was wanted.
+    #[must_use]
+    pub fn beside(&self, object: &ObjectRef) -> BTreeMap<String, Vec<ObjectRef>> {
+        let claims = self.ties.get(object).into_iter().flat_map(|ties| &ties.claims);
+        let all = claims.map(|claim| (claim.clone(), self.wanted(claim).cloned().collect::<Vec<_>>()));
+        all.filter(|(_, who)| who.iter().any(|one| one != object)).collect()
+    }
+
+    /// Those that are wanted and make this claim, the oldest first.
+    fn wanted(&self, claim: &str) -> impl Iterator<Item = &ObjectRef> {
+        let all = self.claims.get(claim).into_iter().flatten().map(|(_, object)| object);
+        all.filter(|object| self.ties.get(object).is_some_and(|ties| !ties.gone))
+    }
+
+    fn shares(&self, object: &ObjectRef, claim: &str) -> bool {
+        self.ties.get(object).is_some_and(|ties| ties.shared.contains(claim))
     }
 }
 
@@ -203,6 +230,7 @@ mod tests {
         Ties {
             refs: refs.iter().map(|name| object(name)).collect(),
             claims: claims.iter().map(|claim| (*claim).to_owned()).collect(),
+            ..Ties::default()
         }
     }
 
@@ -260,5 +288,35 @@ mod tests {
         graph.set(&object("a"), "2", ties(&[], &["file x"]));
         assert_eq!(names(&graph.set(&object("b"), "1", Ties::default())), ["a"], "it gets it now");
         assert!(graph.lost_claims(&object("a")).is_empty());
+    }
+
+    #[test]
+    fn a_claim_is_shared_by_those_who_all_share_it() {
+        let mut graph = Graph::default();
+        let shared = |gone: bool| Ties { shared: ties(&[], &["x"]).claims, gone, ..ties(&[], &["x"]) };
+        let lost = |graph: &Graph, name: &str| graph.lost_claims(&object(name)).into_values().next();
+        let beside = |graph: &Graph, name: &str| -> Vec<String> {
+            let all = graph.beside(&object(name)).into_values().flatten();
+            all.map(|one| one.name.to_string()).collect()
+        };
+        graph.set(&object("c"), "1", shared(false));
+        assert!(graph.beside(&object("c")).is_empty(), "it is alone");
+        assert_eq!(names(&graph.set(&object("b"), "2", shared(false))), ["c"]);
+        graph.set(&object("a"), "3", ties(&[], &["x"]));
+        for (name, want) in [("a", Some("c")), ("b", None), ("c", None)] {
+            assert_eq!(lost(&graph, name), want.map(object), "{name}");
+        }
+        // One that is gone keeps it from nobody, and hears of the others.
+        assert_eq!(names(&graph.set(&object("c"), "1", shared(true))), ["a", "b"]);
+        assert_eq!((lost(&graph, "c"), beside(&graph, "c")), (None, ["b", "a"].map(str::to_owned).to_vec()));
+        assert_eq!((lost(&graph, "b"), lost(&graph, "a")), (None, Some(object("b"))));
+        assert_eq!(names(&graph.set(&object("b"), "2", Ties::default())), ["a", "c"]);
+        // One that has it alone shares it with nobody who comes later.
+        graph.set(&object("b"), "4", shared(false));
+        assert_eq!((lost(&graph, "a"), lost(&graph, "b")), (None, Some(object("a"))));
+        for name in ["a", "b", "c"] {
+            graph.set(&object(name), "", Ties::default());
+        }
+        assert_eq!(graph, Graph::default(), "nothing is left behind");
     }
 }

@@ -58,6 +58,8 @@ pub struct Tenant {
     pub link: Name,
     /// Of the database, or what is in its place.
     pub name: String,
+    /// The link that had it first, where this one shares it: what concerns all of it is as that one wants it.
+    pub first: Option<ObjectRef>,
     pub connection_limit: Option<u32>,
     pub extensions: BTreeSet<String>,
     /// The logins that let in. Without any, nothing is made, and what is there of it is closed.
@@ -113,6 +115,8 @@ pub struct Look {
     pub steps: Vec<Step>,
     /// What the service has still to do by itself for what was granted, in words.
     pub waits: Option<String>,
+    /// What is as another link wants it that shares its database, in words.
+    pub differs: Option<String>,
     /// Its database, if it is there.
     pub identifier: Option<String>,
     /// How many sessions each login has; one that is missing cannot be told.

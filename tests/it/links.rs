@@ -127,6 +127,79 @@ async fn a_service_with_links_is_not_deleted_and_two_links_do_not_share_a_databa
 }
 
 #[tokio::test(start_paused = true)]
+async fn two_links_that_both_name_a_database_share_it() {
+    let mut rig = Rig::start(&[("main", MAIN)]);
+    project(&rig, &["production"]);
+    let there = |rig: &Rig| rig.servers.tenants("postgres-main").unwrap();
+    link(&rig, "shop-main", "");
+    rig.drive();
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    // One that names what the other one did not.
+    link(&rig, "web", ", database: shop_production, prefix: WEB");
+    let words = rig.reason("link/web", C::Ready, "NameConflict").await;
+    assert!(words.contains("shop_production is link/shop-main's"), "{words}");
+    assert!(!there(&rig).roles.contains_key("web_a"));
+
+    link(&rig, "shop-main", ", database: both, connectionLimit: 5");
+    rig.until("a database", || there(&rig).databases.contains_key("both").then_some(())).await;
+    link(&rig, "web", ", database: both, prefix: WEB, connectionLimit: 9");
+    rig.reason("link/web", C::Ready, "LoginSucceeded").await;
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    let words = rig.reason("link/web", C::Degraded, "SharedOtherwise").await;
+    assert!(words.contains("as link/shop-main has it") && words.contains("connectionLimit 9"), "{words}");
+    rig.settled("neither undoes what the other one does").await;
+    let now = there(&rig);
+    assert_eq!(now.databases["both"].limit, 5);
+    for login in ["shop_main_a", "web_a"] {
+        let role = &now.roles[login];
+        assert!(role.login && role.acts_as.as_deref() == Some("both") && role.of == ["both".into()].into());
+    }
+    let found = variables(&rig, false).await;
+    assert_eq!((value(&found, "POSTGRES_DB"), value(&found, "WEB_DB")), (Some("both"), Some("both")));
+    assert_ne!(value(&found, "POSTGRES_PASSWORD"), value(&found, "WEB_PASSWORD"));
+
+    // One that goes closes its own logins, and the other one's wishes count.
+    let oid = now.databases["both"].oid;
+    rig.remove("shop-main");
+    rig.until("the link is forgotten", || rig.view(LINK).is_none().then_some(())).await;
+    rig.until("its limit", || (there(&rig).databases["both"].limit == 9).then_some(())).await;
+    rig.reason("link/web", C::Ready, "LoginSucceeded").await;
+    let now = there(&rig);
+    assert!(!now.roles["shop_main_a"].login && now.roles["web_a"].login && now.databases["both"].oid == oid);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shared_database_goes_with_the_last_link_that_has_it() {
+    let mut rig = Rig::start(&[("main", MAIN)]);
+    project(&rig, &["production"]);
+    let there = |rig: &Rig| rig.servers.tenants("postgres-main").unwrap();
+    link(&rig, "shop-main", ", database: both, deletionPolicy: Delete");
+    link(&rig, "web", ", database: both, prefix: WEB");
+    rig.drive();
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    rig.reason("link/web", C::Ready, "LoginSucceeded").await;
+    rig.remove("shop-main");
+    let words = rig.reason(LINK, C::Ready, "DatabaseShared").await;
+    assert!(words.contains("link/web has database \"both\", too"), "{words}");
+    rig.operator.delete(&LINK.parse().unwrap(), "shop-main").await.unwrap();
+    rig.let_pass(std::time::Duration::from_secs(1_200)).await;
+    rig.reason(LINK, C::Ready, "DatabaseShared").await;
+    let now = there(&rig);
+    assert!(
+        now.databases.contains_key("both") && !now.roles["shop_main_a"].login && now.roles["web_a"].login
+    );
+    rig.reason("link/web", C::Ready, "LoginSucceeded").await;
+    // Also after a restart, and while the other one has nothing yet.
+    rig.leave().await;
+    rig.restart();
+    rig.drive();
+    rig.reason(LINK, C::Ready, "DatabaseShared").await;
+    rig.remove("web");
+    rig.until("it goes", || (!there(&rig).databases.contains_key("both")).then_some(())).await;
+    rig.until("it is forgotten", || rig.view(LINK).is_none().then_some(())).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_has_no_container_is_not_stopped_nor_renamed() {
     let mut rig = Rig::start(&[("main", MAIN)]);
     project(&rig, &["production"]);

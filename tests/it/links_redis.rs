@@ -155,6 +155,12 @@ async fn what_a_redis_cannot_give_is_said() {
     link(&rig, "two", ", prefix: OTHER, database: two");
     rig.reason("link/two", C::Ready, "LoginSucceeded").await;
     assert!(users(&rig).is_superset(&["shop_production", "two"].map(str::to_owned).into()));
+    // Nor is a user shared by those who both name it.
+    link(&rig, "zwei", ", prefix: THIRD, database: two");
+    let words = rig.reason("link/zwei", C::Ready, "TenantRefused").await;
+    assert!(words.contains("user two is link/two's"), "{words}");
+    assert_eq!(variable(&rig, "THIRD_USER").await, None);
+    rig.remove("zwei");
     rig.settled("nothing is left to do").await;
 }
 

@@ -101,7 +101,7 @@ impl Reconciler for Follower {
 
     fn ties(spec: &Follows) -> Ties {
         let claims = spec.file.iter().map(|file| format!("file {file}"));
-        Ties { refs: BTreeSet::from([object(&spec.service)]), claims: claims.collect() }
+        Ties { refs: BTreeSet::from([object(&spec.service)]), claims: claims.collect(), ..Ties::default() }
     }
 
     fn plan(subject: &Subject<'_, Self>, made: &Option<String>) -> Plan<Action> {

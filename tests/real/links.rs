@@ -187,6 +187,44 @@ fn what_others_change_of_a_tenant_comes_back_and_an_unlink_closes_it() {
 }
 
 #[test]
+fn two_links_share_a_database_that_both_name() {
+    let sea = Sea::start();
+    sea.postgres("main", "{version: '18'}");
+    let both =
+        |extensions: &str| format!(", database: both, deletionPolicy: Delete, extensions: {extensions}");
+    for (name, extensions) in [("shop", "[pgcrypto]"), ("blog", "[pgcrypto, pageinspect]")] {
+        project(&sea, name);
+        link(&sea, &format!("{name}-main"), name, &both(extensions));
+        linked(&sea, &format!("link/{name}-main"));
+    }
+    // The script of an extension that is not trusted does not run where another link's application can write.
+    let lacks = sea.until_condition(BLOG, "Degraded", "True", "ExtensionUnavailable");
+    assert!(lacks.contains("pageinspect") && lacks.contains("not a trusted one"), "{lacks}");
+    ok(&sea, "shop/production", "CREATE TABLE visits (n int); INSERT INTO visits VALUES (7)");
+    let whoami = "SELECT current_database(), session_user, current_user, n FROM visits";
+    assert_eq!(ok(&sea, "shop/production", whoami), "both|shop_main_a|both|7");
+    assert_eq!(ok(&sea, "blog/production", whoami), "both|blog_main_a|both|7");
+    ok(&sea, "blog/production", "ALTER TABLE visits ADD m int; UPDATE visits SET n = 8");
+    let taken = psql(&sea, "blog/production", &[], "ALTER ROLE shop_main_a PASSWORD 'x'");
+    assert!(text(&taken).contains("permission denied"), "{}", text(&taken));
+
+    // Unlinked, the shop gets in no more, also when its consent to delete is there; the blog goes on.
+    let url = variable(&sea, "shop/production", "POSTGRES_URL");
+    sea.remove("shop-main.yaml");
+    let words = sea.until_condition(SHOP, "Ready", "False", "DatabaseShared");
+    assert!(words.contains(BLOG), "{words}");
+    sea.ok(&["delete", SHOP, "--confirm", "shop-main"]);
+    let output = Command::new("psql").args(["-XAtq", &url, "-c", "SELECT 1"]).output().unwrap();
+    assert!(text(&output).contains("not permitted to log in"), "{}", text(&output));
+    linked(&sea, BLOG);
+    assert_eq!(ok(&sea, "blog/production", "SELECT n FROM visits"), "8");
+    sea.remove("blog-main.yaml");
+    forgotten(&sea, SHOP);
+    let left = "SELECT count(*) FROM pg_database WHERE datname = 'both'";
+    assert_eq!(sea.sql("main", left), "0");
+}
+
+#[test]
 fn a_database_may_be_called_as_its_owner_likes() {
     let sea = Sea::start();
     sea.postgres("main", "{version: '18'}");

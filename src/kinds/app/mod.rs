@@ -111,7 +111,8 @@ impl Reconciler for App {
 
     fn ties(checked: &Checked) -> Ties {
         let port = |port: &crate::core::desired::PortMap| format!("host port {}:{}", port.host_ip, port.host);
-        Ties { refs: checked.links.clone(), claims: checked.app.ports.iter().map(port).collect() }
+        let claims = checked.app.ports.iter().map(port).collect();
+        Ties { refs: checked.links.clone(), claims, ..Ties::default() }
     }
 
     fn containers(checked: &Checked) -> Each<&workload::Checked> {

@@ -35,6 +35,8 @@ pub struct Checked {
     pub environment: Name,
     /// Empty with `instance`: it is the service's.
     pub database: String,
+    /// The manifest names the database: it is shared with other links that name it, too.
+    pub shares: bool,
     /// Its applications log in as the user of the service itself, and nothing is made for it.
     pub instance: bool,
     pub prefix: String,
@@ -121,6 +123,7 @@ pub fn check(document: &Document) -> Result<Checked, Vec<Problem>> {
     if !found.problems.is_empty() {
         return Err(found.problems);
     }
+    let shares = spec.database.is_some();
     let database = match spec.database {
         _ if instance => String::new(),
         Some(database) => database.0,
@@ -128,6 +131,7 @@ pub fn check(document: &Document) -> Result<Checked, Vec<Problem>> {
     };
     Ok(Checked {
         database,
+        shares,
         instance,
         project: ObjectRef { kind: Kind::Project, name: project },
         service,

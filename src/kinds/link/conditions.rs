@@ -25,7 +25,11 @@ pub fn findings(subject: &Subject<'_>, world: &World, plan: &Plan, outlook: &Out
         }
         _ => None,
     };
-    if let Some((reason, words)) = broken.or(stuck).or(lacks) {
+    let differs = match &world.server {
+        Server::Seen { look, .. } => look.differs.clone().map(|words| ("SharedOtherwise", words)),
+        _ => None,
+    };
+    if let Some((reason, words)) = broken.or(stuck).or(lacks).or(differs) {
         list.push(Finding::new(C::Degraded, Truth::True, reason, words));
     }
     if outlook.stalled {

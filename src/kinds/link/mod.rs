@@ -197,6 +197,8 @@ impl Reconciler for Link {
         Ties {
             refs: BTreeSet::from([checked.service.clone(), checked.project.clone()]),
             claims: plan::Subject::claims(checked),
+            shared: plan::database(checked).filter(|_| checked.shares).into_iter().collect(),
+            ..Ties::default()
         }
     }
 

@@ -4,6 +4,7 @@
 use super::action::Action;
 use super::record::{Password, Phase};
 use super::world::{Proof, Server, World};
+use crate::core::names::ObjectRef;
 use crate::core::neighbours::{Offer, offers};
 use crate::core::plan::{NAME_CONFLICT, Plan as CorePlan, Sign};
 use crate::core::text::quoted;
@@ -37,6 +38,7 @@ impl Subject<'_> {
             installation: self.identity.installation.clone(),
             link: self.identity.object.name.clone(),
             name: name.unwrap_or_else(|| self.spec.database.clone()),
+            first: self.beside().first().filter(|first| self.present && !self.is_me(first)).cloned(),
             connection_limit: self.spec.connection_limit,
             extensions: self.spec.extensions.clone(),
             data: self.data(),
@@ -73,6 +75,26 @@ impl Subject<'_> {
     /// Consent is to what the manifest named when it went: a database that was made under another name before, or that is
     /// another link's, stays.
     fn data(&self) -> Data {
+        if self.kept_for().is_some() { Data::Stay } else { self.agreed() }
+    }
+
+    /// Another link that has the database which would go with this one.
+    fn kept_for(&self) -> Option<&ObjectRef> {
+        let goes = !self.present && self.agreed() != Data::Stay;
+        self.beside().iter().find(|other| goes && !self.is_me(other))
+    }
+
+    /// All links that have its database, if others do: the oldest first.
+    fn beside(&self) -> &[ObjectRef] {
+        let claim = database(self.spec);
+        claim.and_then(|claim| self.around.beside.get(&claim)).map_or(&[], Vec::as_slice)
+    }
+
+    fn is_me(&self, other: &ObjectRef) -> bool {
+        *other == self.identity.object
+    }
+
+    fn agreed(&self) -> Data {
         let named = self.present || self.memory.database.as_ref() == Some(&self.spec.database);
         if !named || !self.around.lost_claims.is_empty() {
             return Data::Stay;
@@ -94,10 +116,8 @@ impl Subject<'_> {
     /// By which nobody else may have its database on this service, nor its variables in this environment.
     #[must_use]
     pub fn claims(spec: &super::check::Checked) -> BTreeSet<String> {
-        let (service, project) = (&spec.service, &spec.project);
-        let variables = format!("variables {project}/{} {}", spec.environment, spec.prefix);
-        let database = (!spec.instance).then(|| format!("database {service} {}", spec.database));
-        std::iter::once(variables).chain(database).collect()
+        let variables = format!("variables {}/{} {}", spec.project, spec.environment, spec.prefix);
+        std::iter::once(variables).chain(database(spec)).collect()
     }
 
     /// What its project says of the environment; `None`: it can be linked.
@@ -111,6 +131,12 @@ impl Subject<'_> {
     }
 }
 
+/// The claim by which the database is its; `None`: it has none of its own.
+#[must_use]
+pub fn database(spec: &super::check::Checked) -> Option<String> {
+    (!spec.instance).then(|| format!("database {} {}", spec.service, spec.database))
+}
+
 /// Everything that can be done now.
 #[must_use]
 pub fn plan(subject: &Subject<'_>, world: &World) -> Plan {
@@ -122,7 +148,8 @@ pub fn plan(subject: &Subject<'_>, world: &World) -> Plan {
     let service = &subject.spec.service;
     if let Some((claim, holder)) = subject.around.lost_claims.first_key_value() {
         let why = format!("{claim} is {holder}'s");
-        plan.block(NAME_CONFLICT, why, "give one of the two another spec.database, or another spec.prefix");
+        let unblock = "give one of the two another spec.database, or another spec.prefix; to share the database, name it by spec.database in both";
+        plan.block(NAME_CONFLICT, why, unblock);
         return plan;
     }
     match (&world.server, subject.service()) {
@@ -271,6 +298,16 @@ fn not_yet(subject: &Subject<'_>, plan: &mut Plan) {
     plan.due("DeletionPending", why);
 }
 
+/// What would go with it is another link's, too.
+fn shared(subject: &Subject<'_>, other: &ObjectRef, plan: &mut Plan) {
+    let database = quoted(subject.memory.database.as_deref().unwrap_or_default());
+    plan.block(
+        "DatabaseShared",
+        format!("deletionPolicy is Delete, and {other} has database {database}, too: it is kept, and goes when that link has gone; nobody is let in for this one"),
+        format!("remove {other}, or bring the manifest back with `deletionPolicy: Retain`"),
+    );
+}
+
 /// Its logins are closed, then it is forgotten.
 fn unlink(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
     let (service, forget) = (&subject.spec.service, workload::Action::Forget);
@@ -297,10 +334,13 @@ fn unlink(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
             match &look.waits {
                 _ if !look.steps.is_empty() => {}
                 Some(why) => plan.wait("ServiceUpdating", format!("{service}: {why}"), Some(AGAIN_MS)),
-                None if subject.tenant().data == Data::GoLater => not_yet(subject, plan),
-                None => {
-                    plan.step(Sign::Delete, forget, format!("manifest removed; {}", world.leaves));
-                }
+                None => match (subject.kept_for(), subject.data()) {
+                    (Some(other), _) => shared(subject, other, plan),
+                    (None, Data::GoLater) => not_yet(subject, plan),
+                    (None, _) => {
+                        plan.step(Sign::Delete, forget, format!("manifest removed; {}", world.leaves));
+                    }
+                },
             }
         }
         _ => {

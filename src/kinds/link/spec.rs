@@ -22,7 +22,7 @@ pub struct LinkSpec {
     /// itself, who may do everything there, into the service's own database.
     #[serde(default, skip_serializing_if = "is_default")]
     pub credentials: CredentialsSpec,
-    /// The database on the service; by default `<project>_<environment>`.
+    /// The database on the service; by default `<project>_<environment>`. Links of a PostgreSQL that name the same one here share it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"shop_production")]
     pub database: Option<Text>,

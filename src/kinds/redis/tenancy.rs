@@ -158,6 +158,10 @@ impl Tenancy for Tenants {
             return Some(Refusal { why, unblock: "set spec.database to another name" });
         }
         let refusal = |why: &str, unblock| Some(Refusal { why: why.to_owned(), unblock });
+        if let Some(first) = &tenant.first {
+            let why = format!("user {} is {first}'s, and one user is for one link", tenant.name);
+            return refusal(&why, "set spec.database to another name");
+        }
         if !tenant.extensions.is_empty() {
             return refusal("Redis has no extensions", "take spec.extensions out");
         }

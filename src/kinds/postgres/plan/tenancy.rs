@@ -61,7 +61,12 @@ impl Names {
 
     #[must_use]
     pub fn login_mark(tenant: &Tenant) -> String {
-        format!("seawall.dev {}: logs in for link/{}", tenant.installation, tenant.link)
+        format!("{}{}", Self::any_login_mark(tenant), tenant.link)
+    }
+
+    /// What the marks of all links' logins begin with.
+    fn any_login_mark(tenant: &Tenant) -> String {
+        format!("seawall.dev {}: logs in for link/", tenant.installation)
     }
 
     #[must_use]
@@ -311,7 +316,15 @@ impl Making<'_> {
             self.step(Sign::Change, &Does::Allow, words, "nobody may");
         }
         let limit = self.tenant.connection_limit.map_or(-1, i64::from);
-        if database.limit != limit {
+        if let Some(first) = &self.tenant.first {
+            let differs = self.tenant.connection_limit.is_some() && database.limit != limit;
+            self.look.differs = differs.then(|| {
+                format!(
+                    "the limit of connections to database {shown} is as {first} has it, which had it first: {}; spec.connectionLimit {limit} is not in force",
+                    in_words(database.limit)
+                )
+            });
+        } else if database.limit != limit {
             let words = format!("limit the connections to database {shown}: {}", in_words(limit));
             let cause = format!("{} → {}", in_words(database.limit), in_words(limit));
             self.step(Sign::Change, &Does::Limit, words, cause);
@@ -336,7 +349,7 @@ impl Making<'_> {
             format!("let database {shown} be connected to"),
             "it was made closed",
         );
-        if let Some(limit) = self.tenant.connection_limit {
+        if let Some(limit) = self.tenant.connection_limit.filter(|_| self.tenant.first.is_none()) {
             let words = format!("limit the connections to database {shown}: {limit}");
             self.step(Sign::Change, &Does::Limit, words, "spec.connectionLimit");
         }
@@ -362,6 +375,14 @@ impl Making<'_> {
     fn drop(&mut self) {
         let shown = quoted(&self.names.database);
         if self.database().is_some() {
+            // Whatever the manifests say: with it goes what another link works with.
+            let (owner, mark) = (&self.names.owner, Names::any_login_mark(self.tenant));
+            let links = |role: &&Role| role.mark.as_ref().is_some_and(|of| of.starts_with(&mark));
+            let mut others = self.survey.roles.values().filter(links);
+            if let Some(other) = others.find(|role| role.login && role.of.contains(owner)) {
+                self.look.waits = Some(format!("role {} still logs into {shown}", quoted(&other.name)));
+                return;
+            }
             self.step(
                 Sign::Data,
                 &Does::DropDatabase,

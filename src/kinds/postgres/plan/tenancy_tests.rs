@@ -15,6 +15,7 @@ fn tenant(open: &[Turn]) -> Tenant {
         installation: Installation::parse("default").unwrap(),
         link: Name::parse("shop-main").unwrap(),
         name: "shop_production".to_owned(),
+        first: None,
         connection_limit: None,
         extensions: BTreeSet::new(),
         open: open.iter().copied().collect(),
@@ -181,6 +182,32 @@ fn one_that_is_gone_is_closed_and_nothing_else() {
 }
 
 #[test]
+fn the_limit_of_a_shared_database_is_as_the_first_link_has_it() {
+    let mut survey = whole();
+    survey.databases.get_mut("shop_production").unwrap().limit = 3;
+    let look = |limit: Option<u32>, first: Option<&str>, survey: &Survey| {
+        let first = first.map(|first| first.parse().unwrap());
+        let tenant = Tenant { connection_limit: limit, first, ..tenant(&[Turn::A]) };
+        look(&tenant, &known(), "app", survey)
+    };
+    for (limit, first, steps, differs) in [
+        (Some(5), None, 1, None),
+        (Some(5), Some("link/web"), 0, Some("is as link/web has it, which had it first: 3;")),
+        (Some(3), Some("link/web"), 0, None),
+        (None, Some("link/web"), 0, None),
+        (None, None, 1, None),
+    ] {
+        let look = look(limit, first, &survey);
+        assert_eq!(look.steps.len(), steps, "{limit:?} {first:?}");
+        let words = look.differs.unwrap_or_default();
+        assert!(words.contains(differs.unwrap_or_default()) && words.is_empty() == differs.is_none());
+    }
+    survey.databases.remove("shop_production");
+    let made = words(&look(Some(5), Some("link/web"), &survey));
+    assert!(made.iter().all(|words| !words.contains("limit")), "{made:?}");
+}
+
+#[test]
 fn names_that_no_tenant_may_have() {
     for name in ["", "postgres", "template1", "pg_x", "public", "a\0b", &"x".repeat(64)] {
         assert!(refuses(name).is_some(), "{name}");
@@ -203,6 +230,20 @@ fn what_was_given_up_goes_when_nobody_is_let_in_any_more() {
     assert_eq!(words(&survey, Data::Go), ["drop database \"shop_production\""]);
     let database = survey.databases.remove("shop_production").unwrap();
     assert_eq!(words(&survey, Data::Go), ["drop role \"shop_main_a\"", "drop role \"shop_production\""]);
+    // Nor does one go that another link's login is let into.
+    let other = LOGIN.replace("shop-main", "web");
+    let of = BTreeSet::from(["shop_production".to_owned()]);
+    let login = Role { login: true, of, ..role("web_a", 12, Some(&other)) };
+    let mut shared = survey.clone();
+    shared.databases.insert("shop_production".to_owned(), database.clone());
+    shared.roles.insert("web_a".to_owned(), login);
+    let look = look(&Tenant { data: Data::Go, ..tenant(&[]) }, &known(), "app", &shared);
+    assert_eq!(
+        (look.steps, look.waits.as_deref()),
+        (vec![], Some(r#"role "web_a" still logs into "shop_production""#))
+    );
+    shared.roles.get_mut("web_a").unwrap().login = false;
+    assert_eq!(words(&shared, Data::Go), ["drop database \"shop_production\""]);
     // The owner of another one stays.
     survey.databases.insert("other".to_owned(), Database { name: "other".to_owned(), ..database });
     assert_eq!(words(&survey, Data::Go), ["drop role \"shop_main_a\""]);

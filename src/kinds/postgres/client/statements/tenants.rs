@@ -176,7 +176,7 @@ pub fn about_extension(name: &str) -> Sql {
 }
 
 /// Whether no tenant can have laid anything in the way of a script in the database that it is asked in: nothing in it that
-/// could be run belongs to one, and neither login lets in.
+/// could be run belongs to one, and neither login lets in, nor another one that acts as the owner.
 #[must_use]
 pub fn is_untouched(logins: [&str; 2]) -> Sql {
     Sql::of(
@@ -189,7 +189,14 @@ pub fn is_untouched(logins: [&str; 2]) -> Sql {
     .literal(logins[0])
     .then(" AS pg_catalog.name), CAST(")
     .literal(logins[1])
-    .then(" AS pg_catalog.name)])) THEN 'false' ELSE 'true' END")
+    .then(
+        " AS pg_catalog.name)])) \
+         OR EXISTS(SELECT FROM pg_catalog.pg_auth_members AS m \
+           JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) m.member \
+           JOIN pg_catalog.pg_database AS d ON d.datdba OPERATOR(pg_catalog.=) m.roleid \
+           WHERE r.rolcanlogin AND d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()) \
+         THEN 'false' ELSE 'true' END",
+    )
 }
 
 #[must_use]
