@@ -60,6 +60,8 @@ pub struct Tenant {
     pub name: String,
     /// The link that had it first, where this one shares it: what concerns all of it is as that one wants it.
     pub first: Option<ObjectRef>,
+    /// It gets at all keys of the service, not only at those that begin with its name, and is its only link.
+    pub all_keys: bool,
     pub connection_limit: Option<u32>,
     pub extensions: BTreeSet<String>,
     /// The logins that let in. Without any, nothing is made, and what is there of it is closed.

@@ -165,6 +165,59 @@ async fn what_a_redis_cannot_give_is_said() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn all_keys_are_for_the_only_link() {
+    let mut rig = start().await;
+    link(&rig, "shop-cache", ", keys: all");
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    assert_eq!(variable(&rig, "REDIS_PREFIX").await.as_deref(), Some(""));
+    let all = rules(&rig, "shop_production");
+    assert!(all.ends_with("~* &*") && all.contains("+keys") && !all.contains("-scan"), "{all}");
+    // Whoever comes later does not get in, with a user of its own or the service's.
+    for more in [", prefix: OTHER, database: two", ", prefix: OTHER, credentials: instance"] {
+        link(&rig, "two", more);
+        let words = rig.reason("link/two", C::Ready, "TenantRefused").await;
+        assert!(words.contains("link/shop-cache has all keys of redis/cache"), "{words}");
+        assert_eq!(variable(&rig, "OTHER_USER").await, None);
+    }
+    link(&rig, "two", ", prefix: OTHER, database: two");
+    for again in [false, true] {
+        if again {
+            rig.leave().await;
+            rig.restart();
+            rig.drive();
+        }
+        rig.reason("link/two", C::Ready, "TenantRefused").await;
+        rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+        assert_eq!((rules(&rig, "shop_production"), rules(&rig, "two")), (all.clone(), String::new()));
+    }
+    rig.remove("shop-cache");
+    let words = "link/shop-cache was forgotten: manifest removed; the keys of redis/cache stay";
+    rig.until("the link is forgotten", || rig.said("Deleted", words).then_some(())).await;
+    rig.reason("link/two", C::Ready, "LoginSucceeded").await;
+    // Nor is it made while another one is there, whichever is older.
+    let two = rules(&rig, "two");
+    for name in ["a", "z"] {
+        let object = format!("link/{name}");
+        link(&rig, name, &format!(", prefix: ALL, database: {name}"));
+        rig.reason(&object, C::Ready, "LoginSucceeded").await;
+        link(&rig, name, &format!(", prefix: ALL, database: {name}, keys: all"));
+        let words = rig.reason(&object, C::Ready, "TenantRefused").await;
+        assert!(words.contains("link/two is one, too"), "{words}");
+        rig.until("no user", || (!users(&rig).contains(name)).then_some(())).await;
+        rig.reason("link/two", C::Ready, "LoginSucceeded").await;
+        assert_eq!(rules(&rig, "two"), two);
+        if name == "a" {
+            rig.remove(name);
+            rig.until("it is forgotten", || rig.view(&object).is_none().then_some(())).await;
+        }
+    }
+    rig.remove("two");
+    rig.reason("link/z", C::Ready, "LoginSucceeded").await;
+    assert!(rules(&rig, "z").ends_with("~* &*"));
+    rig.settled("nothing is left to do").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_link_with_the_services_own_user_makes_no_other() {
     let rig = start().await;
     link(&rig, "shop-cache", "");

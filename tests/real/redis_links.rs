@@ -7,8 +7,12 @@ use std::process::Command;
 const CACHE: &str = "redis/cache";
 
 fn linked(sea: &Sea, project: &str) {
+    linked_with(sea, project, "");
+}
+
+fn linked_with(sea: &Sea, project: &str, more: &str) {
     let manifests = format!(
-        "apiVersion: seawall.dev/v1\nkind: Project\nmetadata: {{name: {project}}}\nspec: {{environments: {{production: {{}}}}}}\n---\napiVersion: seawall.dev/v1\nkind: Link\nmetadata: {{name: {project}-cache}}\nspec: {{service: redis/cache, project: {project}, environment: production}}\n"
+        "apiVersion: seawall.dev/v1\nkind: Project\nmetadata: {{name: {project}}}\nspec: {{environments: {{production: {{}}}}}}\n---\napiVersion: seawall.dev/v1\nkind: Link\nmetadata: {{name: {project}-cache}}\nspec: {{service: redis/cache, project: {project}, environment: production{more}}}\n"
     );
     sea.write(&format!("{project}.yaml"), &manifests);
     sea.until_condition(&format!("link/{project}-cache"), "Ready", "True", "LoginSucceeded");
@@ -106,6 +110,44 @@ fn a_project_gets_at_its_own_keys_and_a_rotation_has_two_passwords_for_a_time() 
     sea.remove("shop.yaml");
     wait_for("the user is gone", || ask(&shop, "PING")[0].contains("WRONGPASS").then_some(()));
     assert_eq!(ask(&blog, "SET blog_production:b 1"), ["OK"]);
+    sea.ready(CACHE);
+
+    // The only one may have all keys, and still nothing of the server.
+    sea.remove("blog.yaml");
+    wait_for("the user is gone", || ask(&blog, "PING")[0].contains("WRONGPASS").then_some(()));
+    linked_with(&sea, "only", ", keys: all");
+    let only = login("only");
+    assert_eq!(variable(&sea, "only", "REDIS_PREFIX"), "");
+    let own = "SET any 1\nGET any\nKEYS a*\nPUBLISH news x\nDEL shop_production:a\nDEL blog_production:b\nDBSIZE\nRANDOMKEY";
+    assert_eq!(ask(&only, own), ["OK", "1", "any", "0", "1", "1", "1", "any"]);
+    assert!(ask(&only, "SCAN 0")[0].contains("any"));
+    for line in [
+        "ACL LIST",
+        "ACL SETUSER only_production +@all",
+        "CONFIG GET *",
+        "CONFIG SET dir /tmp",
+        "SHUTDOWN NOSAVE",
+        "DEBUG SLEEP 0",
+        "REPLICAOF 127.0.0.1 1",
+        "MODULE LIST",
+        "MIGRATE 127.0.0.1 1 any 0 1",
+        "MONITOR",
+        "SAVE",
+        "BGREWRITEAOF",
+        "CLIENT LIST",
+        "CLIENT KILL USER app",
+        "SCRIPT FLUSH",
+        "FUNCTION FLUSH",
+        "SELECT 1",
+        "SWAPDB 0 1",
+        "FLUSHALL",
+        "FLUSHDB",
+        "EVAL return(redis.call('flushall')) 0",
+    ] {
+        let said = ask(&only, line).concat();
+        let refused = ["NOPERM", "ACL failure in script", "DEBUG command not allowed"];
+        assert!(refused.iter().any(|words| said.contains(words)), "{line}: {said}");
+    }
     sea.ready(CACHE);
 }
 

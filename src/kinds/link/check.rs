@@ -1,7 +1,7 @@
 //! From the user's words to a link with no illegal value. Pure; reports all problems at once.
 
 use super::schedule::{self, Schedule, Window};
-use super::spec::{CredentialsSpec, LinkSpec, RotationSpec};
+use super::spec::{CredentialsSpec, KeysSpec, LinkSpec, RotationSpec};
 use crate::core::desired::stable_hash;
 use crate::core::duration::duration;
 use crate::core::names::{Kind, Name, ObjectRef};
@@ -40,6 +40,8 @@ pub struct Checked {
     /// Its applications log in as the user of the service itself, and nothing is made for it.
     pub instance: bool,
     pub prefix: String,
+    /// It gets at all keys of its service, as the only link of that.
+    pub all_keys: bool,
     pub extensions: BTreeSet<String>,
     pub connection_limit: Option<u32>,
     /// The database goes with it.
@@ -110,6 +112,10 @@ pub fn check(document: &Document) -> Result<Checked, Vec<Problem>> {
         nothing_of_its_own(&spec, &mut found);
     }
     let kind = service.as_ref().map(|service| service.kind);
+    let all_keys = spec.keys == KeysSpec::All;
+    if all_keys && kind.is_some_and(|kind| kind != Kind::Redis) {
+        found.add("spec.keys", "only a Redis has keys; take it out");
+    }
     let prefix = match (&spec.prefix, kind) {
         (Some(prefix), _) => prefix.0.clone(),
         (None, kind) => kind.map(Kind::lower).unwrap_or_default().to_uppercase(),
@@ -137,6 +143,7 @@ pub fn check(document: &Document) -> Result<Checked, Vec<Problem>> {
         service,
         environment,
         prefix,
+        all_keys,
         extensions: spec.extensions.into_iter().map(|extension| extension.0).collect(),
         connection_limit: spec.connection_limit,
         deletes: spec.deletion_policy == DeletionPolicySpec::Delete,
@@ -151,6 +158,7 @@ pub fn check(document: &Document) -> Result<Checked, Vec<Problem>> {
 fn nothing_of_its_own(spec: &LinkSpec, found: &mut Found<'_>) {
     let fields = [
         ("database", spec.database.is_some()),
+        ("keys", spec.keys != KeysSpec::default()),
         ("extensions", !spec.extensions.is_empty()),
         ("connectionLimit", spec.connection_limit.is_some()),
         ("deletionPolicy", spec.deletion_policy == DeletionPolicySpec::Delete),
@@ -216,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_of_what_is_the_services() {
+    fn nothing_is_said_of_what_is_the_services_nor_of_what_it_has_not() {
         let judged = |more: Value| {
             let name = name("shop-main");
             let mut spec = json!({"service": "postgres/main", "project": "shop", "environment": "production", "credentials": "instance"});
@@ -233,6 +241,17 @@ mod tests {
         let checked = judged(json!({"prefix": "DB"})).unwrap();
         assert!(checked.instance && checked.database.is_empty());
         judged(json!({"deletionPolicy": "Retain"})).unwrap();
+        judged(json!({"keys": "prefix"})).unwrap();
+        let cache = json!({"service": "redis/cache", "keys": "all"});
+        assert_eq!(judged(cache.clone()).unwrap_err(), ["spec.keys"], "the service's user has them anyway");
+        let tenant = |mut spec: Value| {
+            spec["credentials"] = json!("tenant");
+            judged(spec)
+        };
+        assert!(
+            tenant(cache).unwrap().all_keys && !tenant(json!({"service": "redis/cache"})).unwrap().all_keys
+        );
+        assert_eq!(tenant(json!({"keys": "all"})).unwrap_err(), ["spec.keys"], "a Postgres has none");
         for (field, value) in [
             ("database", json!("shop")),
             ("extensions", json!(["pgcrypto"])),

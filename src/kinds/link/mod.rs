@@ -158,6 +158,7 @@ pub fn manifest(
         environment: text(environment),
         credentials: spec::CredentialsSpec::default(),
         database: database.map(text),
+        keys: spec::KeysSpec::default(),
         prefix: prefix.map(text),
         extensions: Vec::new(),
         connection_limit: None,

@@ -39,6 +39,7 @@ impl Subject<'_> {
             link: self.identity.object.name.clone(),
             name: name.unwrap_or_else(|| self.spec.database.clone()),
             first: self.beside().first().filter(|first| self.present && !self.is_me(first)).cloned(),
+            all_keys: self.spec.all_keys,
             connection_limit: self.spec.connection_limit,
             extensions: self.spec.extensions.clone(),
             data: self.data(),

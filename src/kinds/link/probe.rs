@@ -86,6 +86,10 @@ async fn own(
     tenant: &Tenant,
     mut world: World,
 ) -> Result<World, ObserveError> {
+    if let Some(refusal) = tenancy.refuses(tenant) {
+        world.server = Server::Refused(refusal);
+        return Ok(world);
+    }
     let turn = Turn::default();
     world.username = tenancy.username(tenant, turn);
     variables(tenancy, subject, tenant, turn, &mut world);

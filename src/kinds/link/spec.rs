@@ -26,6 +26,10 @@ pub struct LinkSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"shop_production")]
     pub database: Option<Text>,
+    /// At which keys of a Redis it gets: at those that begin with its name (`spec.database`), or at all of them; then it has to be
+    /// the only link of that Redis.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub keys: KeysSpec,
     /// How the names of the variables begin; by default as the service's kind: `POSTGRES`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"POSTGRES")]
@@ -58,6 +62,15 @@ pub enum CredentialsSpec {
     #[default]
     Tenant,
     Instance,
+}
+
+/// The keys that an application gets at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum KeysSpec {
+    #[default]
+    Prefix,
+    All,
 }
 
 /// When the password is rotated.

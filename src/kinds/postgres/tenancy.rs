@@ -178,6 +178,9 @@ impl Tenants {
 #[async_trait]
 impl Tenancy for Tenants {
     fn refuses(&self, tenant: &Tenant) -> Option<Refusal> {
+        if tenant.own.is_some() {
+            return None;
+        }
         let why = plan::refuses(&tenant.name)?;
         Some(Refusal { why, unblock: "set spec.database to another name" })
     }

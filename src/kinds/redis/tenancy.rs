@@ -26,10 +26,15 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a tenant may do with its own keys. `INFO` is what client libraries look at before they work. What tells names of
-/// others' keys, works on all keys, or stops what others do, is taken away, also where a category has it.
+/// others' keys, works on all keys, or stops what others do, is taken away, also where a category has it: [`NAMES`] of one
+/// that shares the server, [`NEVER`] of all.
 const MAY: &str = "-@all +@read +@write +@connection +@transaction +@pubsub +@scripting -@dangerous +info +time +wait \
-                   +acl|whoami +command -scan -randomkey -dbsize -swapdb -move -select -script|flush -script|kill \
-                   -function -pubsub|channels -client|list";
+                   +acl|whoami +command";
+const NAMES: &str = "-scan -randomkey -dbsize";
+/// What one may do whose keys are all keys.
+const ALL_KEYS: &str = "+keys";
+const NEVER: &str =
+    "-swapdb -move -select -script|flush -script|kill -function -pubsub|channels -client|list";
 
 /// The users of a service's links are put in force by these words of theirs. Kept in the service's record, too: a link that
 /// says nothing yet after a start of Seawall keeps what it had.
@@ -38,6 +43,9 @@ pub struct Grant {
     pub user: String,
     /// SHA-256 of each password that lets in. They tell nothing: passwords are long and random.
     pub hashes: Vec<String>,
+    /// It gets at all keys.
+    #[serde(default)]
+    pub all: bool,
 }
 
 impl Grant {
@@ -45,12 +53,15 @@ impl Grant {
     #[must_use]
     pub fn rules(&self) -> String {
         let hashes: String = self.hashes.iter().map(|hash| format!("#{hash} ")).collect();
-        format!("on {hashes}{MAY} ~{user}:* &{user}:*", user = self.user)
+        if self.all {
+            return format!("on {hashes}{MAY} {ALL_KEYS} {NEVER} ~* &*");
+        }
+        format!("on {hashes}{MAY} {NAMES} {NEVER} ~{user}:* &{user}:*", user = self.user)
     }
 }
 
 /// What the links of a service want in its users' file: link → grant. A name that is the service's own, or another link's,
-/// is left out.
+/// is left out, and so is one with all keys that is not alone, and whoever comes when that one is there.
 #[must_use]
 pub fn grants(subject: &Subject<'_>) -> BTreeMap<ObjectRef, Grant> {
     let mut names = BTreeSet::from(["default", ADMIN, &subject.spec.username].map(str::to_owned));
@@ -65,7 +76,30 @@ pub fn grants(subject: &Subject<'_>) -> BTreeMap<ObjectRef, Grant> {
             all.insert(link.clone(), grant);
         }
     }
+    let had = |link: &ObjectRef| subject.memory.tenants.get(&link.to_string()).is_some_and(|had| had.all);
+    with_all_keys(all, had, &wanted(subject).cloned().collect())
+}
+
+/// `had`: whether it has all keys already; `links`: those that are wanted.
+fn with_all_keys(
+    mut all: BTreeMap<ObjectRef, Grant>,
+    had: impl Fn(&ObjectRef) -> bool,
+    links: &BTreeSet<ObjectRef>,
+) -> BTreeMap<ObjectRef, Grant> {
+    let first = all.iter().find(|(link, grant)| grant.all && had(link)).map(|(link, _)| link.clone());
+    if let Some(first) = first {
+        all.retain(|link, _| *link == first);
+        return all;
+    }
+    let several = links.iter().chain(all.keys()).collect::<BTreeSet<_>>().len() > 1;
+    all.retain(|_, grant| !grant.all || !several);
     all
+}
+
+/// The links that are wanted, also those that grant nothing.
+fn wanted<'a>(subject: &'a Subject<'_>) -> impl Iterator<Item = &'a ObjectRef> {
+    let around = &subject.around;
+    around.referrers.iter().filter(|link| around.others.get(*link).is_some_and(|offer| offer.present))
 }
 
 /// The users that its links have, or had when they were last heard of.
@@ -108,6 +142,9 @@ struct Told {
     owner: String,
     /// User → rules, of those that were made for links.
     tenants: BTreeMap<String, String>,
+    /// The links that are wanted, and the one of them that has all keys.
+    links: BTreeSet<ObjectRef>,
+    alone: Option<ObjectRef>,
 }
 
 impl Tenants {
@@ -129,7 +166,9 @@ impl Tenants {
         };
         let Some(at) = address(&subject.work(), &c.glance(), reach) else { return };
         let (container, owner) = (c.id.clone(), subject.spec.username.clone());
-        let told = Told { at, container, owner, tenants: facts.tenants.clone() };
+        let links = wanted(subject).cloned().collect();
+        let alone = grants(subject).into_iter().find(|(_, grant)| grant.all).map(|(link, _)| link);
+        let told = Told { at, container, owner, tenants: facts.tenants.clone(), links, alone };
         self.seen().insert(object.clone(), told);
     }
 
@@ -143,17 +182,40 @@ impl Tenants {
         let away = || TenancyError::Away(format!("{service} is not logged into now"));
         told.map(what).ok_or_else(away)
     }
+
+    /// Who is in the way of all keys for this one, or has them.
+    fn not_alone(&self, tenant: &Tenant) -> Option<Refusal> {
+        let gets_in = !tenant.open.is_empty() || tenant.own.is_some();
+        let seen = self.seen();
+        let told = seen.get(&tenant.service).filter(|_| gets_in)?;
+        let is_other = |link: &&ObjectRef| link.name != tenant.link;
+        let service = &tenant.service;
+        if let Some(first) = told.alone.as_ref().filter(is_other) {
+            let why = format!("{first} has all keys of {service} (its spec.keys)");
+            return Some(Refusal { why, unblock: "link another Redis, or take spec.keys out of that link" });
+        }
+        let other = told.links.iter().find(is_other).filter(|_| tenant.all_keys && told.alone.is_none())?;
+        let why =
+            format!("spec.keys is all, which is for the only link of {service}, and {other} is one, too");
+        Some(Refusal { why, unblock: "take spec.keys out, or remove the other link" })
+    }
 }
 
 fn granted(tenant: &Tenant, passwords: &Passwords) -> Option<Grant> {
     let open = tenant.open.iter().filter_map(|turn| passwords.get(turn));
     let hashes: Vec<String> = open.map(|password| sha256(password.expose_secret().as_bytes())).collect();
-    (!hashes.is_empty()).then(|| Grant { user: tenant.name.clone(), hashes })
+    (!hashes.is_empty()).then(|| Grant { user: tenant.name.clone(), hashes, all: tenant.all_keys })
 }
 
 #[async_trait]
 impl Tenancy for Tenants {
     fn refuses(&self, tenant: &Tenant) -> Option<Refusal> {
+        if let Some(refusal) = self.not_alone(tenant) {
+            return Some(refusal);
+        }
+        if tenant.own.is_some() {
+            return None;
+        }
         if let Some(why) = no_username(&tenant.name) {
             return Some(Refusal { why, unblock: "set spec.database to another name" });
         }
@@ -185,6 +247,9 @@ impl Tenancy for Tenants {
     }
 
     fn leaves(&self, tenant: &Tenant) -> String {
+        if tenant.all_keys {
+            return format!("the keys of {} stay", tenant.service);
+        }
         format!("keys that begin with {}: stay", tenant.name)
     }
 
@@ -213,7 +278,8 @@ impl Tenancy for Tenants {
         let user = self.username(tenant, turn);
         let url = Parts::Url(format!("redis://{}:", url_part(&user)), format!("@{host}:{port}"));
         // The user of the service itself gets at all keys.
-        let prefix = if tenant.own.is_some() { String::new() } else { format!("{user}:") };
+        let all = tenant.own.is_some() || tenant.all_keys;
+        let prefix = if all { String::new() } else { format!("{user}:") };
         vec![
             Variable { name: "URL".to_owned(), parts: url },
             Variable::plain("HOST", host),
@@ -268,10 +334,59 @@ mod tests {
     use super::*;
 
     #[test]
+    fn all_keys_let_see_their_names_and_nothing_of_the_server() {
+        let grant = |all| Grant { user: "a".to_owned(), hashes: vec!["1".to_owned()], all }.rules();
+        let (prefix, all) = (grant(false), grant(true));
+        assert!(prefix.ends_with(" ~a:* &a:*") && all.ends_with(" ~* &*"), "{prefix}; {all}");
+        let has = |rules: &str, word: &str| rules.split(' ').any(|one| one == word);
+        for word in ["-scan", "-randomkey", "-dbsize"] {
+            assert!(has(&prefix, word) && !has(&all, word), "{word}");
+        }
+        assert!(has(&all, "+keys") && !has(&prefix, "+keys"));
+        for word in ["-@all", "-@dangerous", "-swapdb", "-move", "-select", "-function", "-client|list"] {
+            assert!(has(&prefix, word) && has(&all, word), "{word}");
+        }
+        for word in all.split(' ').filter(|word| word.starts_with('+') && *word != "+keys") {
+            assert!(has(&prefix, word), "{word} is given to all or to nobody");
+        }
+        // One that was kept before there was such a choice.
+        let old: Grant = serde_json::from_str(r#"{"user":"a","hashes":["1"]}"#).unwrap();
+        assert_eq!(old.rules(), prefix);
+    }
+
+    #[test]
+    fn who_has_all_keys_is_alone_and_stays_so() {
+        let link = |name: &str| -> ObjectRef { format!("link/{name}").parse().unwrap() };
+        // Wanted links that grant nothing; name → with all keys, of those that grant; who had all keys; who gets something.
+        type Row<'a> = (&'a [&'a str], &'a [(&'a str, bool)], &'a str, &'a [&'a str]);
+        let rows: [Row<'_>; 9] = [
+            (&[], &[("a", true)], "", &["a"]),
+            (&[], &[("a", false), ("b", false)], "", &["a", "b"]),
+            (&[], &[("a", true), ("b", false)], "", &["b"]),
+            (&[], &[("a", false), ("b", true)], "", &["a"]),
+            (&[], &[("a", true), ("b", true)], "", &[]),
+            // One with the service's own user.
+            (&["i"], &[("a", true)], "", &[]),
+            (&["i"], &[("a", true), ("b", false)], "a", &["a"]),
+            (&[], &[("a", false), ("b", true)], "b", &["b"]),
+            // It has given them up.
+            (&[], &[("a", false), ("b", false)], "b", &["a", "b"]),
+        ];
+        for (links, grants, had, want) in rows {
+            let grant = |user: &str, all| Grant { user: user.to_owned(), hashes: Vec::new(), all };
+            let all = grants.iter().map(|(name, all)| (link(name), grant(name, *all))).collect();
+            let links = links.iter().map(|name| link(name)).collect();
+            let got = with_all_keys(all, |one| one.name.as_str() == had, &links);
+            let names: Vec<&str> = got.keys().map(|link| link.name.as_str()).collect();
+            assert_eq!(names, want, "{grants:?} {had}");
+        }
+    }
+
+    #[test]
     fn sessions_are_ended_where_a_password_is_taken_away_and_only_there() {
         let rules = |hashes: &[&str]| {
             let hashes = hashes.iter().map(|hash| (*hash).to_owned()).collect();
-            BTreeMap::from([("a".to_owned(), Grant { user: "a".to_owned(), hashes }.rules())])
+            BTreeMap::from([("a".to_owned(), Grant { user: "a".to_owned(), hashes, all: false }.rules())])
         };
         for (told, wanted, want) in [
             (rules(&["1"]), rules(&["1"]), false),

@@ -16,6 +16,7 @@ fn tenant(open: &[Turn]) -> Tenant {
         link: Name::parse("shop-main").unwrap(),
         name: "shop_production".to_owned(),
         first: None,
+        all_keys: false,
         connection_limit: None,
         extensions: BTreeSet::new(),
         open: open.iter().copied().collect(),
