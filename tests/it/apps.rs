@@ -331,6 +331,35 @@ async fn without_volumes_nothing_of_it_is_left() {
     shop.rig.remove("shop");
     shop.rig.until("forgotten", || shop.rig.view(WEB).is_none().then_some(())).await;
     assert!(shop.seen(A).is_none());
+    assert!(shop.rig.said("Deleted", &format!("{WEB} was forgotten")), "{:?}", shop.rig.events());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_is_lost_or_a_stop_in_the_middle_of_a_rollout_gives_nothing_up() {
+    let app = |image: &str| web(image, &format!(", ports: ['8080:3000']{HTTP}"));
+    let shop = Shop::start(&app("1"));
+    shop.serves(A, 0x21).await;
+    let tried = async || {
+        shop.sick(0x22);
+        shop.apps(&app("2"));
+        shop.rig.reason(WEB, C::Progressing, "RollingOut").await;
+    };
+    tried().await;
+    shop.rig.operator.operate(&WEB.parse().unwrap(), Operation::Stop).await.unwrap();
+    shop.rig.reason(WEB, C::Ready, "Stopped").await;
+    shop.rig.until("none is tried", || shop.seen(B).is_none().then_some(())).await;
+    shop.sick.lock().unwrap().clear();
+    shop.rig.operator.operate(&WEB.parse().unwrap(), Operation::Start).await.unwrap();
+    shop.serves(B, 0x22).await;
+    // Back, and the server of the link is away while the next one is tried.
+    shop.apps(&app("1"));
+    shop.serves(A, 0x21).await;
+    tried().await;
+    shop.rig.operator.operate(&"postgres/main".parse().unwrap(), Operation::Stop).await.unwrap();
+    shop.rig.until("not Ready", || (!shop.rig.is_ready("link/shop-main")).then_some(())).await;
+    shop.sick.lock().unwrap().clear();
+    shop.serves(B, 0x22).await;
+    assert!(!shop.rig.said("RolloutFailed", ""), "{:?}", shop.rig.events());
 }
 
 #[tokio::test(start_paused = true)]

@@ -163,7 +163,10 @@ async fn forget(operator: &Operator, record: &Record, will: &Will, cause: &str) 
         Ok(false) => return StepsEnd::Replan,
         Err(error) => return StepsEnd::Failed(store_failed(&error)),
     }
-    let what = if record.memory.is_untouched() { "was forgotten" } else { "and its data were deleted" };
+    // What others make and run for them has data in volumes alone.
+    let made = operator.kinds.get(object.kind).is_some_and(|kind| kind.about().made_by.is_some());
+    let no_data = record.memory.is_untouched() || (made && record.memory.work().volumes.is_empty());
+    let what = if no_data { "was forgotten" } else { "and its data were deleted" };
     let words = format!("{object} {what}: {cause}");
     operator.note(None, &[Note::normal("Deleted", words)]).await;
     StepsEnd::Forgotten

@@ -110,6 +110,12 @@ pub fn plan(subject: &Subject<'_>, world: &World) -> Plan {
         let (case, mut own) = (node.case(subject), OfMember::default());
         if !work::conflicts::conflicts(&case, &member.work, None, &mut own) {
             match wanted {
+                // One that is being tried would be taken for one that ended by itself.
+                Wanted::Stopped if case.identity.role != serves(subject) => {
+                    if let Slot::Ours(c) = &member.work.container {
+                        remove_container(&case, c, "it is stopped before it served", &mut own);
+                    }
+                }
                 Wanted::Stopped => work::stopped(&case, &member.work, &mut own),
                 Wanted::Retained | Wanted::Deleted => {
                     if let Slot::Ours(c) = &member.work.container {

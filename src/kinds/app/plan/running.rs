@@ -116,8 +116,13 @@ impl Running<'_> {
                 }
                 Some(why) => {
                     let why = self.cause(role, version, why);
-                    if !self.may_make(version, plan) {
-                        self.keep(role, member, plan);
+                    // One that is being tried was made when it could be.
+                    let of_trial = version.container(subject.identity, &trial, true);
+                    let fits = |(member, c): (&Member, &SeenContainer)| {
+                        replace_cause(c, &of_trial, &member.work).is_none()
+                    };
+                    if !left.is_some_and(fits) && !self.may_make(version, plan) {
+                        self.keep_alone(role, member, plan);
                     } else if subject.memory.proven.is_none() {
                         // It was never Ready: there is nothing to lose.
                         self.remove(role, c, &why, plan);
