@@ -235,7 +235,7 @@ fn an_application_is_as_it_was() {
         };
         let context = Context { catalogs: &BTreeMap::new(), host: None, in_force: false };
         let checked = App::check(&document, &context).unwrap();
-        let version = Version { app: &checked.app, image: &image, env: &env };
+        let version = Version { app: &checked.app, written: &checked.written, image: &image, env: &env };
         let role = roles()[0].clone();
         let container = version.container(&identity, &role, false);
         let member = identity.member(role.clone());

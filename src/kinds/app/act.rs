@@ -100,15 +100,12 @@ async fn filled(
 ) -> Result<(DesiredContainer, Made), Undone> {
     let subject = &scene.subject;
     let version = version(subject, scene.world).ok_or_else(|| ActError::Gone("the image".to_owned()))?;
-    let is_wanted = *version.app == subject.spec.app;
     let variables = variables(kind, subject, version.app).await.map_err(ActError::from)?;
     if variables.env.shown != desired.env {
         // A password was changed since the plan was made.
         return Err(ActError::Overtaken.into());
     }
-    let proven = subject.memory.proven.as_ref().filter(|_| !is_wanted);
-    let written = proven.map_or(&subject.spec.written, |proven| &proven.written).clone();
-    let made = Made { written, env: desired.env.clone() };
+    let made = Made { written: version.written.clone(), env: desired.env.clone() };
     let mut desired = desired.clone();
     for (name, value) in variables.withheld {
         desired.withheld.entry(name).or_insert(Some(value));

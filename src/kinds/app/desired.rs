@@ -6,7 +6,7 @@ use super::world::Env;
 use crate::core::desired::{DesiredContainer, Hardening, RestartPolicy, VolumeMount, stable_hash};
 use crate::core::identity::Identity;
 use crate::core::member::Role;
-use crate::kinds::app_spec::{App, Injection};
+use crate::kinds::app_spec::{App, AppSpec, Injection};
 use crate::workload::hardening::LogWords;
 use crate::workload::server::Server;
 use std::collections::BTreeMap;
@@ -45,6 +45,8 @@ pub fn other(role: &Role) -> Role {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Version<'a> {
     pub app: &'a App,
+    /// The same as it was written.
+    pub written: &'a AppSpec,
     pub image: &'a AppImage,
     pub env: &'a Env,
 }

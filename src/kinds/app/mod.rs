@@ -22,7 +22,7 @@ use crate::core::event::Note;
 use crate::core::failure::Outlook;
 use crate::core::member::Role;
 use crate::core::names::{Kind, ObjectRef};
-use crate::core::neighbours::{Said, Ties};
+use crate::core::neighbours::Ties;
 use crate::core::plan::Plan;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
@@ -165,10 +165,6 @@ impl Reconciler for App {
         status::status(subject, world)
     }
 
-    fn offer(subject: &Subject<'_, Self>, _: &World) -> Said {
-        vec![("host", subject.identity.installation.container(&subject.identity.object))]
-    }
-
     fn learn(subject: &Subject<'_, Self>, world: &World, memory: &mut Memory, _: &str) -> Learnt {
         for (role, member) in &world.members {
             if let Some(c) = member.work.container.ours() {
@@ -187,10 +183,6 @@ impl Reconciler for App {
             memory.proven = Some(Proven { written: made.written.clone(), image });
         }
         Learnt::default()
-    }
-
-    fn handed_over(memory: Memory, home: crate::core::identity::Home) -> Memory {
-        Memory { work: memory.work.handed_over(home), ..Memory::default() }
     }
 
     async fn observe(

@@ -10,7 +10,7 @@ use super::App;
 use super::action::{Action, Deed};
 use super::desired::{SERVER, Version, roles};
 use super::image::AppImage;
-use super::world::{Member, World};
+use super::world::{Before, Member, World};
 use crate::core::desired::DesiredContainer;
 use crate::core::identity::Identity;
 use crate::core::member::Role;
@@ -48,6 +48,12 @@ impl Node {
         }
     }
 
+    /// The application as a whole.
+    #[must_use]
+    fn whole(subject: &Subject<'_>) -> Self {
+        Self::of(subject, &Role::default())
+    }
+
     #[must_use]
     pub fn case<'a>(&'a self, subject: &Subject<'a>) -> Case<'a> {
         Case {
@@ -71,12 +77,18 @@ pub fn serves(subject: &Subject<'_>) -> Role {
 #[must_use]
 pub fn version<'w>(subject: &Subject<'w>, world: &'w World) -> Option<Version<'w>> {
     let seen = &world.members.get(&serves(subject))?.work;
-    let wanted = seen.image.fit().map(|image| Version { app: &subject.spec.app, image, env: &world.env });
-    let before = world.before.as_ref();
-    let before = before.map(|before| Version { app: &before.app, image: &before.image, env: &before.env });
+    let wanted = seen.image.fit().map(|image| as_written(subject, world, image));
+    let before =
+        world.before.as_ref().map(|Before { app, written, image, env }| Version { app, written, image, env });
     // Both are refused where they differ in nothing: then what there is goes on.
     let refused = |version: &Version<'_>| subject.memory.refuses(&version.key(subject.identity)).is_some();
     [wanted, before].into_iter().flatten().find(|version| !refused(version))
+}
+
+/// What is written, with this image.
+fn as_written<'w>(subject: &Subject<'w>, world: &'w World, image: &'w AppImage) -> Version<'w> {
+    let spec = subject.spec;
+    Version { app: &spec.app, written: &spec.written, image, env: &world.env }
 }
 
 /// Why only another container can be right; `None` when it is not needed.
@@ -104,7 +116,7 @@ pub fn plan(subject: &Subject<'_>, world: &World) -> Plan {
     let mut plan = Plan::default();
     let nodes: Vec<(Node, &Member)> =
         world.members.iter().map(|(role, member)| (Node::of(subject, role), member)).collect();
-    let whole = Node::of(subject, &Role::default());
+    let whole = Node::whole(subject);
     let wanted = whole.case(subject).wanted();
     for (node, member) in &nodes {
         let (case, mut own) = (node.case(subject), OfMember::default());

@@ -86,7 +86,8 @@ pub async fn observe(
             };
             if let Some((app, image)) = app.zip(image) {
                 let env = if same { world.env.clone() } else { variables(kind, subject, &app).await?.env };
-                world.before = Some(Before { app, image, env });
+                let written = proven.written.clone();
+                world.before = Some(Before { app, written, image, env });
             }
         }
     }

@@ -4,7 +4,7 @@ use super::image::AppImage;
 use crate::core::member::Role;
 use crate::core::names::ObjectRef;
 use crate::core::seen::{ContainerState, SeenContainer};
-use crate::kinds::app_spec::App;
+use crate::kinds::app_spec::{App, AppSpec};
 use crate::workload;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -25,6 +25,7 @@ pub struct World {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Before {
     pub app: App,
+    pub written: AppSpec,
     pub image: AppImage,
     pub env: Env,
 }

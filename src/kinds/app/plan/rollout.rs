@@ -27,20 +27,21 @@ impl Running<'_> {
         let Some(tried) = self.member(trial) else { return };
         let desired = version.container(subject.identity, trial, true);
         let alone = version.is_alone() || !c.port_bindings.is_empty();
+        // What serves is looked after, unless it has to give way.
+        if !alone && !c.state.is_up() {
+            self.keep(role, member, plan);
+        }
         let Slot::Ours(new) = &tried.work.container else {
             if tried.work.container == Slot::Missing {
-                self.keep_beside(alone, role, member, c, plan);
                 self.give_way(alone, role, c, why, plan);
                 self.make(version, trial, true, Sign::Create, why, plan);
             }
             return;
         };
         if let Some(outdated) = replace_cause(new, &desired, &tried.work) {
-            self.keep_beside(alone, role, member, c, plan);
             self.remove(trial, new, &outdated, plan);
             return;
         }
-        self.keep_beside(alone, role, member, c, plan);
         let give_up = |words: String, plan: &mut Plan| {
             let version = version.key(subject.identity);
             let deed = Deed::GiveUp { version, words: words.clone() };
@@ -85,13 +86,6 @@ impl Running<'_> {
             ContainerState::Created | ContainerState::Exited | ContainerState::Dead => {
                 give_up(with_log(format!("the new {}", stopped_cause(new)), tried), plan);
             }
-        }
-    }
-
-    /// While another one is tried: what serves is looked after, unless it had to give way.
-    fn keep_beside(&self, alone: bool, role: &Role, member: &Member, c: &SeenContainer, plan: &mut Plan) {
-        if !alone && !c.state.is_up() {
-            self.keep(role, member, plan);
         }
     }
 

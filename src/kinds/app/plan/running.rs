@@ -1,7 +1,7 @@
 //! An application that should run: its container made, kept, or let go for another version. Must never stop what serves.
 
 use super::state::by_state;
-use super::{Node, OfMember, Plan, Subject, add, reads_file, replace_cause, serves, version};
+use super::{Node, OfMember, Plan, Subject, add, as_written, reads_file, replace_cause, serves, version};
 use crate::core::member::Role;
 use crate::core::plan::Sign;
 use crate::core::seen::{SeenContainer, Slot};
@@ -60,10 +60,9 @@ impl Running<'_> {
     fn judge_refusal(&self, member: &Member, plan: &mut Plan) {
         let (subject, world) = (self.subject, self.world);
         let Some(image) = member.work.image.fit() else { return };
-        let wanted = Version { app: &subject.spec.app, image, env: &world.env };
+        let wanted = as_written(subject, world, image);
         let Some(refused) = subject.memory.refuses(&wanted.key(subject.identity)) else { return };
-        let restart = Node::of(subject, &Role::default());
-        if restart.case(subject).restart_due() {
+        if Node::whole(subject).case(subject).restart_due() {
             let again = Action { role: Role::default(), deed: Deed::TryAgain };
             plan.step(Sign::Change, again, "asked for by `seawall restart`");
             return;
@@ -180,7 +179,7 @@ impl Running<'_> {
     /// Whether a container can be made with these variables; else why not is said.
     fn may_make(&self, version: &Version<'_>, plan: &mut Plan) -> bool {
         let env = version.env;
-        let (whole, mut lost) = (Node::of(self.subject, &Role::default()), OfMember::default());
+        let (whole, mut lost) = (Node::whole(self.subject), OfMember::default());
         if let Some(serving) = self.member(&serves(self.subject)) {
             work::lost_volumes(&whole.case(self.subject), &serving.work, &mut lost);
         }
