@@ -331,7 +331,9 @@ async fn without_volumes_nothing_of_it_is_left() {
     shop.rig.remove("shop");
     shop.rig.until("forgotten", || shop.rig.view(WEB).is_none().then_some(())).await;
     assert!(shop.seen(A).is_none());
-    assert!(shop.rig.said("Deleted", &format!("{WEB} was forgotten")), "{:?}", shop.rig.events());
+    // Said once it is so.
+    let said = || shop.rig.said("Deleted", &format!("{WEB} was forgotten"));
+    shop.rig.until("said", || said().then_some(())).await;
 }
 
 #[tokio::test(start_paused = true)]
