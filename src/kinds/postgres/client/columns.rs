@@ -1,7 +1,8 @@
 //! What every database of a server says about the collations that its columns and indexes name. That is known to
 //! each database alone, so each is logged into; asked seldom, and never by a probe.
 
-use super::{PgSession, SqlError, Target, statements};
+use super::session::PgSession;
+use super::{SqlError, Target, statements};
 use crate::core::text::shown;
 use crate::kinds::postgres::collation::{InDatabase, MOST, Named};
 use crate::secrets::Secret;

@@ -2,7 +2,8 @@
 //! run anything there that somebody without the server's highest rights could have written.
 
 use super::guard::no_process;
-use super::{PgSession, SqlError, TIMEOUT, Target, WORDS, statements};
+use super::session::PgSession;
+use super::{SqlError, TIMEOUT, Target, WORDS, statements};
 use crate::core::text::shown;
 use crate::secrets::Secret;
 use std::net::SocketAddr;

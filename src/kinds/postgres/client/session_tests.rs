@@ -1,6 +1,8 @@
 //! Against servers that are none, or mean it badly.
 
+use super::super::prove;
 use super::*;
+use crate::kinds::postgres::world::Weak;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;

@@ -1,7 +1,8 @@
 //! Logins about tenants: as one, and as Seawall into a tenant's database. Nothing that a tenant could have written there
 //! may run as Seawall.
 
-use super::{Furnishing, LoginError, PgSession, Sql, SqlError, Target, statements};
+use super::session::{LoginError, PgSession};
+use super::{Furnishing, Sql, SqlError, Target, statements};
 use crate::secrets::Secret;
 use statements::tenants as sql;
 

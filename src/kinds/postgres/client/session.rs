@@ -1,0 +1,266 @@
+//! A session over TCP, by the guard between us and the server. Must never tell a server the password.
+
+use super::error::classify;
+use super::guard::Guard;
+use super::sql::Sql;
+use super::{Session, SqlError, TIMEOUT, Target, WORDS, statements};
+use crate::core::text::shown;
+use crate::kinds::postgres::collation::{Collations, MOST, Mismatch};
+use crate::kinds::postgres::survey::Survey;
+use crate::kinds::postgres::tenancy::{Tending, statements as tending_statements};
+use crate::kinds::postgres::world::ServerFacts;
+use crate::secrets::{ExposeSecret, Secret};
+use async_trait::async_trait;
+use futures_util::TryStreamExt;
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+
+/// Rows of an answer that are read; no statement of ours has more.
+const ROWS: usize = 4;
+
+pub(super) struct PgSession {
+    client: Client,
+    target: Target,
+    connection: tokio::task::JoinHandle<()>,
+    /// Fingerprint of the role's password as the server had it when this session first asked. A
+    /// session lives on when the password changes; only a new login proves it again.
+    credentials: OnceLock<String>,
+    /// The server's major version, once it told it.
+    major: OnceLock<u32>,
+}
+
+impl Drop for PgSession {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+impl PgSession {
+    /// At most three logins: a server from before [`statements::NEWER_SINCE`] refuses a setting that it
+    /// does not know, and there need be no database `postgres`.
+    pub(super) async fn login(target: &Target, password: &Secret) -> Result<Self, SqlError> {
+        let (mut database, mut newer) = ("postgres", true);
+        for _ in 0..3 {
+            match Self::login_to(target, password, database, &statements::options(newer)).await {
+                Err(LoginError::UnknownSetting(_)) if newer => newer = false,
+                Err(LoginError::NoDatabase) if database != target.database => {
+                    database = &target.database;
+                }
+                Err(LoginError::NoDatabase) => break,
+                Err(LoginError::Other(e) | LoginError::UnknownSetting(e)) => return Err(e),
+                Ok(session) => return Ok(session),
+            }
+        }
+        Err(SqlError::Failed(format!(
+            "neither database \"postgres\" nor {:?} can be logged into",
+            target.database
+        )))
+    }
+
+    /// Into this very database.
+    pub(super) async fn login_into(
+        target: &Target,
+        password: &Secret,
+        database: &str,
+    ) -> Result<Self, SqlError> {
+        let mut newer = true;
+        loop {
+            match Self::login_to(target, password, database, &statements::options(newer)).await {
+                Err(LoginError::UnknownSetting(_)) if newer => newer = false,
+                Err(LoginError::NoDatabase) => {
+                    return Err(SqlError::Failed(format!("database {database:?} is gone")));
+                }
+                Err(LoginError::Other(e) | LoginError::UnknownSetting(e)) => return Err(e),
+                Ok(session) => return Ok(session),
+            }
+        }
+    }
+
+    pub(super) async fn login_to(
+        target: &Target,
+        password: &Secret,
+        database: &str,
+        options: &str,
+    ) -> Result<Self, LoginError> {
+        let mut config = Config::new();
+        config
+            .user(&target.username)
+            .password(password.expose_secret())
+            .dbname(database)
+            .application_name("seawall")
+            .ssl_mode(SslMode::Disable)
+            .options(options);
+        let address = SocketAddr::new(target.host, target.port);
+        let connecting = async {
+            let stream = TcpStream::connect(address)
+                .await
+                .map_err(|e| LoginError::Other(SqlError::Refused(shown(&e.to_string(), WORDS))))?;
+            // Questions and answers are small and wait for each other.
+            let _ = stream.set_nodelay(true);
+            config.connect_raw(Guard::new(stream), NoTls).await.map_err(|e| match e.code() {
+                Some(&SqlState::INVALID_CATALOG_NAME) => LoginError::NoDatabase,
+                // `datallowconn` is off: for us the same as if it were not there.
+                Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE) if database == "postgres" => {
+                    LoginError::NoDatabase
+                }
+                Some(&SqlState::UNDEFINED_OBJECT) => LoginError::UnknownSetting(classify(&e)),
+                _ => LoginError::Other(classify(&e)),
+            })
+        };
+        let (client, connection) =
+            timeout(TIMEOUT, connecting).await.map_err(|_| LoginError::Other(SqlError::Hung(TIMEOUT)))??;
+        let connection = tokio::spawn(async move {
+            // The client sees the error of its own call; there is nobody else to tell.
+            let _ = connection.await;
+        });
+        Ok(Self {
+            client,
+            target: target.clone(),
+            connection,
+            credentials: OnceLock::new(),
+            major: OnceLock::new(),
+        })
+    }
+
+    pub(super) async fn rows(&self, sql: &Sql) -> Result<Vec<Vec<Option<String>>>, SqlError> {
+        let reading = async {
+            let mut messages = std::pin::pin!(self.client.simple_query_raw(sql.as_str()).await?);
+            let mut rows = Vec::new();
+            while let Some(message) = messages.try_next().await? {
+                if let SimpleQueryMessage::Row(row) = message
+                    && rows.len() < ROWS
+                {
+                    rows.push((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect());
+                }
+            }
+            Ok(rows)
+        };
+        timeout(TIMEOUT, reading)
+            .await
+            .map_err(|_| SqlError::Hung(TIMEOUT))?
+            .map_err(|e: tokio_postgres::Error| classify(&e))
+    }
+}
+
+/// What the row that [`statements::collations`] asks for says.
+fn collations(row: &[Option<String>]) -> Result<Collations, SqlError> {
+    let [Some(rows), Some(providers)] = row else {
+        return Err(SqlError::Failed("the probe got no row about the order of text".to_owned()));
+    };
+    let mismatch = |row: &str| {
+        let mut fields = row.split('\u{1f}').map(str::to_owned);
+        Some(Mismatch { database: fields.next()?, built_with: fields.next()?, now: fields.next()? })
+    };
+    Ok(Collations {
+        mismatched: rows.split('\u{1e}').filter_map(mismatch).take(MOST).collect(),
+        providers: Some(providers.chars().take(4).collect()),
+    })
+}
+
+#[async_trait]
+impl Session for PgSession {
+    fn target(&self) -> &Target {
+        &self.target
+    }
+
+    async fn probe(&self, database: &str, parameters: &[&str], file: &str) -> Result<ServerFacts, SqlError> {
+        let sql = statements::probe(database, parameters, file);
+        let asks_collations = |major: &u32| *major >= statements::COLLATIONS_SINCE;
+        let rows = if self.major.get().is_some_and(asks_collations) {
+            self.rows(&sql.and(statements::collations())).await?
+        } else {
+            self.rows(&sql).await?
+        };
+        let row = rows
+            .first()
+            .filter(|r| r.len() == statements::PROBE_COLUMNS)
+            .ok_or_else(|| SqlError::Failed("the probe got no row".to_owned()))?;
+        let text = |i: usize| row.get(i).cloned().flatten().unwrap_or_default();
+        if *self.credentials.get_or_init(|| text(9)) != text(9) {
+            return Err(SqlError::Failed("the password was changed since this session logged in".to_owned()));
+        }
+        let version = shown(text(0).split_whitespace().next().unwrap_or_default(), 40);
+        let major = version.split(|c: char| !c.is_ascii_digit()).next().and_then(|n| n.parse().ok());
+        let collations = match (major, rows.get(1)) {
+            (Some(_), Some(row)) => collations(row)?,
+            (Some(major), None) if asks_collations(&major) => {
+                self.major.get_or_init(|| major);
+                let rows = self.rows(&statements::collations()).await?;
+                collations(rows.first().map(Vec::as_slice).unwrap_or_default())?
+            }
+            _ => Collations::default(),
+        };
+        let list = |i: usize| text(i).split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect();
+        Ok(ServerFacts {
+            // "18.1 (Debian 18.1-1)" → "18.1"
+            version,
+            system_identifier: text(1),
+            data_directory: text(2),
+            started_at: text(3),
+            in_recovery: text(4) == "true",
+            database_exists: text(5) == "true",
+            parameters_sha256: text(6),
+            pending_restart: list(7),
+            overridden: list(8),
+            overridden_by_role: Vec::new(),
+            tablespaces: text(10),
+            collations,
+        })
+    }
+
+    async fn reload(&self) -> Result<(), SqlError> {
+        let load_time = statements::load_time();
+        let before = self.rows(&load_time).await?;
+        self.rows(&statements::reload()).await?;
+        for _ in 0..40 {
+            tokio::time::sleep(Duration::from_millis(25)).await;
+            if self.rows(&load_time).await? != before {
+                return Ok(());
+            }
+        }
+        Err(SqlError::Failed("the server did not read its configuration again within a second".to_owned()))
+    }
+
+    async fn create_database(&self, name: &str) -> Result<(), SqlError> {
+        self.rows(&statements::create_database(name)).await.map(|_| ())
+    }
+
+    async fn survey(&self) -> Result<Survey, SqlError> {
+        let rows = self.rows(&statements::tenants::survey()).await?;
+        let answer = rows.first().and_then(|row| row.first()).cloned().flatten().unwrap_or_default();
+        Survey::parse(&answer).map_err(SqlError::Failed)
+    }
+
+    async fn tend(&self, tending: &Tending<'_>) -> Result<(), SqlError> {
+        for sql in tending_statements(tending) {
+            self.rows(&sql).await?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) enum LoginError {
+    NoDatabase,
+    /// One of the start-up packet's, or the server says so.
+    UnknownSetting(SqlError),
+    Other(SqlError),
+}
+
+impl From<LoginError> for SqlError {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::NoDatabase => SqlError::Failed("the database is gone".to_owned()),
+            LoginError::UnknownSetting(error) | LoginError::Other(error) => error,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;
