@@ -189,7 +189,7 @@ pub enum PlanForm {
   seawall get @ -o wide
   seawall get @/main -o jsonpath='{.status.endpoint.hostPort}'")]
 pub struct GetArgs {
-    /// KIND, KIND/NAME or KIND NAME; everything when absent
+    /// KIND, KIND/NAME or KIND NAME; everything when absent, or all
     #[arg(num_args = 0..=2, value_name = "KIND[/NAME]")]
     pub what: Vec<String>,
     /// wide, yaml, json, name or jsonpath=TEMPLATE
@@ -219,9 +219,11 @@ pub struct RenameArgs {
 
 #[derive(Debug, ClapArgs)]
 pub struct EventsArgs {
-    /// Only of this object
+    /// Only of this object; --for KIND/NAME says the same
     #[arg(value_name = "KIND/NAME")]
     pub object: Option<ObjectRef>,
+    #[arg(long = "for", value_name = "KIND/NAME", conflicts_with = "object", hide = true)]
+    pub about: Option<ObjectRef>,
     /// Keep printing new ones
     #[arg(short, long)]
     pub watch: bool,

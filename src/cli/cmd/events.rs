@@ -29,8 +29,9 @@ pub fn row(event: &Event, now: Timestamp) -> Vec<String> {
 
 pub async fn run(cx: &mut Context, args: EventsArgs) -> Outcome {
     let api = if args.watch { live(cx, "watching").await? } else { connect(cx).await?.api };
+    let object = args.object.or(args.about);
     let mut revision = if args.watch { api.watch(0, 0).await? } else { 0 };
-    let events = api.events(args.object.as_ref(), 0).await?;
+    let events = api.events(object.as_ref(), 0).await?;
     let rows = |events: &[Event]| -> Vec<_> { events.iter().map(|e| row(e, Timestamp::now())).collect() };
     let mut grid = Grid::new(&HEADER, cx.out.colour);
     if events.is_empty() && !args.watch {
@@ -45,7 +46,7 @@ pub async fn run(cx: &mut Context, args: EventsArgs) -> Outcome {
     loop {
         cx.out.stdout.flush()?;
         revision = api.watch(revision, WATCH_MS).await?;
-        let events = api.events(args.object.as_ref(), last).await?;
+        let events = api.events(object.as_ref(), last).await?;
         write!(cx.out.stdout, "{}", grid.more(&rows(&events)))?;
         last = events.iter().map(|e| e.sequence).max().unwrap_or(last);
     }

@@ -29,6 +29,7 @@ impl What {
         let wrong = |e: &dyn std::fmt::Display| Failure::usage(e.to_string(), "");
         match words {
             [] => Ok(What::All),
+            [all] if all == "all" => Ok(What::All),
             [one] if one.contains('/') => Ok(What::One(one.parse().map_err(|e| wrong(&e))?)),
             [one] => Ok(What::Kind(one.parse().map_err(|e| wrong(&e))?)),
             [kind, name, ..] => Ok(What::One(ObjectRef::new(

@@ -12,7 +12,7 @@ NAME     READY  STATUS    VERSION  PORT  MEMORY  AGE
 main     True   Ready     18.6     5433  512Mi   40d
 shop-eu  False  NotReady  18       -     512Mi   40d
 ";
-    for words in ["get", "get postgres", "get pg"] {
+    for words in ["get", "get all", "get postgres", "get pg"] {
         let ran = place.run(words).await;
         assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, table, ""), "{words}");
     }
@@ -287,7 +287,9 @@ FIRST SEEN  LAST SEEN  COUNT  TYPE     REASON    OBJECT         MESSAGE
 40d         40d        2      Warning  Repaired  operator       message 2
 "
     );
-    assert_eq!(place.run("events pg/main").await.out.lines().count(), 2);
+    for words in ["events pg/main", "events --for pg/main", "events --for=postgres/main"] {
+        assert_eq!(place.run(words).await.out.lines().count(), 2, "{words}");
+    }
     assert_eq!(place.run("events pg/none").await.err, "No events found.\n");
     let more = async {
         tokio::time::sleep(Duration::from_millis(200)).await;
