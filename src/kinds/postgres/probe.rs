@@ -121,8 +121,11 @@ async fn look_at_placement(
     // What was astray may have been put right.
     let unknown = matches!(world.server, Server::Up(_))
         && (world.placement == Placement::NotLooked || astray(subject, world, c).is_some());
-    if unknown || goes(world) {
-        world.placement = placement(tools.work.docker.as_ref(), c, &data_directory).await?;
+    let goes = goes(world);
+    if unknown || goes {
+        // A list costs the engine a process of its own. What a container leaves behind is not taken on trust.
+        let none = matches!(&world.server, Server::Up(facts) if facts.tablespaces.is_empty()) && !goes;
+        world.placement = placement(tools.work.docker.as_ref(), c, &data_directory, none).await?;
         tools.remember_placement(object, epoch, world.placement.clone());
     }
     Ok(())

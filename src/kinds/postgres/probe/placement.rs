@@ -1,6 +1,6 @@
 //! Whether the data lies where the data directory says: symbolic links in it, and above it inside the volume,
 //! and where they lead. Reads of the container's files alone, also of one that does not run; must never ask the
-//! server, which follows links without a word.
+//! server where they lead, which follows links without a word.
 
 use crate::core::seen::SeenContainer;
 use crate::docker::{Docker, DockerError};
@@ -36,7 +36,8 @@ const DIRECTORIES: [&str; 19] = [
     "pg_xact",
 ];
 
-/// Where the links of this container's data directory lead.
+/// Where the links of this container's data directory lead. `no_tablespaces`: its server says that it has none, so it
+/// follows none of their links.
 ///
 /// # Errors
 /// When the engine could not be asked.
@@ -44,9 +45,14 @@ pub(super) async fn placement(
     docker: &dyn Docker,
     c: &SeenContainer,
     data_directory: &str,
+    no_tablespaces: bool,
 ) -> Result<Placement, DockerError> {
-    let Some(tablespaces) = docker.links(&c.id, &format!("{data_directory}/pg_tblspc")).await? else {
-        return Ok(Placement::TooMany);
+    let tablespaces = if no_tablespaces {
+        Vec::new()
+    } else {
+        let links = docker.links(&c.id, &format!("{data_directory}/pg_tblspc")).await?;
+        let Some(links) = links else { return Ok(Placement::TooMany) };
+        links
     };
     let mut paths = above(c, data_directory);
     paths.extend(DIRECTORIES.iter().map(|name| format!("{data_directory}/{name}")));
