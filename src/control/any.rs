@@ -38,6 +38,7 @@ trait AnySpec: Send + Sync {
     fn each(&self) -> Each<&workload::Checked>;
     fn given_up(&self) -> bool;
     fn password_is_elsewhere(&self) -> Option<(String, String)>;
+    fn outlived_by(&self) -> Option<String>;
     fn same(&self, other: &dyn AnySpec) -> bool;
     fn extend(&self, catalogs: &mut BTreeMap<Kind, Catalog>);
     fn ties(&self) -> Ties;
@@ -58,6 +59,10 @@ impl<R: Reconciler> AnySpec for Of<R> {
 
     fn password_is_elsewhere(&self) -> Option<(String, String)> {
         R::password_is_elsewhere(&self.0)
+    }
+
+    fn outlived_by(&self) -> Option<String> {
+        R::outlived_by(&self.0)
     }
 
     fn same(&self, other: &dyn AnySpec) -> bool {
@@ -108,6 +113,12 @@ impl Spec {
     #[must_use]
     pub fn password_is_elsewhere(&self) -> Option<(String, String)> {
         self.0.password_is_elsewhere()
+    }
+
+    /// What stays of its data when it is deleted, if it does not have them to itself.
+    #[must_use]
+    pub fn outlived_by(&self) -> Option<String> {
+        self.0.outlived_by()
     }
 
     /// Puts the images that it names over those in `catalogs`.

@@ -86,6 +86,13 @@ pub(super) fn keep_what_is_referred_to<A: Act>(record: &Record, around: &Around,
 }
 
 impl Operator {
+    /// Who refers to it and is wanted.
+    pub(super) fn wanted_referrers(&self, object: &ObjectRef) -> Vec<String> {
+        let state = self.state();
+        let wanted = |other: &&ObjectRef| state.offers.get(*other).is_some_and(|offer| offer.present);
+        state.graph.referrers(object).filter(wanted).map(ToString::to_string).collect()
+    }
+
     /// Lets the neighbours see what this object is now; they are woken when it is something else than before.
     pub(super) fn publish(&self, object: &ObjectRef, offer: Offer) {
         let woken: Vec<ObjectRef> = {

@@ -166,6 +166,12 @@ impl Operator {
             };
             return Err(ApiError::new(ErrorCode::Conflict, what, next));
         }
+        let referrers = self.wanted_referrers(object);
+        if !referrers.is_empty() {
+            let what = format!("{object} is referred to by {}; nothing was changed", referrers.join(", "));
+            let next = format!("remove {} from the manifests first", referrers.join(", "));
+            return Err(ApiError::new(ErrorCode::Conflict, what, next));
+        }
         // Asked and confirmed in one: a manifest that comes back meanwhile must not find a consent to delete.
         let gone = self.gone_from_now(0);
         let edited = self.edit(object, Saving::Durable, |r| {
@@ -197,7 +203,12 @@ impl Operator {
             });
             owner.map(|owner| format!("; {} makes it anew, empty, as long as it wants it", owner.object))
         };
-        let message = format!("{object} and its data are being deleted{}", anew.unwrap_or_default());
+        let stays = self.state().checked.get(object).and_then(Spec::outlived_by);
+        let what = stays.map_or_else(
+            || format!("{object} and its data are being deleted"),
+            |stays| format!("{object} is being deleted; {stays}"),
+        );
+        let message = format!("{what}{}", anew.unwrap_or_default());
         Ok(Done { message, commit: String::new() })
     }
 

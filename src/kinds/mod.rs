@@ -277,6 +277,11 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
         Self::containers(checked).first().is_some_and(|(_, work)| work.given_up())
     }
 
+    /// What stays of its data when it is deleted, if it does not have them to itself. In words.
+    fn outlived_by(_: &Self::Checked) -> Option<String> {
+        None
+    }
+
     /// What is remembered of its containers.
     fn memories(_: &Self::Memory) -> Each<&workload::Memory> {
         Vec::new()

@@ -123,6 +123,8 @@ async fn a_service_with_links_is_not_deleted_and_two_links_do_not_share_a_databa
     let words = rig.reason("main", C::Degraded, "ReferredTo").await;
     assert!(words.contains(LINK), "{words}");
     rig.reason(LINK, C::Ready, "ServiceNotReady").await;
+    let error = rig.operator.delete(&rig.named("main"), "main").await.unwrap_err();
+    assert_eq!(error.what, "postgres/main is referred to by link/shop-main, link/web; nothing was changed");
     assert!(!rig.fake.call_log().contains_key("remove_volume"));
 }
 

@@ -236,3 +236,26 @@ async fn a_link_with_the_services_own_user_makes_no_other() {
     let now = users(&rig);
     assert!(before.contains("shop_production") && !now.contains("shop_production"), "{before:?} {now:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_said_of_a_deletion_is_true_of_keys_that_stay() {
+    let rig = start().await;
+    link(&rig, "shop-cache", "");
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    rig.operator.operate(&CACHE.parse().unwrap(), Operation::Stop).await.unwrap();
+    rig.reason(LINK, C::Ready, "ServiceNotReady").await;
+    rig.remove("shop-cache");
+    let done = loop {
+        match rig.operator.delete(&LINK.parse().unwrap(), "shop-cache").await {
+            Ok(done) => break done,
+            Err(error) => assert!(error.what.contains("has a manifest"), "{error:?}"),
+        }
+        rig.let_pass(std::time::Duration::from_millis(10)).await;
+    };
+    assert_eq!(
+        done.message,
+        "link/shop-cache is being deleted; the data that it gets at on redis/cache stay"
+    );
+    rig.operator.operate(&CACHE.parse().unwrap(), Operation::Start).await.unwrap();
+    rig.until("the link is forgotten", || rig.said("Deleted", "keys that begin with").then_some(())).await;
+}

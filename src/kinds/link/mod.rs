@@ -212,6 +212,13 @@ impl Reconciler for Link {
         checked.given_up()
     }
 
+    fn outlived_by(checked: &Checked) -> Option<String> {
+        // Of one server that goes on, no keys are deleted; and what is the service's own is not the link's.
+        let service = &checked.service;
+        let stays = checked.instance || service.kind == Kind::Redis;
+        stays.then(|| format!("the data that it gets at on {service} stay"))
+    }
+
     fn offer(subject: &Subject<'_, Self>, world: &World) -> Said {
         let json = |variables: &[Variable]| serde_json::to_string(variables).unwrap_or_default();
         let alias = world.alias.map(|alias| (offers::ALIAS, alias.to_owned()));
