@@ -201,14 +201,27 @@ async fn all_keys_are_for_the_only_link() {
         link(&rig, name, &format!(", prefix: ALL, database: {name}"));
         rig.reason(&object, C::Ready, "LoginSucceeded").await;
         link(&rig, name, &format!(", prefix: ALL, database: {name}, keys: all"));
+        let before = rules(&rig, name);
         let words = rig.reason(&object, C::Ready, "TenantRefused").await;
         assert!(words.contains("link/two is one, too"), "{words}");
-        rig.until("no user", || (!users(&rig).contains(name)).then_some(())).await;
-        rig.reason("link/two", C::Ready, "LoginSucceeded").await;
-        assert_eq!(rules(&rig, "two"), two);
+        // Its applications go on with what it had, also after a start of Seawall's.
+        for again in [false, true] {
+            if again {
+                rig.leave().await;
+                rig.restart();
+                rig.drive();
+            }
+            rig.ready(CACHE).await;
+            rig.reason(&object, C::Ready, "TenantRefused").await;
+            rig.reason("link/two", C::Ready, "LoginSucceeded").await;
+            rig.let_pass(std::time::Duration::from_secs(60)).await;
+            assert_eq!((rules(&rig, "two"), rules(&rig, name)), (two.clone(), before.clone()));
+            assert!(before.ends_with(&format!("~{name}:* &{name}:*")), "{before}");
+        }
         if name == "a" {
             rig.remove(name);
             rig.until("it is forgotten", || rig.view(&object).is_none().then_some(())).await;
+            rig.until("no user", || (!users(&rig).contains(name)).then_some(())).await;
         }
     }
     rig.remove("two");

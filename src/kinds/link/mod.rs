@@ -224,7 +224,12 @@ impl Reconciler for Link {
         let alias = world.alias.map(|alias| (offers::ALIAS, alias.to_owned()));
         // What is another one's is not given twice.
         let mine = subject.around.lost_claims.is_empty();
-        let grant = (offers::GRANT, world.grant.clone().filter(|_| mine).unwrap_or_default());
+        // An edit that the service refuses takes nothing away of what was granted before under the same name.
+        let (spec, memory) = (subject.spec, subject.memory);
+        let refused =
+            matches!(world.server, Server::Refused(_)) && memory.database.as_ref() == Some(&spec.database);
+        let grant = world.grant.clone().filter(|_| mine).unwrap_or_default();
+        let grant = (!refused).then_some((offers::GRANT, grant));
         let (inside, outside) =
             if mine { (&world.inside[..], &world.outside[..]) } else { (&[][..], &[][..]) };
         let (secret, of) = if subject.is_instance() {
@@ -239,7 +244,7 @@ impl Reconciler for Link {
             (offers::SECRET, secret),
             (offers::GENERATION, subject.password().generation.to_string()),
         ];
-        all.into_iter().chain(of).chain(alias).chain([grant]).collect()
+        all.into_iter().chain(of).chain(alias).chain(grant).collect()
     }
 
     fn plan(subject: &Subject<'_, Self>, world: &World) -> Plan<Action> {

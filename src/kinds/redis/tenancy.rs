@@ -76,23 +76,32 @@ pub fn grants(subject: &Subject<'_>) -> BTreeMap<ObjectRef, Grant> {
             all.insert(link.clone(), grant);
         }
     }
-    let had = |link: &ObjectRef| subject.memory.tenants.get(&link.to_string()).is_some_and(|had| had.all);
+    let had = |link: &ObjectRef| subject.memory.tenants.get(&link.to_string());
     with_all_keys(all, had, &wanted(subject).cloned().collect())
 }
 
-/// `had`: whether it has all keys already; `links`: those that are wanted.
-fn with_all_keys(
+/// `had`: what it has already; `links`: those that are wanted.
+fn with_all_keys<'a>(
     mut all: BTreeMap<ObjectRef, Grant>,
-    had: impl Fn(&ObjectRef) -> bool,
+    had: impl Fn(&ObjectRef) -> Option<&'a Grant>,
     links: &BTreeSet<ObjectRef>,
 ) -> BTreeMap<ObjectRef, Grant> {
-    let first = all.iter().find(|(link, grant)| grant.all && had(link)).map(|(link, _)| link.clone());
+    let had_all = |link: &ObjectRef| had(link).is_some_and(|had| had.all);
+    let first = all.iter().find(|(link, grant)| grant.all && had_all(link)).map(|(link, _)| link.clone());
     if let Some(first) = first {
         all.retain(|link, _| *link == first);
         return all;
     }
     let several = links.iter().chain(all.keys()).collect::<BTreeSet<_>>().len() > 1;
-    all.retain(|_, grant| !grant.all || !several);
+    if several {
+        // What it is refused takes nothing away of what it had.
+        for (link, grant) in all.iter_mut().filter(|(_, grant)| grant.all) {
+            if let Some(before) = had(link).filter(|had| had.user == grant.user) {
+                grant.clone_from(before);
+            }
+        }
+        all.retain(|_, grant| !grant.all);
+    }
     all
 }
 
@@ -357,28 +366,35 @@ mod tests {
     #[test]
     fn who_has_all_keys_is_alone_and_stays_so() {
         let link = |name: &str| -> ObjectRef { format!("link/{name}").parse().unwrap() };
-        // Wanted links that grant nothing; name → with all keys, of those that grant; who had all keys; who gets something.
-        type Row<'a> = (&'a [&'a str], &'a [(&'a str, bool)], &'a str, &'a [&'a str]);
-        let rows: [Row<'_>; 9] = [
-            (&[], &[("a", true)], "", &["a"]),
-            (&[], &[("a", false), ("b", false)], "", &["a", "b"]),
-            (&[], &[("a", true), ("b", false)], "", &["b"]),
-            (&[], &[("a", false), ("b", true)], "", &["a"]),
-            (&[], &[("a", true), ("b", true)], "", &[]),
+        // Wanted links that grant nothing; name → with all keys, of those that grant; who had something, and all keys; who
+        // gets something, with a star if that is all keys.
+        type Row<'a> = (&'a [&'a str], &'a [(&'a str, bool)], (&'a str, bool), &'a [&'a str]);
+        let rows: [Row<'_>; 11] = [
+            (&[], &[("a", true)], ("", true), &["a*"]),
+            (&[], &[("a", false), ("b", false)], ("", true), &["a", "b"]),
+            (&[], &[("a", true), ("b", false)], ("", true), &["b"]),
+            (&[], &[("a", false), ("b", true)], ("", true), &["a"]),
+            (&[], &[("a", true), ("b", true)], ("", true), &[]),
             // One with the service's own user.
-            (&["i"], &[("a", true)], "", &[]),
-            (&["i"], &[("a", true), ("b", false)], "a", &["a"]),
-            (&[], &[("a", false), ("b", true)], "b", &["b"]),
+            (&["i"], &[("a", true)], ("", true), &[]),
+            (&["i"], &[("a", true), ("b", false)], ("a", true), &["a*"]),
+            (&[], &[("a", false), ("b", true)], ("b", true), &["b*"]),
             // It has given them up.
-            (&[], &[("a", false), ("b", false)], "b", &["a", "b"]),
+            (&[], &[("a", false), ("b", false)], ("b", true), &["a", "b"]),
+            // It wants more than it had, and keeps that.
+            (&[], &[("a", true), ("b", false)], ("a", false), &["a", "b"]),
+            (&["i"], &[("a", true)], ("a", false), &["a"]),
         ];
-        for (links, grants, had, want) in rows {
+        for (links, grants, (who, had), want) in rows {
             let grant = |user: &str, all| Grant { user: user.to_owned(), hashes: Vec::new(), all };
             let all = grants.iter().map(|(name, all)| (link(name), grant(name, *all))).collect();
             let links = links.iter().map(|name| link(name)).collect();
-            let got = with_all_keys(all, |one| one.name.as_str() == had, &links);
-            let names: Vec<&str> = got.keys().map(|link| link.name.as_str()).collect();
-            assert_eq!(names, want, "{grants:?} {had}");
+            let before = grant(who, had);
+            let got = with_all_keys(all, |one| (one.name.as_str() == who).then_some(&before), &links);
+            let name = |(link, grant): (&ObjectRef, &Grant)| {
+                format!("{}{}", link.name, if grant.all { "*" } else { "" })
+            };
+            assert_eq!(got.iter().map(name).collect::<Vec<_>>(), want, "{grants:?} {who}");
         }
     }
 
