@@ -17,6 +17,7 @@ mod faults;
 mod formats;
 mod hostile;
 mod key_rotation;
+mod link_inputs;
 mod link_test;
 mod links;
 mod links_redis;

@@ -156,11 +156,7 @@ pub fn plan(subject: &Subject<'_>, world: &World) -> Plan {
     match (&world.server, subject.service()) {
         (Server::NoTenancy, _) => {
             let unblock = "link a postgres instead";
-            plan.block(
-                "NotLinkable",
-                format!("nothing can be linked to a {}", service.kind.lower()),
-                unblock,
-            );
+            plan.block("NotLinkable", format!("nothing can be linked to {service}"), unblock);
             return plan;
         }
         (Server::Refused(refusal), _) => {
@@ -193,8 +189,11 @@ pub fn plan(subject: &Subject<'_>, world: &World) -> Plan {
                 return plan;
             }
             let database = &subject.spec.database;
-            if subject.memory.database.as_ref() != Some(database) {
-                plan.step(Sign::Change, Action::Keep(database.clone()), "not chosen yet");
+            let old = subject.memory.database.as_ref();
+            if old != Some(database) {
+                let stays = |old: &String| format!("in the place of {}, which stays", quoted(old));
+                let cause = old.map_or("not chosen yet".to_owned(), stays);
+                plan.step(Sign::Change, Action::Keep(database.clone()), cause);
             }
             for turn in subject.memory.open() {
                 if !world.sealed.contains(&turn) {
