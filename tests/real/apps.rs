@@ -16,7 +16,7 @@ fn shop(sea: &Sea, apps: &str) {
     sea.write("shop-main.yaml", link);
 }
 
-fn project(apps: &str) -> String {
+pub fn project(apps: &str) -> String {
     format!(
         "apiVersion: seawall.dev/v1\nkind: Project\nmetadata: {{name: shop}}\nspec: {{environments: {{production: {{apps: {{{apps}}}}}}}}}\n"
     )
@@ -94,7 +94,7 @@ await client.set(process.env.REDIS_PREFIX + 'n', '41');
 console.log('redis counts', await client.incr(process.env.REDIS_PREFIX + 'n'));
 setInterval(() => {}, 1000);";
     let sea = Sea::start();
-    sea.postgres("main", "{version: '18'}");
+    sea.main();
     sea.write("redis-catalog.yaml", &crate::kinds::redis::KIND.catalog("redis"));
     sea.put("redis/cache", "{version: '8'}");
     let app = |name: &str, program: &str, script: &str| {
@@ -119,7 +119,7 @@ setInterval(() => {}, 1000);";
 #[test]
 fn a_page_keeps_counting_through_new_versions_bad_ones_and_a_rotation() {
     let sea = Sea::start();
-    sea.postgres("main", "{version: '18'}");
+    sea.main();
     shop(&sea, &visits("one", ""));
     let a = serves(&sea, "web", "a");
     let page = get(&address(&a), 8000);
@@ -202,7 +202,7 @@ fn a_page_keeps_counting_through_new_versions_bad_ones_and_a_rotation() {
 fn a_published_port_is_the_new_ones_after_the_old_one_and_a_crash_in_between_loses_neither() {
     let mut sea = Sea::start();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    sea.postgres("main", "{version: '18'}");
+    sea.main();
     let ports = format!(", ports: ['127.0.0.1:{port}:8000'], volumes: ['kept:/srv/kept']");
     shop(&sea, &visits("one", &ports));
     serves(&sea, "web", "a");
@@ -268,7 +268,7 @@ fn bare_image(sea: &Sea) -> String {
 #[test]
 fn the_launcher_starts_an_image_without_a_shell_and_no_inspect_shows_the_secrets() {
     let sea = Sea::start();
-    sea.postgres("main", "{version: '18'}");
+    sea.main();
     let image = bare_image(&sea);
     shop(&sea, &format!("web: {{image: '{image}', injection: file}}"));
     let a = serves(&sea, "web", "a");

@@ -44,7 +44,7 @@ fn password(file: &Path) -> String {
 fn an_application_reads_the_file_and_gets_in_before_and_after_a_rotation() {
     let sea = Sea::start();
     let file = sea.manifests.join("shop.env");
-    sea.postgres("main", "{version: '18'}");
+    sea.main();
     shop(&sea, "./shop.env");
     sea.until_condition(PROJECT, "Ready", "True", "LinksReady");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o600);
@@ -104,7 +104,7 @@ fn on_a_full_disk_the_old_file_stays_whole_until_there_is_room() {
     let small = Small::new(sea.root().join("small"));
     let file = small.0.join("shop.env");
     sea.run_with(&[("SEAWALL_ENV_FILE_ROOT", small.0.to_str().unwrap())]);
-    sea.postgres("main", "{version: '18'}");
+    sea.main();
     shop(&sea, file.to_str().unwrap());
     sea.until_condition(PROJECT, "Ready", "True", "LinksReady");
     let before = fs::read(&file).unwrap();

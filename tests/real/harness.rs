@@ -27,6 +27,13 @@ pub fn catalog() -> String {
     POSTGRES.catalog("local")
 }
 
+/// Which PostgreSQL the rows about links have: 17 with SEAWALL_TEST_VERSION=17, and where alpine's image is asked for, as that is
+/// of no other.
+pub fn version() -> &'static str {
+    let is = |name, wanted: &str| std::env::var(name).is_ok_and(|value| value == wanted);
+    if is("SEAWALL_TEST_VERSION", "17") || is("SEAWALL_TEST_IMAGES", "alpine") { "17" } else { "18" }
+}
+
 pub struct Sea {
     pub installation: String,
     pub manifests: PathBuf,
@@ -83,6 +90,11 @@ impl Sea {
     /// Writes `NAME.yaml` with a Postgres of this spec, as [`Sea::put`] does.
     pub fn postgres(&self, name: &str, spec: &str) {
         self.put(name, spec);
+    }
+
+    /// Writes `main.yaml` with a Postgres of [`version`].
+    pub fn main(&self) {
+        self.put("main", &format!("{{version: '{}'}}", version()));
     }
 
     /// Writes `NAME.yaml` with an object of this spec (YAML flow style). With a running operator it

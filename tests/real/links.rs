@@ -8,18 +8,18 @@ use std::time::{Duration, Instant};
 const SHOP: &str = "link/shop-main";
 const BLOG: &str = "link/blog-main";
 
-fn project(sea: &Sea, name: &str) {
+pub fn project(sea: &Sea, name: &str) {
     let text = "apiVersion: seawall.dev/v1\nkind: Project\nmetadata: {name: NAME}\nspec: {environments: {production: {}}}\n";
     sea.write(&format!("{name}.yaml"), &text.replace("NAME", name));
 }
 
-fn link(sea: &Sea, name: &str, project: &str, more: &str) {
+pub fn link(sea: &Sea, name: &str, project: &str, more: &str) {
     let spec = format!("{{service: postgres/main, project: {project}, environment: production{more}}}");
     let text = format!("apiVersion: seawall.dev/v1\nkind: Link\nmetadata: {{name: {name}}}\nspec: {spec}\n");
     sea.write(&format!("{name}.yaml"), &text);
 }
 
-fn linked(sea: &Sea, link: &str) {
+pub fn linked(sea: &Sea, link: &str) {
     sea.until_condition(link, "Ready", "True", "LoginSucceeded");
 }
 
@@ -32,13 +32,13 @@ fn psql(sea: &Sea, environment: &str, more: &[&str], sql: &str) -> Output {
     command.output().unwrap()
 }
 
-fn ok(sea: &Sea, environment: &str, sql: &str) -> String {
+pub fn ok(sea: &Sea, environment: &str, sql: &str) -> String {
     let output = psql(sea, environment, &[], sql);
     assert!(output.status.success(), "{sql}: {}", text(&output));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-fn variable(sea: &Sea, environment: &str, name: &str) -> String {
+pub fn variable(sea: &Sea, environment: &str, name: &str) -> String {
     let all = sea.ok(&["env", environment, "--host", "--reveal", "-o", "docker"]);
     let all = all.lines().filter_map(|line| line.split_once('='));
     all.filter(|(known, _)| *known == name).map(|(_, value)| value.to_owned()).next().unwrap()
@@ -47,7 +47,7 @@ fn variable(sea: &Sea, environment: &str, name: &str) -> String {
 #[test]
 fn a_project_gets_a_database_of_its_own_and_gets_into_nothing_else() {
     let sea = Sea::start();
-    sea.postgres("main", "{version: '18'}");
+    sea.main();
     for name in ["shop", "blog"] {
         project(&sea, name);
     }
@@ -136,7 +136,7 @@ fn a_project_gets_a_database_of_its_own_and_gets_into_nothing_else() {
 #[test]
 fn what_others_change_of_a_tenant_comes_back_and_an_unlink_closes_it() {
     let sea = Sea::start();
-    sea.postgres("main", "{version: '18'}");
+    sea.main();
     project(&sea, "shop");
     link(&sea, "shop-main", "shop", "");
     linked(&sea, SHOP);
@@ -189,7 +189,7 @@ fn what_others_change_of_a_tenant_comes_back_and_an_unlink_closes_it() {
 #[test]
 fn two_links_share_a_database_that_both_name() {
     let sea = Sea::start();
-    sea.postgres("main", "{version: '18'}");
+    sea.main();
     let both =
         |extensions: &str| format!(", database: both, deletionPolicy: Delete, extensions: {extensions}");
     for (name, extensions) in [("shop", "[pgcrypto]"), ("blog", "[pgcrypto, pageinspect]")] {
@@ -227,7 +227,7 @@ fn two_links_share_a_database_that_both_name() {
 #[test]
 fn a_database_may_be_called_as_its_owner_likes() {
     let sea = Sea::start();
-    sea.postgres("main", "{version: '18'}");
+    sea.main();
     project(&sea, "shop");
     let names = ["o\"dd; DROP ROLE x -- é", "SELECT", " a b ", "100%/?#&=", "it's", "$$", "back\\slash"];
     for (index, name) in names.into_iter().enumerate() {
@@ -291,7 +291,7 @@ CREATE OPERATOR public.= (LEFTARG = name, RIGHTARG = text, PROCEDURE = public.tr
 #[test]
 fn what_a_tenant_lays_into_its_database_never_runs_as_seawall() {
     let sea = Sea::start();
-    sea.postgres("main", "{version: '18'}");
+    sea.main();
     project(&sea, "shop");
     link(&sea, "shop-main", "shop", "");
     linked(&sea, SHOP);
@@ -335,7 +335,7 @@ fn is_ready(sea: &Sea, link: &str) -> bool {
     output.status.success()
 }
 
-fn forgotten(sea: &Sea, link: &str) {
+pub fn forgotten(sea: &Sea, link: &str) {
     let output = sea.cli(&["wait", link, "--for=delete", "--timeout=60s"]);
     assert!(output.status.success(), "{}{}", text(&output), text(&sea.cli(&["describe", link])));
 }
@@ -349,7 +349,7 @@ fn is_forgotten(sea: &Sea, link: &str) -> bool {
 #[test]
 fn a_rotation_costs_no_login_and_no_query() {
     let sea = Sea::start();
-    sea.postgres("main", "{version: '18'}");
+    sea.main();
     project(&sea, "shop");
     link(&sea, "shop-main", "shop", "");
     linked(&sea, SHOP);
@@ -393,7 +393,7 @@ fn a_rotation_costs_no_login_and_no_query() {
 #[test]
 fn a_crash_at_any_step_of_a_link_leaves_one_database_and_two_roles() {
     let mut sea = Sea::start();
-    sea.postgres("main", "{version: '18'}");
+    sea.main();
     project(&sea, "shop");
     sea.ready("main");
     sea.stop();
@@ -458,7 +458,7 @@ fn a_crash_at_any_step_of_a_link_leaves_one_database_and_two_roles() {
 #[test]
 fn link_test_logs_in_from_the_network_and_names_the_step_that_fails() {
     let sea = Sea::start();
-    sea.postgres("main", "{version: '18'}");
+    sea.main();
     project(&sea, "shop");
     link(&sea, "shop-main", "shop", "");
     linked(&sea, SHOP);

@@ -6,6 +6,7 @@
 #[path = "../common/kinds/mod.rs"]
 mod kinds;
 
+mod app_inputs;
 mod apps;
 mod attacks;
 mod cli;
@@ -22,6 +23,7 @@ mod first;
 mod harness;
 mod images;
 mod lifecycle;
+mod link_lives;
 mod links;
 mod manifests;
 mod official;

@@ -2,7 +2,8 @@
 
 use crate::harness::{Sea, condition, text, wait_for};
 use crate::redis::ready;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 const CACHE: &str = "redis/cache";
 
@@ -149,6 +150,51 @@ fn a_project_gets_at_its_own_keys_and_a_rotation_has_two_passwords_for_a_time() 
         assert!(refused.iter().any(|words| said.contains(words)), "{line}: {said}");
     }
     sea.ready(CACHE);
+}
+
+/// Who reads its variables again for each command is never turned away; who keeps the old ones is, after the grace.
+#[test]
+fn a_rotation_lets_the_old_password_in_for_its_grace_and_no_longer() {
+    let sea = ready("{version: '8'}");
+    linked_with(&sea, "shop", ", rotation: {grace: 6s}");
+    let login = || (variable(&sea, "shop", "REDIS_USER"), variable(&sea, "shop", "REDIS_PASSWORD"));
+    let ask = |(user, password): &(String, String), line: &str| client(&sea, (user, password), line).concat();
+    let phase = || sea.status("link/shop-cache")["rotation"]["phase"].as_str().map(str::to_owned);
+    let old = login();
+    let auth = format!("REDISCLI_AUTH={}", old.1);
+    let mut stays = Command::new("docker")
+        .args(["exec", "-e", &auth, &sea.container(CACHE), "redis-cli", "--user", &old.0])
+        .args(["BLPOP", "shop_production:q", "0"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    sea.ok(&["rotate", "link/shop-cache"]);
+    let (began, mut asked, mut by_both) = (Instant::now(), 0, 0);
+    let over = loop {
+        let now = login();
+        assert_eq!(ask(&now, "INCR shop_production:n"), (asked + 1).to_string());
+        asked += 1;
+        let said = ask(&old, "PING");
+        if said.contains("WRONGPASS") {
+            break began.elapsed();
+        }
+        assert_eq!(said, "PONG");
+        if now != old {
+            by_both += 1;
+            assert!(stays.try_wait().unwrap().is_none() || phase().is_none(), "who is in stays in");
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "{:?}", phase());
+    };
+    assert!(over >= Duration::from_secs(6) && by_both > 3, "{over:?}: {by_both} of {asked}");
+    wait_for("its session to end", || stays.try_wait().unwrap());
+    sea.until("link/shop-cache", "settled", |status| {
+        status["rotation"].is_null() && condition(status, "Progressing").1 == "Settled"
+    });
+    for _ in 0..5 {
+        asked += 1;
+        assert_eq!(ask(&login(), "INCR shop_production:n"), asked.to_string());
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A server's own password takes the place of another one, on real servers.
 
-use super::harness::{Sea, condition, docker, text, wait_for};
+use super::harness::{Sea, condition, docker, text, version, wait_for};
 use crate::kinds::Ask;
 use std::fs;
 
@@ -26,7 +26,7 @@ fn rotated(sea: &Sea, what: &str, old: &str, to: u64) -> String {
 #[test]
 fn a_rotation_turns_the_old_password_away_and_nobody_who_is_in() {
     let mut sea = Sea::start();
-    sea.postgres("main", "{version: '18', username: owner}");
+    sea.postgres("main", &format!("{{version: '{}', username: owner}}", version()));
     let first = sea.ready("main");
     let one = sea.password("main");
     let mut stays = sea.client(&sea.login("main"), "main", Ask::Wait).spawn().unwrap();
@@ -97,7 +97,7 @@ fn a_rotation_turns_the_old_password_away_and_nobody_who_is_in() {
 #[test]
 fn a_crash_at_any_step_of_a_rotation_ends_with_one_password() {
     let mut sea = Sea::start();
-    sea.postgres("main", "{version: '18'}");
+    sea.main();
     sea.ready("main");
     let mut password = sea.password("main");
     let mut to = 1;
@@ -131,7 +131,7 @@ fn a_crash_at_any_step_of_a_rotation_ends_with_one_password() {
 #[test]
 fn a_link_with_the_servers_own_user_follows_its_rotation() {
     let sea = Sea::start();
-    sea.postgres("main", "{version: '18', username: owner, database: shopping}");
+    sea.postgres("main", &format!("{{version: '{}', username: owner, database: shopping}}", version()));
     sea.write(
         "shop.yaml",
         "apiVersion: seawall.dev/v1\nkind: Project\nmetadata: {name: shop}\nspec: {environments: {production: {}}}\n---\napiVersion: seawall.dev/v1\nkind: Link\nmetadata: {name: shop-main}\nspec: {service: postgres/main, project: shop, environment: production, credentials: instance}\n",

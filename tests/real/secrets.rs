@@ -1,6 +1,7 @@
 //! Secrets that manifests name, and the key that seals what the store holds, on real servers.
 
-use super::harness::{Sea, docker, text, wait_for};
+use super::harness::{Sea, condition, docker, text, version, wait_for};
+use crate::kinds::Kind;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -25,7 +26,10 @@ pub fn sealed(sea: &Sea, place: &str, secret: &str, more: &[&str]) -> String {
 }
 
 fn with_sealed(sea: &Sea, letter: &str) {
-    sea.postgres("a", &format!("{{version: '18', password: {{valueFrom: {{sealed: '{letter}'}}}}}}"));
+    sea.postgres(
+        "a",
+        &format!("{{version: '{}', password: {{valueFrom: {{sealed: '{letter}'}}}}}}", version()),
+    );
 }
 
 fn put_file(sea: &Sea, secret: &str) {
@@ -71,7 +75,7 @@ fn a_password_of_a_manifest_is_the_servers_and_another_one_reaches_it_without_a_
     // A file that others can read is not taken, a private one is; then it changes, and nobody says so.
     put_file(&sea, THIRD);
     fs::set_permissions(sea.data.join("secrets/a"), fs::Permissions::from_mode(0o644)).unwrap();
-    sea.postgres("a", "{version: '18', password: {valueFrom: {file: ./a}}}");
+    sea.postgres("a", &format!("{{version: '{}', password: {{valueFrom: {{file: ./a}}}}}}", version()));
     let words = sea.until_condition("a", "Degraded", "True", "SecretUnreadable");
     assert!(words.contains("chmod 600") && words.contains("stays as it was"), "{words}");
     assert!(sea.lets_in("a", SECOND));
@@ -165,4 +169,88 @@ fn a_redis_has_the_password_of_its_manifest_and_another_one_at_once() {
     ] {
         assert!(!words.contains(ODD) && !words.contains(SECOND), "{words}");
     }
+}
+
+/// What all records are sealed with is another key, and nothing else is another.
+#[test]
+fn another_key_changes_nothing_of_projects_links_and_applications() {
+    let mut sea = Sea::start();
+    sea.main();
+    sea.write("redis-catalog.yaml", &crate::kinds::redis::KIND.catalog("redis"));
+    sea.put("redis/cache", "{version: '8'}");
+    let place = "project/shop:environments.production.apps.web.env.STRIPE";
+    let letter = sealed(&sea, place, "sk_live_of_the_shop", &[]);
+    let app = format!(
+        "web: {{image: 'seawall/visits:test', env: {{STRIPE: {{valueFrom: {{sealed: '{letter}'}}}}}}, healthCheck: {{http: {{port: 8000, path: /healthz}}}}}}"
+    );
+    sea.write("shop.yaml", &crate::apps::project(&app));
+    for (name, service) in [("shop-main", "postgres/main"), ("shop-cache", "redis/cache")] {
+        let text = format!(
+            "apiVersion: seawall.dev/v1\nkind: Link\nmetadata: {{name: {name}}}\nspec: {{service: {service}, project: shop, environment: production}}\n"
+        );
+        sea.write(&format!("{name}.yaml"), &text);
+    }
+    let all = [
+        "link/shop-main",
+        "link/shop-cache",
+        "app/shop-production-web",
+        "main",
+        "redis/cache",
+        "project/shop",
+    ];
+    let ready = |sea: &Sea| {
+        for name in all {
+            sea.until(name, "Ready", |status| {
+                condition(status, "Ready").0 == "True" && condition(status, "Progressing").0 != "True"
+            });
+        }
+    };
+    ready(&sea);
+    let made = |sea: &Sea| {
+        let names = sea.containers();
+        let ask = ["inspect", "--format", "{{.Id}} {{.State.StartedAt}} {{.RestartCount}}"];
+        docker(&[&ask[..], &names.iter().map(String::as_str).collect::<Vec<_>>()].concat())
+    };
+    let roles =
+        "SELECT string_agg(rolname || rolpassword, ' ' ORDER BY rolname) FROM pg_authid WHERE rolcanlogin";
+    let state = |sea: &Sea| {
+        (made(sea), sea.sql("main", roles), sea.ok(&["env", "shop/production", "--host", "--reveal"]))
+    };
+    let before = state(&sea);
+    assert_eq!(before.0.lines().count(), 3);
+    let works = |sea: &Sea| {
+        for link in ["link/shop-main", "link/shop-cache"] {
+            let said = sea.ok(&["link", "test", link]);
+            assert_eq!(said.lines().filter(|line| line.contains(" OK ")).count(), 5, "{said}");
+        }
+        let web = docker(&["exec", &format!("{}-app-shop-production-web.a", sea.installation), "env"]);
+        assert!(web.contains("STRIPE=sk_live_of_the_shop"));
+    };
+    works(&sea);
+    for (cipher, shown) in [("xchacha20-poly1305", "XChaCha20-Poly1305"), ("aes-256-gcm", "AES-256-GCM")] {
+        sea.ok(&["keys", "rotate", "--cipher", cipher]);
+        // Over more than one look at each of them.
+        for _ in 0..10 {
+            for name in all {
+                assert_eq!(sea.condition(name, "Ready").0, "True", "{name}: {:#}", sea.status(name));
+            }
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+        assert!(sea.ok(&["keys", "verify"]).contains("all open"));
+        assert!(sea.ok(&["keys", "list"]).contains(shown));
+        sea.kill();
+        sea.run();
+        ready(&sea);
+        works(&sea);
+        assert!(state(&sea) == before, "something was made anew: {}", sea.ok(&["events"]));
+    }
+    // What is sealed from now on is under the new one, and a start opens it.
+    sea.ok(&["rotate", "link/shop-main", "--now"]);
+    let rotated = |sea: &Sea| sea.ok(&["env", "shop/production", "--host", "--reveal"]) != before.2;
+    wait_for("another password", || rotated(&sea).then_some(()));
+    sea.until_condition("link/shop-main", "Progressing", "False", "Settled");
+    sea.stop();
+    sea.run();
+    ready(&sea);
+    assert!(sea.ok(&["link", "test", "link/shop-main"]).contains("logged in as shop_main_b"));
 }
