@@ -66,10 +66,13 @@ test-seldom: test-tools images
 # the official one's contract.
 OFFICIAL = first:: lifecycle:: stopping:: drift::postgres::a_container drift::postgres::a_server --skip redis::
 
-# The real suite over images that keep the official image's contract, as Debian and as alpine have it.
+# The real suite over images that keep the official image's contract, as Debian and as alpine have it, and what links, passwords and
+# applications do with the older version. (alpine's image is of that, too.)
+LINKS = link rotation:: secrets:: apps:: env_files:: --skip redis
 test-official: test-tools images
 	SEAWALL_TEST_IMAGES=official cargo test --test real -- --test-threads=4 --skip redis
-	SEAWALL_TEST_IMAGES=alpine cargo test --test real -- --test-threads=4 first:: lifecycle:: stopping:: --skip redis::
+	SEAWALL_TEST_IMAGES=alpine cargo test --test real -- --test-threads=4 first:: lifecycle:: stopping:: $(LINKS)
+	SEAWALL_TEST_VERSION=17 cargo test --test real -- --test-threads=4 $(LINKS)
 
 # Bad parameters and bad images through validate, trial, reload, forced restart and correction, with a poller beside
 # each. SEAWALL_TEST_ROWS=ssl drives those with this in their name.
