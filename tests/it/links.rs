@@ -5,6 +5,7 @@ use seawall::control::api::{Api, ErrorCode, Operation};
 use seawall::core::condition::ConditionType as C;
 use seawall::core::names::ObjectRef;
 use seawall::store::Store;
+use std::time::Duration;
 
 const MAIN: &str = "{version: '18'}";
 const LINK: &str = "link/shop-main";
@@ -19,7 +20,11 @@ fn project(rig: &Rig, environments: &[&str]) {
 }
 
 fn link(rig: &Rig, name: &str, more: &str) {
-    let spec = format!("{{service: postgres/main, project: shop, environment: production{more}}}");
+    link_to(rig, name, "production", more);
+}
+
+fn link_to(rig: &Rig, name: &str, environment: &str, more: &str) {
+    let spec = format!("{{service: postgres/main, project: shop, environment: {environment}{more}}}");
     let text = format!("apiVersion: seawall.dev/v1\nkind: Link\nmetadata: {{name: {name}}}\nspec: {spec}\n");
     rig.text(&format!("{name}.yaml"), &text);
 }
@@ -76,6 +81,44 @@ async fn a_link_waits_for_what_it_names_and_then_gives_the_variables() {
     rig.settled("nothing is left to do").await;
     let error = rig.operator.environment(&shop(), "nowhere", false, false).await.unwrap_err();
     assert_eq!((error.code, error.next.as_str()), (ErrorCode::NotFound, "it has production, staging"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn links_are_looked_at_by_one_survey_and_proven_by_a_login_each_in_a_while_not_all_at_once() {
+    const MANY: u64 = 30;
+    let mut rig = Rig::start(&[("main", MAIN)]);
+    let environments: Vec<String> = (0..MANY).map(|n| format!("e{n}")).collect();
+    project(&rig, &environments.iter().map(String::as_str).collect::<Vec<_>>());
+    rig.drive();
+    rig.ready("main").await;
+    rig.settled("without a link").await;
+    let asked = async |rig: &Rig| {
+        let before = rig.servers.probes("postgres-main");
+        rig.let_pass(Duration::from_secs(300)).await;
+        rig.servers.probes("postgres-main") - before
+    };
+    let without = asked(&rig).await;
+    let logins = rig.servers.logins();
+    for environment in &environments {
+        link_to(&rig, &format!("l{environment}"), environment, "");
+    }
+    for environment in &environments {
+        rig.reason(&format!("link/l{environment}"), C::Ready, "LoginSucceeded").await;
+    }
+    rig.settled("all are there").await;
+    rig.let_pass(Duration::from_secs(120)).await;
+    assert_eq!(rig.servers.logins() - logins, 2 * MANY, "one to make what is in it, and one as the tenant");
+    let mut most = 0;
+    for _ in 0..20 {
+        let before = rig.servers.logins();
+        rig.let_pass(Duration::from_secs(30)).await;
+        most = most.max(rig.servers.logins() - before);
+    }
+    let again = rig.servers.logins() - logins - 2 * MANY;
+    assert!((MANY..=2 * MANY).contains(&again) && most <= MANY / 3, "{again} in ten minutes, {most} at once");
+    // Each is looked at every half minute.
+    let surveys = asked(&rig).await - without;
+    assert!((10..=30).contains(&surveys), "{surveys} in five minutes");
 }
 
 #[tokio::test(start_paused = true)]

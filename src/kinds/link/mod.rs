@@ -16,6 +16,7 @@ pub mod world;
 use super::tenancy::{Passwords, Tenancy, Tenant, Turn};
 use super::{About, Column, Context, Learnt, Reconciler, Scene, Subject, Undone};
 use crate::core::condition::Finding;
+use crate::core::desired::stable_hash;
 use crate::core::digest::sha256;
 use crate::core::event::Note;
 use crate::core::failure::Outlook;
@@ -54,6 +55,8 @@ const COLUMNS: [Column; 4] = [
 
 /// How long a login proves that there can be others: whatever changes the role is seen without one.
 const PROOF: Duration = Duration::from_secs(600);
+/// Seconds by which that is less for some links than for others.
+const SPREAD: u64 = 300;
 /// How often a server is compared with what is wanted.
 const LOOK: Duration = Duration::from_secs(30);
 /// The same while something is to happen.
@@ -106,11 +109,12 @@ impl Link {
         Ok(Turn::ALL.into_iter().filter_map(|turn| Some((turn, secrets.remove(turn.as_str())?))).collect())
     }
 
+    /// `identifier`: of the database that is there now.
     async fn proof(
         &self,
         subject: &Subject<'_, Self>,
         tenancy: &Arc<dyn Tenancy>,
-        tenant: &Tenant,
+        (tenant, identifier): (&Tenant, Option<&str>),
         turn: Turn,
         password: &Secret,
     ) -> Proof {
@@ -118,12 +122,12 @@ impl Link {
         let known = &subject.memory.known;
         let uid = subject.service().map(|offer| offer.uid.as_str()).unwrap_or_default();
         let fingerprint = known.fingerprints.get(&turn).map(String::as_str).unwrap_or_default();
-        let identifier = known.identifier.as_deref().unwrap_or_default();
+        let identifier = identifier.unwrap_or_default();
         let own = sha256(password.expose_secret().as_bytes());
         let (user, database) = (tenancy.username(tenant, turn), &tenant.name);
         let of = format!("{uid} {identifier} {turn} {own} {fingerprint} {user} {database}");
         if let Some(last) = self.proofs().get(&key).filter(|last| last.of == of) {
-            let lasts = if last.proof == Proof::LetIn { PROOF } else { TURNED_AWAY };
+            let lasts = if last.proof == Proof::LetIn { lasts(&key.0) } else { TURNED_AWAY };
             if last.at.elapsed() < lasts {
                 return last.proof.clone();
             }
@@ -135,6 +139,12 @@ impl Link {
         self.proofs().insert(key, Proven { at: Instant::now(), of, proof: proof.clone() });
         proof
     }
+}
+
+/// How long this link is proven by a login. All are proven at a start, and must not be all at once ever after.
+fn lasts(object: &ObjectRef) -> Duration {
+    let less = u64::from_str_radix(&stable_hash(object.name.as_str()), 16).unwrap_or_default() % SPREAD;
+    PROOF.saturating_sub(Duration::from_secs(less))
 }
 
 /// A manifest as a user would write it; the name is made of what it ties together, unless it is given.

@@ -65,15 +65,16 @@ pub async fn observe(kind: &Link, subject: &Subject<'_>) -> Result<World, Observ
     if !subject.has_logins() || look.taken.is_some() || !look.steps.is_empty() || look.waits.is_some() {
         return Ok(world);
     }
+    let there = (&tenant, look.identifier.as_deref());
     if let Some(password) = passwords.get(&turn) {
-        *proof = kind.proof(subject, tenancy, &tenant, turn, password).await;
+        *proof = kind.proof(subject, tenancy, there, turn, password).await;
     }
     let other = turn.other();
     let drains = subject.memory.phase() == Some(Phase::Draining);
     let unused = look.sessions.get(&other) == Some(&0);
     world.quiet_for = kind.quiet_for(&subject.identity.object, drains && unused);
     if let (Some(Phase::Proving), Some(password)) = (subject.memory.phase(), passwords.get(&other)) {
-        *next = kind.proof(subject, tenancy, &tenant, other, password).await;
+        *next = kind.proof(subject, tenancy, there, other, password).await;
     }
     Ok(world)
 }
@@ -97,7 +98,7 @@ async fn own(
         return Ok(world);
     }
     let proof = match kind.tools.password(&tenant.service)? {
-        Some(password) => kind.proof(subject, tenancy, tenant, turn, &password).await,
+        Some(password) => kind.proof(subject, tenancy, (tenant, None), turn, &password).await,
         None => Proof::NotTried,
     };
     let proof = match proof {

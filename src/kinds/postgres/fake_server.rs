@@ -328,6 +328,7 @@ impl Servers for FakeServers {
     }
 
     async fn lets_in(&self, target: &Target, _: &Secret) -> Result<(), SqlError> {
+        self.shared.lock().logins += 1;
         self.shared.takes(target).await?;
         let c = self.shared.reach(target)?;
         let cluster = self.shared.cluster(&c).ok_or_else(|| failed("the data is gone"))?;
@@ -426,6 +427,7 @@ impl Session for FakeSession {
     async fn survey(&self) -> Result<Survey, SqlError> {
         self.shared.takes(&self.target).await?;
         let c = self.shared.reach(&self.target)?;
+        *self.shared.lock().probes.entry(c.name.clone()).or_default() += 1;
         Ok(self.shared.cluster(&c).ok_or_else(|| failed("the data is gone"))?.tenants)
     }
 
