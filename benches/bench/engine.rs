@@ -1,7 +1,7 @@
 //! The local engine, and the same calls as the operator's without one.
 
 use crate::{AT_ONCE, Bench, IMAGE, free_port, manifest, object, setting};
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use seawall::control::operator::Times;
 use seawall::core::identity::Identity;
 use seawall::core::member::Role;
@@ -20,6 +20,7 @@ use seawall::kinds::postgres::record::Memory;
 use seawall::workload;
 use seawall::workload::desired::container;
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -52,6 +53,20 @@ impl Engine {
         bench.drive();
         bench.until_ready(services, Duration::from_millis(100)).await;
         bench
+    }
+
+    /// Nothing stays, also after an error or Ctrl-C.
+    pub async fn cleaning(&self, installations: &[&Installation], body: impl Future<Output = ()>) {
+        let done = tokio::select! {
+            done = AssertUnwindSafe(body).catch_unwind() => done,
+            _ = tokio::signal::ctrl_c() => Err(Box::new("interrupted") as _),
+        };
+        for installation in installations {
+            self.clean(installation).await;
+        }
+        if let Err(error) = done {
+            std::panic::resume_unwind(error);
+        }
     }
 
     pub async fn clean(&self, installation: &Installation) {

@@ -1,13 +1,17 @@
 //! What Seawall costs, beside the same calls sent raw in the same run. Prints, asserts nothing.
 //!
 //! `cargo bench --bench bench [-- SECTION…]`; sections: `fake`, `binary` and `hostile` need no Docker,
-//! `provisioning`, `sweep`, `repair`, `caps`, `rollout` and `idle` use the local engine and the images of
-//! `deploy/images/build.sh`. SEAWALL_BENCH_SERVICES sets how many services (12), SEAWALL_BENCH_SECONDS
-//! how long `idle` looks (60), SEAWALL_BENCH_FAKE how many fake ones (10000). Numbers taken while
-//! others use the machine are not to be trusted.
+//! `provisioning`, `sweep`, `repair`, `caps`, `rollout`, `idle`, `links` and `apps` use the local engine and the
+//! images of `deploy/images/build.sh`. SEAWALL_BENCH_SERVICES sets how many services (12), SEAWALL_BENCH_LINKS how
+//! many links on one service (200), SEAWALL_BENCH_SECONDS how long `idle` and `links` look (60; `links` also once
+//! eleven times as long, until each login was proven anew), SEAWALL_BENCH_FAKE how many fake services (10000).
+//! Numbers taken while others use the machine are not to be trusted.
 
+mod apps;
 mod engine;
 mod fake;
+mod links;
+mod program;
 mod sections;
 
 use engine::Engine;
@@ -19,6 +23,7 @@ use seawall::core::names::{Installation, ObjectRef};
 use seawall::docker::Docker;
 use seawall::kinds::postgres::Postgres;
 use seawall::kinds::postgres::client::Servers;
+use seawall::kinds::redis::Redis;
 use seawall::secrets::{Algorithm, Key, Sealer, random_id};
 use seawall::store::{SledStore, Store};
 use seawall::workload;
@@ -103,7 +108,19 @@ async fn until(what: &str, every: Duration, mut done: impl AsyncFnMut() -> bool)
 }
 
 fn manifest(name: &str, spec: &str) -> String {
-    format!("apiVersion: seawall.dev/v1\nkind: Postgres\nmetadata: {{name: {name}}}\nspec: {spec}\n")
+    manifest_of("Postgres", name, spec)
+}
+
+fn manifest_of(kind: &str, name: &str, spec: &str) -> String {
+    format!("apiVersion: seawall.dev/v1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {spec}\n")
+}
+
+/// A manifest that arrives as a whole.
+fn put(manifests: &Path, file: &str, text: &str) {
+    let path = manifests.join(file);
+    let temporary = path.with_extension("tmp");
+    fs::write(&temporary, text).expect("written");
+    fs::rename(temporary, path).expect("renamed");
 }
 
 fn object(name: &str) -> ObjectRef {
@@ -137,18 +154,16 @@ impl Bench {
             times,
         };
         let sealer = Arc::new(Sealer::new(key, Algorithm::default()));
-        let kinds =
-            |tools: &Arc<workload::Tools>| Kinds::all(Some(tools)).with(Postgres::new(tools, servers));
+        let kinds = |tools: &Arc<workload::Tools>| {
+            Kinds::of(Some(tools), Some(Postgres::new(tools, servers)), Some(Redis::real(tools)))
+        };
         let operator =
             Operator::open(config, docker, kinds, Arc::clone(&store), sealer, true).expect("an operator");
         Self { root, operator, store, installation, cancel: CancellationToken::new(), driver: None }
     }
 
     fn write(&self, file: &str, text: &str) {
-        let path = self.root.path().join("manifests").join(file);
-        let temporary = path.with_extension("tmp");
-        fs::write(&temporary, text).expect("written");
-        fs::rename(temporary, path).expect("renamed");
+        put(&self.root.path().join("manifests"), file, text);
     }
 
     fn drive(&mut self) {
@@ -198,6 +213,16 @@ impl Bench {
     }
 }
 
+impl Drop for Bench {
+    /// Nothing is made any more, whatever went wrong.
+    fn drop(&mut self) {
+        self.cancel.cancel();
+        if let Some(driver) = self.driver.take() {
+            driver.abort();
+        }
+    }
+}
+
 fn installation() -> Installation {
     let id = random_id();
     Installation::parse(&format!("b{}", id.get(..8).unwrap_or("0"))).expect("a name")
@@ -242,5 +267,11 @@ async fn main() {
     }
     if wanted("idle") {
         Engine::new().idle().await;
+    }
+    if wanted("links") {
+        Engine::new().links().await;
+    }
+    if wanted("apps") {
+        Engine::new().apps().await;
     }
 }

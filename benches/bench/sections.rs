@@ -1,6 +1,7 @@
 //! What is measured on the local engine.
 
 use crate::engine::Engine;
+use crate::program::Program;
 use crate::{
     AT_ONCE, HOUR, IMAGE, cpu, installation, line, manifest, median, ms, object, ratios, resident_mb,
     seconds, setting, until,
@@ -9,8 +10,6 @@ use seawall::control::operator::Times;
 use seawall::core::quantity::Bytes;
 use seawall::core::resource::Caps;
 use seawall::core::seen::LiveUpdate;
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -229,36 +228,21 @@ impl Engine {
 
     /// The program itself, as a process of its own.
     pub async fn idle(&self) {
-        let root = tempfile::tempdir().expect("a directory");
-        let (installation, names) = (installation(), self.names());
-        let manifests = root.path().join("manifests");
-        fs::create_dir(&manifests).expect("a directory");
+        let (mut program, names) = (Program::new(), self.names());
         for name in &names {
-            let text = manifest(name, &format!("{{image: '{IMAGE}', resources: {{memory: 128Mi}}}}"));
-            fs::write(manifests.join(format!("{name}.yaml")), text).expect("written");
+            let spec = format!("{{image: '{IMAGE}', resources: {{memory: 128Mi}}}}");
+            program.write(&format!("{name}.yaml"), &manifest(name, &spec));
         }
-        let data = root.path().join("data");
-        let seawall = |arguments: &[&str]| {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
-            command.args(["--installation", installation.as_str(), "--data"]).arg(&data).args(arguments);
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            command
-        };
-        let mut operator = seawall(&["run", "--manifests", &text_of(&manifests)]).spawn().expect("a process");
-        for name in &names {
-            let name = format!("postgres/{name}");
-            let waited = seawall(&["wait", &name, "--for=condition=Ready", "--timeout=600s"]).status();
-            assert!(waited.is_ok_and(|s| s.success()), "{name} never ready");
-        }
+        program.start();
+        program.until_ready("postgres", names.len()).await;
         sleep(Duration::from_secs(10)).await;
         let time = Duration::from_secs(setting("SEAWALL_BENCH_SECONDS", 60) as u64);
-        let before = cpu(operator.id());
+        let before = cpu(program.pid());
         sleep(time).await;
-        let used = cpu(operator.id()) - before;
-        let resident = resident_mb(operator.id());
-        drop(Command::new("kill").arg(operator.id().to_string()).status());
-        drop(operator.wait());
-        self.clean(&installation).await;
+        let used = cpu(program.pid()) - before;
+        let resident = resident_mb(program.pid());
+        program.stop();
+        self.clean(&program.installation).await;
         let share = used.as_secs_f64() / time.as_secs_f64() * 100.0;
         let all = names.len();
         line(
@@ -268,10 +252,6 @@ impl Engine {
         );
         line(&format!("{all} services idle: resident"), format!("{resident:.1} MB"), "< 40 MB at 200");
     }
-}
-
-fn text_of(path: &Path) -> String {
-    PathBuf::from(path).display().to_string()
 }
 
 fn kill(container: &str) {
