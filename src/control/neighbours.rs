@@ -11,6 +11,7 @@ use crate::core::plan::{Plan, REFERRED_TO};
 use crate::kinds::Act;
 use crate::workload::Action;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 impl State {
@@ -37,27 +38,29 @@ impl State {
     pub(super) fn tie(&mut self) -> BTreeSet<ObjectRef> {
         let mut concerned = BTreeSet::new();
         for (object, spec) in &self.checked {
-            concerned.extend(tie(&mut self.graph, self.records.get(object), object, spec));
+            let record = self.records.get(object);
+            concerned.extend(tie(&mut self.graph, &self.manifests, record, object, spec));
         }
         concerned
     }
 
     /// The same of one spec that comes into force.
     pub(super) fn tie_one(&mut self, object: &ObjectRef, spec: &Spec) -> BTreeSet<ObjectRef> {
-        tie(&mut self.graph, self.records.get(object), object, spec)
+        tie(&mut self.graph, &self.manifests, self.records.get(object), object, spec)
     }
 }
 
 fn tie(
     graph: &mut Graph,
+    manifests: &Path,
     record: Option<&Arc<Record>>,
     object: &ObjectRef,
     spec: &Spec,
 ) -> BTreeSet<ObjectRef> {
     // What nobody wants any more still has to do with what it refers to until it has gone, and keeps nothing from others.
     let ties = match record {
-        Some(record) if record.is_present() => spec.ties(),
-        Some(_) => Ties { gone: true, ..spec.ties() },
+        Some(record) if record.is_present() => spec.ties().at(manifests),
+        Some(_) => Ties { gone: true, ..spec.ties().at(manifests) },
         None => Ties::default(),
     };
     graph.set(object, record.map_or("", |record| record.created_at.as_str()), ties)

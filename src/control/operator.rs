@@ -154,6 +154,7 @@ impl Operator {
             manifests: config.manifests.clone(),
             env_file_roots: config.env_file_roots.clone(),
         };
+        state.manifests = std::path::absolute(&places.manifests).unwrap_or_else(|_| places.manifests.clone());
         let tools = Arc::new(tools.at(places));
         let kinds = kinds(&tools);
         state.schemas = kinds.spec_schemas();

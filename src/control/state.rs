@@ -17,6 +17,7 @@ use crate::workload::catalog::Catalog;
 use crate::workload::world::Company;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The engine as last heard of.
@@ -102,6 +103,8 @@ pub struct State {
     /// Specs in force; an object without one cannot be used with the present catalog.
     pub checked: BTreeMap<ObjectRef, Spec>,
     pub statuses: BTreeMap<ObjectRef, Arc<Status>>,
+    /// Their directory, absolute: paths in them begin there.
+    pub manifests: PathBuf,
     /// Who refers to whom; whole once the manifests were read the first time.
     pub graph: Graph,
     /// What objects let their neighbours see, as of their last pass.

@@ -3,6 +3,7 @@
 
 use super::names::ObjectRef;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
 
 /// What a spec says of other objects. It follows from the spec alone, so that it is whole before the first pass, also
 /// after a restart.
@@ -12,10 +13,39 @@ pub struct Ties {
     pub refs: BTreeSet<ObjectRef>,
     /// What nobody else may have, too: `file /srv/app/.env`, `database postgres/main app`.
     pub claims: BTreeSet<String>,
+    /// Files that only it writes, absolute or from the directory of the manifests. Each is a claim, however it is spelled.
+    pub files: BTreeSet<String>,
     /// Those of its claims that another one may have, too, which shares them as well.
     pub shared: BTreeSet<String>,
     /// Nobody wants it: it keeps nothing from others, and hears who else makes its claims.
     pub gone: bool,
+}
+
+impl Ties {
+    /// With the claims to its files; `manifests`: the directory of the manifests, absolute.
+    #[must_use]
+    pub fn at(mut self, manifests: &Path) -> Self {
+        let files = std::mem::take(&mut self.files);
+        self.claims.extend(files.iter().map(|path| file(&manifests.join(path))));
+        self
+    }
+}
+
+/// The claim to a file, by its absolute path. `.` and `..` are undone in the text alone: that two names are one by a link is
+/// not seen.
+#[must_use]
+pub fn file(path: &Path) -> String {
+    let mut steps = PathBuf::new();
+    for step in path.components() {
+        match step {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                steps.pop();
+            }
+            step => steps.push(step),
+        }
+    }
+    format!("file {}", steps.display())
 }
 
 /// What else a kind lets see, by name, in the kind's order. A list: there is one for each object, and a map of two takes
@@ -221,6 +251,24 @@ fn leave<K: Ord, V: Ord>(map: &mut BTreeMap<K, BTreeSet<V>>, keys: &BTreeSet<K>,
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_is_one_however_it_is_spelled() {
+        for (path, want) in [
+            ("shop.env", "/srv/m/shop.env"),
+            ("./web/../shop.env", "/srv/m/shop.env"),
+            ("/srv/./m//shop.env", "/srv/m/shop.env"),
+            ("/srv/x/../m/shop.env", "/srv/m/shop.env"),
+            ("../../../x.env", "/x.env"),
+            ("web/shop.env", "/srv/m/web/shop.env"),
+        ] {
+            for manifests in ["/srv/m", "/srv/x/../m/."] {
+                let ties = Ties { files: BTreeSet::from([path.to_owned()]), ..Ties::default() };
+                let want = Ties { claims: BTreeSet::from([format!("file {want}")]), ..Ties::default() };
+                assert_eq!(ties.at(Path::new(manifests)), want, "{manifests} {path}");
+            }
+        }
+    }
 
     fn object(name: &str) -> ObjectRef {
         format!("postgres/{name}").parse().unwrap()

@@ -225,7 +225,7 @@ impl Reconciler for Project {
     }
 
     fn ties(checked: &Checked) -> Ties {
-        Ties { claims: checked.env_files.values().map(EnvFile::claim).collect(), ..Ties::default() }
+        Ties { files: checked.env_files.values().map(|file| file.path.clone()).collect(), ..Ties::default() }
     }
 
     fn offer(subject: &Subject<'_, Self>, _: &World) -> Said {

@@ -40,14 +40,6 @@ pub struct EnvFile {
     pub mode: u32,
 }
 
-impl EnvFile {
-    /// What no other project may have, too.
-    #[must_use]
-    pub fn claim(&self) -> String {
-        format!("file {}", self.path)
-    }
-}
-
 /// Checks the env file at `at` in the document; `known`: those of environments before it.
 pub fn check(
     spec: &EnvFileSpec,

@@ -1,7 +1,7 @@
 //! From env files as they are to the steps that make them what they should be. Pure.
 
 use super::{File, Found, Gives, Kept, Refusal, Wanted};
-use crate::core::neighbours::Around;
+use crate::core::neighbours::{self, Around};
 use crate::core::plan::{NAME_CONFLICT, Plan, Sign};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -56,9 +56,14 @@ pub fn plan<A: From<Step>>(
     around: &Around,
     plan: &mut Plan<A>,
 ) {
-    for file in files {
-        if let Some(wanted) = &file.wanted {
-            keep(file, wanted, memory.get(&file.key()), around, plan);
+    for (n, file) in files.iter().enumerate() {
+        let Some(wanted) = &file.wanted else { continue };
+        let claim = neighbours::file(&file.path);
+        let same = |other: &&File| other.wanted.is_some() && neighbours::file(&other.path) == claim;
+        if let Some(other) = files[..n].iter().find(same) {
+            conflict(format!("{claim} is that of environment {}, too", other.environment), plan);
+        } else {
+            keep(file, wanted, &claim, memory.get(&file.key()), around, plan);
         }
     }
     for file in files.iter().filter(|file| file.wanted.is_none()) {
@@ -66,22 +71,21 @@ pub fn plan<A: From<Step>>(
     }
 }
 
+fn conflict<A>(why: String, plan: &mut Plan<A>) {
+    plan.block(NAME_CONFLICT, why, "give one of the two another envFile.path");
+}
+
 fn keep<A: From<Step>>(
     file: &File,
     wanted: &Wanted,
+    claim: &str,
     known: Option<&Kept>,
     around: &Around,
     plan: &mut Plan<A>,
 ) {
-    let claim = wanted.file.claim();
     // Of two the older project has it, unless the other one's is there already: its applications read it.
-    if let Some(holder) = around.lost_claims.get(&claim).filter(|_| known.is_none()) {
-        plan.block(
-            NAME_CONFLICT,
-            format!("{claim} is {holder}'s"),
-            "give one of the two another envFile.path",
-        );
-        return;
+    if let Some(holder) = around.lost_claims.get(claim).filter(|_| known.is_none()) {
+        return conflict(format!("{claim} is {holder}'s"), plan);
     }
     if let Found::Refused(refusal) = &file.found {
         let (reason, why, next) = refusal.words(&file.path);

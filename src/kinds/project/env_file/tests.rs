@@ -214,11 +214,11 @@ fn a_file_is_written_when_it_differs_and_everything_is_known() {
 #[test]
 fn a_file_of_two_is_the_first_ones() {
     let holder: ObjectRef = "project/first".parse().unwrap();
-    let lost_claims = BTreeMap::from([("file shop.env".to_owned(), holder)]);
+    let lost_claims = BTreeMap::from([("file /m/shop.env".to_owned(), holder)]);
     let around = Around { lost_claims, ..Around::default() };
     assert_eq!(
         planned(file(Found::Missing, Some(Gives::All)), None, &around),
-        ["NameConflict: file shop.env is project/first's: give one of the two another envFile.path"]
+        ["NameConflict: file /m/shop.env is project/first's: give one of the two another envFile.path"]
     );
     let changed = file(ours(Some("A"), 0o600), Some(Gives::All));
     assert_eq!(
@@ -226,6 +226,18 @@ fn a_file_of_two_is_the_first_ones() {
         ["~ write ./shop.env: A changed"],
         "it is there already"
     );
+}
+
+/// In one project only the later one is left out: their claims are the project's own.
+#[test]
+fn a_file_of_two_environments_is_the_first_ones() {
+    let one = file(Found::Missing, Some(Gives::All));
+    let two = File { environment: "staging".to_owned(), ..one.clone() };
+    let mut all = Plan::<Step>::default();
+    plan(&[one, two], &BTreeMap::new(), &Around::default(), &mut all);
+    let blocked: Vec<&str> = all.blocked.iter().map(|block| block.why.as_str()).collect();
+    assert_eq!(blocked, ["file /m/shop.env is that of environment production, too"]);
+    assert_eq!(all.steps.len(), 2, "the first one is kept and written");
 }
 
 #[test]
