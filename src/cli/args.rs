@@ -90,7 +90,7 @@ pub enum Verb {
     /// How to connect to a database
     Connection(ConnectionArgs),
     /// Print the manifest that gives an environment of a project a database on a service; link test: try one
-    Link(LinkArgs),
+    Link(Box<LinkArgs>),
     /// Say how to take such a database away again, and what becomes of it
     Unlink(UnlinkArgs),
     /// The variables that an environment of a project gets from its links
@@ -272,6 +272,11 @@ pub struct EnvironmentRef {
     pub environment: String,
 }
 
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?}: write NAME=VALUE"))?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
 fn environment(text: &str) -> Result<EnvironmentRef, String> {
     let kind = Kinds::of_environments();
     let wrong =
@@ -329,6 +334,24 @@ pub struct LinkManifest {
     /// How the names of the variables begin
     #[arg(long)]
     pub prefix: Option<String>,
+    /// As whom applications log in: by a login of their own, or as the user of the service itself
+    #[arg(long, value_parser = ["tenant", "instance"])]
+    pub credentials: Option<String>,
+    /// At which keys they get, where it is about keys
+    #[arg(long, value_parser = ["prefix", "all"])]
+    pub keys: Option<String>,
+    /// Extensions that the database has, with commas between
+    #[arg(long, value_delimiter = ',')]
+    pub extensions: Vec<String>,
+    /// How many connections to the database there may be at once
+    #[arg(long)]
+    pub connection_limit: Option<u32>,
+    /// What happens to the database once the manifest is gone
+    #[arg(long, value_parser = ["Retain", "Delete"])]
+    pub deletion_policy: Option<String>,
+    /// When the password is rotated by itself: every=90d,window=02:00-04:00,timeZone=Europe/Berlin,grace=1h
+    #[arg(long, value_name = "every=TIME,…", value_delimiter = ',', value_parser = pair)]
+    pub rotation: Vec<(String, String)>,
     /// Only print it: it is made once it is committed
     #[arg(long)]
     pub dry_run: bool,

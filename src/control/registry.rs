@@ -84,15 +84,14 @@ impl Kinds {
     /// The manifest that ties a service to an environment of an object; see [`crate::kinds::link::manifest`].
     ///
     /// # Errors
-    /// When no name can be made of theirs.
+    /// When no name can be made of theirs, or it would be no legal manifest: why, and what to do.
     pub fn manifest_of_link(
         service: &ObjectRef,
         of: (&Name, &str),
         name: Option<&Name>,
-        database: Option<&str>,
-        prefix: Option<&str>,
-    ) -> Result<serde_json::Value, String> {
-        crate::kinds::link::manifest(service, of, name, database, prefix)
+        fields: serde_json::Map<String, serde_json::Value>,
+    ) -> Result<serde_json::Value, (String, &'static str)> {
+        crate::kinds::link::manifest(service, of, name, fields)
     }
 
     /// Whether objects of this kind can be given new passwords.

@@ -9,6 +9,7 @@ use crate::cli::print::Grid;
 use crate::cli::{Context, Outcome};
 use crate::control::api::TestResult;
 use crate::control::registry::Kinds;
+use serde_json::{Map, Value};
 use std::io::Write;
 
 pub async fn run(cx: &mut Context, args: LinkArgs) -> Outcome {
@@ -43,9 +44,8 @@ async fn test(cx: &mut Context, args: LinkTestArgs) -> Outcome {
 
 fn print(cx: &mut Context, args: &LinkManifest) -> Outcome {
     let of = (&args.of.object.name, args.of.environment.as_str());
-    let (database, prefix) = (args.database.as_deref(), args.prefix.as_deref());
-    let manifest = Kinds::manifest_of_link(&args.service, of, args.name.as_ref(), database, prefix)
-        .map_err(|why| Failure::usage(why, "give it a name: --name NAME"))?;
+    let manifest = Kinds::manifest_of_link(&args.service, of, args.name.as_ref(), fields(args))
+        .map_err(|(why, next)| Failure::usage(why, next))?;
     if !args.dry_run {
         let what = "it is made by its manifest, which only you write";
         let same = format!("{} {}/{}", args.service, of.0, of.1);
@@ -53,6 +53,24 @@ fn print(cx: &mut Context, args: &LinkManifest) -> Outcome {
     }
     write!(cx.out.stdout, "{}", yaml_text(&manifest))?;
     Ok(0)
+}
+
+/// What was given, as the manifest calls it.
+fn fields(args: &LinkManifest) -> Map<String, Value> {
+    let list = |list: &[String]| (!list.is_empty()).then(|| list.into());
+    let rotation: Map<_, _> = args.rotation.iter().map(|(k, v)| (k.clone(), v.as_str().into())).collect();
+    let text = |text: &Option<String>| text.as_deref().map(Value::from);
+    let all = [
+        ("database", text(&args.database)),
+        ("prefix", text(&args.prefix)),
+        ("credentials", text(&args.credentials)),
+        ("keys", text(&args.keys)),
+        ("extensions", list(&args.extensions)),
+        ("connectionLimit", args.connection_limit.map(Value::from)),
+        ("deletionPolicy", text(&args.deletion_policy)),
+        ("rotation", (!rotation.is_empty()).then(|| rotation.into())),
+    ];
+    all.into_iter().filter_map(|(field, value)| Some((field.to_owned(), value?))).collect()
 }
 
 pub async fn unlink(cx: &mut Context, args: UnlinkArgs) -> Outcome {

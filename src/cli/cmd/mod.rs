@@ -40,7 +40,7 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Events(args) => events::run(cx, args).await,
         Verb::Wait(args) => wait::run(cx, args).await,
         Verb::Connection(args) => connection::run(cx, args).await,
-        Verb::Link(args) => link::run(cx, args).await,
+        Verb::Link(args) => link::run(cx, *args).await,
         Verb::Unlink(args) => link::unlink(cx, args).await,
         Verb::Env(args) => env::run(cx, args).await,
         Verb::Exec(args) => exec::run(cx, args).await,

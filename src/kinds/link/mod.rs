@@ -22,22 +22,21 @@ use crate::core::event::Note;
 use crate::core::failure::Outlook;
 use crate::core::names::{API_VERSION, Kind, Name, ObjectRef};
 use crate::core::neighbours::{Said, Ties, offers};
+use crate::core::places::Places;
 use crate::core::plan::Plan;
-use crate::core::problem::Problem;
-use crate::core::resource::Document;
+use crate::core::problem::{Place, Problem};
+use crate::core::resource::{Document, Metadata};
 use crate::core::seen::EngineInfo;
 use crate::core::variable::Variable;
-use crate::manifest::scalar::Text;
 use crate::manifest::schema::spec_schema;
 use crate::secrets::{ExposeSecret, Secret};
 use crate::workload::Tools;
 use crate::workload::observe::{Intent, ObserveError};
-use crate::workload::spec::DeletionPolicySpec;
 use crate::workload::tools::PasswordError;
 use action::Action;
 use check::Checked;
 use record::Memory;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use status::Status;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -147,35 +146,40 @@ fn lasts(object: &ObjectRef) -> Duration {
     PROOF.saturating_sub(Duration::from_secs(less))
 }
 
-/// A manifest as a user would write it; the name is made of what it ties together, unless it is given.
+/// A manifest as a user would write it; the name is made of what it ties together, unless it is given. `fields`: others of its
+/// spec; of them those are left out that say what is so in any case.
 ///
 /// # Errors
-/// When that is too long for a name.
+/// When that is too long for a name, or is no legal link: why, and what to do.
 pub fn manifest(
     service: &ObjectRef,
     (project, environment): (&Name, &str),
     name: Option<&Name>,
-    database: Option<&str>,
-    prefix: Option<&str>,
-) -> Result<Value, String> {
-    let made =
-        || Name::parse(&format!("{project}-{environment}-{}", service.name)).map_err(|e| e.to_string());
-    let name = name.cloned().map_or_else(made, Ok)?;
-    let text = |text: &str| Text(text.to_owned());
-    let spec = spec::LinkSpec {
-        service: text(&service.to_string()),
-        project: text(project.as_str()),
-        environment: text(environment),
-        credentials: spec::CredentialsSpec::default(),
-        database: database.map(text),
-        keys: spec::KeysSpec::default(),
-        prefix: prefix.map(text),
-        extensions: Vec::new(),
-        connection_limit: None,
-        deletion_policy: DeletionPolicySpec::default(),
-        rotation: None,
+    mut fields: Map<String, Value>,
+) -> Result<Value, (String, &'static str)> {
+    let made = || Name::parse(&format!("{project}-{environment}-{}", service.name));
+    let name = name.cloned().map_or_else(made, Ok);
+    let name = name.map_err(|e| (e.to_string(), "give it a name: --name NAME"))?;
+    for (field, value) in
+        [("service", &*service.to_string()), ("project", project.as_str()), ("environment", environment)]
+    {
+        fields.insert(field.to_owned(), value.into());
+    }
+    const HOW: &str = "seawall link --help";
+    let spec: spec::LinkSpec = serde_json::from_value(fields.into()).map_err(|e| (e.to_string(), HOW))?;
+    let spec = serde_json::to_value(spec).map_err(|e| (e.to_string(), HOW))?;
+    let document = Document {
+        object: ObjectRef::new(Kind::Link, name.clone()),
+        metadata: Metadata { name: name.clone(), labels: BTreeMap::new(), annotations: BTreeMap::new() },
+        spec,
+        place: Place { file: String::new(), line: 1, column: 1 },
+        places: Places::default(),
     };
-    let metadata = json!({"name": name.as_str()});
+    check::check(&document).map_err(|problems| {
+        let words: Vec<String> = problems.iter().map(|p| format!("{}: {}", p.path, p.what)).collect();
+        (words.join("; "), HOW)
+    })?;
+    let (metadata, spec) = (json!({"name": name.as_str()}), document.spec);
     Ok(json!({"apiVersion": API_VERSION, "kind": Kind::Link.as_str(), "metadata": metadata, "spec": spec}))
 }
 

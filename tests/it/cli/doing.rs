@@ -342,6 +342,31 @@ Login      -       not tried: Reachable is not OK
     // Beside the other form of the verb, which asks nobody.
     let ran = place.run("link postgres/main shop/production --dry-run").await;
     assert!(ran.code == 0 && ran.out.contains("service: postgres/main"), "{ran:?}");
+    // Each of its fields, as the manifest calls it, and none that says what is so in any case.
+    let ran = place.run("link postgres/main shop/production --dry-run --prefix DB --extensions pgcrypto,citext --connection-limit 5 --deletion-policy Delete --keys prefix --credentials tenant --rotation every=90d,window=02:00-04:00 --rotation timeZone=Europe/Berlin").await;
+    let spec = ran.out.split_once("spec:\n").unwrap().1;
+    let want = "  service: postgres/main\n  project: shop\n  environment: production\n  prefix: DB\n  extensions:\n  - pgcrypto\n  - citext\n  connectionLimit: 5\n  deletionPolicy: Delete\n  rotation:\n    every: 90d\n    window: 02:00-04:00\n    timeZone: Europe/Berlin\n";
+    assert_eq!((ran.code, spec), (0, want));
+    let ran = place.run("link postgres/main shop/production --dry-run --credentials instance").await;
+    assert!(ran.code == 0 && ran.out.contains("credentials: instance"), "{ran:?}");
+    for (more, want) in [
+        (
+            "--credentials instance --database shop",
+            "spec.database: with `credentials: instance` nothing is made",
+        ),
+        // What is no argument at all is told elsewhere.
+        ("--credentials nobody", ""),
+        ("--connection-limit 0", "spec.connectionLimit: with 0 nobody gets in"),
+        ("--rotation every=5m", "spec.rotation.every: every hour is the most often"),
+        ("--rotation often=5m", "unknown field `often`"),
+        ("--rotation 90d", ""),
+        ("--keys all", "spec.keys: only a Redis has keys"),
+        ("--extensions a;b", "spec.extensions[0]"),
+        ("--prefix db", "spec.prefix"),
+    ] {
+        let ran = place.run(&format!("link postgres/main shop/production --dry-run {more}")).await;
+        assert!(ran.code != 0 && ran.out.is_empty() && ran.err.contains(want), "{more}: {ran:?}");
+    }
     let missing = ApiError::new(ErrorCode::NotFound, "link/x does not exist", "seawall get lists what does");
     fake.change(|w| w.error = Some(missing));
     let ran = place.run("link test link/x").await;
