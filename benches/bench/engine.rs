@@ -109,6 +109,7 @@ impl Engine {
             database: "app".to_owned(),
             username: "postgres".to_owned(),
             password: None,
+            schedule: None,
             parameters: BTreeMap::new(),
             skip_trial: false,
             accept_cluster: None,

@@ -1,11 +1,13 @@
 //! What a plan is about: who the object is, what is wanted of it, what is remembered.
 
+use super::schedule::{Due, Schedule};
 use super::server::Server;
 use super::{Checked, Memory};
 use crate::core::identity::Identity;
 use crate::core::neighbours::{Said, offers};
 use crate::core::resource::PortRequest;
 use crate::core::will::{Asked, Wanted};
+use jiff::Timestamp;
 
 /// One container with its volume, and everything that is wanted of it.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +50,13 @@ impl<'a> Case<'a> {
             (offers::ROTATED_AT, self.memory.password_rotated_at.clone()),
         ];
         host.into_iter().chain(published.map(|port| ("hostPort", port.to_string()))).collect()
+    }
+
+    /// How the schedule of its password stands. What does not run has none: it is seen anew when it does.
+    #[must_use]
+    pub fn due(&self, now: Timestamp, schedule: Option<&Schedule>) -> Due {
+        let schedule = schedule.filter(|_| self.wanted() == Wanted::Running);
+        Due::at(now, schedule, &self.memory.password_rotated_at)
     }
 
     /// Whether, its manifest gone, its data go after their grace.

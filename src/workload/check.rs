@@ -1,7 +1,8 @@
 //! From the user's words to legal values, for what every kind with a container has. Pure; says all problems at once.
 
 use super::catalog::{Catalog, reference};
-use super::spec::{DeletionPolicySpec, PortWord, ResourcesSpec, RestartPolicySpec};
+use super::schedule::Schedule;
+use super::spec::{DeletionPolicySpec, PortWord, ResourcesSpec, RestartPolicySpec, RotationSpec};
 use crate::core::image_ref::ImageReference;
 use crate::core::names::annotation;
 use crate::core::path;
@@ -123,6 +124,18 @@ pub fn check(
             .unwrap_or_default(),
         at_once: usize::from(against.catalog.max_concurrent()),
     })
+}
+
+/// When the password of a service's own user is rotated by itself; `given`: the manifest names that password.
+pub fn rotation(spec: Option<&RotationSpec>, given: bool, found: &mut Found<'_>) -> Option<Schedule> {
+    let spec = spec?;
+    if given {
+        found.add(
+            "spec.rotation",
+            "the password is the one that spec.password names, which only you change: take out one of the two",
+        );
+    }
+    Schedule::check(Some(&spec.every), spec.window.as_ref(), spec.time_zone.as_ref(), found)
 }
 
 /// A consent, or a word that holds everything back, must not be lost by a slip.

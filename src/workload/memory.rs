@@ -73,6 +73,15 @@ impl Memory {
             && !self.ever_ready
     }
 
+    /// Somebody was let in by the password. Of one whose record was cut off by a crash, or that an earlier version knew no time
+    /// of, the age counts from now.
+    pub fn saw_password(&mut self, now: &str) {
+        self.password_generation = self.password_generation.max(1);
+        if self.password_rotated_at.is_empty() {
+            now.clone_into(&mut self.password_rotated_at);
+        }
+    }
+
     /// Whether a container that only its labels name would be proven alike, or not, by the one and the other.
     #[must_use]
     pub fn proves_as(&self, other: &Memory) -> bool {

@@ -50,6 +50,23 @@ pub struct ResourcesSpec {
     pub force: bool,
 }
 
+/// When the password of the service's own user is rotated.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RotationSpec {
+    /// After how long a new one takes its place: `90d`.
+    #[schemars(example = &"90d")]
+    pub every: Text,
+    /// At which time of the day: `02:00-04:00`. By default at any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"02:00-04:00")]
+    pub window: Option<Text>,
+    /// By whose clock; by default UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"Europe/Berlin")]
+    pub time_zone: Option<Text>,
+}
+
 /// `auto`, `none` or a port number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]

@@ -3,6 +3,7 @@
 use super::disk::roughly;
 use super::image::Facts;
 use super::plan::caps_in_sync;
+use super::schedule::Due;
 use super::{Case, World};
 use crate::core::resource::Caps;
 use crate::core::seen::SeenContainer;
@@ -142,6 +143,9 @@ pub struct CredentialsStatus {
     pub username: String,
     pub generation: u64,
     pub rotated_at: String,
+    /// RFC 3339: when the next one takes its place by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_rotation: Option<String>,
 }
 
 /// The status after a pass. What could not be seen this time is absent, not stale.
@@ -184,6 +188,7 @@ pub fn status<F: Facts, S, I>(
             username: of_kind.owner.to_owned(),
             generation: memory.password_generation,
             rotated_at: memory.password_rotated_at.clone(),
+            next_rotation: of_kind.due.next.clone(),
         }),
         hardening: container.map(|_| memory.profile().in_words(case.server.user)),
         deletion_at: case
@@ -202,6 +207,8 @@ pub struct OfKind<'a, F, S, I> {
     pub runs: Option<&'a F>,
     /// Who the data belongs to.
     pub owner: &'a str,
+    /// When its password is rotated by itself.
+    pub due: &'a Due,
     /// What there is to say of an image.
     pub image: &'a dyn Fn(&F) -> I,
     /// What of its CMD is not in force.

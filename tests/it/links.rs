@@ -451,6 +451,24 @@ async fn a_link_with_the_services_own_user_makes_nothing_and_follows_its_passwor
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_link_with_the_services_own_user_follows_the_schedule_of_that() {
+    let mut rig = Rig::start(&[("main", MAIN)]);
+    project(&rig, &["production"]);
+    link(&rig, "shop-main", ", credentials: instance");
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    let old = rig.password("main").await;
+    rig.leave().await;
+    rig.edit_record("main", |memory| memory["passwordRotatedAt"] = "2026-01-01T00:00:00Z".into());
+    rig.manifest("main", &MAIN.replace('}', ", rotation: {every: 30d}}"));
+    rig.restart();
+    rig.until("it follows", || (rig.view(LINK)?.status["password"]["generation"] == 2).then_some(())).await;
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    let new = rig.password("main").await;
+    assert_ne!(new, old);
+    assert_eq!(value(&variables(&rig, false).await, "POSTGRES_PASSWORD"), Some(new.as_str()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_link_that_is_given_the_services_own_user_loses_its_login_and_gets_it_again() {
     let mut rig = Rig::start(&[("main", MAIN)]);
     project(&rig, &["production"]);

@@ -5,7 +5,7 @@ use crate::kinds::postgres::KIND as POSTGRES;
 use crate::kinds::{Kind, machine_tests};
 use crate::machine::of::Of;
 use seawall::control::api::{Api, ErrorCode, Operation};
-use seawall::core::condition::ConditionType as C;
+use seawall::core::condition::{ConditionType as C, Truth};
 use seawall::docker::DockerError;
 use seawall::docker::fake::{Fault, What, When};
 use seawall::store::Store;
@@ -17,6 +17,11 @@ machine_tests!(
     a_new_password_is_sealed_then_set_then_proven_then_the_one_in_use,
     what_cannot_be_rotated_now_is_refused_and_nothing_changes,
     killed_after_any_commit_it_goes_on_and_rotates_once,
+    an_old_password_is_rotated_by_itself_in_its_window_and_once,
+    what_does_not_run_at_its_time_is_rotated_when_it_does,
+    it_is_looked_at_when_its_time_comes,
+    a_password_of_unknown_age_is_not_old,
+    killed_anywhere_a_rotation_by_the_schedule_is_one,
 );
 
 async fn made(kind: &'static dyn Kind) -> Of {
@@ -194,6 +199,22 @@ async fn a_password_changed_by_hand_on_the_way_ends_nothing() {
     assert_ne!(rig.password("main").await, first);
 }
 
+/// It is the one that it was, set again.
+#[tokio::test(start_paused = true)]
+async fn a_password_changed_by_hand_is_no_younger_when_it_is_back() {
+    let mut rig = made(&POSTGRES).await;
+    made_at(&mut rig, "2026-01-01T00:00:00Z", "").await;
+    rig.ready("main").await;
+    let first = rig.password("main").await;
+    assert!(rig.servers.change_password(&rig.container, "by hand"));
+    rig.drop_session("main");
+    rig.until("set again", || rig.said("PasswordReset", "").then_some(())).await;
+    rig.ready("main").await;
+    rig.settled("main").await;
+    assert_eq!(rig.password("main").await, first);
+    assert_eq!(rig.memory("main")["passwordRotatedAt"], "2026-01-01T00:00:00Z");
+}
+
 /// The server has it, and the store does not take it: both are tried until it does.
 #[tokio::test(start_paused = true)]
 async fn a_full_disk_between_the_server_and_the_store_loses_neither_password() {
@@ -218,5 +239,134 @@ async fn a_full_disk_between_the_server_and_the_store_loses_neither_password() {
         rig.store.fail_writes(false);
         rotated(&rig, "there is room again", 2).await;
         assert_ne!(rig.password("main").await, first);
+    }
+}
+
+/// The server's password was made at this time; nobody looks before `manifest` is there.
+async fn made_at(rig: &mut Of, time: &str, more: &str) {
+    rig.leave().await;
+    rig.edit_record("main", |memory| memory["passwordRotatedAt"] = time.into());
+    rig.put(more);
+    rig.restart();
+}
+
+fn begun(rig: &Of) -> u64 {
+    let all = rig.events();
+    let due =
+        all.iter().filter(|e| e.reason == "RotationBegan" && e.message.contains("due by spec.rotation"));
+    due.map(|event| event.count).sum()
+}
+
+fn next(rig: &Of) -> Option<String> {
+    Some(rig.view("main")?.status["credentials"]["nextRotation"].as_str()?.to_owned())
+}
+
+/// A window of two hours that begins so many hours from now.
+fn window(hours: i64) -> String {
+    let at = |hours: i64| {
+        let time = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(hours);
+        time.to_string()[11..16].to_owned()
+    };
+    format!("rotation: {{every: 30d, window: '{}-{}'}}", at(hours), at(hours + 2))
+}
+
+async fn an_old_password_is_rotated_by_itself_in_its_window_and_once(kind: &'static dyn Kind) {
+    let mut rig = made(kind).await;
+    // It is new.
+    rig.put("rotation: {every: 30d}");
+    rig.until("it says when", || next(&rig)).await;
+    rig.let_pass(Duration::from_secs(7_300)).await;
+    assert_eq!((generation(&rig), begun(&rig)), (1, 0));
+    // Without a schedule nothing is old.
+    made_at(&mut rig, "2026-01-01T00:00:00Z", "").await;
+    rig.ready("main").await;
+    rig.let_pass(Duration::from_secs(7_300)).await;
+    assert_eq!((generation(&rig), next(&rig)), (1, None));
+    // What was missed waits for the window.
+    rig.put(&window(5));
+    let said = rig.until("it says when", || next(&rig)).await;
+    let left = said.parse::<jiff::Timestamp>().unwrap().duration_since(jiff::Timestamp::now());
+    assert!((4..=5).contains(&left.as_hours()), "{said}");
+    rig.let_pass(Duration::from_secs(600)).await;
+    assert_eq!((generation(&rig), begun(&rig)), (1, 0));
+    let (first, container) = (rig.password("main").await, rig.container("main").unwrap());
+    rig.put(&window(-1));
+    rotated(&rig, "in the window", 2).await;
+    assert_ne!(rig.password("main").await, first);
+    rig.let_pass(Duration::from_secs(7_300)).await;
+    assert_eq!((generation(&rig), begun(&rig)), (2, 1), "once");
+    let now = rig.container("main").unwrap();
+    assert_eq!((&now.id, &now.started_at), (&container.id, &container.started_at));
+    let made: jiff::Timestamp = rig.memory("main")["passwordRotatedAt"].as_str().unwrap().parse().unwrap();
+    let next: jiff::Timestamp = next(&rig).unwrap().parse().unwrap();
+    let days = next.duration_since(made).as_secs_f64() / 86_400.0;
+    assert!((29.9..=31.0).contains(&days), "{days}");
+}
+
+async fn what_does_not_run_at_its_time_is_rotated_when_it_does(kind: &'static dyn Kind) {
+    const OLD: &str = "2026-01-01T00:00:00Z";
+    let schedule = "rotation: {every: 30d}";
+    let mut rig = made(kind).await;
+    let main = rig.named("main");
+    rig.put_with("seawall.dev/paused: 'true'", "");
+    rig.until("paused", || (rig.condition("main", C::Paused)?.status == Truth::True).then_some(())).await;
+    made_at(&mut rig, OLD, "").await;
+    rig.put_with("seawall.dev/paused: 'true'", schedule);
+    let held =
+        |rig: &Of| rig.condition("main", C::Paused).is_some_and(|c| c.message.contains("1 steps are held"));
+    rig.until("held back", || held(&rig).then_some(())).await;
+    rig.let_pass(Duration::from_secs(7_300)).await;
+    assert_eq!((generation(&rig), begun(&rig)), (1, 0), "paused");
+    rig.operator.operate(&main, Operation::Stop).await.unwrap();
+    rig.put(schedule);
+    rig.until("stopped", || (rig.phase("main") == "Stopped").then_some(())).await;
+    rig.let_pass(Duration::from_secs(7_300)).await;
+    assert_eq!((generation(&rig), begun(&rig)), (1, 0), "stopped");
+    rig.operator.operate(&main, Operation::Start).await.unwrap();
+    rotated(&rig, "started again", 2).await;
+    assert_eq!(begun(&rig), 1);
+}
+
+async fn it_is_looked_at_when_its_time_comes(kind: &'static dyn Kind) {
+    let mut rig = made(kind).await;
+    let soon = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(3_600 - 3);
+    made_at(&mut rig, &soon.to_string(), "rotation: {every: 1h}").await;
+    rig.ready("main").await;
+    rig.settled("not yet").await;
+    assert_eq!((generation(&rig), begun(&rig)), (1, 0));
+    // The time of the world is another one than that of timers here.
+    std::thread::sleep(Duration::from_millis(3_100));
+    rig.let_pass(Duration::from_secs(10)).await;
+    assert_eq!((generation(&rig), begun(&rig)), (2, 1));
+}
+
+async fn a_password_of_unknown_age_is_not_old(kind: &'static dyn Kind) {
+    let mut rig = made(kind).await;
+    made_at(&mut rig, "", "rotation: {every: 30d}").await;
+    rig.until("it says when", || next(&rig)).await;
+    rig.let_pass(Duration::from_secs(7_300)).await;
+    assert_eq!((generation(&rig), begun(&rig)), (1, 0));
+}
+
+async fn killed_anywhere_a_rotation_by_the_schedule_is_one(kind: &'static dyn Kind) {
+    for nth in 0..6 {
+        let mut rig = made(kind).await;
+        made_at(&mut rig, "2026-01-01T00:00:00Z", "").await;
+        rig.ready("main").await;
+        rig.settled("before").await;
+        rig.store.slow_answers(Duration::from_secs(1));
+        rig.put("rotation: {every: 30d}");
+        rig.let_pass(Duration::from_millis(nth * 1_000 + 500)).await;
+        // Also what the manifest does not say any more is gone on with, once it has begun.
+        let goes_on = is_pending(&rig);
+        rig.crash().await;
+        rig.store.slow_answers(Duration::ZERO);
+        if goes_on {
+            rig.put("");
+        }
+        rig.check_and_restart().await;
+        rotated(&rig, &format!("killed after commit {nth}"), 2).await;
+        rig.let_pass(Duration::from_secs(7_300)).await;
+        assert!(generation(&rig) == 2 && begun(&rig) <= 1, "{nth}: once");
     }
 }

@@ -14,7 +14,7 @@ use seawall::core::pairs::Pairs;
 use seawall::core::quantity::{Bytes, NanoCpus};
 use seawall::core::resource::{Caps, DeletionPolicy, PortRequest};
 use seawall::core::seen::{
-    ContainerState, EngineInfo, Lacks, SeenContainer, SeenEndpoint, SeenMount, Slot, Usage,
+    ContainerState, EngineInfo, Lacks, SeenContainer, SeenEndpoint, SeenMount, Slot, Space, Usage,
 };
 use seawall::core::will::{Asked, Gone, Rename, Rotate};
 use seawall::kinds::postgres::action::Action;
@@ -32,11 +32,13 @@ use seawall::kinds::postgres::world::{
 };
 use seawall::manifest::secret::SecretSource;
 use seawall::workload;
+use seawall::workload::disk::Room;
 use seawall::workload::hardening::Profile;
 use seawall::workload::image::ImageSeen;
 use seawall::workload::image::Unfit;
 use seawall::workload::memory::PinnedImage;
 use seawall::workload::rollout::Rollout;
+use seawall::workload::schedule::Due;
 use seawall::workload::world::Deaths;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -124,6 +126,7 @@ impl Case {
             database: "app".to_owned(),
             username: "owner".to_owned(),
             password: None,
+            schedule: None,
             parameters: BTreeMap::from([("work_mem".to_owned(), "16MB".to_owned())]),
             skip_trial: false,
             accept_cluster: None,
@@ -187,6 +190,7 @@ impl Case {
             data: DataSeen::NotLooked,
             declared: Declared::No,
             pending: Pending::No,
+            due: Due::default(),
             server: Server::NotRunning,
             file_sha256: None,
             trials: BTreeMap::new(),
@@ -577,6 +581,31 @@ const ROWS: &[(&str, Edit)] = &[
         c.world.server = Server::LoginRefused("password authentication failed for user \"owner\"".into());
     }),
     ("rotate: asked for", rotates),
+    ("rotate: due by the schedule", |c| c.world.due.now = true),
+    ("rotate: due by the schedule, and there is something else to do first", |c| {
+        c.world.due.now = true;
+        c.facts().parameters_sha256.clear();
+    }),
+    ("rotate: due by the schedule, and something is blocked", |c| {
+        c.world.due.now = true;
+        c.facts().database_exists = false;
+    }),
+    ("rotate: due by the schedule, and the disk is full", |c| {
+        c.world.due.now = true;
+        c.world.work.room = Some((Space { free: 0, total: 1 << 30 }, Room::Full));
+    }),
+    ("rotate: due by the schedule, paused", |c| {
+        c.world.due.now = true;
+        c.spec.work.paused = true;
+    }),
+    ("rotate: due by the schedule, stopped", |c| {
+        c.world.due.now = true;
+        c.spec.work.stopped = true;
+    }),
+    ("rotate: due by the schedule, nobody is let in", |c| {
+        c.world.due.now = true;
+        c.world.server = Server::Hung("no answer".into());
+    }),
     ("rotate: asked for and done", |c| {
         rotates(c);
         c.memory.rotated_for = Some("2027-01-02T00:00:00Z".into());

@@ -26,6 +26,7 @@ use seawall::workload;
 use seawall::workload::hardening::Profile;
 use seawall::workload::image::{Image, ImageSeen};
 use seawall::workload::memory::{PinnedImage, RefusedImage};
+use seawall::workload::schedule::Due;
 use seawall::workload::world::{Deaths, Declared};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -65,6 +66,7 @@ impl Case {
             persistence: Persistence::Aof,
             eviction: EvictionPolicy::Noeviction,
             password: None,
+            schedule: None,
             username: "app".to_owned(),
             parameters: given.clone(),
         };
@@ -101,6 +103,7 @@ impl Case {
                 server: Server::NotRunning,
                 data: None,
                 pending: false,
+                due: Due::default(),
                 declared: Declared::No,
             },
         };
@@ -242,6 +245,20 @@ const ROWS: &[Row] = &[
     ("rotate: asked for, and there is something else to do first", |case| {
         rotates(case);
         case.spec.parameters = parameters(&[("hz", "30")]);
+    }),
+    ("rotate: due by the schedule", |case| case.world.due.now = true),
+    ("rotate: due by the schedule, and there is something else to do first", |case| {
+        case.world.due.now = true;
+        case.spec.parameters = parameters(&[("hz", "30")]);
+    }),
+    ("rotate: due by the schedule, and it cannot save", |case| {
+        case.world.due.now = true;
+        case.facts().ping =
+            Err(RedisError::PersistenceBroken("MISCONF Errors writing to the AOF file".to_owned()));
+    }),
+    ("rotate: due by the schedule, nobody is let in", |case| {
+        case.world.due.now = true;
+        case.world.server = Server::Down(RedisError::Hung);
     }),
     ("rotate: asked for and done", |case| {
         rotates(case);

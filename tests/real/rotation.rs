@@ -1,7 +1,9 @@
 //! A server's own password takes the place of another one, on real servers.
 
 use super::harness::{Sea, condition, docker, text, version, wait_for};
-use crate::kinds::Ask;
+use crate::kinds::{Ask, Kind};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 use std::fs;
 
 fn generation(sea: &Sea, object: &str) -> u64 {
@@ -213,4 +215,79 @@ fn a_rotation_of_a_redis_turns_the_old_password_away_and_nobody_who_is_in() {
     });
     sea.ready(CACHE);
     assert_eq!(sea.kept(CACHE), [7]);
+}
+
+/// What is remembered of an object, in a store that nobody has open.
+fn edit_memory(sea: &Sea, object: &str, edit: impl FnOnce(&mut Value)) {
+    let db = sled::open(sea.data.join("store")).unwrap();
+    let key = format!("obj/{object}");
+    let mut record: Value = serde_json::from_slice(&db.get(&key).unwrap().unwrap()).unwrap();
+    edit(&mut record["body"]["memory"]);
+    // As it is read: the body last.
+    let text = format!(r#"{{"v":{},"at":{},"body":{}}}"#, record["v"], record["at"], record["body"]);
+    db.insert(&key, text.as_bytes()).unwrap();
+    db.flush().unwrap();
+}
+
+/// Nobody can wait for an hour, the shortest that there is: the passwords are older than they were, and nothing else is.
+#[test]
+fn a_service_and_a_link_are_rotated_by_themselves_when_their_time_comes() {
+    const CACHE: &str = "redis/cache";
+    const LINK: &str = "link/shop-main";
+    const EVERY: SignedDuration = SignedDuration::from_hours(1);
+    let mut sea = Sea::new();
+    sea.write("redis.yaml", &crate::kinds::redis::KIND.catalog("redis"));
+    sea.run();
+    sea.postgres("main", "{version: '18', rotation: {every: 1h}}");
+    sea.put(CACHE, "{version: '8', rotation: {every: 1h}}");
+    sea.write(
+        "shop.yaml",
+        "apiVersion: seawall.dev/v1\nkind: Project\nmetadata: {name: shop}\nspec: {environments: {production: {}}}\n---\napiVersion: seawall.dev/v1\nkind: Link\nmetadata: {name: shop-main}\nspec: {service: postgres/main, project: shop, environment: production, rotation: {every: 1h, grace: 5m}}\n",
+    );
+    sea.ready("main");
+    sea.ready(CACHE);
+    sea.until_condition(LINK, "Ready", "True", "LoginSucceeded");
+    let old = [sea.password("main"), sea.password(CACHE)];
+    let before = sea_env(&sea);
+    let time = |value: &Value| value.as_str().unwrap().parse::<Timestamp>().unwrap();
+    let next = sea.status("main")["credentials"]["nextRotation"].clone();
+    assert_eq!(
+        time(&next).duration_since(time(&sea.status("main")["credentials"]["rotatedAt"])).as_secs(),
+        EVERY.as_secs()
+    );
+    assert!(time(&sea.status(LINK)["nextRotation"]) > time(&sea.status(LINK)["password"]["rotatedAt"]));
+
+    sea.stop();
+    // To the second, as times are told.
+    let due = Timestamp::from_second(Timestamp::now().as_second() + 30).unwrap();
+    let then = Value::from((due - EVERY).to_string());
+    edit_memory(&sea, "postgres/main", |memory| memory["passwordRotatedAt"] = then.clone());
+    edit_memory(&sea, CACHE, |memory| memory["passwordRotatedAt"] = then.clone());
+    edit_memory(&sea, LINK, |memory| memory["password"]["rotatedAt"] = then.clone());
+    sea.run();
+    for (object, field) in [("main", "credentials"), (CACHE, "credentials"), (LINK, "password")] {
+        let what = format!("{object} has another password");
+        wait_for(&what, || (sea.status(object)[field]["generation"] == 2).then_some(()));
+        // At its time: not before, and without being asked.
+        let late = time(&sea.status(object)[field]["rotatedAt"]).duration_since(due);
+        assert!((0..60).contains(&late.as_secs()) && !late.is_negative(), "{object}: {late:?}");
+    }
+    sea.event("RotationBegan", "due by spec.rotation");
+    for (object, old) in ["main", CACHE].into_iter().zip(&old) {
+        sea.ready(object);
+        let new = sea.password(object);
+        assert_ne!(new, *old, "{object}");
+        let tried = sea.try_ask(&sea.login(object), object, Ask::Login);
+        assert!(tried.status.success(), "{object}: {}", text(&tried));
+        assert!(!sea.lets_in(object, old), "{object}");
+    }
+    sea.until_condition(LINK, "Ready", "True", "LoginSucceeded");
+    let after = sea_env(&sea);
+    assert!(after != before && after.contains("POSTGRES_USER=shop_main_b"), "it has its other login");
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    assert_eq!((generation(&sea, "main"), generation(&sea, CACHE)), (2, 2), "once");
+}
+
+fn sea_env(sea: &Sea) -> String {
+    sea.ok(&["env", "shop/production", "--reveal", "-o", "docker"])
 }

@@ -1,6 +1,5 @@
 //! From the user's words to a link with no illegal value. Pure; reports all problems at once.
 
-use super::schedule::{self, Schedule, Window};
 use super::spec::{CredentialsSpec, KeysSpec, LinkSpec, RotationSpec};
 use crate::core::desired::stable_hash;
 use crate::core::duration::duration;
@@ -9,10 +8,9 @@ use crate::core::path;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
 use crate::core::text::{NAME, quoted, shown};
-use crate::manifest::scalar::Text;
 use crate::workload::check::{Found, annotated};
+use crate::workload::schedule::Schedule;
 use crate::workload::spec::DeletionPolicySpec;
-use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -22,8 +20,6 @@ const LONGEST: usize = 63;
 const LONGEST_PREFIX: usize = 40;
 /// For how long an old password lets in when it is still used.
 const GRACE: Duration = Duration::from_secs(3_600);
-/// Each rotation is a login and a write or more.
-const OFTENEST: Duration = Duration::from_secs(3_600);
 /// No service needs more.
 const MOST_EXTENSIONS: usize = 100;
 
@@ -172,27 +168,14 @@ fn nothing_of_its_own(spec: &LinkSpec, found: &mut Found<'_>) {
 
 fn rotation(spec: Option<&RotationSpec>, found: &mut Found<'_>) -> (Option<Schedule>, Duration) {
     let Some(spec) = spec else { return (None, GRACE) };
-    let mut field = |name: &str, text: &Option<Text>, check: &mut dyn FnMut(&str) -> Result<(), String>| {
-        if let Some(Err(why)) = text.as_ref().map(|text| check(&text.0)) {
-            found.add(&path::field("spec.rotation", name), why);
-        }
-    };
-    let (mut every, mut grace, mut window, mut zone) = (None, GRACE, None, TimeZone::UTC);
-    field("every", &spec.every, &mut |text| {
-        let time = duration(text)?;
-        every = Some(time);
-        if time < OFTENEST { Err("every hour is the most often".to_owned()) } else { Ok(()) }
-    });
-    field("grace", &spec.grace, &mut |text| duration(text).map(|time| grace = time));
-    field("window", &spec.window, &mut |text| Window::parse(text).map(|parsed| window = Some(parsed)));
-    field("timeZone", &spec.time_zone, &mut |text| schedule::zone(text).map(|found| zone = found));
-    if every.is_none() && spec.every.is_none() && (spec.window.is_some() || spec.time_zone.is_some()) {
-        found.add("spec.rotation", "a window without `every` says nothing");
-    }
-    if every.is_some_and(|every| grace >= every) {
+    let (every, window, zone) = (spec.every.as_ref(), spec.window.as_ref(), spec.time_zone.as_ref());
+    let schedule = Schedule::check(every, window, zone, found);
+    let grace = spec.grace.as_ref().map_or(Ok(GRACE), |grace| duration(&grace.0));
+    let grace = grace.map_err(|why| found.add("spec.rotation.grace", why)).unwrap_or(GRACE);
+    if schedule.as_ref().is_some_and(|schedule| grace >= schedule.every) {
         found.add("spec.rotation.grace", "the old password would still let in when the next one comes");
     }
-    (every.map(|every| Schedule { every, window, zone }), grace)
+    (schedule, grace)
 }
 
 fn no_extension(name: &str) -> Option<String> {

@@ -8,7 +8,6 @@ pub mod conditions;
 pub mod plan;
 pub mod probe;
 pub mod record;
-pub mod schedule;
 pub mod spec;
 pub mod status;
 pub mod world;

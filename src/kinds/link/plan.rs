@@ -248,7 +248,7 @@ fn rotate(subject: &Subject<'_>, world: &World, (proof, next): (&Proof, &Proof),
         {
             let begin = Action::Rotate { asked: Some(at.clone()), now: *now };
             plan.step(Sign::Change, begin, "asked for by `seawall rotate`");
-        } else if world.rotation_due && *proof == Proof::LetIn {
+        } else if world.due.now && *proof == Proof::LetIn {
             let begin = Action::Rotate { asked: None, now: false };
             plan.step(Sign::Change, begin, "due by spec.rotation");
         }

@@ -7,6 +7,7 @@ use super::world::{Proof, Server, World};
 use crate::core::variable::Variable;
 use crate::kinds::tenancy::{Look, Tenancy, TenancyError, Tenant, Turn};
 use crate::workload::observe::ObserveError;
+use crate::workload::schedule::Due;
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,13 +19,8 @@ use std::time::Duration;
 pub async fn observe(kind: &Link, subject: &Subject<'_>) -> Result<World, ObserveError> {
     let mut world = World::default();
     let now = Timestamp::now();
-    if let (Some(schedule), Ok(last)) =
-        (&subject.spec.schedule, subject.memory.password.rotated_at.parse::<Timestamp>())
-        && subject.memory.rotation.is_none()
-    {
-        let next = schedule.next(last, now);
-        world.rotation_due = next <= now;
-        world.next_rotation = (!world.rotation_due).then(|| format!("{next:.0}"));
+    if subject.memory.rotation.is_none() {
+        world.due = Due::at(now, subject.spec.schedule.as_ref(), &subject.memory.password.rotated_at);
     }
     let passwords = kind.passwords(&subject.identity.object)?;
     world.sealed = passwords.keys().copied().collect();

@@ -41,6 +41,6 @@ pub fn status(subject: &Subject<'_>, world: &World) -> Status {
         sessions,
         password: subject.password(),
         rotation: memory.rotation.clone(),
-        next_rotation: world.next_rotation.clone(),
+        next_rotation: world.due.next.clone(),
     }
 }

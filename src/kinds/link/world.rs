@@ -2,6 +2,7 @@
 
 use crate::core::variable::Variable;
 use crate::kinds::tenancy::{Look, Refusal, Turn};
+use crate::workload::schedule::Due;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -19,10 +20,8 @@ pub struct World {
     pub grant: Option<String>,
     /// What an unlink leaves, in words.
     pub leaves: String,
-    /// By the schedule the next rotation begins now.
-    pub rotation_due: bool,
-    /// RFC 3339: when it begins.
-    pub next_rotation: Option<String>,
+    /// The next rotation by the schedule.
+    pub due: Due,
     /// For how long the phase of a rotation has lasted.
     pub rotating_for: Option<Duration>,
     /// For how long nobody was seen to use the old login.

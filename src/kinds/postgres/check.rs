@@ -14,7 +14,8 @@ use crate::kinds::Context;
 use crate::manifest::scalar::Text;
 use crate::manifest::secret::{SecretPlace, SecretSource};
 use crate::workload;
-use crate::workload::check::{Against, Found, PASSWORD, Rules, Written};
+use crate::workload::check::{Against, Found, PASSWORD, Rules, Written, rotation};
+use crate::workload::schedule::Schedule;
 use std::collections::BTreeMap;
 
 /// With less PostgreSQL does not start.
@@ -31,6 +32,8 @@ pub struct Checked {
     pub username: String,
     /// Where the managed user's password comes from; `None`: it is generated.
     pub password: Option<SecretSource>,
+    /// When it is rotated by itself.
+    pub schedule: Option<Schedule>,
     pub parameters: BTreeMap<String, String>,
     /// No trial start: what it would need is not in an empty cluster.
     pub skip_trial: bool,
@@ -79,6 +82,7 @@ pub fn check(document: &Document, context: &Context<'_>) -> Result<Checked, Vec<
         let source = written.source(&SecretPlace::new(&document.object, PASSWORD));
         source.map_err(|(field, why)| found.add(&format!("spec.{PASSWORD}.{field}"), why)).ok()
     });
+    let schedule = rotation(spec.rotation.as_ref(), spec.password.is_some(), &mut found);
     let image = work.as_ref().map(|work| &work.image);
     let known = Known::of(spec.version.as_ref().map(|version| version.0.as_str()), image);
     let parameters = parameters(&spec, known, context.in_force, &mut found);
@@ -89,6 +93,7 @@ pub fn check(document: &Document, context: &Context<'_>) -> Result<Checked, Vec<
         database: spec.database.0,
         username: spec.username.0,
         password,
+        schedule,
         parameters,
         skip_trial: annotations.get(annotation::SKIP_TRIAL).is_some_and(|v| v == "true"),
         accept_cluster: annotations.get(annotation::ACCEPT_CLUSTER).cloned(),

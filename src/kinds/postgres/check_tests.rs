@@ -49,6 +49,31 @@ fn defaults_are_those_of_the_manual() {
 }
 
 #[test]
+fn a_password_that_is_given_has_no_schedule() {
+    let schedule = run(
+        json!({"version": "18", "rotation": {"every": "90d", "window": "02:00-04:00", "timeZone": "Europe/Berlin"}}),
+    );
+    assert_eq!(schedule.unwrap().schedule.unwrap().every, std::time::Duration::from_secs(7_776_000));
+    let given = json!({"valueFrom": {"file": "./main"}});
+    for (more, needle) in [
+        (
+            json!({"rotation": {"every": "90d"}, "password": given}),
+            "spec.rotation: the password is the one that spec.password names",
+        ),
+        (json!({"rotation": {"every": "59m"}}), "spec.rotation.every: every hour is the most often"),
+        (json!({"rotation": {"every": "1d", "window": "2-4"}}), "spec.rotation.window: "),
+        (json!({"rotation": {"every": "1d", "timeZone": "Middle/Earth"}}), "spec.rotation.timeZone: "),
+        (json!({"rotation": {"window": "02:00-04:00"}}), "missing field `every`"),
+        (json!({"rotation": {"every": "1d", "grace": "1h"}}), "unknown field `grace`"),
+    ] {
+        let mut spec = json!({"version": "18"});
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let why = run(spec.clone()).unwrap_err().join("; ");
+        assert!(why.contains(needle), "{spec}: {why}");
+    }
+}
+
+#[test]
 fn presets_and_explicit_values() {
     let mib = |n: u64| Some(Bytes(n * Bytes::MI));
     let got = run(json!({"version": 18, "size": "small"})).unwrap();

@@ -60,10 +60,7 @@ pub(super) fn learn(subject: &Subject<'_>, world: &World, memory: &mut Memory, n
     // Missing only when a crash came between the sealed password and this record.
     memory.init_username.get_or_insert_with(|| checked.username.clone());
     memory.init_database.get_or_insert_with(|| checked.database.clone());
-    if memory.work.password_generation == 0 {
-        memory.work.password_generation = 1;
-        now.clone_into(&mut memory.work.password_rotated_at);
-    }
+    memory.work.saw_password(now);
     if let Some(libraries) = &libraries {
         // Of a database that ran before this was looked at nobody knows what its indexes were built with.
         memory.order_changed |=

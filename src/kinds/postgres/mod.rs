@@ -241,7 +241,8 @@ impl Reconciler for Postgres {
     fn look_again(world: &World) -> Option<u64> {
         // No probe tells that the indexes were built again, or that a secret is to be had now.
         let waits = world.columns.mismatched().iter().any(|one| !one.mismatched.is_empty());
-        (waits || matches!(world.declared, world::Declared::Unreadable(_))).then_some(30_000)
+        let soon = (waits || matches!(world.declared, world::Declared::Unreadable(_))).then_some(30_000);
+        soon.into_iter().chain(world.due.again_ms).min()
     }
 
     fn findings(

@@ -25,6 +25,7 @@ use crate::workload::Action;
 use crate::workload::observe::{self, Intent, LOG_LINES, ObserveError, gives_up, unless_away};
 use crate::workload::plan as work;
 use initialisation::initialisation;
+use jiff::Timestamp;
 use placement::placement;
 use server::{columns, server};
 use std::collections::BTreeMap;
@@ -50,6 +51,7 @@ pub async fn observe(
         data: DataSeen::NotLooked,
         declared: tools.work.declared(&case, subject.spec.password.as_ref()).await?,
         pending: Pending::No,
+        due: case.due(Timestamp::now(), subject.spec.schedule.as_ref()),
         server: Server::NotRunning,
         file_sha256: None,
         init: InitSeen::NotLooked,

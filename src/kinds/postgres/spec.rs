@@ -2,7 +2,7 @@
 
 use crate::manifest::scalar::{Text, truth};
 use crate::manifest::secret::SecretSpec;
-use crate::workload::spec::{DeletionPolicySpec, ResourcesSpec, RestartPolicySpec};
+use crate::workload::spec::{DeletionPolicySpec, ResourcesSpec, RestartPolicySpec, RotationSpec};
 use crate::workload::spec::{PortSpec, Size};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,9 @@ pub struct PostgresSpec {
     /// Password of the managed user; generated when absent. Another one is set in the running server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<SecretSpec>,
+    /// When a generated password is rotated by itself; `seawall rotate` does it at any time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<RotationSpec>,
     /// A preset for `resources`: small = 1Gi and 1 CPU, medium = 2Gi and 2 CPUs, large = 4Gi and 4 CPUs.
     /// Explicit `resources` win, field by field.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -48,6 +48,7 @@ pub fn status(subject: &Subject<'_>, world: &World) -> Status {
         server,
         runs: image_to_run(subject, world),
         owner: subject.memory.owner(&subject.spec.username),
+        due: &world.due,
         image: &|facts| ImageStatus {
             major: facts.major,
             managed: facts.managed,

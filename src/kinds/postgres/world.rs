@@ -4,6 +4,7 @@ use super::collation::{Collations, Columns};
 use super::facts::ImageFacts;
 use super::trial::Verdict;
 use crate::workload;
+use crate::workload::schedule::Due;
 pub use crate::workload::world::Declared;
 use std::collections::BTreeMap;
 
@@ -153,6 +154,8 @@ pub struct World {
     pub data: DataSeen,
     pub declared: Declared,
     pub pending: Pending,
+    /// The next rotation by the schedule.
+    pub due: Due,
     pub server: Server,
     /// SHA-256 of the parameter file in a container that does not run; `None`: not looked or gone.
     pub file_sha256: Option<String>,

@@ -13,7 +13,8 @@ use crate::kinds::Context;
 use crate::manifest::scalar::Text;
 use crate::manifest::secret::{SecretPlace, SecretSource};
 use crate::workload;
-use crate::workload::check::{Against, Found, PASSWORD, Rules, Written};
+use crate::workload::check::{Against, Found, PASSWORD, Rules, Written, rotation};
+use crate::workload::schedule::Schedule;
 use std::collections::BTreeMap;
 
 /// A container smaller than this is full before there is any data in it.
@@ -28,6 +29,8 @@ pub struct Checked {
     pub username: String,
     /// Where its password comes from; `None`: it is generated.
     pub password: Option<SecretSource>,
+    /// When it is rotated by itself.
+    pub schedule: Option<Schedule>,
     /// In their normal form.
     pub parameters: BTreeMap<String, String>,
 }
@@ -60,10 +63,11 @@ pub fn check(document: &Document, context: &Context<'_>) -> Result<Checked, Vec<
         let source = written.source(&SecretPlace::new(&document.object, PASSWORD));
         source.map_err(|(field, why)| found.add(&format!("spec.{PASSWORD}.{field}"), why)).ok()
     });
+    let schedule = rotation(spec.rotation.as_ref(), spec.password.is_some(), &mut found);
     let parameters = parameters(&spec, context.in_force, &mut found);
     let Some(work) = work.filter(|_| found.problems.is_empty()) else { return Err(found.problems) };
     let (persistence, eviction, username) = (spec.persistence, spec.eviction_policy, spec.username.0);
-    Ok(Checked { work, persistence, eviction, username, password, parameters })
+    Ok(Checked { work, persistence, eviction, username, password, schedule, parameters })
 }
 
 /// One word of the users' file, and none of those that have a meaning.

@@ -219,7 +219,8 @@ impl Reconciler for Redis {
 
     /// A secret that could not be read may be there.
     fn look_again(world: &World) -> Option<u64> {
-        matches!(world.declared, Declared::Unreadable(_)).then_some(30_000)
+        let soon = matches!(world.declared, Declared::Unreadable(_)).then_some(30_000);
+        soon.into_iter().chain(world.due.again_ms).min()
     }
 
     fn has_another_port(subject: &Subject<'_, Self>, world: &World) -> bool {
@@ -278,10 +279,7 @@ impl Reconciler for Redis {
                 memory.started.clone_from(&memory.proven);
             }
         }
-        if memory.work.password_generation == 0 {
-            memory.work.password_generation = 1;
-            now.clone_into(&mut memory.work.password_rotated_at);
-        }
+        memory.work.saw_password(now);
         learnt
     }
 

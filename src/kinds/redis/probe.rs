@@ -19,6 +19,7 @@ use crate::workload::observe::{self, Intent, LOG_LINES, ObserveError, address, u
 use crate::workload::plan::{silent_words, successor};
 use crate::workload::tools::{self, PENDING, Reach};
 use async_trait::async_trait;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +37,8 @@ pub async fn observe(
     let (tools, case) = (&kind.tools, subject.work());
     let work = observe::observe(tools, &case, engine, intent, false).await?;
     let declared = tools.declared(&case, subject.spec.password.as_ref()).await?;
-    let mut world = World { work, server: Server::NotRunning, data: None, pending: false, declared };
+    let due = case.due(Timestamp::now(), subject.spec.schedule.as_ref());
+    let mut world = World { work, server: Server::NotRunning, data: None, pending: false, due, declared };
     let secrets = tools.secrets(&subject.identity.object)?;
     world.work.password_sealed &= PASSWORDS.iter().all(|role| secrets.contains_key(role));
     world.pending = secrets.contains_key(PENDING);

@@ -2,7 +2,9 @@
 
 use crate::manifest::scalar::{Text, truth};
 use crate::manifest::secret::SecretSpec;
-use crate::workload::spec::{DeletionPolicySpec, PortSpec, ResourcesSpec, RestartPolicySpec, Size};
+use crate::workload::spec::{
+    DeletionPolicySpec, PortSpec, ResourcesSpec, RestartPolicySpec, RotationSpec, Size,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -77,6 +79,9 @@ pub struct RedisSpec {
     /// Password of that user; generated when absent. Another one is in force at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<SecretSpec>,
+    /// When a generated password is rotated by itself; `seawall rotate` does it at any time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<RotationSpec>,
     /// Server parameters, as in redis.conf. They reach a running server at once; what needs a restart follows
     /// `restartPolicy`.
     #[serde(default)]

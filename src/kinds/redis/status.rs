@@ -46,6 +46,7 @@ pub fn status(subject: &Subject<'_>, world: &World) -> Status {
         server,
         runs: image_to_run(subject, world),
         owner: &subject.spec.username,
+        due: &world.due,
         image: &|facts| ImageStatus { version: facts.version.clone() },
         not_kept: &not_kept,
     };

@@ -7,6 +7,7 @@ use super::facts::RedisImage;
 use super::spec::Persistence;
 use crate::core::text::shown;
 use crate::workload;
+use crate::workload::schedule::Due;
 use crate::workload::world::Declared;
 use std::collections::BTreeMap;
 
@@ -19,6 +20,8 @@ pub struct World {
     pub data: Option<Data>,
     /// Another password takes the place of the owner's; the users' file has it already.
     pub pending: bool,
+    /// The next rotation by the schedule.
+    pub due: Due,
     pub declared: Declared,
 }
 

@@ -98,7 +98,8 @@ pub(super) async fn reset_password(
                 // It was let in by the other one.
                 scene.tools.drop_session(&scene.work.case.identity.object);
             } else {
-                rotated(scene, memory);
+                // The one that it was: its age goes on.
+                memory.work.password_generation += 1;
             }
             return Ok(());
         }

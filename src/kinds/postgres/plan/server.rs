@@ -11,7 +11,7 @@ use crate::core::will::Wanted;
 use crate::kinds::postgres::action::Action;
 use crate::kinds::postgres::facts::ImageFacts;
 use crate::kinds::postgres::world::{Declared, Pending, Server, ServerFacts, Weak, World};
-use crate::workload::plan::{port_silent, prove, restart};
+use crate::workload::plan::{due, port_silent, prove, restart};
 
 pub(super) fn server(
     subject: &Subject<'_>,
@@ -196,13 +196,14 @@ fn reset(subject: &Subject<'_>, world: &World) -> Action {
     }
 }
 
-/// `seawall rotate` was said and not yet done.
+/// `seawall rotate` was said and not yet done, or it is time by the schedule.
 #[must_use]
 pub fn rotates(subject: &Subject<'_>, world: &World) -> bool {
-    subject.work().wanted() == Wanted::Running && (world.pending != Pending::No || rotation_due(subject))
+    let begins = asked_for(subject) || world.due.now;
+    subject.work().wanted() == Wanted::Running && (world.pending != Pending::No || begins)
 }
 
-fn rotation_due(subject: &Subject<'_>) -> bool {
+fn asked_for(subject: &Subject<'_>) -> bool {
     subject.spec.password.is_none() && subject.asked.rotate_due(subject.memory.rotated_for.as_ref()).is_some()
 }
 
@@ -210,10 +211,12 @@ fn rotation_due(subject: &Subject<'_>) -> bool {
 /// at any border finds all it needs there.
 fn rotate(subject: &Subject<'_>, world: &World, plan: &mut Plan) {
     match world.pending {
-        Pending::No if rotation_due(subject) && plan.steps.is_empty() => {
-            plan.step(Sign::Change, Action::MakePending, "asked for by `seawall rotate`");
+        Pending::No => {
+            let asked = asked_for(subject) && plan.steps.is_empty();
+            if let Some(cause) = due(asked, &world.due, &world.work, plan) {
+                plan.step(Sign::Change, Action::MakePending, cause);
+            }
         }
-        Pending::No => {}
         Pending::Sealed => {
             plan.step(Sign::Change, reset(subject, world), "the password is rotated");
         }

@@ -161,17 +161,19 @@ fn up(
         restart(case, &why, plan);
     }
     work::prove(case, &world.work, plan);
-    if rotation_due(subject) && !world.pending && plan.steps.is_empty() && plan.waiting.is_empty() {
-        plan.step(Sign::Change, Action::MakePending, "asked for by `seawall rotate`");
+    let asked = asked_for(subject) && plan.steps.is_empty() && plan.waiting.is_empty();
+    if let Some(cause) = work::due(asked, &world.due, &world.work, plan).filter(|_| !world.pending) {
+        plan.step(Sign::Change, Action::MakePending, cause);
     }
 }
 
-fn rotation_due(subject: &Subject<'_>) -> bool {
+fn asked_for(subject: &Subject<'_>) -> bool {
     subject.spec.password.is_none() && subject.asked.rotate_due(subject.memory.rotated_for.as_ref()).is_some()
 }
 
-/// `seawall rotate` was said and not yet done.
+/// `seawall rotate` was said and not yet done, or it is time by the schedule.
 #[must_use]
 pub fn rotates(subject: &Subject<'_>, world: &World) -> bool {
-    subject.work().wanted() == Wanted::Running && (world.pending || rotation_due(subject))
+    let begins = asked_for(subject) || world.due.now;
+    subject.work().wanted() == Wanted::Running && (world.pending || begins)
 }
