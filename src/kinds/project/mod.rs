@@ -260,6 +260,14 @@ impl Reconciler for Project {
             };
             of.apps.iter().map(child).collect()
         };
+        // Before a link has said anything, nobody knows to which environment it gives.
+        let unseen = |link: &ObjectRef| {
+            let offer = subject.around.others.get(link);
+            offer.is_some_and(|offer| offer.present && offer.says.is_empty())
+        };
+        if subject.around.referrers.iter().any(unseen) {
+            return None;
+        }
         Some(subject.spec.environments.iter().flat_map(of_one).collect())
     }
 

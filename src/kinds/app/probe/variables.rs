@@ -2,6 +2,7 @@
 //! of a secret is a digest.
 
 use crate::core::digest::sha256;
+use crate::core::names::ObjectRef;
 use crate::core::variable::{Given, Withheld};
 use crate::kinds::app::App as Kind;
 use crate::kinds::app::plan::Subject;
@@ -29,7 +30,10 @@ pub async fn variables(kind: &Kind, subject: &Subject<'_>, app: &App) -> Result<
     let offers = offers.map(|(link, offer)| (link.clone(), offer.clone())).collect();
     let given = Given::to(subject.spec.environment.as_str(), &offers, false);
     let mut env = Env { not_ready: given.not_ready, unreachable: given.unreachable, ..Env::default() };
-    env.not_ready.extend(links.iter().filter(|link| !offers.contains_key(*link)).cloned());
+    // After a start of ours a link has said nothing before its first pass: that is not to give nothing.
+    let silent =
+        |link: &&ObjectRef| offers.get(*link).is_none_or(|offer| offer.present && offer.says.is_empty());
+    env.not_ready.extend(links.iter().filter(silent).cloned());
     let mut withheld = BTreeMap::new();
     let digest = |value: &str| {
         // With what is another one for each object, so that the same secret in two of them does not show.
