@@ -4,7 +4,7 @@ use crate::machine::rig::{Rig, engine, image};
 use async_trait::async_trait;
 use seawall::control::api::{Api, Operation};
 use seawall::control::operator::Times;
-use seawall::core::condition::ConditionType as C;
+use seawall::core::condition::{ConditionType as C, Truth};
 use seawall::core::pairs::Pairs;
 use seawall::core::seen::{ContainerState, SeenContainer, SeenImage};
 use seawall::docker::fake::FakeDocker;
@@ -14,6 +14,8 @@ use seawall::kinds::app_spec::Health;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::Instant;
 
 const MAIN: &str = "{version: '18'}";
 const WEB: &str = "app/shop-production-web";
@@ -476,4 +478,33 @@ async fn from_a_file_it_finds_its_secrets_and_no_description_of_its_container_ha
     assert_eq!(shop.seen(B).unwrap().state, ContainerState::Running);
     let told = format!("{:?}{:?}{}", shop.rig.all(), shop.rig.events(), shop.rig.memory(WEB));
     assert!(!told.contains("sk_live") && !told.contains(&password));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_check_that_fails_is_asked_again_before_it_counts() {
+    let shop = Shop::start(&web("1", HTTP));
+    shop.serves(A, 0x21).await;
+    shop.rig.settled("made").await;
+    let ready = || shop.rig.condition(WEB, C::Ready).unwrap();
+    let before = ready();
+    for _ in 0..3 {
+        shop.sick(0x21);
+        let doubted = || ready().message.contains("the last check failed (answered 503) and is asked again");
+        shop.rig.until("doubted", || doubted().then_some(())).await;
+        assert_eq!(ready().status, Truth::True);
+        shop.sick.lock().unwrap().clear();
+        shop.rig.until("believed", || (ready().message == "200").then_some(())).await;
+        assert_eq!(ready().last_transition_time, before.last_transition_time);
+    }
+    shop.sick(0x21);
+    let since = Instant::now();
+    shop.rig.reason(WEB, C::Ready, "Unhealthy").await;
+    assert!(since.elapsed() < Duration::from_secs(30), "{:?}", since.elapsed());
+    shop.sick.lock().unwrap().clear();
+    shop.rig.ready(WEB).await;
+    // One that does not run is not Ready, whatever its check said before.
+    shop.rig.fake.crash_loop(A, 1).unwrap();
+    let since = Instant::now();
+    shop.rig.until("not Ready", || (!shop.rig.is_ready(WEB)).then_some(())).await;
+    assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
 }

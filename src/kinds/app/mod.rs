@@ -14,6 +14,7 @@ pub mod probe;
 pub mod record;
 pub mod spec;
 pub mod status;
+pub mod streak;
 pub mod world;
 
 use super::{About, Column, Context, Each, Learnt, Probed, Reconciler, Scene, Subject, Undone};
@@ -39,6 +40,7 @@ use record::{Memory, Proven};
 use status::Status;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use streak::{Judged, Streak};
 use tokio::time::Instant;
 use world::World;
 
@@ -58,8 +60,9 @@ pub struct App {
     pub tools: Arc<Tools>,
     pub checks: Arc<dyn Checks>,
     starts: Mutex<Starts>,
-    /// Whether each container was healthy when it was last looked at, by its name.
-    healthy: Mutex<BTreeMap<(ObjectRef, Role), bool>>,
+    /// What the checks of each container came to.
+    streaks: Mutex<BTreeMap<(ObjectRef, Role), Streak>>,
+    began: Instant,
 }
 
 impl App {
@@ -71,16 +74,35 @@ impl App {
 
     #[must_use]
     pub fn new(tools: &Arc<Tools>, checks: Arc<dyn Checks>) -> Self {
-        let (starts, healthy) = (Mutex::default(), Mutex::default());
-        Self { tools: Arc::clone(tools), checks, starts, healthy }
+        let (starts, streaks) = (Mutex::default(), Mutex::default());
+        Self { tools: Arc::clone(tools), checks, starts, streaks, began: Instant::now() }
     }
 
     fn starts(&self) -> std::sync::MutexGuard<'_, Starts> {
         self.starts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn healthy(&self) -> std::sync::MutexGuard<'_, BTreeMap<(ObjectRef, Role), bool>> {
-        self.healthy.lock().unwrap_or_else(PoisonError::into_inner)
+    fn streaks(&self) -> std::sync::MutexGuard<'_, BTreeMap<(ObjectRef, Role), Streak>> {
+        self.streaks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a container is healthy by what its check said now and before. `kept`: that is remembered.
+    fn judge(
+        &self,
+        key: (ObjectRef, Role),
+        c: &Glance,
+        said: Result<String, String>,
+        kept: bool,
+    ) -> (Judged, bool) {
+        let start = format!("{} {}", c.id, c.started_at);
+        let mut streaks = self.streaks();
+        let mut streak = streaks.get(&key).cloned().unwrap_or_default();
+        let before = streak.is_healthy();
+        let judged = streak.take(&start, said, self.began.elapsed());
+        if kept {
+            streaks.insert(key, streak);
+        }
+        (judged, before)
     }
 }
 
@@ -165,6 +187,11 @@ impl Reconciler for App {
         status::status(subject, world)
     }
 
+    /// One check that failed is asked again soon.
+    fn look_again(world: &World) -> Option<u64> {
+        world.members.values().any(|member| member.doubted).then_some(streak::AGAIN_MS)
+    }
+
     fn learn(subject: &Subject<'_, Self>, world: &World, memory: &mut Memory, _: &str) -> Learnt {
         for (role, member) in &world.members {
             if let Some(c) = member.work.container.ours() {
@@ -191,14 +218,7 @@ impl Reconciler for App {
         engine: &EngineInfo,
         intent: Intent,
     ) -> Result<World, ObserveError> {
-        let world = probe::observe(self, subject, engine, intent).await?;
-        if intent == Intent::Act {
-            for (role, member) in &world.members {
-                let key = (subject.identity.object.clone(), role.clone());
-                self.healthy().insert(key, member.healthy().is_some());
-            }
-        }
-        Ok(world)
+        probe::observe(self, subject, engine, intent).await
     }
 
     async fn act(
@@ -211,16 +231,14 @@ impl Reconciler for App {
     }
 
     async fn probe(&self, subject: &Subject<'_, Self>, role: &Role, container: &Glance) -> Probed {
-        let now = probe::prove(self, subject, role, container).await.is_ok();
+        let said = probe::prove(self, subject, role, container).await;
         let key = (subject.identity.object.clone(), role.clone());
-        match self.healthy().get(&key) {
-            Some(last) if *last == now => Probed::Same,
-            _ => Probed::LookAgain,
-        }
+        let (now, before) = self.judge(key, container, said, true);
+        if now.health.is_ok() == before && !now.doubted { Probed::Same } else { Probed::LookAgain }
     }
 
     fn forget(&self, object: &ObjectRef) {
         self.starts().retain(|(of, _), _| of != object);
-        self.healthy().retain(|(of, _), _| of != object);
+        self.streaks().retain(|(of, _), _| of != object);
     }
 }

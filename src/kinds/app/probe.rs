@@ -53,11 +53,14 @@ pub async fn observe(
         let case = node.case(subject);
         let mut seen = work::observe(&kind.tools, &case, engine, intent, false).await?;
         let app = made_from(subject, &role).unwrap_or_else(|| subject.spec.app.clone());
-        let (mut health, mut age) = (None, Duration::ZERO);
+        let (mut health, mut age, mut doubted) = (None, Duration::ZERO, false);
         if let Some(c) = seen.container.ours().cloned() {
             age = kind.age(subject, &c);
             if c.state == ContainerState::Running {
-                health = Some(self::health(kind, &app, &c.glance(), age).await);
+                let said = self::health(kind, &app, &c.glance(), age).await;
+                let key = (subject.identity.object.clone(), role.clone());
+                let (judged, _) = kind.judge(key, &c.glance(), said, intent == Intent::Act);
+                (health, doubted) = (Some(judged.health), judged.doubted);
             }
             let healthy = matches!(health, Some(Ok(_)));
             work::usage(&kind.tools, &case, &c, &mut seen).await?;
@@ -67,7 +70,7 @@ pub async fn observe(
             }
         }
         let grace = Duration::from_secs(u64::from(app.grace));
-        world.members.insert(role, Member { work: seen, health, age, grace });
+        world.members.insert(role, Member { work: seen, health, age, grace, doubted });
     }
     let serving = serves(subject);
     if let Some(member) = world.members.get_mut(&serving) {
