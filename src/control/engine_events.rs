@@ -164,6 +164,9 @@ async fn take_event(operator: &Operator, event: &EngineEvent) {
                 operator.strangers.notify_one();
             }
             let Some(Member { object, .. }) = member else { return };
+            if event.action == "kill" {
+                operator.tools.remember_signal(&event.actor, event.time_nano);
+            }
             if event.action == "oom" {
                 let words = "the kernel killed a process of the container for want of memory";
                 operator.note(Some(&object), &[Note::warning("OutOfMemory", words)]).await;

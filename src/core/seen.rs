@@ -308,13 +308,15 @@ pub struct Space {
     pub total: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SeenNetwork {
     pub id: String,
     pub name: String,
     pub labels: Pairs,
     pub driver: String,
     pub internal: bool,
+    /// RFC 3339; empty where the engine did not say.
+    pub created_at: String,
 }
 
 /// A hint from the engine's event stream: look at this again.

@@ -386,6 +386,7 @@ impl Docker for BollardDocker {
             labels: labels.into(),
             driver: "bridge".to_owned(),
             internal: false,
+            created_at: String::new(),
         })
     }
 

@@ -220,6 +220,7 @@ pub(super) fn network(n: models::Network) -> SeenNetwork {
         labels: pairs(n.labels),
         driver: n.driver.unwrap_or_default(),
         internal: n.internal.unwrap_or(false),
+        created_at: time(n.created),
     }
 }
 

@@ -24,7 +24,7 @@ use masked::Masked;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sources::Places;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -65,6 +65,8 @@ pub struct Tools {
     images: Images,
     health: Health,
     network: Mutex<Option<String>>,
+    /// Containers that the engine sent a signal to, and when (nanoseconds since 1970, its clock); the last ones.
+    signals: Mutex<VecDeque<(String, i64)>>,
     /// Held while the shared network is looked for and made: Docker makes a second one of the same
     /// name when two objects ask at once, and then no container can join either by name.
     pub network_gate: tokio::sync::Mutex<()>,
@@ -77,6 +79,9 @@ pub struct Tools {
     /// Held while the first look is under way; the others then know what it saw.
     census_gate: tokio::sync::Mutex<()>,
 }
+
+/// Containers that are remembered to have got a signal.
+const MOST_SIGNALS: usize = 256;
 
 /// Why a password is not there.
 #[derive(Debug, thiserror::Error)]
@@ -131,6 +136,7 @@ impl Tools {
             images: Images::default(),
             health: Health::default(),
             network: Mutex::default(),
+            signals: Mutex::default(),
             network_gate: tokio::sync::Mutex::default(),
             passwords,
             ports_of_others: Mutex::default(),
@@ -316,6 +322,21 @@ impl Tools {
 
     pub fn remember_network(&self, id: Option<String>) {
         *lock(&self.network) = id;
+    }
+
+    /// The engine sent a signal to this container, as somebody asked for or because it ends itself.
+    pub fn remember_signal(&self, container: &str, time_nano: i64) {
+        let mut signals = lock(&self.signals);
+        signals.retain(|(other, _)| other != container);
+        if signals.len() == MOST_SIGNALS {
+            signals.pop_front();
+        }
+        signals.push_back((container.to_owned(), time_nano));
+    }
+
+    /// When the engine last sent one to it, as far as was heard of.
+    pub fn signalled_at(&self, container: &str) -> Option<i64> {
+        lock(&self.signals).iter().find(|(id, _)| id == container).map(|(_, at)| *at)
     }
 }
 

@@ -13,6 +13,7 @@ use seawall::kinds::app::client::Checks;
 use seawall::kinds::app_spec::Health;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -507,4 +508,75 @@ async fn one_check_that_fails_is_asked_again_before_it_counts() {
     let since = Instant::now();
     shop.rig.until("not Ready", || (!shop.rig.is_ready(WEB)).then_some(())).await;
     assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_ends_gives_no_new_version_up() {
+    let alone = format!(", ports: ['8080:3000']{HTTP}");
+    for (more, code, killed) in [(HTTP, 1, false), (HTTP, 143, true), (&alone, 0, false), (&alone, 1, true)] {
+        let what = format!("{more} {code} {killed}");
+        let mut shop = Shop::start(&web("1", more));
+        shop.serves(A, 0x21).await;
+        shop.sick(0x22);
+        shop.apps(&web("2", more));
+        shop.rig.reason(WEB, C::Progressing, "RollingOut").await;
+        if killed {
+            shop.rig.crash().await;
+        }
+        shop.rig.fake.stop_engine_with(code);
+        shop.rig.let_pass(Duration::from_secs(3)).await;
+        shop.rig.fake.start_engine();
+        if killed {
+            shop.rig.restart();
+        }
+        shop.rig
+            .until(&format!("tried again: {what}"), || {
+                shop.seen(B).filter(|c| c.state == ContainerState::Running)
+            })
+            .await;
+        shop.rig.reason(WEB, C::Progressing, "RollingOut").await;
+        shop.sick.lock().unwrap().clear();
+        shop.serves(B, 0x22).await;
+        assert!(!shop.rig.said("RolloutFailed", ""), "{what}: {:?}", shop.rig.events());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_version_that_others_end_is_tried_again_and_not_for_ever() {
+    let shop = Shop::start(&web("1", HTTP));
+    let old = shop.serves(A, 0x21).await;
+    let started = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&started);
+    shop.rig.fake.on_start(move |c| {
+        count.fetch_add(u32::from(c.name == B), Ordering::Relaxed);
+        None
+    });
+    shop.sick(0x22);
+    shop.apps(&web("2", HTTP));
+    for times in 1..=3 {
+        let runs = || shop.seen(B).filter(|c| c.state == ContainerState::Running);
+        shop.rig.until("tried", || runs().filter(|_| started.load(Ordering::Relaxed) == times)).await;
+        shop.rig.reason(WEB, C::Progressing, "RollingOut").await;
+        shop.rig.fake.drift_kill(B).unwrap();
+    }
+    let words = shop.rig.reason(WEB, C::Degraded, "RolloutFailed").await;
+    assert!(words.contains("killed (exit code 137), started 3 times"), "{words}");
+    shop.rig.let_pass(Duration::from_secs(600)).await;
+    assert_eq!((started.load(Ordering::Relaxed), shop.seen(A).unwrap().id), (3, old.id));
+    // What it does itself gives it up at once, whatever its code is.
+    for code in [0, 1, 137] {
+        let shop = Shop::start(&web("1", HTTP));
+        shop.serves(A, 0x21).await;
+        let count = Arc::new(AtomicU32::new(0));
+        let starts = Arc::clone(&count);
+        shop.rig.fake.on_start(move |c| {
+            (c.name == B).then(|| {
+                starts.fetch_add(1, Ordering::Relaxed);
+                code
+            })
+        });
+        shop.apps(&web("2", HTTP));
+        shop.rig.reason(WEB, C::Degraded, "RolloutFailed").await;
+        assert_eq!(count.load(Ordering::Relaxed), 1, "{code}");
+    }
 }

@@ -252,7 +252,8 @@ fn an_application_is_as_it_was() {
                 image: PinnedImage { reference: "shop:1.4".to_owned(), id: "sha256:aa".to_owned() },
             }),
             refused: vec![app::record::Refused { version: "k".to_owned(), words: "w".to_owned() }],
-            made: [(role, app::record::Made { written: checked.written, env: env.shown.clone() })].into(),
+            made: [(role, app::record::Made { written: checked.written, env: env.shown.clone(), again: 1 })]
+                .into(),
             ..Default::default()
         };
         let memory = serde_json::to_value(control::memory::Memory::of(&memory).unwrap()).unwrap();

@@ -1,5 +1,6 @@
 //! Applications on the real engine, with real client libraries, a real PostgreSQL and a real Redis.
 
+use crate::engine::OwnEngine;
 use crate::harness::{Sea, condition, text, wait_for};
 use crate::kinds::Kind;
 use std::io::{Read, Write};
@@ -238,6 +239,53 @@ fn a_published_port_is_the_new_ones_after_the_old_one_and_a_crash_in_between_los
         .output()
         .unwrap();
     assert!(text(&volumes).contains("app-shop-production-web.kept"), "{}", text(&volumes));
+}
+
+/// Whether Seawall is there meanwhile or not, and with whatever code a program ends when the engine stops it.
+#[test]
+fn an_engine_that_ends_does_not_give_up_the_version_that_is_tried() {
+    let mut engine = OwnEngine::new();
+    engine.start();
+    engine.load(&["seawall/visits:test"]);
+    let mut sea = engine.sea();
+    sea.run();
+    let script = "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *a: sys.exit(1))\nwhile True: time.sleep(1)";
+    let app = |n: u32| {
+        let command = serde_json::to_string(&["python3", "-c", script]).unwrap();
+        let check = "{exec: {command: ['test', '-e', '/tmp/ok']}, graceSeconds: 300}";
+        project(&format!(
+            "web: {{image: 'seawall/visits:test', command: {command}, env: {{N: {n}}}, healthCheck: {check}}}"
+        ))
+    };
+    let well = |sea: &Sea, engine: &OwnEngine, role: &str| {
+        let name = container(sea, "web", role);
+        wait_for("it to run", || {
+            engine.docker(&["exec", &name, "touch", "/tmp/ok"]).status.success().then_some(())
+        });
+        serves(sea, "web", role);
+    };
+    sea.write("shop.yaml", &app(0));
+    well(&sea, &engine, "a");
+    for (n, role, alone, killed) in [(1, "b", false, false), (2, "a", true, false), (3, "b", false, true)] {
+        sea.write("shop.yaml", &app(n));
+        sea.until_condition(WEB, "Progressing", "True", "RollingOut");
+        if alone {
+            sea.kill();
+        }
+        if killed {
+            engine.kill();
+        } else {
+            engine.stop();
+        }
+        engine.start();
+        if alone {
+            sea.run();
+        }
+        well(&sea, &engine, role);
+        let events = sea.ok(&["events", WEB]);
+        assert!(!events.contains("RolloutFailed"), "{n}: {events}");
+        assert!(events.contains("exited with code 1, and not by itself"), "{n}: {events}");
+    }
 }
 
 /// An image of one program and nothing else: no shell, no library.

@@ -12,11 +12,17 @@ impl FakeDocker {
 
     /// Like SIGTERM: every container ends, event streams end, every call fails.
     pub fn stop_engine(&self) {
+        self.stop_engine_with(0);
+    }
+
+    /// The same of containers that end with this code then.
+    pub fn stop_engine_with(&self, code: i64) {
         let mut control = self.lock();
         let running: Vec<String> =
             control.engine.containers.keys().filter(|id| control.engine.is_up(id)).cloned().collect();
         for id in &running {
-            control.engine.end(id, 0);
+            control.engine.emit_container(id, "kill", &[("signal", "15")]);
+            control.engine.end(id, code);
         }
         self.publish(&mut control);
         control.up = false;
@@ -30,6 +36,7 @@ impl FakeDocker {
     pub fn start_engine(&self) {
         let mut control = self.lock();
         control.up = true;
+        control.engine.begin();
         let back: Vec<String> = control
             .engine
             .containers
@@ -133,6 +140,7 @@ impl FakeDocker {
         self.change(|s| {
             let id = s.id_of(name)?;
             if s.is_up(&id) {
+                s.emit_container(&id, "kill", &[("signal", "9")]);
                 s.end(&id, 137);
                 s.get_mut(&id)?.stopped = true;
             }

@@ -58,6 +58,8 @@ pub(super) struct State {
     names: BTreeMap<String, String>,
     volumes: BTreeMap<String, Volume>,
     networks: BTreeMap<String, SeenNetwork>,
+    /// Its own, which it makes at each start.
+    bridge: Option<SeenNetwork>,
     /// Network id → containers running in it.
     attached: BTreeMap<String, BTreeSet<String>>,
     images: BTreeMap<String, SeenImage>,

@@ -34,14 +34,27 @@ pub async fn apply(
         Deed::Upload => upload(kind, scene, role, memory).await,
         Deed::Serve => {
             memory.serves = Some(role.clone());
+            if let Some(made) = memory.made.get_mut(role) {
+                made.again = 0;
+            }
             Ok(Vec::new())
         }
         Deed::GiveUp { version, words } => {
             memory.refuse(version.clone(), words.clone());
             Ok(vec![Note::warning("RolloutFailed", words.clone())])
         }
+        Deed::StartAgain => {
+            let start = Work::StartContainer(scene.subject.identity.member(role.clone()).container());
+            let notes = of_container(kind, scene, role, &start, memory).await?;
+            // One that was not started is not counted: the engine may be about to end.
+            if let Some(made) = memory.made.get_mut(role) {
+                made.again += 1;
+            }
+            Ok(notes)
+        }
         Deed::TryAgain => {
             memory.refused.clear();
+            memory.made.values_mut().for_each(|made| made.again = 0);
             memory.work.restarted_for.clone_from(&scene.subject.asked.restart);
             Ok(Vec::new())
         }
@@ -82,7 +95,10 @@ async fn of_container(
         Work::StopContainer { name, .. } => work::stop(&of_container, name).await?.said(name, true)?,
         action => work::apply(&of_container, action, &mut own).await?,
     };
-    if let Some(made) = made {
+    if let Some(mut made) = made {
+        // The same once more is no other trial.
+        let before = memory.made.get(role).filter(|old| old.written == made.written && old.env == made.env);
+        made.again = before.map_or(0, |old| old.again);
         memory.made.insert(role.clone(), made);
     }
     memory.work = crate::workload::Memory { container: None, ..own.clone() };
@@ -105,7 +121,7 @@ async fn filled(
         // A password was changed since the plan was made.
         return Err(ActError::Overtaken.into());
     }
-    let made = Made { written: version.written.clone(), env: desired.env.clone() };
+    let made = Made { written: version.written.clone(), env: desired.env.clone(), again: 0 };
     let mut desired = desired.clone();
     for (name, value) in variables.withheld {
         desired.withheld.entry(name).or_insert(Some(value));

@@ -25,6 +25,8 @@ pub enum Deed {
         version: String,
         words: String,
     },
+    /// One that ended while it was tried is started once more, and that is counted.
+    StartAgain,
     /// Into the store: what was given up is tried again, as somebody asked for that.
     TryAgain,
 }
@@ -61,6 +63,7 @@ impl Act for Action {
             Deed::Upload => "FilesUploaded",
             Deed::Serve => "RolledOut",
             Deed::GiveUp { .. } => "RolloutFailed",
+            Deed::StartAgain => "ContainerStarted",
             Deed::TryAgain => "RolloutRetried",
         }
     }
@@ -77,6 +80,7 @@ impl fmt::Display for Action {
             Deed::Upload => write!(f, "upload the variables of container {}", self.role),
             Deed::Serve => write!(f, "let container {} serve", self.role),
             Deed::GiveUp { .. } => write!(f, "give up what container {} runs", self.role),
+            Deed::StartAgain => write!(f, "start container {} once more", self.role),
             Deed::TryAgain => f.write_str("try again what was given up"),
         }
     }

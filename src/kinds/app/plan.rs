@@ -15,7 +15,7 @@ use crate::core::desired::DesiredContainer;
 use crate::core::identity::Identity;
 use crate::core::member::Role;
 use crate::core::plan::{Plan as CorePlan, Sign};
-use crate::core::seen::{SeenContainer, Slot};
+use crate::core::seen::{ContainerState, SeenContainer, Slot};
 use crate::core::will::Wanted;
 use crate::kinds::app_spec::Injection;
 use crate::workload::action::Action as Work;
@@ -93,10 +93,16 @@ fn as_written<'w>(subject: &Subject<'w>, world: &'w World, image: &'w AppImage) 
 
 /// Why only another container can be right; `None` when it is not needed.
 fn replace_cause(
+    subject: &Subject<'_>,
+    role: &Role,
     c: &SeenContainer,
     desired: &DesiredContainer,
     world: &workload::World<AppImage>,
 ) -> Option<String> {
+    if c.state == ContainerState::Created && !subject.memory.made.contains_key(role) {
+        // Nor whether everything that it starts with was laid into it.
+        return Some("it is not known what it was made from".to_owned());
+    }
     work::replace_cause(c, desired, world).or_else(|| {
         let wanted = |path: &str| desired.mounts.iter().any(|mount| mount.path == path);
         let more = c.mounts.iter().find(|mount| !mount.volume.is_empty() && !wanted(&mount.path))?;

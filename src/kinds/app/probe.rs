@@ -25,6 +25,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// What ends so soon after a signal ends by it: a stop gives ten seconds.
+const BY_SIGNAL: Duration = Duration::from_secs(15);
+
 #[async_trait]
 impl LookInto for AppImage {
     async fn find(_: &Looker<'_>, image: &SeenImage) -> Result<Result<Self, Unfit>, DockerError> {
@@ -53,7 +56,7 @@ pub async fn observe(
         let case = node.case(subject);
         let mut seen = work::observe(&kind.tools, &case, engine, intent, false).await?;
         let app = made_from(subject, &role).unwrap_or_else(|| subject.spec.app.clone());
-        let (mut health, mut age, mut doubted) = (None, Duration::ZERO, false);
+        let (mut health, mut age, mut doubted, mut interrupted) = (None, Duration::ZERO, false, false);
         if let Some(c) = seen.container.ours().cloned() {
             age = kind.age(subject, &c);
             if c.state == ContainerState::Running {
@@ -61,6 +64,8 @@ pub async fn observe(
                 let key = (subject.identity.object.clone(), role.clone());
                 let (judged, _) = kind.judge(key, &c.glance(), said, intent == Intent::Act);
                 (health, doubted) = (Some(judged.health), judged.doubted);
+            } else if role != serves(subject) && !c.state.is_up() {
+                interrupted = was_interrupted(kind, &c).await?;
             }
             let healthy = matches!(health, Some(Ok(_)));
             work::usage(&kind.tools, &case, &c, &mut seen).await?;
@@ -70,7 +75,7 @@ pub async fn observe(
             }
         }
         let grace = Duration::from_secs(u64::from(app.grace));
-        world.members.insert(role, Member { work: seen, health, age, grace, doubted });
+        world.members.insert(role, Member { work: seen, health, age, grace, interrupted, doubted });
     }
     let serving = serves(subject);
     if let Some(member) = world.members.get_mut(&serving) {
@@ -116,6 +121,22 @@ pub fn again(subject: &Subject<'_>, written: &app_spec::AppSpec) -> Option<app_s
         places: Default::default(),
     };
     subject.spec.again(&document, written)
+}
+
+/// Whether a container that ended was ended from outside. Of the engine's own end nothing tells but that it makes its first
+/// network anew at each start (measured on Docker 20.10); with what code a program ends when it is stopped is its own affair.
+async fn was_interrupted(kind: &App, c: &SeenContainer) -> Result<bool, DockerError> {
+    let time = |text: &str| text.parse::<Timestamp>().ok();
+    let signal = kind.tools.signalled_at(&c.id).and_then(|at| Timestamp::from_nanosecond(at.into()).ok());
+    let patience = |signal: Timestamp, end: Timestamp| Duration::try_from(end.duration_since(signal)).ok();
+    if let Some(after) = signal.zip(time(&c.finished_at)).and_then(|(signal, end)| patience(signal, end))
+        && after <= BY_SIGNAL
+    {
+        return Ok(true);
+    }
+    let networks = unless_away(kind.tools.docker.networks("bridge").await)?;
+    let began = networks.first().and_then(|network| time(&network.created_at));
+    Ok(began.zip(time(&c.started_at)).is_some_and(|(began, started)| began > started))
 }
 
 /// Of a container that runs.

@@ -33,6 +33,9 @@ pub struct Made {
     pub written: AppSpec,
     /// Its variables as plans show them.
     pub env: BTreeMap<String, String>,
+    /// How often it was started once more after it had ended while it was tried.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub again: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +51,12 @@ pub struct Refused {
     /// See [`super::desired::Version::key`].
     pub version: String,
     pub words: String,
+}
+
+// As serde wants it.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// More of them say nothing new.

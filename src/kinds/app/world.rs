@@ -40,6 +40,8 @@ pub struct Member {
     pub age: Duration,
     /// How long it may take to become healthy.
     pub grace: Duration,
+    /// It was ended from outside: by a signal that the engine sent it, or with the engine itself.
+    pub interrupted: bool,
     /// Its check failed just now, and is asked again before that counts.
     pub doubted: bool,
 }

@@ -157,7 +157,13 @@ impl State {
     // Networks
 
     pub fn networks(&self, name: &str) -> Vec<SeenNetwork> {
-        self.networks.values().filter(|n| n.name == name).cloned().collect()
+        self.networks.values().chain(&self.bridge).filter(|n| n.name == name).cloned().collect()
+    }
+
+    /// The engine starts once more.
+    pub fn begin(&mut self) {
+        let (name, created_at) = ("bridge".to_owned(), self.now_text());
+        self.bridge = Some(SeenNetwork { id: name.clone(), name, created_at, ..SeenNetwork::default() });
     }
 
     pub fn create_network(&mut self, name: &str, labels: &BTreeMap<String, String>) -> Result<SeenNetwork> {
@@ -170,7 +176,9 @@ impl State {
 
     /// Also a second one of the same name.
     pub fn add_network(&mut self, name: &str, labels: &BTreeMap<String, String>) -> SeenNetwork {
+        let created_at = self.now_text();
         let seen = SeenNetwork {
+            created_at,
             id: self.next_id(),
             name: name.to_owned(),
             labels: labels.into(),

@@ -13,6 +13,15 @@ use crate::kinds::app::world::Member;
 use crate::workload::action::Action as Work;
 use crate::workload::plan::{self as work, stopped_cause};
 
+/// How often a new version that ended is started once more.
+const MOST_AGAIN: u32 = 2;
+
+/// Whether its end says nothing of the version: somebody else ended it. `interrupted`: as far as the engine told.
+fn ended_by_others(c: &SeenContainer, interrupted: bool) -> bool {
+    let ran = !c.started_at.is_empty() && c.error.is_empty() && !c.oom_killed;
+    ran && interrupted
+}
+
 impl Running<'_> {
     /// Another version takes the place of the one that serves: first it is tried in the other container.
     pub(super) fn roll_out(
@@ -38,7 +47,7 @@ impl Running<'_> {
             }
             return;
         };
-        if let Some(outdated) = replace_cause(new, &desired, &tried.work) {
+        if let Some(outdated) = replace_cause(subject, trial, new, &desired, &tried.work) {
             self.remove(trial, new, &outdated, plan);
             return;
         }
@@ -84,7 +93,25 @@ impl Running<'_> {
                 plan.wait("RollingOut", format!("the new container is {}", new.state.as_str()), Some(500));
             }
             ContainerState::Created | ContainerState::Exited | ContainerState::Dead => {
-                give_up(with_log(format!("the new {}", stopped_cause(new)), tried), plan);
+                let again = subject.memory.made.get(trial).map(|made| made.again);
+                let words = format!("the new {}", stopped_cause(new));
+                match again {
+                    None => self.remove(trial, new, "it is not known what it was made from", plan),
+                    Some(again) if again < MOST_AGAIN && ended_by_others(new, tried.interrupted) => {
+                        if self.may_make(version, plan) {
+                            self.give_way(alone, role, c, why, plan);
+                            let action = Action { role: trial.clone(), deed: Deed::StartAgain };
+                            plan.step(Sign::Change, action, format!("{words}, and not by itself"));
+                        } else {
+                            // Without what it needs it would end by itself; until that is there, what served does.
+                            self.keep_alone(role, member, plan);
+                        }
+                    }
+                    Some(0) => give_up(with_log(words, tried), plan),
+                    Some(again) => {
+                        give_up(with_log(format!("{words}, started {} times", again + 1), tried), plan);
+                    }
+                }
             }
         }
     }
@@ -95,6 +122,41 @@ impl Running<'_> {
             let node = Node::of(self.subject, role);
             let deed: Deed = work::stop(&node.case(self.subject));
             plan.step(Sign::Change, Action { role: role.clone(), deed }, why);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_version_does_itself_gives_it_up() {
+        let ended = |code, oom_killed, error: &str| SeenContainer {
+            state: ContainerState::Exited,
+            exit_code: Some(code),
+            started_at: "2026-01-01T00:00:00Z".into(),
+            oom_killed,
+            error: error.into(),
+            ..SeenContainer::default()
+        };
+        for (what, c, interrupted, by_others) in [
+            ("stopped", ended(143, false, ""), true, true),
+            ("stopped, and it fails then", ended(1, false, ""), true, true),
+            ("stopped, and ends well", ended(0, false, ""), true, true),
+            ("it ends by itself", ended(0, false, ""), false, false),
+            ("it fails", ended(1, false, ""), false, false),
+            ("it kills itself", ended(137, false, ""), false, false),
+            ("out of memory", ended(137, true, ""), true, false),
+            ("not to be started", ended(127, false, "no such program"), true, false),
+            (
+                "never started",
+                SeenContainer { started_at: String::new(), ..ended(0, false, "") },
+                true,
+                false,
+            ),
+        ] {
+            assert_eq!(ended_by_others(&c, interrupted), by_others, "{what}: {c:?}");
         }
     }
 }

@@ -79,7 +79,7 @@ impl Running<'_> {
     }
 
     /// Without a version that containers could be made from: what there is goes on.
-    fn keep_alone(&self, role: &Role, member: &Member, plan: &mut Plan) {
+    pub(super) fn keep_alone(&self, role: &Role, member: &Member, plan: &mut Plan) {
         let trial = other(role);
         if let Some(old) = self.member(&trial).and_then(|member| member.work.container.ours())
             && member.work.container.ours().is_some()
@@ -106,7 +106,7 @@ impl Running<'_> {
         let beside = self.member(&trial);
         let left = beside.and_then(|member| Some((member, member.work.container.ours()?)));
         match &member.work.container {
-            Slot::Ours(c) => match replace_cause(c, &desired, &member.work) {
+            Slot::Ours(c) => match replace_cause(subject, role, c, &desired, &member.work) {
                 None => {
                     if let Some((_, old)) = left {
                         self.remove(&trial, old, "another one serves", plan);
@@ -118,7 +118,7 @@ impl Running<'_> {
                     // One that is being tried was made when it could be.
                     let of_trial = version.container(subject.identity, &trial, true);
                     let fits = |(member, c): (&Member, &SeenContainer)| {
-                        replace_cause(c, &of_trial, &member.work).is_none()
+                        replace_cause(subject, &trial, c, &of_trial, &member.work).is_none()
                     };
                     if !left.is_some_and(fits) && !self.may_make(version, plan) {
                         self.keep_alone(role, member, plan);
@@ -152,7 +152,7 @@ impl Running<'_> {
         plan: &mut Plan,
     ) {
         let desired = version.container(self.subject.identity, role, true);
-        match replace_cause(c, &desired, &member.work) {
+        match replace_cause(self.subject, role, c, &desired, &member.work) {
             None => {
                 let serve = Action { role: role.clone(), deed: Deed::Serve };
                 plan.step(Sign::Change, serve, "the container that served is gone");
@@ -177,7 +177,7 @@ impl Running<'_> {
     }
 
     /// Whether a container can be made with these variables; else why not is said.
-    fn may_make(&self, version: &Version<'_>, plan: &mut Plan) -> bool {
+    pub(super) fn may_make(&self, version: &Version<'_>, plan: &mut Plan) -> bool {
         let env = version.env;
         let (whole, mut lost) = (Node::whole(self.subject), OfMember::default());
         if let Some(serving) = self.member(&serves(self.subject)) {
