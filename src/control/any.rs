@@ -206,6 +206,12 @@ pub trait AnyKind: Send + Sync {
     fn recovered(&self, work: workload::Memory, own: Option<&SeenContainer>, found: Option<&Found>)
     -> Memory;
 
+    /// What can be remembered of containers that were there before their object; `None`: nothing.
+    fn adopted(&self, spec: &Spec, containers: &Each<SeenContainer>, local: Option<&str>) -> Option<Memory>;
+
+    /// Each of its containers has a volume of its own for data.
+    fn keeps_data(&self) -> bool;
+
     /// The fields of a spec that keep such a container as it is, beside those that every kind has.
     fn recovered_spec(&self, own: Option<&SeenContainer>, found: Option<&Found>) -> Map<String, Value>;
 }
@@ -304,6 +310,14 @@ impl<R: Reconciler> AnyKind for Erased<R> {
         found: Option<&Found>,
     ) -> Memory {
         Memory::of(&R::recovered(work, own, found)).unwrap_or_default()
+    }
+
+    fn adopted(&self, spec: &Spec, containers: &Each<SeenContainer>, local: Option<&str>) -> Option<Memory> {
+        Memory::of(&R::adopted(spec.typed::<R>()?, containers, local)?).ok()
+    }
+
+    fn keeps_data(&self) -> bool {
+        R::KEEPS_DATA
     }
 
     fn recovered_spec(&self, own: Option<&SeenContainer>, found: Option<&Found>) -> Map<String, Value> {

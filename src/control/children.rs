@@ -1,6 +1,7 @@
 //! Objects that an object makes: their records, as its passes want them. What becomes of those objects is the work of
 //! their own passes; their memory and status are never written here.
 
+mod adopt;
 mod decide;
 
 use super::any::Spec;
@@ -212,9 +213,10 @@ impl Operator {
     /// False: somebody else was there first.
     async fn make_child(&self, owner: &Record, document: &Document) -> Result<bool, StoreError> {
         let object = &document.object;
+        let mut adopted = None;
         {
             let _gate = self.gates.one(object).await;
-            let record = {
+            let (mut record, spec) = {
                 let state = self.state();
                 if state.records.contains_key(object) {
                     return Ok(false);
@@ -223,9 +225,26 @@ impl Operator {
                 let home = home_of_new(&taken(&state), &self.config.installation, object, &uid);
                 let mut record = Record::child(document, owner, uid, now());
                 record.memory.edit_work(|work| work.home.clone_from(&home));
-                Arc::new(record)
+                (record, self.judge_child(&state, &state.catalogs, document, false))
             };
-            self.save(&[record], Saving::Durable).await?;
+            if let Ok(spec) = spec {
+                let left = match self.adopt(&record, &spec).await {
+                    Ok(left) => left,
+                    // Without it, what is there would be in the way for good.
+                    Err(error) => {
+                        self.engine_fails(&error).await;
+                        return Ok(false);
+                    }
+                };
+                if let Some(left) = left {
+                    adopted = Some(left.note());
+                    record = left.into_record(record);
+                }
+            }
+            self.save(&[Arc::new(record)], Saving::Durable).await?;
+        }
+        if let Some(note) = adopted {
+            self.note(Some(object), &[note]).await;
         }
         self.put_in_force(object);
         Ok(true)

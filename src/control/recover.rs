@@ -6,6 +6,7 @@
 
 mod survey;
 
+pub(super) use survey::unproven_because;
 pub use survey::{Remains, Unproven, survey};
 
 use super::any::Spec;
@@ -16,7 +17,7 @@ use super::registry::Kinds;
 use super::sources::{Before, read};
 use crate::core::desired::{VolumeMount, stable_hash};
 use crate::core::json::Json;
-use crate::core::names::{Installation, ObjectRef, label};
+use crate::core::names::{Installation, Kind, ObjectRef, label};
 use crate::core::problem::Place;
 use crate::core::resource::{Document, Metadata};
 use crate::core::seen::{ContainerState, SeenContainer};
@@ -107,9 +108,9 @@ pub fn confirm_words(store: &str, remains: &[&Remains]) -> String {
     format!("recover-{store}-{}", stable_hash(&text).get(..6).unwrap_or_default())
 }
 
-/// One line about an object, for the preview.
+/// One line about an object, for the preview. `made_by`: the kind of those that make it, where no manifest does.
 #[must_use]
-pub fn describe(remains: &Remains, wish: Option<&Wish>) -> String {
+pub fn describe(remains: &Remains, wish: Option<&Wish>, made_by: Option<Kind>) -> String {
     let mut parts = Vec::new();
     if let Some(c) = &remains.container {
         let port = c.port_bindings.first().map_or(String::new(), |p| format!(", port {}", p.host));
@@ -117,6 +118,10 @@ pub fn describe(remains: &Remains, wish: Option<&Wish>) -> String {
     }
     if let Some(v) = &remains.volume {
         parts.push(format!("volume {}", v.name));
+    }
+    if let Some(owner) = made_by {
+        parts.push(format!("stays as it is, and is its {owner}'s again in the next run"));
+        return format!("{}: {}", remains.member(), parts.join(", "));
     }
     parts.push(match (wish, &remains.container) {
         (Some(wish), _) => format!("manifest {}", wish.document.place),
@@ -247,11 +252,13 @@ pub fn record(kinds: &Kinds, remains: &Remains, looked: &Looked, wish: Option<&W
     }
 }
 
+/// Only a stop on purpose takes the restart policy away first.
+pub(super) fn stopped_on_purpose(c: &SeenContainer) -> bool {
+    !c.state.is_up() && !c.started_at.is_empty() && c.restart_policy == "no"
+}
+
 fn asked(container: Option<&SeenContainer>, wish: Option<&Wish>) -> Asked {
-    // Only a stop on purpose takes the restart policy away first.
-    let on_purpose =
-        |c: &SeenContainer| !c.state.is_up() && !c.started_at.is_empty() && c.restart_policy == "no";
-    let stopped = container.is_some_and(on_purpose)
+    let stopped = container.is_some_and(stopped_on_purpose)
         && wish.and_then(|w| w.spec.work()).is_none_or(|spec| !spec.stopped);
     Asked { stopped, ..Asked::default() }
 }

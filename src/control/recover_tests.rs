@@ -212,10 +212,13 @@ fn labels_alone_make_nothing_worth_recovering() {
         (container(), Some(&committed), Some("made by docker commit?")),
         (container(), None, Some("its image is not there")),
     ] {
-        let got = unproven_because(&c, image, &installation, &object, "postgres-main-data");
+        let got = unproven_because(&c, image, &installation, &object, Some("postgres-main-data"));
         assert_eq!(got.is_some(), why.is_some(), "{got:?}");
         assert!(why.is_none_or(|why| got.as_ref().unwrap().contains(why)), "{got:?}");
     }
+    // What keeps no data has no such volume.
+    let elsewhere = SeenContainer { mounts: Vec::new(), ..container() };
+    assert_eq!(unproven_because(&elsewhere, Some(&plain), &installation, &object, None), None);
 }
 
 #[test]

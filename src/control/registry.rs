@@ -100,6 +100,12 @@ impl Kinds {
         self.get(kind).is_some_and(|kind| kind.about().rotates)
     }
 
+    /// The kind of the objects that make those of this one, where no manifest does.
+    #[must_use]
+    pub fn made_by(&self, kind: Kind) -> Option<Kind> {
+        self.get(kind).and_then(|kind| kind.about().made_by)
+    }
+
     /// What runs for its objects are containers with data of their own.
     #[must_use]
     pub fn has_containers(&self, kind: Kind) -> bool {

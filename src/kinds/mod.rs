@@ -237,6 +237,8 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
     /// The body of `status`.
     type Status: Serialize + DeserializeOwned + Default + Send;
     const ABOUT: About;
+    /// Each of its containers has a volume of its own for data, and is none of its without that.
+    const KEEPS_DATA: bool = true;
 
     /// # Errors
     /// With every problem found, each at its own place.
@@ -376,6 +378,17 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
     /// container.
     fn recovered(_work: workload::Memory, _own: Option<&SeenContainer>, _: Option<&Found>) -> Self::Memory {
         Self::Memory::default()
+    }
+
+    /// What can be remembered of containers that were there before the object that they are of: its record was lost, and
+    /// who makes it made it anew. `local`: id of the image that is wanted, where it is on the engine. `None`: nothing, and
+    /// the containers are in the way.
+    fn adopted(
+        _: &Self::Checked,
+        _containers: &Each<SeenContainer>,
+        _local: Option<&str>,
+    ) -> Option<Self::Memory> {
+        None
     }
 
     /// The fields of a spec that keep such a container as it is, beside those that every kind has.

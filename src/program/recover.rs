@@ -72,17 +72,17 @@ pub async fn recover(
         return Err(other_installation(of, &settings.installation, &settings.data));
     }
     let key = key(settings, &rebuild.found)?;
+    let kinds = Kinds::all(None);
     let (remains, unproven) =
-        survey(docker.as_ref(), &settings.installation).await.map_err(|e| engine(&e))?;
+        survey(&kinds, docker.as_ref(), &settings.installation).await.map_err(|e| engine(&e))?;
     let plans = plans(&remains, &rebuild.found, &key);
     if plans.is_empty() {
         return Err(nothing(settings, &rebuild.found, &key, &unproven));
     }
     let scanned = dir.clone();
-    let kinds = Kinds::all(None);
     let wishes = wishes(&kinds, &blocking(move || load_dir(&scanned)).await?);
     let Some(plan) = plans.iter().find(|p| Some(p.words.as_str()) == confirm) else {
-        let mut error = preview(settings, &dir, &rebuild.found, &key, &plans, &wishes, confirm);
+        let mut error = preview(settings, &dir, &rebuild.found, &key, &plans, (&kinds, &wishes), confirm);
         error.what.push_str(&left_alone(&unproven));
         return Err(error);
     };
@@ -223,7 +223,7 @@ fn preview(
     found: &Found,
     key: &KeyFound,
     plans: &[Plan<'_>],
-    wishes: &Wishes,
+    (kinds, wishes): (&Kinds, &Wishes),
     given: Option<&str>,
 ) -> ApiError {
     let data = settings.data.display();
@@ -257,7 +257,8 @@ fn preview(
     for plan in plans {
         lines.push(format!("- take over store id {} with:", plan.id));
         for remains in &plan.remains {
-            lines.push(format!("    {}", describe(remains, wishes.good.get(&remains.object))));
+            let (object, made_by) = (&remains.object, kinds.made_by(remains.object.kind));
+            lines.push(format!("    {}", describe(remains, wishes.good.get(object), made_by)));
             if let Some(why) = wishes.broken.get(&remains.object) {
                 lines.push(format!("    ! correct its manifest first: {why}"));
             }
@@ -292,7 +293,8 @@ async fn records(
     let images: BTreeSet<String> =
         plan.remains.iter().filter_map(|r| Some(r.container.as_ref()?.image_id.clone())).collect();
     for remains in &plan.remains {
-        if known.contains(&remains.object) {
+        // What no manifest makes is taken over by the object that makes it, once that is there.
+        if known.contains(&remains.object) || kinds.made_by(remains.object.kind).is_some() {
             continue;
         }
         let wish = wishes.good.get(&remains.object);

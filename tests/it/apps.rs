@@ -580,3 +580,130 @@ async fn a_new_version_that_others_end_is_tried_again_and_not_for_ever() {
         assert_eq!(count.load(Ordering::Relaxed), 1, "{code}");
     }
 }
+
+/// A project without a link.
+fn plain(image: &str, more: &str) -> Shop {
+    let mut shop = Shop::new();
+    shop.apps(&web(image, more));
+    shop.rig.drive();
+    shop
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_the_store_lost_it_runs_on_and_is_its_projects_again() {
+    let volumes = format!(", volumes: ['uploads:/srv/up']{HTTP}");
+    let mut shop = plain("1", &volumes);
+    shop.serves(A, 0x21).await;
+    // In the other container, so that it is not where a new one would begin.
+    shop.apps(&web("2", &volumes));
+    let old = shop.serves(B, 0x22).await;
+    let uid = shop.rig.view(WEB).unwrap().metadata.uid;
+    shop.rig.leave().await;
+    let writes = shop.rig.fake.writes();
+    assert!(shop.rig.recover().await.is_empty());
+    let c = shop.serves(B, 0x22).await;
+    shop.rig.settled("taken over").await;
+    assert_eq!((c.id, c.started_at), (old.id.clone(), old.started_at));
+    assert_eq!(shop.rig.fake.writes(), writes, "{:?}", shop.rig.events());
+    assert_eq!(shop.rig.view(WEB).unwrap().metadata.uid, uid);
+    assert!(shop.rig.said("Recovered", B), "{:?}", shop.rig.events());
+    // The image is pinned as before, and its next version is tried beside it.
+    shop.sick(0x23);
+    shop.apps(&web("3", &volumes));
+    shop.rig.reason(WEB, C::Degraded, "RolloutFailed").await;
+    assert_eq!(shop.seen(B).unwrap().id, old.id);
+    shop.apps(&web("2", &volumes));
+    shop.serves(B, 0x22).await;
+    assert_eq!(shop.seen(B).unwrap().id, old.id);
+    // It goes with its project, and its volume stays and is found again.
+    shop.rig.remove("shop");
+    shop.rig.until("gone", || (shop.seen(A).is_none() && shop.seen(B).is_none()).then_some(())).await;
+    let volume = "app-shop-production-web.uploads";
+    assert!(shop.rig.fake.inventory().iter().any(|name| name == volume));
+    shop.rig.reason(WEB, C::Ready, "Retained").await;
+    shop.rig.operator.delete(&WEB.parse().unwrap(), "shop-production-web").await.unwrap();
+    shop.rig.until("forgotten", || shop.rig.view(WEB).is_none().then_some(())).await;
+    assert!(!shop.rig.fake.inventory().iter().any(|name| name == volume));
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_the_store_lost_a_new_password_is_one_normal_rollout() {
+    let mut shop = Shop::start(&web("1", HTTP));
+    shop.serves(A, 0x21).await;
+    let old = shop.password().await;
+    shop.rig.leave().await;
+    let fake = Arc::clone(&shop.rig.fake);
+    shop.rig.fake.on_start(move |c| {
+        if c.name == B {
+            assert_eq!(
+                fake.seen(A).unwrap().state,
+                ContainerState::Running,
+                "the old one goes on until then"
+            );
+        }
+        None
+    });
+    assert!(shop.rig.recover().await.is_empty());
+    let c = shop.serves(B, 0x21).await;
+    let new = shop.password().await;
+    assert_ne!(old, new);
+    assert_eq!(env(&c, "POSTGRES_PASSWORD"), Some(new.as_str()));
+    shop.rig.settled("rolled out").await;
+    let made = shop.rig.events().iter().filter(|e| e.reason == "ContainerCreated" && e.object == WEB).count();
+    assert_eq!(made, 1, "{:?}", shop.rig.events());
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_the_store_lost_in_the_middle_of_a_rollout_nothing_that_serves_is_lost() {
+    let alone = format!(", ports: ['8080:3000']{HTTP}");
+    for (more, good) in [(HTTP, true), (HTTP, false), (&alone, true), (&alone, false)] {
+        let what = format!("{more} {good}");
+        let mut shop = plain("1", more);
+        let old = shop.serves(A, 0x21).await;
+        shop.sick(0x22);
+        shop.apps(&web("2", more));
+        shop.rig.reason(WEB, C::Progressing, "RollingOut").await;
+        shop.rig.crash().await;
+        assert!(shop.rig.recover().await.is_empty());
+        if good {
+            shop.rig.reason(WEB, C::Progressing, "RollingOut").await;
+            shop.sick.lock().unwrap().clear();
+            shop.serves(B, 0x22).await;
+        } else {
+            shop.rig.reason(WEB, C::Degraded, "RolloutFailed").await;
+            let c = shop
+                .rig
+                .until(&what, || {
+                    let c = shop.seen(A).filter(|c| c.state == ContainerState::Running)?;
+                    (shop.rig.is_ready(WEB) && shop.seen(B).is_none()).then_some(c)
+                })
+                .await;
+            assert_eq!((c.id, c.restart_policy.as_str()), (old.id, "always"), "{what}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_the_store_lost_what_was_stopped_stays_so_and_what_is_anothers_is_left_alone() {
+    let mut shop = plain("1", HTTP);
+    let old = shop.serves(A, 0x21).await;
+    shop.rig.operator.operate(&WEB.parse().unwrap(), Operation::Stop).await.unwrap();
+    shop.rig.reason(WEB, C::Ready, "Stopped").await;
+    shop.rig.leave().await;
+    assert!(shop.rig.recover().await.is_empty());
+    shop.rig.reason(WEB, C::Ready, "Stopped").await;
+    shop.rig.operator.operate(&WEB.parse().unwrap(), Operation::Start).await.unwrap();
+    assert_eq!(shop.serves(A, 0x21).await.id, old.id);
+    // Of an image that was made of a container: the labels may be the image's.
+    shop.rig.leave().await;
+    let copy = SeenImage { labels: shop.seen(A).unwrap().labels, ..app_image("local/copy:1", 0x26, &[]) };
+    shop.rig.fake.add_image(copy.clone());
+    shop.rig.fake.add_copy("copy", A, &copy.id);
+    shop.rig.fake.drift_remove(A).unwrap();
+    shop.rig.fake.drift_rename("copy", A).unwrap();
+    let id = shop.seen(A).unwrap().id;
+    let unproven = shop.rig.recover().await;
+    assert_eq!(unproven.iter().map(|u| u.name.as_str()).collect::<Vec<_>>(), [A]);
+    shop.rig.reason(WEB, C::Degraded, "NameConflict").await;
+    assert_eq!(shop.seen(A).map(|c| (c.id, c.state)), Some((id, ContainerState::Running)));
+}

@@ -251,7 +251,7 @@ async fn the_record_of_all_members_is_made_anew_from_what_is_left() {
     let (mut rig, _) = serving().await;
     rig.leave().await;
     let (docker, installation) = (rig.operator.tools.docker.as_ref(), Installation::default());
-    let (remains, unproven) = survey(docker, &installation).await.unwrap();
+    let (remains, unproven) = survey(&rig.operator.kinds, docker, &installation).await.unwrap();
     assert!(unproven.is_empty(), "{unproven:?}");
     let roles: Vec<String> = remains.iter().map(|r: &Remains| r.role.to_string()).collect();
     assert_eq!(roles, ROLES);

@@ -241,6 +241,56 @@ fn a_published_port_is_the_new_ones_after_the_old_one_and_a_crash_in_between_los
     assert!(text(&volumes).contains("app-shop-production-web.kept"), "{}", text(&volumes));
 }
 
+/// In an environment without links nothing differs after it; a link has another password.
+#[test]
+fn with_the_store_lost_it_runs_on_and_one_with_a_link_is_rolled_once() {
+    let mut sea = Sea::start();
+    sea.postgres("main", "{version: '18'}");
+    shop(&sea, "");
+    let idle = "web: {image: 'seawall/visits:test', command: ['python3', '-m', 'http.server', '8000'], volumes: ['kept:/srv/kept'], healthCheck: {http: {port: 8000}}}";
+    let whole = |apps: &str| {
+        let linked = visits("one", "");
+        format!(
+            "apiVersion: seawall.dev/v1\nkind: Project\nmetadata: {{name: shop}}\nspec: {{environments: {{production: {{apps: {{{linked}}}}}, staging: {{apps: {{{apps}}}}}}}}}\n"
+        )
+    };
+    sea.write("shop.yaml", &whole(idle));
+    let a = serves(&sea, "web", "a");
+    assert!(get(&address(&a), 8000).contains("Visit number 1."));
+    const STAGING: &str = "app/shop-staging-web";
+    sea.until_condition(STAGING, "Ready", "True", "Healthy");
+    let name = format!("{}-app-shop-staging-web.a", sea.installation);
+    let which = || inspect(&name, "{{.Id}} {{.State.StartedAt}} {{.HostConfig.RestartPolicy.Name}}");
+    let (before, uid) = (which(), sea.object(STAGING)["metadata"]["uid"].clone());
+    assert!(before.ends_with(" always"), "{before}");
+    sea.stop();
+    std::fs::remove_dir_all(&sea.data).unwrap();
+    let shown = crate::recover::recovered(&sea);
+    for line in [
+        format!("{STAGING}.a: container {name} (running), stays as it is, and is its Project's again"),
+        format!("{WEB}.a: container {a} (running), stays as it is"),
+    ] {
+        assert!(shown.contains(&line), "{line}: {shown}");
+    }
+    sea.run();
+    // It goes on counting: the database is the same, and its link has another password.
+    let b = serves(&sea, "web", "b");
+    let page = get(&address(&b), 8000);
+    assert!(page.contains("<h1>one</h1><p>Visit number 2."), "{page}");
+    assert!(inspect(&a, "{{.Id}}").is_empty());
+    sea.until_condition(STAGING, "Ready", "True", "Healthy");
+    sea.until(STAGING, "settled", |status| condition(status, "Progressing").1 == "Settled");
+    assert_eq!((which(), sea.object(STAGING)["metadata"]["uid"].clone()), (before, uid));
+    let events = sea.ok(&["events", STAGING]);
+    assert!(events.contains(&format!("{name} of before is taken over as it is")), "{events}");
+    // It is its project's.
+    sea.write("shop.yaml", &whole(""));
+    sea.until_condition(STAGING, "Ready", "False", "Retained");
+    wait_for("its container to go", || inspect(&name, "{{.Id}}").is_empty().then_some(()));
+    sea.ok(&["delete", STAGING, "--confirm", "shop-staging-web"]);
+    wait_for("it to be forgotten", || sea.object(STAGING).is_null().then_some(()));
+}
+
 /// Whether Seawall is there meanwhile or not, and with whatever code a program ends when the engine stops it.
 #[test]
 fn an_engine_that_ends_does_not_give_up_the_version_that_is_tried() {

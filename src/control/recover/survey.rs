@@ -1,6 +1,7 @@
 //! What is left of an installation on the engine, by what its containers and volumes say. Must never take for an object's what only
 //! says so itself.
 
+use crate::control::registry::Kinds;
 use crate::core::identity::Home;
 use crate::core::member::{Member, Role};
 use crate::core::names::{Installation, Kind, Name, ObjectRef, data_volume, label};
@@ -46,6 +47,7 @@ pub struct Unproven {
 /// # Errors
 /// When the engine does not answer.
 pub async fn survey(
+    kinds: &Kinds,
     docker: &dyn Docker,
     installation: &Installation,
 ) -> Result<(Vec<Remains>, Vec<Unproven>), DockerError> {
@@ -59,7 +61,9 @@ pub async fn survey(
         let image = docker.image(&container.image_id).await?;
         let home = home(&container.labels, &volumes);
         let name = Home::data_volume(home.as_ref(), installation, &member.object, &member.role);
-        match unproven_because(&container, image.as_ref(), installation, &member, &name) {
+        let keeps_data = kinds.get(member.object.kind).is_none_or(|kind| kind.keeps_data());
+        let volume = keeps_data.then_some(name.as_str());
+        match unproven_because(&container, image.as_ref(), installation, &member, volume) {
             Some(why) => unproven.push(Unproven { name: container.name, why }),
             None => {
                 let remains = entry(&mut all, store, member);
@@ -97,20 +101,22 @@ fn home(labels: &Pairs, volumes: &[SeenVolume]) -> Option<Home> {
 }
 
 /// Why a container that carries the labels of an object cannot be taken for its; `None` when it can. There is
-/// no record to go by: it must have the name and the volume, and its labels must be its own.
+/// no record to go by: it must have the name and, where its kind keeps data, the volume, and its labels must be its own.
 #[must_use]
-pub(super) fn unproven_because(
+pub(in crate::control) fn unproven_because(
     c: &SeenContainer,
     image: Option<&SeenImage>,
     installation: &Installation,
     member: &Member,
-    volume: &str,
+    volume: Option<&str>,
 ) -> Option<String> {
     let name = member.role.container(&installation.container(&member.object));
     if c.name != name {
         return Some(format!("that of {member} is called {name}"));
     }
-    if !c.mounts.iter().any(|m| m.volume == volume) {
+    if let Some(volume) = volume
+        && !c.mounts.iter().any(|m| m.volume == volume)
+    {
         return Some(format!("it does not mount volume {volume}"));
     }
     match image {

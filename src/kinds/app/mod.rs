@@ -12,6 +12,7 @@ pub mod launcher;
 pub mod plan;
 pub mod probe;
 pub mod record;
+pub mod recover;
 pub mod spec;
 pub mod status;
 pub mod streak;
@@ -27,7 +28,7 @@ use crate::core::neighbours::Ties;
 use crate::core::plan::Plan;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
-use crate::core::seen::{EngineInfo, Glance};
+use crate::core::seen::{EngineInfo, Glance, SeenContainer};
 use crate::manifest::schema::spec_schema;
 use crate::workload;
 use crate::workload::Tools;
@@ -112,6 +113,7 @@ impl Reconciler for App {
     type World = World;
     type Action = Action;
     type Status = Status;
+    const KEEPS_DATA: bool = false;
     const ABOUT: About = About {
         kind: Kind::App,
         folder: "app",
@@ -210,6 +212,10 @@ impl Reconciler for App {
             memory.proven = Some(Proven { written: made.written.clone(), image });
         }
         Learnt::default()
+    }
+
+    fn adopted(checked: &Checked, containers: &Each<SeenContainer>, local: Option<&str>) -> Option<Memory> {
+        recover::memory(checked, containers, local)
     }
 
     async fn observe(

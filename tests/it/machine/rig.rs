@@ -6,6 +6,7 @@ use crate::kinds::{Fakes, Kind};
 use seawall::control::api::{Api, ObjectView};
 use seawall::control::driver::drive;
 use seawall::control::operator::{Config, Operator, Times};
+use seawall::control::recover::{Unproven, look, record, survey, wishes};
 use seawall::control::registry::Kinds;
 use seawall::core::condition::{Condition, ConditionType, Truth, find, phase};
 use seawall::core::event::Event;
@@ -20,10 +21,12 @@ use seawall::kinds::postgres::Postgres;
 use seawall::kinds::postgres::fake_server::FakeServers;
 use seawall::kinds::redis::Redis;
 use seawall::kinds::redis::fake_server::FakeServers as FakeRedis;
+use seawall::manifest::load::load_dir;
 use seawall::secrets::{Algorithm, Keys, Sealer};
-use seawall::store::{MemoryStore, Store};
+use seawall::store::{Change, MemoryStore, Store};
 use seawall::workload::Tools;
-use seawall::workload::tools::Reach;
+use seawall::workload::tools::{Reach, secret_key};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -271,6 +274,27 @@ impl Rig {
         self.store = Arc::new(MemoryStore::new());
         let config = self.operator.config.clone();
         self.operator = self.again(config, false);
+    }
+
+    /// The store is lost, and `seawall recover` makes another one under its id of what the engine has.
+    pub async fn recover(&mut self) -> Vec<Unproven> {
+        let (docker, installation) = (self.operator.tools.docker.as_ref(), Installation::default());
+        let kinds = &self.operator.kinds;
+        let (remains, unproven) = survey(kinds, docker, &installation).await.unwrap();
+        let wishes = wishes(kinds, &load_dir(&self.root.path().join("manifests")));
+        let mut changes = Vec::new();
+        for one in remains.iter().filter(|one| kinds.made_by(one.object.kind).is_none()) {
+            let wish = wishes.good.get(&one.object);
+            let looked = look(kinds, docker, &installation, one, wish, &BTreeSet::new()).await.unwrap();
+            let (record, key) = (record(kinds, one, &looked, wish), secret_key(&one.object, ""));
+            let sealed = self.sealer.seal(&key, &seawall::secrets::password()).unwrap();
+            changes.push(Change::put(key, serde_json::to_value(sealed).unwrap()));
+            changes.push(Change::put(record.key(), serde_json::to_value(record).unwrap()));
+        }
+        self.store = Arc::new(MemoryStore::new());
+        self.store.commit(changes).await.unwrap();
+        self.restart();
+        unproven
     }
 
     /// As `seawall run` begins: left-overs of an earlier process go first.
