@@ -60,6 +60,16 @@ pub struct AppSpec {
     pub injection: Injection,
 }
 
+impl AppSpec {
+    /// Whether a container of the one is a container of the other: its caps are set while it runs, and by what it is
+    /// judged is nothing of the container's.
+    #[must_use]
+    pub fn has_the_container_of(&self, other: &Self) -> bool {
+        let (resources, health_check) = (other.resources.clone(), other.health_check.clone());
+        Self { resources, health_check, ..self.clone() } == *other
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Injection {

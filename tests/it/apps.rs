@@ -215,6 +215,33 @@ async fn what_does_not_become_healthy_is_given_up_and_what_served_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_check_that_is_corrected_judges_the_container_that_there_is() {
+    let mut shop = Shop::new();
+    shop.sick(0x21);
+    shop.rig.manifest("main", MAIN);
+    shop.link("");
+    shop.apps(&web("1", HTTP));
+    shop.rig.drive();
+    shop.rig.reason(WEB, C::Ready, "Unhealthy").await;
+    let id = shop.seen(A).unwrap().id;
+    for _ in 0..2 {
+        shop.apps(&web("1", ""));
+        shop.rig.reason(WEB, C::Ready, "Healthy").await;
+        shop.apps(&web("1", HTTP));
+        shop.rig.reason(WEB, C::Ready, "Unhealthy").await;
+    }
+    assert_eq!(shop.seen(A).unwrap().id, id, "nothing was made anew for it");
+    // One that was given up for its check is tried with another one.
+    shop.apps(&web("1", ""));
+    shop.rig.reason(WEB, C::Ready, "Healthy").await;
+    shop.sick(0x22);
+    shop.apps(&web("2", HTTP));
+    shop.rig.reason(WEB, C::Degraded, "RolloutFailed").await;
+    shop.apps(&web("2", ""));
+    shop.serves(B, 0x22).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_ends_at_once_is_given_up_with_its_last_words() {
     let shop = Shop::start(&web("1", ""));
     let old = shop.serves(A, 0x21).await;

@@ -73,7 +73,7 @@ fn an_image_without_what_it_is_started_by_is_said_of_its_application_alone() {
     assert_eq!(words.0, "False", "{words:?}");
     // Mended, each of them serves.
     let mended: Vec<String> =
-        rows.iter().map(|(name, ..)| format!("{name}: {{{base}, command: ['sleep', '601']}}")).collect();
+        rows.iter().map(|(name, ..)| format!("{name}: {{{base}, command: ['sleep', '600']}}")).collect();
     sea.write("shop.yaml", &project(&format!("{well}, {}", mended.join(", "))));
     for (name, ..) in &rows {
         sea.until_condition(&format!("app/shop-production-{name}"), "Ready", "True", "Healthy");

@@ -124,11 +124,16 @@ impl Version<'_> {
         !self.app.ports.is_empty() || self.declared().next().is_some()
     }
 
-    /// By what it is told from other versions: all that another container would have to be made for.
+    /// By what it is told from other versions: all that another container would have to be made for, and what may make the
+    /// same one end well, its caps and its check.
     #[must_use]
     pub fn key(&self, whole: &Identity) -> String {
         let container = self.container(whole, &Role::default(), false);
-        stable_hash(&format!("{} {:?} {:?}", container.image, container.mounts, container.group_hashes()))
+        let (hashes, check) = (container.group_hashes(), (&self.app.health, self.app.grace));
+        stable_hash(&format!(
+            "{} {:?} {hashes:?} {:?} {check:?}",
+            container.image, container.mounts, container.caps
+        ))
     }
 }
 

@@ -200,6 +200,11 @@ impl Reconciler for App {
                 memory.members.entry(role.clone()).or_default().container = Some(c.id.clone());
             }
         }
+        // What is written anew of it, a check say, is not what it was made from, and is how it is seen from now on.
+        let now = &subject.spec.written;
+        for made in memory.made.values_mut().filter(|made| made.written.has_the_container_of(now)) {
+            made.written.clone_from(now);
+        }
         let role = plan::serves(subject);
         let Some(member) = world.members.get(&role).filter(|member| member.healthy().is_some()) else {
             return Learnt::default();
