@@ -8,7 +8,7 @@ use seawall::core::names::label;
 use seawall::core::pairs::Pairs;
 use seawall::core::quantity::{Bytes, NanoCpus};
 use seawall::core::resource::Caps;
-use seawall::core::seen::{ContainerState, EngineEvent, EngineInfo, LiveUpdate, Usage};
+use seawall::core::seen::{ContainerState, EngineEvent, EngineInfo, LiveUpdate, SeenNetwork, Usage};
 use seawall::docker::fake::FakeDocker;
 use seawall::docker::{Docker, DockerError, ExecRequest, ExecResult, FileToPut};
 use std::collections::BTreeMap;
@@ -496,7 +496,13 @@ pub async fn networks_have_exact_names(w: &World) {
     w.docker.create_network(&format!("{name}-longer"), &w.labels()).await.unwrap();
     assert_eq!(w.docker.networks(&name).await.unwrap(), [], "no part of a name");
     let made = w.docker.create_network(&name, &w.labels()).await.unwrap();
-    assert_eq!(w.docker.networks(&name).await.unwrap(), std::slice::from_ref(&made));
+    let listed = w.docker.networks(&name).await.unwrap();
+    let begun = listed[0].created_at.clone();
+    assert!(
+        begun.parse::<jiff::Timestamp>().is_ok() && made.created_at.is_empty(),
+        "told by a list alone: {begun}"
+    );
+    assert_eq!(listed, [SeenNetwork { created_at: begun, ..made.clone() }]);
     assert_eq!(
         (made.driver.as_str(), made.internal, &made.labels),
         ("bridge", false, &Pairs::from(&w.labels()))

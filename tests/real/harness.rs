@@ -127,7 +127,7 @@ impl Sea {
     }
 
     /// A program that sees the same network as the engine.
-    fn program(&self, program: &str) -> Command {
+    pub fn program(&self, program: &str) -> Command {
         match self.prefix.split_first() {
             None => Command::new(program),
             Some((first, rest)) => {

@@ -2,6 +2,13 @@
 
 use crate::harness::{Frozen, Sea, condition, manifest, text, version, wait_for};
 use crate::links::{forgotten, link, linked, ok, project, variable};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use seawall::kinds::postgres::client::Sql;
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 const SHOP: &str = "link/shop-main";
@@ -159,4 +166,42 @@ fn a_database_that_its_manifest_gave_up_goes_after_the_grace_and_not_before() {
     let empty = "SELECT count(*) FROM pg_tables WHERE tablename = 'visits'";
     assert_eq!(ok(&sea, "shop/production", empty), "0");
     assert_eq!(condition(&sea.status("main"), "Ready").0, "True");
+}
+
+/// Whatever is in it, also for a server that reads backslashes as it once did.
+#[test]
+fn any_text_is_one_value_and_one_name_to_a_server() {
+    let sea = Sea::start();
+    sea.main();
+    sea.ready("main");
+    let hostile = "'\"\\\\E;-/*${}()%: \n\t\u{1b}\u{1}a_é𝄞".chars().collect::<Vec<_>>();
+    let c = prop_oneof![8 => select(hostile), 1 => any::<char>()];
+    // A name has 63 bytes at most.
+    let texts = vec(c.prop_filter("PostgreSQL has no such text", |c| *c != '\0'), 1..15);
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let (mut script, mut want) = ("SET escape_string_warning = off;\n".to_owned(), Vec::new());
+    for conforming in ["on", "off"] {
+        writeln!(script, "SET standard_conforming_strings = {conforming};").unwrap();
+        for _ in 0..200 {
+            let text: String = texts.new_tree(&mut runner).unwrap().current().into_iter().collect();
+            let sql = Sql::of("SELECT encode(convert_to(")
+                .literal(&text)
+                .then(", 'UTF8'), 'hex'), (SELECT encode(convert_to(k, 'UTF8'), 'hex') FROM json_object_keys(row_to_json(t)) AS k) FROM (SELECT 1 AS ")
+                .identifier(&text)
+                .then(") AS t;\n");
+            script += sql.as_str();
+            let hex = text.bytes().fold(String::new(), |all, byte| format!("{all}{byte:02x}"));
+            want.push(format!("{hex}|{hex}"));
+        }
+    }
+    let path = sea.root().join("names.sql");
+    std::fs::write(&path, script).unwrap();
+    let url = sea.ok(&["connection", "postgres/main", "--reveal", "-o", "url"]);
+    let psql =
+        sea.program("psql").args([url.trim(), "-XAtq", "-v", "ON_ERROR_STOP=1", "-f"]).arg(&path).output();
+    let psql = psql.unwrap();
+    assert!(psql.status.success(), "{}", text(&psql));
+    let got = String::from_utf8(psql.stdout).unwrap();
+    assert_eq!(got.lines().collect::<Vec<_>>(), want);
 }

@@ -21,6 +21,7 @@ mod env_files;
 mod fault_table;
 mod first;
 mod harness;
+mod hunt;
 mod images;
 mod lifecycle;
 mod link_lives;

@@ -171,7 +171,8 @@ impl State {
             let detail = format!("network with name {name} already exists");
             return Err(DockerError::NameTaken { name: name.to_owned(), detail });
         }
-        Ok(self.add_network(name, labels))
+        // When it was made, only a list tells.
+        Ok(SeenNetwork { created_at: String::new(), ..self.add_network(name, labels) })
     }
 
     /// Also a second one of the same name.

@@ -219,3 +219,7 @@ pub fn extension(name: &str, insists: bool) -> Sql {
 pub fn hand_to_owner(login: &str, owner: &str) -> Sql {
     Sql::of("REASSIGN OWNED BY ").identifier(login).then(" TO ").identifier(owner)
 }
+
+#[cfg(test)]
+#[path = "tenants_tests.rs"]
+mod tests;
