@@ -5,7 +5,7 @@ use crate::control::registry::Kinds;
 use crate::core::condition::Truth;
 use crate::core::duration::duration;
 use crate::core::names::{Kind, Name, ObjectRef};
-use crate::kinds::Client;
+use crate::kinds::{About, Client, Panel};
 use crate::manifest::secret::SecretPlace;
 use crate::secrets::{Algorithm, PublicKey};
 use clap::{Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -100,6 +100,8 @@ pub enum Verb {
     /// The client program of a kind, under its own name.
     #[command(skip)]
     Client(ClientArgs),
+    #[command(skip)]
+    Panel(PanelArgs),
     /// The log of an object's container
     Logs(LogsArgs),
     /// Stop a database, keeping container and data
@@ -439,6 +441,28 @@ pub struct ClientArgs {
     pub args: Vec<String>,
 }
 
+/// `seawall wal main`, and the same of every part of a status that a kind has a verb for.
+#[derive(Clone, Debug)]
+pub struct PanelArgs {
+    pub panel: &'static Panel,
+    pub object: ObjectRef,
+    pub output: PanelForm,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PanelForm {
+    Text,
+    Json,
+    Yaml,
+}
+
+/// Parts of a status with a verb, by kind.
+fn panels() -> impl Iterator<Item = (Kind, &'static Panel)> {
+    let of = |about: About| about.panels.iter().map(move |panel| (about.kind, panel));
+    let all: Vec<_> = Kinds::all(None).about().flat_map(of).collect();
+    all.into_iter()
+}
+
 /// Kinds with a client program.
 fn clients() -> impl Iterator<Item = (Kind, &'static Client)> {
     let clients: Vec<_> =
@@ -455,6 +479,12 @@ pub fn command() -> clap::Command {
     for verb in verbs {
         command = command.mut_subcommand(&verb, |c| with_examples(c).display_order(order));
         order += 1;
+        if verb == "describe" {
+            for (kind, panel) in panels() {
+                command = command.subcommand(panel_verb(kind, panel).display_order(order));
+                order += 1;
+            }
+        }
         if verb == "connection" {
             for (kind, client) in clients() {
                 command = command.subcommand(client_verb(kind, client).display_order(order));
@@ -485,7 +515,8 @@ fn with_examples(mut command: clap::Command) -> clap::Command {
     command
 }
 
-fn client_verb(kind: Kind, client: &'static Client) -> clap::Command {
+/// An object of this kind, which need not be said.
+fn name_of(kind: Kind) -> clap::Arg {
     let object = move |text: &str| -> Result<ObjectRef, String> {
         let full = if text.contains('/') { text.to_owned() } else { format!("{}/{text}", kind.lower()) };
         match full.parse::<ObjectRef>() {
@@ -494,10 +525,20 @@ fn client_verb(kind: Kind, client: &'static Client) -> clap::Command {
         }
     };
     let name = clap::Arg::new("name").required(true).value_name("NAME").value_parser(object);
+    name.help(format!("NAME or {}/NAME", kind.lower()))
+}
+
+fn panel_verb(kind: Kind, panel: &'static Panel) -> clap::Command {
+    let form = clap::Arg::new("output").short('o').long("output").default_value("text");
+    let form = form.value_parser(clap::value_parser!(PanelForm)).help("How to print it");
+    clap::Command::new(panel.verb).about(panel.about).arg(name_of(kind)).arg(form)
+}
+
+fn client_verb(kind: Kind, client: &'static Client) -> clap::Command {
     let rest = clap::Arg::new("args").num_args(0..).last(true);
     clap::Command::new(client.verb)
         .about(format!("Open {} on a database", client.program))
-        .arg(name.help(format!("NAME or {}/NAME", kind.lower())))
+        .arg(name_of(kind))
         .arg(rest.help(format!("Arguments for {}", client.program)))
 }
 
@@ -506,13 +547,23 @@ impl Args {
     /// Help and version, too.
     pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let matches = command().try_get_matches_from(argv)?;
+        let missing = || clap::Error::new(clap::error::ErrorKind::MissingRequiredArgument);
+        let panel = matches.subcommand().and_then(|(verb, own)| {
+            let (_, panel) = panels().find(|(_, panel)| panel.verb == verb)?;
+            Some((panel, own.clone()))
+        });
+        if let Some((panel, mut own)) = panel {
+            let flags = Flags::from_arg_matches(&matches)?;
+            let object = own.remove_one("name").ok_or_else(missing)?;
+            let output = own.remove_one("output").unwrap_or(PanelForm::Text);
+            return Ok(Self { flags, verb: Verb::Panel(PanelArgs { panel, object, output }) });
+        }
         let client = matches.subcommand().and_then(|(verb, own)| {
             let (_, client) = clients().find(|(_, client)| client.verb == verb)?;
             Some((client, own.clone()))
         });
         let Some((client, mut own)) = client else { return Self::from_arg_matches(&matches) };
         let flags = Flags::from_arg_matches(&matches)?;
-        let missing = || clap::Error::new(clap::error::ErrorKind::MissingRequiredArgument);
         let object = own.remove_one("name").ok_or_else(missing)?;
         let args = own.remove_many("args").into_iter().flatten().collect();
         Ok(Self { flags, verb: Verb::Client(ClientArgs { client, object, args }) })

@@ -119,6 +119,11 @@ impl Operator {
         if self.running && !known.seen && self.kinds.runs(known.record.object.kind) {
             not_looked_at_yet(&mut view);
         }
+        let object = &known.record.object;
+        let sampled = self.kinds.get(object.kind).map(|kind| kind.sampled(object)).unwrap_or_default();
+        if let (Some(status), false) = (view.status.as_object_mut(), sampled.is_empty()) {
+            status.extend(self.tools.masked(object, sampled));
+        }
         view.not_saved_since = self.not_saved_since(&known.record.object);
         view
     }

@@ -191,6 +191,9 @@ pub trait AnyKind: Send + Sync {
 
     fn prove<'a>(&'a self, operator: &'a Operator, object: &'a ObjectRef) -> BoxFuture<'a, Probed>;
 
+    /// What its probes found last: fields of `status`.
+    fn sampled(&self, object: &ObjectRef) -> Map<String, Value>;
+
     fn forget(&self, object: &ObjectRef);
 
     /// What lies on a volume, read through a container that has it at `root`; `own`: it is the object's.
@@ -285,6 +288,10 @@ impl<R: Reconciler> AnyKind for Erased<R> {
                 None => Probed::Same,
             }
         })
+    }
+
+    fn sampled(&self, object: &ObjectRef) -> Map<String, Value> {
+        self.0.as_ref().map(|kind| kind.sampled(object)).unwrap_or_default()
     }
 
     fn forget(&self, object: &ObjectRef) {

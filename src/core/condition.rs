@@ -23,6 +23,8 @@ pub enum ConditionType {
     PendingRestart,
     ResourcesInSync,
     ContinuousArchiving,
+    WalHealthy,
+    DiskPressure,
 }
 
 impl ConditionType {
@@ -37,7 +39,34 @@ impl ConditionType {
             ConditionType::PendingRestart => "PendingRestart",
             ConditionType::ResourcesInSync => "ResourcesInSync",
             ConditionType::ContinuousArchiving => "ContinuousArchiving",
+            ConditionType::WalHealthy => "WalHealthy",
+            ConditionType::DiskPressure => "DiskPressure",
         }
+    }
+}
+
+impl ConditionType {
+    /// Whether a person has to care about a condition of this type. Nothing archived is what was asked for as long as
+    /// nothing is set up.
+    #[must_use]
+    pub fn is_wrong(self, status: Truth, reason: &str) -> bool {
+        use ConditionType as T;
+        match self {
+            T::Ready | T::ResourcesInSync | T::WalHealthy => status != Truth::True,
+            T::ContinuousArchiving => status != Truth::True && reason != "NotConfigured",
+            T::Progressing | T::Degraded | T::Stalled | T::Paused | T::PendingRestart | T::DiskPressure => {
+                status != Truth::False
+            }
+        }
+    }
+
+    /// Whether its changes are events: what it tells of comes and goes without a step of ours.
+    #[must_use]
+    pub fn is_told(self) -> bool {
+        matches!(
+            self,
+            ConditionType::WalHealthy | ConditionType::ContinuousArchiving | ConditionType::DiskPressure
+        )
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::core::names::Kind;
 use schemars::Schema;
+use serde_json::Value;
 
 /// A column of a list of objects beside the name, how it is, and its age.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +12,19 @@ pub struct Column {
     pub paths: &'static [&'static str],
     /// Only with `-o wide`, behind the age.
     pub wide: bool,
+}
+
+/// A part of a status that a verb of its own prints.
+#[derive(Clone, Copy, Debug)]
+pub struct Panel {
+    /// `seawall VERB NAME`
+    pub verb: &'static str,
+    /// What the verb does, for `help`.
+    pub about: &'static str,
+    /// Of `status`.
+    pub field: &'static str,
+    /// Its lines, from what the operator told.
+    pub print: fn(&Value) -> String,
 }
 
 /// A part of how to connect.
@@ -101,6 +115,7 @@ pub struct About {
     /// What becomes of an object without a manifest, in words.
     pub gone: &'static str,
     pub columns: &'static [Column],
+    pub panels: &'static [Panel],
     /// `None`: there is nothing to connect to.
     pub client: Option<&'static Client>,
     /// Version and image of the catalog that it brings.

@@ -13,7 +13,7 @@ pub mod project;
 pub mod redis;
 pub mod tenancy;
 
-pub use about::{About, Call, Client, Column, Part, Question};
+pub use about::{About, Call, Client, Column, Panel, Part, Question};
 
 use crate::core::condition::Finding;
 use crate::core::event::Note;
@@ -416,6 +416,12 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
     /// Proves that the server in this container still answers, over what is open already.
     fn probe(&self, _: &Subject<'_, Self>, _: &Role, _: &Glance) -> impl Future<Output = Probed> + Send {
         async { Probed::Same }
+    }
+
+    /// What its probes found last: fields of `status` that are another at each look. They are shown with it, and stand in no
+    /// store.
+    fn sampled(&self, _: &ObjectRef) -> Map<String, Value> {
+        Map::new()
     }
 
     /// Nothing of a deleted object stays in memory.

@@ -95,8 +95,10 @@ pub enum PasswordError {
 }
 
 /// What secrets are for: the managed password, and what Seawall itself logs in with where that is somebody else's.
-pub const ROLES: [&str; 5] = ["", ADMIN, PENDING, "a", "b"];
+pub const ROLES: [&str; 6] = ["", ADMIN, PENDING, MONITOR, "a", "b"];
 pub const ADMIN: &str = "admin";
+/// Reads how a server is, and nothing else.
+pub const MONITOR: &str = "monitor";
 /// The next managed password, from before it is set until it is proven.
 pub const PENDING: &str = "pending";
 

@@ -255,16 +255,23 @@ async fn forty_unchanged_services_cost_one_list_call_a_sweep_and_no_write() {
     for name in &names {
         rig.ready(name).await;
     }
-    let before: Vec<_> = rig.all();
-    let records = rig.store.records("").unwrap();
+    // What each look finds anew is shown, and written nowhere.
+    let all = || {
+        let mut all = rig.all();
+        all.iter_mut().for_each(|view| drop(view.status.as_object_mut().unwrap().remove("walHealth")));
+        all
+    };
+    // By the second look all disks are seen.
     rig.let_pass(Duration::from_secs(60)).await;
+    let before: Vec<_> = all();
+    let records = rig.store.records("").unwrap();
     rig.fake.reset_calls();
     let logins = rig.servers.logins();
     rig.let_pass(Duration::from_secs(300)).await;
     let calls = BTreeMap::from([("list", 10), ("volumes", 10), ("events", 10)]);
     assert_eq!(rig.fake.call_log(), calls, "10 sweeps in 300 s");
     assert_eq!(rig.servers.logins(), logins, "probes use the kept sessions");
-    assert_eq!(rig.all(), before);
+    assert_eq!(all(), before);
     assert!(rig.store.records("").unwrap() == records, "nothing was written, not even the same");
 }
 

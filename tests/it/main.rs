@@ -39,6 +39,7 @@ mod machine_secrets;
 mod machine_starts;
 mod machine_volumes;
 mod machine_wakes;
+mod machine_wal;
 mod machine_words;
 mod members;
 mod neighbours;

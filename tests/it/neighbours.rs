@@ -90,6 +90,7 @@ impl Reconciler for Follower {
         made_by: None,
         gone: "its entry is removed",
         columns: &[],
+        panels: &[],
         client: None,
         images: &[],
         spec: spec_schema::<Follows>,

@@ -27,8 +27,9 @@ use seawall::kinds::postgres::plan::{Plan, Subject, plan};
 use seawall::kinds::postgres::record::{Memory, RefusedParameters};
 use seawall::kinds::postgres::status::status;
 use seawall::kinds::postgres::trial::Verdict;
+use seawall::kinds::postgres::wal::Health;
 use seawall::kinds::postgres::world::{
-    DataSeen, Declared, InitSeen, Pending, Placement, Server, ServerFacts, Weak, World,
+    DataSeen, Declared, InitSeen, MonitorRole, Pending, Placement, Server, ServerFacts, Weak, World,
 };
 use seawall::manifest::secret::SecretSource;
 use seawall::workload;
@@ -199,6 +200,8 @@ impl Case {
             system_identifier: None,
             data_catalog: None,
             left_clean: None,
+            health: Health::NotYet,
+            monitor_refused: false,
             columns: Columns::NotAsked,
         };
         let mut case = Self {
@@ -294,6 +297,7 @@ impl Case {
             pending_restart: Vec::new(),
             overridden: Vec::new(),
             tablespaces: String::new(),
+            monitor: MonitorRole::Fine,
             collations: Collations::default(),
         }));
     }

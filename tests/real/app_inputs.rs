@@ -38,7 +38,7 @@ fn an_image_without_what_it_is_started_by_is_said_of_its_application_alone() {
     let place = "project/shop:environments.production.apps.sealed.env.KEY";
     let letter = sealed(&sea, place, "sk_live_of_the_shop", &["--to", theirs.trim()]);
     let rows = [
-        ("entry", format!("image: '{}'", empty.0), "EngineRefused", "No command specified"),
+        ("entry", format!("image: '{}'", empty.0), "EngineRefused", "o command specified"),
         ("user", format!("image: '{}'", user.0), "EngineRefused", "unable to find user nosuch"),
         (
             "sealed",

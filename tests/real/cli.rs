@@ -1,6 +1,6 @@
 //! What a person and a script see, with and without an operator.
 
-use crate::harness::{PATIENCE, Sea, but_for_the_disk, postgres, text};
+use crate::harness::{PATIENCE, Sea, but_for_figures, postgres, text};
 use serde_json::Value;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -33,12 +33,12 @@ fn sigterm_leaves_the_containers_and_the_next_operator_writes_nothing() {
     let mut sea = Sea::start();
     sea.postgres("a", "{version: '18'}");
     sea.postgres("b", "{version: '17', parameters: {work_mem: 5MB}, resources: {memory: 256Mi, cpus: 0.5}}");
-    let before = ["a", "b"].map(|name| but_for_the_disk(sea.ready(name)));
+    let before = ["a", "b"].map(|name| but_for_figures(sea.ready(name)));
     let since = now();
     let took = sea.stop();
     assert!(took < Duration::from_secs(10), "{took:?}");
     // Without an operator everything can still be looked at, from the store.
-    assert_eq!(but_for_the_disk(sea.status("a")), before[0]);
+    assert_eq!(but_for_figures(sea.status("a")), before[0]);
     assert!(sea.ok(&["get"]).contains("postgres/b"));
     assert!(sea.ok(&["describe", "postgres/a"]).contains("LoginSucceeded"));
     assert!(sea.ok(&["events", "postgres/a"]).contains("PasswordGenerated"));
@@ -60,7 +60,7 @@ fn sigterm_leaves_the_containers_and_the_next_operator_writes_nothing() {
     sea.run();
     // A pass has ended for each: a plan of the running operator has nothing to do.
     for (name, before) in [("a", &before[0]), ("b", &before[1])] {
-        let after = but_for_the_disk(sea.ready(name));
+        let after = but_for_figures(sea.ready(name));
         assert_eq!(before["container"], after["container"]);
         assert_eq!(before, &after, "nothing differs, so nothing was written, not even a time");
     }
@@ -162,11 +162,11 @@ fn every_form_tells_the_same_and_status_is_mirrored_to_a_file() {
     let yaml: Value = serde_yaml::from_str(&sea.ok(&["get", "postgres/a", "-o", "yaml"])).unwrap();
     let file = sea.data.join("status/postgres/a.yaml");
     let mirrored: Value = serde_yaml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-    let status = but_for_the_disk(status);
-    assert_eq!(but_for_the_disk(yaml["status"].clone()), status);
+    let status = but_for_figures(status);
+    assert_eq!(but_for_figures(yaml["status"].clone()), status);
     // The file is the status alone, or the object around it.
     let mirrored = if mirrored.get("status").is_some() { mirrored["status"].clone() } else { mirrored };
-    assert_eq!(but_for_the_disk(mirrored), status);
+    assert_eq!(but_for_figures(mirrored), status);
 
     // `plan DIR` looks at other manifests and does nothing.
     let other = sea.root().join("other");
@@ -183,7 +183,7 @@ fn every_form_tells_the_same_and_status_is_mirrored_to_a_file() {
     }
     let again = sea.cli(&["plan", other.to_str().unwrap()]);
     assert_eq!(again.stdout, plan.stdout, "the same values, the same bytes");
-    assert_eq!(but_for_the_disk(sea.ready("a")), status);
+    assert_eq!(but_for_figures(sea.ready("a")), status);
     assert_eq!(sea.cli(&["plan"]).status.code(), Some(0));
 
     let describe = sea.ok(&["describe", "postgres/a"]);

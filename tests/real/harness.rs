@@ -569,10 +569,17 @@ pub fn text(output: &Output) -> String {
     )
 }
 
-/// A status without how full the disk is: others write to it as well.
-pub fn but_for_the_disk(mut status: Value) -> Value {
+/// A status without the figures that are others' as well, or other ones at each look: free room on the disk, and what a probe
+/// read.
+pub fn but_for_figures(mut status: Value) -> Value {
     if let Some(volume) = status["volume"].as_object_mut() {
         volume.remove("free");
+    }
+    if let Some(status) = status.as_object_mut() {
+        status.remove("walHealth");
+    }
+    if let Some(conditions) = status["conditions"].as_array_mut() {
+        conditions.retain(|c| c["type"] != "DiskPressure");
     }
     status
 }

@@ -38,14 +38,14 @@ fn a_database_is_the_first_links_and_what_is_linked_is_not_deleted() {
     assert!(words.contains("database postgres/main shop_production is link/shop-main's"), "{words}");
     assert!(words.contains("spec.database"), "{words}");
     let roles = "SELECT string_agg(rolname, ',' ORDER BY rolname) FROM pg_roles WHERE rolcanlogin";
-    assert_eq!(sea.sql("main", roles), "postgres,shop_main_a");
+    assert_eq!(sea.sql("main", roles), "postgres,seawall-monitor,shop_main_a");
     assert_eq!(sea.ok(&["env", "shop/production", "--reveal"]), before);
     linked(&sea, SHOP);
     let old = variable(&sea, "shop/production", "POSTGRES_URL");
     sea.remove("shop-main.yaml");
     forgotten(&sea, SHOP);
     linked(&sea, LATE);
-    assert_eq!(sea.sql("main", roles), "late_a,postgres");
+    assert_eq!(sea.sql("main", roles), "late_a,postgres,seawall-monitor");
     let url = variable(&sea, "shop/production", "LATE_URL");
     let asks = |url: &str| {
         let output =

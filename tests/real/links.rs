@@ -273,7 +273,7 @@ fn a_database_may_be_called_as_its_owner_likes() {
     let left = "SELECT string_agg(datname, ',' ORDER BY datname) FROM pg_database";
     assert_eq!(sea.sql("main", left), "app,postgres,template0,template1,theirs");
     let left = "SELECT string_agg(rolname, ',' ORDER BY rolname) FROM pg_roles WHERE rolname !~ '^pg_'";
-    assert_eq!(sea.sql("main", left), "postgres,their_role");
+    assert_eq!(sea.sql("main", left), "postgres,seawall-monitor,their_role");
 }
 
 /// Everything that a tenant can lay in the way of a statement of ours. Each says that it ran; none may.

@@ -47,5 +47,6 @@ mod settings;
 mod stopping;
 mod store_trouble;
 mod volumes;
+mod wal;
 mod watch;
 mod way_back;

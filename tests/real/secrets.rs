@@ -110,12 +110,12 @@ fn a_password_of_a_manifest_is_the_servers_and_another_one_reaches_it_without_a_
     sea.ready("a");
     let before = fs::read(sea.data.join("encryption_key")).unwrap();
     let words = sea.ok(&["keys", "rotate", "--cipher", "xchacha20-poly1305"]);
-    assert!(words.contains("1 record sealed with key") && words.contains("XChaCha20-Poly1305"), "{words}");
+    assert!(words.contains("2 records sealed with key") && words.contains("XChaCha20-Poly1305"), "{words}");
     sea.kill();
     assert_ne!(fs::read(sea.data.join("encryption_key")).unwrap(), before);
     sea.run();
     sea.ready("a");
-    assert_eq!(sea.ok(&["keys", "verify"]), "1 record, all open\n");
+    assert_eq!(sea.ok(&["keys", "verify"]), "2 records, all open\n");
     assert!(sea.ok(&["keys", "list"]).contains("XChaCha20-Poly1305"));
     assert!(sea.lets_in("a", FOURTH));
 

@@ -11,7 +11,7 @@ use crate::cli::print::{Grid, conditions, paint};
 use crate::cli::{Context, Outcome};
 use crate::control::api::ObjectView;
 use crate::control::registry::Kinds;
-use crate::core::condition::{self, Condition, ConditionType, Truth};
+use crate::core::condition::{self, Condition};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::io::{self, Write};
@@ -28,7 +28,8 @@ pub async fn run(cx: &mut Context, args: ObjectArg) -> Outcome {
     let now = Timestamp::now();
     head(cx, &view, now)?;
     let conditions = conditions(&view);
-    let (wrong, fine): (Vec<_>, Vec<_>) = conditions.iter().partition(|c| is_wrong(c));
+    let (wrong, fine): (Vec<_>, Vec<_>) =
+        conditions.iter().partition(|c| c.kind.is_wrong(c.status, &c.reason));
     section(cx, "Wrong now", &wrong, now)?;
     // An object without credentials has nothing to connect to.
     if let Some(client) = Kinds::all(None).client(args.object.kind)
@@ -96,16 +97,6 @@ fn head(cx: &mut Context, view: &ObjectView, now: Timestamp) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Whether a person has to care. Nothing archived is what was asked for as long as nothing is set up.
-fn is_wrong(c: &Condition) -> bool {
-    use ConditionType as T;
-    match c.kind {
-        T::Ready | T::ResourcesInSync => c.status != Truth::True,
-        T::ContinuousArchiving => c.status != Truth::True && c.reason != "NotConfigured",
-        T::Progressing | T::Degraded | T::Stalled | T::Paused | T::PendingRestart => c.status != Truth::False,
-    }
 }
 
 fn section(cx: &mut Context, title: &str, conditions: &[&Condition], now: Timestamp) -> io::Result<()> {

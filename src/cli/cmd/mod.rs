@@ -15,6 +15,7 @@ mod keys;
 mod link;
 mod logs;
 mod operate;
+mod panel;
 mod plan;
 mod prune;
 mod recover;
@@ -44,6 +45,7 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Unlink(args) => link::unlink(cx, args).await,
         Verb::Env(args) => env::run(cx, args).await,
         Verb::Exec(args) => exec::run(cx, args).await,
+        Verb::Panel(args) => panel::run(cx, args).await,
         Verb::Client(args) => client::run(cx, args).await,
         Verb::Logs(args) => logs::run(cx, args).await,
         Verb::Stop(args) => operate::run(cx, args, Operation::Stop).await,

@@ -51,11 +51,37 @@ pub(super) async fn write<R: Reconciler>(
     let ready = findings.iter().any(|f| f.kind == ConditionType::Ready && f.status == Truth::True);
     let says = R::offer(subject, world);
     operator.publish(object, Offer { uid: uid.clone(), ready, present: subject.present, at_rest, says });
+    let notes = changes(operator, object, findings);
+    operator.note(Some(object), &notes).await;
     operator
         .write_status(object, *generation, findings, |old| {
             R::status(subject, world, old.map(CoreStatus::body))
         })
         .await;
+}
+
+/// What became wrong or well by itself, once each time.
+fn changes(operator: &Operator, object: &ObjectRef, findings: &[Finding]) -> Vec<Note> {
+    let state = operator.state();
+    let before = state.statuses.get(object).map(|s| s.conditions.as_slice()).unwrap_or_default();
+    let mut notes = Vec::new();
+    for finding in findings.iter().filter(|finding| finding.kind.is_told()) {
+        let old = find(before, finding.kind);
+        if old.is_some_and(|old| (old.status, old.reason.as_str()) == (finding.status, finding.reason)) {
+            continue;
+        }
+        // What was not seen yet is nothing that became wrong.
+        if old.is_none() && finding.status == Truth::Unknown {
+            continue;
+        }
+        let was_wrong = old.is_some_and(|old| old.kind.is_wrong(old.status, &old.reason));
+        if finding.kind.is_wrong(finding.status, finding.reason) {
+            notes.push(Note::warning(finding.reason, &finding.message));
+        } else if was_wrong && old.is_some_and(|old| old.status != Truth::Unknown) {
+            notes.push(Note::normal(finding.reason, &finding.message));
+        }
+    }
+    notes
 }
 
 /// A pass that came as far as it can now.

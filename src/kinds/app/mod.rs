@@ -124,6 +124,7 @@ impl Reconciler for App {
         made_by: Some(Kind::Project),
         gone: "its containers are stopped and removed; its volumes are kept",
         columns: &COLUMNS,
+        panels: &[],
         client: None,
         images: &[],
         spec: spec_schema::<spec::PlacedSpec>,

@@ -53,6 +53,7 @@ impl Reconciler for ImageCatalog {
         made_by: None,
         gone: "the catalog is forgotten",
         columns: &[],
+        panels: &[],
         client: None,
         images: &[],
         spec: spec_schema::<ImageCatalogSpec>,

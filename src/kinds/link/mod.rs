@@ -198,6 +198,7 @@ impl Reconciler for Link {
         made_by: None,
         gone: "the logins made for it are closed, and the database stays",
         columns: &COLUMNS,
+        panels: &[],
         client: None,
         images: &[],
         spec: spec_schema::<spec::LinkSpec>,

@@ -3,6 +3,7 @@
 //! What a step has to remember goes into [`Memory`]; the caller makes it durable before the next step.
 
 mod error;
+mod monitor;
 mod parameter_file;
 mod password;
 mod shutdown;
@@ -72,6 +73,7 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
     if !matches!(
         action,
         Action::EmptyPasswordFile { .. }
+            | Action::PutMonitorRight { .. }
             | Action::TrialStart(_)
             | Action::Work(Work::PinImage { .. } | Work::ReservePort(_))
     ) {
@@ -121,6 +123,7 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
         Action::CreateDatabase(name) => {
             scene.session()?.create_database(name).await?;
         }
+        Action::PutMonitorRight { make, others } => monitor::put_right(scene, *make, others).await?,
         Action::MakePending => scene.work.make_pending().await?,
         Action::ResetPassword { container, username, pending } => {
             reset_password(scene, container, username, *pending, memory).await?;

@@ -1,5 +1,6 @@
 //! The steps that a Postgres plan is made of. Values; `act.rs` runs them.
 
+use super::client::statements::monitor::ROLE as MONITOR_ROLE;
 use super::trial::Trial;
 use crate::kinds::Act;
 use crate::manifest::secret::SecretSource;
@@ -49,6 +50,12 @@ pub enum Action {
         words: String,
     },
     CreateDatabase(String),
+    /// The role that reads the server's health: made, or made what it should be again, with a password of its own.
+    PutMonitorRight {
+        make: bool,
+        /// Roles that it should not be a member of.
+        others: Vec<String>,
+    },
     /// Into the store, sealed, before any server knows it: the password that takes the place of the one in use.
     MakePending,
     /// Through the container's local socket; only a SCRAM verifier travels.
@@ -94,6 +101,7 @@ impl Act for Action {
             Action::WriteParameters { .. } => "ParametersReloaded",
             Action::RestoreParameters { .. } => "ParametersRestored",
             Action::CreateDatabase(_) => "DatabaseCreated",
+            Action::PutMonitorRight { .. } => "MonitorRoleSet",
             Action::MakePending => "RotationBegan",
             Action::ResetPassword { .. } => "PasswordReset",
             Action::MakeCurrent => "PasswordRotated",
@@ -112,6 +120,15 @@ impl Act for Action {
             Action::RestoreParameters { .. }
             | Action::GiveUpInitialisation { .. }
             | Action::TrialStart(_) => true,
+            _ => false,
+        }
+    }
+
+    fn stands_alone(&self) -> bool {
+        match self {
+            Action::Work(action) => action.stands_alone(),
+            // Nobody but us needs the role.
+            Action::PutMonitorRight { .. } => true,
             _ => false,
         }
     }
@@ -142,6 +159,8 @@ impl fmt::Display for Action {
                 write!(f, "start {container} with the last parameters that worked")
             }
             Action::CreateDatabase(name) => write!(f, "create database {name}"),
+            Action::PutMonitorRight { make: true, .. } => write!(f, "make role {MONITOR_ROLE}"),
+            Action::PutMonitorRight { .. } => write!(f, "set role {MONITOR_ROLE} again"),
             Action::MakePending => write!(f, "generate and seal the next password"),
             Action::ResetPassword { pending: false, .. } => {
                 write!(f, "set the managed user's password again")

@@ -1,5 +1,6 @@
 //! From the user's words to a spec with no illegal value. Pure; reports all problems at once.
 
+use super::client::statements::monitor::ROLE as MONITOR_ROLE;
 use super::parameters::judge::{refusal, unwritable};
 use super::parameters::limits;
 use super::parameters::settings::Known;
@@ -72,6 +73,12 @@ pub fn check(document: &Document, context: &Context<'_>) -> Result<Checked, Vec<
     let work = workload::check::check(&written, &RULES, &against, &mut found);
     identifier("spec.database", &spec.database.0, &["template0", "template1"], &mut found);
     identifier("spec.username", &spec.username.0, &["public", "none"], &mut found);
+    if spec.username.0 == MONITOR_ROLE {
+        found.add(
+            "spec.username",
+            "is the role that Seawall reads the server's health with; choose another name",
+        );
+    }
     if let Some(what) = not_for_initdb(&spec.username.0) {
         found.add("spec.username", what);
     }

@@ -127,6 +127,7 @@ fn wrong_values_say_what_where_and_what_to_write() {
         (json!({"version": "18", "database": ""}), vec!["spec.database: must not be empty"]),
         (json!({"version": "18", "database": "template1"}), vec!["reserved"]),
         (json!({"version": "18", "username": "pg_x"}), vec!["reserved"]),
+        (json!({"version": "18", "username": "seawall-monitor"}), vec!["choose another name"]),
         (json!({"version": "18", "username": "a\"b"}), vec!["contains \": initdb cannot"]),
         (json!({"version": "18", "username": "a'b"}), vec!["contains '"]),
         (json!({"version": "18", "username": "$(id)"}), vec!["contains $"]),

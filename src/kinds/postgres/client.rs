@@ -5,6 +5,7 @@
 mod columns;
 mod error;
 mod guard;
+mod monitor;
 mod prove;
 mod session;
 mod sql;
@@ -17,9 +18,11 @@ pub use sql::Sql;
 use super::collation::InDatabase;
 use super::survey::Survey;
 use super::tenancy::Tending;
+use super::wal::Reading;
 use super::world::ServerFacts;
 use crate::secrets::Secret;
 use async_trait::async_trait;
+use monitor::PgMonitor;
 use session::PgSession;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -89,6 +92,16 @@ pub trait Servers: Send + Sync + 'static {
         from: &str,
         to: &str,
     ) -> Result<(), SqlError>;
+    /// Logs in as the role that reads the server's health; `target.database`: where it is let in.
+    async fn monitor(&self, target: &Target, password: &Secret) -> Result<Box<dyn Monitor>, SqlError>;
+}
+
+/// A session that only reads how a server is; its connection ends when it is dropped.
+#[async_trait]
+pub trait Monitor: Send + Sync {
+    fn target(&self) -> &Target;
+    /// One look. Fails as a whole only when the connection is of no use any more.
+    async fn read(&self) -> Result<Reading, SqlError>;
 }
 
 /// A logged-in session; its connection ends when it is dropped.
@@ -100,6 +113,11 @@ pub trait Session: Send + Sync {
     /// Reloads the configuration and returns once the server has read it.
     async fn reload(&self) -> Result<(), SqlError>;
     async fn create_database(&self, name: &str) -> Result<(), SqlError>;
+    /// The database that it is in.
+    fn database(&self) -> &str;
+    /// Makes the role that reads the server's health what it should be, with this verifier of its password. `make`: there
+    /// is none; `others`: roles that it should not be a member of.
+    async fn put_monitor_right(&self, make: bool, verifier: &str, others: &[&str]) -> Result<(), SqlError>;
     /// All roles and databases.
     async fn survey(&self) -> Result<Survey, SqlError>;
     /// One step for a tenant.
@@ -147,5 +165,8 @@ impl Servers for Network {
         to: &str,
     ) -> Result<(), SqlError> {
         tenants::hand_over(target, password, from, to).await
+    }
+    async fn monitor(&self, target: &Target, password: &Secret) -> Result<Box<dyn Monitor>, SqlError> {
+        Ok(Box::new(PgMonitor::login(target, password).await?))
     }
 }

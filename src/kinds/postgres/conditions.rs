@@ -5,6 +5,7 @@ use super::action::Action;
 use super::collation::{self, Columns};
 use super::parameters::limits;
 use super::plan::{Plan, Subject, astray, inside, rotates};
+use super::wal::{self, Health};
 use super::world::{Declared, InitSeen, Server, ServerFacts, World};
 use crate::core::condition::{ConditionType as C, Finding, Truth};
 use crate::core::failure::Outlook;
@@ -59,7 +60,10 @@ fn more(subject: &Subject<'_>, world: &World) -> Vec<Finding> {
         list.push(pending_restart(subject, facts));
     }
     if matches!(subject.work().wanted(), Wanted::Running | Wanted::Stopped) {
-        list.push(archiving(world));
+        match &world.health {
+            Health::NotYet => list.push(archiving(world)),
+            health => list.extend(wal::findings(health, is_managed(world))),
+        }
     }
     list
 }
@@ -83,6 +87,11 @@ fn pending_restart(subject: &Subject<'_>, facts: &ServerFacts) -> Finding {
     Finding::new(C::PendingRestart, Truth::True, "ParametersChanged", words)
 }
 
+fn is_managed(world: &World) -> bool {
+    world.work.image.fit().is_some_and(|facts| facts.managed)
+}
+
+/// By what Seawall sets, as long as no server told what it does.
 fn archiving(world: &World) -> Finding {
     let more = match &world.work.image {
         ImageSeen::Fit(facts) if facts.managed => {
@@ -155,6 +164,9 @@ fn degraded(subject: &Subject<'_>, world: &World) -> Option<Said> {
     }
     if let Declared::Unreadable(why) = &world.declared {
         return Some(("SecretUnreadable", format!("spec.password: {why}; the password stays as it was")));
+    }
+    if let (Server::Up(_), Some(said)) = (&world.server, wal::degraded(&world.health)) {
+        return Some(said);
     }
     if let Server::Up(facts) = &world.server
         && let Some(words) = overridden(subject, facts)

@@ -8,14 +8,15 @@
 mod stage;
 mod tenants;
 
-use super::client::{Furnishing, Servers, Session, SqlError, Target};
+use super::client::{Furnishing, Monitor, Servers, Session, SqlError, Target};
 use super::collation::{Collations, InDatabase};
 use super::control_file;
 use super::desired::{PASSWORD_FILE, SERVER};
 use super::parameters;
 use super::survey::Survey;
 use super::tenancy::Tending;
-use super::world::ServerFacts;
+use super::wal::{Archiver, Backlog, Files, Horizon, Position, Reading, Settings};
+use super::world::{MonitorRole, ServerFacts};
 use crate::core::digest::sha256;
 use crate::core::names::label;
 use crate::core::seen::{ContainerState, SeenContainer};
@@ -48,6 +49,31 @@ struct Cluster {
     system_identifier: String,
     #[serde(default)]
     tenants: Survey,
+    #[serde(default)]
+    monitor: MonitorState,
+}
+
+/// The role that reads its health.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+enum MonitorState {
+    #[default]
+    Missing,
+    Fine,
+    Foreign,
+    Differs(Vec<String>),
+    /// It has another password than Seawall's.
+    Refuses,
+}
+
+impl Cluster {
+    fn monitor_role(&self) -> MonitorRole {
+        match &self.monitor {
+            MonitorState::Missing => MonitorRole::Missing,
+            MonitorState::Foreign => MonitorRole::Foreign,
+            MonitorState::Fine | MonitorState::Refuses => MonitorRole::Fine,
+            MonitorState::Differs(others) => MonitorRole::Differs(others.clone()),
+        }
+    }
 }
 
 /// One start of a container.
@@ -75,6 +101,8 @@ struct Script {
     /// Container name → how long each answer of its server takes.
     slow: BTreeMap<String, Duration>,
     df: String,
+    /// What a look at a server's health tells, by container name.
+    readings: BTreeMap<String, Reading>,
     /// Container name → questions over a kept session.
     probes: BTreeMap<String, u64>,
     clusters: u64,
@@ -90,6 +118,11 @@ struct Shared {
 #[derive(Clone)]
 pub struct FakeServers {
     shared: Arc<Shared>,
+}
+
+struct FakeMonitor {
+    shared: Arc<Shared>,
+    target: Target,
 }
 
 struct FakeSession {
@@ -169,6 +202,7 @@ impl Shared {
             databases: BTreeSet::from([target.database.clone()]),
             system_identifier: format!("{}", 7_000_000_000_000_000_000_u64 + number),
             tenants: tenants::new(&target.database),
+            monitor: MonitorState::Missing,
         };
         let major = c.env.get("PG_MAJOR").unwrap_or_default().to_owned();
         let version_file = format!("{pgdata}/PG_VERSION");
@@ -368,6 +402,66 @@ impl Servers for FakeServers {
         }
         self.shared.keep(&c, &cluster)
     }
+
+    async fn monitor(&self, target: &Target, _: &Secret) -> Result<Box<dyn Monitor>, SqlError> {
+        let shared = &self.shared;
+        shared.takes(target).await?;
+        let c = shared.reach(target)?;
+        let cluster = shared.cluster(&c).ok_or_else(|| failed("the data is gone"))?;
+        match cluster.monitor {
+            MonitorState::Fine => {
+                Ok(Box::new(FakeMonitor { shared: Arc::clone(shared), target: target.clone() }))
+            }
+            _ => Err(SqlError::LoginRefused(format!(
+                "password authentication failed for user {:?}",
+                target.username
+            ))),
+        }
+    }
+}
+
+/// What a server says with which nothing is wrong.
+#[must_use]
+pub fn healthy_reading() -> Reading {
+    Reading {
+        settings: Ok(Settings {
+            max_wal_size_bytes: 1 << 30,
+            archive_mode: "on".to_owned(),
+            archive_command: "/bin/true".to_owned(),
+            archive_library: Some(String::new()),
+        }),
+        files: Ok(Files { bytes: 32 << 20, segments: 2, oldest_age_secs: Some(60.0) }),
+        backlog: Ok(Backlog::default()),
+        archiver: Ok(Archiver::default()),
+        slots: Ok(Vec::new()),
+        position: Ok(Position { in_recovery: false, lsn: Some(0x0150_0000) }),
+        horizon: Ok(Horizon {
+            database: "template1".to_owned(),
+            xid_age: 20,
+            mxid_age: 0,
+            freeze_max_age: 200_000_000,
+            failsafe_age: Some(1_600_000_000),
+        }),
+    }
+}
+
+#[async_trait]
+impl Monitor for FakeMonitor {
+    fn target(&self) -> &Target {
+        &self.target
+    }
+
+    async fn read(&self) -> Result<Reading, SqlError> {
+        self.shared.takes(&self.target).await?;
+        let c = self.shared.reach(&self.target)?;
+        let cluster = self.shared.cluster(&c).ok_or_else(|| failed("the data is gone"))?;
+        // Whoever changed the role ended its sessions, too.
+        if !matches!(cluster.monitor, MonitorState::Fine) {
+            return Err(refused());
+        }
+        let known = self.shared.lock().readings.get(&c.name).cloned();
+        Ok(known.unwrap_or_else(healthy_reading))
+    }
 }
 
 #[async_trait]
@@ -388,6 +482,7 @@ impl Session for FakeSession {
         let overridden = self.shared.lock().overridden.get(&c.name).cloned().unwrap_or_default();
         let major = c.env.get("PG_MAJOR").unwrap_or_default().to_owned();
         Ok(ServerFacts {
+            monitor: cluster.monitor_role(),
             version: format!("{major}.1"),
             system_identifier: cluster.system_identifier,
             data_directory: pgdata,
@@ -422,6 +517,24 @@ impl Session for FakeSession {
         let mut cluster = self.shared.cluster(&c).ok_or_else(|| failed("the data is gone"))?;
         cluster.databases.insert(name.to_owned());
         self.shared.keep(&c, &cluster)
+    }
+
+    fn database(&self) -> &str {
+        "postgres"
+    }
+
+    async fn put_monitor_right(&self, make: bool, _: &str, _: &[&str]) -> Result<(), SqlError> {
+        let c = self.shared.reach(&self.target)?;
+        let cluster = self.shared.cluster(&c).ok_or_else(|| failed("the data is gone"))?;
+        match (make, &cluster.monitor) {
+            (true, MonitorState::Missing) => {}
+            (true, _) => return Err(failed("role \"seawall-monitor\" already exists")),
+            (false, MonitorState::Missing) => {
+                return Err(failed("role \"seawall-monitor\" does not exist"));
+            }
+            (false, _) => {}
+        }
+        self.shared.keep(&c, &Cluster { monitor: MonitorState::Fine, ..cluster })
     }
 
     async fn survey(&self) -> Result<Survey, SqlError> {

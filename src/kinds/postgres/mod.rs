@@ -26,12 +26,13 @@ pub mod survey;
 pub mod tenancy;
 pub mod tools;
 pub mod trial;
+pub mod wal;
 pub mod world;
 
 use super::tenancy::Tenancy;
 use super::{
-    About, Call, Client, Column, Context, Each, Found, Learnt, Login, Part, Probed, Question, Reconciler,
-    Scene, Subject, Undone, only,
+    About, Call, Client, Column, Context, Each, Found, Learnt, Login, Panel, Part, Probed, Question,
+    Reconciler, Scene, Subject, Undone, only,
 };
 use crate::core::condition::Finding;
 use crate::core::event::Note;
@@ -73,6 +74,13 @@ const COLUMNS: [Column; 8] = [
     Column { header: "CONTAINER", paths: &["/container/name"], wide: true },
     Column { header: "RESTARTS", paths: &["/container/restartCount"], wide: true },
 ];
+
+const PANELS: [Panel; 1] = [Panel {
+    verb: "wal",
+    about: "How a server's write-ahead log, its archiver, slots and disk are, and what to do",
+    field: "walHealth",
+    print: wal::panel,
+}];
 
 const CLIENT: Client = Client {
     scheme: "postgresql",
@@ -175,6 +183,7 @@ impl Reconciler for Postgres {
         made_by: None,
         gone: "the container is stopped and removed",
         columns: &COLUMNS,
+        panels: &PANELS,
         client: Some(&CLIENT),
         // The public images of the product brief.
         images: &[
@@ -340,6 +349,10 @@ impl Reconciler for Postgres {
 
     async fn probe(&self, subject: &Subject<'_, Self>, _: &Role, container: &Glance) -> Probed {
         probe::again(&self.tools, subject, container).await
+    }
+
+    fn sampled(&self, object: &ObjectRef) -> Map<String, Value> {
+        self.tools.sampled(object)
     }
 
     fn forget(&self, object: &ObjectRef) {

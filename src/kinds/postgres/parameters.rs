@@ -8,6 +8,7 @@ mod refused;
 pub mod settings;
 pub mod value;
 
+use super::wal::PLACEHOLDER;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -42,7 +43,7 @@ pub fn file(input: &FileInput<'_>) -> String {
     let _ = writeln!(text, "password_encryption = 'scram-sha-256'");
     if input.managed {
         let _ = writeln!(text, "archive_mode = on");
-        let _ = writeln!(text, "archive_command = '/bin/true'");
+        let _ = writeln!(text, "archive_command = {}", quoted(PLACEHOLDER));
     }
     if input.major >= 17 {
         let _ = writeln!(text, "allow_alter_system = off");

@@ -6,6 +6,7 @@ mod image;
 mod initialisation;
 mod placement;
 mod server;
+mod wal;
 
 pub use data::{Found, data, left_clean, left_over};
 pub use server::again;
@@ -16,6 +17,7 @@ use super::parameters;
 use super::plan::{Subject, astray, image_to_run, plan, trial_due};
 use super::tools::Tools;
 use super::trial::Verdict;
+use super::wal::Health;
 use super::world::{DataSeen, InitSeen, Pending, Placement, Server, World};
 use crate::core::digest::sha256;
 use crate::core::seen::{ContainerState, EngineInfo, SeenContainer, Slot};
@@ -53,6 +55,8 @@ pub async fn observe(
         pending: Pending::No,
         due: case.due(Timestamp::now(), subject.spec.schedule.as_ref()),
         server: Server::NotRunning,
+        health: Health::NotYet,
+        monitor_refused: false,
         file_sha256: None,
         init: InitSeen::NotLooked,
         placement: Placement::NotLooked,
@@ -67,6 +71,12 @@ pub async fn observe(
         return Ok(world);
     };
     details(tools, subject, &c, &mut world).await?;
+    if let Server::Up(facts) = &world.server {
+        (world.health, world.monitor_refused) = match intent {
+            Intent::Act => wal::in_pass(tools, subject, &c.glance(), facts).await,
+            _ => (wal::known(tools, subject, &c.glance()), false),
+        };
+    }
     deaths(tools, subject, &c, &mut world).await?;
     if let (Some(image), Wanted::Running) = (world.work.image.fit(), case.wanted()) {
         world.init = initialisation(tools, subject, image, &c, &world).await?;

@@ -13,7 +13,7 @@ use crate::core::variable::{Parts, Variable};
 use crate::kinds::tenancy::{
     Data, Known, Look, Passwords, Refusal, Step, Tenancy, TenancyError, Tenant, Turn,
 };
-use crate::secrets::{ExposeSecret, Secret};
+use crate::secrets::Secret;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -224,8 +224,7 @@ impl Tenancy for Tenants {
                 let password = passwords.get(turn).ok_or_else(|| {
                     TenancyError::Failed(format!("there is no password for {}", names.login(*turn)))
                 })?;
-                let verifier =
-                    postgres_protocol::password::scram_sha_256(password.expose_secret().as_bytes());
+                let verifier = super::client::statements::verifier(password);
                 known.fingerprints.insert(*turn, sha256(verifier.as_bytes()));
                 Some(verifier)
             }

@@ -1,12 +1,15 @@
 //! What PostgreSQL's adapters work with beside what all kinds share: logins, trials, and what is worth keeping of them
 //! between passes. All of it can be lost.
 
-use super::client::{Servers, Session};
+use super::client::{Monitor, Servers, Session};
 use super::trial::Verdict;
+use super::wal::{Health, Snapshot, Trend};
 use super::world::{Placement, Server};
 use crate::core::names::ObjectRef;
 use crate::workload;
 use crate::workload::tools::silences::Silences;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -35,6 +38,28 @@ pub struct Tools {
     pub(super) silences: Silences<Server>,
     /// How applications last got in.
     proofs: Mutex<BTreeMap<ObjectRef, Proof>>,
+    /// What is known of each server's WAL.
+    healths: Mutex<BTreeMap<ObjectRef, Watch>>,
+    /// Seconds are counted from here: the clock of the host may jump.
+    began: Instant,
+}
+
+/// How one server's WAL is watched.
+#[derive(Clone, Default)]
+pub(super) struct Watch {
+    /// Which start of which container was last looked at.
+    pub epoch: String,
+    /// When, in seconds of [`Tools::seconds`].
+    pub at: i64,
+    pub trend: Trend,
+    pub last: Option<Arc<Snapshot>>,
+    /// Why the last look failed as a whole.
+    pub failed: Option<String>,
+    /// The server refused the password.
+    pub refused: bool,
+    /// What the last pass said of it.
+    pub said: Health,
+    pub session: Option<Arc<dyn Monitor>>,
 }
 
 /// A new login that worked.
@@ -59,6 +84,8 @@ impl Tools {
             answers: Mutex::default(),
             silences: Silences::default(),
             proofs: Mutex::default(),
+            healths: Mutex::default(),
+            began: Instant::now(),
         }
     }
 
@@ -83,7 +110,37 @@ impl Tools {
     /// Ends the kept session: before a stop, so that it does not look like a user's.
     pub fn drop_session(&self, object: &ObjectRef) {
         lock(&self.sessions).remove(object);
+        self.watch(object, |watch| watch.session = None);
         self.forget_proof(object);
+    }
+
+    /// Seconds of a clock that only goes forward.
+    pub(super) fn seconds(&self) -> i64 {
+        i64::try_from(self.began.elapsed().as_secs()).unwrap_or(i64::MAX)
+    }
+
+    /// How its WAL is watched, where it was looked at.
+    pub(super) fn watched(&self, object: &ObjectRef) -> Option<Watch> {
+        lock(&self.healths).get(object).cloned()
+    }
+
+    /// Changes that, where it was looked at.
+    pub(super) fn watch(&self, object: &ObjectRef, change: impl FnOnce(&mut Watch)) {
+        if let Some(watch) = lock(&self.healths).get_mut(object) {
+            change(watch);
+        }
+    }
+
+    /// The last look that worked, as it is shown.
+    pub(super) fn sampled(&self, object: &ObjectRef) -> Map<String, Value> {
+        let shown = self
+            .watched(object)
+            .and_then(|watch| Some(watch.last?.shown(Timestamp::now(), watch.failed.as_deref())));
+        shown.map(|shown| Map::from_iter([("walHealth".to_owned(), shown)])).unwrap_or_default()
+    }
+
+    pub(super) fn remember_watch(&self, object: &ObjectRef, watch: Watch) {
+        lock(&self.healths).insert(object.clone(), watch);
     }
 
     /// Nothing of a deleted object stays in memory.
@@ -91,6 +148,7 @@ impl Tools {
         self.drop_session(object);
         lock(&self.placements).remove(object);
         lock(&self.answers).remove(object);
+        lock(&self.healths).remove(object);
         self.silences.forget(object);
     }
 

@@ -3,6 +3,7 @@
 use super::collation::{Collations, Columns};
 use super::facts::ImageFacts;
 use super::trial::Verdict;
+use super::wal::Health;
 use crate::workload;
 use crate::workload::schedule::Due;
 pub use crate::workload::world::Declared;
@@ -136,6 +137,38 @@ pub struct ServerFacts {
     /// seen anew where the data lies.
     pub tablespaces: String,
     pub collations: Collations,
+    /// Of the role that reads the server's health.
+    pub monitor: MonitorRole,
+}
+
+/// How the role is that reads a server's health.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum MonitorRole {
+    /// The server did not tell.
+    #[default]
+    Unknown,
+    Missing,
+    /// Somebody else's, by its mark: it is left alone.
+    Foreign,
+    Fine,
+    /// It is a member of these roles, or otherwise more or less than it should be.
+    Differs(Vec<String>),
+}
+
+impl MonitorRole {
+    /// As the probe's statement tells it.
+    #[must_use]
+    pub fn told(text: &str) -> Self {
+        match text.split_once(':') {
+            Some(("differs", others)) => Self::Differs(
+                others.split(',').filter(|other| !other.is_empty()).map(str::to_owned).collect(),
+            ),
+            _ if text == "missing" => Self::Missing,
+            _ if text == "foreign" => Self::Foreign,
+            _ if text == "fine" => Self::Fine,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 impl ServerFacts {
@@ -147,7 +180,7 @@ impl ServerFacts {
 }
 
 /// Everything seen in one pass.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct World {
     /// Its container, with all that belongs to it.
     pub work: workload::World<ImageFacts>,
@@ -157,6 +190,10 @@ pub struct World {
     /// The next rotation by the schedule.
     pub due: Due,
     pub server: Server,
+    /// What is known of its WAL.
+    pub health: Health,
+    /// The server refused the password of the role that reads it.
+    pub monitor_refused: bool,
     /// SHA-256 of the parameter file in a container that does not run; `None`: not looked or gone.
     pub file_sha256: Option<String>,
     pub init: InitSeen,

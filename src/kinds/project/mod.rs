@@ -190,6 +190,7 @@ impl Reconciler for Project {
         made_by: None,
         gone: "its applications stop, its env files are emptied, and it is forgotten",
         columns: &[],
+        panels: &[],
         client: None,
         images: &[],
         spec: spec_schema::<ProjectSpec>,

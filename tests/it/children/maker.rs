@@ -69,6 +69,7 @@ impl Reconciler for Maker {
         made_by: None,
         gone: "what it made goes",
         columns: &[],
+        panels: &[],
         client: None,
         images: &[],
         spec: spec_schema::<Makes>,

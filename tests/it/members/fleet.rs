@@ -276,6 +276,7 @@ impl Reconciler for Fleet {
         made_by: None,
         gone: "its containers are stopped and removed",
         columns: &[],
+        panels: &[],
         client: None,
         images: &[],
         spec: spec_schema::<Spec>,

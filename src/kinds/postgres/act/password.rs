@@ -13,16 +13,17 @@ use crate::secrets;
 use crate::store::{Change, Saving};
 use crate::workload::act as work;
 use crate::workload::check::PASSWORD;
-use crate::workload::tools::{PENDING, Secrets, secret_key};
+use crate::workload::tools::{MONITOR, PENDING, Secrets, secret_key};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
 pub(super) async fn generate_password(scene: &Scene<'_>, memory: &mut Memory) -> Result<(), ActError> {
-    let key = secret_key(&scene.work.case.identity.object, "");
-    let sealed = scene.tools.work.sealer.seal(&key, &secrets::password()).map_err(work::ActError::from)?;
-    let body = serde_json::to_value(&sealed).map_err(|e| work::ActError::Json(e.to_string()))?;
-    let saved = scene.tools.work.store.save(vec![Change::put(key, body)], Saving::Durable).await;
-    saved.map_err(work::ActError::from)?;
+    let (tools, object) = (&scene.tools.work, &scene.work.case.identity.object);
+    // That of the role which reads the server's health goes with it: no commit of its own.
+    let both = Secrets::from([("", secrets::password()), (MONITOR, secrets::password())]);
+    let changes = tools.sealed(object, &both).map_err(work::ActError::from)?;
+    tools.store.save(changes, Saving::Durable).await.map_err(work::ActError::from)?;
+    tools.reopen(object);
     rotated(scene, memory);
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::core::text::shown;
 use crate::kinds::postgres::collation::{Collations, MOST, Mismatch};
 use crate::kinds::postgres::survey::Survey;
 use crate::kinds::postgres::tenancy::{Tending, statements as tending_statements};
-use crate::kinds::postgres::world::ServerFacts;
+use crate::kinds::postgres::world::{MonitorRole, ServerFacts};
 use crate::secrets::{ExposeSecret, Secret};
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
@@ -27,6 +27,8 @@ const ROWS: usize = 4;
 pub(super) struct PgSession {
     client: Client,
     target: Target,
+    /// The database that it is in.
+    database: String,
     connection: tokio::task::JoinHandle<()>,
     /// Fingerprint of the role's password as the server had it when this session first asked. A
     /// session lives on when the password changes; only a new login proves it again.
@@ -89,11 +91,13 @@ impl PgSession {
         options: &str,
     ) -> Result<Self, LoginError> {
         let mut config = Config::new();
+        // Whoever looks at the sessions of a server knows which one is which.
+        let monitors = target.username == statements::monitor::ROLE;
         config
             .user(&target.username)
             .password(password.expose_secret())
             .dbname(database)
-            .application_name("seawall")
+            .application_name(if monitors { statements::monitor::ROLE } else { "seawall" })
             .ssl_mode(SslMode::Disable)
             .options(options);
         let address = SocketAddr::new(target.host, target.port);
@@ -122,6 +126,7 @@ impl PgSession {
         Ok(Self {
             client,
             target: target.clone(),
+            database: database.to_owned(),
             connection,
             credentials: OnceLock::new(),
             major: OnceLock::new(),
@@ -210,6 +215,7 @@ impl Session for PgSession {
             overridden: list(8),
             overridden_by_role: Vec::new(),
             tablespaces: text(10),
+            monitor: MonitorRole::told(&text(11)),
             collations,
         })
     }
@@ -229,6 +235,16 @@ impl Session for PgSession {
 
     async fn create_database(&self, name: &str) -> Result<(), SqlError> {
         self.rows(&statements::create_database(name)).await.map(|_| ())
+    }
+
+    fn database(&self) -> &str {
+        &self.database
+    }
+
+    async fn put_monitor_right(&self, make: bool, verifier: &str, others: &[&str]) -> Result<(), SqlError> {
+        let right = statements::monitor::put_right(verifier, &self.database, others);
+        let sql = if make { statements::monitor::make().and(right) } else { right };
+        self.rows(&sql).await.map(|_| ())
     }
 
     async fn survey(&self) -> Result<Survey, SqlError> {

@@ -6,6 +6,7 @@
 //! and what could turn a statement into something else is set in the start-up packet,
 //! which wins over `ALTER ROLE … SET` and `ALTER DATABASE … SET`. Answers are cut by the server.
 
+pub mod monitor;
 pub mod tenants;
 
 use super::sql::Sql;
@@ -94,7 +95,7 @@ pub fn overridden(parameters: &[&str]) -> Sql {
 /// Everything a probe needs, in one row of [`PROBE_COLUMNS`] columns.
 #[must_use]
 pub fn probe(database: &str, parameters: &[&str], file: &str) -> Sql {
-    Sql::of(
+    let sql = Sql::of(
         "SELECT pg_catalog.left(pg_catalog.current_setting('server_version'), 100), \
          (SELECT pg_catalog.textin(pg_catalog.int8out(c.system_identifier)) FROM pg_catalog.pg_control_system() AS c), \
          pg_catalog.left(pg_catalog.current_setting('data_directory'), 4096), \
@@ -128,13 +129,13 @@ pub fn probe(database: &str, parameters: &[&str], file: &str) -> Sql {
          COALESCE((SELECT pg_catalog.left(pg_catalog.string_agg( \
              pg_catalog.concat(t.oid), ',' ORDER BY t.oid), 10000) \
            FROM pg_catalog.pg_tablespace AS t WHERE t.spcname OPERATOR(pg_catalog.<>) 'pg_default' \
-             AND t.spcname OPERATOR(pg_catalog.<>) 'pg_global'), '') \
-         FROM pg_catalog.pg_settings AS s",
-    )
+             AND t.spcname OPERATOR(pg_catalog.<>) 'pg_global'), ''), ",
+    );
+    monitor::state(sql).then(" FROM pg_catalog.pg_settings AS s")
 }
 
 /// Columns of the row that [`probe`] asks for.
-pub const PROBE_COLUMNS: usize = 11;
+pub const PROBE_COLUMNS: usize = 12;
 
 /// Databases whose order of text has another version than recorded, as fields between unit separators and
 /// rows between record separators; and the providers with a version that databases go by.
@@ -206,14 +207,19 @@ pub fn create_database(name: &str) -> Sql {
     Sql::of("CREATE DATABASE ").identifier(name)
 }
 
+/// What a server keeps in place of a password.
+#[must_use]
+pub fn verifier(password: &Secret) -> String {
+    postgres_protocol::password::scram_sha_256(password.expose_secret().as_bytes())
+}
+
 /// `ALTER ROLE` with a SCRAM verifier: neither the wire nor the server's log sees the password.
 #[must_use]
 pub fn set_password(username: &str, password: &Secret) -> Sql {
-    let verifier = postgres_protocol::password::scram_sha_256(password.expose_secret().as_bytes());
     Sql::of("ALTER ROLE ")
         .identifier(username)
         .then(" WITH LOGIN PASSWORD ")
-        .literal(&verifier)
+        .literal(&verifier(password))
         .then(" VALID UNTIL 'infinity';\n")
 }
 
@@ -264,13 +270,22 @@ mod tests {
             tenants::has_extension("a"),
             tenants::extension("a", false),
             tenants::hand_to_owner("a", "b"),
+            monitor::make(),
+            monitor::put_right("v", "d", &["a"]),
+            monitor::settings(),
+            monitor::files(),
+            monitor::backlog(),
+            monitor::archiver(),
+            monitor::slots(),
+            monitor::position(),
+            monitor::horizon(),
         ]
     }
 
     /// Words before a parenthesis that are grammar, not functions.
-    const GRAMMAR: [&str; 12] = [
+    const GRAMMAR: [&str; 13] = [
         "CAST", "COALESCE", "EXISTS", "FILTER", "ANY", "OPERATOR", "SELECT", "AND", "AS", "WHERE", "FROM",
-        "LATERAL",
+        "LATERAL", "NOT",
     ];
 
     /// The text with what is in quotes taken out.
@@ -295,7 +310,7 @@ mod tests {
             }
             for keyword in [" FROM ", " AS pg_", "JOIN "] {
                 // Of whom something is taken there, and no table.
-                let at = if text.starts_with("REVOKE ") { "" } else { &text };
+                let at = if text.contains("REVOKE ") { "" } else { &text };
                 for (at, _) in at.match_indices(keyword) {
                     let rest = text[at..].trim_start_matches(keyword);
                     let rest = if keyword == " AS pg_" { &text[at + 4..] } else { rest };
@@ -304,7 +319,9 @@ mod tests {
                     assert!(table, "{rest}");
                 }
             }
-            let bare = text.replace("OPERATOR(pg_catalog.=)", "").replace("OPERATOR(pg_catalog.<>)", "");
+            let bare = ["=", "<>", ">", "-"].iter().fold(text.clone(), |text, operator| {
+                text.replace(&format!("OPERATOR(pg_catalog.{operator})"), "")
+            });
             assert!(!bare.contains(['=', '<', '>', '~', '|', '+', '%', '^', '&', '!', ':']), "{bare}");
         }
     }

@@ -1,9 +1,10 @@
 //! What a test says a fake server does, and asks of it.
 
-use super::{Cluster, FakeServers};
+use super::{Cluster, FakeServers, MonitorState};
 use crate::kinds::postgres::client::SqlError;
 use crate::kinds::postgres::collation::{Collations, InDatabase};
 use crate::kinds::postgres::survey::Survey;
+use crate::kinds::postgres::wal::Reading;
 use std::time::Duration;
 
 impl FakeServers {
@@ -44,6 +45,32 @@ impl FakeServers {
     /// What the databases of a container's server say of their columns from now on.
     pub fn set_columns(&self, container: &str, columns: Vec<InDatabase>) {
         self.shared.lock().columns.insert(container.to_owned(), columns);
+    }
+
+    /// What a look at the health of a container's server tells from now on.
+    pub fn set_reading(&self, container: &str, reading: Reading) {
+        self.shared.lock().readings.insert(container.to_owned(), reading);
+    }
+
+    /// DROP ROLE by hand of the role that reads the server's health; false when there is no server yet.
+    pub fn drop_monitor(&self, container: &str) -> bool {
+        self.change(container, |c| c.monitor = MonitorState::Missing)
+    }
+
+    /// Its password was changed by hand.
+    pub fn change_monitor_password(&self, container: &str) -> bool {
+        self.change(container, |c| c.monitor = MonitorState::Refuses)
+    }
+
+    /// GRANT by hand: it is a member of these, too.
+    pub fn promote_monitor(&self, container: &str, roles: &[&str]) -> bool {
+        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        self.change(container, |c| c.monitor = MonitorState::Differs(roles))
+    }
+
+    /// There is a role of that name which is not Seawall's.
+    pub fn take_monitor_name(&self, container: &str) -> bool {
+        self.change(container, |c| c.monitor = MonitorState::Foreign)
     }
 
     /// Each answer of a container's server takes so long from now on; one of 5 s or more is given up.

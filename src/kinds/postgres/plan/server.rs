@@ -10,7 +10,7 @@ use crate::core::seen::SeenContainer;
 use crate::core::will::Wanted;
 use crate::kinds::postgres::action::Action;
 use crate::kinds::postgres::facts::ImageFacts;
-use crate::kinds::postgres::world::{Declared, Pending, Server, ServerFacts, Weak, World};
+use crate::kinds::postgres::world::{Declared, MonitorRole, Pending, Server, ServerFacts, Weak, World};
 use crate::workload::plan::{due, port_silent, prove, restart};
 
 pub(super) fn server(
@@ -172,6 +172,8 @@ fn up(
         let action = Action::EmptyPasswordFile { container: id.container() };
         plan.step(Sign::Change, action, "initdb is done");
     }
+    // Before anything that ends the session.
+    monitor(world, facts, plan);
     if world.declared == Declared::Differs {
         // Sealed first: what is in the store is set again whenever the server has another one.
         for action in [credentials(spec), reset(subject, world)] {
@@ -183,6 +185,22 @@ fn up(
     if world.declared != Declared::Differs {
         rotate(subject, world, plan);
     }
+}
+
+/// The role that reads the server's health. One of that name that is somebody else's is left alone, and a server that can
+/// write nothing too.
+fn monitor(world: &World, facts: &ServerFacts, plan: &mut Plan) {
+    let put = |make, others: &[String]| Action::PutMonitorRight { make, others: others.to_vec() };
+    let (sign, action, cause) = match &facts.monitor {
+        _ if world.work.is_full() => return,
+        MonitorRole::Missing => (Sign::Create, put(true, &[]), "WAL health is read with it"),
+        MonitorRole::Differs(others) => (Sign::Change, put(false, others), "it is not as Seawall made it"),
+        MonitorRole::Fine if world.monitor_refused => {
+            (Sign::Change, put(false, &[]), "the server has another password for it")
+        }
+        MonitorRole::Fine | MonitorRole::Foreign | MonitorRole::Unknown => return,
+    };
+    plan.step(sign, action, cause);
 }
 
 /// The step that sets what is sealed: of two passwords the later one. Whom the login was tried as: a recovered record may

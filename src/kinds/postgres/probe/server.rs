@@ -26,6 +26,18 @@ fn target(subject: &Subject<'_>, c: &Glance, reach: Reach) -> Option<Target> {
     })
 }
 
+/// The same for another role and database.
+pub(super) fn at_role(
+    tools: &Tools,
+    subject: &Subject<'_>,
+    c: &Glance,
+    role: &str,
+    database: &str,
+) -> Option<Target> {
+    let target = target(subject, c, tools.work.reach)?;
+    Some(Target { username: role.to_owned(), database: database.to_owned(), ..target })
+}
+
 /// A session outlives neither the start of its server nor the password that it was let in by.
 fn epoch(c: &Glance, generation: u64) -> String {
     format!("{} {} {generation}", c.id, c.started_at)
@@ -50,7 +62,14 @@ pub async fn again(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Probed {
     }
     // Also when there is no answer: the pass proves it by a new login.
     match answer(tools, subject, c).await {
-        Some(answer) if tools.answered(&subject.identity.object, &answer) => Probed::Same,
+        Some(Server::Up(facts)) => {
+            let facts = Server::Up(facts);
+            if !tools.answered(&subject.identity.object, &facts) {
+                return Probed::LookAgain;
+            }
+            let Server::Up(facts) = facts else { return Probed::LookAgain };
+            super::wal::again(tools, subject, c, &facts).await
+        }
         _ => Probed::LookAgain,
     }
 }
