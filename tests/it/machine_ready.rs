@@ -8,6 +8,7 @@ use seawall::core::seen::{ContainerState, Space};
 use seawall::docker::fake::{Fault, What, When};
 use seawall::kinds::postgres::client::SqlError;
 use seawall::kinds::postgres::fake_server::BAD_AT_START;
+use seawall::kinds::postgres::world::Crowd;
 use std::time::Duration;
 
 const CONTAINER: &str = "postgres-main";
@@ -39,6 +40,25 @@ async fn a_kept_session_says_nothing_about_who_else_gets_in() {
     rig.let_pass(Duration::from_secs(16)).await;
     assert!(is_ready(&rig));
     assert!(!rig.said("ServerRestarted", "") && !rig.said("PasswordReset", ""), "{:?}", rig.events());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_only_superusers_get_into_is_not_ready_and_a_database_is_degraded() {
+    let rig = settled().await;
+    rig.servers.set_crowd(CONTAINER, Some(Crowd::Server { max: 100, reserved: 3 }));
+    rig.let_pass(Duration::from_secs(16)).await;
+    let ready = rig.condition("main", C::Ready).unwrap();
+    assert_eq!((ready.status, ready.reason.as_str()), (Truth::False, "ConnectionsExhausted"));
+    assert!(ready.message.starts_with("all 97 connections"), "{}", ready.message);
+    assert_eq!(rig.condition("main", C::Progressing).unwrap().status, Truth::False);
+    assert_eq!(rig.condition("main", C::Degraded).unwrap().reason, "ConnectionsExhausted");
+    rig.servers.set_crowd(CONTAINER, Some(Crowd::Database { limit: 2 }));
+    rig.let_pass(Duration::from_secs(16)).await;
+    assert!(is_ready(&rig));
+    assert_eq!(rig.condition("main", C::Degraded).unwrap().reason, "ConnectionLimitReached");
+    rig.servers.set_crowd(CONTAINER, None);
+    rig.let_pass(Duration::from_secs(16)).await;
+    assert_eq!(rig.phase("main"), "Ready");
 }
 
 #[tokio::test(start_paused = true)]

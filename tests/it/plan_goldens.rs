@@ -298,6 +298,7 @@ impl Case {
             overridden: Vec::new(),
             tablespaces: String::new(),
             monitor: MonitorRole::Fine,
+            crowd: None,
             collations: Collations::default(),
         }));
     }

@@ -1,6 +1,6 @@
 //! Ready means that a login works now; everything else is said in PostgreSQL's own words.
 
-use super::harness::{Frozen, Sea, condition, docker, wait_for};
+use super::harness::{Frozen, Sea, condition, docker, text, version, wait_for};
 use crate::kinds::{Kind, tests};
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -189,6 +189,38 @@ fn ready_is_what_a_new_login_into_the_managed_database_says() {
         let status = sea.ready(name);
         assert_eq!(status["container"]["startedAt"], first["container"]["startedAt"], "{name} was restarted");
     }
+}
+
+#[test]
+fn a_server_without_a_connection_for_applications_is_not_ready() {
+    let sea = Sea::start();
+    sea.postgres("a", &format!("{{version: '{}', parameters: {{max_connections: 20}}}}", version()));
+    sea.ready("a");
+    sea.sql("a", "CREATE ROLE web LOGIN PASSWORD 'web'; ALTER DATABASE app CONNECTION LIMIT 0");
+    let words = sea.until_condition("a", "Degraded", "True", "ConnectionLimitReached");
+    assert!(words.contains("\"app\" takes 0 connections"), "{words}");
+    assert_eq!(sea.condition("a", "Ready").0, "True", "its own user gets in");
+    sea.sql("a", "ALTER DATABASE app CONNECTION LIMIT -1");
+    sea.until("a", "without a complaint", |s| condition(s, "Degraded").0 != "True");
+    // As many as the server lets in.
+    let url = format!("postgresql://web:web@127.0.0.1:{}/app", sea.host_port("a"));
+    let idle = || {
+        let mut child = Command::new("psql");
+        child.args(["-XAtqc", "SELECT 1 FROM pg_sleep(600)", &url]).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let mut all: Vec<_> = (0..20).map(|_| idle()).collect();
+    let words = sea.until_condition("a", "Ready", "False", "ConnectionsExhausted");
+    assert!(words.starts_with("all 17 connections"), "{words}");
+    assert_eq!(sea.condition("a", "Degraded").1, "ConnectionsExhausted");
+    let refused = Command::new("psql").args(["-XAtqc", "SELECT 1", &url]).output().unwrap();
+    assert!(!refused.status.success(), "that is what applications meet: {}", text(&refused));
+    for child in &mut all {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    sea.sql("a", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'web'");
+    sea.ready("a");
+    sea.until("a", "without a complaint", |s| condition(s, "Degraded").0 != "True");
 }
 
 /// A small disk under a volume, for as long as this lives.

@@ -6,7 +6,7 @@ use super::collation::{self, Columns};
 use super::parameters::limits;
 use super::plan::{Plan, Subject, astray, inside, rotates};
 use super::wal::{self, Health};
-use super::world::{Declared, InitSeen, Server, ServerFacts, World};
+use super::world::{Crowd, Declared, InitSeen, Server, ServerFacts, World};
 use crate::core::condition::{ConditionType as C, Finding, Truth};
 use crate::core::failure::Outlook;
 use crate::core::text::in_shell;
@@ -44,6 +44,10 @@ fn served(subject: &Subject<'_>, world: &World, plan: &Plan) -> Served {
         },
         turned_away: match &world.server {
             Server::TurnedAway(reason, words) => Some((reason, words.clone())),
+            Server::Up(facts) => {
+                let full = facts.crowd.filter(|crowd| matches!(crowd, Crowd::Server { .. }));
+                full.map(|crowd| crowd.in_words(&subject.spec.database))
+            }
             _ => None,
         },
         left_clean: (world.left_clean == Some(true)).then_some("pg_control"),
@@ -121,6 +125,10 @@ fn proven(subject: &Subject<'_>, world: &World, plan: &Plan) -> Option<Finding> 
     if !subject.memory.same_cluster(&facts.system_identifier) {
         return None;
     }
+    // We are in by a connection that is kept for superusers: nobody else gets one.
+    if matches!(facts.crowd, Some(Crowd::Server { .. })) {
+        return None;
+    }
     // It answers, and can write nothing.
     if world.work.is_full() {
         return None;
@@ -146,6 +154,11 @@ fn proven(subject: &Subject<'_>, world: &World, plan: &Plan) -> Option<Finding> 
 }
 
 fn degraded(subject: &Subject<'_>, world: &World) -> Option<Said> {
+    if let Server::Up(facts) = &world.server
+        && let Some(crowd) = facts.crowd
+    {
+        return Some(crowd.in_words(&subject.spec.database));
+    }
     if let Server::Up(facts) = &world.server
         && let Some(words) = collation::in_words(
             &facts.collations.mismatched,

@@ -16,7 +16,7 @@ use super::parameters;
 use super::survey::Survey;
 use super::tenancy::Tending;
 use super::wal::{Archiver, Backlog, Files, Horizon, Position, Reading, Settings};
-use super::world::{MonitorRole, ServerFacts};
+use super::world::{Crowd, MonitorRole, ServerFacts};
 use crate::core::digest::sha256;
 use crate::core::names::label;
 use crate::core::seen::{ContainerState, SeenContainer};
@@ -101,6 +101,8 @@ struct Script {
     /// Container name → how long each answer of its server takes.
     slow: BTreeMap<String, Duration>,
     df: String,
+    /// Container name → what of its server is full.
+    crowds: BTreeMap<String, Crowd>,
     /// What a look at a server's health tells, by container name.
     readings: BTreeMap<String, Reading>,
     /// Container name → questions over a kept session.
@@ -480,9 +482,11 @@ impl Session for FakeSession {
         let (before, after) = (values(&run.at_start), values(&run.loaded));
         let pending = NEED_RESTART.iter().filter(|n| before.get(**n) != after.get(**n));
         let overridden = self.shared.lock().overridden.get(&c.name).cloned().unwrap_or_default();
+        let crowd = self.shared.lock().crowds.get(&c.name).copied();
         let major = c.env.get("PG_MAJOR").unwrap_or_default().to_owned();
         Ok(ServerFacts {
             monitor: cluster.monitor_role(),
+            crowd,
             version: format!("{major}.1"),
             system_identifier: cluster.system_identifier,
             data_directory: pgdata,

@@ -139,6 +139,58 @@ pub struct ServerFacts {
     pub collations: Collations,
     /// Of the role that reads the server's health.
     pub monitor: MonitorRole,
+    /// Where ordinary roles find no connection left; a superuser gets in by those that are kept.
+    pub crowd: Option<Crowd>,
+}
+
+/// What is full. Its figures are limits, so that it is the same as long as it lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crowd {
+    /// All connections that the server has, but for those that it keeps for some roles.
+    Server { max: u32, reserved: u32 },
+    /// All that the managed database takes.
+    Database { limit: u32 },
+}
+
+impl Crowd {
+    /// From the probe's figures: connections, max_connections, the two kinds of reserved ones, connections into the managed
+    /// database, and its limit (below 0: none). A login is refused when what is left with it would be less than what is
+    /// reserved (PostgreSQL docs, "superuser_reserved_connections").
+    #[must_use]
+    pub fn told(text: &str) -> Option<Self> {
+        let figures: Vec<i64> = text.split(',').filter_map(|figure| figure.parse().ok()).collect();
+        let [used, max, superusers, some, here, limit] = figures.as_slice() else { return None };
+        let reserved = superusers.saturating_add(*some);
+        if used.saturating_add(reserved) >= *max {
+            return Some(Self::Server {
+                max: u32::try_from(*max).ok()?,
+                reserved: u32::try_from(reserved).ok()?,
+            });
+        }
+        // Below 0 there is none.
+        let limit = u32::try_from(*limit).ok()?;
+        (*here >= i64::from(limit)).then_some(Self::Database { limit })
+    }
+
+    /// The reason, and the words to it.
+    #[must_use]
+    pub fn in_words(self, database: &str) -> (&'static str, String) {
+        match self {
+            Self::Server { max, reserved } => (
+                "ConnectionsExhausted",
+                format!(
+                    "all {} connections that applications may have are in use (max_connections {max}, of which {reserved} are kept for superusers): nobody else gets in. End idle ones, pool them, or raise max_connections in spec.parameters",
+                    max.saturating_sub(reserved)
+                ),
+            ),
+            Self::Database { limit } => (
+                "ConnectionLimitReached",
+                format!(
+                    "database {database:?} takes {limit} connections of applications (ALTER DATABASE … CONNECTION LIMIT), and all are in use: only superusers get into it"
+                ),
+            ),
+        }
+    }
 }
 
 /// How the role is that reads a server's health.
@@ -210,4 +262,29 @@ pub struct World {
     pub columns: Columns,
     /// Image id → how the trial start ended that is due before the manifest's parameters run on it.
     pub trials: BTreeMap<String, Verdict>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_connection_of_an_application_is_the_one_before_the_reserved_ones() {
+        let server = Some(Crowd::Server { max: 100, reserved: 3 });
+        for (text, want) in [
+            ("96,100,3,0,90,-1", None),
+            ("97,100,3,0,90,-1", server),
+            ("100,100,3,0,90,-1", server),
+            ("94,100,3,2,90,-1", None),
+            ("95,100,3,2,90,-1", Some(Crowd::Server { max: 100, reserved: 5 })),
+            ("5,100,3,0,0,0", Some(Crowd::Database { limit: 0 })),
+            ("5,100,3,0,1,2", None),
+            ("5,100,3,0,2,2", Some(Crowd::Database { limit: 2 })),
+            // There is no such database.
+            ("", None),
+            ("5,100,3", None),
+        ] {
+            assert_eq!(Crowd::told(text), want, "{text}");
+        }
+    }
 }

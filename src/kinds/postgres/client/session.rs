@@ -8,7 +8,7 @@ use crate::core::text::shown;
 use crate::kinds::postgres::collation::{Collations, MOST, Mismatch};
 use crate::kinds::postgres::survey::Survey;
 use crate::kinds::postgres::tenancy::{Tending, statements as tending_statements};
-use crate::kinds::postgres::world::{MonitorRole, ServerFacts};
+use crate::kinds::postgres::world::{Crowd, MonitorRole, ServerFacts};
 use crate::secrets::{ExposeSecret, Secret};
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
@@ -216,6 +216,7 @@ impl Session for PgSession {
             overridden_by_role: Vec::new(),
             tablespaces: text(10),
             monitor: MonitorRole::told(&text(11)),
+            crowd: Crowd::told(&text(12)),
             collations,
         })
     }

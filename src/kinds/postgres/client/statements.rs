@@ -131,11 +131,28 @@ pub fn probe(database: &str, parameters: &[&str], file: &str) -> Sql {
            FROM pg_catalog.pg_tablespace AS t WHERE t.spcname OPERATOR(pg_catalog.<>) 'pg_default' \
              AND t.spcname OPERATOR(pg_catalog.<>) 'pg_global'), ''), ",
     );
-    monitor::state(sql).then(" FROM pg_catalog.pg_settings AS s")
+    // Connections in all, those that the server takes, those that it keeps for some roles, those into the managed database,
+    // and those that it takes.
+    monitor::state(sql)
+        .then(
+            ", (SELECT pg_catalog.concat_ws(',', \
+               pg_catalog.count(*), pg_catalog.current_setting('max_connections'), \
+               pg_catalog.current_setting('superuser_reserved_connections'), \
+               COALESCE(pg_catalog.current_setting('reserved_connections', true), '0'), \
+               pg_catalog.count(*) FILTER (WHERE a.datname OPERATOR(pg_catalog.=) d.datname), d.datconnlimit) \
+             FROM pg_catalog.pg_stat_activity AS a, (SELECT datname, datconnlimit FROM pg_catalog.pg_database \
+               WHERE datname OPERATOR(pg_catalog.=) CAST(",
+        )
+        .literal(database)
+        .then(
+            " AS pg_catalog.name)) AS d WHERE a.backend_type OPERATOR(pg_catalog.=) 'client backend' \
+             GROUP BY d.datname, d.datconnlimit) \
+           FROM pg_catalog.pg_settings AS s",
+        )
 }
 
 /// Columns of the row that [`probe`] asks for.
-pub const PROBE_COLUMNS: usize = 12;
+pub const PROBE_COLUMNS: usize = 13;
 
 /// Databases whose order of text has another version than recorded, as fields between unit separators and
 /// rows between record separators; and the providers with a version that databases go by.

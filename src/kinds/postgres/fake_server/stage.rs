@@ -5,6 +5,7 @@ use crate::kinds::postgres::client::SqlError;
 use crate::kinds::postgres::collation::{Collations, InDatabase};
 use crate::kinds::postgres::survey::Survey;
 use crate::kinds::postgres::wal::Reading;
+use crate::kinds::postgres::world::Crowd;
 use std::time::Duration;
 
 impl FakeServers {
@@ -45,6 +46,15 @@ impl FakeServers {
     /// What the databases of a container's server say of their columns from now on.
     pub fn set_columns(&self, container: &str, columns: Vec<InDatabase>) {
         self.shared.lock().columns.insert(container.to_owned(), columns);
+    }
+
+    /// What of a container's server is full; `None`: there is room.
+    pub fn set_crowd(&self, container: &str, crowd: Option<Crowd>) {
+        let mut script = self.shared.lock();
+        match crowd {
+            Some(crowd) => drop(script.crowds.insert(container.to_owned(), crowd)),
+            None => drop(script.crowds.remove(container)),
+        }
     }
 
     /// What a look at the health of a container's server tells from now on.

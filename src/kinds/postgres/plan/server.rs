@@ -10,7 +10,9 @@ use crate::core::seen::SeenContainer;
 use crate::core::will::Wanted;
 use crate::kinds::postgres::action::Action;
 use crate::kinds::postgres::facts::ImageFacts;
-use crate::kinds::postgres::world::{Declared, MonitorRole, Pending, Server, ServerFacts, Weak, World};
+use crate::kinds::postgres::world::{
+    Crowd, Declared, MonitorRole, Pending, Server, ServerFacts, Weak, World,
+};
 use crate::workload::plan::{due, port_silent, prove, restart};
 
 pub(super) fn server(
@@ -171,6 +173,10 @@ fn up(
     if memory.password_emptied_in.as_ref() != Some(&c.id) {
         let action = Action::EmptyPasswordFile { container: id.container() };
         plan.step(Sign::Change, action, "initdb is done");
+    }
+    if let Some(crowd @ Crowd::Server { .. }) = facts.crowd {
+        let (reason, words) = crowd.in_words(&spec.database);
+        plan.stuck(reason, words, 5_000);
     }
     // Before anything that ends the session.
     monitor(world, facts, plan);
