@@ -21,6 +21,7 @@ pub mod ownership;
 pub mod plan;
 pub mod ports;
 pub mod rollout;
+pub mod runtime;
 pub mod schedule;
 pub mod server;
 pub mod spec;

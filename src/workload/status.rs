@@ -3,6 +3,7 @@
 use super::disk::roughly;
 use super::image::Facts;
 use super::plan::caps_in_sync;
+use super::runtime::MemberRuntime;
 use super::schedule::Due;
 use super::{Case, World};
 use crate::core::resource::Caps;
@@ -33,6 +34,9 @@ pub struct Status<S = Value, I = Map<String, Value>> {
     pub credentials: Option<CredentialsStatus>,
     #[serde(default)]
     pub hardening: Option<String>,
+    /// Each container that is there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runtime: Vec<MemberRuntime>,
     /// RFC 3339: when the data are deleted, unless the manifest comes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_at: Option<String>,
@@ -158,9 +162,15 @@ pub fn status<F: Facts, S, I>(
     let (id, memory) = (case.identity, case.memory);
     let container = world.container.ours();
     let published = container.and_then(|c| c.published.first());
+    let image = image(case, world, &of_kind);
+    let runtime = container.map(|c| {
+        let made_for = image.as_ref().filter(|image| image.id == c.image_id);
+        let reference = made_for.map_or_else(String::new, |image| image.reference.clone());
+        MemberRuntime::of(&id.role, c, reference, &case.spec.caps, &world.engine)
+    });
     Status {
         container: container.map(ContainerStatus::of),
-        image: image(case, world, &of_kind),
+        image,
         endpoint: (case.wanted() != Wanted::Deleted).then(|| Endpoint {
             host: id.container(),
             port: case.server.port,
@@ -191,6 +201,7 @@ pub fn status<F: Facts, S, I>(
             next_rotation: of_kind.due.next.clone(),
         }),
         hardening: container.map(|_| memory.profile().in_words(case.server.user)),
+        runtime: runtime.into_iter().collect(),
         deletion_at: case
             .asked
             .gone
@@ -247,6 +258,7 @@ impl<S, I> Default for Status<S, I> {
             resources: None,
             credentials: None,
             hardening: None,
+            runtime: Vec::new(),
             deletion_at: None,
         }
     }
@@ -260,6 +272,9 @@ impl<S, I: Clone> Status<S, I> {
         let in_use = world.container.ours().map(|c| c.image_id.as_str());
         if let Some(id) = in_use.filter(|id| self.image.as_ref().is_none_or(|i| i.id != *id)) {
             let known = old.and_then(|s| s.image.clone()).filter(|i| i.id == id);
+            for member in self.runtime.iter_mut().filter(|member| member.image_id == id) {
+                member.image = known.as_ref().map_or_else(String::new, |image| image.reference.clone());
+            }
             self.image = known;
         }
         self

@@ -178,6 +178,12 @@ async fn another_version_serves_once_it_is_healthy_and_the_old_one_goes_only_the
     assert!(words.contains("answered 503"), "{words}");
     assert_eq!(shop.seen(A).unwrap().state, ContainerState::Running);
     assert!(shop.rig.condition(WEB, C::Ready).unwrap().status == seawall::core::condition::Truth::True);
+    let told = shop.rig.view(WEB).unwrap().status["runtime"].clone();
+    let told = |n: usize| ["role", "container_name", "image"].map(|field| told[n][field].clone());
+    assert_eq!(
+        (told(0), told(1)),
+        (["a".into(), A.into(), "local/web:1".into()], ["b".into(), B.into(), "local/web:2".into()])
+    );
     shop.sick.lock().unwrap().clear();
     let new = shop.serves(B, 0x22).await;
     assert_eq!(new.restart_policy, "always");

@@ -35,6 +35,7 @@ mod machine_redis;
 mod machine_removal;
 mod machine_rename;
 mod machine_rotation;
+mod machine_runtime;
 mod machine_secrets;
 mod machine_starts;
 mod machine_volumes;

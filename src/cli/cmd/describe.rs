@@ -19,8 +19,19 @@ use std::io::{self, Write};
 const EVENTS: usize = 10;
 
 /// Sections of a status, in this order; what is new in a status comes behind them.
-const SECTIONS: [&str; 7] =
-    ["container", "image", "server", "resources", "volume", "endpoint", "credentials"];
+const SECTIONS: [&str; 8] =
+    ["container", "runtime", "image", "server", "resources", "volume", "endpoint", "credentials"];
+
+/// What a line of the containers shows, and where it is in `status.runtime`.
+const RUNTIME: [(&str, &str); 7] = [
+    ("CONTAINER", "/container_name"),
+    ("IS", "/status"),
+    ("RESTARTS", "/restart_count"),
+    ("EXIT", "/exit_code"),
+    ("OOM KILLED", "/oom_killed"),
+    ("LAST END", "/finished_at"),
+    ("LIMITS DRIFT", "/limits/drift"),
+];
 
 pub async fn run(cx: &mut Context, args: ObjectArg) -> Outcome {
     let api = look(cx).await?;
@@ -126,6 +137,12 @@ fn status(cx: &mut Context, view: &ObjectView) -> io::Result<()> {
         let mut letters = key.chars();
         let title: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
         match value.as_object() {
+            _ if key == "runtime" => {
+                writeln!(cx.out.stdout, "\n{title}:")?;
+                let header = RUNTIME.map(|(header, _)| header);
+                let rows: Vec<_> = value.as_array().into_iter().flatten().map(runtime).collect();
+                indented(cx, &Grid::new(&header, cx.out.colour).full(&rows))?;
+            }
             Some(fields) => {
                 writeln!(cx.out.stdout, "\n{title}:")?;
                 let width = fields.keys().map(|k| k.chars().count()).max().unwrap_or(0);
@@ -137,6 +154,11 @@ fn status(cx: &mut Context, view: &ObjectView) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The line of one container.
+fn runtime(member: &Value) -> Vec<String> {
+    RUNTIME.iter().map(|(_, path)| member.pointer(path).map_or_else(String::new, compact)).collect()
 }
 
 /// A value on one line: `memory 512Mi, cpus 1.5`.

@@ -2,6 +2,7 @@
 
 use super::plan::{Node, Subject, serves};
 use super::world::World;
+use crate::workload::runtime::MemberRuntime;
 use crate::workload::status::{CapsStatus, ContainerStatus, ResourcesStatus};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -27,6 +28,9 @@ pub struct Status {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub volumes: BTreeMap<String, String>,
     pub resources: Option<ResourcesStatus>,
+    /// Each container that is there: the one that serves, and another version that is being tried.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub runtime: Vec<MemberRuntime>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +48,10 @@ pub fn status(subject: &Subject<'_>, world: &World) -> Status {
     let case = node.case(subject);
     let member = world.members.get(&role);
     let container = member.and_then(|member| member.work.container.ours());
-    let made = subject.memory.made.get(&role);
+    let reference = |role| {
+        let made = subject.memory.made.get(role);
+        made.map_or_else(|| spec.app.image.to_string(), |made| made.written.image.0.clone())
+    };
     let caps = spec.work.caps;
     let in_sync = member
         .zip(container)
@@ -53,10 +60,7 @@ pub fn status(subject: &Subject<'_>, world: &World) -> Status {
         project: spec.project().name.to_string(),
         environment: spec.environment.to_string(),
         container: container.map(ContainerStatus::of),
-        image: container.map(|c| ImageStatus {
-            reference: made.map_or_else(|| spec.app.image.to_string(), |made| made.written.image.0.clone()),
-            id: c.image_id.clone(),
-        }),
+        image: container.map(|c| ImageStatus { reference: reference(&role), id: c.image_id.clone() }),
         host: case.identity.installation.container(&case.identity.object),
         ports: spec.written.ports.iter().map(|port| port.0.clone()).collect(),
         links: spec.links.iter().map(ToString::to_string).collect(),
@@ -66,5 +70,13 @@ pub fn status(subject: &Subject<'_>, world: &World) -> Status {
             applied: container.map(|c| (&c.caps).into()),
             in_sync,
         }),
+        runtime: world
+            .members
+            .iter()
+            .filter_map(|(role, member)| {
+                let c = member.work.container.ours()?;
+                Some(MemberRuntime::of(role, c, reference(role), &caps, &member.work.engine))
+            })
+            .collect(),
     }
 }

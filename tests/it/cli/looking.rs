@@ -255,6 +255,8 @@ async fn describe_tells_the_worst_first() {
         "Wrong now:\n  Ready=False LoginFailed for 40d\n    no\\u{1b}[2J route\\nto host",
         "Connect:",
         "Container:\n  name          postgres-shop-eu",
+        "Runtime:\n  CONTAINER         IS       RESTARTS  EXIT  OOM KILLED  LAST END              LIMITS DRIFT\n",
+        "  postgres-shop-eu  running  2         -     false       2026-01-01T00:00:00Z  false\n",
         "Image:",
         "Resources:",
         "  applied  memory 512Mi, cpus 1.5",
