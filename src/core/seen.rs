@@ -58,6 +58,11 @@ pub struct Lacks {
     pub init: bool,
 }
 
+impl Lacks {
+    /// It can do all of it.
+    pub const NONE: Self = Self { memory_limit: false, cpu_quota: false, pids_limit: false, init: false };
+}
+
 impl EngineInfo {
     #[must_use]
     pub fn host(&self) -> Host {
@@ -262,6 +267,28 @@ pub struct Usage {
     pub unreclaimable: Bytes,
     /// The limit the kernel enforces; `None` when there is none or the engine does not tell.
     pub memory_limit: Option<Bytes>,
+}
+
+/// Bytes that came in (read, received) and went out (written, sent).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Io {
+    pub inward: u64,
+    pub outward: u64,
+}
+
+/// What a container that runs uses, and what it has used since it was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    pub usage: Usage,
+    /// When, in nanoseconds since 1970 by the clock of whoever counted.
+    pub at_nano: i64,
+    /// Nanoseconds of one CPU.
+    pub cpu_nano: u64,
+    /// On disks. With cgroup v1 the kernel counts what a process itself waits for, not what goes out by the page cache later.
+    pub block: Option<Io>,
+    pub network: Option<Io>,
+    /// Processes that the kernel killed for want of memory, its first one among them; `None`: not told.
+    pub oom_kills: Option<u64>,
 }
 
 /// A change to a running (or stopped) container, without a re-create.

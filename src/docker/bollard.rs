@@ -14,9 +14,10 @@ use crate::core::desired::DesiredContainer;
 use crate::core::image_ref::ImageReference;
 use crate::core::quantity::NanoCpus;
 use crate::core::seen::{
-    ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, SeenContainer, SeenImage, SeenNetwork, SeenVolume,
-    Space, Usage,
+    ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, Sample, SeenContainer, SeenImage, SeenNetwork,
+    SeenVolume, Space, Usage,
 };
+use crate::docker::cgroup;
 use crate::docker::from_api::{self, Host};
 use crate::docker::lines::Lines;
 use crate::docker::login::explained;
@@ -31,13 +32,14 @@ use call::{LONG, SHORT, call, gone, optional, within};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wire::Wire;
 
 /// A pull may take hours, but never says nothing for this long.
 const PULL_IDLE: Duration = Duration::from_secs(60);
-/// For the size of a file system.
+/// For what the kernel tells without delay: the size of a file system, the files of a cgroup.
 const SPACE: Duration = Duration::from_secs(2);
 /// Past a stop's own timeout: the engine kills and then tidies up.
 const AFTER_STOP: Duration = Duration::from_secs(15);
@@ -206,12 +208,29 @@ impl Docker for BollardDocker {
     }
 
     async fn usage(&self, id: &str) -> Result<Option<Usage>> {
+        Ok(self.sample(id).await?.map(|sample| sample.usage))
+    }
+
+    async fn cgroup(&self, id: &str) -> Option<Sample> {
+        let (host, id) = (self.host().await.ok()?, id.to_owned());
+        let read = move || {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let now = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX);
+            cgroup::sample(Path::new("/sys/fs/cgroup"), Path::new("/proc"), &id, now, host)
+        };
+        tokio::time::timeout(SPACE, tokio::task::spawn_blocking(read)).await.ok()?.ok()?
+    }
+
+    async fn sample(&self, id: &str) -> Result<Option<Sample>> {
+        if let Some(seen) = self.cgroup(id).await {
+            return Ok(Some(seen));
+        }
         let host = self.host().await?;
         let call = call("read the use of a container", "container", id);
         let options = query::StatsOptionsBuilder::default().stream(false).one_shot(true).build();
         let mut stats = Box::pin(self.client()?.stats(id, Some(options)));
         let first = within(SHORT, call, async { stats.next().await.transpose() }).await?;
-        Ok(first.and_then(|s| from_api::usage(s, host)))
+        Ok(first.and_then(|s| from_api::sample(s, host)))
     }
 
     async fn put_files(&self, id: &str, files: &[FileToPut]) -> Result<()> {

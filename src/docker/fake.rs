@@ -23,11 +23,12 @@ use tokio::sync::{Notify, broadcast};
 
 /// Calls that only read. These and [`WRITES`] are the names for [`Fault::method`] and the keys of
 /// [`FakeDocker::call_log`].
-pub const READS: [&str; 16] = [
+pub const READS: [&str; 17] = [
     "info",
     "list",
     "inspect",
     "usage",
+    "sample",
     "get_file",
     "exists",
     "link",
@@ -89,6 +90,8 @@ struct Control {
     exec: Option<ExecScript>,
     on_start: Vec<StartScript>,
     space: Option<Space>,
+    /// Whether the kernel's files can be seen.
+    cgroups: bool,
 }
 
 /// The fake. Share it as `Arc<FakeDocker>`; helpers for tests are methods beside the trait.
@@ -125,6 +128,7 @@ impl FakeDocker {
             exec: None,
             on_start: Vec::new(),
             space: Some(Space { free: 100 << 30, total: 200 << 30 }),
+            cgroups: false,
         };
         Self {
             control: Mutex::new(control),

@@ -3,7 +3,7 @@
 
 mod limits;
 
-pub(super) use limits::{Host, usage};
+pub(super) use limits::{Host, sample, working_set};
 
 use crate::core::census::READ_ONLY;
 use crate::core::desired::PortMap;

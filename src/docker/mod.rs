@@ -6,6 +6,7 @@
 
 mod archive;
 mod bollard;
+mod cgroup;
 pub mod fake;
 mod from_api;
 mod lines;
@@ -18,8 +19,8 @@ pub use self::bollard::BollardDocker;
 
 use crate::core::desired::DesiredContainer;
 use crate::core::seen::{
-    ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, SeenContainer, SeenImage, SeenNetwork, SeenVolume,
-    Space, Usage,
+    ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, Sample, SeenContainer, SeenImage, SeenNetwork,
+    SeenVolume, Space, Usage,
 };
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -162,6 +163,12 @@ pub trait Docker: Send + Sync + 'static {
     async fn unpause(&self, id: &str) -> Result<()>;
     /// `None` when it does not run.
     async fn usage(&self, id: &str) -> Result<Option<Usage>>;
+    /// The same with all that is counted. Where the kernel does not show it to us the engine is asked, which may wait a second
+    /// for its collector.
+    async fn sample(&self, id: &str) -> Result<Option<Sample>>;
+    /// The same by a container's whole id, of one whose cgroup can be seen from here: no call. `None`: it cannot be seen, or
+    /// does not run.
+    async fn cgroup(&self, id: &str) -> Option<Sample>;
     /// By exact name or id.
     async fn put_files(&self, id: &str, files: &[FileToPut]) -> Result<()>;
     /// At most `max` bytes of a file, also of a container that was never started; `None` when there

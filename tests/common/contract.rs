@@ -130,7 +130,7 @@ macro_rules! cases {
             networks_have_exact_names, a_lost_network_cannot_be_started_on, list_is_by_labels_and_ordered,
             inspect_takes_no_prefix, events_tell_of_start_and_die, logs_are_lines, commands_run_inside,
             list_tells_what_is_mounted, volumes_without_a_name_stay,
-            wait_gives_the_code, use_is_known_while_running, missing_things_say_so,
+            wait_gives_the_code, use_is_known_while_running, what_was_used_grows_and_begins_anew_with_a_start, missing_things_say_so,
         }
     };
 }
@@ -731,6 +731,46 @@ pub async fn use_is_known_while_running(w: &World) {
     let usage = w.docker.usage(&id).await.unwrap().unwrap();
     assert!(usage.memory.0 > 0 && usage.unreclaimable <= usage.memory, "{usage:?}");
     assert_eq!(usage.memory_limit, None);
+}
+
+pub async fn what_was_used_grows_and_begins_anew_with_a_start(w: &World) {
+    let mut d = w.container("c");
+    d.caps = Caps { memory: mi(64), swap: None, cpus: None };
+    d.command = vec!["sh".into(), "-c".into(), format!("seq 1 200000 >/dev/null; {SERVE}")];
+    let id = w.docker.create(&d).await.unwrap();
+    assert_eq!(w.docker.sample(&id).await.unwrap(), None, "not started");
+    w.docker.start(&id).await.unwrap();
+    if let Some(fake) = &w.fake {
+        fake.set_cpu(&id, 100_000_000).unwrap();
+    }
+    let busy = async {
+        loop {
+            let seen = w.docker.sample(&id).await.unwrap().unwrap();
+            if seen.cpu_nano > 50_000_000 {
+                return seen;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let first = tokio::time::timeout(Duration::from_secs(180), busy).await.expect("it works");
+    assert_eq!(first.usage.memory_limit, mi(64));
+    let network = first.network.expect("it is on a network");
+    let again = w.docker.sample(&id).await.unwrap().unwrap();
+    assert!(again.at_nano > first.at_nano && again.cpu_nano >= first.cpu_nano, "{first:?} {again:?}");
+    assert!(again.network.is_some_and(|now| now.inward >= network.inward), "{first:?} {again:?}");
+    // Where the kernel shows it, it says the same.
+    if let Some(seen) = w.docker.cgroup(&id).await {
+        assert!(seen.cpu_nano >= again.cpu_nano, "{again:?} {seen:?}");
+        assert_eq!((seen.usage.memory_limit, seen.oom_kills), (mi(64), Some(0)));
+        assert_eq!(w.docker.cgroup(&w.name("c")).await, None, "by its whole id alone");
+    }
+    w.docker.stop(&id, Duration::from_secs(1)).await.unwrap();
+    assert_eq!(w.docker.sample(&id).await.unwrap(), None, "stopped");
+    assert_eq!(w.docker.cgroup(&id).await, None);
+    w.docker.start(&id).await.unwrap();
+    let new = w.docker.sample(&id).await.unwrap().unwrap();
+    assert!(new.cpu_nano < 50_000_000 || new.at_nano - again.at_nano > 1_000_000_000, "{again:?} {new:?}");
+    assert_eq!(w.docker.sample(&"0".repeat(64)).await.unwrap_err().reason(), "NotFound");
 }
 
 pub async fn missing_things_say_so(w: &World) {

@@ -398,8 +398,11 @@ async fn once_does_not_give_up_while_another_automatic_port_can_be_tried() {
 
 #[tokio::test(start_paused = true)]
 async fn the_engine_is_asked_once_for_the_memory_in_use_where_there_is_room_for_a_command() {
-    for (cap, asked) in [("256Mi", 1), ("110Mi", 2)] {
+    for (cap, shown, asked) in [("256Mi", false, 1), ("110Mi", false, 2), ("110Mi", true, 1)] {
         let rig = settled().await;
+        if shown {
+            rig.fake.show_cgroups();
+        }
         let usage = Usage { memory: Bytes(100 << 20), unreclaimable: Bytes(100 << 20), memory_limit: None };
         rig.fake.set_usage(CONTAINER, usage).unwrap();
         rig.fake.reset_calls();

@@ -3,10 +3,12 @@
 use crate::harness::{Sea, condition};
 use crate::kinds::{Kind, tests};
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 tests!(
     caps_are_raised_lowered_and_removed_live,
     caps_that_change_while_stopped_hold_at_the_next_start,
+    a_cap_is_lowered_as_soon_as_it_is_raised,
     a_cap_below_what_is_in_use_is_refused_with_both_numbers,
 );
 
@@ -114,6 +116,33 @@ fn caps_that_change_while_stopped_hold_at_the_next_start(kind: &dyn Kind) {
     assert_eq!(kernel_limit(&sea, a), 320 * MI);
 }
 
+fn a_cap_is_lowered_as_soon_as_it_is_raised(kind: &dyn Kind) {
+    let sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    sea.put(a, &kind.spec("resources: {memory: 512Mi}"));
+    sea.ready(a);
+    let set = |memory: &str| {
+        let began = Instant::now();
+        sea.put(a, &kind.spec(&format!("resources: {{memory: {memory}}}")));
+        loop {
+            let status = sea.status(a);
+            if status["runtime"][0]["limits"]["applied"]["memory"] == memory {
+                return began.elapsed();
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "{status:#}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    let (mut down, mut up) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        down.push(set("384Mi"));
+        up.push(set("512Mi"));
+    }
+    down.sort();
+    up.sort();
+    assert!(down[2] < up[2] + Duration::from_millis(300), "down {down:?}, up {up:?}");
+}
+
 fn a_cap_below_what_is_in_use_is_refused_with_both_numbers(kind: &dyn Kind) {
     let sea = Sea::start_of(kind);
     let a = &kind.object("a");
@@ -128,7 +157,7 @@ fn a_cap_below_what_is_in_use_is_refused_with_both_numbers(kind: &dyn Kind) {
         if kilobytes.trim().parse::<u64>().unwrap_or(0) > 190_000 {
             break;
         }
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
     }
 
     sea.put(a, &kind.spec("resources: {memory: 128Mi}"));

@@ -3,7 +3,7 @@
 use super::{FakeDocker, Signal};
 use crate::core::desired::DesiredContainer;
 use crate::core::seen::{
-    ContainerState, ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, SeenContainer, SeenImage,
+    ContainerState, ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, Sample, SeenContainer, SeenImage,
     SeenNetwork, SeenVolume, Space, Usage,
 };
 use crate::docker::{Docker, DockerError, ExecRequest, ExecResult, FileToPut, Result};
@@ -80,6 +80,16 @@ impl Docker for FakeDocker {
 
     async fn usage(&self, id: &str) -> Result<Option<Usage>> {
         self.call("usage", |c| c.engine.usage(id)).await
+    }
+
+    async fn sample(&self, id: &str) -> Result<Option<Sample>> {
+        self.call("sample", |c| c.engine.sample(id)).await
+    }
+
+    async fn cgroup(&self, id: &str) -> Option<Sample> {
+        let mut control = self.lock();
+        let whole = control.engine.containers.contains_key(id);
+        if control.cgroups && whole { control.engine.sample(id).ok().flatten() } else { None }
     }
 
     async fn put_files(&self, id: &str, files: &[FileToPut]) -> Result<()> {

@@ -118,6 +118,19 @@ impl FakeDocker {
         self.change(|s| s.get_mut(name).map(|c| c.seen.oom_killed = true))
     }
 
+    /// The kernel kills a process that is not the first one for want of memory: `oom`, and the container runs on.
+    ///
+    /// # Errors
+    /// `NotFound`
+    pub fn oom_inside(&self, name: &str) -> Result<()> {
+        self.change(|s| {
+            let id = s.id_of(name)?;
+            s.get_mut(&id)?.oom_kills += 1;
+            s.emit_container(&id, "oom", &[]);
+            Ok(())
+        })
+    }
+
     /// In the engine's back-off between two crashes.
     ///
     /// # Errors

@@ -22,6 +22,10 @@ pub(super) struct Container {
     pub files: Files,
     pub logs: Vec<String>,
     pub usage: Usage,
+    /// CPU time since the start, in nanoseconds.
+    pub cpu_nano: u64,
+    /// Processes killed for want of memory since the start.
+    pub oom_kills: u64,
     /// Stopped on purpose: `unless-stopped` does not bring it back.
     pub stopped: bool,
     /// What somebody else's container mounts, as the list call shows it.

@@ -68,6 +68,19 @@ impl FakeDocker {
         self.change(|s| s.get_mut(name).map(|c| c.usage = usage))
     }
 
+    /// What it has used of CPUs since it was started, in nanoseconds.
+    ///
+    /// # Errors
+    /// `NotFound`
+    pub fn set_cpu(&self, name: &str, nano: u64) -> Result<()> {
+        self.change(|s| s.get_mut(name).map(|c| c.cpu_nano = nano))
+    }
+
+    /// The kernel shows containers to us, as where the engine is on this machine.
+    pub fn show_cgroups(&self) {
+        self.lock().cgroups = true;
+    }
+
     // Things there already
 
     pub fn add_image(&self, image: SeenImage) {

@@ -3,9 +3,11 @@
 
 use crate::core::quantity::{Bytes, NanoCpus};
 use crate::core::resource::Caps;
-use crate::core::seen::{Lacks, Usage};
+use crate::core::seen::{Io, Lacks, Sample, Usage};
 use crate::docker::to_api::NO_LIMIT;
 use bollard::models;
+use jiff::Timestamp;
+use std::collections::HashMap;
 
 /// From here on a number of bytes means "no limit": 2^62 and the page-aligned maximum are in use.
 const UNLIMITED_FROM: i64 = 1 << 62;
@@ -43,13 +45,50 @@ pub(super) fn caps(host: &models::HostConfig, engine: Host) -> Caps {
 }
 
 /// `None` when the container does not run: the engine then answers with a zero time.
-pub(in crate::docker) fn usage(s: models::ContainerStatsResponse, engine: Host) -> Option<Usage> {
-    if s.read.as_deref().unwrap_or_default().starts_with("0001-01-01") {
+pub(in crate::docker) fn sample(s: models::ContainerStatsResponse, engine: Host) -> Option<Sample> {
+    let read = s.read.unwrap_or_default();
+    if read.starts_with("0001-01-01") {
         return None;
     }
     let memory = s.memory_stats?;
-    let used = memory.usage?;
     let stats = memory.stats.unwrap_or_default();
+    let limit = stats.get("hierarchical_memory_limit").copied().or(memory.limit);
+    let at = read.parse::<Timestamp>().map(Timestamp::as_nanosecond).unwrap_or_default();
+    let cpu = s.cpu_stats.and_then(|cpu| cpu.cpu_usage).and_then(|cpu| cpu.total_usage);
+    let block = s.blkio_stats.and_then(|block| block.io_service_bytes_recursive).map(|all| {
+        let sum = |operation: &str| {
+            let of = |entry: &models::ContainerBlkioStatEntry| {
+                let matches = entry.op.as_ref().is_some_and(|op| op.eq_ignore_ascii_case(operation));
+                entry.value.filter(|_| matches)
+            };
+            all.iter().filter_map(of).fold(0, u64::saturating_add)
+        };
+        Io { inward: sum("read"), outward: sum("write") }
+    });
+    let network = s.networks.map(|all| {
+        let sum = |of: fn(&models::ContainerNetworkStats) -> Option<u64>| {
+            all.values().filter_map(of).fold(0, u64::saturating_add)
+        };
+        Io { inward: sum(|one| one.rx_bytes), outward: sum(|one| one.tx_bytes) }
+    });
+    Some(Sample {
+        usage: working_set(memory.usage?, &stats, limit, engine),
+        at_nano: i64::try_from(at).unwrap_or(i64::MAX),
+        cpu_nano: cpu.unwrap_or_default(),
+        block,
+        network,
+        // Its `failcnt` is another figure on each cgroup version, and on none of them this one.
+        oom_kills: None,
+    })
+}
+
+/// What is in use of `used` bytes, by what the kernel's `memory.stat` says of them.
+pub(in crate::docker) fn working_set(
+    used: u64,
+    stats: &HashMap<String, u64>,
+    limit: Option<u64>,
+    engine: Host,
+) -> Usage {
     // cgroup v1 counts the whole subtree under `total_`.
     let stat =
         |name: &str| stats.get(&format!("total_{name}")).or_else(|| stats.get(name)).copied().unwrap_or(0);
@@ -57,20 +96,18 @@ pub(in crate::docker) fn usage(s: models::ContainerStatsResponse, engine: Host) 
     // The file lists, not `cache` or `file`: these also count shared memory, which is where
     // PostgreSQL keeps its buffers and which nothing reclaims without swap.
     let reclaimable = inactive.saturating_add(stat("active_file"));
-    let limit = stats.get("hierarchical_memory_limit").copied().or(memory.limit);
-    Some(Usage {
+    Usage {
         memory: Bytes(used.saturating_sub(inactive)),
         unreclaimable: Bytes(used.saturating_sub(reclaimable)),
         memory_limit: limit.filter(|l| *l > 0 && *l < engine.memory).map(Bytes),
-    })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const HOST: Host = Host { cpus: 2, memory: 8 << 30, swap_limit: true, lacks: NOTHING };
-    const NOTHING: Lacks = Lacks { memory_limit: false, cpu_quota: false, pids_limit: false, init: false };
+    const HOST: Host = Host { cpus: 2, memory: 8 << 30, swap_limit: true, lacks: Lacks::NONE };
 
     #[test]
     fn sentinels_are_no_limit() {
@@ -114,6 +151,7 @@ mod tests {
     #[test]
     fn memory_in_use_on_both_cgroup_versions() {
         let stats = |json: &str| -> models::ContainerStatsResponse { serde_json::from_str(json).unwrap() };
+        let usage = |stats, host| sample(stats, host).map(|sample| sample.usage);
         let v1 = stats(
             r#"{"read":"2026-01-01T00:00:00Z","memory_stats":{"usage":1000,"limit":8589934592,"stats":{
             "cache":700,"total_cache":700,"inactive_file":1,"total_inactive_file":300,"total_active_file":100,
@@ -128,5 +166,20 @@ mod tests {
         assert_eq!(usage(v2, HOST), Some(Usage { memory_limit: None, ..want }));
         assert_eq!(usage(stats(r#"{"read":"0001-01-01T00:00:00Z","memory_stats":{}}"#), HOST), None);
         assert_eq!(usage(stats(r#"{"read":"2026-01-01T00:00:00Z","memory_stats":{}}"#), HOST), None);
+    }
+
+    #[test]
+    fn what_the_engine_counts_is_the_whole_containers() {
+        let told = r#"{"read":"2026-01-01T00:00:01.5Z","cpu_stats":{"cpu_usage":{"total_usage":77}},
+            "memory_stats":{"usage":1000,"failcnt":9,"stats":{}},
+            "blkio_stats":{"io_service_bytes_recursive":[{"major":8,"minor":0,"op":"Read","value":10},
+            {"major":8,"minor":0,"op":"write","value":4},{"major":8,"minor":16,"op":"Read","value":20},
+            {"major":8,"minor":0,"op":"Total","value":14}]},
+            "networks":{"eth0":{"rx_bytes":200,"tx_bytes":50},"eth1":{"rx_bytes":1,"tx_bytes":2}}}"#;
+        let seen = sample(serde_json::from_str(told).unwrap(), HOST).unwrap();
+        assert_eq!((seen.at_nano, seen.cpu_nano), (1_767_225_601_500_000_000, 77));
+        assert_eq!(seen.block, Some(Io { inward: 30, outward: 4 }));
+        assert_eq!(seen.network, Some(Io { inward: 201, outward: 52 }));
+        assert_eq!(seen.oom_kills, None);
     }
 }

@@ -27,7 +27,12 @@ pub(super) async fn update_caps<F>(scene: &Scene<'_, F>, name: &str, caps: &Caps
     if scene.world.engine.lacks.memory_limit {
         return Ok(());
     }
-    let kernel = match told_inside(scene, &id, caps).await {
+    let seen = docker.cgroup(&id).await.map(|sample| sample.usage.memory_limit);
+    let told = match seen {
+        Some(limit) => Some(limit),
+        None => told_inside(scene, &id, caps).await,
+    };
+    let kernel = match told {
         Some(limit) => Some(limit),
         None => match docker.usage(&id).await {
             // Not told, as by an engine that does not know it.
@@ -44,8 +49,8 @@ pub(super) async fn update_caps<F>(scene: &Scene<'_, F>, name: &str, caps: &Caps
     Ok(())
 }
 
-/// The limit as the container's own cgroup file says it; `None` when it cannot be told so. Before a lowering the
-/// engine was asked for the memory in use, and asked again within a second it waits for its collector.
+/// The limit as the container's own cgroup file says it from within, where it cannot be seen from here; `None` when it cannot be told
+/// so. Before a lowering the engine was asked for the memory in use, and asked again within a second it waits for its collector.
 async fn told_inside<F>(scene: &Scene<'_, F>, id: &str, caps: &Caps) -> Option<Option<Bytes>> {
     let used = scene.world.usage.as_ref()?.unreclaimable;
     // A command takes memory of the container's: where it is short, another process would be killed for it.

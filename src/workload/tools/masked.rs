@@ -6,8 +6,8 @@
 
 use crate::core::desired::DesiredContainer;
 use crate::core::seen::{
-    ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, SeenContainer, SeenImage, SeenNetwork, SeenVolume,
-    Space, Usage,
+    ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, Sample, SeenContainer, SeenImage, SeenNetwork,
+    SeenVolume, Space, Usage,
 };
 use crate::docker::{Docker, ExecRequest, ExecResult, FileToPut, Result};
 use crate::secrets::{ExposeSecret, Secret};
@@ -119,6 +119,12 @@ impl Docker for Masked {
     }
     async fn usage(&self, id: &str) -> Result<Option<Usage>> {
         self.inner.usage(id).await
+    }
+    async fn sample(&self, id: &str) -> Result<Option<Sample>> {
+        self.inner.sample(id).await
+    }
+    async fn cgroup(&self, id: &str) -> Option<Sample> {
+        self.inner.cgroup(id).await
     }
     async fn put_files(&self, id: &str, files: &[FileToPut]) -> Result<()> {
         self.inner.put_files(id, files).await

@@ -6,7 +6,8 @@ use crate::core::pairs::Pairs;
 use crate::core::quantity::{Bytes, NanoCpus};
 use crate::core::resource::Caps;
 use crate::core::seen::{
-    ContainerState, ContainerSummary, LiveUpdate, SeenContainer, SeenEndpoint, SeenMount, Usage, all_cpus,
+    ContainerState, ContainerSummary, Io, LiveUpdate, Sample, SeenContainer, SeenEndpoint, SeenMount, Usage,
+    all_cpus,
 };
 use crate::docker::{DockerError, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -170,6 +171,8 @@ impl State {
             files: Files::default(),
             logs: Vec::new(),
             usage,
+            cpu_nano: 0,
+            oom_kills: 0,
             stopped: false,
             mounts: Pairs::default(),
             seen,
@@ -221,6 +224,17 @@ impl State {
         let c = self.get(id)?;
         let usage = Usage { memory_limit: c.seen.caps.memory, ..c.usage };
         Ok((c.seen.state == ContainerState::Running).then_some(usage))
+    }
+
+    /// A second passes with each.
+    pub fn sample(&mut self, id: &str) -> Result<Option<Sample>> {
+        self.clock += 1_000_000_000;
+        let at_nano = self.now();
+        let Some(usage) = self.usage(id)? else { return Ok(None) };
+        let c = self.get(id)?;
+        let (block, network) = (Some(Io::default()), Some(Io::default()));
+        let (cpu_nano, oom_kills) = (c.cpu_nano, Some(c.oom_kills));
+        Ok(Some(Sample { usage, at_nano, cpu_nano, block, network, oom_kills }))
     }
 
     pub fn logs(&self, id: &str) -> Result<&[String]> {

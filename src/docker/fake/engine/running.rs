@@ -34,6 +34,7 @@ impl State {
         c.seen.state = ContainerState::Running;
         c.seen.exit_code = None;
         c.seen.oom_killed = false;
+        (c.cpu_nano, c.oom_kills) = (0, 0);
         c.seen.error.clear();
         c.seen.started_at = now;
         c.seen.published.clone_from(&c.seen.port_bindings);

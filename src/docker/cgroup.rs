@@ -1,0 +1,223 @@
+//! What a container uses, from the files of its cgroup where the kernel of this machine shows them: microseconds, where the engine
+//! takes 50 ms and, asked again, waits up to a second for its collector (docker-facts §9; measured anew on 20.10). The id in the
+//! path is the container's whole id, so that what is found is that container's, also where the engine was reached over a network.
+//! Must never read anything else, nor write.
+
+use super::from_api::{Host, working_set};
+use crate::core::seen::{Io, Sample};
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where the engine's two drivers put a container, below the root or, with cgroup v1, below a controller of it.
+fn places(id: &str) -> [String; 2] {
+    [format!("docker/{id}"), format!("system.slice/docker-{id}.scope")]
+}
+
+/// `None`: the container does not run, or its cgroup cannot be seen from here. `cgroups`: `/sys/fs/cgroup`; `processes`: `/proc`.
+pub(super) fn sample(cgroups: &Path, processes: &Path, id: &str, at_nano: i64, host: Host) -> Option<Sample> {
+    if id.len() != 64 || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    let place = |controller: &str| -> Option<PathBuf> {
+        places(id).into_iter().map(|place| cgroups.join(controller).join(place)).find(|path| path.is_dir())
+    };
+    if cgroups.join("cgroup.controllers").is_file() {
+        second(&place("")?, processes, at_nano, host)
+    } else {
+        first(place, processes, at_nano, host)
+    }
+}
+
+fn second(here: &Path, processes: &Path, at_nano: i64, host: Host) -> Option<Sample> {
+    let memory = table(&text(here, "memory.stat")?);
+    let events = text(here, "memory.events").map(|text| table(&text));
+    let cpu = table(&text(here, "cpu.stat")?);
+    Some(Sample {
+        usage: working_set(number(here, "memory.current")?, &memory, number(here, "memory.max"), host),
+        at_nano,
+        cpu_nano: cpu.get("usage_usec")?.saturating_mul(1000),
+        block: text(here, "io.stat").map(|text| devices(&text)),
+        network: network(here, processes),
+        oom_kills: events.and_then(|events| events.get("oom_kill").copied()),
+    })
+}
+
+/// Each controller has a tree of its own.
+fn first(
+    place: impl Fn(&str) -> Option<PathBuf>,
+    processes: &Path,
+    at_nano: i64,
+    host: Host,
+) -> Option<Sample> {
+    let here = place("memory")?;
+    let memory = table(&text(&here, "memory.stat")?);
+    let limit = memory.get("hierarchical_memory_limit").copied();
+    let oom = text(&here, "memory.oom_control").map(|text| table(&text));
+    let block = place("blkio").and_then(|here| text(&here, "blkio.throttle.io_service_bytes_recursive"));
+    Some(Sample {
+        usage: working_set(number(&here, "memory.usage_in_bytes")?, &memory, limit, host),
+        at_nano,
+        cpu_nano: number(&place("cpuacct")?, "cpuacct.usage")?,
+        block: block.map(|text| operations(&text)),
+        network: network(&here, processes),
+        // Not `memory.failcnt`: that counts each time that the limit was met, and most often only page cache goes.
+        oom_kills: oom.and_then(|oom| oom.get("oom_kill").copied()),
+    })
+}
+
+fn text(directory: &Path, file: &str) -> Option<String> {
+    fs::read_to_string(directory.join(file)).ok()
+}
+
+/// `None` also for `max`.
+fn number(directory: &Path, file: &str) -> Option<u64> {
+    text(directory, file)?.trim().parse().ok()
+}
+
+/// Lines of a name and a number.
+fn table(text: &str) -> HashMap<String, u64> {
+    let pair = |line: &str| {
+        let (name, number) = line.split_once(' ')?;
+        Some((name.to_owned(), number.trim().parse().ok()?))
+    };
+    text.lines().filter_map(pair).collect()
+}
+
+/// `8:0 rbytes=1 wbytes=2 rios=3 …`
+fn devices(text: &str) -> Io {
+    let sum = |key: &str| {
+        let words = text.split_whitespace().filter_map(|word| word.strip_prefix(key)?.parse::<u64>().ok());
+        words.fold(0, u64::saturating_add)
+    };
+    Io { inward: sum("rbytes="), outward: sum("wbytes=") }
+}
+
+/// `8:0 Read 1`
+fn operations(text: &str) -> Io {
+    let sum = |operation: &str| {
+        let of = |line: &str| line.split_once(&format!(" {operation} "))?.1.trim().parse::<u64>().ok();
+        text.lines().filter_map(of).fold(0, u64::saturating_add)
+    };
+    Io { inward: sum("Read"), outward: sum("Write") }
+}
+
+/// As any process of the container sees it: all but its loopback.
+fn network(here: &Path, processes: &Path) -> Option<Io> {
+    let listed = text(here, "cgroup.procs")?;
+    // 0 is one that cannot be seen from here.
+    let process = listed.lines().find(|id| id.parse::<u32>().is_ok_and(|id| id > 0))?;
+    Some(interfaces(&text(&processes.join(process).join("net"), "dev")?))
+}
+
+/// `eth0: RECEIVED packets errs drop fifo frame compressed multicast SENT …`
+fn interfaces(text: &str) -> Io {
+    let line = |line: &str| {
+        let (_, numbers) = line.split_once(':').filter(|(name, _)| name.trim() != "lo")?;
+        let numbers: Vec<u64> = numbers.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        Some(Io { inward: *numbers.first()?, outward: *numbers.get(8)? })
+    };
+    text.lines().filter_map(line).fold(Io::default(), |sum, one| Io {
+        inward: sum.inward.saturating_add(one.inward),
+        outward: sum.outward.saturating_add(one.outward),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::quantity::Bytes;
+    use crate::core::seen::{Lacks, Usage};
+
+    const HOST: Host = Host { cpus: 2, memory: 8 << 30, swap_limit: true, lacks: Lacks::NONE };
+
+    /// A machine's files.
+    fn machine(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = root.path().join(path.replace("ID", &id()));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        root
+    }
+
+    fn id() -> String {
+        "ab".repeat(32)
+    }
+
+    fn seen(root: &tempfile::TempDir, id: &str) -> Option<Sample> {
+        sample(&root.path().join("cg"), &root.path().join("proc"), id, 7, HOST)
+    }
+
+    const NET: &str = "Inter-|   Receive          |  Transmit\n face |bytes packets|bytes\n    lo: 9 1 0 0 0 0 0 0 9 1 0 0 0 0 0 0\n  eth0: 200 2 0 0 0 0 0 0 50 1 0 0 0 0 0 0\n  eth1:1 1 0 0 0 0 0 0 2 1 0 0 0 0 0 0\n";
+
+    #[test]
+    fn both_versions_and_both_drivers_say_the_same() {
+        let usage = Usage { memory: Bytes(700), unreclaimable: Bytes(600), memory_limit: Some(Bytes(5000)) };
+        let want = Sample {
+            usage,
+            at_nano: 7,
+            cpu_nano: 12_000,
+            block: Some(Io { inward: 30, outward: 12 }),
+            network: Some(Io { inward: 201, outward: 52 }),
+            oom_kills: Some(3),
+        };
+        for place in ["docker/ID", "system.slice/docker-ID.scope"] {
+            let at = |file: &str| format!("cg/{place}/{file}");
+            let two = machine(&[
+                ("cg/cgroup.controllers", "cpu memory io"),
+                (&at("memory.current"), "1000\n"),
+                (&at("memory.max"), "5000\n"),
+                (&at("memory.stat"), "anon 1\nfile 700\nshmem 300\ninactive_file 300\nactive_file 100\n"),
+                (&at("memory.events"), "low 0\nhigh 0\nmax 9\noom 4\noom_kill 3\n"),
+                (&at("cpu.stat"), "usage_usec 12\nuser_usec 10\nsystem_usec 2\n"),
+                (
+                    &at("io.stat"),
+                    "8:0 rbytes=10 wbytes=4 rios=1 wios=1\n8:16 rbytes=20 wbytes=8 rios=1 wios=1\n",
+                ),
+                (&at("cgroup.procs"), "0\n41\n42\n"),
+                ("proc/41/net/dev", NET),
+            ]);
+            assert_eq!(seen(&two, &id()), Some(want), "v2 {place}");
+            let at = |controller: &str, file: &str| format!("cg/{controller}/{place}/{file}");
+            let one = machine(&[
+                (&at("memory", "memory.usage_in_bytes"), "1000\n"),
+                (
+                    &at("memory", "memory.stat"),
+                    "cache 700\ninactive_file 1\nhierarchical_memory_limit 5000\ntotal_cache 700\ntotal_inactive_file 300\ntotal_active_file 100\n",
+                ),
+                (&at("memory", "memory.oom_control"), "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"),
+                (&at("memory", "memory.failcnt"), "4711\n"),
+                (&at("memory", "cgroup.procs"), "41\n"),
+                (&at("cpuacct", "cpuacct.usage"), "12000\n"),
+                (
+                    &at("blkio", "blkio.throttle.io_service_bytes_recursive"),
+                    "8:0 Read 10\n8:0 Write 4\n8:0 Sync 14\n8:0 Total 14\n8:16 Read 20\n8:16 Write 8\nTotal 42\n",
+                ),
+                ("proc/41/net/dev", NET),
+            ]);
+            assert_eq!(seen(&one, &id()), Some(want), "v1 {place}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_known_and_no_limit_is_none() {
+        let two = machine(&[
+            ("cg/cgroup.controllers", ""),
+            ("cg/docker/ID/memory.current", "1000"),
+            ("cg/docker/ID/memory.max", "max\n"),
+            ("cg/docker/ID/memory.stat", ""),
+            ("cg/docker/ID/cpu.stat", "usage_usec 1\n"),
+        ]);
+        let found = seen(&two, &id()).unwrap();
+        assert_eq!((found.usage.memory, found.usage.memory_limit), (Bytes(1000), None));
+        assert_eq!((found.block, found.network, found.oom_kills), (None, None, None));
+        for other in
+            ["", "..", "postgres-main", &"ab".repeat(31), &"cd".repeat(32), &format!("{}/", &id()[1..])]
+        {
+            assert_eq!(seen(&two, other), None, "{other}");
+        }
+        assert_eq!(seen(&machine(&[]), &id()), None);
+    }
+}
