@@ -16,6 +16,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+/// Milliseconds between a kill for want of memory and the look that asks what came of it.
+const OOM: u64 = 1_000;
 /// What a refused request for them is kept under.
 const EVENTS: &str = "events";
 
@@ -170,6 +172,10 @@ async fn take_event(operator: &Operator, event: &EngineEvent) {
             if event.action == "oom" {
                 let words = "the kernel killed a process of the container for want of memory";
                 operator.note(Some(&object), &[Note::warning("OutOfMemory", words)]).await;
+                operator.tools.remember_oom(&event.actor, event.time_nano);
+                // If it was the server itself, its end is told in a moment: a look before that would take it for another process.
+                operator.nudge_in(&object, OOM);
+                return;
             }
             if matches!(
                 event.action.as_str(),

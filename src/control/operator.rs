@@ -233,8 +233,13 @@ impl Operator {
     /// Something was seen that may be our own doing: an object whose last pass failed keeps its pause, and the
     /// sweep looks at it meanwhile.
     pub(super) fn nudge(&self, object: &ObjectRef) {
-        let now = self.clock();
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).nudge(object.clone(), now);
+        self.nudge_in(object, 0);
+    }
+
+    /// The same, to be looked at in so many milliseconds: more is to come.
+    pub(super) fn nudge_in(&self, object: &ObjectRef, in_ms: u64) {
+        let at = self.clock().saturating_add(in_ms);
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).nudge(object.clone(), at);
         self.wake.notify_one();
     }
 

@@ -288,6 +288,9 @@ fn degraded<A, F>(
     if let Some(said) = &served.first {
         return Some(said.clone());
     }
+    if let (Wanted::Running, Some(said)) = (case.wanted(), world.troubles.said(&case.spec.caps)) {
+        return Some(said);
+    }
     if let (Some(_), Some(unknown)) =
         (&world.unseen_successor, plan.waiting.iter().find(|w| w.on == "ImageUnknown"))
     {

@@ -27,6 +27,7 @@ pub mod server;
 pub mod spec;
 pub mod status;
 pub mod tools;
+pub mod troubles;
 pub mod world;
 
 pub use action::Action;

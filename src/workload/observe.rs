@@ -134,6 +134,7 @@ pub async fn deaths<F>(
 ) -> Result<(), DockerError> {
     let id = case.identity;
     world.deaths = tools.count_deaths(id, c, answers);
+    world.troubles = tools.troubles(id, c).await;
     let silent = c.state == ContainerState::Running && closed;
     world.silent = tools.silent_for(id, format!("{} {}", c.id, c.started_at), silent);
     let between = c.state == ContainerState::Running && world.deaths.count >= Deaths::LOOP;

@@ -166,7 +166,7 @@ pub fn status<F: Facts, S, I>(
     let runtime = container.map(|c| {
         let made_for = image.as_ref().filter(|image| image.id == c.image_id);
         let reference = made_for.map_or_else(String::new, |image| image.reference.clone());
-        MemberRuntime::of(&id.role, c, reference, &case.spec.caps, &world.engine)
+        MemberRuntime::of(&id.role, c, reference, &case.spec.caps, world)
     });
     Status {
         container: container.map(ContainerStatus::of),

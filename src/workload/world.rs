@@ -4,6 +4,7 @@
 use super::disk::Room;
 use super::image::{Facts, ImageSeen, ImageStarts};
 use super::rollout::Rollout;
+use super::troubles::Troubles;
 use crate::core::census::{Census, User};
 use crate::core::member::Member;
 use crate::core::seen::{EngineInfo, SeenContainer, Slot, Space, Usage};
@@ -75,6 +76,8 @@ pub struct World<F> {
     /// Other containers that can write to our volume right now.
     pub sharers: Vec<User>,
     pub deaths: Deaths,
+    /// What killed it, or processes in it, and is not over yet.
+    pub troubles: Troubles,
     /// How long nobody has listened in the container since it was started.
     pub silent: Duration,
     /// Under the data's volume; `None`: it cannot be seen.
@@ -118,6 +121,7 @@ impl<F> World<F> {
             duplicates: Vec::new(),
             sharers: Vec::new(),
             deaths: Deaths::default(),
+            troubles: Troubles::default(),
             silent: Duration::ZERO,
             room: None,
             rollout: Rollout::default(),
@@ -139,6 +143,8 @@ pub trait Seen: Send + Sync {
     /// For a plan that is only shown: the network is there by then.
     fn assume_network(&mut self);
     fn set_rollout(&mut self, rollout: Rollout);
+    /// When there is another thing to say of it though nothing happens.
+    fn look_again(&self) -> Option<Duration>;
 }
 
 impl<F: Facts> Seen for World<F> {
@@ -174,6 +180,10 @@ impl<F: Facts> Seen for World<F> {
 
     fn set_rollout(&mut self, rollout: Rollout) {
         self.rollout = rollout;
+    }
+
+    fn look_again(&self) -> Option<Duration> {
+        self.troubles.over_in()
     }
 }
 

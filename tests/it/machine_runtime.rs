@@ -4,10 +4,18 @@ use crate::kinds::{Kind, machine_tests};
 use crate::machine::of::{Of, memory};
 use crate::machine::rig::object;
 use seawall::control::api::{Api, Operation};
+use seawall::core::condition::{ConditionType as C, Truth};
 use seawall::core::resource::Caps;
 use serde_json::{Value, json};
+use std::time::Duration;
 
-machine_tests!(what_the_engine_tells_of_a_container_is_in_its_status,);
+machine_tests!(
+    what_the_engine_tells_of_a_container_is_in_its_status,
+    a_server_that_the_kernel_killed_is_degraded_for_ten_minutes,
+    a_process_that_the_kernel_killed_is_told_from_the_container,
+    a_kill_that_no_event_told_is_found,
+    a_server_that_dies_again_and_again_is_in_a_loop_though_it_answers_each_time,
+);
 
 /// `status.runtime` of the only container.
 fn runtime(rig: &Of) -> Value {
@@ -23,7 +31,7 @@ async fn what_the_engine_tells_of_a_container_is_in_its_status(kind: &'static dy
     let limits = json!({"memory": "256Mi", "swap": null, "cpus": null});
     let want = json!({
         "role": "standalone", "container_name": rig.container, "container_id": c.id, "status": "running",
-        "restart_count": 0, "oom_killed": false, "exit_code": null,
+        "restart_count": 0, "oom_killed": false, "oom_kills": null, "exit_code": null,
         "started_at": c.started_at, "finished_at": Some(c.finished_at).filter(|time| !time.is_empty()),
         "image": rig.view("main").unwrap().status["image"]["reference"], "image_id": c.image_id,
         "limits": {"configured": limits, "applied": limits, "drift": false},
@@ -51,4 +59,103 @@ async fn what_the_engine_tells_of_a_container_is_in_its_status(kind: &'static dy
     );
     rig.fake.drift_remove(&rig.container).unwrap();
     rig.until("gone", || runtime(&rig).is_null().then_some(())).await;
+}
+
+fn is_degraded(rig: &Of) -> bool {
+    rig.condition(&rig.object, C::Degraded).is_some_and(|c| c.status == Truth::True)
+}
+
+/// Longer than what is over takes to be forgotten.
+const OVER: Duration = Duration::from_secs(605);
+
+async fn capped(kind: &'static dyn Kind) -> Of {
+    let rig = Of::start(kind, &[]);
+    rig.put("resources: {memory: 256Mi}");
+    rig.ready("main").await;
+    rig
+}
+
+async fn a_server_that_the_kernel_killed_is_degraded_for_ten_minutes(kind: &'static dyn Kind) {
+    let rig = capped(kind).await;
+    rig.fake.oom(&rig.container).unwrap();
+    let why = rig.reason("main", C::Degraded, "OutOfMemory").await;
+    assert!(
+        why.contains("killed the server for want of memory once, at 20") && why.contains("limit is 256Mi"),
+        "{why}"
+    );
+    rig.ready("main").await;
+    assert_eq!(
+        (runtime(&rig)["restart_count"].clone(), runtime(&rig)["oom_killed"].clone()),
+        (json!(1), json!(true))
+    );
+    rig.let_pass(Duration::from_secs(300)).await;
+    rig.fake.oom(&rig.container).unwrap();
+    let twice =
+        || rig.condition("main", C::Degraded).filter(|c| c.message.contains("2 times between 20")).map(drop);
+    rig.until("twice", twice).await;
+    rig.let_pass(Duration::from_secs(590)).await;
+    assert!(is_degraded(&rig));
+    rig.let_pass(Duration::from_secs(15)).await;
+    assert!(!is_degraded(&rig) && rig.is_ready("main"), "{:?}", rig.conditions("main"));
+    // More memory is the answer to it.
+    rig.fake.oom(&rig.container).unwrap();
+    rig.reason("main", C::Degraded, "OutOfMemory").await;
+    rig.ready("main").await;
+    rig.put("resources: {memory: 512Mi}");
+    rig.until("answered", || (!is_degraded(&rig) && rig.is_ready("main")).then_some(())).await;
+}
+
+async fn a_process_that_the_kernel_killed_is_told_from_the_container(kind: &'static dyn Kind) {
+    for shown in [false, true] {
+        let rig = capped(kind).await;
+        if shown {
+            rig.fake.show_cgroups();
+        }
+        let before = rig.seen().unwrap();
+        rig.fake.oom_inside(&rig.container).unwrap();
+        let why = rig.reason("main", C::Degraded, "ProcessOutOfMemory").await;
+        assert!(why.contains("once, at 20") && why.contains("the container itself lives on"), "{why}");
+        assert!(rig.is_ready("main"), "it answers");
+        rig.fake.oom_inside(&rig.container).unwrap();
+        let twice = || rig.condition("main", C::Degraded).filter(|c| c.message.contains("2 times")).map(drop);
+        rig.until("twice", twice).await;
+        if shown {
+            rig.until("counted", || (runtime(&rig)["oom_kills"] == 2).then_some(())).await;
+        }
+        assert_eq!(rig.seen().unwrap().started_at, before.started_at);
+        rig.let_pass(OVER).await;
+        assert!(!is_degraded(&rig), "{:?}", rig.conditions("main"));
+    }
+}
+
+async fn a_kill_that_no_event_told_is_found(kind: &'static dyn Kind) {
+    let rig = capped(kind).await;
+    rig.fake.show_cgroups();
+    rig.let_pass(Duration::from_secs(620)).await;
+    rig.fake.drop_events(true);
+    rig.fake.oom_inside(&rig.container).unwrap();
+    rig.let_pass(Duration::from_secs(650)).await;
+    rig.reason("main", C::Degraded, "ProcessOutOfMemory").await;
+    // And one that ended the server, by what the engine says of the end.
+    rig.fake.oom(&rig.container).unwrap();
+    rig.reason("main", C::Degraded, "OutOfMemory").await;
+}
+
+async fn a_server_that_dies_again_and_again_is_in_a_loop_though_it_answers_each_time(
+    kind: &'static dyn Kind,
+) {
+    let rig = capped(kind).await;
+    for n in 1..=3 {
+        assert!(!is_degraded(&rig), "{n}");
+        let died = rig.seen().unwrap().restart_count;
+        rig.fake.crash(&rig.container, 1).unwrap();
+        rig.until("seen", || (runtime(&rig)["restart_count"] == died + 1).then_some(())).await;
+        rig.ready("main").await;
+        rig.let_pass(Duration::from_secs(240)).await;
+    }
+    let why = rig.reason("main", C::Degraded, "CrashLoop").await;
+    assert!(why.contains("the container died 3 times between 20"), "{why}");
+    assert!(rig.is_ready("main"));
+    rig.let_pass(OVER).await;
+    assert!(!is_degraded(&rig), "{:?}", rig.conditions("main"));
 }

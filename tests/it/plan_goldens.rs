@@ -183,6 +183,7 @@ impl Case {
                 rollout: Rollout::default(),
                 fallback: None,
                 unseen_successor: None,
+                troubles: Default::default(),
                 extra_volumes: BTreeMap::new(),
                 duplicates: Vec::new(),
                 sharers: Vec::new(),

@@ -42,6 +42,7 @@ mod removal;
 mod rename;
 mod resources;
 mod rotation;
+mod runtime;
 mod secrets;
 mod settings;
 mod stopping;

@@ -23,12 +23,13 @@ const SECTIONS: [&str; 8] =
     ["container", "runtime", "image", "server", "resources", "volume", "endpoint", "credentials"];
 
 /// What a line of the containers shows, and where it is in `status.runtime`.
-const RUNTIME: [(&str, &str); 7] = [
+const RUNTIME: [(&str, &str); 8] = [
     ("CONTAINER", "/container_name"),
     ("IS", "/status"),
     ("RESTARTS", "/restart_count"),
     ("EXIT", "/exit_code"),
     ("OOM KILLED", "/oom_killed"),
+    ("OOM KILLS", "/oom_kills"),
     ("LAST END", "/finished_at"),
     ("LIMITS DRIFT", "/limits/drift"),
 ];

@@ -96,6 +96,8 @@ pub(super) async fn rest<R: Reconciler>(
     let nowhere = plan.waiting.iter().any(|w| w.until == Until::Mended);
     let pulling = plan.steps.iter().any(|s| matches!(s.action.work(), Some(Work::PullImage(_))));
     let (probe_at, look_at) = (operator.next_probe(), operator.next_look());
+    let quiet = R::seen(world).into_iter().filter_map(|(_, seen)| seen.look_again()).min();
+    let quiet = quiet.map(|in_a| u64::try_from(in_a.as_millis()).unwrap_or(u64::MAX).saturating_add(100));
     let seen = R::seen(world).into_iter().map(|(role, seen)| {
         let container = seen.container().ours().map(SeenContainer::glance);
         Watched { role, container, company: seen.company() }
@@ -136,7 +138,9 @@ pub(super) async fn rest<R: Reconciler>(
         Some(ms) if nowhere => Some(ms.max(delay_ms(failures.min(4), jitter()))),
         Some(ms) => Some(patience_ms(ms, waits)),
         None => {
-            R::look_again(world).or((!plan.blocked.is_empty() && wants_to_run(&moment)).then_some(30_000))
+            let blocked = !plan.blocked.is_empty() && wants_to_run(&moment);
+            let again = R::look_again(world).or(blocked.then_some(30_000));
+            again.into_iter().chain(quiet).min()
         }
     }
 }

@@ -75,7 +75,7 @@ pub fn status(subject: &Subject<'_>, world: &World) -> Status {
             .iter()
             .filter_map(|(role, member)| {
                 let c = member.work.container.ours()?;
-                Some(MemberRuntime::of(role, c, reference(role), &caps, &member.work.engine))
+                Some(MemberRuntime::of(role, c, reference(role), &caps, &member.work))
             })
             .collect(),
     }

@@ -8,9 +8,10 @@ use crate::core::names::ObjectRef;
 use crate::core::seen::{ContainerState, SeenContainer, Space};
 use crate::docker::ExecRequest;
 use crate::workload::disk::{Room, told};
+use crate::workload::troubles::{Signs, Trail, Troubles};
 use crate::workload::world::Deaths;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -20,22 +21,45 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// A process in a container is dear: the room on a disk that only it can see is asked so often at most.
 const SPACE: Duration = Duration::from_secs(60);
 
-#[derive(Default)]
+/// Kills that are remembered until the next look at their container.
+const MOST_OOMS: usize = 256;
+
 pub struct Health {
+    began: Instant,
     /// Container, its restart count when a server last answered in it, and since when it dies.
     deaths: Mutex<BTreeMap<Member, (String, u64, String)>>,
     /// The start of a container in which nobody listens, and since when.
     silent: Mutex<BTreeMap<Member, (String, Instant)>>,
+    /// What killed it, or processes in it.
+    trails: Mutex<BTreeMap<Member, Trail>>,
+    /// Containers in which the engine told that the kernel killed a process for want of memory, and when (nanoseconds since
+    /// 1970, its clock); the last ones.
+    ooms: Mutex<VecDeque<(String, i64)>>,
     /// Where the volume lies, and how much room there was, so that a figure on the edge says one thing.
     rooms: Mutex<BTreeMap<Member, (String, Room)>>,
     /// What was told from inside containers, and when, where the directory itself cannot be seen.
     spaces: Mutex<BTreeMap<Member, (Option<Space>, Instant)>>,
 }
 
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            began: Instant::now(),
+            deaths: Mutex::default(),
+            silent: Mutex::default(),
+            trails: Mutex::default(),
+            ooms: Mutex::default(),
+            rooms: Mutex::default(),
+            spaces: Mutex::default(),
+        }
+    }
+}
+
 impl Health {
     pub fn forget(&self, object: &ObjectRef) {
         take_all(&mut lock(&self.deaths), object);
         take_all(&mut lock(&self.silent), object);
+        take_all(&mut lock(&self.trails), object);
         take_all(&mut lock(&self.rooms), object);
         take_all(&mut lock(&self.spaces), object);
     }
@@ -58,6 +82,25 @@ impl Tools {
             *since = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         }
         Deaths { count, since: since.clone() }
+    }
+
+    /// The engine told that the kernel killed a process in this container for want of memory.
+    pub fn remember_oom(&self, container: &str, time_nano: i64) {
+        let mut ooms = lock(&self.health.ooms);
+        if ooms.len() == MOST_OOMS {
+            ooms.pop_front();
+        }
+        ooms.push_back((container.to_owned(), time_nano));
+    }
+
+    /// What killed this container, or processes in it, as far as this process saw.
+    pub async fn troubles(&self, id: &Identity, c: &SeenContainer) -> Troubles {
+        let oom_kills = self.docker.cgroup(&c.id).await.and_then(|seen| seen.oom_kills);
+        let told: Vec<i64> =
+            lock(&self.health.ooms).iter().filter(|(of, _)| *of == c.id).map(|(_, at)| *at).collect();
+        let since_began = self.health.began.elapsed();
+        let signs = Signs { told: &told, oom_kills, now: Timestamp::now(), since_began };
+        lock(&self.health.trails).entry(id.member_ref()).or_default().look(c, &signs)
     }
 
     /// How long nobody has listened in this start of a container, as far as this process saw.

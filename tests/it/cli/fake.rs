@@ -290,7 +290,7 @@ pub fn view(name: &str, ready: &str, reason: &str, message: &str) -> ObjectView 
             "container": {"name": format!("postgres-{name}"), "restartCount": 0, "exitCode": null},
             "runtime": [{
                 "role": "standalone", "container_name": format!("postgres-{name}"), "status": "running",
-                "restart_count": 2, "oom_killed": false, "exit_code": null,
+                "restart_count": 2, "oom_killed": false, "oom_kills": 1, "exit_code": null,
                 "finished_at": "2026-01-01T00:00:00Z", "limits": {"drift": false},
             }],
             "image": {"reference": "seawall/postgres:18", "major": 18, "managed": true, "capabilities": ["pgbackrest"]},
