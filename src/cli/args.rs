@@ -85,6 +85,8 @@ pub enum Verb {
     Describe(ObjectArg),
     /// What happened
     Events(EventsArgs),
+    /// What containers use right now: CPU, memory, disk and network I/O
+    Top(TopArgs),
     /// Wait for a condition; exit 1 when it times out
     Wait(WaitArgs),
     /// How to connect to a database
@@ -229,6 +231,18 @@ pub struct EventsArgs {
     /// Keep printing new ones
     #[arg(short, long)]
     pub watch: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct TopArgs {
+    /// Only this one; everything that has containers when absent
+    #[arg(value_name = "KIND/NAME")]
+    pub object: Option<ObjectRef>,
+    /// Again every 5 seconds
+    #[arg(short, long)]
+    pub watch: bool,
+    #[arg(short, long, value_enum, default_value_t = PlanForm::Text)]
+    pub output: PlanForm,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -4,7 +4,7 @@ use super::api::kind_views;
 use super::api::{
     Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, HostPort, KeyCheck, KeyList, Lines,
     MetadataView, ObjectList, ObjectView, Operation, OperatorView, OwnerReference, PlanList, PruneItem,
-    PruneView, PublicKeyView, Result, TestView,
+    PruneView, PublicKeyView, Result, TestView, TopList,
 };
 use super::objects::{Owner, Record};
 use super::operator::Operator;
@@ -199,6 +199,10 @@ impl Api for Operator {
     async fn events(&self, object: Option<&ObjectRef>, after: u64) -> Result<Vec<Event>> {
         let name = object.map(ToString::to_string);
         Ok(self.state().journal.after(name.as_deref(), after))
+    }
+
+    async fn top(&self, object: Option<&ObjectRef>) -> Result<TopList> {
+        self.use_of(object).await
     }
 
     async fn watch(&self, after: u64, wait_ms: u64) -> Result<u64> {

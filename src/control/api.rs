@@ -3,6 +3,7 @@
 
 mod objects;
 mod replies;
+mod top;
 
 pub use objects::{
     ColumnView, KindView, MetadataView, ObjectList, ObjectView, OwnerReference, PlanList, kind_views,
@@ -12,6 +13,8 @@ pub use replies::{
     Operation, OperatorView, PruneItem, PruneView, PublicKeyView, TestResult, TestStep, TestView, TestedView,
     VariableView,
 };
+
+pub use top::{Against, MemberUse, RATE_FROM, TopItem, TopList};
 
 use crate::core::event::Event;
 use crate::core::names::ObjectRef;
@@ -68,6 +71,8 @@ pub trait Api: Send + Sync + 'static {
     async fn object(&self, object: &ObjectRef) -> Result<ObjectView>;
     /// Events with a sequence above `after`, oldest first, of one object or of all.
     async fn events(&self, object: Option<&ObjectRef>, after: u64) -> Result<Vec<Event>>;
+    /// What the containers of one object, or of all, use right now.
+    async fn top(&self, object: Option<&ObjectRef>) -> Result<TopList>;
     /// Returns when the revision is above `after`, or after `wait_ms` (at most 30 000), with the
     /// revision then.
     async fn watch(&self, after: u64, wait_ms: u64) -> Result<u64>;

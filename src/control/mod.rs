@@ -40,6 +40,7 @@ pub mod settling;
 pub mod sources;
 pub mod start;
 pub mod state;
+mod top;
 pub mod validate;
 pub mod watch_dir;
 pub mod will;

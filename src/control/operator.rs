@@ -10,6 +10,7 @@ use super::pulls::Pulls;
 use super::registry::Kinds;
 use super::settling::Settling;
 use super::state::{Away, Live, State};
+use super::top::Samples;
 use super::watch_dir::Arrivals;
 use crate::core::event::Note;
 use crate::core::identity::Identity;
@@ -88,6 +89,7 @@ pub struct Operator {
     pub(super) wake: Notify,
     pub(super) pulls: Pulls,
     pub(super) gates: Gates,
+    pub(super) samples: Samples,
     /// One look at the manifests at a time: what a later one saw is never overwritten by an earlier one's.
     pub(super) looking: tokio::sync::Mutex<Settling>,
     /// Files that were seen to arrive as a whole.
@@ -176,6 +178,7 @@ impl Operator {
             wake: Notify::new(),
             pulls: Pulls::default(),
             gates: Gates::default(),
+            samples: Samples::default(),
             looking: tokio::sync::Mutex::default(),
             arrivals: Arc::default(),
             strangers: Notify::new(),

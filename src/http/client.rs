@@ -5,11 +5,11 @@
 
 use super::wire::{
     ConfirmBody, ConnectionQuery, EnvironmentQuery, EventsQuery, LogLine, LogsQuery, MAX_WAIT_MS,
-    OperateBody, PLAN_TIMEOUT, PlanBody, RenameBody, RotateKeysBody, WatchAnswer, WatchQuery,
+    OperateBody, PLAN_TIMEOUT, PlanBody, RenameBody, RotateKeysBody, TopQuery, WatchAnswer, WatchQuery,
 };
 use crate::control::api::{
     Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, KeyCheck, KeyList, Lines, ObjectList,
-    ObjectView, Operation, OperatorView, PlanList, PruneView, PublicKeyView, Result, TestView,
+    ObjectView, Operation, OperatorView, PlanList, PruneView, PublicKeyView, Result, TestView, TopList,
 };
 use crate::core::event::Event;
 use crate::core::names::ObjectRef;
@@ -241,6 +241,10 @@ impl Api for Client {
     async fn events(&self, object: Option<&ObjectRef>, after: u64) -> Result<Vec<Event>> {
         let query = EventsQuery { object: object.map(ToString::to_string), after };
         self.get(&with_query("/v1/events", &query)?, CALL).await
+    }
+    async fn top(&self, object: Option<&ObjectRef>) -> Result<TopList> {
+        let query = TopQuery { object: object.map(ToString::to_string) };
+        self.get(&with_query("/v1/top", &query)?, LONG_CALL).await
     }
     async fn watch(&self, after: u64, wait_ms: u64) -> Result<u64> {
         let wait_ms = wait_ms.min(MAX_WAIT_MS);

@@ -3,9 +3,13 @@
 use crate::kinds::{Kind, machine_tests};
 use crate::machine::of::{Of, memory};
 use crate::machine::rig::object;
-use seawall::control::api::{Api, Operation};
+use seawall::control::api::{Against, Api, ErrorCode, Operation};
 use seawall::core::condition::{ConditionType as C, Truth};
+use seawall::core::quantity::Bytes;
 use seawall::core::resource::Caps;
+use seawall::core::seen::Usage;
+use seawall::docker::DockerError;
+use seawall::docker::fake::{Fault, What, When};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -14,6 +18,7 @@ machine_tests!(
     a_server_that_the_kernel_killed_is_degraded_for_ten_minutes,
     a_process_that_the_kernel_killed_is_told_from_the_container,
     a_kill_that_no_event_told_is_found,
+    what_is_used_is_sampled_when_somebody_asks_and_never_else,
     a_server_that_dies_again_and_again_is_in_a_loop_though_it_answers_each_time,
 );
 
@@ -158,4 +163,54 @@ async fn a_server_that_dies_again_and_again_is_in_a_loop_though_it_answers_each_
     assert!(rig.is_ready("main"));
     rig.let_pass(OVER).await;
     assert!(!is_degraded(&rig), "{:?}", rig.conditions("main"));
+}
+
+async fn what_is_used_is_sampled_when_somebody_asks_and_never_else(kind: &'static dyn Kind) {
+    let rig = Of::start(kind, &[]);
+    rig.put("resources: {memory: 256Mi, cpus: 0.5}");
+    rig.ready("main").await;
+    let usage = Usage { memory: Bytes(64 << 20), unreclaimable: Bytes(32 << 20), memory_limit: None };
+    rig.fake.set_usage(&rig.container, usage).unwrap();
+    rig.let_pass(Duration::from_secs(1300)).await;
+    let samples = || rig.fake.call_log().get("sample").copied().unwrap_or_default();
+    assert_eq!(samples(), 0);
+    let main = object(&rig.object);
+    let top = async |of| rig.operator.top(of).await.unwrap().items;
+    // The first question takes two samples; a second passes with each on this engine.
+    let items = top(None).await;
+    assert_eq!((items.len(), items[0].object.clone(), samples()), (1, main.to_string(), 2));
+    let seen = &items[0].members[0];
+    assert_eq!((seen.cpu_percent, seen.cpu_of, seen.cpu_limit_cores), (Some(0.0), Against::Cap, Some(0.5)));
+    assert_eq!((seen.memory_usage_bytes, seen.memory_percent), (Some(64 << 20), Some(25.0)));
+    // The next one begins where that ended.
+    rig.fake.set_cpu(&rig.container, 250_000_000).unwrap();
+    let items = top(Some(&main)).await;
+    assert_eq!(samples(), 3);
+    let cores = items[0].members[0].cpu_cores.unwrap();
+    assert!((0.24..0.26).contains(&cores), "{cores}");
+    // After a start it counts anew.
+    rig.fake.crash(&rig.container, 1).unwrap();
+    rig.until("seen", || (runtime(&rig)["restart_count"] == 1).then_some(())).await;
+    assert_eq!(top(None).await[0].members[0].cpu_percent, Some(0.0));
+    assert_eq!(samples(), 5);
+    // What a proxy refuses is no container that uses nothing.
+    let (address, request) = ("http://proxy".to_owned(), "GET /v1.41/containers/x/stats".to_owned());
+    let refused = DockerError::Forbidden { address, request, status: 403, said: String::new() };
+    rig.fake.inject(Fault { method: "sample", when: When::Before, what: What::Error(refused), times: 1 });
+    let error = rig.operator.top(None).await.unwrap_err();
+    assert!(error.code == ErrorCode::Unavailable && error.what.contains("refuses GET"), "{error:?}");
+    rig.operator.operate(&main, Operation::Stop).await.unwrap();
+    rig.until("stopped", || (runtime(&rig)["status"] == "exited").then_some(())).await;
+    let seen = top(None).await[0].members[0].clone();
+    assert_eq!(
+        (seen.cpu_percent, seen.memory_usage_bytes, seen.container_name),
+        (None, None, rig.container.clone())
+    );
+    rig.fake.stop_engine();
+    assert_eq!(rig.operator.top(None).await.unwrap_err().code, ErrorCode::Unavailable);
+    for (wrong, code) in [("postgres/none", ErrorCode::NotFound), ("imagecatalog/local", ErrorCode::Invalid)]
+    {
+        rig.fake.start_engine();
+        assert_eq!(rig.operator.top(Some(&object(wrong))).await.unwrap_err().code, code, "{wrong}");
+    }
 }

@@ -3,11 +3,13 @@
 use crate::harness::{Sea, condition, signal};
 use crate::kinds::{Kind, tests};
 use serde_json::Value;
+use std::time::{Duration, Instant};
 
 tests!(
     a_server_that_is_killed_again_and_again_is_counted_and_is_a_loop,
     a_server_that_the_kernel_killed_for_memory_is_said_to_be,
     a_process_that_the_kernel_killed_is_told_from_the_server,
+    what_is_used_is_told_of_an_idle_and_of_a_busy_one,
 );
 
 fn runtime(status: &Value) -> &Value {
@@ -106,4 +108,44 @@ fn a_backend_that_the_kernel_killed_is_told_from_the_server() {
     let status = sea.ready("a");
     assert_eq!(runtime(&status)["started_at"], runtime(&first)["started_at"]);
     assert_eq!(sea.sql("a", "select 1"), "1");
+}
+
+fn used(sea: &Sea, a: &str) -> Value {
+    let all: Value = serde_json::from_str(&sea.ok(&["top", a, "-o", "json"])).unwrap();
+    all["items"][0]["members"][0].clone()
+}
+
+fn what_is_used_is_told_of_an_idle_and_of_a_busy_one(kind: &dyn Kind) {
+    let sea = Sea::start_of(kind);
+    let a = &kind.object("a");
+    sea.put(a, &kind.spec("resources: {memory: 512Mi, cpus: 0.5}"));
+    sea.ready(a);
+    let (began, idle) = (Instant::now(), [used(&sea, a), used(&sea, a), used(&sea, a)]);
+    let took = began.elapsed();
+    for seen in &idle {
+        assert!(seen["cpu_percent"].as_f64().is_some_and(|percent| percent < 60.0), "{idle:#?}");
+        assert_eq!((&seen["cpu_of"], &seen["cpu_limit_cores"]), (&"cap".into(), &0.5.into()));
+        assert_eq!(
+            (&seen["memory_of"], &seen["memory_limit_bytes"]),
+            (&"cap".into(), &(512u64 << 20).into())
+        );
+    }
+    let memory = |seen: &Value| seen["memory_usage_bytes"].as_u64().unwrap();
+    let container = sea.container(a);
+    let inside = |script: &str| sea.docker(&["exec", "-u", "0", &container, "sh", "-c", script]);
+    // Read and written, but not used.
+    inside("head -c 150000000 /dev/zero > /tmp/file && cat /tmp/file > /dev/null && sync");
+    let cached = used(&sea, a);
+    assert!(memory(&cached) < memory(&idle[0]) + (60 << 20), "page cache counts: {idle:#?} {cached:#}");
+    inside("rm /tmp/file");
+    sea.docker(&["exec", "-d", &container, "sh", "-c", "timeout 60 sh -c 'while :; do :; done'"]);
+    let busy = (0..40).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(500));
+        let seen = used(&sea, a);
+        seen["cpu_percent"].as_f64().is_some_and(|percent| (60.0..140.0).contains(&percent)).then_some(seen)
+    });
+    assert!(busy.is_some(), "{:#}", used(&sea, a));
+    let table = sea.ok(&["top"]);
+    assert!(table.starts_with("NAME") && table.contains("% of cap") && table.contains("/ 512Mi"), "{table}");
+    assert!(took < Duration::from_secs(9), "three questions took {took:?}");
 }

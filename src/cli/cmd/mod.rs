@@ -22,6 +22,7 @@ mod recover;
 mod run;
 mod schema;
 mod seal;
+mod top;
 mod validate;
 mod version;
 mod wait;
@@ -39,6 +40,7 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Get(args) => get::run(cx, args).await,
         Verb::Describe(args) => describe::run(cx, args).await,
         Verb::Events(args) => events::run(cx, args).await,
+        Verb::Top(args) => top::run(cx, args).await,
         Verb::Wait(args) => wait::run(cx, args).await,
         Verb::Connection(args) => connection::run(cx, args).await,
         Verb::Link(args) => link::run(cx, *args).await,

@@ -34,6 +34,7 @@ pub struct World {
     pub keys: KeyList,
     pub check: KeyCheck,
     pub test: TestView,
+    pub top: TopList,
     /// Every question fails with it.
     pub error: Option<ApiError>,
     /// Every question hangs.
@@ -103,6 +104,10 @@ impl Api for Fake {
         let world = self.asked(format!("events {name:?} {after}")).await?;
         let keep = |e: &Event| e.sequence > after && name.as_ref().is_none_or(|n| *n == e.object);
         Ok(world.events.into_iter().filter(keep).collect())
+    }
+    async fn top(&self, object: Option<&ObjectRef>) -> Result<TopList> {
+        let of = object.map(ToString::to_string).unwrap_or_default();
+        Ok(self.asked(format!("top {of}")).await?.top)
     }
     async fn watch(&self, after: u64, wait_ms: u64) -> Result<u64> {
         self.asked(format!("watch {after} {wait_ms}")).await?;
@@ -300,6 +305,29 @@ pub fn view(name: &str, ready: &str, reason: &str, message: &str) -> ObjectView 
             "credentials": {"username": "appuser", "generation": 1},
         }),
     }
+}
+
+/// A container that works, one of several that does not run.
+pub fn used() -> TopList {
+    let member =
+        |role: &str| MemberUse { role: role.into(), container_name: "c".into(), ..MemberUse::default() };
+    let works = MemberUse {
+        cpu_cores: Some(0.25),
+        cpu_limit_cores: Some(0.5),
+        cpu_percent: Some(50.04),
+        cpu_of: Against::Cap,
+        memory_usage_bytes: Some(48 << 20),
+        memory_limit_bytes: Some(2 << 30),
+        memory_percent: Some(2.34),
+        block_read_bytes_per_second: Some(0),
+        block_write_bytes_per_second: Some(1536),
+        network_receive_bytes_per_second: Some(3 << 20),
+        network_transmit_bytes_per_second: Some(9),
+        ..member("standalone")
+    };
+    let item = |object: &str, member| TopItem { object: object.into(), members: vec![member] };
+    let items = vec![item("app/web", member("a")), item("postgres/main", works)];
+    TopList { items, online_cpus: 4, host_memory_bytes: 2 << 30 }
 }
 
 pub fn two() -> Fake {

@@ -305,3 +305,29 @@ FIRST SEEN  LAST SEEN  COUNT  TYPE     REASON    OBJECT         MESSAGE
     let messages: Vec<&str> = ran.out.lines().skip(1).filter_map(|l| l.split("  ").last()).collect();
     assert_eq!(messages, ["message 1", "message 3"], "{}", ran.out);
 }
+
+#[tokio::test]
+async fn top_says_of_what_each_figure_is_a_part() {
+    let fake = Fake::with(|w| w.top = used());
+    let place = Place::live(&fake).await;
+    let table = "\
+NAME           CPU          CPU%          MEMORY      MEMORY%       BLOCK R/W   NETWORK IN/OUT
+app/web.a      -            -             -           -             -           -
+postgres/main  0.250 / 0.5  50.0% of cap  48Mi / 2Gi  2.3% of host  0/s 1.5Ki/s  3Mi/s 0Ki/s
+";
+    let squeezed = |text: &str| -> Vec<String> {
+        text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    };
+    let ran = place.run("top").await;
+    assert_eq!((ran.code, squeezed(&ran.out)), (0, squeezed(table)), "{}", ran.out);
+    place.run("top pg/main").await;
+    assert!(fake.calls().contains(&"top postgres/main".to_owned()));
+    let told: TopList = serde_json::from_str(&place.run("top -o json").await.out).unwrap();
+    assert_eq!(told, used());
+    // Again and again, until somebody ends it.
+    let watched = tokio::time::timeout(Duration::from_millis(5_600), place.run("top -w")).await;
+    assert!(watched.is_err(), "it goes on");
+    assert_eq!(fake.calls().iter().filter(|call| *call == "top ").count(), 4, "each five seconds");
+    fake.change(|w| w.top = TopList::default());
+    assert!(place.run("top").await.err.contains("No containers found."));
+}

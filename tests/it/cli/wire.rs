@@ -28,6 +28,7 @@ async fn every_question_and_answer_survives_the_socket() {
         w.list.revision = 7;
         w.list.guard = Some("held".into());
         w.prune.confirm = "remove-3-of-4".into();
+        w.top = used();
         let step = StepView { sign: Sign::Replace, action: "container".into(), cause: "image".into() };
         w.plan.plans =
             vec![PlanView { object: "postgres/main".into(), steps: vec![step], ..PlanView::default() }];
@@ -40,6 +41,11 @@ async fn every_question_and_answer_survives_the_socket() {
     assert_eq!(client.object(&main).await, fake.object(&main).await);
     assert_eq!(client.events(Some(&main), 3).await, Ok(vec![]));
     assert_eq!(client.events(None, 4).await, Ok(vec![]));
+    assert_eq!(client.top(None).await, fake.top(None).await);
+    assert_eq!(client.top(Some(&main)).await, fake.top(Some(&main)).await);
+    assert!(
+        fake.calls().contains(&"top postgres/main".to_owned()) && fake.calls().contains(&"top ".to_owned())
+    );
     assert_eq!(client.watch(6, 10_000).await, Ok(7));
     assert_eq!(client.watch(7, 10).await, Ok(7), "nothing new is no error");
     let files = BTreeMap::from([("a/b.yaml".to_owned(), "kind: \"x\"\n\u{1f40b}".to_owned())]);

@@ -1,0 +1,90 @@
+//! `seawall top`: what containers use right now.
+
+use crate::cli::args::{PlanForm, TopArgs};
+use crate::cli::connect::live;
+use crate::cli::format::json_text;
+use crate::cli::print::Grid;
+use crate::cli::{Context, Outcome};
+use crate::control::api::{MemberUse, TopList};
+use crate::core::quantity::Bytes;
+use crate::workload::disk::roughly;
+use std::io::Write;
+use std::time::Duration;
+
+/// As the product brief's page polls.
+const EVERY: Duration = Duration::from_secs(5);
+const HEADER: [&str; 7] = ["NAME", "CPU", "CPU%", "MEMORY", "MEMORY%", "BLOCK R/W", "NETWORK IN/OUT"];
+/// Home, and nothing below.
+const CLEAR: &str = "\x1b[H\x1b[J";
+
+pub async fn run(cx: &mut Context, args: TopArgs) -> Outcome {
+    let api = live(cx, "top").await?;
+    let mut grid = Grid::new(&HEADER, cx.out.colour);
+    let mut first = true;
+    loop {
+        let list = api.top(args.object.as_ref()).await?;
+        match args.output {
+            // A document a line, for who reads them as they come.
+            PlanForm::Json if args.watch => {
+                let line = serde_json::to_string(&list).map_err(std::io::Error::from)?;
+                writeln!(cx.out.stdout, "{line}")?;
+            }
+            PlanForm::Json => write!(cx.out.stdout, "{}", json_text(&list))?,
+            PlanForm::Text => {
+                let rows = rows(&list);
+                if rows.is_empty() && !args.watch {
+                    writeln!(cx.out.stderr, "No containers found.")?;
+                }
+                let clear = if args.watch && cx.out.colour { CLEAR } else { "" };
+                let gap = if first || !clear.is_empty() { "" } else { "\n" };
+                write!(cx.out.stdout, "{clear}{gap}{}", grid.full(&rows))?;
+            }
+        }
+        cx.out.stdout.flush()?;
+        if !args.watch {
+            return Ok(0);
+        }
+        first = false;
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+fn rows(list: &TopList) -> Vec<Vec<String>> {
+    let all = list.items.iter().flat_map(|item| item.members.iter().map(move |member| (item, member)));
+    all.map(|(item, member)| row(item.name_of(member), member)).collect()
+}
+
+fn row(name: String, used: &MemberUse) -> Vec<String> {
+    let percent =
+        |number: Option<f64>, of: &str| number.map_or_else(String::new, |n| format!("{n:.1}% of {of}"));
+    let pair = |one: Option<u64>, other: Option<u64>| match (one, other) {
+        (Some(one), Some(other)) => format!("{}/s {}/s", size(one), size(other)),
+        _ => String::new(),
+    };
+    let cpu = match (used.cpu_cores, used.cpu_limit_cores) {
+        (Some(cores), Some(of)) => format!("{cores:.3} / {of}"),
+        _ => String::new(),
+    };
+    let memory = match (used.memory_usage_bytes, used.memory_limit_bytes) {
+        (Some(bytes), Some(of)) => format!("{} / {}", size(bytes), limit(of)),
+        _ => String::new(),
+    };
+    vec![
+        name,
+        cpu,
+        percent(used.cpu_percent, used.cpu_of.as_str()),
+        memory,
+        percent(used.memory_percent, used.memory_of.as_str()),
+        pair(used.block_read_bytes_per_second, used.block_write_bytes_per_second),
+        pair(used.network_receive_bytes_per_second, used.network_transmit_bytes_per_second),
+    ]
+}
+
+/// As a manifest says it.
+fn limit(bytes: u64) -> String {
+    if bytes.is_multiple_of(Bytes::MI) { Bytes(bytes).to_string() } else { roughly(bytes) }
+}
+
+fn size(bytes: u64) -> String {
+    if bytes == 0 { "0".to_owned() } else { roughly(bytes) }
+}
