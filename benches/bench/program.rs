@@ -33,7 +33,7 @@ impl Program {
     }
 
     pub fn start(&mut self) {
-        let mut command = self.command(&["run", "--manifests"]);
+        let mut command = self.command(&["run", "--metrics-addr", "off", "--manifests"]);
         self.operator = Some(command.arg(self.root.path().join("manifests")).spawn().expect("a process"));
     }
 

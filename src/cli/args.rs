@@ -1,6 +1,7 @@
 //! The arguments, as clap reads them.
 
 use super::format::Output;
+use super::settings::MetricsAddr;
 use crate::control::registry::Kinds;
 use crate::core::condition::Truth;
 use crate::core::duration::duration;
@@ -29,7 +30,7 @@ Exit codes:
 
 Settings may also be keys of seawall.yaml in the working or the data directory:
 data, keyFile, installation, dockerHost, manifests, envFileRoot, removalGrace,
-deletionGrace.";
+deletionGrace, metricsAddr.";
 
 /// Databases on plain Docker, as files in git
 #[derive(Debug, Parser)]
@@ -69,6 +70,9 @@ pub struct Flags {
     /// Data that a manifest gave up go once it was gone for so long; 10m [env: SEAWALL_DELETION_GRACE]
     #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
     pub deletion_grace: Option<Duration>,
+    /// Where run serves /metrics; 127.0.0.1:9188, or off [env: SEAWALL_METRICS_ADDR]
+    #[arg(long, global = true, value_name = "ADDR")]
+    pub metrics_addr: Option<MetricsAddr>,
 }
 
 #[derive(Debug, Subcommand)]

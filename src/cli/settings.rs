@@ -6,14 +6,17 @@
 use super::args::Flags;
 use crate::core::duration::duration;
 use crate::core::names::{Installation, NameError};
+use crate::core::text::quoted;
 use crate::http::wire::SOCKET;
 use rustix::fs::OFlags;
 use serde_yaml::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 /// The settings file's name.
@@ -22,7 +25,7 @@ pub const FILE: &str = "seawall.yaml";
 /// Bytes that are read of a settings file.
 const MAX_FILE: u64 = 64 << 10;
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "data",
     "keyFile",
     "installation",
@@ -31,12 +34,15 @@ const KEYS: [&str; 8] = [
     "envFileRoot",
     "removalGrace",
     "deletionGrace",
+    "metricsAddr",
 ];
 
 /// How long a manifest must be gone before its container goes.
 pub const REMOVAL_GRACE: Duration = Duration::from_secs(30);
 /// How long it must be gone before data go that it gave up.
 pub const DELETION_GRACE: Duration = Duration::from_secs(600);
+/// Where monitoring asks.
+pub const METRICS_ADDR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9188);
 
 /// What every command goes by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +62,8 @@ pub struct Settings {
     /// See [`REMOVAL_GRACE`] and [`DELETION_GRACE`].
     pub removal_grace: Duration,
     pub deletion_grace: Duration,
+    /// Where `run` tells its figures; `None`: nowhere.
+    pub metrics_addr: Option<SocketAddr>,
 }
 
 /// What `run` goes by.
@@ -65,6 +73,22 @@ pub struct RunSettings {
     pub manifests: PathBuf,
     /// One full convergence, then leave.
     pub once: bool,
+}
+
+/// As it is written: an address with a port, or `off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetricsAddr(pub Option<SocketAddr>);
+
+impl FromStr for MetricsAddr {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        let wrong = |_| format!("{} is no address: write 127.0.0.1:9188, [::1]:9188 or off", quoted(text));
+        text.parse().map(|address| Self(Some(address))).map_err(wrong)
+    }
 }
 
 /// What is wrong with the settings.
@@ -80,6 +104,8 @@ pub enum SettingsError {
     Installation { value: String, source: NameError },
     #[error("{name}: {detail}")]
     NotDuration { name: &'static str, detail: String },
+    #[error("metricsAddr: {0}")]
+    NotAddress(String),
     #[error("there is no home directory to keep data in")]
     NoHome,
     #[error("no directory of manifests is given")]
@@ -188,6 +214,13 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
             duration(&text).map_err(|detail| SettingsError::NotDuration { name: key, detail })
         }),
     };
+    let metrics_addr = match &flags.metrics_addr {
+        Some(address) => address.0,
+        None => match word(&None, "SEAWALL_METRICS_ADDR", "metricsAddr") {
+            Some(text) => text.parse::<MetricsAddr>().map_err(SettingsError::NotAddress)?.0,
+            None => Some(METRICS_ADDR),
+        },
+    };
     // Several have a colon between them, as in PATH.
     let list = |dir: &Path, text: &str| -> Vec<PathBuf> {
         text.split(':').filter(|part| !part.is_empty()).map(|part| dir.join(part)).collect()
@@ -202,6 +235,7 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
     };
     Ok(Settings {
         env_file_roots,
+        metrics_addr,
         removal_grace: time(flags.removal_grace, "SEAWALL_REMOVAL_GRACE", "removalGrace", REMOVAL_GRACE)?,
         deletion_grace: time(
             flags.deletion_grace,

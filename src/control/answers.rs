@@ -151,6 +151,11 @@ impl Api for Operator {
             Ok(info) => format!("Docker {} (API {})", info.version, info.api_version),
             Err(error) => error.to_string(),
         };
+        let (metrics, metrics_trouble) = match self.state().metrics.clone() {
+            Some(Ok(at)) => (Some(format!("http://{at}/metrics")), None),
+            Some(Err(why)) => (None, Some(why)),
+            None => (None, None),
+        };
         Ok(OperatorView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             installation: self.config.installation.to_string(),
@@ -159,6 +164,8 @@ impl Api for Operator {
             started_at: self.started_at.clone(),
             manifests: self.config.manifests.display().to_string(),
             engine,
+            metrics,
+            metrics_trouble,
         })
     }
 

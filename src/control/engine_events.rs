@@ -42,7 +42,10 @@ pub(super) async fn follow_events(operator: Arc<Operator>, cancel: CancellationT
                     operator.rescan.notify_one();
                 }
                 sweep_once(&operator, Sweep::All).await;
-                match read_events(&operator, since, &cancel).await {
+                operator.state().engine.followed = true;
+                let ended = read_events(&operator, since, &cancel).await;
+                operator.state().engine.followed = false;
+                match ended {
                     Ended::Cancelled => return,
                     Ended::Broke => {}
                     // Until it is let through, the sweeps find what changes.

@@ -20,6 +20,7 @@ mod link_test;
 mod logs;
 mod manifests;
 pub mod memory;
+pub mod metrics;
 mod mirror;
 mod neighbours;
 pub mod objects;

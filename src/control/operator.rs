@@ -5,6 +5,7 @@
 use super::gates::Gates;
 use super::git::Git;
 use super::journal;
+use super::metrics::Tallies;
 use super::objects::{self, Record, STATUS};
 use super::pulls::Pulls;
 use super::registry::Kinds;
@@ -88,6 +89,7 @@ pub struct Operator {
     pub(super) queue: Mutex<Queue<ObjectRef>>,
     pub(super) wake: Notify,
     pub(super) pulls: Pulls,
+    pub(super) tallies: Tallies,
     pub(super) gates: Gates,
     pub(super) samples: Samples,
     /// One look at the manifests at a time: what a later one saw is never overwritten by an earlier one's.
@@ -177,6 +179,7 @@ impl Operator {
             queue: Mutex::new(Queue::new(PARALLEL)),
             wake: Notify::new(),
             pulls: Pulls::default(),
+            tallies: Tallies::default(),
             gates: Gates::default(),
             samples: Samples::default(),
             looking: tokio::sync::Mutex::default(),

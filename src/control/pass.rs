@@ -28,6 +28,7 @@ use report::{failed, outlook, rest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use steps::{StepsEnd, run_steps, store_failed, unavailable};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 pub(super) use typed::Typed;
 use typed::{NotNow, typed};
@@ -56,6 +57,23 @@ enum End<R: Reconciler> {
     Moving,
 }
 
+impl<R: Reconciler> End<R> {
+    /// For counting.
+    fn word(&self) -> &'static str {
+        match self {
+            End::Rest(_, plan) if plan.is_settled() => "settled",
+            End::Rest(_, plan) if !plan.blocked.is_empty() => "blocked",
+            End::Rest(..) => "waiting",
+            End::Pulling(..) => "pulling",
+            End::Failed(..) => "failed",
+            End::NotNow(NotNow::Forgotten) => "forgotten",
+            End::NotNow(_) => "unusable",
+            End::Stale => "stale",
+            End::Moving => "moving",
+        }
+    }
+}
+
 /// Runs a pass. Errors end up in status and events, never here.
 pub async fn pass<R: Reconciler>(
     kind: &R,
@@ -64,7 +82,10 @@ pub async fn pass<R: Reconciler>(
     cancel: &CancellationToken,
 ) -> Again {
     let mut arrived = None;
-    let again = match rounds(kind, operator, object, cancel, &mut arrived).await {
+    let start = Instant::now();
+    let end = rounds(kind, operator, object, cancel, &mut arrived).await;
+    let result = end.word();
+    let again = match end {
         End::Stale => Some(0),
         End::Moving => Some(1_000),
         End::NotNow(NotNow::Forgotten) => None,
@@ -77,6 +98,7 @@ pub async fn pass<R: Reconciler>(
         }
         End::Failed(world, failure) => failed::<R>(operator, object, world, failure).await,
     };
+    operator.tallies.pass(object.kind, result, start.elapsed());
     // Not before its status says so: whoever reads it would see two that are down.
     if let Some(spec) = arrived {
         operator.next_may_go(object, &spec);

@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 /// Probes that are worked on at once.
@@ -81,7 +81,10 @@ async fn probe(operator: Arc<Operator>, object: ObjectRef, permit: OwnedSemaphor
 
 async fn probe_one(operator: &Operator, object: &ObjectRef) {
     let Some(kind) = operator.kinds.get(object.kind) else { return };
-    if kind.prove(operator, object).await == Probed::LookAgain {
+    let start = Instant::now();
+    let probed = kind.prove(operator, object).await;
+    operator.tallies.probe(object.kind, start.elapsed());
+    if probed == Probed::LookAgain {
         operator.enqueue(object, 0);
     }
 }

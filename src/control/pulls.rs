@@ -71,6 +71,13 @@ impl Pulls {
         Ok(true)
     }
 
+    /// How many images are being pulled, and how many wait to be tried again.
+    pub(super) fn count(&self) -> (usize, usize) {
+        let pulls = self.by_reference.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = pulls.values().filter(|pull| matches!(pull, Pull::Running { .. })).count();
+        (running, pulls.len() - running)
+    }
+
     /// Forgets failures of images that nobody wants any more.
     fn keep(&self, wanted: impl Fn(&str) -> bool) {
         let mut pulls = self.by_reference.lock().unwrap_or_else(PoisonError::into_inner);
@@ -119,8 +126,10 @@ mod tests {
         assert_eq!(pulls.claim("a", start), Ok(true));
         assert_eq!(pulls.claim("a", start), Ok(false));
         assert_eq!(pulls.claim("b", start), Ok(true));
+        assert_eq!(pulls.count(), (2, 0));
         pulls.ended("a", Some("no".into()), start);
         assert_eq!(pulls.claim("a", at(100)), Err(("no".to_owned(), 1)));
+        assert_eq!(pulls.count(), (1, 1));
         assert_eq!(pulls.claim("a", at(100)), Err(("no".to_owned(), 1)), "to everybody who waits");
         assert_eq!(pulls.claim("a", at(1_500)), Ok(true));
         pulls.ended("a", Some("no".into()), at(1_500));

@@ -17,6 +17,7 @@ use crate::workload::catalog::Catalog;
 use crate::workload::world::Company;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ pub struct EngineState {
     pub down: Option<Away>,
     /// Requests of which nobody tells the outcome, that a proxy refuses: request → words.
     pub refused: BTreeMap<String, String>,
+    /// Its events are being followed.
+    pub followed: bool,
 }
 
 /// Why the engine cannot be asked.
@@ -132,6 +135,8 @@ pub struct State {
     pub unmirrored: BTreeSet<ObjectRef>,
     /// Objects that were let go to another image a moment ago.
     pub claims: Vec<Claimed>,
+    /// Where its figures are served, or why they are not; neither: they are not asked for.
+    pub metrics: Option<Result<SocketAddr, String>>,
     /// Why the manifests as they are now could not be taken over (the disk is full, say).
     pub not_taken_over: Option<String>,
 }

@@ -15,6 +15,7 @@ pub mod identity;
 pub mod image_ref;
 pub mod json;
 pub mod member;
+pub mod metric;
 pub mod names;
 pub mod neighbours;
 pub mod pairs;

@@ -191,6 +191,20 @@ impl<K: Ord + Clone> Queue<K> {
         self.nudged.remove(key);
     }
 
+    /// How many keys are due and wait for room, and since when the first of them does.
+    #[must_use]
+    pub fn overdue(&self, now_ms: u64) -> (usize, Option<u64>) {
+        let due = |order: &BTreeSet<(u64, K)>| order.iter().take_while(|(at, _)| *at <= now_ms).count();
+        let oldest = [self.front.first(), self.back.first()].into_iter().flatten().map(|(at, _)| *at).min();
+        (due(&self.front) + due(&self.back), oldest.filter(|at| *at <= now_ms))
+    }
+
+    /// How many run: in front, in the back, and set aside.
+    #[must_use]
+    pub fn running(&self) -> [usize; 3] {
+        [self.in_front, self.in_back, self.aside]
+    }
+
     /// When the next waiting key with room in its lane is due.
     #[must_use]
     pub fn next_due(&self) -> Option<u64> {
@@ -307,6 +321,21 @@ mod tests {
         q.done(&8);
         assert!(!q.is_due(&8, 0));
         assert_eq!((q.take(0), q.take(0)), (Some(9), None), "a place is counted once");
+    }
+
+    #[test]
+    fn what_is_due_and_waits_is_counted_with_its_age() {
+        let mut q = Queue::new(1);
+        assert_eq!(q.overdue(9), (0, None));
+        for (key, at) in [('a', 1), ('b', 3), ('c', 5), ('d', 7)] {
+            q.add(key, at);
+        }
+        q.set_lane(&'b', Lane::Back);
+        assert_eq!((q.overdue(5), q.running()), ((3, Some(1)), [0, 0, 0]));
+        assert_eq!((q.take(5), q.take(5)), (Some('a'), Some('b')));
+        assert_eq!((q.overdue(5), q.running()), ((1, Some(5)), [1, 1, 0]));
+        assert!(q.set_aside(&'a'));
+        assert_eq!((q.overdue(4), q.running()), ((0, None), [0, 1, 1]));
     }
 
     #[test]

@@ -23,12 +23,12 @@ use crate::docker::lines::Lines;
 use crate::docker::login::explained;
 use crate::docker::map;
 use crate::docker::streams::{Follow, log_options, split, until_error};
-use crate::docker::{Docker, DockerError, ExecRequest, ExecResult, FileToPut, Result, to_api};
+use crate::docker::{Calls, Docker, DockerError, ExecRequest, ExecResult, FileToPut, Result, calls, to_api};
 use async_trait::async_trait;
 use bollard::errors::Error as ApiError;
 use bollard::models;
 use bollard::query_parameters as query;
-use call::{LONG, SHORT, call, gone, optional, within};
+use call::{LONG, SHORT, call, counted, gone, optional, part, within};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use std::collections::{BTreeMap, HashMap};
@@ -320,11 +320,11 @@ impl Docker for BollardDocker {
         let header = found.as_ref().ok().and_then(Option::as_ref).map(|(_, header)| header.clone());
         let pull = async {
             let mut steps = Box::pin(self.client()?.create_image(Some(options), None, header));
-            while within(PULL_IDLE, call, async { steps.next().await.transpose() }).await?.is_some() {}
+            while part(PULL_IDLE, call, async { steps.next().await.transpose() }).await?.is_some() {}
             Ok(())
         };
         // Public images need no login: that it cannot be read matters only when the pull fails.
-        pull.await.map_err(|error| match &found {
+        counted(call, pull).await.map_err(|error| match &found {
             Ok(found) => explained(error, &host, found.as_ref().map(|(login, _)| login), None),
             Err(why) => explained(error, &host, None, Some(why)),
         })
@@ -427,6 +427,10 @@ impl Docker for BollardDocker {
         let call = call("disconnect a container from a network", "network", network_id);
         let body = models::NetworkDisconnectRequest { container: container.to_owned(), force: Some(false) };
         within(LONG, call, self.client()?.disconnect_network(network_id, body)).await
+    }
+
+    fn calls(&self) -> Calls {
+        calls::all()
     }
 
     fn events(&self, since_nano: i64) -> BoxStream<'static, Result<EngineEvent>> {

@@ -6,6 +6,7 @@
 
 mod archive;
 mod bollard;
+mod calls;
 mod cgroup;
 pub mod fake;
 mod from_api;
@@ -16,6 +17,7 @@ mod streams;
 mod to_api;
 
 pub use self::bollard::BollardDocker;
+pub use self::calls::{Calls, Ends};
 
 use crate::core::desired::DesiredContainer;
 use crate::core::seen::{
@@ -213,6 +215,9 @@ pub trait Docker: Send + Sync + 'static {
     async fn remove_network(&self, id: &str) -> Result<()>;
     async fn connect(&self, network_id: &str, container: &str, aliases: &[String]) -> Result<()>;
     async fn disconnect(&self, network_id: &str, container: &str) -> Result<()>;
+
+    /// Calls of this process since its start.
+    fn calls(&self) -> Calls;
 
     /// Events from `since_nano` (0: from now) until the engine goes away. Hints only: some are lost.
     /// Not filtered by label, as volume and network events carry none.

@@ -1,5 +1,6 @@
 //! What everybody above knows of a kind without knowing the kind: what a list shows, how people get in. Values only.
 
+use crate::core::metric::Family;
 use crate::core::names::Kind;
 use schemars::Schema;
 use serde_json::Value;
@@ -26,6 +27,91 @@ pub struct Panel {
     /// Its lines, from what the operator told.
     pub print: fn(&Value) -> String,
 }
+
+/// A figure of an object that monitoring sees, with the labels `kind` and `name`.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    pub family: Family,
+    /// A JSON pointer into `status`. Where it leads to nothing there is no series: what is not known is not 0.
+    pub path: &'static str,
+    pub read: Read,
+}
+
+/// How a figure stands in `status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    Number,
+    /// True is 1.
+    Flag,
+    /// `512Mi`, as bytes.
+    Memory,
+    /// `1.5`, as a number of CPUs.
+    Cpus,
+    /// Milliseconds, as seconds.
+    Millis,
+    /// RFC 3339, as seconds since 1970.
+    Time,
+}
+
+/// What the status of every container says.
+pub const OF_CONTAINERS: [Metric; 7] = [
+    Metric {
+        family: Family::counter(
+            "seawall_container_restarts_total",
+            "Restarts by the engine, of the container that is there.",
+        ),
+        path: "/container/restartCount",
+        read: Read::Number,
+    },
+    Metric {
+        family: Family::gauge(
+            "seawall_container_oom_killed",
+            "Whether the kernel ended the container for want of memory when it ended last.",
+        ),
+        path: "/container/oomKilled",
+        read: Read::Flag,
+    },
+    Metric {
+        family: Family::gauge(
+            "seawall_container_start_timestamp_seconds",
+            "When the container started, in seconds since 1970.",
+        ),
+        path: "/container/startedAt",
+        read: Read::Time,
+    },
+    Metric {
+        family: Family::gauge(
+            "seawall_container_memory_limit_bytes",
+            "The memory limit in force; none: no series.",
+        ),
+        path: "/resources/applied/memory",
+        read: Read::Memory,
+    },
+    Metric {
+        family: Family::gauge(
+            "seawall_container_cpu_limit_cores",
+            "The CPU limit in force, in CPUs; none: no series.",
+        ),
+        path: "/resources/applied/cpus",
+        read: Read::Cpus,
+    },
+    Metric {
+        family: Family::gauge(
+            "seawall_volume_disk_free_bytes",
+            "Free space of the disk under the volume, to two figures.",
+        ),
+        path: "/volume/free",
+        read: Read::Memory,
+    },
+    Metric {
+        family: Family::gauge(
+            "seawall_credentials_rotated_timestamp_seconds",
+            "When the password in force was made, in seconds since 1970.",
+        ),
+        path: "/credentials/rotatedAt",
+        read: Read::Time,
+    },
+];
 
 /// A part of how to connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +202,10 @@ pub struct About {
     pub gone: &'static str,
     pub columns: &'static [Column],
     pub panels: &'static [Panel],
+    /// Beside those of its container.
+    pub metrics: &'static [Metric],
+    /// A JSON pointer into `status`, to a list of `{kind, severity, …}` of what threatens it.
+    pub warnings: Option<&'static str>,
     /// `None`: there is nothing to connect to.
     pub client: Option<&'static Client>,
     /// Version and image of the catalog that it brings.

@@ -13,7 +13,7 @@ pub mod project;
 pub mod redis;
 pub mod tenancy;
 
-pub use about::{About, Call, Client, Column, Panel, Part, Question};
+pub use about::{About, Call, Client, Column, Metric, OF_CONTAINERS, Panel, Part, Question, Read};
 
 use crate::core::condition::Finding;
 use crate::core::event::Note;

@@ -2,6 +2,7 @@
 
 use crate::cli::backend::Check;
 use crate::cli::settings::Settings;
+use crate::control::api::{Api as _, OperatorView};
 use crate::core::condition::Truth;
 use crate::core::names::label;
 use crate::core::quantity::Bytes;
@@ -29,8 +30,12 @@ pub async fn checks(settings: &Settings, docker: Option<&dyn Docker>) -> Vec<Che
     let mut list = Vec::new();
     let root = engine(docker, &mut list).await;
     data_directory(settings, &mut list);
-    let running = Client::new(&settings.socket()).answers().await;
+    let client = Client::new(&settings.socket());
+    let running = client.answers().await;
     store(settings, running, &mut list).await;
+    if running {
+        monitoring(client.operator().await.ok(), &mut list);
+    }
     key(settings, &mut list);
     private_key(settings, &mut list);
     disk("disk of the data directory", &settings.data.display().to_string(), &mut list);
@@ -132,6 +137,18 @@ async fn requests(docker: &dyn Docker, list: &mut Vec<Check>) {
     for error in answers.into_iter().flatten() {
         let next = if matches!(error, DockerError::Forbidden { .. }) { PROXY } else { "" };
         list.push(check("docker requests", Truth::False, error.to_string(), next));
+    }
+}
+
+/// Whether the running operator can be asked for its figures.
+fn monitoring(operator: Option<OperatorView>, list: &mut Vec<Check>) {
+    let Some(operator) = operator else { return };
+    if let Some(why) = operator.metrics_trouble {
+        let words = format!("the operator does not serve its figures: {why}");
+        let next = "free the address, or run with another --metrics-addr (off: none)";
+        list.push(check("metrics", Truth::False, words, next));
+    } else if let Some(url) = operator.metrics {
+        list.push(check("metrics", Truth::True, format!("served at {url}"), ""));
     }
 }
 

@@ -14,6 +14,7 @@ use crate::control::{settle, start};
 use crate::core::names::Kind;
 use crate::docker::{BollardDocker, Docker};
 use crate::http::client::Client;
+use crate::http::metrics;
 use crate::http::server::serve;
 use crate::secrets::{Algorithm, Key, KeyError, Keys, Sealer};
 use crate::store::{MemoryStore, SledStore, Store, StoreError};
@@ -209,6 +210,10 @@ impl Backend for Program {
             let stop = stop_http.clone();
             async move { serve(api, &socket, stop).await }
         });
+        // What runs once has nothing to tell over time.
+        let metrics = settings.metrics_addr.filter(|_| !run.once);
+        let metrics =
+            metrics.map(|at| tokio::spawn(metrics::serve(Arc::clone(&operator), at, stop_http.clone())));
         tracing::info!(
             manifests = %run.manifests.display(),
             data = %settings.data.display(),
@@ -232,6 +237,9 @@ impl Backend for Program {
             driver.abort();
         }
         stop_http.cancel();
+        if let Some(metrics) = metrics {
+            let _ = metrics.await;
+        }
         if let Ok(Ok(Err(error))) = tokio::time::timeout(Duration::from_secs(1), server).await {
             return Err(internal(error, ""));
         }

@@ -18,7 +18,7 @@ mod sled;
 pub use durable::SledStore;
 pub use export::export;
 pub use memory::MemoryStore;
-pub use overlay::{Overlay, Saving, Unsaved};
+pub use overlay::{Commits, Overlay, Saving, Unsaved};
 pub use rebuild::{Found, Rebuild};
 pub use record::Record;
 

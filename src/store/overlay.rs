@@ -4,10 +4,12 @@
 //! through [`Store::commit`] and never waits here. What waits is bounded, and lost with the process.
 
 use super::{Change, Record, Result, Store, StoreError, check_keys, record};
+use crate::core::metric::Histogram;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::time::Instant;
 
 /// Bytes of keys and bodies that wait at most: status and events of some thousand objects.
 const ROOM: usize = 32 * 1024 * 1024;
@@ -34,6 +36,14 @@ pub struct Unsaved {
     pub changes: usize,
 }
 
+/// What was asked of the disk since the start.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Commits {
+    /// With the time that they waited for those before them.
+    pub took: Histogram,
+    pub failed: u64,
+}
+
 /// See the module.
 pub struct Overlay {
     under: Arc<dyn Store>,
@@ -41,6 +51,7 @@ pub struct Overlay {
     /// Held by whoever writes while something waits: what waits is older than what comes.
     writing: tokio::sync::Mutex<()>,
     room: usize,
+    commits: Mutex<Commits>,
 }
 
 #[derive(Default)]
@@ -97,11 +108,32 @@ impl Overlay {
     }
 
     fn with_room(under: Arc<dyn Store>, room: usize) -> Self {
-        Overlay { under, waiting: Mutex::default(), writing: tokio::sync::Mutex::default(), room }
+        Overlay {
+            under,
+            waiting: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
+            room,
+            commits: Mutex::default(),
+        }
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The one way to the disk.
+    async fn write(&self, changes: Vec<Change>) -> Result<()> {
+        let start = Instant::now();
+        let written = self.under.commit(changes).await;
+        let mut commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
+        commits.took.observe(start.elapsed());
+        commits.failed += u64::from(written.is_err());
+        written
+    }
+
+    #[must_use]
+    pub fn commits(&self) -> Commits {
+        self.commits.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Writes as said; what may wait is written with [`Overlay::flush`] when the disk refuses it now.
@@ -120,7 +152,7 @@ impl Overlay {
         let why = match self.unsaved() {
             // Not tried for each: the next flush tells.
             Some(unsaved) => unsaved.why,
-            None => match self.under.commit(changes.clone()).await {
+            None => match self.write(changes.clone()).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error.to_string(),
             },
@@ -163,7 +195,7 @@ impl Overlay {
                     before.push((key, one.stamp, std::mem::take(&mut one.fresh)));
                 }
             }
-            let written = self.under.commit(changes).await;
+            let written = self.write(changes).await;
             let mut waiting = self.waiting();
             match written {
                 Ok(()) => {
@@ -213,7 +245,7 @@ impl Store for Overlay {
             Some(_) => Some(self.writing.lock().await),
         };
         let keys: Vec<String> = changes.iter().map(|change| key_of(change).to_owned()).collect();
-        self.under.commit(changes).await?;
+        self.write(changes).await?;
         let mut waiting = self.waiting();
         for key in keys {
             waiting.remove(&key);

@@ -73,7 +73,7 @@ fn a_core_dump_is_never_written() {
         .args(["-c", "ulimit -c unlimited 2>/dev/null; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_seawall")])
         .args(["--docker-host", "unix:///nowhere/docker.sock", "--data"])
         .arg(&data)
-        .args(["run", "--manifests", "m"])
+        .args(["run", "--metrics-addr", "off", "--manifests", "m"])
         .current_dir(dir.path())
         .stdin(Stdio::null())
         .stdout(Stdio::null())

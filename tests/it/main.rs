@@ -43,6 +43,7 @@ mod machine_wakes;
 mod machine_wal;
 mod machine_words;
 mod members;
+mod metrics;
 mod neighbours;
 mod plan_goldens;
 mod redis_goldens;

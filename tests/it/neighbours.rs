@@ -91,6 +91,8 @@ impl Reconciler for Follower {
         gone: "its entry is removed",
         columns: &[],
         panels: &[],
+        metrics: &[],
+        warnings: None,
         client: None,
         images: &[],
         spec: spec_schema::<Follows>,

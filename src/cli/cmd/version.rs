@@ -1,6 +1,7 @@
 //! `seawall version`
 
 use crate::cli::connect::operator;
+use crate::cli::out::clean;
 use crate::cli::{Context, Outcome};
 use std::io::Write;
 
@@ -16,5 +17,10 @@ pub async fn run(cx: &mut Context) -> Outcome {
         "operator  {} (process {}, installation {}, since {})\nengine    {}",
         view.version, view.pid, view.installation, view.started_at, view.engine
     )?;
+    match (view.metrics, view.metrics_trouble) {
+        (Some(url), _) => writeln!(cx.out.stdout, "metrics   {url}")?,
+        (None, Some(why)) => writeln!(cx.out.stdout, "metrics   not served: {}", clean(&why))?,
+        (None, None) => {}
+    }
     Ok(0)
 }

@@ -82,6 +82,26 @@ fn wrong_files_say_what_is_wrong() {
 }
 
 #[test]
+fn where_figures_are_served_is_an_address_or_off() {
+    let cwd = tempfile::tempdir().unwrap();
+    let address = |flags: &Flags, variables: &[(&str, &str)]| {
+        let mut all = vec![("HOME", "/h")];
+        all.extend(variables);
+        resolve(flags, &environment(cwd.path(), &all)).map(|s| s.metrics_addr.map(|at| at.to_string()))
+    };
+    let is = |address: &str| Some(address.to_owned());
+    assert_eq!(address(&Flags::default(), &[]).unwrap(), is("127.0.0.1:9188"));
+    fs::write(cwd.path().join(FILE), "metricsAddr: '[::1]:1'\n").unwrap();
+    assert_eq!(address(&Flags::default(), &[]).unwrap(), is("[::1]:1"));
+    let variables = [("SEAWALL_METRICS_ADDR", "off")];
+    assert_eq!(address(&Flags::default(), &variables).unwrap(), None);
+    let flags = Flags { metrics_addr: Some("0.0.0.0:0".parse().unwrap()), ..Flags::default() };
+    assert_eq!(address(&flags, &variables).unwrap(), is("0.0.0.0:0"));
+    let wrong = address(&Flags::default(), &[("SEAWALL_METRICS_ADDR", "9188")]).unwrap_err().to_string();
+    assert!(wrong.contains("metricsAddr") && wrong.contains("127.0.0.1:9188"), "{wrong}");
+}
+
+#[test]
 fn colours_only_on_a_terminal_and_not_with_no_color() {
     let cwd = Path::new("/");
     assert!(environment(cwd, &[]).colour(true));

@@ -84,6 +84,12 @@ pub struct OperatorView {
     pub manifests: String,
     /// Engine version, or why it is not known.
     pub engine: String,
+    /// Where its figures are served: `http://127.0.0.1:9188/metrics`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<String>,
+    /// Why they are not, though they are to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics_trouble: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,6 +16,7 @@ use crate::docker::DockerError;
 use crate::kinds::{Act, Reconciler, Scene, Then, Undone};
 use crate::store::{Saving, StoreError};
 use crate::workload::{Action as Work, Memory};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// How the steps of one plan ended.
@@ -78,8 +79,13 @@ pub(super) async fn run_steps<R: Reconciler>(
             let before = memory.clone();
             let counted = crash_point::before();
             let notes = std::mem::take(&mut unwritten);
-            let (applied, ()) =
-                tokio::join!(kind.act(scene, &step.action, &mut memory), operator.note(Some(object), &notes));
+            let start = Instant::now();
+            let acting = async {
+                let applied = kind.act(scene, &step.action, &mut memory).await;
+                operator.tallies.step(step.action.reason(), applied.is_ok(), start.elapsed());
+                applied
+            };
+            let (applied, ()) = tokio::join!(acting, operator.note(Some(object), &notes));
             crash_point::after(counted);
             match work.filter(|_| applied.is_ok()) {
                 Some(Work::Forget) => return forget(operator, record, will, &step.cause).await,

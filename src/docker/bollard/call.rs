@@ -1,11 +1,12 @@
 //! One call: its limit, its name for errors, and what "not there" means for it. Must never let a call go
 //! without a limit.
 
+use crate::docker::calls::count;
 use crate::docker::map::{self, Call};
 use crate::docker::{DockerError, Result};
 use bollard::errors::Error as ApiError;
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 /// Reads and small writes.
@@ -17,8 +18,25 @@ pub(super) fn call<'a>(doing: &'static str, kind: &'static str, name: &'a str) -
     Call { doing, kind, name }
 }
 
-/// A call with its limit.
+/// A call with its limit, which counts as one.
 pub(super) async fn within<T>(
+    limit: Duration,
+    call: Call<'_>,
+    work: impl Future<Output = Result<T, ApiError>>,
+) -> Result<T> {
+    counted(call, part(limit, call, work)).await
+}
+
+/// A call of several parts, each with its limit.
+pub(super) async fn counted<T>(call: Call<'_>, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let start = Instant::now();
+    let result = work.await;
+    count(call.doing, start.elapsed(), &result);
+    result
+}
+
+/// A part of a call with its limit.
+pub(super) async fn part<T>(
     limit: Duration,
     call: Call<'_>,
     work: impl Future<Output = Result<T, ApiError>>,

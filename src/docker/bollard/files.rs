@@ -2,7 +2,7 @@
 //! of the container: links are resolved here, inside its own tree.
 
 use super::BollardDocker;
-use super::call::{LONG, SHORT, call, unusable, within};
+use super::call::{LONG, SHORT, call, counted, part, unusable, within};
 use crate::docker::archive::{self, Entry};
 use crate::docker::map::Call;
 use crate::docker::{Docker, DockerError, FileToPut, Result};
@@ -75,32 +75,41 @@ impl BollardDocker {
     pub(super) async fn list_links(&self, id: &str, directory: &str) -> Result<Option<Vec<String>>> {
         let call = call("look into a directory of a container", "container", id);
         let options = query::DownloadFromContainerOptionsBuilder::default().path(directory).build();
-        let mut parts = self.client()?.download_from_container(id, Some(options));
-        let mut tar = Vec::new();
-        while let Some(part) =
-            within(LONG, call, async { parts.next().await.transpose() }).await.or_else(absent)?
-        {
-            tar.extend_from_slice(&part);
-            if tar.len() > MAX_LISTING {
-                return Ok(None);
-            }
+        let tar = self.download(call, options, MAX_LISTING + 1).await?;
+        if tar.len() > MAX_LISTING {
+            return Ok(None);
         }
         archive::links(&tar).map(Some).map_err(|e| unusable(call, e))
+    }
+
+    /// The archive of what is at a path of the container that `call` names, cut once it has `enough` bytes; empty when
+    /// nothing is there.
+    async fn download(
+        &self,
+        call: Call<'_>,
+        options: query::DownloadFromContainerOptions,
+        enough: usize,
+    ) -> Result<Vec<u8>> {
+        let mut parts = self.client()?.download_from_container(call.name, Some(options));
+        let read = async {
+            let mut tar = Vec::new();
+            while let Some(piece) =
+                part(LONG, call, async { parts.next().await.transpose() }).await.or_else(absent)?
+            {
+                tar.extend_from_slice(&piece);
+                if tar.len() >= enough {
+                    break;
+                }
+            }
+            Ok(tar)
+        };
+        counted(call, read).await
     }
 
     /// A file or link of the container that `call` names, not followed; `None` when there is none.
     async fn entry(&self, call: Call<'_>, path: &str, max: usize) -> Result<Option<Entry>> {
         let options = query::DownloadFromContainerOptionsBuilder::default().path(path).build();
-        let mut parts = self.client()?.download_from_container(call.name, Some(options));
-        let mut tar = Vec::new();
-        while let Some(part) =
-            within(LONG, call, async { parts.next().await.transpose() }).await.or_else(absent)?
-        {
-            tar.extend_from_slice(&part);
-            if tar.len() >= max.saturating_add(TAR_HEADERS) {
-                break;
-            }
-        }
+        let tar = self.download(call, options, max.saturating_add(TAR_HEADERS)).await?;
         if tar.is_empty() {
             return Ok(None);
         }

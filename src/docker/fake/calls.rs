@@ -6,7 +6,8 @@ use crate::core::seen::{
     ContainerState, ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, Sample, SeenContainer, SeenImage,
     SeenNetwork, SeenVolume, Space, Usage,
 };
-use crate::docker::{Docker, DockerError, ExecRequest, ExecResult, FileToPut, Result};
+use crate::docker::calls::OK;
+use crate::docker::{Calls, Docker, DockerError, Ends, ExecRequest, ExecResult, FileToPut, Result};
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
@@ -150,6 +151,11 @@ impl Docker for FakeDocker {
             Ok(all.get(all.len().saturating_sub(lines)..).unwrap_or_default().to_vec())
         })
         .await
+    }
+
+    fn calls(&self) -> Calls {
+        let ends = |count| Ends { outcomes: BTreeMap::from([(OK, count)]), ..Ends::default() };
+        self.call_log().into_iter().map(|(method, count)| (method, ends(count))).collect()
     }
 
     fn stream_logs(&self, id: &str, lines: usize, _follow: bool) -> BoxStream<'static, Result<String>> {

@@ -125,6 +125,8 @@ impl Reconciler for App {
         gone: "its containers are stopped and removed; its volumes are kept",
         columns: &COLUMNS,
         panels: &[],
+        metrics: &[],
+        warnings: None,
         client: None,
         images: &[],
         spec: spec_schema::<spec::PlacedSpec>,

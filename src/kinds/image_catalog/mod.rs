@@ -54,6 +54,8 @@ impl Reconciler for ImageCatalog {
         gone: "the catalog is forgotten",
         columns: &[],
         panels: &[],
+        metrics: &[],
+        warnings: None,
         client: None,
         images: &[],
         spec: spec_schema::<ImageCatalogSpec>,

@@ -199,6 +199,8 @@ impl Reconciler for Link {
         gone: "the logins made for it are closed, and the database stays",
         columns: &COLUMNS,
         panels: &[],
+        metrics: &[],
+        warnings: None,
         client: None,
         images: &[],
         spec: spec_schema::<spec::LinkSpec>,

@@ -14,6 +14,7 @@ pub mod facts;
 pub mod fake_server;
 pub mod initialisation;
 mod learn;
+mod metrics;
 pub mod parameters;
 pub mod plan;
 pub mod probe;
@@ -184,6 +185,8 @@ impl Reconciler for Postgres {
         gone: "the container is stopped and removed",
         columns: &COLUMNS,
         panels: &PANELS,
+        metrics: &metrics::METRICS,
+        warnings: Some(metrics::WARNINGS),
         client: Some(&CLIENT),
         // The public images of the product brief.
         images: &[

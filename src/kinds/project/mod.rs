@@ -191,6 +191,8 @@ impl Reconciler for Project {
         gone: "its applications stop, its env files are emptied, and it is forgotten",
         columns: &[],
         panels: &[],
+        metrics: &[],
+        warnings: None,
         client: None,
         images: &[],
         spec: spec_schema::<ProjectSpec>,

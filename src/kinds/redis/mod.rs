@@ -167,6 +167,8 @@ impl Reconciler for Redis {
         gone: "the container is stopped and removed",
         columns: &COLUMNS,
         panels: &[],
+        metrics: &[],
+        warnings: None,
         client: Some(&CLIENT),
         images: &[("8", "redis:8-bookworm"), ("8-alpine", "redis:8-alpine"), ("7", "redis:7-bookworm")],
         spec: spec_schema::<spec::RedisSpec>,

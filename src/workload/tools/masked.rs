@@ -9,7 +9,7 @@ use crate::core::seen::{
     ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, Sample, SeenContainer, SeenImage, SeenNetwork,
     SeenVolume, Space, Usage,
 };
-use crate::docker::{Docker, ExecRequest, ExecResult, FileToPut, Result};
+use crate::docker::{Calls, Docker, ExecRequest, ExecResult, FileToPut, Result};
 use crate::secrets::{ExposeSecret, Secret};
 use async_trait::async_trait;
 use base64::Engine;
@@ -72,6 +72,10 @@ impl Docker for Masked {
         let lines = self.inner.logs(id, lines).await?;
         let secrets = (self.known)();
         Ok(lines.iter().map(|line| mask(line, &secrets)).collect())
+    }
+
+    fn calls(&self) -> Calls {
+        self.inner.calls()
     }
 
     fn stream_logs(&self, id: &str, lines: usize, follow: bool) -> BoxStream<'static, Result<String>> {

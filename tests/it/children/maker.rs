@@ -70,6 +70,8 @@ impl Reconciler for Maker {
         gone: "what it made goes",
         columns: &[],
         panels: &[],
+        metrics: &[],
+        warnings: None,
         client: None,
         images: &[],
         spec: spec_schema::<Makes>,

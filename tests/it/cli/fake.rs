@@ -85,6 +85,8 @@ impl Api for Fake {
             started_at: "2026-08-10T12:00:00Z".into(),
             manifests: "/m".into(),
             engine: "20.10.24".into(),
+            metrics: Some("http://127.0.0.1:9188/metrics".into()),
+            metrics_trouble: None,
         })
     }
     async fn objects(&self) -> Result<ObjectList> {

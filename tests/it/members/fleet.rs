@@ -277,6 +277,8 @@ impl Reconciler for Fleet {
         gone: "its containers are stopped and removed",
         columns: &[],
         panels: &[],
+        metrics: &[],
+        warnings: None,
         client: None,
         images: &[],
         spec: spec_schema::<Spec>,
