@@ -3,7 +3,7 @@
 CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
 
-.PHONY: help run build image test bench setup images test-tools audit test-official test-seldom test-faults test-engines test-cgroup2 test-upgrade clean
+.PHONY: help run build image test test-alerts bench setup images test-tools audit test-official test-seldom test-faults test-engines test-cgroup2 test-upgrade clean
 
 help:
 	@echo 'make run           Docker, images, Seawall on manifests/: a PostgreSQL you can log in to'
@@ -11,6 +11,7 @@ help:
 	@echo 'make bench         the measured numbers, each beside a reference taken in the same run'
 	@echo 'make images        the PostgreSQL images alone'
 	@echo 'make image         Seawall itself as a container image, seawall:local'
+	@echo 'make test-alerts   the rules for Prometheus: that it understands them, and that each alert fires'
 	@echo 'make audit         licences, sources and bans of all dependencies'
 	@echo 'make test-official the real suite over images that keep the official image'\''s contract'
 	@echo 'make test-seldom   rows of the real suite that are slow and seldom change'
@@ -50,9 +51,14 @@ test: test-tools
 	cargo fmt --check
 	cargo clippy --all-targets --quiet -- -D warnings
 	cargo test --lib --test it
+	@$(MAKE) --no-print-directory test-alerts
 	@$(MAKE) --no-print-directory images
 	cargo test --test real -- --test-threads=4 $(SELDOM:%=--skip %)
 	SEAWALL_TEST_IMAGES=official cargo test --test real -- --test-threads=4 $(OFFICIAL)
+
+test-alerts: test-tools
+	promtool check config deploy/prometheus/prometheus.yml
+	cd deploy/prometheus && promtool test rules seawall.test.yml
 
 # What takes minutes and depends on little that changes, or shows over one kind what the rest shows over another.
 SELDOM = official:: attacks::files::a_file_system attacks::a_line_of_pg_hba attacks::nothing_that_a_role_made_runs_as_us_on_17 \

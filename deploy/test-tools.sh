@@ -9,7 +9,7 @@ export PATH="$PATH:/usr/sbin:/sbin"
 
 # command:package
 packages=()
-for need in psql:postgresql-client ip:iproute2 nsenter:util-linux ps:procps; do
+for need in psql:postgresql-client ip:iproute2 nsenter:util-linux ps:procps promtool:prometheus; do
   command -v "${need%%:*}" >/dev/null 2>&1 || packages+=("${need#*:}")
 done
 
@@ -27,6 +27,10 @@ if [ "${#packages[@]}" != 0 ]; then
     && "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${packages[@]}"; } >"$log" 2>&1; then
     tail -n 20 "$log" >&2
     fail "apt-get could not install ${packages[*]} (the end of its output is above)"
+  fi
+  # The tests start one of their own; the service that Debian's package starts is nothing that anybody asked for.
+  if [[ " ${packages[*]} " == *' prometheus '* ]] && [ -d /run/systemd/system ]; then
+    "${root[@]}" systemctl disable --now prometheus >/dev/null 2>&1 || true
   fi
 fi
 

@@ -1,6 +1,8 @@
 //! What monitoring is told: the text as a golden (`UPDATE_GOLDENS=1 cargo test --test it metrics`, then read the difference),
 //! which labels there are, what is gone with an object, and what is answered over TCP.
 
+mod rules;
+
 use crate::formats::is_as_it_was;
 use crate::machine::rig::{Rig, engine};
 use seawall::control::api::Api;

@@ -27,6 +27,7 @@ mod lifecycle;
 mod link_lives;
 mod links;
 mod manifests;
+mod metrics;
 mod official;
 mod parameters;
 mod placement;
