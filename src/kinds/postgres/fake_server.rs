@@ -5,8 +5,11 @@
 //! is derived from the container: whether it runs, the parameter file in it, the password file at
 //! the first start.
 
+mod monitor;
 mod stage;
 mod tenants;
+
+pub use monitor::healthy_reading;
 
 use super::client::{Furnishing, Monitor, Servers, Session, SqlError, Target};
 use super::collation::{Collations, InDatabase};
@@ -15,8 +18,8 @@ use super::desired::{PASSWORD_FILE, SERVER};
 use super::parameters;
 use super::survey::Survey;
 use super::tenancy::Tending;
-use super::wal::{Archiver, Backlog, Files, Horizon, Position, Reading, Settings};
-use super::world::{Crowd, MonitorRole, ServerFacts};
+use super::wal::Reading;
+use super::world::{Crowd, ServerFacts};
 use crate::core::digest::sha256;
 use crate::core::names::label;
 use crate::core::seen::{ContainerState, SeenContainer};
@@ -24,6 +27,7 @@ use crate::docker::fake::FakeDocker;
 use crate::docker::{ExecRequest, ExecResult};
 use crate::secrets::{ExposeSecret, Secret};
 use async_trait::async_trait;
+use monitor::{FakeMonitor, MonitorState};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -51,29 +55,6 @@ struct Cluster {
     tenants: Survey,
     #[serde(default)]
     monitor: MonitorState,
-}
-
-/// The role that reads its health.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-enum MonitorState {
-    #[default]
-    Missing,
-    Fine,
-    Foreign,
-    Differs(Vec<String>),
-    /// It has another password than Seawall's.
-    Refuses,
-}
-
-impl Cluster {
-    fn monitor_role(&self) -> MonitorRole {
-        match &self.monitor {
-            MonitorState::Missing => MonitorRole::Missing,
-            MonitorState::Foreign => MonitorRole::Foreign,
-            MonitorState::Fine | MonitorState::Refuses => MonitorRole::Fine,
-            MonitorState::Differs(others) => MonitorRole::Differs(others.clone()),
-        }
-    }
 }
 
 /// One start of a container.
@@ -120,11 +101,6 @@ struct Shared {
 #[derive(Clone)]
 pub struct FakeServers {
     shared: Arc<Shared>,
-}
-
-struct FakeMonitor {
-    shared: Arc<Shared>,
-    target: Target,
 }
 
 struct FakeSession {
@@ -406,63 +382,7 @@ impl Servers for FakeServers {
     }
 
     async fn monitor(&self, target: &Target, _: &Secret) -> Result<Box<dyn Monitor>, SqlError> {
-        let shared = &self.shared;
-        shared.takes(target).await?;
-        let c = shared.reach(target)?;
-        let cluster = shared.cluster(&c).ok_or_else(|| failed("the data is gone"))?;
-        match cluster.monitor {
-            MonitorState::Fine => {
-                Ok(Box::new(FakeMonitor { shared: Arc::clone(shared), target: target.clone() }))
-            }
-            _ => Err(SqlError::LoginRefused(format!(
-                "password authentication failed for user {:?}",
-                target.username
-            ))),
-        }
-    }
-}
-
-/// What a server says with which nothing is wrong.
-#[must_use]
-pub fn healthy_reading() -> Reading {
-    Reading {
-        settings: Ok(Settings {
-            max_wal_size_bytes: 1 << 30,
-            archive_mode: "on".to_owned(),
-            archive_command: "/bin/true".to_owned(),
-            archive_library: Some(String::new()),
-        }),
-        files: Ok(Files { bytes: 32 << 20, segments: 2, oldest_age_secs: Some(60.0) }),
-        backlog: Ok(Backlog::default()),
-        archiver: Ok(Archiver::default()),
-        slots: Ok(Vec::new()),
-        position: Ok(Position { in_recovery: false, lsn: Some(0x0150_0000) }),
-        horizon: Ok(Horizon {
-            database: "template1".to_owned(),
-            xid_age: 20,
-            mxid_age: 0,
-            freeze_max_age: 200_000_000,
-            failsafe_age: Some(1_600_000_000),
-        }),
-    }
-}
-
-#[async_trait]
-impl Monitor for FakeMonitor {
-    fn target(&self) -> &Target {
-        &self.target
-    }
-
-    async fn read(&self) -> Result<Reading, SqlError> {
-        self.shared.takes(&self.target).await?;
-        let c = self.shared.reach(&self.target)?;
-        let cluster = self.shared.cluster(&c).ok_or_else(|| failed("the data is gone"))?;
-        // Whoever changed the role ended its sessions, too.
-        if !matches!(cluster.monitor, MonitorState::Fine) {
-            return Err(refused());
-        }
-        let known = self.shared.lock().readings.get(&c.name).cloned();
-        Ok(known.unwrap_or_else(healthy_reading))
+        Ok(Box::new(FakeMonitor::login(&self.shared, target).await?))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a test says a fake server does, and asks of it.
 
-use super::{Cluster, FakeServers, MonitorState};
+use super::monitor::MonitorState;
+use super::{Cluster, FakeServers};
 use crate::kinds::postgres::client::SqlError;
 use crate::kinds::postgres::collation::{Collations, InDatabase};
 use crate::kinds::postgres::survey::Survey;

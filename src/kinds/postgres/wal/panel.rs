@@ -109,3 +109,58 @@ fn warnings(value: &Value, text: &mut String) {
         let _ = writeln!(text, "  {field}: {}", why.as_str().unwrap_or_default());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn figures_warnings_and_what_to_do() {
+        let value = json!({
+            "probed_at": "2026-01-01T00:00:00Z", "age_secs": 12, "stale": false,
+            "pg_wal_bytes": 4_u64 << 30, "max_wal_size_bytes": 1 << 30, "oldest_wal_age_secs": 90_000,
+            "wal_rate_bytes_per_s": 2 << 20,
+            "archive_mode": "on", "archive_command": "cp %p /a/%f", "archive_library": null,
+            "archive_backlog": 120, "archive_backlog_other": 1,
+            "archiver_failed_count": 9, "archiver_failure_streak": 3,
+            "archiver_last_failed_wal": "00A", "archiver_last_failed_at": "2026-01-01T00:00:00Z",
+            "slots": [{"slot_name": "gone", "slot_type": "physical", "active": false, "wal_status": "extended",
+                       "retained_bytes": 4_u64 << 30}],
+            "disk": {"free_bytes": 1_u64 << 30, "total_bytes": 10_u64 << 30},
+            "time_to_full_secs": 3_600, "time_to_full_confidence": "medium",
+            "warnings": [{"kind": "wal_bloat", "severity": "warning", "message": "too much", "action": "look"}],
+        });
+        let want = "\
+Probed             2026-01-01T00:00:00Z (12s ago)
+WAL                4Gi (4.0 x max_wal_size of 1Gi)
+  written          2Mi/s
+  oldest segment   25h old
+Archiving          archive_mode on, archive_command cp %p /a/%f
+  waiting          120 segments, 1 other files
+  last archived    never
+  last failed      00A at 2026-01-01T00:00:00Z (9 failures, failing in 3 probes in a row)
+Slots              gone (physical): not in use, extended, keeps 4Gi
+Disk               1Gi of 10Gi free; full in 60m at the present rate (confidence medium)
+
+Warnings:
+  WARNING  wal_bloat: too much
+           to do: look
+";
+        assert_eq!(panel(&value), want);
+    }
+
+    #[test]
+    fn what_was_not_read_is_no_figure() {
+        let value = json!({"probed_at": "x", "age_secs": 200, "stale": true, "warnings": [],
+                           "errors": {"pg_wal_bytes": "permission denied"}});
+        let text = panel(&value);
+        assert!(
+            text.starts_with("Probed             x (3m ago, STALE: it says nothing about now)\n"),
+            "{text}"
+        );
+        assert!(text.contains("WAL                not read\n"), "{text}");
+        assert!(text.contains("Disk               not read\n"), "{text}");
+        assert!(text.ends_with("Not read:\n  pg_wal_bytes: permission denied\n"), "{text}");
+    }
+}
