@@ -89,7 +89,7 @@ async fn look(tools: &Tools, subject: &Subject<'_>, c: &Glance, facts: &ServerFa
             let trend = before.trend.after(&reading, disk, at);
             let (name, psql) = (object.to_string(), subject.psql());
             let look = Look { at: now, took_ms, disk, object: &name, psql: &psql };
-            let last = Some(Arc::new(Snapshot::new(&look, reading, trend.clone())));
+            let last = Some(Arc::new(Snapshot::new(&look, reading, &trend)));
             Watch {
                 epoch: epoch(c),
                 at,

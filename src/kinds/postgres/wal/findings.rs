@@ -139,7 +139,7 @@ fn disk(snapshot: &Snapshot) -> Finding {
         return say(Truth::Unknown, "NotSeen", "the file system under the volume cannot be seen");
     }
     let said = snapshot.warnings.iter().find(|warning| !of_wal(&warning.what));
-    match (snapshot.trend.pressure, said) {
+    match (snapshot.pressure, said) {
         (Pressure::Critical, Some(warning)) => say(Truth::True, "DiskAlmostFull", &warning.message),
         (_, Some(warning)) => say(Truth::True, "DiskLow", &warning.message),
         (_, None) => say(Truth::False, "EnoughRoom", "the disk under the volume has room"),

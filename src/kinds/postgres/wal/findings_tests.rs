@@ -11,7 +11,7 @@ use jiff::Timestamp;
 fn read(reading: Reading, trend: &Trend, disk: Option<Space>) -> Health {
     let at: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     let look = Look { at, took_ms: 3, disk, object: "postgres/main", psql: "psql" };
-    Health::Read(Arc::new(Snapshot::new(&look, reading.clone(), trend.after(&reading, disk, 1_000))))
+    Health::Read(Arc::new(Snapshot::new(&look, reading.clone(), &trend.after(&reading, disk, 1_000))))
 }
 
 const ROOM: Option<Space> = Some(Space { free: 900, total: 1000 });

@@ -30,8 +30,9 @@ pub enum Confidence {
 /// Seconds of watching.
 const WATCHED: [(i64, Confidence); 3] =
     [(3600, Confidence::High), (1800, Confidence::Medium), (300, Confidence::Low)];
-/// Figures that are kept: two hours of them.
-const MOST: usize = 240;
+/// Seconds between figures that are kept, and how many are: two hours of them.
+const APART: i64 = 120;
+const MOST: usize = 61;
 
 /// When a disk that fills at the present rate is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +47,12 @@ pub struct Watched(VecDeque<(i64, u64)>);
 
 impl Watched {
     pub fn push(&mut self, now: i64, free: u64) {
-        if self.0.len() == MOST {
+        // The last one is always now's; it takes the place of one that is too near to the one before.
+        let before = self.0.len().checked_sub(2).and_then(|at| self.0.get(at));
+        let near = self.0.back().zip(before).is_some_and(|(last, before)| last.0 - before.0 < APART);
+        if near {
+            self.0.pop_back();
+        } else if self.0.len() == MOST {
             self.0.pop_front();
         }
         self.0.push_back((now, free));
@@ -143,7 +149,19 @@ mod tests {
         assert_eq!(watched(&[(0, 1000), (3600, 999)]), Some((3_596_400, Confidence::High)));
         assert_eq!(watched(&[(0, 900), (3600, 900)]), None);
         assert_eq!(watched(&[(0, 900), (3600, 1000)]), None, "it gets emptier");
-        let many: Vec<(i64, u64)> = (0..500).map(|i| (i * 30, 10_000)).chain([(15_000, 9_000)]).collect();
-        assert_eq!(watched(&many).map(|(_, c)| c), Some(Confidence::High));
+    }
+
+    #[test]
+    fn two_hours_are_kept_and_the_last_figure_is_now() {
+        let mut watched = Watched::default();
+        for i in 0..500 {
+            watched.push(i * 30, 1_000_000 - i.unsigned_abs());
+            assert_eq!(watched.0.back(), Some(&(i * 30, 1_000_000 - i.unsigned_abs())));
+        }
+        assert_eq!(watched.0.len(), MOST);
+        let (first, last) = (watched.0.front().unwrap().0, watched.0.back().unwrap().0);
+        assert!((7_080..=7_200).contains(&(last - first)), "{first} to {last}");
+        let apart = watched.0.iter().zip(watched.0.iter().skip(1)).map(|(a, b)| b.0 - a.0);
+        assert!(apart.rev().skip(1).all(|secs| secs == APART));
     }
 }

@@ -2,7 +2,7 @@
 //! (PostgresWalHealth); a field that could not be read is absent, and `errors` says why.
 
 use super::STALE_AFTER;
-use super::pressure::{Confidence, Forecast};
+use super::pressure::{Confidence, Forecast, Pressure};
 use super::reading::{Reading, Slot};
 use super::rules::{Figures, Warning, stale, warnings, whole};
 use super::trend::Trend;
@@ -97,7 +97,7 @@ pub struct Snapshot {
     #[serde(skip)]
     pub reading: Reading,
     #[serde(skip)]
-    pub trend: Trend,
+    pub pressure: Pressure,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -122,14 +122,9 @@ pub fn at(time: Timestamp) -> String {
 impl Snapshot {
     /// Of one look, with what the looks before it taught.
     #[must_use]
-    pub fn new(look: &Look<'_>, reading: Reading, trend: Trend) -> Self {
-        let figures = Figures {
-            reading: &reading,
-            trend: &trend,
-            disk: look.disk,
-            object: look.object,
-            psql: look.psql,
-        };
+    pub fn new(look: &Look<'_>, reading: Reading, trend: &Trend) -> Self {
+        let figures =
+            Figures { reading: &reading, trend, disk: look.disk, object: look.object, psql: look.psql };
         let warnings = warnings(&figures);
         let words = |text: &str| shown(text, WORDS);
         let settings = reading.settings.as_ref().ok();
@@ -174,7 +169,7 @@ impl Snapshot {
             warnings,
             errors: errors(&reading, look.disk),
             reading,
-            trend,
+            pressure: trend.pressure,
         }
     }
 
