@@ -222,7 +222,13 @@ CREATE FUNCTION public.add(pg_catalog.text, pg_catalog.text, pg_catalog.text) RE
 CREATE AGGREGATE public.string_agg(pg_catalog.text, pg_catalog.text) (SFUNC = public.add, STYPE = pg_catalog.text);
 CREATE FUNCTION public.textin(bigint) RETURNS pg_catalog.text LANGUAGE plpgsql
   AS $f$ BEGIN PERFORM pg_catalog.nextval('public.tripped'); RETURN ''; END $f$;
-INSERT INTO public.traps VALUES ('concat'), ('string_agg'), ('textin');
+CREATE FUNCTION public.concat_ws(pg_catalog.text, bigint, pg_catalog.text, pg_catalog.text, pg_catalog.text, bigint, integer)
+  RETURNS pg_catalog.text LANGUAGE plpgsql
+  AS $f$ BEGIN PERFORM pg_catalog.nextval('public.tripped'); RETURN ''; END $f$;
+CREATE FUNCTION public.next(bigint) RETURNS bigint LANGUAGE plpgsql
+  AS $f$ BEGIN PERFORM pg_catalog.nextval('public.tripped'); RETURN 0; END $f$;
+CREATE AGGREGATE public.count(*) (SFUNC = public.next, STYPE = bigint, INITCOND = '0');
+INSERT INTO public.traps VALUES ('concat'), ('concat_ws'), ('count'), ('string_agg'), ('textin');
 CREATE FUNCTION public.names(pg_catalog.name, pg_catalog.name) RETURNS boolean LANGUAGE plpgsql
   AS $f$ BEGIN PERFORM pg_catalog.nextval('public.tripped'); RETURN true; END $f$;
 CREATE FUNCTION public.texts(pg_catalog.text, pg_catalog.text) RETURNS boolean LANGUAGE plpgsql

@@ -52,12 +52,13 @@ pub(super) async fn write<R: Reconciler>(
     let says = R::offer(subject, world);
     operator.publish(object, Offer { uid: uid.clone(), ready, present: subject.present, at_rest, says });
     let notes = changes(operator, object, findings);
-    operator.note(Some(object), &notes).await;
     operator
         .write_status(object, *generation, findings, |old| {
             R::status(subject, world, old.map(CoreStatus::body))
         })
         .await;
+    // Not before: whoever waits for it to settle would read the status of before.
+    operator.note(Some(object), &notes).await;
 }
 
 /// What became wrong or well by itself, once each time.
