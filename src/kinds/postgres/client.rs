@@ -99,7 +99,6 @@ pub trait Servers: Send + Sync + 'static {
 /// A session that only reads how a server is; its connection ends when it is dropped.
 #[async_trait]
 pub trait Monitor: Send + Sync {
-    fn target(&self) -> &Target;
     /// One look. Fails as a whole only when the connection is of no use any more.
     async fn read(&self) -> Result<Reading, SqlError>;
 }

@@ -98,10 +98,8 @@ fn is_managed(world: &World) -> bool {
 /// By what Seawall sets, as long as no server told what it does.
 fn archiving(world: &World) -> Finding {
     let more = match &world.work.image {
-        ImageSeen::Fit(facts) if facts.managed => {
-            "nothing is archived: archive_mode is on with a command that does nothing, so that a target can be added without a restart"
-        }
-        ImageSeen::Fit(_) => "nothing is archived; the image is custom: it has no tool for archiving",
+        ImageSeen::Fit(facts) if facts.managed => wal::PREPARED,
+        ImageSeen::Fit(_) => wal::NO_TOOL,
         ImageSeen::Missing | ImageSeen::Unfit(_) | ImageSeen::Unknown { .. } => "nothing is archived",
     };
     Finding::new(C::ContinuousArchiving, Truth::False, "NotConfigured", more)

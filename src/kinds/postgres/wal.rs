@@ -13,11 +13,11 @@ mod snapshot;
 mod trend;
 
 pub use archiving::PLACEHOLDER;
-pub use findings::{Health, degraded, findings, verdict};
+pub use findings::{Health, NO_TOOL, PREPARED, degraded, findings, verdict};
 pub use panel::panel;
 pub use reading::{Archiver, Backlog, Files, Horizon, Position, Reading, Settings, Slot, Told};
 pub use rules::{Severity, Warning};
-pub use snapshot::{Look, Snapshot, at};
+pub use snapshot::{Look, Snapshot};
 pub use trend::Trend;
 
 /// Seconds between two looks at a server (product brief: "a ~30-second poll").

@@ -3,7 +3,7 @@
 
 use super::session::{LoginError, PgSession};
 use super::sql::Sql;
-use super::{Monitor, Session, SqlError, Target, statements};
+use super::{Monitor, SqlError, Target, statements};
 use crate::core::text::shown;
 use crate::kinds::postgres::wal::{Reading, Slot, Told};
 use crate::secrets::Secret;
@@ -56,10 +56,6 @@ struct TheSlot {
 
 #[async_trait]
 impl Monitor for PgMonitor {
-    fn target(&self) -> &Target {
-        self.0.target()
-    }
-
     /// All of it at once: the server works on one after the other, and nobody waits for a round trip each.
     async fn read(&self) -> Result<Reading, SqlError> {
         let (settings, files, backlog, archiver, slots, position, horizon) = tokio::join!(

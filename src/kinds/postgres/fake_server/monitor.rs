@@ -61,7 +61,7 @@ pub fn healthy_reading() -> Reading {
             archive_command: "/bin/true".to_owned(),
             archive_library: Some(String::new()),
         }),
-        files: Ok(Files { bytes: 32 << 20, segments: 2, oldest_age_secs: Some(60.0) }),
+        files: Ok(Files { bytes: 32 << 20, oldest_age_secs: Some(60.0) }),
         backlog: Ok(Backlog::default()),
         archiver: Ok(Archiver::default()),
         slots: Ok(Vec::new()),
@@ -78,10 +78,6 @@ pub fn healthy_reading() -> Reading {
 
 #[async_trait]
 impl Monitor for FakeMonitor {
-    fn target(&self) -> &Target {
-        &self.target
-    }
-
     async fn read(&self) -> Result<Reading, SqlError> {
         self.shared.takes(&self.target).await?;
         let c = self.shared.reach(&self.target)?;

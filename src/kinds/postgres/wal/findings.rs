@@ -21,6 +21,10 @@ pub enum Health {
     },
 }
 
+/// Of a managed image without a target, and of one that has no tool for archiving.
+pub const PREPARED: &str = "nothing is archived: archive_mode is on with a command that does nothing, so that a target can be added without a restart";
+pub const NO_TOOL: &str = "nothing is archived; the image is custom: it has no tool for archiving";
+
 /// The three conditions that follow from it.
 #[must_use]
 pub fn findings(health: &Health, managed: bool) -> Vec<Finding> {
@@ -96,19 +100,13 @@ fn archiving(snapshot: &Snapshot, managed: bool) -> Finding {
     match settings.target() {
         Target::Off if managed => return no("NotConfigured", "nothing is archived: archive_mode is off"),
         Target::Off => {
-            return no(
-                "NotConfigured",
-                "nothing is archived; the image is custom: it has no tool for archiving",
-            );
+            return no("NotConfigured", NO_TOOL);
         }
         Target::Nobody => {
             return no("NoArchiveCommand", "archive_mode is on, and there is nobody to archive to");
         }
         Target::Discarded if settings.command() == Some(PLACEHOLDER) => {
-            return no(
-                "NotConfigured",
-                "nothing is archived: archive_mode is on with a command that does nothing, so that a target can be added without a restart",
-            );
+            return no("NotConfigured", PREPARED);
         }
         Target::Discarded => {
             return no(

@@ -69,7 +69,7 @@ fn archiving_is_true_only_of_what_was_archived() {
 
 #[test]
 fn a_rule_that_finds_something_is_said_by_its_name_and_degrades() {
-    let bloated = Files { bytes: 3 << 30, segments: 192, oldest_age_secs: None };
+    let bloated = Files { bytes: 3 << 30, oldest_age_secs: None };
     let health = read(Reading { files: Ok(bloated), ..healthy_reading() }, &Trend::default(), ROOM);
     assert!(said(&health).starts_with("WalHealthy=False WalBloat"));
     let (reason, words) = degraded(&health).unwrap();
@@ -89,7 +89,7 @@ fn a_disk_degrades_only_when_it_is_almost_full() {
 
 #[test]
 fn figures_alone_are_no_new_verdict() {
-    let bytes = |bytes| Files { bytes, segments: 1, oldest_age_secs: None };
+    let bytes = |bytes| Files { bytes, oldest_age_secs: None };
     let of =
         |n| verdict(&read(Reading { files: Ok(bytes(n)), ..healthy_reading() }, &Trend::default(), ROOM));
     assert_eq!(of(1 << 20), of(2 << 30));

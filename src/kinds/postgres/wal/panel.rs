@@ -1,7 +1,7 @@
 //! The snapshot as `seawall wal` prints it: figures, warnings, what to do. From the wire's JSON, so that whoever asks need
 //! not know more than the operator told.
 
-use super::rules::age;
+use crate::core::duration::human;
 use crate::workload::disk::roughly;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ pub fn panel(value: &Value) -> String {
     let word = |field: &str| value.get(field).and_then(Value::as_str);
     let size = |field: &str| number(field).map(roughly);
     let or = |text: Option<String>| text.unwrap_or_else(|| "not read".to_owned());
-    let old = number("age_secs").map(age).unwrap_or_default();
+    let old = number("age_secs").map(human).unwrap_or_default();
     let stale = if value["stale"] == true { ", STALE: it says nothing about now" } else { "" };
     line("Probed", format!("{} ({old} ago{stale})", word("probed_at").unwrap_or("never")));
     let times = match (number("pg_wal_bytes"), number("max_wal_size_bytes")) {
@@ -30,7 +30,7 @@ pub fn panel(value: &Value) -> String {
     line("WAL", format!("{}{times}", or(size("pg_wal_bytes"))));
     let rate = size("wal_rate_bytes_per_s").map(|rate| format!("{rate}/s"));
     line("  written", rate.unwrap_or_else(|| "known after two probes".to_owned()));
-    line("  oldest segment", or(number("oldest_wal_age_secs").map(|secs| format!("{} old", age(secs)))));
+    line("  oldest segment", or(number("oldest_wal_age_secs").map(|secs| format!("{} old", human(secs)))));
     let how = match (word("archive_library"), value.get("archive_command")) {
         (Some(library), _) => format!(", archive_library {library}"),
         (None, Some(Value::String(command))) => format!(", archive_command {command}"),
@@ -70,7 +70,7 @@ pub fn panel(value: &Value) -> String {
     });
     let full = number("time_to_full_secs").map(|secs| {
         let sure = word("time_to_full_confidence").unwrap_or("unknown");
-        format!("; full in {} at the present rate (confidence {sure})", age(secs))
+        format!("; full in {} at the present rate (confidence {sure})", human(secs))
     });
     line("Disk", format!("{}{}", or(disk), full.unwrap_or_default()));
     warnings(value, &mut text);
@@ -156,7 +156,7 @@ Warnings:
                            "errors": {"pg_wal_bytes": "permission denied"}});
         let text = panel(&value);
         assert!(
-            text.starts_with("Probed             x (3m ago, STALE: it says nothing about now)\n"),
+            text.starts_with("Probed             x (3m20s ago, STALE: it says nothing about now)\n"),
             "{text}"
         );
         assert!(text.contains("WAL                not read\n"), "{text}");

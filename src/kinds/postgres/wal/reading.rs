@@ -52,7 +52,6 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Files {
     pub bytes: u64,
-    pub segments: u64,
     /// Seconds since the oldest segment was last written; `None`: there is none.
     pub oldest_age_secs: Option<f64>,
 }

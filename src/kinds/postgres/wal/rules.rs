@@ -5,6 +5,7 @@ use super::archiving::Target;
 use super::pressure::{Confidence, Forecast, Pressure};
 use super::reading::{Reading, Slot};
 use super::trend::Trend;
+use crate::core::duration::human;
 use crate::core::seen::Space;
 use crate::core::text::shown;
 use crate::workload::disk::roughly;
@@ -110,7 +111,7 @@ impl What {
                 format!("{ready_count} finished WAL segments wait to be archived")
             }
             What::WalNotRecycled { oldest_age_secs } => {
-                format!("the oldest WAL segment is {} old, and pg_wal is bloated", age(*oldest_age_secs))
+                format!("the oldest WAL segment is {} old, and pg_wal is bloated", human(*oldest_age_secs))
             }
             What::ArchiveModeWithoutCommand => {
                 "archive_mode is on with neither archive_command nor archive_library: every WAL segment is kept for ever".to_owned()
@@ -121,7 +122,7 @@ impl What {
             }
             What::ArchiverStalled { secs, ready_count } => format!(
                 "nothing was archived for {} while {ready_count} segments wait",
-                age(*secs)
+                human(*secs)
             ),
             What::SlotLost { slot_name } => format!(
                 "replication slot {slot_name:?} is lost: WAL that its consumer still needs was removed"
@@ -131,7 +132,7 @@ impl What {
                 size(*safe_wal_size)
             ),
             What::DiskPressure { free_bytes, total_bytes, time_to_full_secs } => {
-                let when = time_to_full_secs.map(|secs| format!("; full in {} at the present rate", age(secs)));
+                let when = time_to_full_secs.map(|secs| format!("; full in {} at the present rate", human(secs)));
                 format!(
                     "{} of {} are free on the disk under the volume{}",
                     roughly(*free_bytes),
@@ -343,16 +344,6 @@ fn wraparound(reading: &Reading, found: &mut Vec<(Option<Severity>, What)>) {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an age; below zero is none")]
 pub(super) fn whole(secs: f64) -> u64 {
     secs.max(0.0) as u64
-}
-
-/// `45s`, `12m`, `7h`, `3d`
-pub(super) fn age(secs: u64) -> String {
-    match secs {
-        0..120 => format!("{secs}s"),
-        120..7_200 => format!("{}m", secs / 60),
-        7_200..172_800 => format!("{}h", secs / 3_600),
-        _ => format!("{}d", secs / 86_400),
-    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ fn healthy() -> Reading {
             archive_command: "cp %p /archive/%f".to_owned(),
             archive_library: Some(String::new()),
         }),
-        files: Ok(Files { bytes: SEGMENT, segments: 1, oldest_age_secs: Some(5.0) }),
+        files: Ok(Files { bytes: SEGMENT, oldest_age_secs: Some(5.0) }),
         backlog: Ok(Backlog::default()),
         archiver: Ok(Archiver::default()),
         slots: Ok(Vec::new()),
@@ -60,7 +60,7 @@ fn nothing_is_wrong_with_a_healthy_server() {
 
 #[test]
 fn bloat_begins_at_three_times_and_is_critical_at_ten() {
-    let bytes = |bytes| of(|r| r.files = Ok(Files { bytes, segments: 1, oldest_age_secs: None }));
+    let bytes = |bytes| of(|r| r.files = Ok(Files { bytes, oldest_age_secs: None }));
     assert_eq!(bytes(3 * GI - 1), []);
     assert_eq!(bytes(3 * GI), [(Warn, "WalBloat")]);
     assert_eq!(bytes(10 * GI - 1), [(Warn, "WalBloat")]);
@@ -70,7 +70,7 @@ fn bloat_begins_at_three_times_and_is_critical_at_ten() {
 #[test]
 fn old_segments_matter_only_where_there_are_too_many() {
     let day = 86_400.0;
-    let old = |bytes, age| of(|r| r.files = Ok(Files { bytes, segments: 1, oldest_age_secs: Some(age) }));
+    let old = |bytes, age| of(|r| r.files = Ok(Files { bytes, oldest_age_secs: Some(age) }));
     assert_eq!(old(GI, 30.0 * day), [], "PostgreSQL renames old ones for later use");
     assert_eq!(old(3 * GI, day - 1.0), [(Warn, "WalBloat")]);
     assert_eq!(old(3 * GI, day), [(Warn, "WalBloat"), (Warn, "WalNotRecycled")]);
@@ -210,7 +210,7 @@ fn what_was_not_read_is_no_zero_and_said_once() {
 #[test]
 fn the_worst_comes_first_and_each_says_what_to_do() {
     let reading = Reading {
-        files: Ok(Files { bytes: 4 * GI, segments: 256, oldest_age_secs: Some(90_000.0) }),
+        files: Ok(Files { bytes: 4 * GI, oldest_age_secs: Some(90_000.0) }),
         slots: Ok(vec![slot("gone", false, i64::try_from(4 * GI).unwrap())]),
         backlog: Ok(Backlog { segments: 120, other: 0 }),
         ..healthy()

@@ -114,8 +114,7 @@ fn time(secs: Option<f64>) -> Option<String> {
 }
 
 /// The same of ours.
-#[must_use]
-pub fn at(time: Timestamp) -> String {
+fn at(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 

@@ -20,8 +20,8 @@ pub struct Trend {
     failed: Option<u64>,
     /// Looks that saw new failures since the last success.
     pub failing: u32,
-    /// Since when segments wait and none was archived, and how many waited then.
-    waits: Option<(i64, u64)>,
+    /// Since when segments wait and none was archived.
+    waits: Option<i64>,
     free: Watched,
     pub pressure: Pressure,
     /// Bytes of WAL a second since the look before.
@@ -57,7 +57,7 @@ impl Trend {
     /// For how many seconds nothing was archived although something waits, if that is too long.
     #[must_use]
     pub fn stalled(&self) -> Option<u64> {
-        let (since, _) = self.waits?;
+        let since = self.waits?;
         u64::try_from(self.at - since).ok().filter(|_| self.at - since >= STALLED)
     }
 
@@ -96,11 +96,10 @@ impl Trend {
 
     fn backlog(&mut self, reading: &Reading, before: Option<u64>, now: i64) {
         let (Ok(backlog), Ok(archiver)) = (&reading.backlog, &reading.archiver) else { return };
-        let waiting = backlog.segments;
-        if waiting == 0 {
+        if backlog.segments == 0 {
             self.waits = None;
         } else if self.waits.is_none() || before != Some(archiver.archived_count) {
-            self.waits = Some((now, waiting));
+            self.waits = Some(now);
         }
     }
 }

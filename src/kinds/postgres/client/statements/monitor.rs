@@ -110,7 +110,6 @@ pub fn settings() -> Sql {
 pub fn files() -> Sql {
     Sql::of(
         "SELECT pg_catalog.json_build_object('bytes', COALESCE(pg_catalog.sum(f.size), 0), \
-         'segments', pg_catalog.count(*) FILTER (WHERE pg_catalog.length(f.name) OPERATOR(pg_catalog.=) 24), \
          'oldest_age_secs', pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) OPERATOR(pg_catalog.-) \
            pg_catalog.date_part('epoch', pg_catalog.min(f.modification) \
              FILTER (WHERE pg_catalog.length(f.name) OPERATOR(pg_catalog.=) 24))) \
