@@ -42,6 +42,7 @@ pub mod sources;
 pub mod start;
 pub mod state;
 mod top;
+mod troubles;
 pub mod validate;
 pub mod watch_dir;
 pub mod will;

@@ -31,6 +31,7 @@ impl State {
             referrers: self.graph.referrers(object).cloned().collect(),
             lost_claims: self.graph.lost_claims(object),
             beside: self.graph.beside(object),
+            troubles: Vec::new(),
         }
     }
 

@@ -128,9 +128,9 @@ async fn unreadable<R: Reconciler>(operator: &Operator, record: &Record, why: &s
     None
 }
 
-/// What the pass asks the engine with; a kind for which nothing runs needs none.
+/// What the pass asks the engine with, where it needs one.
 async fn engine<R: Reconciler>(operator: &Operator) -> Result<EngineInfo, DockerError> {
-    if R::ABOUT.runs { operator.engine().await } else { Ok(EngineInfo::default()) }
+    if R::ABOUT.runs && R::NEEDS_ENGINE { operator.engine().await } else { Ok(EngineInfo::default()) }
 }
 
 async fn rounds<R: Reconciler>(

@@ -5,6 +5,7 @@ use crate::core::names::{Kind, Name, ObjectRef};
 use crate::kinds::app::App;
 use crate::kinds::image_catalog::ImageCatalog;
 use crate::kinds::link::Link;
+use crate::kinds::notifier::Notifier;
 use crate::kinds::postgres::Postgres;
 use crate::kinds::project::Project;
 use crate::kinds::redis::Redis;
@@ -37,6 +38,7 @@ impl Kinds {
         kinds.put(tools.map(App::real));
         kinds.put(tools.map(|_| ImageCatalog));
         kinds.put(tools.map(|tools| Link::new(tools, tenancies)));
+        kinds.put(tools.map(Notifier::real));
         kinds.put(postgres);
         kinds.put(tools.map(Project::new));
         kinds.put(redis);

@@ -12,6 +12,7 @@ use crate::core::event::{EventType, Note};
 use crate::core::failure::Failure;
 use crate::core::names::ObjectRef;
 use crate::core::status::Status;
+use crate::core::trouble;
 use crate::kinds::Remembered;
 use crate::store::{Change, Saving, Store, StoreError, Unsaved};
 use serde::Serialize;
@@ -179,6 +180,10 @@ impl Operator {
         }
         log_transition(object, old.as_deref(), &new);
         self.state().statuses.insert(object.clone(), Arc::clone(&new));
+        let before = old.as_deref().map(|old| old.conditions.as_slice()).unwrap_or_default();
+        if trouble::differ(before, &new.conditions) {
+            self.wake_listeners();
+        }
         self.changed();
         self.mirror(object, &new).await;
     }
@@ -254,6 +259,7 @@ impl Operator {
         }
         self.untie(object);
         self.state().forget(object);
+        self.wake_listeners();
         super::mirror::remove(&self.config.data, object).await;
         self.changed();
         Ok(true)

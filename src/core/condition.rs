@@ -3,6 +3,7 @@
 //! Only a change of `status` moves `lastTransitionTime`, so status written twice is the same bytes.
 
 use super::text::shown;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -13,7 +14,7 @@ pub const ROTATING: &str = "Rotating";
 const WORDS: usize = 4_000;
 
 /// The condition types; the order is the order in which people read them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum ConditionType {
     Ready,
     Progressing,

@@ -29,5 +29,6 @@ pub mod resource;
 pub mod seen;
 pub mod status;
 pub mod text;
+pub mod trouble;
 pub mod variable;
 pub mod will;

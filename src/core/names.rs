@@ -70,14 +70,22 @@ pub enum Kind {
     App,
     ImageCatalog,
     Link,
+    Notifier,
     Postgres,
     Project,
     Redis,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 6] =
-        [Kind::App, Kind::ImageCatalog, Kind::Link, Kind::Postgres, Kind::Project, Kind::Redis];
+    pub const ALL: [Kind; 7] = [
+        Kind::App,
+        Kind::ImageCatalog,
+        Kind::Link,
+        Kind::Notifier,
+        Kind::Postgres,
+        Kind::Project,
+        Kind::Redis,
+    ];
 
     /// As written in a manifest: `Postgres`.
     #[must_use]
@@ -86,6 +94,7 @@ impl Kind {
             Kind::App => "App",
             Kind::ImageCatalog => "ImageCatalog",
             Kind::Link => "Link",
+            Kind::Notifier => "Notifier",
             Kind::Project => "Project",
             Kind::Postgres => "Postgres",
             Kind::Redis => "Redis",
@@ -99,6 +108,7 @@ impl Kind {
             Kind::App => "app",
             Kind::ImageCatalog => "imagecatalog",
             Kind::Link => "link",
+            Kind::Notifier => "notifier",
             Kind::Project => "project",
             Kind::Postgres => "postgres",
             Kind::Redis => "redis",
@@ -114,7 +124,7 @@ impl fmt::Display for Kind {
 
 /// Why a string is no kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown kind {}; kinds are Postgres, Redis, Project, Link, App and ImageCatalog", quoted(.0))]
+#[error("unknown kind {}; kinds are Postgres, Redis, Project, Link, App, Notifier and ImageCatalog", quoted(.0))]
 pub struct UnknownKind(pub String);
 
 impl FromStr for Kind {
@@ -126,6 +136,7 @@ impl FromStr for Kind {
             "redis" | "redises" => Ok(Kind::Redis),
             "imagecatalog" | "imagecatalogs" => Ok(Kind::ImageCatalog),
             "link" | "links" => Ok(Kind::Link),
+            "notifier" | "notifiers" => Ok(Kind::Notifier),
             "app" | "apps" => Ok(Kind::App),
             "project" | "projects" => Ok(Kind::Project),
             _ => Err(UnknownKind(s.to_owned())),

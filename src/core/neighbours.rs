@@ -2,6 +2,7 @@
 //! refers to. Values only: nobody reads another's record.
 
 use super::names::ObjectRef;
+use super::trouble::Trouble;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
@@ -19,6 +20,8 @@ pub struct Ties {
     pub shared: BTreeSet<String>,
     /// Nobody wants it: it keeps nothing from others, and hears who else makes its claims.
     pub gone: bool,
+    /// It wants to know what is wrong, with all objects.
+    pub listens: bool,
 }
 
 impl Ties {
@@ -102,6 +105,8 @@ pub struct Around {
     /// Claim of its → all that are wanted and make it, itself among them, the oldest first; only where there is another
     /// one.
     pub beside: BTreeMap<String, Vec<ObjectRef>>,
+    /// What is wrong with other objects; only for one that listens.
+    pub troubles: Vec<Trouble>,
 }
 
 /// Who refers to whom, and who claims what.
@@ -117,6 +122,7 @@ pub struct Graph {
     owners: BTreeMap<ObjectRef, ObjectRef>,
     /// The same from the other side.
     children: BTreeMap<ObjectRef, BTreeSet<ObjectRef>>,
+    listeners: BTreeSet<ObjectRef>,
 }
 
 impl Offer {
@@ -166,6 +172,11 @@ impl Graph {
             return BTreeSet::new();
         }
         let mut concerned: BTreeSet<ObjectRef> = old.refs.union(&ties.refs).cloned().collect();
+        if ties.listens && !ties.gone {
+            self.listeners.insert(object.clone());
+        } else {
+            self.listeners.remove(object);
+        }
         for claim in old.claims.union(&ties.claims) {
             let others = self.claims.get(claim).into_iter().flatten();
             concerned.extend(others.map(|(_, other)| other.clone()));
@@ -187,6 +198,12 @@ impl Graph {
         }
         concerned.remove(object);
         concerned
+    }
+
+    /// Those that are wanted and want to know what is wrong.
+    #[must_use]
+    pub fn listeners(&self) -> &BTreeSet<ObjectRef> {
+        &self.listeners
     }
 
     /// Those that refer to it.
@@ -315,6 +332,18 @@ mod tests {
         );
         graph.own(&object("a"), None);
         graph.own(&object("b"), None);
+        assert_eq!(graph, Graph::default(), "nothing is left behind");
+    }
+
+    #[test]
+    fn who_listens_is_known_while_it_is_wanted() {
+        let mut graph = Graph::default();
+        let listens = |gone| Ties { listens: true, gone, ..Ties::default() };
+        graph.set(&object("a"), "1", listens(false));
+        assert_eq!(names(graph.listeners()), ["a"]);
+        graph.set(&object("a"), "1", listens(true));
+        assert!(graph.listeners().is_empty());
+        graph.set(&object("a"), "1", Ties::default());
         assert_eq!(graph, Graph::default(), "nothing is left behind");
     }
 

@@ -8,6 +8,7 @@ pub mod app;
 pub mod app_spec;
 pub mod image_catalog;
 pub mod link;
+pub mod notifier;
 pub mod postgres;
 pub mod project;
 pub mod redis;
@@ -239,6 +240,8 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
     const ABOUT: About;
     /// Each of its containers has a volume of its own for data, and is none of its without that.
     const KEEPS_DATA: bool = true;
+    /// It can do nothing while the engine is away.
+    const NEEDS_ENGINE: bool = true;
 
     /// # Errors
     /// With every problem found, each at its own place.

@@ -45,6 +45,7 @@ mod machine_words;
 mod members;
 mod metrics;
 mod neighbours;
+mod notifier;
 mod plan_goldens;
 mod redis_goldens;
 mod schemas;

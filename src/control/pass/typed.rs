@@ -30,6 +30,7 @@ impl<R: Reconciler> Typed<R> {
         let identity = operator.identity(&record);
         let checked = spec.typed::<R>().cloned().ok_or("its spec is one of another kind")?;
         let around = operator.state().around(&record.object);
+        let around = Around { troubles: operator.troubles_for(&record.object), ..around };
         Ok(Self { record, spec, identity, checked, memory, around })
     }
 

@@ -8,6 +8,7 @@ use super::trend::Trend;
 use crate::core::duration::human;
 use crate::core::seen::Space;
 use crate::core::text::shown;
+pub use crate::core::trouble::Severity;
 use crate::workload::disk::roughly;
 use serde::Serialize;
 
@@ -24,14 +25,6 @@ const NEAR_LIMIT: u128 = 20;
 const FREEZE: i64 = 2;
 /// Where the server has no vacuum_failsafe_age: its default (PostgreSQL docs, "vacuum_failsafe_age").
 const FAILSAFE: i64 = 1_600_000_000;
-
-/// How bad it is; the worse one comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    Critical,
-    Warning,
-}
 
 /// What is wrong, with its figures: bytes, seconds, counts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
