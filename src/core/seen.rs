@@ -333,6 +333,8 @@ pub struct SeenVolume {
 pub struct Space {
     pub free: u64,
     pub total: u64,
+    /// The kernel lets nobody write to it.
+    pub read_only: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

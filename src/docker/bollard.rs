@@ -17,13 +17,13 @@ use crate::core::seen::{
     ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, Sample, SeenContainer, SeenImage, SeenNetwork,
     SeenVolume, Space, Usage,
 };
-use crate::docker::cgroup;
 use crate::docker::from_api::{self, Host};
 use crate::docker::lines::Lines;
 use crate::docker::login::explained;
 use crate::docker::map;
 use crate::docker::streams::{Follow, log_options, split, until_error};
 use crate::docker::{Calls, Docker, DockerError, ExecRequest, ExecResult, FileToPut, Result, calls, to_api};
+use crate::docker::{cgroup, mounts};
 use async_trait::async_trait;
 use bollard::errors::Error as ApiError;
 use bollard::models;
@@ -221,6 +221,12 @@ impl Docker for BollardDocker {
         tokio::time::timeout(SPACE, tokio::task::spawn_blocking(read)).await.ok()?.ok()?
     }
 
+    async fn stopped(&self, id: &str) -> Option<Vec<String>> {
+        let id = id.to_owned();
+        let read = move || cgroup::stopped(Path::new("/sys/fs/cgroup"), Path::new("/proc"), &id);
+        tokio::time::timeout(SPACE, tokio::task::spawn_blocking(read)).await.ok()?.ok()?
+    }
+
     async fn sample(&self, id: &str) -> Result<Option<Sample>> {
         if let Some(seen) = self.cgroup(id).await {
             return Ok(Some(seen));
@@ -341,10 +347,9 @@ impl Docker for BollardDocker {
         }
         let directory = directory.to_owned();
         // A network file system may not answer at all.
-        let asking = tokio::task::spawn_blocking(move || rustix::fs::statvfs(directory.as_str()));
-        let Ok(Ok(Ok(seen))) = tokio::time::timeout(SPACE, asking).await else { return Ok(None) };
-        let bytes = |blocks: u64| blocks.saturating_mul(seen.f_frsize);
-        Ok(Some(Space { free: bytes(seen.f_bavail), total: bytes(seen.f_blocks) }))
+        let asking =
+            tokio::task::spawn_blocking(move || mounts::space(&directory, Path::new("/proc/self/mountinfo")));
+        Ok(tokio::time::timeout(SPACE, asking).await.ok().and_then(Result::ok).flatten())
     }
 
     async fn volumes(&self, labels: &[(&str, &str)]) -> Result<Vec<SeenVolume>> {

@@ -5,6 +5,7 @@
 
 use super::from_api::{Host, working_set};
 use crate::core::seen::{Io, Sample};
+use crate::core::text::shown;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,37 @@ pub(super) fn sample(cgroups: &Path, processes: &Path, id: &str, at_nano: i64, h
     } else {
         first(place, processes, at_nano, host)
     }
+}
+
+/// Processes of a container that are looked at.
+const MOST: usize = 2_000;
+/// Characters of the name of one.
+const NAME: usize = 60;
+
+/// Those of its processes that somebody stopped with a signal (SIGSTOP), by what they call themselves. One that was run inside
+/// by hand is none of the server's: it has a terminal, or its parent is outside. `None`: it cannot be seen.
+pub(super) fn stopped(cgroups: &Path, processes: &Path, id: &str) -> Option<Vec<String>> {
+    let unified = cgroups.join("cgroup.controllers").is_file();
+    let root = if unified { cgroups.to_owned() } else { cgroups.join("memory") };
+    let here = places(id).into_iter().map(|place| root.join(place)).find(|path| path.is_dir())?;
+    let listed = text(&here, "cgroup.procs")?;
+    let all: Vec<&str> =
+        listed.lines().filter(|id| id.parse::<u32>().is_ok_and(|id| id > 0)).take(MOST).collect();
+    let mut found = Vec::new();
+    for process in &all {
+        let directory = processes.join(process);
+        let Some(stat) = text(&directory, "stat") else { continue };
+        // Behind the name, which may hold anything: state, parent, group, session, terminal (proc_pid_stat(5)).
+        let fields: Vec<&str> =
+            stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
+        let [state, parent, _, _, terminal, ..] = fields.as_slice() else { continue };
+        if *state == "T" && *terminal == "0" && all.contains(parent) {
+            let name = text(&directory, "cmdline").unwrap_or_default().replace('\0', " ");
+            found.push(shown(name.trim(), NAME));
+        }
+    }
+    found.sort();
+    Some(found)
 }
 
 fn second(here: &Path, processes: &Path, at_nano: i64, host: Host) -> Option<Sample> {
@@ -151,6 +183,35 @@ mod tests {
     }
 
     const NET: &str = "Inter-|   Receive          |  Transmit\n face |bytes packets|bytes\n    lo: 9 1 0 0 0 0 0 0 9 1 0 0 0 0 0 0\n  eth0: 200 2 0 0 0 0 0 0 50 1 0 0 0 0 0 0\n  eth1:1 1 0 0 0 0 0 0 2 1 0 0 0 0 0 0\n";
+
+    #[test]
+    fn a_process_that_was_stopped_is_the_servers_or_somebody_elses() {
+        let rows = [
+            ("12 (postgres) T 10 12 10 0 -1", Some("postgres: checkpointer")),
+            ("12 (a) b) T 10 12 10 0 -1", Some("postgres: checkpointer")),
+            ("12 (postgres) S 10 12 10 0 -1", None),
+            // By hand: outside of the container is its parent, or it has a terminal.
+            ("12 (sh) T 7 12 10 0 -1", None),
+            ("12 (sh) T 10 12 10 34816 -1", None),
+            ("12 (sh", None),
+        ];
+        for (stat, want) in rows {
+            for group in ["cgroup/docker/ID", "cgroup/memory/docker/ID"] {
+                let unified = if group.contains("memory") { "cgroup/x" } else { "cgroup/cgroup.controllers" };
+                let root = machine(&[
+                    (unified, ""),
+                    (&format!("{group}/cgroup.procs"), "10\n12\n0\n13\n"),
+                    ("proc/10/stat", "10 (postgres) S 7 10 10 0 -1"),
+                    ("proc/12/stat", stat),
+                    ("proc/12/cmdline", "postgres: checkpointer\0\0\0"),
+                ]);
+                let found = stopped(&root.path().join("cgroup"), &root.path().join("proc"), &id()).unwrap();
+                assert_eq!(found.first().map(String::as_str), want, "{stat}");
+            }
+        }
+        let root = machine(&[]);
+        assert_eq!(stopped(root.path(), root.path(), &id()), None);
+    }
 
     #[test]
     fn both_versions_and_both_drivers_say_the_same() {

@@ -92,6 +92,8 @@ struct Control {
     space: Option<Space>,
     /// Whether the kernel's files can be seen.
     cgroups: bool,
+    /// By container: processes that somebody stopped.
+    stopped: BTreeMap<String, Vec<String>>,
 }
 
 /// The fake. Share it as `Arc<FakeDocker>`; helpers for tests are methods beside the trait.
@@ -127,8 +129,9 @@ impl FakeDocker {
             hang_limit: Duration::from_secs(10),
             exec: None,
             on_start: Vec::new(),
-            space: Some(Space { free: 100 << 30, total: 200 << 30 }),
+            space: Some(Space { free: 100 << 30, total: 200 << 30, read_only: false }),
             cgroups: false,
+            stopped: BTreeMap::new(),
         };
         Self {
             control: Mutex::new(control),

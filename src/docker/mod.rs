@@ -13,6 +13,7 @@ mod from_api;
 mod lines;
 mod login;
 mod map;
+mod mounts;
 mod streams;
 mod to_api;
 
@@ -171,6 +172,8 @@ pub trait Docker: Send + Sync + 'static {
     /// The same by a container's whole id, of one whose cgroup can be seen from here: no call. `None`: it cannot be seen, or
     /// does not run.
     async fn cgroup(&self, id: &str) -> Option<Sample>;
+    /// Processes of its server that somebody stopped with SIGSTOP, by name, where its cgroup can be seen from here: no call.
+    async fn stopped(&self, id: &str) -> Option<Vec<String>>;
     /// By exact name or id.
     async fn put_files(&self, id: &str, files: &[FileToPut]) -> Result<()>;
     /// At most `max` bytes of a file, also of a container that was never started; `None` when there

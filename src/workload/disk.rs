@@ -18,12 +18,17 @@ pub enum Room {
     Plenty,
     Low,
     Full,
+    /// Nothing can be written, however much is free.
+    ReadOnly,
 }
 
 impl Room {
     /// From what it was and what is free now.
     #[must_use]
     pub fn next(self, space: Space) -> Self {
+        if space.read_only {
+            return Room::ReadOnly;
+        }
         let full = if self == Room::Full { FULL_NO_MORE } else { FULL };
         if space.free < full {
             return Room::Full;
@@ -44,7 +49,7 @@ pub fn told(output: &str) -> Option<Space> {
     // Behind the name of the device, which may have blanks, and before the mount point, which may as well.
     let at = fields.iter().position(|field| field.ends_with('%'))?;
     let kib = |back: usize| fields.get(at.checked_sub(back)?)?.parse::<u64>().ok()?.checked_mul(1024);
-    Some(Space { free: kib(1)?, total: kib(3)? })
+    Some(Space { free: kib(1)?, total: kib(3)?, read_only: false })
 }
 
 /// `12Gi`, `1.5Gi`, `730Mi`: two figures, rounded down, so that status does not change with every page that is
@@ -85,21 +90,26 @@ mod tests {
             (64 << 20, Room::Low),
             (0, Room::Full),
         ] {
-            room = room.next(Space { free, total: 1000 * gi });
+            room = room.next(Space { free, total: 1000 * gi, read_only: false });
             assert_eq!(room, want, "{free}");
         }
-        let small = |free| Room::Plenty.next(Space { free, total: 2 * gi });
+        let small = |free| Room::Plenty.next(Space { free, total: 2 * gi, read_only: false });
         assert_eq!([small(gi), small(gi / 6), small(0)], [Room::Plenty, Room::Low, Room::Full]);
+        let closed = Room::Plenty.next(Space { free: gi, total: 2 * gi, read_only: true });
+        assert_eq!(
+            (closed, closed.next(Space { free: gi, total: 2 * gi, read_only: false })),
+            (Room::ReadOnly, Room::Plenty)
+        );
     }
 
     #[test]
     fn what_df_says_is_read_wherever_it_has_blanks() {
         let head = "Filesystem     1024-blocks     Used Available Capacity Mounted on\n";
-        let space = Some(Space { free: 200 << 10, total: 400 << 10 });
+        let space = Some(Space { free: 200 << 10, total: 400 << 10, read_only: false });
         for (line, want) in [
             ("/dev/vda  400 150 200 43% /var/lib/postgresql\n", space),
             ("//host/a share 400 150 200 43% /var/lib/my data\n", space),
-            ("tmpfs 400 400 0 100% /d\n", Some(Space { free: 0, total: 400 << 10 })),
+            ("tmpfs 400 400 0 100% /d\n", Some(Space { free: 0, total: 400 << 10, read_only: false })),
             ("df: /d: Permission denied\n", None),
             ("43% /d\n", None),
             ("", None),

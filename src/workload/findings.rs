@@ -171,6 +171,10 @@ fn ready<A: Step + Display, F>(
     if let (true, Some((space, Room::Full))) = (served.answers, &world.room) {
         return no("DiskFull", disk(*space));
     }
+    // Whether the server still answers, or died of it.
+    if let Some((_, Room::ReadOnly)) = &world.room {
+        return no("DiskReadOnly", READ_ONLY.to_owned());
+    }
     if let Some(block) = plan.blocked.first() {
         let reason = match block.reason {
             own @ ("NameConflict"
@@ -198,6 +202,9 @@ fn ready<A: Step + Display, F>(
         .map_or_else(|| "nothing seen yet".to_owned(), |s| format!("{}: {}", s.action, s.cause));
     no("Reconciling", step)
 }
+
+/// The kernel does that after an error of the disk, and somebody may do it by hand.
+const READ_ONLY: &str = "the file system under the volume is read-only, so that nothing can be written: look into the kernel's log (dmesg), mend the disk, mount it writable again, and restart the server";
 
 fn disk(space: Space) -> String {
     format!(
@@ -278,6 +285,7 @@ fn degraded<A, F>(
         return yes(failure.reason, failure.message.clone());
     }
     match &world.room {
+        Some((_, Room::ReadOnly)) => return yes("DiskReadOnly", READ_ONLY.to_owned()),
         Some((space, Room::Full)) => return yes("DiskFull", disk(*space)),
         Some((space, Room::Low)) => return yes("DiskLow", disk(*space)),
         _ => {}

@@ -50,6 +50,8 @@ pub struct Troubles {
     pub processes: Option<Streak>,
     /// What it counts of both since the container was started, where that can be seen.
     pub oom_kills: Option<u64>,
+    /// Processes of the server that somebody stopped.
+    pub stopped: Vec<String>,
 }
 
 impl Troubles {
@@ -81,6 +83,14 @@ impl Troubles {
                 format!("the container died {times}, and was started again each time{until}"),
             ));
         }
+        if !self.stopped.is_empty() {
+            let words = format!(
+                "{} of its processes stopped by a signal, and does nothing until it gets SIGCONT (kill -CONT) or the server is restarted: {}",
+                self.stopped.len(),
+                self.stopped.join(", ")
+            );
+            return Some(("ProcessStopped", words));
+        }
         self.processes.as_ref().map(|streak| {
             let times = streak.in_words();
             let words = format!(
@@ -98,6 +108,8 @@ pub struct Signs<'a> {
     pub told: &'a [i64],
     /// How many the kernel counts since the start.
     pub oom_kills: Option<u64>,
+    /// Processes of the server that are stopped.
+    pub stopped: &'a [String],
     /// The clock, and one that only goes on.
     pub now: Timestamp,
     pub since_began: Duration,
@@ -117,6 +129,8 @@ pub struct Trail {
     deaths: Kept,
     memory: Kept,
     processes: Kept,
+    /// As the last look saw them.
+    pub stopped: Vec<String>,
 }
 
 /// A streak by the clock that only goes on.
@@ -193,6 +207,7 @@ impl Trail {
                 (self.memory, self.processes) = Default::default();
             }
         }
+        self.stopped = signs.stopped.to_vec();
         let (heard, restarts) = (self.heard, self.restarts);
         // The engine counts anew from a start on that was not its own: whoever started it may have mended it.
         let died = match c.restart_count.checked_sub(restarts) {
@@ -251,6 +266,7 @@ impl Trail {
             memory: self.memory.streak(at),
             processes: self.processes.streak(at),
             oom_kills: signs.oom_kills,
+            stopped: self.stopped.clone(),
         }
     }
 }

@@ -39,7 +39,8 @@ impl Watch {
     fn look(&mut self, second: u32, c: &SeenContainer, oom_kills: Option<u64>) -> [u64; 3] {
         let now = stamp(second);
         let since_began = Duration::from_secs(u64::from(second));
-        self.last = self.trail.look(c, &Signs { told: &self.told, oom_kills, now, since_began });
+        self.last =
+            self.trail.look(c, &Signs { told: &self.told, oom_kills, stopped: &[], now, since_began });
         [&self.last.deaths, &self.last.memory, &self.last.processes]
             .map(|s| s.as_ref().map_or(0, |s| s.count))
     }

@@ -95,7 +95,7 @@ impl<F> World<F> {
     /// Whether a server can write nothing more.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        matches!(self.room, Some((_, Room::Full)))
+        matches!(self.room, Some((_, Room::Full | Room::ReadOnly)))
     }
 
     /// Before anything was looked at.

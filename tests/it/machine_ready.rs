@@ -215,7 +215,8 @@ async fn a_crash_loop_is_counted_and_no_progress() {
 #[tokio::test(start_paused = true)]
 async fn a_full_disk_is_not_ready_and_a_figure_on_the_edge_says_one_thing() {
     let rig = settled().await;
-    let space = |free: u64| rig.fake.set_space(Some(Space { free: free << 20, total: 400 << 20 }));
+    let space =
+        |free: u64| rig.fake.set_space(Some(Space { free: free << 20, total: 400 << 20, read_only: false }));
     space(39);
     rig.reason("main", C::Degraded, "DiskLow").await;
     assert!(is_ready(&rig));
@@ -229,6 +230,40 @@ async fn a_full_disk_is_not_ready_and_a_figure_on_the_edge_says_one_thing() {
     rig.until("room again", || is_ready(&rig).then_some(())).await;
     rig.let_pass(Duration::from_secs(60)).await;
     assert!(rig.condition("main", C::Degraded).is_none_or(|c| c.status != Truth::True));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_nobody_can_write_to_is_not_ready() {
+    let rig = settled().await;
+    let space = |read_only| rig.fake.set_space(Some(Space { free: 300 << 20, total: 400 << 20, read_only }));
+    space(true);
+    let why = rig.reason("main", C::Ready, "DiskReadOnly").await;
+    assert!(why.contains("is read-only"), "{why}");
+    assert_eq!(rig.condition("main", C::Degraded).unwrap().reason, "DiskReadOnly");
+    space(false);
+    rig.ready("main").await;
+    assert!(rig.condition("main", C::Degraded).is_none_or(|c| c.status != Truth::True));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_somebody_stopped_is_named_until_it_goes_on() {
+    let rig = settled().await;
+    let id = rig.container("main").unwrap().id;
+    rig.fake.stop_processes(&id, &["postgres: checkpointer"]);
+    let why = rig.reason("main", C::Degraded, "ProcessStopped").await;
+    assert!(why.contains("postgres: checkpointer") && is_ready(&rig), "{why}");
+    rig.fake.stop_processes(&id, &[]);
+    rig.until("it goes on", || rig.condition("main", C::Degraded).is_none().then_some(())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_configuration_that_no_start_would_survive_is_said_while_the_server_still_runs() {
+    let rig = settled().await;
+    rig.servers.break_configuration(CONTAINER, &["/d/postgresql.auto.conf:3  syntax error"]);
+    let why = rig.reason("main", C::Degraded, "ConfigurationBroken").await;
+    assert!(why.contains("postgresql.auto.conf:3  syntax error") && is_ready(&rig), "{why}");
+    rig.servers.break_configuration(CONTAINER, &[]);
+    rig.until("mended", || rig.condition("main", C::Degraded).is_none().then_some(())).await;
 }
 
 #[tokio::test(start_paused = true)]

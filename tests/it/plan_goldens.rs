@@ -288,6 +288,7 @@ impl Case {
         let file = desired::parameter_file(&self.identity, &self.spec, &image);
         self.world.server = Server::Up(Box::new(ServerFacts {
             overridden_by_role: Vec::new(),
+            broken_configuration: Vec::new(),
             version: format!("{}.1", image.major),
             system_identifier: "7000".to_owned(),
             data_directory: image.pgdata,
@@ -598,7 +599,7 @@ const ROWS: &[(&str, Edit)] = &[
     }),
     ("rotate: due by the schedule, and the disk is full", |c| {
         c.world.due.now = true;
-        c.world.work.room = Some((Space { free: 0, total: 1 << 30 }, Room::Full));
+        c.world.work.room = Some((Space { free: 0, total: 1 << 30, read_only: false }, Room::Full));
     }),
     ("rotate: due by the schedule, paused", |c| {
         c.world.due.now = true;
@@ -827,6 +828,9 @@ const ROWS: &[(&str, Edit)] = &[
         c.facts().version = "16.4".into();
     }),
     ("spec: parameters overridden by ALTER ROLE", |c| c.facts().overridden_by_role = vec!["work_mem".into()]),
+    ("spec: a configuration file that no start would survive", |c| {
+        c.facts().broken_configuration = vec!["/d/postgresql.auto.conf:3  syntax error".into()];
+    }),
     ("spec: restart pending, Auto", |c| c.facts().pending_restart = vec!["max_connections".into()]),
     ("spec: restart pending, Manual", |c| {
         c.facts().pending_restart = vec!["max_connections".into(), "shared_buffers".into()];

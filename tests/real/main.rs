@@ -19,6 +19,8 @@ mod engine_away;
 mod engine_lacks;
 mod env_files;
 mod fault_table;
+#[path = "../faults/mod.rs"]
+mod faults;
 mod first;
 mod harness;
 mod hunt;

@@ -93,6 +93,10 @@ impl Docker for FakeDocker {
         if control.cgroups && whole { control.engine.sample(id).ok().flatten() } else { None }
     }
 
+    async fn stopped(&self, id: &str) -> Option<Vec<String>> {
+        self.lock().stopped.get(id).cloned()
+    }
+
     async fn put_files(&self, id: &str, files: &[FileToPut]) -> Result<()> {
         self.call("put_files", |c| c.engine.put_files(id, files)).await
     }

@@ -76,6 +76,11 @@ impl FakeDocker {
         self.change(|s| s.get_mut(name).map(|c| c.cpu_nano = nano))
     }
 
+    /// Somebody stops these processes of a container; none: lets them go on.
+    pub fn stop_processes(&self, id: &str, names: &[&str]) {
+        self.lock().stopped.insert(id.to_owned(), names.iter().map(|name| (*name).to_owned()).collect());
+    }
+
     /// The kernel shows containers to us, as where the engine is on this machine.
     pub fn show_cgroups(&self) {
         self.lock().cgroups = true;

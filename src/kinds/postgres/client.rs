@@ -19,7 +19,7 @@ use super::collation::InDatabase;
 use super::survey::Survey;
 use super::tenancy::Tending;
 use super::wal::Reading;
-use super::world::ServerFacts;
+use super::world::{NewLogin, ServerFacts};
 use crate::secrets::Secret;
 use async_trait::async_trait;
 use monitor::PgMonitor;
@@ -62,14 +62,14 @@ pub struct Furnishing<'a> {
 pub trait Servers: Send + Sync + 'static {
     /// A new login over the network.
     async fn login(&self, target: &Target, password: &Secret) -> Result<Box<dyn Session>, SqlError>;
-    /// Logs into the managed database as an application would, and out again. Which of these parameters an
-    /// application has from its role or database, sorted.
+    /// Logs into the managed database as an application would, and out again; asks which of these parameters an application
+    /// has from its role or database.
     async fn prove(
         &self,
         target: &Target,
         password: &Secret,
         parameters: &[&str],
-    ) -> Result<Vec<String>, SqlError>;
+    ) -> Result<NewLogin, SqlError>;
     /// Whether something still takes connections and answers them; costs no login.
     async fn answers(&self, target: &Target) -> Result<(), SqlError>;
     /// The collations that columns and indexes name, of every database; a login into each.
@@ -136,7 +136,7 @@ impl Servers for Network {
         target: &Target,
         password: &Secret,
         parameters: &[&str],
-    ) -> Result<Vec<String>, SqlError> {
+    ) -> Result<NewLogin, SqlError> {
         prove::prove(target, password, parameters).await
     }
     async fn answers(&self, target: &Target) -> Result<(), SqlError> {

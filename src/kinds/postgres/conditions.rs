@@ -176,6 +176,16 @@ fn degraded(subject: &Subject<'_>, world: &World) -> Option<Said> {
     if let Declared::Unreadable(why) = &world.declared {
         return Some(("SecretUnreadable", format!("spec.password: {why}; the password stays as it was")));
     }
+    if let Server::Up(facts) = &world.server
+        && !facts.broken_configuration.is_empty()
+    {
+        let words = format!(
+            "it would not start again with its configuration files: {}. Mend these lines, then: {} -c 'SELECT pg_catalog.pg_reload_conf()'",
+            facts.broken_configuration.join("; "),
+            subject.psql()
+        );
+        return Some(("ConfigurationBroken", words));
+    }
     if let (Server::Up(_), Some(said)) = (&world.server, wal::degraded(&world.health)) {
         return Some(said);
     }

@@ -19,7 +19,7 @@ use super::parameters;
 use super::survey::Survey;
 use super::tenancy::Tending;
 use super::wal::Reading;
-use super::world::{Crowd, ServerFacts};
+use super::world::{Crowd, NewLogin, ServerFacts};
 use crate::core::digest::sha256;
 use crate::core::names::label;
 use crate::core::seen::{ContainerState, SeenContainer};
@@ -86,6 +86,8 @@ struct Script {
     crowds: BTreeMap<String, Crowd>,
     /// What a look at a server's health tells, by container name.
     readings: BTreeMap<String, Reading>,
+    /// Lines of configuration files that a server cannot read, by container name.
+    broken: BTreeMap<String, Vec<String>>,
     /// Container name → questions over a kept session.
     probes: BTreeMap<String, u64>,
     clusters: u64,
@@ -319,12 +321,16 @@ impl Servers for FakeServers {
         Ok(Box::new(FakeSession { shared: Arc::clone(shared), target: target.clone() }))
     }
 
-    async fn prove(&self, target: &Target, _: &Secret, _: &[&str]) -> Result<Vec<String>, SqlError> {
+    async fn prove(&self, target: &Target, _: &Secret, _: &[&str]) -> Result<NewLogin, SqlError> {
         self.shared.takes(target).await?;
         let c = self.shared.reach(target)?;
-        match self.shared.lock().locked_out.get(&c.name) {
+        let script = self.shared.lock();
+        match script.locked_out.get(&c.name) {
             Some(error) => Err(error.clone()),
-            None => Ok(Vec::new()),
+            None => {
+                let broken = script.broken.get(&c.name).cloned().unwrap_or_default();
+                Ok(NewLogin { broken, ..NewLogin::default() })
+            }
         }
     }
 
@@ -421,6 +427,7 @@ impl Session for FakeSession {
             pending_restart: pending.map(|n| (*n).to_owned()).collect(),
             collations: self.shared.lock().collations.get(&c.name).cloned().unwrap_or_default(),
             overridden_by_role: Vec::new(),
+            broken_configuration: Vec::new(),
             overridden: overridden.into_iter().filter(|n| names.contains(&n.as_str())).collect(),
             tablespaces: String::new(),
         })

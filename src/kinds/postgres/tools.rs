@@ -4,7 +4,7 @@
 use super::client::{Monitor, Servers, Session};
 use super::trial::Verdict;
 use super::wal::{Health, Snapshot, Trend};
-use super::world::{Placement, Server};
+use super::world::{NewLogin, Placement, Server};
 use crate::core::names::ObjectRef;
 use crate::workload;
 use crate::workload::tools::silences::Silences;
@@ -67,8 +67,7 @@ struct Proof {
     /// Of which start of which container.
     epoch: String,
     at: Instant,
-    /// What of the manifest the managed user has otherwise.
-    overridden: Vec<String>,
+    told: NewLogin,
 }
 
 impl Tools {
@@ -184,14 +183,14 @@ impl Tools {
     }
 
     /// What a new login that worked a moment ago told. With a probe every 15 s none is older than a minute.
-    pub fn proof(&self, object: &ObjectRef, epoch: &str) -> Option<Vec<String>> {
+    pub fn proof(&self, object: &ObjectRef, epoch: &str) -> Option<NewLogin> {
         let proofs = lock(&self.proofs);
         let proof = proofs.get(object).filter(|p| p.epoch == epoch && p.at.elapsed() < PROOF)?;
-        Some(proof.overridden.clone())
+        Some(proof.told.clone())
     }
 
-    pub fn remember_proof(&self, object: &ObjectRef, epoch: String, overridden: Vec<String>) {
-        lock(&self.proofs).insert(object.clone(), Proof { epoch, at: Instant::now(), overridden });
+    pub fn remember_proof(&self, object: &ObjectRef, epoch: String, told: NewLogin) {
+        lock(&self.proofs).insert(object.clone(), Proof { epoch, at: Instant::now(), told });
     }
 
     /// Something changed: who got in before says nothing about who gets in now.

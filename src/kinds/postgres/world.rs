@@ -133,6 +133,8 @@ pub struct ServerFacts {
     pub overridden: Vec<String>,
     /// The same by ALTER ROLE or ALTER DATABASE, for the managed user in the managed database.
     pub overridden_by_role: Vec<String>,
+    /// Lines of configuration files that the server cannot read, with why: it would not start with them.
+    pub broken_configuration: Vec<String>,
     /// Object ids of the tablespaces that were made beside PostgreSQL's own two: with another list it is to be
     /// seen anew where the data lies.
     pub tablespaces: String,
@@ -141,6 +143,15 @@ pub struct ServerFacts {
     pub monitor: MonitorRole,
     /// Where ordinary roles find no connection left; a superuser gets in by those that are kept.
     pub crowd: Option<Crowd>,
+}
+
+/// What a new login of the managed user told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewLogin {
+    /// As [`ServerFacts::overridden_by_role`].
+    pub overridden: Vec<String>,
+    /// As [`ServerFacts::broken_configuration`].
+    pub broken: Vec<String>,
 }
 
 /// What is full. Its figures are limits, so that it is the same as long as it lasts.

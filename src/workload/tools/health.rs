@@ -21,6 +21,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// A process in a container is dear: the room on a disk that only it can see is asked so often at most.
 const SPACE: Duration = Duration::from_secs(60);
 
+/// Stopped processes that are named.
+const STOPPED: usize = 5;
 /// Kills that are remembered until the next look at their container.
 const MOST_OOMS: usize = 256;
 
@@ -99,8 +101,26 @@ impl Tools {
         let told: Vec<i64> =
             lock(&self.health.ooms).iter().filter(|(of, _)| *of == c.id).map(|(_, at)| *at).collect();
         let since_began = self.health.began.elapsed();
-        let signs = Signs { told: &told, oom_kills, now: Timestamp::now(), since_began };
+        let stopped = self.stopped(&c.id).await;
+        let signs = Signs { told: &told, oom_kills, stopped: &stopped, now: Timestamp::now(), since_began };
         lock(&self.health.trails).entry(id.member_ref()).or_default().look(c, &signs)
+    }
+
+    /// At most so many names: they are for a person to read.
+    async fn stopped(&self, container: &str) -> Vec<String> {
+        let mut stopped = self.docker.stopped(container).await.unwrap_or_default();
+        stopped.truncate(STOPPED);
+        stopped
+    }
+
+    /// Whether what can be seen from outside is another than the last pass saw: the disk under the volume, or processes that were
+    /// stopped.
+    pub async fn looks_otherwise(&self, id: &Identity, container: &str) -> bool {
+        if self.room(id, None).await.is_some_and(|(_, _, new)| new) {
+            return true;
+        }
+        let stopped = self.stopped(container).await;
+        lock(&self.health.trails).get(&id.member_ref()).is_some_and(|trail| trail.stopped != stopped)
     }
 
     /// How long nobody has listened in this start of a container, as far as this process saw.

@@ -130,6 +130,9 @@ impl Docker for Masked {
     async fn cgroup(&self, id: &str) -> Option<Sample> {
         self.inner.cgroup(id).await
     }
+    async fn stopped(&self, id: &str) -> Option<Vec<String>> {
+        self.inner.stopped(id).await
+    }
     async fn put_files(&self, id: &str, files: &[FileToPut]) -> Result<()> {
         self.inner.put_files(id, files).await
     }

@@ -23,6 +23,7 @@ pub(super) async fn put_right(scene: &Scene<'_>, make: bool, others: &[String]) 
     };
     let others: Vec<&str> = others.iter().map(String::as_str).collect();
     scene.session()?.put_monitor_right(make, &verifier(&password), &others).await?;
-    scene.tools.watch(object, |watch| watch.refused = false);
+    // A session of the role that was there before may have lost its rights for good.
+    scene.tools.watch(object, |watch| (watch.refused, watch.session) = (false, None));
     Ok(())
 }

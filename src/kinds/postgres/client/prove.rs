@@ -5,11 +5,15 @@ use super::guard::no_process;
 use super::session::PgSession;
 use super::{SqlError, TIMEOUT, Target, WORDS, statements};
 use crate::core::text::shown;
+use crate::kinds::postgres::world::NewLogin;
 use crate::secrets::Secret;
 use std::net::SocketAddr;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+
+/// Characters of a line that the server cannot read.
+const LINE: usize = 300;
 
 /// `SSLRequest` of PostgreSQL's protocol: it is answered with one byte, before any login.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
@@ -20,7 +24,7 @@ pub(super) async fn prove(
     target: &Target,
     password: &Secret,
     parameters: &[&str],
-) -> Result<Vec<String>, SqlError> {
+) -> Result<NewLogin, SqlError> {
     let session = PgSession::login_into(target, password, &target.database).await?;
     let rows = session.rows(&statements::login_triggers()).await?;
     let triggers = rows.first().and_then(|row| row.first()).cloned().flatten();
@@ -31,12 +35,18 @@ pub(super) async fn prove(
         let names = rows.first().and_then(|row| row.first()).cloned().flatten().unwrap_or_default();
         names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
     };
+    // In this session, which ends: the server looks into the files for it, and takes note of what waits for a restart.
+    let rows = session.rows(&statements::broken_configuration()).await?;
+    let broken = rows.first().and_then(|row| row.first()).cloned().flatten().unwrap_or_default();
+    let broken =
+        broken.split('\u{1e}').filter(|line| !line.is_empty()).map(|line| shown(line, LINE)).collect();
+    let told = NewLogin { overridden, broken };
     if triggers.as_deref() != Some("superuser") {
-        return Ok(overridden);
+        return Ok(told);
     }
     let options = statements::options_with_triggers();
     match PgSession::login_to(target, password, &target.database, &options).await {
-        Ok(_) => Ok(overridden),
+        Ok(_) => Ok(told),
         Err(error) => Err(error.into()),
     }
 }

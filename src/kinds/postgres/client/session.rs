@@ -214,6 +214,7 @@ impl Session for PgSession {
             pending_restart: list(7),
             overridden: list(8),
             overridden_by_role: Vec::new(),
+            broken_configuration: Vec::new(),
             tablespaces: text(10),
             monitor: MonitorRole::told(&text(11)),
             crowd: Crowd::told(&text(12)),

@@ -92,6 +92,22 @@ pub fn overridden(parameters: &[&str]) -> Sql {
     )
 }
 
+/// Lines of configuration files with which the server would not start, `FILE:LINE NAME ERROR`, between record separators: such
+/// as are no lines, of parameters that there are not, or with values that are illegal. One that only waits for a restart is told by
+/// the same words, so what a start alone can change is left out.
+#[must_use]
+pub fn broken_configuration() -> Sql {
+    Sql::of(
+        "SELECT COALESCE(pg_catalog.string_agg(pg_catalog.left(pg_catalog.concat(b.sourcefile, pg_catalog.chr(58), \
+           b.sourceline, pg_catalog.chr(32), b.name, pg_catalog.chr(32), b.error), 400), pg_catalog.chr(30) \
+           ORDER BY b.seqno), '') \
+         FROM (SELECT * FROM pg_catalog.pg_file_settings AS f WHERE f.error IS NOT NULL \
+           AND NOT EXISTS(SELECT FROM pg_catalog.pg_settings AS s \
+             WHERE pg_catalog.lower(s.name) OPERATOR(pg_catalog.=) pg_catalog.lower(f.name) \
+             AND s.context OPERATOR(pg_catalog.=) 'postmaster') ORDER BY f.seqno LIMIT 5) AS b",
+    )
+}
+
 /// Everything a probe needs, in one row of [`PROBE_COLUMNS`] columns.
 #[must_use]
 pub fn probe(database: &str, parameters: &[&str], file: &str) -> Sql {
@@ -257,6 +273,7 @@ mod tests {
             probe("app", &[], "/etc/x"),
             collations(),
             login_triggers(),
+            broken_configuration(),
             overridden(&["work_mem"]),
             databases(),
             columns(),

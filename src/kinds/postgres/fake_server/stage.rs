@@ -58,6 +58,12 @@ impl FakeServers {
         }
     }
 
+    /// Somebody wrote these lines into its configuration files, which it cannot read.
+    pub fn break_configuration(&self, container: &str, lines: &[&str]) {
+        let lines = lines.iter().map(|line| (*line).to_owned()).collect();
+        self.shared.lock().broken.insert(container.to_owned(), lines);
+    }
+
     /// What a look at the health of a container's server tells from now on.
     pub fn set_reading(&self, container: &str, reading: Reading) {
         self.shared.lock().readings.insert(container.to_owned(), reading);

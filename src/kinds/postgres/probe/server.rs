@@ -85,10 +85,6 @@ async fn answer(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Option<Serv
     }
     let facts = facts?.ok()?;
     others.ok()?;
-    // A pass says it.
-    if tools.work.room(subject.identity, None).await.is_some_and(|(_, _, new)| new) {
-        return None;
-    }
     match proven(tools, subject, &target, Pending::No, facts).await {
         Ok(up @ Server::Up(_)) => Some(up),
         _ => None,
@@ -125,15 +121,16 @@ async fn proven(
     {
         return Ok(Server::Up(Box::new(facts)));
     }
-    if let Some(overridden) = tools.proof(object, &target.epoch) {
-        facts.overridden_by_role = overridden;
+    if let Some(told) = tools.proof(object, &target.epoch) {
+        (facts.overridden_by_role, facts.broken_configuration) = (told.overridden, told.broken);
     } else if let Some(password) = password(tools, subject, pending)? {
         let names: Vec<&str> = subject.spec.parameters.keys().map(String::as_str).collect();
-        facts.overridden_by_role = match tools.servers.prove(target, &password, &names).await {
-            Ok(overridden) => overridden,
+        let told = match tools.servers.prove(target, &password, &names).await {
+            Ok(told) => told,
             Err(error) => return Ok(error.into()),
         };
-        tools.remember_proof(object, target.epoch.clone(), facts.overridden_by_role.clone());
+        tools.remember_proof(object, target.epoch.clone(), told.clone());
+        (facts.overridden_by_role, facts.broken_configuration) = (told.overridden, told.broken);
     }
     Ok(Server::Up(Box::new(facts)))
 }

@@ -14,7 +14,7 @@ fn read(reading: Reading, trend: &Trend, disk: Option<Space>) -> Health {
     Health::Read(Arc::new(Snapshot::new(&look, reading.clone(), &trend.after(&reading, disk, 1_000))))
 }
 
-const ROOM: Option<Space> = Some(Space { free: 900, total: 1000 });
+const ROOM: Option<Space> = Some(Space { free: 900, total: 1000, read_only: false });
 
 fn said(health: &Health) -> String {
     let words = findings(health, true);
@@ -79,7 +79,9 @@ fn a_rule_that_finds_something_is_said_by_its_name_and_degrades() {
 
 #[test]
 fn a_disk_degrades_only_when_it_is_almost_full() {
-    let disk = |free| read(healthy_reading(), &Trend::default(), Some(Space { free, total: 1000 }));
+    let disk = |free| {
+        read(healthy_reading(), &Trend::default(), Some(Space { free, total: 1000, read_only: false }))
+    };
     assert!(said(&disk(100)).ends_with("DiskPressure=True DiskLow"));
     assert_eq!(degraded(&disk(100)), None);
     assert!(said(&disk(10)).ends_with("DiskPressure=True DiskAlmostFull"));

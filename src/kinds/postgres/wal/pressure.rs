@@ -112,14 +112,14 @@ mod tests {
             (0, Critical),
             (1000, No),
         ] {
-            is = is.next(Space { free, total: 1000 }, None);
+            is = is.next(Space { free, total: 1000, read_only: false }, None);
             assert_eq!(is, want, "{free}");
         }
     }
 
     #[test]
     fn a_disk_that_is_full_within_a_day_is_critical_where_it_was_watched_for_long_enough() {
-        let space = Space { free: 900, total: 1000 };
+        let space = Space { free: 900, total: 1000, read_only: false };
         let at = |secs, confidence| Some(Forecast { secs, confidence });
         let (day, hour) = (24 * 3600, 3600);
         for (was, forecast, want) in [

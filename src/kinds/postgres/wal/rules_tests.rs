@@ -167,7 +167,7 @@ fn archiving_is_stalled_after_five_minutes() {
 #[test]
 fn a_disk_is_low_before_it_is_almost_full() {
     let disk = |free| {
-        let space = Some(Space { free, total: 1000 });
+        let space = Some(Space { free, total: 1000, read_only: false });
         judged(&healthy(), &Trend::default().after(&healthy(), space, 0), space)
     };
     assert_eq!(disk(150), []);
