@@ -51,6 +51,14 @@ pub enum Read {
     Millis,
     /// RFC 3339, as seconds since 1970.
     Time,
+    /// A number for each field of what is there: a series for each, with the field's name as this label.
+    ByField(&'static str),
+    /// A series for each row of a list. JSON pointers into the row: what this label says, and the number.
+    ByRow {
+        label: &'static str,
+        of: &'static str,
+        value: &'static str,
+    },
 }
 
 /// What the status of every container says.

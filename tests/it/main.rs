@@ -29,6 +29,7 @@ mod machine_engine;
 mod machine_images;
 mod machine_kinds;
 mod machine_memory;
+mod machine_monitoring;
 mod machine_ownership;
 mod machine_ready;
 mod machine_redis;

@@ -28,6 +28,7 @@ mod link_lives;
 mod links;
 mod manifests;
 mod metrics;
+mod monitoring;
 mod official;
 mod parameters;
 mod placement;

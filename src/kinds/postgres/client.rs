@@ -16,6 +16,7 @@ pub use error::SqlError;
 pub use sql::Sql;
 
 use super::collation::InDatabase;
+use super::monitoring::Figures;
 use super::survey::Survey;
 use super::tenancy::Tending;
 use super::wal::Reading;
@@ -101,6 +102,8 @@ pub trait Servers: Send + Sync + 'static {
 pub trait Monitor: Send + Sync {
     /// One look. Fails as a whole only when the connection is of no use any more.
     async fn read(&self) -> Result<Reading, SqlError>;
+    /// The same of what goes on inside.
+    async fn figures(&self) -> Result<Figures, SqlError>;
 }
 
 /// A logged-in session; its connection ends when it is dropped.

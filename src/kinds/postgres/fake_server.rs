@@ -9,12 +9,13 @@ mod monitor;
 mod stage;
 mod tenants;
 
-pub use monitor::healthy_reading;
+pub use monitor::{calm_figures, healthy_reading};
 
 use super::client::{Furnishing, Monitor, Servers, Session, SqlError, Target};
 use super::collation::{Collations, InDatabase};
 use super::control_file;
 use super::desired::{PASSWORD_FILE, SERVER};
+use super::monitoring::Figures;
 use super::parameters;
 use super::survey::Survey;
 use super::tenancy::Tending;
@@ -86,6 +87,8 @@ struct Script {
     crowds: BTreeMap<String, Crowd>,
     /// What a look at a server's health tells, by container name.
     readings: BTreeMap<String, Reading>,
+    /// The same of its inside.
+    figures: BTreeMap<String, Figures>,
     /// Container name → questions over a kept session.
     probes: BTreeMap<String, u64>,
     clusters: u64,

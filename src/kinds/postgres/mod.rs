@@ -15,6 +15,7 @@ pub mod fake_server;
 pub mod initialisation;
 mod learn;
 mod metrics;
+pub mod monitoring;
 pub mod parameters;
 pub mod plan;
 pub mod probe;

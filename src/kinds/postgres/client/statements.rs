@@ -7,6 +7,7 @@
 //! which wins over `ALTER ROLE … SET` and `ALTER DATABASE … SET`. Answers are cut by the server.
 
 pub mod monitor;
+pub mod monitoring;
 pub mod tenants;
 
 use super::sql::Sql;

@@ -2,6 +2,9 @@
 
 use super::{Cluster, Shared, failed, refused};
 use crate::kinds::postgres::client::{Monitor, SqlError, Target};
+use crate::kinds::postgres::monitoring::{
+    ByState, Checkpoints, Connections, Figures, Locks, Replication, Server, Totals, Transactions,
+};
 use crate::kinds::postgres::wal::{Archiver, Backlog, Files, Horizon, Position, Reading, Settings};
 use crate::kinds::postgres::world::MonitorRole;
 use async_trait::async_trait;
@@ -76,17 +79,48 @@ pub fn healthy_reading() -> Reading {
     }
 }
 
-#[async_trait]
-impl Monitor for FakeMonitor {
-    async fn read(&self) -> Result<Reading, SqlError> {
+/// What goes on in a server that nobody uses.
+#[must_use]
+pub fn calm_figures() -> Figures {
+    Figures {
+        server: Ok(Server {
+            started_at: 1_700_000_000.0,
+            uptime_secs: 60,
+            max_connections: 100,
+            reserved_connections: 3,
+        }),
+        connections: Ok(Connections {
+            used: 2,
+            by_state: ByState { active: 1, idle: 1, ..ByState::default() },
+        }),
+        transactions: Ok(Transactions::default()),
+        locks: Ok(Locks::default()),
+        replication: Ok(Replication::default()),
+        totals: Ok(Totals { commits: 50, blocks_hit: 900, blocks_read: 100, ..Totals::default() }),
+        checkpoints: Ok(Checkpoints { timed: 1, requested: 0 }),
+    }
+}
+
+impl FakeMonitor {
+    /// The container, while the role is let in.
+    async fn asks(&self) -> Result<String, SqlError> {
         self.shared.takes(&self.target).await?;
         let c = self.shared.reach(&self.target)?;
         let cluster = self.shared.cluster(&c).ok_or_else(|| failed("the data is gone"))?;
         // Whoever changed the role ended its sessions, too.
-        if !matches!(cluster.monitor, MonitorState::Fine) {
-            return Err(refused());
-        }
-        let known = self.shared.lock().readings.get(&c.name).cloned();
-        Ok(known.unwrap_or_else(healthy_reading))
+        if matches!(cluster.monitor, MonitorState::Fine) { Ok(c.name) } else { Err(refused()) }
+    }
+}
+
+#[async_trait]
+impl Monitor for FakeMonitor {
+    async fn read(&self) -> Result<Reading, SqlError> {
+        let name = self.asks().await?;
+        Ok(self.shared.lock().readings.get(&name).cloned().unwrap_or_else(healthy_reading))
+    }
+
+    async fn figures(&self) -> Result<Figures, SqlError> {
+        let name = self.asks().await?;
+        Ok(self.shared.lock().figures.get(&name).cloned().unwrap_or_else(calm_figures))
     }
 }

@@ -142,7 +142,7 @@ pub fn archiver() -> Sql {
 }
 
 /// Where the log ends. On a standby nothing is asked that only a primary can answer.
-const END: &str = "CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_receive_lsn() \
+pub(super) const END: &str = "CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_receive_lsn() \
      ELSE pg_catalog.pg_current_wal_lsn() END";
 
 /// Slots that are looked at.
