@@ -3,9 +3,10 @@
 use crate::machine::rig::Rig;
 use seawall::core::condition::ConditionType as C;
 use seawall::kinds::postgres::client::SqlError;
-use seawall::kinds::postgres::fake_server::calm_figures;
+use seawall::kinds::postgres::fake_server::{calm_figures, few_contents};
 use seawall::kinds::postgres::monitoring::{
-    Blocked, Blocker, Figures, Locks, Totals, Transaction, Transactions,
+    Blocked, Blocker, Contents, Database, Databases, Figures, Locks, Mismatched, Statement, Table, Totals,
+    Transaction, Transactions,
 };
 use seawall::store::Store;
 use serde_json::{Value, json};
@@ -154,4 +155,68 @@ async fn a_server_that_does_not_answer_keeps_its_last_look_and_its_age() {
     rig.remove("main");
     rig.until("let go", || rig.container("main").is_none().then_some(())).await;
     assert!(rig.condition("main", C::Ready).is_none_or(|c| c.reason != "Ready"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_takes_long_to_tell_is_asked_every_five_minutes_and_after_it_is_ready() {
+    let rig = Rig::start(&[("main", "{version: '18'}")]);
+    rig.ready("main").await;
+    assert_eq!(inside(&rig).get("databases"), None, "being Ready does not wait for it");
+    rig.let_pass(LOOK).await;
+    let first = inside(&rig);
+    assert_eq!(first["databases"][0], json!({"name": "app", "size_bytes": 8 << 20}));
+    assert_eq!(first["size_bytes"], 22 << 20);
+    assert_eq!(first.get("errors"), None, "{first}");
+    let table =
+        Table { name: Some("public.orders".to_owned()), size_bytes: 9, dead_rows: 4, ..Table::default() };
+    let statement = Statement { queryid: Some("7".to_owned()), total_secs: 1.5, ..Statement::default() };
+    let database = Database { name: Some("a\"} 1\nforged 1".to_owned()), size_bytes: 5 };
+    let more = Contents {
+        databases: Ok(Databases { size_bytes: 5, databases: vec![database] }),
+        tables: Ok(vec![table]),
+        statements: Ok(vec![statement]),
+        mismatches: Ok(vec![
+            Mismatched { now: Some("2.41".to_owned()), ..Mismatched::default() }.with_repair(),
+        ]),
+        ..few_contents()
+    };
+    rig.servers.set_contents(CONTAINER, more);
+    rig.let_pass(Duration::from_secs(200)).await;
+    assert_eq!(inside(&rig)["databases"], first["databases"], "not before its time");
+    rig.let_pass(Duration::from_secs(120)).await;
+    let told = inside(&rig);
+    assert_eq!((&told["tables"][0]["dead_rows"], &told["size_bytes"]), (&json!(4), &json!(5)));
+    assert_eq!(told["collation_mismatches"][0]["repair"].as_array().unwrap().len(), 2);
+    // What somebody called a database is no way out of its label.
+    let text = rig.operator.metrics().await.unwrap();
+    for line in [
+        r#"seawall_postgres_database_size_bytes{kind="postgres",name="main",database="a\"} 1\nforged 1"} 5"#,
+        r#"seawall_postgres_table_dead_rows{kind="postgres",name="main",table="public.orders"} 4"#,
+        r#"seawall_postgres_statement_seconds_total{kind="postgres",name="main",queryid="7"} 1.5"#,
+    ] {
+        assert!(text.lines().any(|told| told == line), "{line}: {text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_of_that_fails_alone_too() {
+    let why = || "canceling statement".to_owned();
+    let rows: [(&str, Contents); 4] = [
+        ("databases", Contents { databases: Err(why()), ..few_contents() }),
+        ("tables", Contents { tables: Err(why()), ..few_contents() }),
+        ("collation_mismatches", Contents { mismatches: Err(why()), ..few_contents() }),
+        ("statements", Contents { statements: Err(why()), ..few_contents() }),
+    ];
+    let fields: Vec<&str> = rows.iter().map(|(field, _)| *field).collect();
+    let rig = settled().await;
+    for (lacks, contents) in rows {
+        rig.servers.set_contents(CONTAINER, contents);
+        rig.let_pass(Duration::from_secs(330)).await;
+        let inside = inside(&rig);
+        assert_eq!(inside["errors"][lacks], "canceling statement", "{lacks}");
+        for field in &fields {
+            assert_eq!(inside.get(*field).is_some(), *field != lacks, "{field} without {lacks}");
+        }
+        assert!(rig.is_ready("main") && inside["connections"]["used"] == 2);
+    }
 }

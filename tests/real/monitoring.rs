@@ -82,3 +82,68 @@ fn who_waits_for_whom_and_who_sleeps_in_a_transaction() {
     assert_eq!(told["locks"]["blocked"], Value::Array(vec![]), "{told:#}");
     assert!(told["rates"]["commits_per_s"].is_f64() && told["cache_hit_ratio"].is_f64(), "{told:#}");
 }
+
+/// Without waiting for the next look of that kind: a start has one of its own.
+fn looked_at_anew(sea: &Sea) {
+    sea.ok(&["restart", "postgres/a"]);
+    wait_for("a new start", || inside(sea, "a").get("contents_probed_at").is_none().then_some(()));
+}
+
+#[test]
+fn how_large_it_is_and_what_vacuum_has_yet_to_do() {
+    let sea = start();
+    sea.sql(
+        "a",
+        "CREATE SCHEMA \"we\"\"ird\"; CREATE TABLE \"we\"\"ird\".big WITH (autovacuum_enabled = off) AS \
+         SELECT g, repeat('x', 100) FROM generate_series(1, 20000) g; CREATE TABLE empty (a int); \
+         DELETE FROM \"we\"\"ird\".big WHERE g <= 5000; ANALYZE",
+    );
+    sea.sql("a", "VACUUM empty");
+    looked_at_anew(&sea);
+    let told = until(&sea, "sizes", |inside| inside["tables"].as_array().is_some_and(|all| !all.is_empty()));
+    let big = &told["tables"][0];
+    assert_eq!((&big["name"], &big["live_rows"]), (&"we\"ird.big".into(), &15_000.into()), "{told:#}");
+    assert!(big["size_bytes"].as_u64() > Some(2_000_000), "{told:#}");
+    assert_eq!(big["dead_rows"], 5_000, "{told:#}");
+    assert!(big["last_analyze"].is_string() && big.get("last_vacuum").is_none(), "{told:#}");
+    let empty = told["tables"].as_array().unwrap().iter().find(|table| table["name"] == "public.empty");
+    assert!(empty.is_some_and(|table| table["last_vacuum"].is_string()), "{told:#}");
+    let app = told["databases"].as_array().unwrap().iter().find(|one| one["name"] == "app").unwrap();
+    let size: u64 = sea.sql("a", "SELECT pg_database_size('app')").parse().unwrap();
+    let seen = app["size_bytes"].as_u64().unwrap();
+    assert!(seen.abs_diff(size) < 1 << 20 && told["size_bytes"].as_u64() > Some(seen), "{told:#}");
+    assert_eq!(told["collation_mismatches"], Value::Array(vec![]), "{told:#}");
+}
+
+#[test]
+fn what_took_the_time_is_told_without_what_users_put_into_it() {
+    let sea = Sea::start();
+    let spec =
+        format!("{{version: '{}', parameters: {{shared_preload_libraries: pg_stat_statements}}}}", version());
+    sea.postgres("a", &spec);
+    sea.ready("a");
+    let missing = until(&sea, "why not", |inside| inside["errors"]["statements"].is_string());
+    assert!(missing["errors"]["statements"].as_str().unwrap().contains("has no extension"), "{missing:#}");
+    let url = sea.ok(&["connection", "postgres/a", "--reveal", "-o", "url"]);
+    let other = url.trim().rsplit_once('/').unwrap().0.to_owned() + "/postgres";
+    let psql = |url: &str, sql: &str| {
+        let done =
+            sea.program("psql").args([url, "-X", "-v", "ON_ERROR_STOP=1", "-c", sql]).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    };
+    psql(&other, "CREATE EXTENSION pg_stat_statements");
+    psql(url.trim(), "SELECT pg_sleep(0.5), 'hush-one' /* hush-two */");
+    psql(url.trim(), "CREATE ROLE hush PASSWORD 'hush-three'");
+    psql(url.trim(), "DO $x$ BEGIN PERFORM 'hush-four', pg_sleep(0.5); END $x$");
+    looked_at_anew(&sea);
+    let told = until(&sea, "statements", |inside| inside["statements"].is_array());
+    let all = told["statements"].as_array().unwrap();
+    let queries: Vec<&str> = all.iter().map(|s| s["query"].as_str().unwrap()).collect();
+    assert!(queries.iter().any(|query| query.starts_with("SELECT pg_sleep($1)")), "{queries:#?}");
+    assert!(queries.contains(&"DO ?"), "{queries:#?}");
+    assert!(
+        all.len() <= 10 && all[0]["calls"].is_u64() && all[0]["total_secs"].as_f64() >= Some(0.4),
+        "{told:#}"
+    );
+    assert!(!told.to_string().contains("hush-"), "{told:#}");
+}

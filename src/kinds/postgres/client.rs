@@ -16,10 +16,10 @@ pub use error::SqlError;
 pub use sql::Sql;
 
 use super::collation::InDatabase;
-use super::monitoring::Figures;
+use super::monitoring::{Contents, Figures, Table};
 use super::survey::Survey;
 use super::tenancy::Tending;
-use super::wal::Reading;
+use super::wal::{Reading, Told};
 use super::world::ServerFacts;
 use crate::secrets::Secret;
 use async_trait::async_trait;
@@ -104,6 +104,10 @@ pub trait Monitor: Send + Sync {
     async fn read(&self) -> Result<Reading, SqlError>;
     /// The same of what goes on inside.
     async fn figures(&self) -> Result<Figures, SqlError>;
+    /// All that any database can tell of what is looked at seldom, part by part: who does not wait for the end has those before.
+    async fn contents(&self, told: &mut Contents);
+    /// The largest of the database that it is in.
+    async fn tables(&self) -> Told<Vec<Table>>;
 }
 
 /// A logged-in session; its connection ends when it is dropped.

@@ -9,13 +9,13 @@ mod monitor;
 mod stage;
 mod tenants;
 
-pub use monitor::{calm_figures, healthy_reading};
+pub use monitor::{calm_figures, few_contents, healthy_reading};
 
 use super::client::{Furnishing, Monitor, Servers, Session, SqlError, Target};
 use super::collation::{Collations, InDatabase};
 use super::control_file;
 use super::desired::{PASSWORD_FILE, SERVER};
-use super::monitoring::Figures;
+use super::monitoring::{Contents, Figures};
 use super::parameters;
 use super::survey::Survey;
 use super::tenancy::Tending;
@@ -89,6 +89,7 @@ struct Script {
     readings: BTreeMap<String, Reading>,
     /// The same of its inside.
     figures: BTreeMap<String, Figures>,
+    contents: BTreeMap<String, Contents>,
     /// Container name → questions over a kept session.
     probes: BTreeMap<String, u64>,
     clusters: u64,

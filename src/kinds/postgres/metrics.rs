@@ -82,7 +82,7 @@ pub const WAL: [Metric; 11] = [
 ];
 
 /// From what the last look at the inside found.
-pub const INSIDE: [Metric; 20] = [
+pub const INSIDE: [Metric; 24] = [
     Metric {
         family: Family::gauge(
             "seawall_postgres_start_timestamp_seconds",
@@ -159,6 +159,35 @@ pub const INSIDE: [Metric; 20] = [
         ),
         path: "/monitoring/databases",
         read: Read::ByRow { label: "database", of: "/name", value: "/size_bytes" },
+    },
+    number(
+        "seawall_postgres_size_bytes",
+        "Size of all databases, looked at every five minutes.",
+        "/monitoring/size_bytes",
+    ),
+    Metric {
+        family: Family::gauge(
+            "seawall_postgres_table_size_bytes",
+            "Size of the largest tables of the managed database, with their indexes, looked at every five minutes.",
+        ),
+        path: "/monitoring/tables",
+        read: Read::ByRow { label: "table", of: "/name", value: "/size_bytes" },
+    },
+    Metric {
+        family: Family::gauge(
+            "seawall_postgres_table_dead_rows",
+            "Rows of these tables that vacuum has yet to take away, as the server estimates them.",
+        ),
+        path: "/monitoring/tables",
+        read: Read::ByRow { label: "table", of: "/name", value: "/dead_rows" },
+    },
+    Metric {
+        family: Family::counter(
+            "seawall_postgres_statement_seconds_total",
+            "Time of the ten statements that took the most; status.monitoring.statements has their texts.",
+        ),
+        path: "/monitoring/statements",
+        read: Read::ByRow { label: "queryid", of: "/queryid", value: "/total_secs" },
     },
     Metric {
         family: Family::gauge(

@@ -5,13 +5,13 @@ use super::session::{LoginError, PgSession};
 use super::sql::Sql;
 use super::{Monitor, SqlError, Target, statements};
 use crate::core::text::shown;
-use crate::kinds::postgres::monitoring::Figures;
+use crate::kinds::postgres::monitoring::{Contents, Counter, Figures, Mismatched, Statement, Table};
 use crate::kinds::postgres::wal::{Reading, Slot, Told};
 use crate::secrets::Secret;
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use statements::{monitor as sql, monitoring as inside};
+use statements::{contents, monitor as sql, monitoring as inside};
 
 /// Characters of an error that are kept.
 const WORDS: usize = 300;
@@ -50,6 +50,24 @@ impl PgMonitor {
             Err(SqlError::Failed(words)) => Ok(Err(shown(&words, WORDS))),
             Err(error) => Err(error),
         }
+    }
+
+    /// The same for who goes on without it.
+    async fn told<T: DeserializeOwned>(&self, sql: Sql) -> Told<T> {
+        self.ask(sql).await.unwrap_or_else(|error| Err(error.to_string()))
+    }
+
+    async fn statements(&self) -> Told<Vec<Statement>> {
+        let counter: Counter = self.told(contents::counter()).await?;
+        self.told(contents::statements(&counter.schema()?)).await
+    }
+
+    async fn mismatches(&self) -> Told<Vec<Mismatched>> {
+        if self.version < contents::MISMATCHES_SINCE {
+            return Err("PostgreSQL tells it since 15".to_owned());
+        }
+        let all: Vec<Mismatched> = self.told(contents::mismatches()).await?;
+        Ok(all.into_iter().map(Mismatched::with_repair).collect())
     }
 }
 
@@ -107,5 +125,15 @@ impl Monitor for PgMonitor {
             totals: totals?,
             checkpoints: checkpoints?,
         })
+    }
+    /// What is quick first.
+    async fn contents(&self, told: &mut Contents) {
+        told.mismatches = self.mismatches().await;
+        told.statements = self.statements().await;
+        told.databases = self.told(contents::databases()).await;
+    }
+
+    async fn tables(&self) -> Told<Vec<Table>> {
+        self.told(contents::tables()).await
     }
 }

@@ -3,11 +3,13 @@
 use super::{Cluster, Shared, failed, refused};
 use crate::kinds::postgres::client::{Monitor, SqlError, Target};
 use crate::kinds::postgres::monitoring::{
-    ByState, Checkpoints, Connections, Figures, Locks, Replication, Server, Totals, Transactions,
+    ByState, Checkpoints, Connections, Contents, Database, Databases, Figures, Locks, Replication, Server,
+    Table, Totals, Transactions,
 };
-use crate::kinds::postgres::wal::{Archiver, Backlog, Files, Horizon, Position, Reading, Settings};
+use crate::kinds::postgres::wal::{Archiver, Backlog, Files, Horizon, Position, Reading, Settings, Told};
 use crate::kinds::postgres::world::MonitorRole;
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -101,7 +103,26 @@ pub fn calm_figures() -> Figures {
     }
 }
 
+/// What is in a server that nobody uses.
+#[must_use]
+pub fn few_contents() -> Contents {
+    let database = |name: &str, size_bytes| Database { name: Some(name.to_owned()), size_bytes };
+    let databases = vec![database("app", 8 << 20), database("postgres", 7 << 20)];
+    Contents {
+        databases: Ok(Databases { size_bytes: 22 << 20, databases }),
+        tables: Ok(Vec::new()),
+        mismatches: Ok(Vec::new()),
+        statements: Ok(Vec::new()),
+        ..Contents::failed(Timestamp::UNIX_EPOCH, 0, "")
+    }
+}
+
 impl FakeMonitor {
+    async fn has(&self) -> Result<Contents, String> {
+        let name = self.asks().await.map_err(|error| error.to_string())?;
+        Ok(self.shared.lock().contents.get(&name).cloned().unwrap_or_else(few_contents))
+    }
+
     /// The container, while the role is let in.
     async fn asks(&self) -> Result<String, SqlError> {
         self.shared.takes(&self.target).await?;
@@ -122,5 +143,15 @@ impl Monitor for FakeMonitor {
     async fn figures(&self) -> Result<Figures, SqlError> {
         let name = self.asks().await?;
         Ok(self.shared.lock().figures.get(&name).cloned().unwrap_or_else(calm_figures))
+    }
+    async fn contents(&self, told: &mut Contents) {
+        match self.has().await {
+            Ok(has) => *told = Contents { at: told.at, secs: told.secs, tables: told.tables.clone(), ..has },
+            Err(why) => *told = Contents::failed(told.at, told.secs, &why),
+        }
+    }
+
+    async fn tables(&self) -> Told<Vec<Table>> {
+        self.has().await?.tables
     }
 }

@@ -1,6 +1,7 @@
 //! `status.monitoring`: one look as people and programs read it. Names as in `status.walHealth`; a field that could not be
 //! read is absent, and `errors` says why.
 
+use super::contents::Contents;
 use super::rates::{Rates, ratio};
 use super::reading::Figures;
 use crate::core::text::shown;
@@ -8,6 +9,7 @@ use crate::kinds::postgres::wal::{STALE_AFTER, Told};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// Characters of a server's words that are kept.
 const WORDS: usize = 500;
@@ -20,6 +22,8 @@ pub struct Snapshot {
     pub secs: i64,
     pub figures: Figures,
     pub rates: Rates,
+    /// What was looked at last of what is looked at seldom.
+    pub contents: Option<Arc<Contents>>,
 }
 
 /// What is shown, and what is absent of it.
@@ -62,7 +66,8 @@ impl Snapshot {
         let counted = before.and_then(|before| Some((before.secs, before.figures.totals.as_ref().ok()?)));
         let rates = counted.zip(figures.totals.as_ref().ok());
         let rates = rates.map(|((then, before), now)| Rates::between(before, now, secs - then));
-        Self { at, secs, figures, rates: rates.unwrap_or_default() }
+        let contents = before.and_then(|before| before.contents.clone());
+        Self { at, secs, figures, rates: rates.unwrap_or_default(), contents }
     }
 
     /// As it is shown; `failing`: why the looks since then failed.
@@ -76,6 +81,9 @@ impl Snapshot {
         page.put("age_secs", age);
         page.put("stale", age > STALE_AFTER);
         self.every(&mut page);
+        if let Some(contents) = &self.contents {
+            seldom(contents, &mut page);
+        }
         if let Some(why) = failing {
             page.lacks(&["probe"], why);
         }
@@ -118,6 +126,20 @@ impl Snapshot {
         }
         page.part("checkpoints", checkpoints);
     }
+}
+
+fn seldom(contents: &Contents, page: &mut Page) {
+    page.put("contents_probed_at", time(contents.at));
+    match &contents.databases {
+        Ok(databases) => {
+            page.put("size_bytes", databases.size_bytes);
+            page.put("databases", &databases.databases);
+        }
+        Err(why) => page.lacks(&["size_bytes", "databases"], why),
+    }
+    page.part("tables", &contents.tables);
+    page.part("collation_mismatches", &contents.mismatches);
+    page.part("statements", &contents.statements);
 }
 
 #[cfg(test)]
