@@ -186,6 +186,14 @@ pub struct PlanArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TopForm {
+    Text,
+    /// And what goes on inside: connections, sizes, cache hits, transactions
+    Wide,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PlanForm {
     Text,
     Json,
@@ -245,8 +253,8 @@ pub struct TopArgs {
     /// Again every 5 seconds
     #[arg(short, long)]
     pub watch: bool,
-    #[arg(short, long, value_enum, default_value_t = PlanForm::Text)]
-    pub output: PlanForm,
+    #[arg(short, long, value_enum, default_value_t = TopForm::Text)]
+    pub output: TopForm,
 }
 
 #[derive(Debug, ClapArgs)]

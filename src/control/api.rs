@@ -1,6 +1,7 @@
 //! What the operator can be asked, as one trait in wire types. The HTTP server and the CLI stand on
 //! it; the running operator and the offline reader of a store implement it.
 
+mod inside;
 mod objects;
 mod replies;
 mod top;
@@ -14,6 +15,7 @@ pub use replies::{
     VariableView,
 };
 
+pub use inside::Inside;
 pub use top::{Against, MemberUse, RATE_FROM, TopItem, TopList};
 
 use crate::core::event::Event;

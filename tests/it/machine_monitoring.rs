@@ -1,6 +1,7 @@
 //! What goes on inside of fake servers: what is shown of a look, what is not written, and what cannot be read.
 
 use crate::machine::rig::Rig;
+use seawall::control::api::Api;
 use seawall::core::condition::ConditionType as C;
 use seawall::kinds::postgres::client::SqlError;
 use seawall::kinds::postgres::fake_server::{calm_figures, few_contents};
@@ -167,6 +168,13 @@ async fn what_takes_long_to_tell_is_asked_every_five_minutes_and_after_it_is_rea
     assert_eq!(first["databases"][0], json!({"name": "app", "size_bytes": 8 << 20}));
     assert_eq!(first["size_bytes"], 22 << 20);
     assert_eq!(first.get("errors"), None, "{first}");
+    let top = rig.operator.top(None).await.unwrap().items[0].inside.clone();
+    assert_eq!((top.connections_used, top.max_connections), (Some(2), Some(100)));
+    assert_eq!(
+        (top.size_bytes, top.wal_bytes, top.longest_transaction_secs),
+        (Some(22 << 20), Some(32 << 20), None)
+    );
+    assert_eq!(top.transactions_per_second, Some(0.0));
     let table =
         Table { name: Some("public.orders".to_owned()), size_bytes: 9, dead_rows: 4, ..Table::default() };
     let statement = Statement { queryid: Some("7".to_owned()), total_secs: 1.5, ..Statement::default() };

@@ -327,8 +327,18 @@ pub fn used() -> TopList {
         network_transmit_bytes_per_second: Some(9),
         ..member("standalone")
     };
-    let item = |object: &str, member| TopItem { object: object.into(), members: vec![member] };
-    let items = vec![item("app/web", member("a")), item("postgres/main", works)];
+    let item =
+        |object: &str, member, inside| TopItem { object: object.into(), members: vec![member], inside };
+    let inside = Inside {
+        connections_used: Some(7),
+        max_connections: Some(100),
+        size_bytes: Some(22 << 20),
+        wal_bytes: Some(0),
+        transactions_per_second: Some(1.25),
+        longest_transaction_secs: Some(200),
+        ..Inside::default()
+    };
+    let items = vec![item("app/web", member("a"), Inside::default()), item("postgres/main", works, inside)];
     TopList { items, online_cpus: 4, host_memory_bytes: 2 << 30 }
 }
 

@@ -320,6 +320,14 @@ postgres/main  0.250 / 0.5  50.0% of cap  48Mi / 2Gi  2.3% of host  0/s 1.5Ki/s 
     };
     let ran = place.run("top").await;
     assert_eq!((ran.code, squeezed(&ran.out)), (0, squeezed(table)), "{}", ran.out);
+    // What goes on inside stands behind it, where it is known.
+    let wide = "\
+CONNECTIONS SIZE WAL CACHE HIT TX/S OLDEST TX
+- - - - - -
+7 / 100 22Mi 0 - 1.2 3m20s";
+    let ran = place.run("top -o wide").await;
+    let want: Vec<_> = squeezed(table).iter().zip(wide.lines()).map(|(a, b)| format!("{a} {b}")).collect();
+    assert_eq!((ran.code, squeezed(&ran.out)), (0, want), "{}", ran.out);
     place.run("top pg/main").await;
     assert!(fake.calls().contains(&"top postgres/main".to_owned()));
     let told: TopList = serde_json::from_str(&place.run("top -o json").await.out).unwrap();
@@ -327,7 +335,7 @@ postgres/main  0.250 / 0.5  50.0% of cap  48Mi / 2Gi  2.3% of host  0/s 1.5Ki/s 
     // Again and again, until somebody ends it.
     let watched = tokio::time::timeout(Duration::from_millis(5_600), place.run("top -w")).await;
     assert!(watched.is_err(), "it goes on");
-    assert_eq!(fake.calls().iter().filter(|call| *call == "top ").count(), 4, "each five seconds");
+    assert_eq!(fake.calls().iter().filter(|call| *call == "top ").count(), 5, "each five seconds");
     fake.change(|w| w.top = TopList::default());
     assert!(place.run("top").await.err.contains("No containers found."));
 }
