@@ -34,7 +34,8 @@ async fn settled() -> Rig {
 
 /// Of how often and how long nothing is told here: that differs.
 fn differs(line: &str) -> bool {
-    let of_objects = ["seawall_object_", "seawall_container_", "seawall_warning", "seawall_postgres_"];
+    let of_objects =
+        ["seawall_object_", "seawall_container_", "seawall_warning", "seawall_postgres_", "seawall_redis_"];
     let times = line.contains("_timestamp_seconds{") || line.starts_with("seawall_object_failed_passes");
     !line.starts_with('#') && (times || !of_objects.iter().any(|family| line.starts_with(family)))
 }

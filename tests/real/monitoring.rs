@@ -1,6 +1,7 @@
 //! What goes on inside of real servers, as `status.monitoring` tells it.
 
 use super::harness::{Sea, version, wait_for};
+use super::redis::ready;
 use serde_json::Value;
 use std::process::{Child, Stdio};
 
@@ -146,4 +147,15 @@ fn what_took_the_time_is_told_without_what_users_put_into_it() {
         "{told:#}"
     );
     assert!(!told.to_string().contains("hush-"), "{told:#}");
+}
+
+#[test]
+fn a_redis_tells_all_that_is_asked_for() {
+    let sea = ready("{version: '8', resources: {memory: 100Mi}}");
+    let told = sea.status("redis/cache")["monitoring"].clone();
+    assert_eq!(told.get("errors"), None, "{told:#}");
+    assert_eq!((&told["memory"]["max_bytes"], &told["keys"]), (&62_914_560.into(), &0.into()), "{told:#}");
+    assert_eq!((&told["persistence"]["aof_last_write_ok"], &told["stale"]), (&true.into(), &false.into()));
+    let top = sea.ok(&["top", "-o", "wide"]);
+    assert!(top.contains(" / 10000"), "{top}");
 }

@@ -12,7 +12,7 @@ pub struct Inside {
     /// Of all that is stored in it.
     pub size_bytes: Option<u64>,
     pub wal_bytes: Option<u64>,
-    /// 0 to 1, between the last two looks.
+    /// 0 to 1, between the last two looks; of one that does not tell that, or of which nobody asked anything since, in total.
     pub cache_hit_ratio: Option<f64>,
     pub transactions_per_second: Option<f64>,
     /// Since the oldest transaction that is open began.
@@ -33,7 +33,7 @@ impl Inside {
             max_connections: whole(inside, "/max_connections"),
             size_bytes: whole(inside, "/size_bytes"),
             wal_bytes: whole(wal, "/pg_wal_bytes"),
-            cache_hit_ratio: number("/rates/cache_hit_ratio"),
+            cache_hit_ratio: number("/rates/cache_hit_ratio").or_else(|| number("/cache_hit_ratio")),
             transactions_per_second: rates.0.zip(rates.1).map(|(commits, rollbacks)| commits + rollbacks),
             longest_transaction_secs: whole(inside, "/transactions/longest/secs"),
         }
