@@ -73,7 +73,7 @@ pub fn counter() -> Sql {
     )
 }
 
-/// Those that took the most time. `schema`: where the extension is, as [`counter`] tells; what is in an extension only a
+/// Those that took the most time, but for those of this role itself. `schema`: where the extension is, as [`counter`] tells; what is in an extension only a
 /// superuser can replace.
 #[must_use]
 pub fn statements(schema: &str) -> Sql {
@@ -88,6 +88,7 @@ pub fn statements(schema: &str) -> Sql {
     .identifier(schema)
     .then(
         ".pg_stat_statements(true) AS p WHERE p.queryid IS NOT NULL \
+             AND pg_catalog.pg_get_userbyid(p.userid) OPERATOR(pg_catalog.<>) CURRENT_USER \
            ORDER BY p.total_exec_time DESC, p.queryid LIMIT 10) AS s \
          LEFT JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) s.dbid \
          LEFT JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) s.userid",
