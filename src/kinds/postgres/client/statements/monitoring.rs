@@ -95,7 +95,7 @@ pub fn locks() -> Sql {
            FROM (SELECT l.pid, l.mode, l.since FROM l ORDER BY l.since NULLS LAST, l.pid LIMIT 20) AS f) \
          SELECT pg_catalog.json_build_object('waiting', (SELECT pg_catalog.count(*) FROM l), \
          'blocked', COALESCE((SELECT pg_catalog.json_agg(pg_catalog.json_build_object('pid', w.pid, \
-             'username', a.usename, 'database', a.datname, 'mode', w.mode, 'blocked_by', w.by[1:10], \
+             'username', a.usename, 'database', a.datname, 'mode', w.mode, 'blocked_by', w.by, \
              'secs', CASE WHEN w.since IS NOT NULL THEN ",
         since!("w.since"),
         " END) ORDER BY w.since NULLS LAST, w.pid) \
