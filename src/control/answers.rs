@@ -2,9 +2,9 @@
 
 use super::api::kind_views;
 use super::api::{
-    Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, HostPort, KeyCheck, KeyList, Lines,
-    MetadataView, ObjectList, ObjectView, Operation, OperatorView, OwnerReference, PlanList, PruneItem,
-    PruneView, PublicKeyView, Result, TestView, TopList,
+    Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, HistoryView, HostPort, KeyCheck,
+    KeyList, Lines, MetadataView, ObjectList, ObjectView, Operation, OperatorView, OwnerReference, PlanList,
+    PruneItem, PruneView, PublicKeyView, Result, TestView, TopList,
 };
 use super::objects::{Owner, Record};
 use super::operator::Operator;
@@ -121,6 +121,8 @@ impl Operator {
         }
         let object = &known.record.object;
         let sampled = self.kinds.get(object.kind).map(|kind| kind.sampled(object)).unwrap_or_default();
+        // Until this process has looked, what the one before it found, with its age.
+        let sampled = if sampled.is_empty() { self.found_before(&known.record) } else { sampled };
         if let (Some(status), false) = (view.status.as_object_mut(), sampled.is_empty()) {
             status.extend(self.tools.masked(object, sampled));
         }
@@ -210,6 +212,10 @@ impl Api for Operator {
 
     async fn top(&self, object: Option<&ObjectRef>) -> Result<TopList> {
         self.use_of(object).await
+    }
+
+    async fn history(&self, object: &ObjectRef, metric: Option<&str>, since: u64) -> Result<HistoryView> {
+        self.history_of(object, metric, since).await
     }
 
     async fn watch(&self, after: u64, wait_ms: u64) -> Result<u64> {

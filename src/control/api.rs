@@ -1,10 +1,12 @@
 //! What the operator can be asked, as one trait in wire types. The HTTP server and the CLI stand on
 //! it; the running operator and the offline reader of a store implement it.
 
+mod history;
 mod objects;
 mod replies;
 mod top;
 
+pub use history::{HistoryView, Point, SeriesView};
 pub use objects::{
     ColumnView, KindView, MetadataView, ObjectList, ObjectView, OwnerReference, PlanList, kind_views,
 };
@@ -73,6 +75,8 @@ pub trait Api: Send + Sync + 'static {
     async fn events(&self, object: Option<&ObjectRef>, after: u64) -> Result<Vec<Event>>;
     /// What the containers of one object, or of all, use right now.
     async fn top(&self, object: Option<&ObjectRef>) -> Result<TopList>;
+    /// Figures over time of one object, `since` seconds back (at most seven days): of one series, or of all that there are.
+    async fn history(&self, object: &ObjectRef, metric: Option<&str>, since: u64) -> Result<HistoryView>;
     /// Returns when the revision is above `after`, or after `wait_ms` (at most 30 000), with the
     /// revision then.
     async fn watch(&self, after: u64, wait_ms: u64) -> Result<u64>;

@@ -12,6 +12,7 @@ mod environment;
 pub mod gates;
 pub mod git;
 pub mod guard;
+pub mod history;
 pub mod holds;
 pub mod journal;
 mod kept_port;

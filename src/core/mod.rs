@@ -14,6 +14,7 @@ pub mod failure;
 pub mod identity;
 pub mod image_ref;
 pub mod json;
+pub mod measure;
 pub mod member;
 pub mod metric;
 pub mod names;

@@ -4,12 +4,14 @@
 //! Every call has a time limit and a limit on the size of its answer.
 
 use super::wire::{
-    ConfirmBody, ConnectionQuery, EnvironmentQuery, EventsQuery, LogLine, LogsQuery, MAX_WAIT_MS,
-    OperateBody, PLAN_TIMEOUT, PlanBody, RenameBody, RotateKeysBody, TopQuery, WatchAnswer, WatchQuery,
+    ConfirmBody, ConnectionQuery, EnvironmentQuery, EventsQuery, HistoryQuery, LogLine, LogsQuery,
+    MAX_WAIT_MS, OperateBody, PLAN_TIMEOUT, PlanBody, RenameBody, RotateKeysBody, TopQuery, WatchAnswer,
+    WatchQuery,
 };
 use crate::control::api::{
-    Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, KeyCheck, KeyList, Lines, ObjectList,
-    ObjectView, Operation, OperatorView, PlanList, PruneView, PublicKeyView, Result, TestView, TopList,
+    Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, HistoryView, KeyCheck, KeyList, Lines,
+    ObjectList, ObjectView, Operation, OperatorView, PlanList, PruneView, PublicKeyView, Result, TestView,
+    TopList,
 };
 use crate::core::event::Event;
 use crate::core::names::ObjectRef;
@@ -245,6 +247,10 @@ impl Api for Client {
     async fn top(&self, object: Option<&ObjectRef>) -> Result<TopList> {
         let query = TopQuery { object: object.map(ToString::to_string) };
         self.get(&with_query("/v1/top", &query)?, LONG_CALL).await
+    }
+    async fn history(&self, object: &ObjectRef, metric: Option<&str>, since: u64) -> Result<HistoryView> {
+        let query = HistoryQuery { metric: metric.map(ToOwned::to_owned), since };
+        self.get(&with_query(&at(object, "/history"), &query)?, LONG_CALL).await
     }
     async fn watch(&self, after: u64, wait_ms: u64) -> Result<u64> {
         let wait_ms = wait_ms.min(MAX_WAIT_MS);

@@ -13,7 +13,7 @@ pub mod project;
 pub mod redis;
 pub mod tenancy;
 
-pub use about::{About, Call, Client, Column, Metric, OF_CONTAINERS, Panel, Part, Question, Read};
+pub use about::{About, Call, Client, Column, Metric, OF_CONTAINERS, Panel, Part, Question, Read, Series};
 
 use crate::core::condition::Finding;
 use crate::core::event::Note;

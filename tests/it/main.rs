@@ -26,6 +26,7 @@ mod machine_absence;
 mod machine_disk;
 mod machine_drifts;
 mod machine_engine;
+mod machine_history;
 mod machine_images;
 mod machine_kinds;
 mod machine_memory;

@@ -5,7 +5,7 @@ use crate::control::api::ObjectView;
 use crate::core::condition::{Condition, ConditionType, Truth};
 use crate::core::metric::Family;
 use crate::core::quantity::{Bytes, NanoCpus};
-use crate::kinds::{About, Metric, OF_CONTAINERS, Read};
+use crate::kinds::{About, OF_CONTAINERS, Read};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ pub fn put(sheet: &mut Sheet, about: &About, view: &ObjectView) {
     }
     let of_containers = if about.containers { OF_CONTAINERS.as_slice() } else { &[] };
     for metric in of_containers.iter().chain(about.metrics) {
-        if let Some(value) = figure(&view.status, metric) {
+        if let Some(value) = figure(&view.status, metric.path, metric.read) {
             sheet.put(&metric.family, &[("kind", kind), ("name", name)], value);
         }
     }
@@ -75,9 +75,9 @@ fn is_word(text: &str) -> bool {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Prometheus knows no other numbers")]
-fn figure(status: &Value, metric: &Metric) -> Option<f64> {
-    let value = status.pointer(metric.path)?;
-    match metric.read {
+pub fn figure(status: &Value, path: &str, read: Read) -> Option<f64> {
+    let value = status.pointer(path)?;
+    match read {
         Read::Number => value.as_f64(),
         Read::Flag => value.as_bool().map(|is| f64::from(u8::from(is))),
         Read::Memory => Bytes::parse(value.as_str()?).ok().map(|bytes| bytes.0 as f64),

@@ -1,6 +1,7 @@
 //! The routes under `/v1`, one file per resource.
 
 mod events;
+mod history;
 mod keys;
 mod logs;
 mod objects;
@@ -37,6 +38,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/objects/{kind}/{name}/delete", post(objects::delete))
         .route("/v1/objects/{kind}/{name}/connection", get(objects::connection))
         .route("/v1/objects/{kind}/{name}/environment", get(objects::environment))
+        .route("/v1/objects/{kind}/{name}/history", get(history::one))
         .route("/v1/objects/{kind}/{name}/test", post(objects::test))
         .route("/v1/objects/{kind}/{name}/logs", get(logs::stream))
         .route("/v1/events", get(events::list))

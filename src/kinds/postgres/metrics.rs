@@ -1,7 +1,8 @@
 //! Figures of a PostgreSQL's status that monitoring sees.
 
+use crate::core::measure::Unit;
 use crate::core::metric::Family;
-use crate::kinds::{Metric, Read};
+use crate::kinds::{Metric, Read, Series};
 
 /// What threatens it.
 pub const WARNINGS: &str = "/walHealth/warnings";
@@ -69,6 +70,21 @@ pub const METRICS: [Metric; 11] = [
         read: Read::Time,
     },
 ];
+
+/// From the same, over time.
+pub const HISTORY: [Series; 7] = [
+    series("wal_bytes", Unit::Bytes, "/walHealth/pg_wal_bytes"),
+    series("wal_rate", Unit::BytesPerSecond, "/walHealth/wal_rate_bytes_per_s"),
+    series("wal_oldest_age", Unit::Seconds, "/walHealth/oldest_wal_age_secs"),
+    series("archive_backlog", Unit::Count, "/walHealth/archive_backlog"),
+    series("archiver_failures", Unit::Count, "/walHealth/archiver_failed_count"),
+    series("xid_age", Unit::Count, "/walHealth/xid_age"),
+    series("disk_free", Unit::Bytes, "/walHealth/disk/free_bytes"),
+];
+
+const fn series(name: &'static str, unit: Unit, path: &'static str) -> Series {
+    Series { name, unit, path, read: Read::Number }
+}
 
 const fn number(name: &'static str, help: &'static str, path: &'static str) -> Metric {
     Metric { family: Family::gauge(name, help), path, read: Read::Number }

@@ -186,6 +186,8 @@ impl Reconciler for Postgres {
         columns: &COLUMNS,
         panels: &PANELS,
         metrics: &metrics::METRICS,
+        history: &metrics::HISTORY,
+        least_memory: check::MIN_MEMORY,
         warnings: Some(metrics::WARNINGS),
         client: Some(&CLIENT),
         // The public images of the product brief.

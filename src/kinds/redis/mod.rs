@@ -168,6 +168,8 @@ impl Reconciler for Redis {
         columns: &COLUMNS,
         panels: &[],
         metrics: &[],
+        history: &[],
+        least_memory: 64 << 20,
         warnings: None,
         client: Some(&CLIENT),
         images: &[("8", "redis:8-bookworm"), ("8-alpine", "redis:8-alpine"), ("7", "redis:7-bookworm")],

@@ -35,6 +35,7 @@ pub struct World {
     pub check: KeyCheck,
     pub test: TestView,
     pub top: TopList,
+    pub history: HistoryView,
     /// Every question fails with it.
     pub error: Option<ApiError>,
     /// Every question hangs.
@@ -110,6 +111,10 @@ impl Api for Fake {
     async fn top(&self, object: Option<&ObjectRef>) -> Result<TopList> {
         let of = object.map(ToString::to_string).unwrap_or_default();
         Ok(self.asked(format!("top {of}")).await?.top)
+    }
+    async fn history(&self, object: &ObjectRef, metric: Option<&str>, since: u64) -> Result<HistoryView> {
+        let metric = metric.unwrap_or("all");
+        Ok(self.asked(format!("history {object} {metric} {since}")).await?.history)
     }
     async fn watch(&self, after: u64, wait_ms: u64) -> Result<u64> {
         self.asked(format!("watch {after} {wait_ms}")).await?;
