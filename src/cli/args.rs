@@ -91,6 +91,8 @@ pub enum Verb {
     Events(EventsArgs),
     /// What containers use right now: CPU, memory, disk and network I/O
     Top(TopArgs),
+    /// What an object used and did over time: its series, or one as a chart
+    History(HistoryArgs),
     /// Wait for a condition; exit 1 when it times out
     Wait(WaitArgs),
     /// How to connect to a database
@@ -247,6 +249,39 @@ pub struct TopArgs {
     pub watch: bool,
     #[arg(short, long, value_enum, default_value_t = PlanForm::Text)]
     pub output: PlanForm,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+  seawall history @/main
+  seawall history @/main --metric memory_bytes --since 24h")]
+pub struct HistoryArgs {
+    #[arg(value_name = "KIND/NAME")]
+    pub object: ObjectRef,
+    /// One series, as a chart; all of them when absent
+    #[arg(long, value_name = "NAME", value_parser = metric)]
+    pub metric: Option<String>,
+    /// How far back, at most 7d; up to 2h a point each 30 s, beyond each 5 min
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "6h")]
+    pub since: Duration,
+    #[arg(short, long, value_enum, default_value_t = HistoryForm::Text)]
+    pub output: HistoryForm,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum HistoryForm {
+    Text,
+    Json,
+    Csv,
+}
+
+fn metric(text: &str) -> Result<String, String> {
+    let is = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    match text {
+        "" => Err("it has no name".to_owned()),
+        text if text.chars().all(is) => Ok(text.to_owned()),
+        text => Err(format!("{text:?} is no name of a series; seawall history KIND/NAME lists them")),
+    }
 }
 
 #[derive(Debug, ClapArgs)]

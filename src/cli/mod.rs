@@ -6,6 +6,7 @@
 pub mod age;
 pub mod args;
 pub mod backend;
+mod chart;
 mod cmd;
 pub mod connect;
 mod files;

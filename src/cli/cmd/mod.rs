@@ -11,6 +11,7 @@ mod events;
 mod exec;
 mod export;
 mod get;
+mod history;
 mod keys;
 mod link;
 mod logs;
@@ -41,6 +42,7 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Describe(args) => describe::run(cx, args).await,
         Verb::Events(args) => events::run(cx, args).await,
         Verb::Top(args) => top::run(cx, args).await,
+        Verb::History(args) => history::run(cx, args).await,
         Verb::Wait(args) => wait::run(cx, args).await,
         Verb::Connection(args) => connection::run(cx, args).await,
         Verb::Link(args) => link::run(cx, *args).await,

@@ -2,6 +2,7 @@
 
 use super::fake::*;
 use seawall::control::api::*;
+use seawall::core::measure::Unit;
 use std::time::Duration;
 
 #[tokio::test]
@@ -330,4 +331,54 @@ postgres/main  0.250 / 0.5  50.0% of cap  48Mi / 2Gi  2.3% of host  0/s 1.5Ki/s 
     assert_eq!(fake.calls().iter().filter(|call| *call == "top ").count(), 4, "each five seconds");
     fake.change(|w| w.top = TopList::default());
     assert!(place.run("top").await.err.contains("No containers found."));
+}
+
+fn over_time() -> HistoryView {
+    let point = |n: i64| Point { at: n * 300, mean: f64::from(1 << 20), max: f64::from(1 << 21) };
+    let series = |name: &str, unit, points: Vec<i64>| {
+        SeriesView::of(name.to_owned(), unit, points.into_iter().map(point).collect())
+    };
+    HistoryView {
+        object: "postgres/main".to_owned(),
+        from: 0,
+        to: 3600,
+        step: 300,
+        series: vec![
+            series("archive_backlog", Unit::Count, vec![0]),
+            series("wal_bytes", Unit::Bytes, vec![0, 1, 5]),
+        ],
+    }
+}
+
+#[tokio::test]
+async fn history_lists_what_there_is_and_draws_one() {
+    let fake = Fake::with(|w| w.history = over_time());
+    let place = Place::live(&fake).await;
+    let list = place.run("history pg/main").await;
+    let words: Vec<Vec<&str>> = list.out.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(words[0], ["METRIC", "LAST", "MIN", "MAX", "KNOWN"]);
+    assert_eq!(words[2], ["wal_bytes", "1Mi", "1Mi", "2Mi", "15m", "of", "60m"], "{}", list.out);
+    assert!(fake.calls().contains(&"history postgres/main all 21600".to_owned()), "{:?}", fake.calls());
+    fake.change(|w| drop(w.history.series.remove(0)));
+    let drawn = place.run("history pg/main --metric wal_bytes --since 1h").await;
+    assert!(fake.calls().contains(&"history postgres/main wal_bytes 3600".to_owned()));
+    assert!(
+        drawn.out.starts_with("postgres/main wal_bytes, every 5m\n  2Mi ┤") || drawn.out.contains("2Mi ┤"),
+        "{}",
+        drawn.out
+    );
+    assert!(drawn.out.ends_with("min 1Mi   max 2Mi   last 1Mi at 1970-01-01T00:25:00Z\n"), "{}", drawn.out);
+    assert!(drawn.out.lines().all(|line| line.chars().count() <= 80), "{}", drawn.out);
+    let csv = place.run("history pg/main --metric wal_bytes -o csv").await.out;
+    let want = "time,object,metric,mean,max\n1970-01-01T00:00:00Z,postgres/main,wal_bytes,1048576,2097152\n";
+    assert!(csv.starts_with(want) && csv.lines().count() == 4, "{csv}");
+    let told: HistoryView = serde_json::from_str(&place.run("history pg/main -o json").await.out).unwrap();
+    assert_eq!(told.series.len(), 1);
+    fake.change(|w| w.history.series.clear());
+    let none = place.run("history pg/main").await;
+    assert!(
+        none.code == 1 && none.err.contains("nothing is known of postgres/main in the last 6h"),
+        "{none:?}"
+    );
+    assert!(place.run("history pg/main --metric a&b=c").await.code == 1);
 }
