@@ -93,6 +93,8 @@ pub enum Verb {
     Top(TopArgs),
     /// What an object used and did over time: its series, or one as a chart
     History(HistoryArgs),
+    /// Memory and CPU by up to seven days of use, as the YAML to commit
+    Recommend(RecommendArgs),
     /// Wait for a condition; exit 1 when it times out
     Wait(WaitArgs),
     /// How to connect to a database
@@ -266,6 +268,15 @@ pub struct HistoryArgs {
     pub since: Duration,
     #[arg(short, long, value_enum, default_value_t = HistoryForm::Text)]
     pub output: HistoryForm,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct RecommendArgs {
+    /// Only this one; everything that has containers when absent
+    #[arg(value_name = "KIND/NAME")]
+    pub object: Option<ObjectRef>,
+    #[arg(short, long, value_enum, default_value_t = PlanForm::Text)]
+    pub output: PlanForm,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -4,7 +4,7 @@ use super::api::kind_views;
 use super::api::{
     Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, HistoryView, HostPort, KeyCheck,
     KeyList, Lines, MetadataView, ObjectList, ObjectView, Operation, OperatorView, OwnerReference, PlanList,
-    PruneItem, PruneView, PublicKeyView, Result, TestView, TopList,
+    PruneItem, PruneView, PublicKeyView, RecommendList, Result, TestView, TopList,
 };
 use super::objects::{Owner, Record};
 use super::operator::Operator;
@@ -216,6 +216,10 @@ impl Api for Operator {
 
     async fn history(&self, object: &ObjectRef, metric: Option<&str>, since: u64) -> Result<HistoryView> {
         self.history_of(object, metric, since).await
+    }
+
+    async fn recommend(&self, object: Option<&ObjectRef>) -> Result<RecommendList> {
+        self.recommendations(object).await
     }
 
     async fn watch(&self, after: u64, wait_ms: u64) -> Result<u64> {

@@ -3,6 +3,7 @@
 
 mod history;
 mod objects;
+mod recommend;
 mod replies;
 mod top;
 
@@ -10,6 +11,7 @@ pub use history::{HistoryView, Point, SeriesView};
 pub use objects::{
     ColumnView, KindView, MetadataView, ObjectList, ObjectView, OwnerReference, PlanList, kind_views,
 };
+pub use recommend::{Advice, RecommendList, Recommendation, Verdict};
 pub use replies::{
     BrokenSecret, ConnectionView, Done, EnvironmentView, HostPort, KeyCheck, KeyList, KeyUse, KeyView,
     Operation, OperatorView, PruneItem, PruneView, PublicKeyView, TestResult, TestStep, TestView, TestedView,
@@ -77,6 +79,8 @@ pub trait Api: Send + Sync + 'static {
     async fn top(&self, object: Option<&ObjectRef>) -> Result<TopList>;
     /// Figures over time of one object, `since` seconds back (at most seven days): of one series, or of all that there are.
     async fn history(&self, object: &ObjectRef, metric: Option<&str>, since: u64) -> Result<HistoryView>;
+    /// How much memory and CPU one object, or each that has containers, should have by what it used.
+    async fn recommend(&self, object: Option<&ObjectRef>) -> Result<RecommendList>;
     /// Returns when the revision is above `after`, or after `wait_ms` (at most 30 000), with the
     /// revision then.
     async fn watch(&self, after: u64, wait_ms: u64) -> Result<u64>;

@@ -13,6 +13,7 @@ use super::operator::{Operator, this_second};
 use crate::core::names::ObjectRef;
 use crate::store::{Change, Store, StoreError};
 use gather::Gathered;
+pub(super) use gather::{CPU, MEMORY};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -81,32 +82,27 @@ impl Operator {
             return;
         }
         let (gone, due) = self.rounds.between(|between| {
-            let gone: Vec<String> =
-                between.objects.keys().filter(|uid| !present.contains(*uid)).cloned().collect();
-            between.objects.retain(|uid, _| present.contains(uid));
-            for uid in present {
-                between.objects.entry(uid).or_default();
-            }
-            let due = between.objects.iter().filter(|(_, saved)| **saved != Some(slot));
-            (gone, due.map(|(uid, _)| uid.clone()).collect::<BTreeSet<String>>())
+            let gone = between.objects.keys().filter(|uid| !present.contains(*uid)).cloned();
+            let due = present.iter().filter(|uid| between.objects.get(*uid).copied().flatten() != Some(slot));
+            (gone.collect::<Vec<String>>(), due.cloned().collect::<BTreeSet<String>>())
         });
-        let saved: Vec<String> = gathered
-            .iter()
-            .filter(|one| due.contains(&one.uid) && !one.sampled.is_empty())
-            .map(|one| one.uid.clone())
-            .collect();
+        let shown = gathered.iter().filter(|one| !one.sampled.is_empty() && due.contains(&one.uid));
+        let saved: Vec<String> = shown.map(|one| one.uid.clone()).collect();
         let tools = Arc::clone(&self.tools);
         // It reads from the disk.
         let changes = tokio::task::spawn_blocking(move || changes(&tools.store, now, &gathered, &due, &gone));
         let Ok(changes) = changes.await else { return };
-        if changes.is_empty() {
-            return;
-        }
-        if let Err(error) = self.tools.store.commit(changes).await {
+        if !changes.is_empty()
+            && let Err(error) = self.tools.store.commit(changes).await
+        {
             tracing::debug!(%error, "a round of samples is lost");
             return;
         }
         self.rounds.between(|between| {
+            between.objects.retain(|uid, _| present.contains(uid));
+            for uid in present {
+                between.objects.entry(uid).or_default();
+            }
             for uid in saved {
                 between.objects.insert(uid, Some(slot));
             }

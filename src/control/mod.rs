@@ -1,5 +1,6 @@
 //! The controller: watches, queues, drives passes, keeps records, reports.
 
+mod advice;
 mod answers;
 pub mod any;
 pub mod api;
@@ -31,6 +32,7 @@ mod pass;
 mod preview;
 mod probes;
 mod pulls;
+mod recommend;
 pub mod recover;
 pub mod registry;
 pub mod removals;

@@ -10,8 +10,8 @@ use super::wire::{
 };
 use crate::control::api::{
     Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, HistoryView, KeyCheck, KeyList, Lines,
-    ObjectList, ObjectView, Operation, OperatorView, PlanList, PruneView, PublicKeyView, Result, TestView,
-    TopList,
+    ObjectList, ObjectView, Operation, OperatorView, PlanList, PruneView, PublicKeyView, RecommendList,
+    Result, TestView, TopList,
 };
 use crate::core::event::Event;
 use crate::core::names::ObjectRef;
@@ -251,6 +251,10 @@ impl Api for Client {
     async fn history(&self, object: &ObjectRef, metric: Option<&str>, since: u64) -> Result<HistoryView> {
         let query = HistoryQuery { metric: metric.map(ToOwned::to_owned), since };
         self.get(&with_query(&at(object, "/history"), &query)?, LONG_CALL).await
+    }
+    async fn recommend(&self, object: Option<&ObjectRef>) -> Result<RecommendList> {
+        let query = TopQuery { object: object.map(ToString::to_string) };
+        self.get(&with_query("/v1/recommend", &query)?, LONG_CALL).await
     }
     async fn watch(&self, after: u64, wait_ms: u64) -> Result<u64> {
         let wait_ms = wait_ms.min(MAX_WAIT_MS);

@@ -2,7 +2,7 @@
 //! refuses.
 
 use crate::machine::rig::{Rig, engine, object};
-use seawall::control::api::{Api, HistoryView, SeriesView};
+use seawall::control::api::{Api, HistoryView, SeriesView, Verdict};
 use seawall::control::operator::Times;
 use seawall::core::measure::Unit;
 use seawall::core::quantity::Bytes;
@@ -209,4 +209,50 @@ async fn what_the_disk_refuses_is_gone_and_no_change_of_the_users_waits_for_it()
     rig.operator.take_samples(now + 150).await;
     assert_eq!(series(&history(&rig).await, "memory_bytes").unwrap().points.len(), 2);
     assert!(!rig.said("StoreUnwritable", ""));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_recommended_rests_on_a_day_at_least_and_is_done_by_nobody() {
+    let rig = settled().await;
+    let recommended = async || rig.operator.recommend(Some(&object("main"))).await.unwrap().items.remove(0);
+    // A sample for each average is enough.
+    let from = now() - 90_000;
+    let fill = async |averages: std::ops::Range<i64>| {
+        for n in averages {
+            rig.fake.set_cpu(CONTAINER, u64::try_from(n).unwrap() * 100_000_000).unwrap();
+            rig.operator.take_samples(from + n * 300).await;
+        }
+    };
+    fill(0..280).await;
+    let early = recommended().await;
+    assert_eq!((&early.memory, &early.cpus, early.known_seconds), (&None, &None, 280 * 300));
+    assert_eq!(early.yaml, "");
+    fill(280..299).await;
+    let after = recommended().await;
+    let memory = after.memory.clone().unwrap();
+    // 64Mi, and a quarter.
+    assert_eq!(
+        (memory.verdict, memory.wanted.as_str(), memory.now.as_deref()),
+        (Verdict::Lower, "128Mi", Some("256Mi"))
+    );
+    let cpus = after.cpus.clone().unwrap();
+    assert_eq!(
+        (cpus.verdict, cpus.wanted.as_str(), cpus.now.as_deref()),
+        (Verdict::Lower, "0.25", Some("1"))
+    );
+    assert!(
+        after.yaml.starts_with("resources:\n  memory: 128Mi  # peak 64Mi x 1.25; now 256Mi\n"),
+        "{}",
+        after.yaml
+    );
+    // What the kernel killed is to have more, whatever it used.
+    rig.fake.oom_inside(CONTAINER).unwrap();
+    let raised = || rig.view("main").filter(|view| view.status["runtime"][0]["oom_kills"] == 1).map(drop);
+    rig.until("seen", raised).await;
+    let memory = recommended().await.memory.unwrap();
+    assert_eq!((memory.verdict, memory.wanted.as_str()), (Verdict::Raise, "384Mi"), "{memory:?}");
+    rig.settled("nothing is done").await;
+    assert_eq!(rig.view("main").unwrap().status["resources"]["applied"]["memory"], "256Mi");
+    assert!(rig.operator.recommend(Some(&object("imagecatalog/local"))).await.is_err());
+    assert_eq!(rig.operator.recommend(None).await.unwrap().items.len(), 1);
 }

@@ -19,6 +19,7 @@ mod operate;
 mod panel;
 mod plan;
 mod prune;
+mod recommend;
 mod recover;
 mod run;
 mod schema;
@@ -43,6 +44,7 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Events(args) => events::run(cx, args).await,
         Verb::Top(args) => top::run(cx, args).await,
         Verb::History(args) => history::run(cx, args).await,
+        Verb::Recommend(args) => recommend::run(cx, args).await,
         Verb::Wait(args) => wait::run(cx, args).await,
         Verb::Connection(args) => connection::run(cx, args).await,
         Verb::Link(args) => link::run(cx, *args).await,

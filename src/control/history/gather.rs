@@ -66,7 +66,9 @@ impl Operator {
         let records = state.records.values().filter(|record| kinds.contains(&record.object.kind));
         let target = |record: &std::sync::Arc<super::super::objects::Record>| {
             let home = record.memory.work().home.as_ref();
-            let running = state.live.get(&record.object).into_iter().flat_map(|live| live.running());
+            // Of an engine that is away nobody knows what runs, and it is not asked.
+            let live = state.live.get(&record.object).filter(|_| state.engine.info.is_some());
+            let running = live.into_iter().flat_map(|live| live.running());
             let member = |(role, seen): (&Role, &crate::core::seen::Glance)| {
                 let volume = Home::data_volume(home, &self.config.installation, &record.object, role);
                 (role.clone(), seen.id.clone(), volume)

@@ -43,11 +43,11 @@ pub fn chunk(slot: i64) -> (i64, usize) {
     (slot.div_euclid(means), usize::try_from(slot.rem_euclid(means)).unwrap_or_default())
 }
 
-fn set(row: &mut Row, length: usize, at: usize, value: Option<f64>) {
+/// Whether it is another figure as it is written down.
+fn set(row: &mut Row, length: usize, at: usize, value: Option<f64>) -> bool {
     row.resize(length, None);
-    if let Some(place) = row.get_mut(at) {
-        *place = value;
-    }
+    let before = row.get_mut(at).map(|place| std::mem::replace(place, value));
+    before.is_some_and(|before| code(before) != code(value))
 }
 
 impl Samples {
@@ -90,17 +90,16 @@ fn mean_and_most(row: &[Option<f64>]) -> Option<(f64, f64)> {
 impl Means {
     /// False: it was there already.
     pub fn put(&mut self, at: usize, figures: &BTreeMap<String, (f64, f64)>) -> bool {
-        let before = self.json();
+        let mut changed = false;
         for name in figures.keys() {
             self.0.entry(name.clone()).or_default();
         }
         for (name, (means, most)) in &mut self.0 {
             let figure = figures.get(name);
-            set(means, MEANS, at, figure.map(|(mean, _)| *mean));
-            set(most, MEANS, at, figure.map(|(_, most)| *most));
+            changed |= set(means, MEANS, at, figure.map(|(mean, _)| *mean));
+            changed |= set(most, MEANS, at, figure.map(|(_, most)| *most));
         }
-        // As it is written down: what was read is rounded.
-        self.json() != before
+        changed
     }
 
     #[must_use]
@@ -144,15 +143,15 @@ fn code(value: Option<f64>) -> u16 {
     }
 }
 
-fn figure(code: u16) -> Option<f64> {
-    match code {
+fn figure(step: u16) -> Option<f64> {
+    match step {
         0 => None,
         1 => Some(0.0),
         _ => {
-            let value = (f64::from(code - 2) / STEPS + FIRST).exp2();
+            let value = (f64::from(step - 2) / STEPS + FIRST).exp2();
             // Small numbers are most often counts.
             let whole = value.round();
-            Some(if whole < 1000.0 && (value - whole).abs() < value * 0.0004 { whole } else { value })
+            Some(if whole < 1000.0 && code(Some(whole)) == step { whole } else { value })
         }
     }
 }
@@ -197,6 +196,13 @@ mod tests {
         assert!(figure(code(Some(1e30))).unwrap() > 2.0e15);
         for none in [None, Some(-1.0), Some(f64::NAN), Some(f64::INFINITY)] {
             assert_eq!(figure(code(none)), None, "{none:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_read_is_written_as_it_was() {
+        for step in 0..=u16::MAX {
+            assert_eq!(code(figure(step)), step);
         }
     }
 

@@ -8,6 +8,7 @@ mod objects;
 mod operator;
 mod plan;
 mod prune;
+mod recommend;
 mod top;
 
 use super::error::Failure;
@@ -44,6 +45,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/events", get(events::list))
         .route("/v1/watch", get(events::watch))
         .route("/v1/top", get(top::list))
+        .route("/v1/recommend", get(recommend::list))
         .route("/v1/plan", post(plan::plan))
         .route("/v1/keys", get(keys::list))
         .route("/v1/keys/public", get(keys::public))

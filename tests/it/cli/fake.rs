@@ -36,6 +36,7 @@ pub struct World {
     pub test: TestView,
     pub top: TopList,
     pub history: HistoryView,
+    pub recommend: RecommendList,
     /// Every question fails with it.
     pub error: Option<ApiError>,
     /// Every question hangs.
@@ -115,6 +116,10 @@ impl Api for Fake {
     async fn history(&self, object: &ObjectRef, metric: Option<&str>, since: u64) -> Result<HistoryView> {
         let metric = metric.unwrap_or("all");
         Ok(self.asked(format!("history {object} {metric} {since}")).await?.history)
+    }
+    async fn recommend(&self, object: Option<&ObjectRef>) -> Result<RecommendList> {
+        let of = object.map(ToString::to_string).unwrap_or_default();
+        Ok(self.asked(format!("recommend {of}")).await?.recommend)
     }
     async fn watch(&self, after: u64, wait_ms: u64) -> Result<u64> {
         self.asked(format!("watch {after} {wait_ms}")).await?;

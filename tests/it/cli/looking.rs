@@ -382,3 +382,59 @@ async fn history_lists_what_there_is_and_draws_one() {
     );
     assert!(place.run("history pg/main --metric a&b=c").await.code == 1);
 }
+
+#[tokio::test]
+async fn recommend_prints_yaml_with_its_reasons_and_what_it_cannot_say_yet() {
+    let advice = |verdict, now: Option<&str>, wanted: &str| Advice {
+        verdict,
+        now: now.map(str::to_owned),
+        wanted: wanted.to_owned(),
+        why: "peak 300Mi x 1.25".to_owned(),
+    };
+    let item = |object: &str, memory| Recommendation {
+        object: object.to_owned(),
+        known_seconds: 6 * 86_400,
+        memory,
+        ..Recommendation::default()
+    };
+    let lower = advice(Verdict::Lower, Some("512Mi"), "384Mi");
+    let items = vec![
+        Recommendation {
+            made_by: Some("project/shop".to_owned()),
+            yaml: "resources:\n  memory: 384Mi  # why\n".to_owned(),
+            ..item("app/shop-production-web", Some(lower.clone()))
+        },
+        Recommendation {
+            yaml: "resources:\n  memory: 384Mi  # why\n".to_owned(),
+            ..item("postgres/a", Some(lower))
+        },
+        item("postgres/b", Some(advice(Verdict::Keep, Some("512Mi"), "448Mi"))),
+        Recommendation { known_seconds: 7200, ..item("redis/c", None) },
+    ];
+    let fake = Fake::with(|w| w.recommend = RecommendList { items });
+    let place = Place::live(&fake).await;
+    let want = "\
+# app/shop-production-web, by 6d of use
+# in the manifest of project/shop, where it has this application
+resources:
+  memory: 384Mi  # why
+
+# postgres/a, by 6d of use
+spec:
+  resources:
+    memory: 384Mi  # why
+
+# postgres/b, by 6d of use
+# keep memory 512Mi: peak 300Mi x 1.25
+
+# redis/c: too early: 120m of use are known, a day is the least
+";
+    let ran = place.run("recommend").await;
+    assert_eq!((ran.code, ran.out.as_str()), (0, want));
+    place.run("recommend pg/a").await;
+    assert!(fake.calls().contains(&"recommend postgres/a".to_owned()));
+    let told: RecommendList = serde_json::from_str(&place.run("recommend -o json").await.out).unwrap();
+    assert_eq!(told.items.len(), 4);
+    fake.change(|w| w.recommend.items.clear());
+    assert!(place.run("recommend").await.err.contains("No containers found."));
+}
