@@ -66,9 +66,18 @@ fn drawn(spans: &[Option<(f64, f64)>], min: f64, max: f64, width: usize) -> Vec<
         _ => 0,
     };
     let mut cells = vec![vec![BLANK; width]; HEIGHT];
+    let mut before: Option<(usize, usize)> = None;
     for (column, span) in spans.iter().enumerate() {
-        let Some((least, most)) = span else { continue };
-        for height in level(*least)..=level(*most).min(steps) {
+        let levels = span.map(|(least, most)| (level(least), level(most).min(steps)));
+        // A line from one to the next, but over no gap.
+        let reached = levels.map(|(low, high)| match before {
+            Some((_, under)) if low > under + 1 => (under + 1, high),
+            Some((over, _)) if high + 1 < over => (low, over - 1),
+            _ => (low, high),
+        });
+        before = levels;
+        let Some((low, high)) = reached else { continue };
+        for height in low..=high {
             let from_top = steps - height;
             let cell = cells.get_mut(from_top / 4).and_then(|row| row.get_mut(column / 2));
             if let (Some(cell), Some(dot)) =

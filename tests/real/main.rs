@@ -21,6 +21,7 @@ mod env_files;
 mod fault_table;
 mod first;
 mod harness;
+mod history;
 mod hunt;
 mod images;
 mod lifecycle;
