@@ -80,16 +80,25 @@ pub async fn history_of(services: usize) {
     line(&format!("{head}: of that the records themselves, each"), kib(records as u64), "");
     line(&format!("{head}: a round, written and durable"), ms(took / u32::try_from(rounds).unwrap_or(1)), "");
     drop(store);
-    let begun = Instant::now();
+    let me = std::env::current_exe().expect("this program");
+    let status = Command::new(me).arg("history-open-of").arg(&data).status().expect("a run");
+    assert!(status.success());
     let store = SledStore::open(&data).expect("a store");
-    line(&format!("{head}: opened again"), seconds(begun.elapsed()), "");
     let begun = Instant::now();
     let end = NOON + rounds * grid::SAMPLE;
     let points = kept::points(&store, &format!("uid-{:032}", 0), end - 7 * 86_400, end);
     let count: usize = points.values().map(Vec::len).sum();
     line(&format!("{head}: one of them read, {count} points"), ms(begun.elapsed()), "");
+}
+
+/// What a new process has of such a store in memory.
+pub fn history_open_of(data: &Path) {
+    let (empty, begun) = (resident_mb(std::process::id()), Instant::now());
+    let store = SledStore::open(data).expect("a store");
+    line("history: that store opened by a new process", seconds(begun.elapsed()), "");
     let resident = resident_mb(std::process::id());
-    line(&format!("{head}: resident, all of it"), format!("{resident:.0} MB"), "");
+    line("history: resident for it", format!("{:.1} MB", resident - empty), "");
+    drop(store);
 }
 
 /// Rounds of an operator on the simulated engine: two hours of samples and half an hour more.

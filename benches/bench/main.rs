@@ -236,6 +236,7 @@ async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
     if let [first, services] = arguments.as_slice() {
         match (first.as_str(), services.parse()) {
+            ("history-open-of", _) => return history::history_open_of(Path::new(services)),
             ("hostile-of", _) => return fake::hostile_of(Path::new(services)),
             ("fake-of", Ok(services)) => return fake::fake_of(services).await,
             ("history-of", Ok(services)) => return history::history_of(services).await,

@@ -87,7 +87,8 @@ async fn a_round_is_one_commit_for_all_and_has_what_is_known_of_each() {
 
 #[tokio::test(start_paused = true)]
 async fn rounds_come_by_themselves_where_they_are_asked_for() {
-    for (every, least) in [(None, 0), (Some(Duration::from_secs(30)), 3)] {
+    // The real clock stands still, so that each pause is as long as the first: between a quarter and five quarters of what is asked.
+    for (every, rounds) in [(None, 0..=0), (Some(Duration::from_secs(30)), 3..=20)] {
         let mut rig = Rig::new(engine(), Times { history: every, ..Times::default() });
         rig.manifest("main", "{version: '18'}");
         rig.drive();
@@ -95,8 +96,8 @@ async fn rounds_come_by_themselves_where_they_are_asked_for() {
         rig.settled("main").await;
         let before = commits(&rig);
         rig.let_pass(Duration::from_secs(150)).await;
-        let rounds = commits(&rig) - before;
-        assert!((least..=6).contains(&rounds) && (least > 0 || rounds == 0), "{every:?}: {rounds}");
+        let seen = commits(&rig) - before;
+        assert!(rounds.contains(&seen), "{every:?}: {seen}");
         assert_eq!(kept(&rig).is_empty(), every.is_none());
     }
 }
