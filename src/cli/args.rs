@@ -1,6 +1,7 @@
 //! The arguments, as clap reads them.
 
 use super::format::Output;
+use super::inspections::{self, InspectArgs, KillArgs};
 use super::settings::MetricsAddr;
 use crate::control::registry::Kinds;
 use crate::core::condition::Truth;
@@ -108,6 +109,10 @@ pub enum Verb {
     Client(ClientArgs),
     #[command(skip)]
     Panel(PanelArgs),
+    #[command(skip)]
+    Inspect(InspectArgs),
+    #[command(skip)]
+    Kill(KillArgs),
     /// The log of an object's container
     Logs(LogsArgs),
     /// Stop a database, keeping container and data
@@ -503,6 +508,12 @@ pub fn command() -> clap::Command {
                 order += 1;
             }
         }
+        if verb == "describe" {
+            for group in inspections::groups() {
+                command = command.subcommand(group.display_order(order));
+                order += 1;
+            }
+        }
         if verb == "connection" {
             for (kind, client) in clients() {
                 command = command.subcommand(client_verb(kind, client).display_order(order));
@@ -534,7 +545,7 @@ fn with_examples(mut command: clap::Command) -> clap::Command {
 }
 
 /// An object of this kind, which need not be said.
-fn name_of(kind: Kind) -> clap::Arg {
+pub(super) fn name_of(kind: Kind) -> clap::Arg {
     let object = move |text: &str| -> Result<ObjectRef, String> {
         let full = if text.contains('/') { text.to_owned() } else { format!("{}/{text}", kind.lower()) };
         match full.parse::<ObjectRef>() {
@@ -575,6 +586,10 @@ impl Args {
             let object = own.remove_one("name").ok_or_else(missing)?;
             let output = own.remove_one("output").unwrap_or(PanelForm::Text);
             return Ok(Self { flags, verb: Verb::Panel(PanelArgs { panel, object, output }) });
+        }
+        let asked = matches.subcommand().and_then(|(verb, own)| inspections::read(verb, own));
+        if let Some(verb) = asked {
+            return Ok(Self { flags: Flags::from_arg_matches(&matches)?, verb });
         }
         let client = matches.subcommand().and_then(|(verb, own)| {
             let (_, client) = clients().find(|(_, client)| client.verb == verb)?;

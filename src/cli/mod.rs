@@ -10,10 +10,12 @@ mod cmd;
 pub mod connect;
 mod files;
 pub mod format;
+pub mod inspections;
 pub mod jsonpath;
 pub mod out;
 pub mod print;
 pub mod settings;
+mod table;
 
 use args::{Args, Verb};
 use backend::Backend;

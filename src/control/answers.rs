@@ -2,9 +2,9 @@
 
 use super::api::kind_views;
 use super::api::{
-    Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, HostPort, KeyCheck, KeyList, Lines,
-    MetadataView, ObjectList, ObjectView, Operation, OperatorView, OwnerReference, PlanList, PruneItem,
-    PruneView, PublicKeyView, Result, TestView, TopList,
+    Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, HostPort, InspectView, KeyCheck,
+    KeyList, KillView, Lines, MetadataView, ObjectList, ObjectView, Operation, OperatorView, OwnerReference,
+    PlanList, PruneItem, PruneView, PublicKeyView, Result, TestView, TopList,
 };
 use super::objects::{Owner, Record};
 use super::operator::Operator;
@@ -15,7 +15,7 @@ use crate::core::names::{API_VERSION, ObjectRef};
 use crate::core::plan::Until;
 use crate::core::problem::{Place, Problem};
 use crate::core::status::Status;
-use crate::kinds::Login;
+use crate::kinds::{Ask, End, Login};
 use crate::secrets::{Algorithm, ExposeSecret};
 use crate::store::{Store as _, StoreError, export};
 use crate::workload;
@@ -315,6 +315,15 @@ impl Api for Operator {
     async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines> {
         self.record(object)?;
         self.log_of(object, lines, follow).await
+    }
+
+    async fn inspect(&self, object: &ObjectRef, ask: &Ask) -> Result<InspectView> {
+        self.answer_of(object, ask).await
+    }
+
+    async fn kill(&self, object: &ObjectRef, end: &End) -> Result<KillView> {
+        let (object, end) = (object.clone(), end.clone());
+        ended(self.to_the_end(|me| async move { me.end_session(&object, &end).await }).await)
     }
 
     async fn prune(&self) -> Result<PruneView> {

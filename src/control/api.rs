@@ -1,10 +1,12 @@
 //! What the operator can be asked, as one trait in wire types. The HTTP server and the CLI stand on
 //! it; the running operator and the offline reader of a store implement it.
 
+mod inspect;
 mod objects;
 mod replies;
 mod top;
 
+pub use inspect::{InspectView, KillView};
 pub use objects::{
     ColumnView, KindView, MetadataView, ObjectList, ObjectView, OwnerReference, PlanList, kind_views,
 };
@@ -18,6 +20,7 @@ pub use top::{Against, MemberUse, RATE_FROM, TopItem, TopList};
 
 use crate::core::event::Event;
 use crate::core::names::ObjectRef;
+use crate::kinds::{Ask, End};
 use crate::secrets::Algorithm;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -99,6 +102,10 @@ pub trait Api: Send + Sync + 'static {
     /// What its container printed, the last `lines` lines (all with `None`), then new ones with `follow`; no known
     /// secret is in it.
     async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines>;
+    /// What goes on inside its server, by one of the questions of its kind; no known secret is in it.
+    async fn inspect(&self, object: &ObjectRef, ask: &Ask) -> Result<InspectView>;
+    /// Shows a session of its server, or ends the very one that was shown.
+    async fn kill(&self, object: &ObjectRef, end: &End) -> Result<KillView>;
     async fn prune(&self) -> Result<PruneView>;
     /// Lets the held-back removals go, once; `confirm` as [`PruneView::confirm`] gave it.
     async fn confirm_prune(&self, confirm: &str) -> Result<Done>;

@@ -13,6 +13,7 @@ pub mod gates;
 pub mod git;
 pub mod guard;
 pub mod holds;
+mod inspect;
 pub mod journal;
 mod kept_port;
 mod keys;

@@ -28,6 +28,7 @@ pub mod queue;
 pub mod resource;
 pub mod seen;
 pub mod status;
+pub mod table;
 pub mod text;
 pub mod variable;
 pub mod will;

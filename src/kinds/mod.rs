@@ -7,6 +7,7 @@ mod about;
 pub mod app;
 pub mod app_spec;
 pub mod image_catalog;
+mod inspections;
 pub mod link;
 pub mod postgres;
 pub mod project;
@@ -14,6 +15,7 @@ pub mod redis;
 pub mod tenancy;
 
 pub use about::{About, Call, Client, Column, Metric, OF_CONTAINERS, Panel, Part, Question, Read};
+pub use inspections::{Ask, End, Ended, Inspection, Inspections, Kill, Unanswered};
 
 use crate::core::condition::Finding;
 use crate::core::event::Note;
@@ -26,6 +28,7 @@ use crate::core::plan::Plan;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
 use crate::core::seen::{EngineInfo, Glance, Host, SeenContainer};
+use crate::core::table::Table;
 use crate::core::will::Asked;
 use crate::docker::{Docker, DockerError};
 use crate::workload;
@@ -239,6 +242,8 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
     const ABOUT: About;
     /// Each of its containers has a volume of its own for data, and is none of its without that.
     const KEEPS_DATA: bool = true;
+    /// What can be asked of its servers, while somebody waits.
+    const INSPECTIONS: Option<&'static Inspections> = None;
 
     /// # Errors
     /// With every problem found, each at its own place.
@@ -422,6 +427,27 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
     /// store.
     fn sampled(&self, _: &ObjectRef) -> Map<String, Value> {
         Map::new()
+    }
+
+    /// Asks the server in this container one of [`Self::INSPECTIONS`].
+    fn inspect(
+        &self,
+        _: &Subject<'_, Self>,
+        _: &Glance,
+        ask: &Ask,
+    ) -> impl Future<Output = Result<Table, Unanswered>> + Send {
+        let what = format!("{} is nothing that can be asked", ask.verb);
+        async { Err(Unanswered { what, next: String::new() }) }
+    }
+
+    /// Ends a session of the server in this container, or shows it.
+    fn end(
+        &self,
+        _: &Subject<'_, Self>,
+        _: &Glance,
+        _: &End,
+    ) -> impl Future<Output = Result<Ended, Unanswered>> + Send {
+        async { Err(Unanswered::new("its sessions cannot be ended", "")) }
     }
 
     /// Nothing of a deleted object stays in memory.

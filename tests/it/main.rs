@@ -27,6 +27,7 @@ mod machine_disk;
 mod machine_drifts;
 mod machine_engine;
 mod machine_images;
+mod machine_inspect;
 mod machine_kinds;
 mod machine_memory;
 mod machine_ownership;

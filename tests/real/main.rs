@@ -23,6 +23,7 @@ mod first;
 mod harness;
 mod hunt;
 mod images;
+mod inspect;
 mod lifecycle;
 mod link_lives;
 mod links;

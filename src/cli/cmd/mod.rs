@@ -11,6 +11,7 @@ mod events;
 mod exec;
 mod export;
 mod get;
+mod inspect;
 mod keys;
 mod link;
 mod logs;
@@ -39,6 +40,8 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Plan(args) => plan::run(cx, args).await,
         Verb::Get(args) => get::run(cx, args).await,
         Verb::Describe(args) => describe::run(cx, args).await,
+        Verb::Inspect(args) => inspect::run(cx, args).await,
+        Verb::Kill(args) => inspect::kill(cx, args).await,
         Verb::Events(args) => events::run(cx, args).await,
         Verb::Top(args) => top::run(cx, args).await,
         Verb::Wait(args) => wait::run(cx, args).await,

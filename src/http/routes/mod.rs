@@ -1,6 +1,7 @@
 //! The routes under `/v1`, one file per resource.
 
 mod events;
+mod inspect;
 mod keys;
 mod logs;
 mod objects;
@@ -38,6 +39,8 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/objects/{kind}/{name}/connection", get(objects::connection))
         .route("/v1/objects/{kind}/{name}/environment", get(objects::environment))
         .route("/v1/objects/{kind}/{name}/test", post(objects::test))
+        .route("/v1/objects/{kind}/{name}/inspect/{verb}", get(inspect::inspect))
+        .route("/v1/objects/{kind}/{name}/kill", post(inspect::kill))
         .route("/v1/objects/{kind}/{name}/logs", get(logs::stream))
         .route("/v1/events", get(events::list))
         .route("/v1/watch", get(events::watch))

@@ -13,6 +13,7 @@ pub mod desired;
 pub mod facts;
 pub mod fake_server;
 pub mod initialisation;
+pub mod inspect;
 mod learn;
 mod metrics;
 pub mod parameters;
@@ -32,8 +33,8 @@ pub mod world;
 
 use super::tenancy::Tenancy;
 use super::{
-    About, Call, Client, Column, Context, Each, Found, Learnt, Login, Panel, Part, Probed, Question,
-    Reconciler, Scene, Subject, Undone, only,
+    About, Ask, Call, Client, Column, Context, Each, End, Ended, Found, Inspections, Learnt, Login, Panel,
+    Part, Probed, Question, Reconciler, Scene, Subject, Unanswered, Undone, only,
 };
 use crate::core::condition::Finding;
 use crate::core::event::Note;
@@ -46,6 +47,7 @@ use crate::core::plan::Plan;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
 use crate::core::seen::{EngineInfo, Glance, SeenContainer};
+use crate::core::table::Table;
 use crate::docker::{Docker, DockerError};
 use crate::manifest::scalar::Text;
 use crate::manifest::schema::spec_schema;
@@ -174,6 +176,7 @@ impl Reconciler for Postgres {
     type World = World;
     type Action = Action;
     type Status = Status;
+    const INSPECTIONS: Option<&'static Inspections> = Some(&inspect::INSPECTIONS);
     const ABOUT: About = About {
         kind: Kind::Postgres,
         folder: "postgres",
@@ -356,6 +359,14 @@ impl Reconciler for Postgres {
 
     fn sampled(&self, object: &ObjectRef) -> Map<String, Value> {
         self.tools.sampled(object)
+    }
+
+    async fn inspect(&self, subject: &Subject<'_, Self>, c: &Glance, ask: &Ask) -> Result<Table, Unanswered> {
+        probe::inspect::inspect(&self.tools, subject, c, ask).await
+    }
+
+    async fn end(&self, subject: &Subject<'_, Self>, c: &Glance, end: &End) -> Result<Ended, Unanswered> {
+        probe::inspect::end(&self.tools, subject, c, end).await
     }
 
     fn forget(&self, object: &ObjectRef) {

@@ -4,6 +4,7 @@
 mod data;
 mod image;
 mod initialisation;
+pub mod inspect;
 mod placement;
 mod server;
 mod wal;

@@ -11,6 +11,7 @@ use seawall::core::condition::{Condition, ConditionType, Truth};
 use seawall::core::event::{Event, EventType};
 use seawall::core::names::{Kind, ObjectRef};
 use seawall::core::problem::{Place as At, Problem};
+use seawall::kinds::{Ask, End};
 use seawall::secrets::Algorithm;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -35,6 +36,8 @@ pub struct World {
     pub check: KeyCheck,
     pub test: TestView,
     pub top: TopList,
+    pub inspected: InspectView,
+    pub kill: KillView,
     /// Every question fails with it.
     pub error: Option<ApiError>,
     /// Every question hangs.
@@ -189,6 +192,15 @@ impl Api for Fake {
             ready: true,
             condition: Some(condition),
         })
+    }
+    async fn inspect(&self, object: &ObjectRef, ask: &Ask) -> Result<InspectView> {
+        let Ask { verb, database, verbose } = ask;
+        Ok(self.asked(format!("inspect {object} {verb} {database:?} {verbose}")).await?.inspected)
+    }
+    async fn kill(&self, object: &ObjectRef, end: &End) -> Result<KillView> {
+        let End { session, since, force } = end;
+        let view = self.asked(format!("kill {object} {session} {since:?} {force}")).await?.kill;
+        Ok(KillView { message: since.as_ref().map(|_| "it was ended".to_owned()), ..view })
     }
     async fn prune(&self) -> Result<PruneView> {
         Ok(self.asked("prune".into()).await?.prune)

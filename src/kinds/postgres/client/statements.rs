@@ -6,7 +6,9 @@
 //! and what could turn a statement into something else is set in the start-up packet,
 //! which wins over `ALTER ROLE … SET` and `ALTER DATABASE … SET`. Answers are cut by the server.
 
+pub mod inspect;
 pub mod monitor;
+pub mod owner;
 pub mod tenants;
 
 use super::sql::Sql;
@@ -297,12 +299,16 @@ mod tests {
             monitor::position(),
             monitor::horizon(),
         ]
+        .into_iter()
+        .chain(inspect::all())
+        .chain(owner::all())
+        .collect()
     }
 
     /// Words before a parenthesis that are grammar, not functions.
-    const GRAMMAR: [&str; 13] = [
+    const GRAMMAR: [&str; 16] = [
         "CAST", "COALESCE", "EXISTS", "FILTER", "ANY", "OPERATOR", "SELECT", "AND", "AS", "WHERE", "FROM",
-        "LATERAL", "NOT",
+        "LATERAL", "NOT", "OVER", "OR", "BY",
     ];
 
     /// The text with what is in quotes taken out.
@@ -332,11 +338,12 @@ mod tests {
                     let rest = text[at..].trim_start_matches(keyword);
                     let rest = if keyword == " AS pg_" { &text[at + 4..] } else { rest };
                     let rest = rest.trim_start_matches("LATERAL ");
-                    let table = rest.starts_with("pg_catalog.") || rest.starts_with('(');
+                    let table =
+                        rest.starts_with("pg_catalog.") || rest.starts_with('(') || rest.starts_with('"');
                     assert!(table, "{rest}");
                 }
             }
-            let bare = ["=", "<>", ">", "-"].iter().fold(text.clone(), |text, operator| {
+            let bare = ["=", "<>", ">", "<", "-", "+"].iter().fold(text.clone(), |text, operator| {
                 text.replace(&format!("OPERATOR(pg_catalog.{operator})"), "")
             });
             assert!(!bare.contains(['=', '<', '>', '~', '|', '+', '%', '^', '&', '!', ':']), "{bare}");
