@@ -88,6 +88,8 @@ pub enum Verb {
     Get(GetArgs),
     /// Everything about one object, the worst first
     Describe(ObjectArg),
+    /// What is wrong with it, and what to do, by some twenty checks; exit 1 when one is red
+    Diagnose(DiagnoseArgs),
     /// What happened
     Events(EventsArgs),
     /// What containers use right now: CPU, memory, disk and network I/O
@@ -218,6 +220,18 @@ pub struct ObjectArg {
     /// For example @/main
     #[arg(value_name = "KIND/NAME")]
     pub object: ObjectRef,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct DiagnoseArgs {
+    /// For example @/main
+    #[arg(value_name = "KIND/NAME")]
+    pub object: ObjectRef,
+    #[arg(short, long, value_enum, default_value_t = PlanForm::Text)]
+    pub output: PlanForm,
+    /// The same as -o json
+    #[arg(long, conflicts_with = "output")]
+    pub json: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -508,7 +522,7 @@ pub fn command() -> clap::Command {
                 order += 1;
             }
         }
-        if verb == "describe" {
+        if verb == "diagnose" {
             for group in inspections::groups() {
                 command = command.subcommand(group.display_order(order));
                 order += 1;

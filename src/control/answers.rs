@@ -2,9 +2,9 @@
 
 use super::api::kind_views;
 use super::api::{
-    Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, HostPort, InspectView, KeyCheck,
-    KeyList, KillView, Lines, MetadataView, ObjectList, ObjectView, Operation, OperatorView, OwnerReference,
-    PlanList, PruneItem, PruneView, PublicKeyView, Result, TestView, TopList,
+    Api, ApiError, ConnectionView, DiagnosisView, Done, EnvironmentView, ErrorCode, HostPort, InspectView,
+    KeyCheck, KeyList, KillView, Lines, MetadataView, ObjectList, ObjectView, Operation, OperatorView,
+    OwnerReference, PlanList, PruneItem, PruneView, PublicKeyView, Result, TestView, TopList,
 };
 use super::objects::{Owner, Record};
 use super::operator::Operator;
@@ -324,6 +324,10 @@ impl Api for Operator {
     async fn kill(&self, object: &ObjectRef, end: &End) -> Result<KillView> {
         let (object, end) = (object.clone(), end.clone());
         ended(self.to_the_end(|me| async move { me.end_session(&object, &end).await }).await)
+    }
+
+    async fn diagnose(&self, object: &ObjectRef) -> Result<DiagnosisView> {
+        self.diagnosis_of(object).await
     }
 
     async fn prune(&self) -> Result<PruneView> {

@@ -3,13 +3,14 @@
 
 use super::api::{ApiError, ErrorCode, Result as ApiResult};
 use super::children::Supposed;
-use super::inspect::{Asked, end, inspect};
+use super::inspect::{Asked, diagnose, end, inspect};
 use super::memory::Memory;
 use super::objects::Record;
 use super::operator::Operator;
 use super::pass::{Again, pass};
 use super::preview::{Planned, preview};
 use super::probes::prove;
+use crate::core::diagnosis::Check;
 use crate::core::identity::Home;
 use crate::core::member::Role;
 use crate::core::names::{Kind, ObjectRef};
@@ -215,6 +216,14 @@ pub trait AnyKind: Send + Sync {
         end: &'a End,
     ) -> BoxFuture<'a, Result<Ended, Unanswered>>;
 
+    /// Of its server; nothing where none runs.
+    fn diagnose<'a>(
+        &'a self,
+        operator: &'a Operator,
+        asked: Asked,
+        status: &'a Value,
+    ) -> BoxFuture<'a, Vec<Check>>;
+
     fn forget(&self, object: &ObjectRef);
 
     /// What lies on a volume, read through a container that has it at `root`; `own`: it is the object's.
@@ -335,6 +344,15 @@ impl<R: Reconciler> AnyKind for Erased<R> {
         what: &'a End,
     ) -> BoxFuture<'a, Result<Ended, Unanswered>> {
         Box::pin(end(self.0.as_ref(), operator, asked, what))
+    }
+
+    fn diagnose<'a>(
+        &'a self,
+        operator: &'a Operator,
+        asked: Asked,
+        status: &'a Value,
+    ) -> BoxFuture<'a, Vec<Check>> {
+        Box::pin(diagnose(self.0.as_ref(), operator, asked, status))
     }
 
     fn forget(&self, object: &ObjectRef) {

@@ -6,7 +6,7 @@ mod objects;
 mod replies;
 mod top;
 
-pub use inspect::{InspectView, KillView};
+pub use inspect::{DiagnosisView, InspectView, KillView};
 pub use objects::{
     ColumnView, KindView, MetadataView, ObjectList, ObjectView, OwnerReference, PlanList, kind_views,
 };
@@ -106,6 +106,8 @@ pub trait Api: Send + Sync + 'static {
     async fn inspect(&self, object: &ObjectRef, ask: &Ask) -> Result<InspectView>;
     /// Shows a session of its server, or ends the very one that was shown.
     async fn kill(&self, object: &ObjectRef, end: &End) -> Result<KillView>;
+    /// Everything that is worth a word, the worst first.
+    async fn diagnose(&self, object: &ObjectRef) -> Result<DiagnosisView>;
     async fn prune(&self) -> Result<PruneView>;
     /// Lets the held-back removals go, once; `confirm` as [`PruneView::confirm`] gave it.
     async fn confirm_prune(&self, confirm: &str) -> Result<Done>;

@@ -6,6 +6,7 @@ pub mod api;
 mod attach;
 pub mod children;
 pub mod crash_point;
+mod diagnosis;
 pub mod driver;
 mod engine_events;
 mod environment;

@@ -7,6 +7,7 @@ pub mod backoff;
 pub mod census;
 pub mod condition;
 pub mod desired;
+pub mod diagnosis;
 pub mod digest;
 pub mod duration;
 pub mod event;

@@ -9,9 +9,9 @@ use super::wire::{
     WatchQuery,
 };
 use crate::control::api::{
-    Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, InspectView, KeyCheck, KeyList,
-    KillView, Lines, ObjectList, ObjectView, Operation, OperatorView, PlanList, PruneView, PublicKeyView,
-    Result, TestView, TopList,
+    Api, ApiError, ConnectionView, DiagnosisView, Done, EnvironmentView, ErrorCode, InspectView, KeyCheck,
+    KeyList, KillView, Lines, ObjectList, ObjectView, Operation, OperatorView, PlanList, PruneView,
+    PublicKeyView, Result, TestView, TopList,
 };
 use crate::core::event::Event;
 use crate::core::names::ObjectRef;
@@ -301,6 +301,9 @@ impl Api for Client {
     async fn kill(&self, object: &ObjectRef, end: &End) -> Result<KillView> {
         let End { session, since, force } = end.clone();
         self.post(&at(object, "/kill"), &KillBody { session, since, force }, LONG_CALL).await
+    }
+    async fn diagnose(&self, object: &ObjectRef) -> Result<DiagnosisView> {
+        self.get(&at(object, "/diagnose"), LONG_CALL).await
     }
     async fn prune(&self) -> Result<PruneView> {
         self.get("/v1/prune", CALL).await

@@ -1,5 +1,5 @@
-//! What can be asked of a server while somebody waits: verbs in a group of their own (`seawall GROUP VERB NAME`), and
-//! the sessions of it that can be ended. Nothing of it is kept, and nothing of it is in a status.
+//! What can be asked of a server while somebody waits: verbs in a group of their own (`seawall GROUP VERB NAME`), the
+//! sessions in it that can be ended, and a diagnosis. Nothing of it is kept, and nothing of it is in a status.
 
 use crate::core::event::Note;
 use crate::core::table::{Field, Table};

@@ -18,6 +18,7 @@ pub use about::{About, Call, Client, Column, Metric, OF_CONTAINERS, Panel, Part,
 pub use inspections::{Ask, End, Ended, Inspection, Inspections, Kill, Unanswered};
 
 use crate::core::condition::Finding;
+use crate::core::diagnosis::Check;
 use crate::core::event::Note;
 use crate::core::failure::Outlook;
 use crate::core::identity::Identity;
@@ -448,6 +449,16 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
         _: &End,
     ) -> impl Future<Output = Result<Ended, Unanswered>> + Send {
         async { Err(Unanswered::new("its sessions cannot be ended", "")) }
+    }
+
+    /// Looks at everything of the server in this container that is worth a word; `status`: as it is shown.
+    fn diagnose(
+        &self,
+        _: &Subject<'_, Self>,
+        _: &Glance,
+        _status: &Value,
+    ) -> impl Future<Output = Vec<Check>> + Send {
+        async { Vec::new() }
     }
 
     /// Nothing of a deleted object stays in memory.

@@ -3,6 +3,7 @@
 
 use crate::machine::rig::{Rig, object};
 use seawall::control::api::{Api, ErrorCode};
+use seawall::core::diagnosis::{Check, Level};
 use seawall::kinds::postgres::client::SqlError;
 use seawall::kinds::{Ask, End};
 use serde_json::{Value, json};
@@ -107,7 +108,7 @@ async fn whoever_gets_no_answer_is_told_why_and_what_to_do() {
     rig.settled("main").await;
     let (what, next) = refused(&rig, &ask("ps")).await;
     assert!(
-        what.contains("no server of postgres/main runs") && next.contains("seawall describe"),
+        what.contains("no server of postgres/main runs") && next.contains("seawall diagnose"),
         "{what} {next}"
     );
     let redis = rig.operator.inspect(&object("redis/none"), &ask("ps")).await.unwrap_err();
@@ -153,4 +154,44 @@ async fn only_the_very_session_that_was_shown_is_ended() {
         assert!(error.what.contains(want), "{error:?}");
         assert_eq!(rig.servers.asked().len(), before + 1, "nothing but the look");
     }
+}
+
+async fn checks(rig: &Rig) -> Vec<Check> {
+    rig.operator.diagnose(&object("main")).await.unwrap().checks
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_diagnosis_begins_with_the_worst_and_says_what_it_could_not_read() {
+    let rig = settled().await;
+    let blocked = json!([{"blocked_pid": 8, "blocking_pid": 7, "blocking_state": "active", "blocked_duration": 90.0,
+        "blocked_statement": "SELECT 'sesame'"}]);
+    rig.servers.tell(CONTAINER, "blocking", Ok(blocked));
+    rig.servers.tell(CONTAINER, "relations", Err(SqlError::Failed("permission denied".to_owned())));
+    let all = checks(&rig).await;
+    let levels: Vec<Level> = all.iter().map(|check| check.level).collect();
+    assert!(levels.is_sorted(), "{levels:?}");
+    let red = &all[0];
+    assert_eq!((red.check.as_str(), red.level), ("Blocking queries", Level::Red));
+    assert_eq!(red.of, ["8 waits for 7 (active) for 90s"]);
+    assert!(red.next.contains("seawall pg kill main PID"), "{red:?}");
+    assert!(!format!("{all:?}").contains("sesame"));
+    let of = |name: &str| all.iter().find(|check| check.check == name).unwrap();
+    assert_eq!(
+        (of("Bloat").level, of("Bloat").found.as_str()),
+        (Level::Unknown, "not read: permission denied")
+    );
+    // A server that does not tell is no good news.
+    assert_eq!(of("Connections").level, Level::Unknown);
+    assert_eq!((of("Ready").level, of("WAL").level), (Level::Green, Level::Green));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_diagnosis_of_what_is_not_ready_goes_by_what_is_known() {
+    let rig = Rig::start(&[("main", "{version: remote}")]);
+    rig.until("it is said", || rig.condition("main", seawall::core::condition::ConditionType::Ready)).await;
+    let all = checks(&rig).await;
+    let ready = all.iter().find(|check| check.check == "Ready").unwrap();
+    assert!(matches!(ready.level, Level::Red | Level::Unknown), "{all:?}");
+    assert!(ready.next.contains("seawall describe postgres/main"), "{ready:?}");
+    assert!(!all.iter().any(|check| check.check == "Connections"), "nobody is there to be asked");
 }

@@ -365,8 +365,10 @@ fn nothing_is_run_as_us(version: &str) {
     sea.event("PasswordReset", "password authentication failed");
     sea.ready("a");
     // What only the owner may ask, and the end of a session.
-    let said = sea.ok(&["pg", "bloat", "a", "-d", "template1"]);
-    assert!(said.contains("estimate"), "{said}");
+    for words in [&["pg", "bloat", "a", "-d", "template1"][..], &["diagnose", "postgres/a"]] {
+        let said = text(&sea.cli(words));
+        assert!(said.contains("estimate"), "{said}");
+    }
     let sleeps = ["exec", "-d", "-u", "postgres", "-e", "PGOPTIONS=-c event_triggers=off"];
     let psql = ["psql", "-XU", "postgres", "-d", "template1", "-c", "SELECT pg_catalog.pg_sleep(300)"];
     docker(&[&sleeps[..], &[&sea.container("a")], &psql].concat());

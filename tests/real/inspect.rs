@@ -1,4 +1,4 @@
-//! What goes on inside real servers, asked by `seawall pg`; and sessions that are ended.
+//! What goes on inside real servers, asked by `seawall pg` and `seawall diagnose`; and sessions that are ended.
 
 use super::harness::{Sea, text, version, wait_for};
 use serde_json::Value;
@@ -20,6 +20,20 @@ fn asked(sea: &Sea, words: &[&str]) -> Value {
 
 fn rows(sea: &Sea, words: &[&str]) -> Vec<Value> {
     asked(sea, words)["rows"].as_array().cloned().unwrap_or_default()
+}
+
+/// Checks of a diagnosis: name, colour, what was found and what it is about.
+fn diagnosed(sea: &Sea, name: &str) -> Vec<(String, String, String)> {
+    let said: Value = serde_json::from_slice(&sea.cli(&["diagnose", name, "--json"]).stdout).unwrap();
+    let word = |check: &Value, field: &str| check[field].as_str().unwrap_or_default().to_owned();
+    let all = said["checks"].as_array().cloned().unwrap_or_default();
+    let of = |check: &Value| format!("{} {}", word(check, "found"), check["of"]);
+    all.iter().map(|check| (word(check, "check"), word(check, "level"), of(check))).collect()
+}
+
+fn level_of(all: &[(String, String, String)], check: &str) -> (String, String) {
+    let found = all.iter().find(|(name, ..)| name == check).unwrap_or_else(|| panic!("{check}: {all:#?}"));
+    (found.1.clone(), found.2.clone())
 }
 
 /// A session of an application that goes on; ended with the test.
@@ -74,6 +88,14 @@ fn each_verb_answers_about_a_fresh_server() {
     assert!(said.contains("may not connect to database \"app\"") && said.contains("GRANT CONNECT"), "{said}");
     sea.sql("a", "GRANT CONNECT ON DATABASE app TO \"seawall-monitor\"");
     sea.ok(&["pg", "info", "a"]);
+    // All that was looked at is well, or said to be what it is.
+    let output = sea.cli(&["diagnose", "postgres/a"]);
+    assert!(output.status.success(), "{}", text(&output));
+    let all = diagnosed(&sea, "postgres/a");
+    assert!(all.len() > 20, "{all:#?}");
+    let unknown: Vec<_> = all.iter().filter(|(_, level, _)| level == "unknown" || level == "red").collect();
+    // What the machine's own disk has is no matter of the row.
+    assert!(unknown.iter().all(|(check, ..)| check == "Disk"), "{unknown:#?}");
 }
 
 #[test]
@@ -101,6 +123,10 @@ fn who_holds_others_up_is_shown_and_ended() {
         (&"public.t".into(), &"AccessExclusiveLock".into())
     );
     assert_eq!(mode(false)["pid"], *waiting);
+    wait_for("the diagnosis sees it", || {
+        let (level, found) = level_of(&diagnosed(&sea, "postgres/a"), "Blocking queries");
+        (level != "green" && found.contains(&format!("{waiter} waits for {}", holder["pid"]))).then_some(())
+    });
     // Nobody was asked, nothing is done.
     let said = sea.cli(&["pg", "kill", "a", &waiter]);
     assert!(!said.status.success() && text(&said).contains("nothing was ended"), "{}", text(&said));
@@ -146,7 +172,7 @@ fn what_was_made_is_shown_by_the_verb_for_it() {
          INSERT INTO t SELECT g, 1, md5(g::text) FROM generate_series(1, 100000) g; \
          CREATE INDEX t_s ON t (s); CREATE INDEX t_n ON t (n); CREATE INDEX t_n_again ON t (n); \
          CREATE TABLE keyless (n int); CREATE UNLOGGED TABLE volatile (n int PRIMARY KEY); \
-         ANALYZE",
+         CREATE SEQUENCE q MAXVALUE 100; SELECT setval('q', 95); ANALYZE",
     );
     assert!(!sea.try_sql("a", "CREATE UNIQUE INDEX CONCURRENTLY t_bad ON t (n)").status.success());
     sea.sql("a", "DELETE FROM t WHERE id > 10000");
@@ -178,6 +204,41 @@ fn what_was_made_is_shown_by_the_verb_for_it() {
     let t = t.unwrap_or_else(|| panic!("{bloat:#}"));
     assert!(t["bloat"].as_f64().unwrap() > 80.0 && t["waste"].as_u64().unwrap() > 4 << 20, "{t:#}");
     assert!(bloat["notes"][0].as_str().unwrap().contains("estimate"), "{bloat:#}");
+
+    let all = diagnosed(&sea, "postgres/a");
+    for (check, level, of) in [
+        ("Invalid indexes", "yellow", "t_bad"),
+        ("Duplicate indexes", "yellow", "t_n_again"),
+        ("Unused indexes", "yellow", "t_s"),
+        ("Autovacuum", "yellow", "public.t"),
+        ("Dead rows", "yellow", "public.t: "),
+        ("Sequences", "red", "public.q: 9"),
+        ("Unlogged tables", "yellow", "1"),
+        ("Primary keys", "yellow", "public.keyless"),
+        ("Prepared transactions", "yellow", "1, the oldest"),
+    ] {
+        let (found, said) = level_of(&all, check);
+        assert!(found == level && said.contains(of), "{check}: {found} {said}");
+    }
+    assert_eq!(sea.cli(&["diagnose", "postgres/a"]).status.code(), Some(1), "one is red");
+}
+
+#[test]
+fn a_diagnosis_of_what_never_became_ready_says_what_is_wrong() {
+    let sea = Sea::start();
+    sea.postgres(
+        "a",
+        &format!(
+            "{{version: '{}', parameters: {{shared_preload_libraries: nothing_of_this_name}}}}",
+            version()
+        ),
+    );
+    let said = wait_for("it says so", || {
+        let said = sea.cli(&["diagnose", "postgres/a"]);
+        text(&said).contains("RED     Ready: ").then_some(said)
+    });
+    assert_eq!(said.status.code(), Some(1), "{}", text(&said));
+    assert!(text(&said).contains("nothing_of_this_name"), "{}", text(&said));
 }
 
 /// A function of each name that questions use, which leaves a trace when it runs, before PostgreSQL's own on the path; and
@@ -228,6 +289,8 @@ fn nothing_that_somebody_made_runs_when_it_is_asked_about() {
             assert!(!text(&said).contains(['\u{1b}', '\u{202e}']), "{verb} {form}");
         }
     }
+    let said = sea.cli(&["diagnose", "postgres/a"]);
+    assert!(said.status.success() && !text(&said).contains(['\u{1b}', '\u{202e}']), "{}", text(&said));
     assert!(tripped().ends_with('f'), "something of a tenant's ran");
     assert_eq!(
         sea.sql("a", "SET search_path = pg_catalog; SELECT count(*) FROM public.kept").lines().last(),

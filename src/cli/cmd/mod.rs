@@ -5,6 +5,7 @@ mod completion;
 mod connection;
 mod delete;
 mod describe;
+mod diagnose;
 mod doctor;
 mod env;
 mod events;
@@ -40,6 +41,7 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Plan(args) => plan::run(cx, args).await,
         Verb::Get(args) => get::run(cx, args).await,
         Verb::Describe(args) => describe::run(cx, args).await,
+        Verb::Diagnose(args) => diagnose::run(cx, args).await,
         Verb::Inspect(args) => inspect::run(cx, args).await,
         Verb::Kill(args) => inspect::kill(cx, args).await,
         Verb::Events(args) => events::run(cx, args).await,

@@ -1,5 +1,6 @@
 //! What goes on inside a server, as it is told to who asks.
 
+use crate::core::diagnosis::Check;
 use crate::core::table::Table;
 use serde::{Deserialize, Serialize};
 
@@ -29,4 +30,12 @@ pub struct KillView {
     /// What was done; `None`: nothing yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+/// Everything that was looked at, the worst first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DiagnosisView {
+    pub object: String,
+    pub checks: Vec<Check>,
 }

@@ -1,7 +1,7 @@
 //! What goes on inside a server, asked while somebody waits.
 
 use super::{Answer, Ref, body, reference};
-use crate::control::api::{InspectView, KillView};
+use crate::control::api::{DiagnosisView, InspectView, KillView};
 use crate::http::server::Shared;
 use crate::http::wire::{InspectQuery, KillBody};
 use crate::kinds::{Ask, End};
@@ -28,4 +28,8 @@ pub async fn kill(
     let object = reference(&kind, &name)?;
     let KillBody { session, since, force } = body(bytes)?;
     Ok(Json(shared.api.kill(&object, &End { session, since, force }).await?))
+}
+
+pub async fn diagnose(State(shared): State<Shared>, Path((kind, name)): Ref) -> Answer<Json<DiagnosisView>> {
+    Ok(Json(shared.api.diagnose(&reference(&kind, &name)?).await?))
 }

@@ -41,6 +41,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/objects/{kind}/{name}/test", post(objects::test))
         .route("/v1/objects/{kind}/{name}/inspect/{verb}", get(inspect::inspect))
         .route("/v1/objects/{kind}/{name}/kill", post(inspect::kill))
+        .route("/v1/objects/{kind}/{name}/diagnose", get(inspect::diagnose))
         .route("/v1/objects/{kind}/{name}/logs", get(logs::stream))
         .route("/v1/events", get(events::list))
         .route("/v1/watch", get(events::watch))

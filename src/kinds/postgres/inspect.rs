@@ -2,6 +2,7 @@
 //! and what is made of the server's answers. Pure.
 
 pub mod bloat;
+pub mod diagnose;
 pub mod table;
 
 use crate::core::table::{Field, Unit};
@@ -18,7 +19,10 @@ pub enum Question {
     Outliers { schema: String, newer: bool },
     Indexes,
     Vacuum,
+    Rest,
+    Collations,
     Relations,
+    Sequences,
     Session { pid: u32 },
     End { pid: u32, since: String, force: bool },
 }
@@ -35,7 +39,10 @@ impl Question {
             Question::Outliers { .. } => "outliers",
             Question::Indexes => "indexes",
             Question::Vacuum => "vacuum",
+            Question::Rest => "rest",
+            Question::Collations => "collations",
             Question::Relations => "relations",
+            Question::Sequences => "sequences",
             Question::Session { .. } => "session",
             Question::End { .. } => "end",
         }

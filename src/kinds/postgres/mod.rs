@@ -37,6 +37,7 @@ use super::{
     Part, Probed, Question, Reconciler, Scene, Subject, Unanswered, Undone, only,
 };
 use crate::core::condition::Finding;
+use crate::core::diagnosis::Check;
 use crate::core::event::Note;
 use crate::core::failure::Outlook;
 use crate::core::identity::Home;
@@ -367,6 +368,10 @@ impl Reconciler for Postgres {
 
     async fn end(&self, subject: &Subject<'_, Self>, c: &Glance, end: &End) -> Result<Ended, Unanswered> {
         probe::inspect::end(&self.tools, subject, c, end).await
+    }
+
+    async fn diagnose(&self, subject: &Subject<'_, Self>, c: &Glance, status: &Value) -> Vec<Check> {
+        probe::inspect::diagnose(&self.tools, subject, c, status).await
     }
 
     fn forget(&self, object: &ObjectRef) {

@@ -38,6 +38,7 @@ pub struct World {
     pub top: TopList,
     pub inspected: InspectView,
     pub kill: KillView,
+    pub diagnosis: DiagnosisView,
     /// Every question fails with it.
     pub error: Option<ApiError>,
     /// Every question hangs.
@@ -201,6 +202,9 @@ impl Api for Fake {
         let End { session, since, force } = end;
         let view = self.asked(format!("kill {object} {session} {since:?} {force}")).await?.kill;
         Ok(KillView { message: since.as_ref().map(|_| "it was ended".to_owned()), ..view })
+    }
+    async fn diagnose(&self, object: &ObjectRef) -> Result<DiagnosisView> {
+        Ok(self.asked(format!("diagnose {object}")).await?.diagnosis)
     }
     async fn prune(&self) -> Result<PruneView> {
         Ok(self.asked("prune".into()).await?.prune)

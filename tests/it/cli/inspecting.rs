@@ -1,7 +1,8 @@
-//! Verbs that ask a server what goes on inside it: `pg …`.
+//! Verbs that ask a server what goes on inside it: `pg …` and `diagnose`.
 
 use super::fake::{Fake, Place};
 use seawall::control::api::*;
+use seawall::core::diagnosis::{Check, Level};
 use seawall::core::table::{Field, Table, Unit};
 use serde_json::{Value, json};
 
@@ -104,4 +105,36 @@ async fn a_session_is_ended_only_by_who_agrees_and_only_the_one_that_was_shown()
         "kill postgres/main 7 Some(\"2026-01-01T00:00:00.000001Z\") true",
     ];
     assert_eq!(asked, want);
+}
+
+#[tokio::test]
+async fn a_diagnosis_says_why_and_what_to_do_and_fails_on_red() {
+    let red =
+        Check::new("Connections", Level::Red, "97 of 97\x1b[2J").because("nobody gets in", "raise them");
+    let checks = vec![
+        red.about(vec!["7 of shop".into()]),
+        Check::new("Bloat", Level::Unknown, "not read: no"),
+        Check::new("WAL", Level::Green, "32Mi"),
+    ];
+    let fake = Fake::with(|w| w.diagnosis = DiagnosisView { object: "postgres/main".into(), checks });
+    let place = Place::live(&fake).await;
+    let ran = place.run("diagnose postgres/main").await;
+    let want = "\
+RED     Connections: 97 of 97\\u{1b}[2J
+          7 of shop
+        why: nobody gets in
+        to do: raise them
+UNKNOWN Bloat: not read: no
+GREEN   WAL: 32Mi
+
+postgres/main: 1 red, 0 yellow, 1 unknown, 1 green
+";
+    assert_eq!((ran.code, ran.out.as_str()), (1, want));
+    for form in ["--json", "-o json"] {
+        let ran = place.run(&format!("diagnose postgres/main {form}")).await;
+        let value: Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!((ran.code, &value["checks"][0]["level"]), (1, &json!("red")));
+    }
+    fake.change(|w| drop(w.diagnosis.checks.remove(0)));
+    assert_eq!(place.run("diagnose postgres/main").await.code, 0);
 }

@@ -40,7 +40,10 @@ fn statement(question: &Question) -> Sql {
         Question::Outliers { schema, newer } => sql::outliers(schema, *newer),
         Question::Indexes => sql::indexes(),
         Question::Vacuum => sql::vacuum(),
+        Question::Rest => sql::rest(),
+        Question::Collations => sql::collations(),
         Question::Relations => owner::relations(),
+        Question::Sequences => owner::sequences(),
         Question::Session { pid } => owner::session(*pid),
         Question::End { pid, since, force } => owner::end(*pid, since, *force),
     }

@@ -7,9 +7,6 @@ use serde_json::{Map, Value, json};
 
 pub type Row = Map<String, Value>;
 
-/// Transactions after which a database takes no more: 3 million before the numbers go round (PostgreSQL docs, "Preventing
-/// Transaction ID Wraparound Failures").
-const XIDS: f64 = 2_144_483_648.0;
 /// Characters of one cell.
 const CELL: usize = 500;
 /// Rows that are shown.
@@ -128,7 +125,7 @@ fn info(row: &Row) -> Row {
         "deadlocks": told("deadlocks"), "temp_files": told("temp_bytes"),
         "counted_since": told("stats_reset"), "up_since": told("up_since"), "wal": count(row, "wal"),
         "archiving": archiving(row), "wraparound_age": age,
-        "wraparound_percent": age.and_then(|age| percent(f64::from(u32::try_from(age).unwrap_or(u32::MAX)), XIDS)),
+        "wraparound_percent": age.and_then(|age| percent(f64::from(u32::try_from(age).unwrap_or(u32::MAX)), super::diagnose::XIDS)),
         "shared_buffers": told("shared_buffers"),
         "pending_restart": row.get("pending_restart").and_then(Value::as_str).unwrap_or("none"),
     });

@@ -2,18 +2,21 @@
 //! who asked: it must never be logged, kept, or told in an event.
 
 use super::server::{at_owner, at_role};
+use crate::core::diagnosis::Check;
 use crate::core::event::Note;
 use crate::core::seen::Glance;
 use crate::core::table::Table;
 use crate::core::text::in_shell;
 use crate::kinds::postgres::client::statements::monitor::ROLE;
 use crate::kinds::postgres::client::{Inspector, SqlError};
+use crate::kinds::postgres::inspect::diagnose::{Facts, Told, checks};
 use crate::kinds::postgres::inspect::table::{Row, answer, flag, on_one_line, word};
 use crate::kinds::postgres::inspect::{INSPECTIONS, Question, Whom};
 use crate::kinds::postgres::plan::Subject;
 use crate::kinds::postgres::tools::Tools;
 use crate::kinds::{Ask, End, Ended, Unanswered};
 use crate::workload::tools::MONITOR;
+use serde_json::Value;
 
 type Answer<T> = Result<T, Unanswered>;
 
@@ -189,4 +192,54 @@ pub async fn end(tools: &Tools, subject: &Subject<'_>, c: &Glance, end: &End) ->
 fn shown(row: &Row) -> Table {
     let fields = INSPECTIONS.kill.map(|kill| kill.fields).unwrap_or_default();
     Table::of(fields, vec![on_one_line(row.clone())])
+}
+
+/// Questions to one session, one after the other: a session that gives no answer is asked no more.
+struct Asking(Result<Box<dyn Inspector>, String>);
+
+impl Asking {
+    async fn begin(tools: &Tools, subject: &Subject<'_>, c: &Glance, whom: Whom) -> Self {
+        Self(login(tools, subject, c, whom, &subject.spec.database).await.map_err(|why| why.what))
+    }
+
+    async fn told(&mut self, question: Question) -> Told {
+        let by = self.0.as_ref().map_err(Clone::clone)?;
+        match by.ask(&question).await {
+            Ok(rows) => Ok(rows),
+            Err(error @ SqlError::Failed(_)) => Err(error.to_string()),
+            Err(error) => {
+                let words = error.to_string();
+                self.0 = Err(words.clone());
+                Err(words)
+            }
+        }
+    }
+}
+
+/// Everything that is worth a word; what could not be read is said to be so.
+pub async fn diagnose(tools: &Tools, subject: &Subject<'_>, c: &Glance, status: &Value) -> Vec<Check> {
+    let (name, psql) = (subject.identity.object.to_string(), subject.psql());
+    let by_owner = async {
+        let mut owner = Asking::begin(tools, subject, c, Whom::Owner).await;
+        (owner.told(Question::Relations).await, owner.told(Question::Sequences).await)
+    };
+    let by_monitor = async {
+        let mut monitor = Asking::begin(tools, subject, c, Whom::Monitor).await;
+        Facts {
+            object: &name,
+            psql: &psql,
+            status,
+            info: monitor.told(Question::Info).await,
+            sessions: monitor.told(Question::Ps { idle: true }).await,
+            blocking: monitor.told(Question::Blocking).await,
+            indexes: monitor.told(Question::Indexes).await,
+            tables: monitor.told(Question::Vacuum).await,
+            rest: monitor.told(Question::Rest).await,
+            collations: monitor.told(Question::Collations).await,
+            relations: Ok(Vec::new()),
+            sequences: Ok(Vec::new()),
+        }
+    };
+    let (facts, (relations, sequences)) = tokio::join!(by_monitor, by_owner);
+    checks(&Facts { relations, sequences, ..facts })
 }

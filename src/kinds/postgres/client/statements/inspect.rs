@@ -1,4 +1,4 @@
-//! The questions of `seawall pg`, asked as the role that may only read. What [`super`] says holds for them,
+//! The questions of `seawall pg` and of a diagnosis, asked as the role that may only read. What [`super`] says holds for them,
 //! too. Each answers with one JSON array of rows; its columns are those of Heroku's `pg` commands where they have the same.
 
 use super::Sql;
@@ -243,6 +243,50 @@ pub fn vacuum() -> Sql {
         .then(TAIL)
 }
 
+/// What a diagnosis asks beside it, in one row.
+#[must_use]
+pub fn rest() -> Sql {
+    Sql::of(HEAD)
+        .then(
+            "(SELECT pg_catalog.count(*) FROM pg_catalog.pg_prepared_xacts AS p) AS prepared, \
+             (SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) OPERATOR(pg_catalog.-) \
+               pg_catalog.date_part('epoch', pg_catalog.min(p.prepared)) FROM pg_catalog.pg_prepared_xacts AS p) \
+               AS prepared_for, \
+             (SELECT pg_catalog.count(*) FROM pg_catalog.pg_class AS c \
+               JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+               WHERE c.relkind OPERATOR(pg_catalog.=) 'r' AND c.relpersistence OPERATOR(pg_catalog.=) 'u' AND ",
+        )
+        .then(NOT_OURS)
+        .then(
+            ") AS unlogged, \
+             (SELECT pg_catalog.json_agg(k) FROM (SELECT pg_catalog.concat(n.nspname, '.', c.relname) AS name \
+               FROM pg_catalog.pg_class AS c \
+               JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+               WHERE c.relkind OPERATOR(pg_catalog.=) 'r' AND ",
+        )
+        .then(NOT_OURS)
+        .then(
+            " AND NOT EXISTS(SELECT FROM pg_catalog.pg_index AS i \
+                 WHERE i.indrelid OPERATOR(pg_catalog.=) c.oid AND i.indisprimary) \
+               ORDER BY 1 LIMIT 100) AS k) AS without_key",
+        )
+        .then(TAIL)
+}
+
+/// Databases whose order of text is built with another version of its library than the one that runs; since
+/// [`super::COLLATIONS_SINCE`].
+#[must_use]
+pub fn collations() -> Sql {
+    Sql::of(HEAD)
+        .then(
+            "d.datname AS database, pg_catalog.left(d.datcollversion, 40) AS built, \
+             pg_catalog.left(pg_catalog.pg_database_collation_actual_version(d.oid), 40) AS now \
+             FROM pg_catalog.pg_database AS d WHERE d.datallowconn AND d.datcollversion OPERATOR(pg_catalog.<>) \
+               pg_catalog.pg_database_collation_actual_version(d.oid) ORDER BY d.datname",
+        )
+        .then(TAIL)
+}
+
 #[cfg(test)]
 pub fn all() -> Vec<Sql> {
     vec![
@@ -256,5 +300,7 @@ pub fn all() -> Vec<Sql> {
         outliers("a\"b", false),
         indexes(),
         vacuum(),
+        rest(),
+        collations(),
     ]
 }

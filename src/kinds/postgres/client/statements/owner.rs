@@ -1,4 +1,4 @@
-//! What only the owner of a cluster may ask and do: planner statistics that sizes are estimated from, and the end of
+//! What only the owner of a cluster may ask and do: planner statistics that sizes are estimated from, sequences, and the end of
 //! a session. What [`super`] says holds here above all: this runs as a superuser in databases of others.
 
 use super::Sql;
@@ -50,6 +50,18 @@ pub fn relations() -> Sql {
         .then(" ORDER BY 5 DESC, 3, 4 LIMIT 500) AS t")
 }
 
+/// Sequences that are more than half through and do not begin again.
+#[must_use]
+pub fn sequences() -> Sql {
+    Sql::of(HEAD).then(
+        "n.schemaname AS schema, n.sequencename AS sequence, n.last_value, n.min_value, n.max_value \
+             FROM pg_catalog.pg_sequences AS n \
+             WHERE NOT n.cycle AND n.increment_by OPERATOR(pg_catalog.>) 0 \
+               AND n.last_value OPERATOR(pg_catalog.>) (n.max_value OPERATOR(pg_catalog./) 2) \
+             ORDER BY n.schemaname, n.sequencename LIMIT 100) AS t",
+    )
+}
+
 /// One session, and whether it is one of Seawall's own.
 #[must_use]
 pub fn session(pid: u32) -> Sql {
@@ -98,5 +110,5 @@ pub fn end(pid: u32, since: &str, force: bool) -> Sql {
 
 #[cfg(test)]
 pub fn all() -> Vec<Sql> {
-    vec![relations(), session(1), end(1, "x", true), end(1, "x", false)]
+    vec![relations(), sequences(), session(1), end(1, "x", true), end(1, "x", false)]
 }
