@@ -15,7 +15,7 @@ help:
 	@echo 'make audit         licences, sources and bans of all dependencies'
 	@echo 'make test-official the real suite over images that keep the official image'\''s contract'
 	@echo 'make test-seldom   rows of the real suite that are slow and seldom change'
-	@echo 'make test-faults   bad parameters and bad images, each driven through a real server: some twenty minutes'
+	@echo 'make test-faults   bad parameters, bad images and what breaks a running server, each with its verdict: some twenty minutes'
 	@echo 'make test-engines  the real suite on other Docker versions'
 	@echo 'make test-cgroup2  the resource caps on a cgroup v2 engine, in a virtual machine'
 	@echo 'make test-upgrade  databases of an earlier version, taken over by this one'
@@ -61,7 +61,7 @@ test-alerts: test-tools
 	cd deploy/prometheus && promtool test rules seawall.test.yml
 
 # What takes minutes and depends on little that changes, or shows over one kind what the rest shows over another.
-SELDOM = official:: attacks::files::a_file_system attacks::a_line_of_pg_hba attacks::nothing_that_a_role_made_runs_as_us_on_17 \
+SELDOM = official:: faults:: attacks::files::a_file_system attacks::a_line_of_pg_hba attacks::nothing_that_a_role_made_runs_as_us_on_17 \
          attacks::a_column_that_names_a_collation attacks::an_image_with_another_c_library crash::redis:: links::a_crash \
          apps::a_published_port rotation::a_crash secrets::another_key \
          link_lives::a_server_that_hangs link_lives::a_database_that_its wal::a_server_that_hangs wal::whatever_is_done \
@@ -85,6 +85,7 @@ test-official: test-tools images
 # each. SEAWALL_TEST_ROWS=ssl drives those with this in their name.
 test-faults: test-tools images
 	cargo test --test real fault_table:: -- --ignored --nocapture --test-threads=2
+	cargo test --test real faults::
 
 bench: images
 	cargo bench --bench bench

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
-fn fake_engine() -> Arc<FakeDocker> {
+pub fn fake_engine() -> Arc<FakeDocker> {
     let fake = Arc::new(FakeDocker::new());
     fake.add_image(SeenImage {
         id: format!("sha256:{}", "01".repeat(32)),

@@ -1,15 +1,17 @@
 //! What Seawall costs, beside the same calls sent raw in the same run. Prints, asserts nothing.
 //!
-//! `cargo bench --bench bench [-- SECTION…]`; sections: `fake`, `binary` and `hostile` need no Docker,
+//! `cargo bench --bench bench [-- SECTION…]`; sections: `fake`, `binary`, `hostile` and `history` need no Docker,
 //! `provisioning`, `sweep`, `repair`, `caps`, `rollout`, `idle`, `links` and `apps` use the local engine and the
 //! images of `deploy/images/build.sh`. SEAWALL_BENCH_SERVICES sets how many services (12), SEAWALL_BENCH_LINKS how
 //! many links on one service (200), SEAWALL_BENCH_SECONDS how long `idle` and `links` look (60; `links` also once
-//! eleven times as long, until each login was proven anew), SEAWALL_BENCH_FAKE how many fake services (10000).
+//! eleven times as long, until each login was proven anew), SEAWALL_BENCH_FAKE how many fake services (10000),
+//! SEAWALL_BENCH_HISTORY and SEAWALL_BENCH_DAYS of how many (20) and how many days (7) figures over time are written.
 //! Numbers taken while others use the machine are not to be trusted.
 
 mod apps;
 mod engine;
 mod fake;
+mod history;
 mod links;
 mod program;
 mod sections;
@@ -234,8 +236,11 @@ async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
     if let [first, services] = arguments.as_slice() {
         match (first.as_str(), services.parse()) {
+            ("history-open-of", _) => return history::history_open_of(Path::new(services)),
             ("hostile-of", _) => return fake::hostile_of(Path::new(services)),
             ("fake-of", Ok(services)) => return fake::fake_of(services).await,
+            ("history-of", Ok(services)) => return history::history_of(services).await,
+            ("history-rounds-of", Ok(services)) => return history::history_rounds_of(services).await,
             ("fake-engine-of", Ok(services)) => return fake::fake_engine_of(services).await,
             _ => {}
         }
@@ -249,6 +254,9 @@ async fn main() {
     }
     if wanted("fake") {
         fake::fake();
+    }
+    if wanted("history") {
+        history::history();
     }
     if wanted("provisioning") {
         Engine::new().provisioning().await;

@@ -1,6 +1,7 @@
 //! The arguments, as clap reads them.
 
 use super::format::Output;
+use super::inspections::{self, InspectArgs, KillArgs};
 use super::settings::MetricsAddr;
 use crate::control::registry::Kinds;
 use crate::core::condition::Truth;
@@ -87,10 +88,16 @@ pub enum Verb {
     Get(GetArgs),
     /// Everything about one object, the worst first
     Describe(ObjectArg),
+    /// What is wrong with it, and what to do, by some twenty checks; exit 1 when one is red
+    Diagnose(DiagnoseArgs),
     /// What happened
     Events(EventsArgs),
     /// What containers use right now: CPU, memory, disk and network I/O
     Top(TopArgs),
+    /// What an object used and did over time: its series, or one as a chart
+    History(HistoryArgs),
+    /// Memory and CPU by up to seven days of use, as the YAML to commit
+    Recommend(RecommendArgs),
     /// Wait for a condition; exit 1 when it times out
     Wait(WaitArgs),
     /// How to connect to a database
@@ -108,6 +115,10 @@ pub enum Verb {
     Client(ClientArgs),
     #[command(skip)]
     Panel(PanelArgs),
+    #[command(skip)]
+    Inspect(InspectArgs),
+    #[command(skip)]
+    Kill(KillArgs),
     /// The log of an object's container
     Logs(LogsArgs),
     /// Stop a database, keeping container and data
@@ -186,6 +197,14 @@ pub struct PlanArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TopForm {
+    Text,
+    /// And what goes on inside: connections, sizes, cache hits, transactions
+    Wide,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PlanForm {
     Text,
     Json,
@@ -213,6 +232,18 @@ pub struct ObjectArg {
     /// For example @/main
     #[arg(value_name = "KIND/NAME")]
     pub object: ObjectRef,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct DiagnoseArgs {
+    /// For example @/main
+    #[arg(value_name = "KIND/NAME")]
+    pub object: ObjectRef,
+    #[arg(short, long, value_enum, default_value_t = PlanForm::Text)]
+    pub output: PlanForm,
+    /// The same as -o json
+    #[arg(long, conflicts_with = "output")]
+    pub json: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -245,8 +276,50 @@ pub struct TopArgs {
     /// Again every 5 seconds
     #[arg(short, long)]
     pub watch: bool,
+    #[arg(short, long, value_enum, default_value_t = TopForm::Text)]
+    pub output: TopForm,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+  seawall history @/main
+  seawall history @/main --metric memory_bytes --since 24h")]
+pub struct HistoryArgs {
+    #[arg(value_name = "KIND/NAME")]
+    pub object: ObjectRef,
+    /// One series, as a chart; all of them when absent
+    #[arg(long, value_name = "NAME", value_parser = metric)]
+    pub metric: Option<String>,
+    /// How far back, at most 7d; up to 2h a point each 30 s, beyond each 5 min
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "6h")]
+    pub since: Duration,
+    #[arg(short, long, value_enum, default_value_t = HistoryForm::Text)]
+    pub output: HistoryForm,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct RecommendArgs {
+    /// Only this one; everything that has containers when absent
+    #[arg(value_name = "KIND/NAME")]
+    pub object: Option<ObjectRef>,
     #[arg(short, long, value_enum, default_value_t = PlanForm::Text)]
     pub output: PlanForm,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum HistoryForm {
+    Text,
+    Json,
+    Csv,
+}
+
+fn metric(text: &str) -> Result<String, String> {
+    let is = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    match text {
+        "" => Err("it has no name".to_owned()),
+        text if text.chars().all(is) => Ok(text.to_owned()),
+        text => Err(format!("{text:?} is no name of a series; seawall history KIND/NAME lists them")),
+    }
 }
 
 #[derive(Debug, ClapArgs)]
@@ -503,6 +576,12 @@ pub fn command() -> clap::Command {
                 order += 1;
             }
         }
+        if verb == "diagnose" {
+            for group in inspections::groups() {
+                command = command.subcommand(group.display_order(order));
+                order += 1;
+            }
+        }
         if verb == "connection" {
             for (kind, client) in clients() {
                 command = command.subcommand(client_verb(kind, client).display_order(order));
@@ -534,7 +613,7 @@ fn with_examples(mut command: clap::Command) -> clap::Command {
 }
 
 /// An object of this kind, which need not be said.
-fn name_of(kind: Kind) -> clap::Arg {
+pub(super) fn name_of(kind: Kind) -> clap::Arg {
     let object = move |text: &str| -> Result<ObjectRef, String> {
         let full = if text.contains('/') { text.to_owned() } else { format!("{}/{text}", kind.lower()) };
         match full.parse::<ObjectRef>() {
@@ -575,6 +654,10 @@ impl Args {
             let object = own.remove_one("name").ok_or_else(missing)?;
             let output = own.remove_one("output").unwrap_or(PanelForm::Text);
             return Ok(Self { flags, verb: Verb::Panel(PanelArgs { panel, object, output }) });
+        }
+        let asked = matches.subcommand().and_then(|(verb, own)| inspections::read(verb, own));
+        if let Some(verb) = asked {
+            return Ok(Self { flags: Flags::from_arg_matches(&matches)?, verb });
         }
         let client = matches.subcommand().and_then(|(verb, own)| {
             let (_, client) = clients().find(|(_, client)| client.verb == verb)?;

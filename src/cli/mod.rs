@@ -6,14 +6,17 @@
 pub mod age;
 pub mod args;
 pub mod backend;
+mod chart;
 mod cmd;
 pub mod connect;
 mod files;
 pub mod format;
+pub mod inspections;
 pub mod jsonpath;
 pub mod out;
 pub mod print;
 pub mod settings;
+mod table;
 
 use args::{Args, Verb};
 use backend::Backend;

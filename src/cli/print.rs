@@ -92,13 +92,12 @@ impl Grid {
 pub fn paint(word: &str, colour: bool) -> String {
     let code = match word {
         _ if !colour => return word.to_owned(),
-        "Ready" | "ok" | "True" | "+" => GREEN,
-        "Progressing" | "Pending" | "Degraded" | "Paused" | "Unknown" | "unknown" | "Warning" | "~" | "…" => {
-            YELLOW
-        }
+        "Ready" | "ok" | "True" | "+" | "GREEN" => GREEN,
+        "Progressing" | "Pending" | "Degraded" | "Paused" | "Unknown" | "unknown" | "Warning" | "~" | "…"
+        | "YELLOW" | "UNKNOWN" => YELLOW,
         "Stopped" | "Retained" | "Normal" | "Gone" => DIM,
         "NotReady" | "Stalled" | "Blocked" | "NameConflict" | "Invalid" | "Deleting" | "FAIL" | "False"
-        | "-" | "-/+" | "!" => RED,
+        | "-" | "-/+" | "!" | "RED" => RED,
         _ => return word.to_owned(),
     };
     format!("{code}{word}{RESET}")

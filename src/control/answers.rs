@@ -2,9 +2,10 @@
 
 use super::api::kind_views;
 use super::api::{
-    Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, HostPort, KeyCheck, KeyList, Lines,
-    MetadataView, ObjectList, ObjectView, Operation, OperatorView, OwnerReference, PlanList, PruneItem,
-    PruneView, PublicKeyView, Result, TestView, TopList,
+    Api, ApiError, ConnectionView, DiagnosisView, Done, EnvironmentView, ErrorCode, HistoryView, HostPort,
+    InspectView, KeyCheck, KeyList, KillView, Lines, MetadataView, ObjectList, ObjectView, Operation,
+    OperatorView, OwnerReference, PlanList, PruneItem, PruneView, PublicKeyView, RecommendList, Result,
+    TestView, TopList,
 };
 use super::objects::{Owner, Record};
 use super::operator::Operator;
@@ -15,7 +16,7 @@ use crate::core::names::{API_VERSION, ObjectRef};
 use crate::core::plan::Until;
 use crate::core::problem::{Place, Problem};
 use crate::core::status::Status;
-use crate::kinds::Login;
+use crate::kinds::{Ask, End, Login};
 use crate::secrets::{Algorithm, ExposeSecret};
 use crate::store::{Store as _, StoreError, export};
 use crate::workload;
@@ -121,6 +122,8 @@ impl Operator {
         }
         let object = &known.record.object;
         let sampled = self.kinds.get(object.kind).map(|kind| kind.sampled(object)).unwrap_or_default();
+        // Until this process has looked, what the one before it found, with its age.
+        let sampled = if sampled.is_empty() { self.found_before(&known.record) } else { sampled };
         if let (Some(status), false) = (view.status.as_object_mut(), sampled.is_empty()) {
             status.extend(self.tools.masked(object, sampled));
         }
@@ -210,6 +213,14 @@ impl Api for Operator {
 
     async fn top(&self, object: Option<&ObjectRef>) -> Result<TopList> {
         self.use_of(object).await
+    }
+
+    async fn history(&self, object: &ObjectRef, metric: Option<&str>, since: u64) -> Result<HistoryView> {
+        self.history_of(object, metric, since).await
+    }
+
+    async fn recommend(&self, object: Option<&ObjectRef>) -> Result<RecommendList> {
+        self.recommendations(object).await
     }
 
     async fn watch(&self, after: u64, wait_ms: u64) -> Result<u64> {
@@ -315,6 +326,19 @@ impl Api for Operator {
     async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines> {
         self.record(object)?;
         self.log_of(object, lines, follow).await
+    }
+
+    async fn inspect(&self, object: &ObjectRef, ask: &Ask) -> Result<InspectView> {
+        self.answer_of(object, ask).await
+    }
+
+    async fn kill(&self, object: &ObjectRef, end: &End) -> Result<KillView> {
+        let (object, end) = (object.clone(), end.clone());
+        ended(self.to_the_end(|me| async move { me.end_session(&object, &end).await }).await)
+    }
+
+    async fn diagnose(&self, object: &ObjectRef) -> Result<DiagnosisView> {
+        self.diagnosis_of(object).await
     }
 
     async fn prune(&self) -> Result<PruneView> {

@@ -3,12 +3,14 @@
 
 use super::api::{ApiError, ErrorCode, Result as ApiResult};
 use super::children::Supposed;
+use super::inspect::{Asked, diagnose, end, inspect};
 use super::memory::Memory;
 use super::objects::Record;
 use super::operator::Operator;
 use super::pass::{Again, pass};
 use super::preview::{Planned, preview};
 use super::probes::prove;
+use crate::core::diagnosis::Check;
 use crate::core::identity::Home;
 use crate::core::member::Role;
 use crate::core::names::{Kind, ObjectRef};
@@ -17,8 +19,11 @@ use crate::core::plan::PlanView;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
 use crate::core::seen::SeenContainer;
+use crate::core::table::Table;
 use crate::docker::{Docker, DockerError};
-use crate::kinds::{About, Context, Each, Found, Login, Probed, Reconciler};
+use crate::kinds::{
+    About, Ask, Context, Each, End, Ended, Found, Inspections, Login, Probed, Reconciler, Unanswered,
+};
 use crate::workload;
 use crate::workload::catalog::Catalog;
 use futures_util::future::BoxFuture;
@@ -194,6 +199,31 @@ pub trait AnyKind: Send + Sync {
     /// What its probes found last: fields of `status`.
     fn sampled(&self, object: &ObjectRef) -> Map<String, Value>;
 
+    /// What can be asked of its servers.
+    fn inspections(&self) -> Option<&'static Inspections>;
+
+    fn inspect<'a>(
+        &'a self,
+        operator: &'a Operator,
+        asked: Asked,
+        ask: &'a Ask,
+    ) -> BoxFuture<'a, Result<Table, Unanswered>>;
+
+    fn end<'a>(
+        &'a self,
+        operator: &'a Operator,
+        asked: Asked,
+        end: &'a End,
+    ) -> BoxFuture<'a, Result<Ended, Unanswered>>;
+
+    /// Of its server; nothing where none runs.
+    fn diagnose<'a>(
+        &'a self,
+        operator: &'a Operator,
+        asked: Asked,
+        status: &'a Value,
+    ) -> BoxFuture<'a, Vec<Check>>;
+
     fn forget(&self, object: &ObjectRef);
 
     /// What lies on a volume, read through a container that has it at `root`; `own`: it is the object's.
@@ -292,6 +322,37 @@ impl<R: Reconciler> AnyKind for Erased<R> {
 
     fn sampled(&self, object: &ObjectRef) -> Map<String, Value> {
         self.0.as_ref().map(|kind| kind.sampled(object)).unwrap_or_default()
+    }
+
+    fn inspections(&self) -> Option<&'static Inspections> {
+        R::INSPECTIONS
+    }
+
+    fn inspect<'a>(
+        &'a self,
+        operator: &'a Operator,
+        asked: Asked,
+        ask: &'a Ask,
+    ) -> BoxFuture<'a, Result<Table, Unanswered>> {
+        Box::pin(inspect(self.0.as_ref(), operator, asked, ask))
+    }
+
+    fn end<'a>(
+        &'a self,
+        operator: &'a Operator,
+        asked: Asked,
+        what: &'a End,
+    ) -> BoxFuture<'a, Result<Ended, Unanswered>> {
+        Box::pin(end(self.0.as_ref(), operator, asked, what))
+    }
+
+    fn diagnose<'a>(
+        &'a self,
+        operator: &'a Operator,
+        asked: Asked,
+        status: &'a Value,
+    ) -> BoxFuture<'a, Vec<Check>> {
+        Box::pin(diagnose(self.0.as_ref(), operator, asked, status))
     }
 
     fn forget(&self, object: &ObjectRef) {

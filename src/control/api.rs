@@ -1,23 +1,32 @@
 //! What the operator can be asked, as one trait in wire types. The HTTP server and the CLI stand on
 //! it; the running operator and the offline reader of a store implement it.
 
+mod history;
+mod inside;
+mod inspect;
 mod objects;
+mod recommend;
 mod replies;
 mod top;
 
+pub use history::{HistoryView, Point, SeriesView};
+pub use inspect::{DiagnosisView, InspectView, KillView};
 pub use objects::{
     ColumnView, KindView, MetadataView, ObjectList, ObjectView, OwnerReference, PlanList, kind_views,
 };
+pub use recommend::{Advice, RecommendList, Recommendation, Verdict};
 pub use replies::{
     BrokenSecret, ConnectionView, Done, EnvironmentView, HostPort, KeyCheck, KeyList, KeyUse, KeyView,
     Operation, OperatorView, PruneItem, PruneView, PublicKeyView, TestResult, TestStep, TestView, TestedView,
     VariableView,
 };
 
+pub use inside::Inside;
 pub use top::{Against, MemberUse, RATE_FROM, TopItem, TopList};
 
 use crate::core::event::Event;
 use crate::core::names::ObjectRef;
+use crate::kinds::{Ask, End};
 use crate::secrets::Algorithm;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -73,6 +82,10 @@ pub trait Api: Send + Sync + 'static {
     async fn events(&self, object: Option<&ObjectRef>, after: u64) -> Result<Vec<Event>>;
     /// What the containers of one object, or of all, use right now.
     async fn top(&self, object: Option<&ObjectRef>) -> Result<TopList>;
+    /// Figures over time of one object, `since` seconds back (at most seven days): of one series, or of all that there are.
+    async fn history(&self, object: &ObjectRef, metric: Option<&str>, since: u64) -> Result<HistoryView>;
+    /// How much memory and CPU one object, or each that has containers, should have by what it used.
+    async fn recommend(&self, object: Option<&ObjectRef>) -> Result<RecommendList>;
     /// Returns when the revision is above `after`, or after `wait_ms` (at most 30 000), with the
     /// revision then.
     async fn watch(&self, after: u64, wait_ms: u64) -> Result<u64>;
@@ -99,6 +112,12 @@ pub trait Api: Send + Sync + 'static {
     /// What its container printed, the last `lines` lines (all with `None`), then new ones with `follow`; no known
     /// secret is in it.
     async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines>;
+    /// What goes on inside its server, by one of the questions of its kind; no known secret is in it.
+    async fn inspect(&self, object: &ObjectRef, ask: &Ask) -> Result<InspectView>;
+    /// Shows a session of its server, or ends the very one that was shown.
+    async fn kill(&self, object: &ObjectRef, end: &End) -> Result<KillView>;
+    /// Everything that is worth a word, the worst first.
+    async fn diagnose(&self, object: &ObjectRef) -> Result<DiagnosisView>;
     async fn prune(&self) -> Result<PruneView>;
     /// Lets the held-back removals go, once; `confirm` as [`PruneView::confirm`] gave it.
     async fn confirm_prune(&self, confirm: &str) -> Result<Done>;

@@ -2,6 +2,7 @@
 //! passes. Each only says "look again"; losing any of them costs time, never correctness.
 
 use super::engine_events::follow_events;
+use super::history::sample_all;
 use super::operator::Operator;
 use super::probes::probe_all;
 use super::state::Watched;
@@ -40,6 +41,7 @@ pub async fn drive(operator: Arc<Operator>, cancel: CancellationToken) {
     tasks.spawn(follow_events(Arc::clone(&operator), cancel.clone()));
     tasks.spawn(sweep(Arc::clone(&operator), cancel.clone()));
     tasks.spawn(probe_all(Arc::clone(&operator), cancel.clone()));
+    tasks.spawn(sample_all(Arc::clone(&operator), cancel.clone()));
     tasks.spawn(write_what_waits(Arc::clone(&operator), cancel.clone()));
     run_queue(&operator, &cancel).await;
     while tasks.join_next().await.is_some() {}

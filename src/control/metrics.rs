@@ -4,6 +4,8 @@
 mod objects;
 mod sheet;
 
+pub(super) use objects::figure;
+
 use super::api::Api as _;
 use super::operator::Operator;
 use super::registry::Kinds;

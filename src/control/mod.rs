@@ -1,18 +1,22 @@
 //! The controller: watches, queues, drives passes, keeps records, reports.
 
+mod advice;
 mod answers;
 pub mod any;
 pub mod api;
 mod attach;
 pub mod children;
 pub mod crash_point;
+mod diagnosis;
 pub mod driver;
 mod engine_events;
 mod environment;
 pub mod gates;
 pub mod git;
 pub mod guard;
+pub mod history;
 pub mod holds;
+mod inspect;
 pub mod journal;
 mod kept_port;
 mod keys;
@@ -30,6 +34,7 @@ mod pass;
 mod preview;
 mod probes;
 mod pulls;
+mod recommend;
 pub mod recover;
 pub mod registry;
 pub mod removals;

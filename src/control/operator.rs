@@ -4,6 +4,7 @@
 
 use super::gates::Gates;
 use super::git::Git;
+use super::history::Rounds;
 use super::journal;
 use super::metrics::Tallies;
 use super::objects::{self, Record, STATUS};
@@ -50,6 +51,8 @@ pub struct Times {
     pub removal: Duration,
     /// Data whose deletion was agreed to in the manifest go once it was gone for so long.
     pub deletion: Duration,
+    /// Between two samples of what objects use; `None`: nothing is kept over time.
+    pub history: Option<Duration>,
 }
 
 impl Default for Times {
@@ -61,6 +64,7 @@ impl Default for Times {
             rest: Duration::from_secs(1),
             removal: Duration::from_secs(30),
             deletion: Duration::from_secs(600),
+            history: None,
         }
     }
 }
@@ -92,6 +96,7 @@ pub struct Operator {
     pub(super) tallies: Tallies,
     pub(super) gates: Gates,
     pub(super) samples: Samples,
+    pub(super) rounds: Rounds,
     /// One look at the manifests at a time: what a later one saw is never overwritten by an earlier one's.
     pub(super) looking: tokio::sync::Mutex<Settling>,
     /// Files that were seen to arrive as a whole.
@@ -182,6 +187,7 @@ impl Operator {
             tallies: Tallies::default(),
             gates: Gates::default(),
             samples: Samples::default(),
+            rounds: Rounds::default(),
             looking: tokio::sync::Mutex::default(),
             arrivals: Arc::default(),
             strangers: Notify::new(),

@@ -9,7 +9,7 @@ use crate::kinds::notifier::Notifier;
 use crate::kinds::postgres::Postgres;
 use crate::kinds::project::Project;
 use crate::kinds::redis::Redis;
-use crate::kinds::{About, Client, Reconciler};
+use crate::kinds::{About, Client, Inspections, Reconciler};
 use crate::manifest::schema::{KindSchema, all, for_kind, render};
 use crate::workload::Tools;
 use crate::workload::catalog::Catalog;
@@ -63,6 +63,11 @@ impl Kinds {
 
     pub fn about(&self) -> impl Iterator<Item = About> + '_ {
         self.0.values().map(|kind| kind.about())
+    }
+
+    /// What can be asked of the servers of each kind that has something to tell.
+    pub fn inspections(&self) -> impl Iterator<Item = (Kind, &'static Inspections)> + '_ {
+        self.0.iter().filter_map(|(kind, any)| Some((*kind, any.inspections()?)))
     }
 
     /// How to get into the servers of this kind.

@@ -5,6 +5,7 @@
 
 use super::answers::store_failed;
 use super::api::{ApiError, Done, ErrorCode, Result};
+use super::history;
 use super::objects::{self, status_key};
 use super::operator::Operator;
 use super::state::State;
@@ -203,6 +204,7 @@ impl Operator {
             Change::delete(status_key(old)),
         ];
         changes.extend(self.tools.password_moves(old, new)?);
+        changes.extend(history::kept::moved(&self.tools.store, &from.uid, &taken.uid)?);
         changes.extend(self.state().journal.forget(&old.to_string()));
         self.tools.store.save(changes, Saving::Durable).await?;
         [old, new]

@@ -2,7 +2,7 @@
 //! a moment ago, or another one after a pause.
 
 use super::answers::not_found;
-use super::api::{ApiError, ErrorCode, MemberUse, RATE_FROM, Result, TopItem, TopList};
+use super::api::{ApiError, ErrorCode, Inside, MemberUse, RATE_FROM, Result, TopItem, TopList};
 use super::operator::Operator;
 use crate::core::names::ObjectRef;
 use crate::core::seen::Sample;
@@ -84,7 +84,8 @@ impl Operator {
             MemberUse::of(member, before.get(id), now.get(id), engine.host())
         };
         let item = |(object, members): &(ObjectRef, Vec<MemberRuntime>)| {
-            TopItem::of(object, members.iter().map(figures).collect())
+            let sampled = self.kinds.get(object.kind).map(|kind| kind.sampled(object)).unwrap_or_default();
+            TopItem::of(object, members.iter().map(figures).collect(), Inside::of(&sampled))
         };
         Ok(TopList {
             items: all.iter().map(item).collect(),

@@ -252,6 +252,7 @@ impl Operator {
             return Ok(false);
         }
         changes.extend(self.state().journal.forget(&object.to_string()));
+        changes.extend(self.without_history(object)?);
         self.tools.store.commit(changes).await?;
         self.tools.forget(object);
         if let Some(kind) = self.kinds.get(object.kind) {

@@ -4,15 +4,19 @@
 //! Every call has a time limit and a limit on the size of its answer.
 
 use super::wire::{
-    ConfirmBody, ConnectionQuery, EnvironmentQuery, EventsQuery, LogLine, LogsQuery, MAX_WAIT_MS,
-    OperateBody, PLAN_TIMEOUT, PlanBody, RenameBody, RotateKeysBody, TopQuery, WatchAnswer, WatchQuery,
+    ConfirmBody, ConnectionQuery, EnvironmentQuery, EventsQuery, HistoryQuery, InspectQuery, KillBody,
+    LogLine, LogsQuery, MAX_WAIT_MS, OperateBody, PLAN_TIMEOUT, PlanBody, RenameBody, RotateKeysBody,
+    TopQuery, WatchAnswer, WatchQuery,
 };
 use crate::control::api::{
-    Api, ApiError, ConnectionView, Done, EnvironmentView, ErrorCode, KeyCheck, KeyList, Lines, ObjectList,
-    ObjectView, Operation, OperatorView, PlanList, PruneView, PublicKeyView, Result, TestView, TopList,
+    Api, ApiError, ConnectionView, DiagnosisView, Done, EnvironmentView, ErrorCode, HistoryView, InspectView,
+    KeyCheck, KeyList, KillView, Lines, ObjectList, ObjectView, Operation, OperatorView, PlanList, PruneView,
+    PublicKeyView, RecommendList, Result, TestView, TopList,
 };
 use crate::core::event::Event;
 use crate::core::names::ObjectRef;
+use crate::core::text::url_part;
+use crate::kinds::{Ask, End};
 use crate::secrets::Algorithm;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -246,6 +250,14 @@ impl Api for Client {
         let query = TopQuery { object: object.map(ToString::to_string) };
         self.get(&with_query("/v1/top", &query)?, LONG_CALL).await
     }
+    async fn history(&self, object: &ObjectRef, metric: Option<&str>, since: u64) -> Result<HistoryView> {
+        let query = HistoryQuery { metric: metric.map(ToOwned::to_owned), since };
+        self.get(&with_query(&at(object, "/history"), &query)?, LONG_CALL).await
+    }
+    async fn recommend(&self, object: Option<&ObjectRef>) -> Result<RecommendList> {
+        let query = TopQuery { object: object.map(ToString::to_string) };
+        self.get(&with_query("/v1/recommend", &query)?, LONG_CALL).await
+    }
     async fn watch(&self, after: u64, wait_ms: u64) -> Result<u64> {
         let wait_ms = wait_ms.min(MAX_WAIT_MS);
         let path = with_query("/v1/watch", &WatchQuery { after, wait_ms })?;
@@ -287,6 +299,19 @@ impl Api for Client {
         let (connection, body) = self.within(CALL, asked).await?;
         let reading = Reading { client: self.clone(), connection, body, rest: BytesMut::new() };
         Ok(futures_util::stream::unfold(reading, Reading::log_line).boxed())
+    }
+    async fn inspect(&self, object: &ObjectRef, ask: &Ask) -> Result<InspectView> {
+        let database = ask.database.as_deref().map(url_part);
+        let query = InspectQuery { database, verbose: ask.verbose };
+        self.get(&with_query(&at(object, &format!("/inspect/{}", url_part(&ask.verb))), &query)?, LONG_CALL)
+            .await
+    }
+    async fn kill(&self, object: &ObjectRef, end: &End) -> Result<KillView> {
+        let End { session, since, force } = end.clone();
+        self.post(&at(object, "/kill"), &KillBody { session, since, force }, LONG_CALL).await
+    }
+    async fn diagnose(&self, object: &ObjectRef) -> Result<DiagnosisView> {
+        self.get(&at(object, "/diagnose"), LONG_CALL).await
     }
     async fn prune(&self) -> Result<PruneView> {
         self.get("/v1/prune", CALL).await

@@ -1,5 +1,6 @@
 //! What everybody above knows of a kind without knowing the kind: what a list shows, how people get in. Values only.
 
+use crate::core::measure::Unit;
 use crate::core::metric::Family;
 use crate::core::names::Kind;
 use schemars::Schema;
@@ -37,6 +38,18 @@ pub struct Metric {
     pub read: Read,
 }
 
+/// A figure that is kept over time, beside what its containers use.
+#[derive(Clone, Copy, Debug)]
+pub struct Series {
+    /// What people ask for it by: `wal_bytes`.
+    pub name: &'static str,
+    pub unit: Unit,
+    /// A JSON pointer into what [`Reconciler::sampled`](super::Reconciler::sampled) tells. Where it leads to nothing, or to what is
+    /// stale, there is a gap.
+    pub path: &'static str,
+    pub read: Read,
+}
+
 /// How a figure stands in `status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
@@ -51,6 +64,14 @@ pub enum Read {
     Millis,
     /// RFC 3339, as seconds since 1970.
     Time,
+    /// A number for each field of what is there: a series for each, with the field's name as this label.
+    ByField(&'static str),
+    /// A series for each row of a list. JSON pointers into the row: what this label says, and the number.
+    ByRow {
+        label: &'static str,
+        of: &'static str,
+        value: &'static str,
+    },
 }
 
 /// What the status of every container says.
@@ -204,6 +225,10 @@ pub struct About {
     pub panels: &'static [Panel],
     /// Beside those of its container.
     pub metrics: &'static [Metric],
+    /// What is kept over time beside the use of its containers.
+    pub history: &'static [Series],
+    /// Bytes with which its server starts at least; 0 where none does.
+    pub least_memory: u64,
     /// A JSON pointer into `status`, to a list of `{kind, severity, …}` of what threatens it.
     pub warnings: Option<&'static str>,
     /// `None`: there is nothing to connect to.

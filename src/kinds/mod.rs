@@ -7,6 +7,7 @@ mod about;
 pub mod app;
 pub mod app_spec;
 pub mod image_catalog;
+mod inspections;
 pub mod link;
 pub mod notifier;
 pub mod postgres;
@@ -14,9 +15,11 @@ pub mod project;
 pub mod redis;
 pub mod tenancy;
 
-pub use about::{About, Call, Client, Column, Metric, OF_CONTAINERS, Panel, Part, Question, Read};
+pub use about::{About, Call, Client, Column, Metric, OF_CONTAINERS, Panel, Part, Question, Read, Series};
+pub use inspections::{Ask, End, Ended, Inspection, Inspections, Kill, Unanswered};
 
 use crate::core::condition::Finding;
+use crate::core::diagnosis::Check;
 use crate::core::event::Note;
 use crate::core::failure::Outlook;
 use crate::core::identity::Identity;
@@ -27,6 +30,7 @@ use crate::core::plan::Plan;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
 use crate::core::seen::{EngineInfo, Glance, Host, SeenContainer};
+use crate::core::table::Table;
 use crate::core::will::Asked;
 use crate::docker::{Docker, DockerError};
 use crate::workload;
@@ -242,6 +246,8 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
     const KEEPS_DATA: bool = true;
     /// It can do nothing while the engine is away.
     const NEEDS_ENGINE: bool = true;
+    /// What can be asked of its servers, while somebody waits.
+    const INSPECTIONS: Option<&'static Inspections> = None;
 
     /// # Errors
     /// With every problem found, each at its own place.
@@ -425,6 +431,37 @@ pub trait Reconciler: Send + Sync + Sized + 'static {
     /// store.
     fn sampled(&self, _: &ObjectRef) -> Map<String, Value> {
         Map::new()
+    }
+
+    /// Asks the server in this container one of [`Self::INSPECTIONS`].
+    fn inspect(
+        &self,
+        _: &Subject<'_, Self>,
+        _: &Glance,
+        ask: &Ask,
+    ) -> impl Future<Output = Result<Table, Unanswered>> + Send {
+        let what = format!("{} is nothing that can be asked", ask.verb);
+        async { Err(Unanswered { what, next: String::new() }) }
+    }
+
+    /// Ends a session of the server in this container, or shows it.
+    fn end(
+        &self,
+        _: &Subject<'_, Self>,
+        _: &Glance,
+        _: &End,
+    ) -> impl Future<Output = Result<Ended, Unanswered>> + Send {
+        async { Err(Unanswered::new("its sessions cannot be ended", "")) }
+    }
+
+    /// Looks at everything of the server in this container that is worth a word; `status`: as it is shown.
+    fn diagnose(
+        &self,
+        _: &Subject<'_, Self>,
+        _: &Glance,
+        _status: &Value,
+    ) -> impl Future<Output = Vec<Check>> + Send {
+        async { Vec::new() }
     }
 
     /// Nothing of a deleted object stays in memory.

@@ -32,6 +32,8 @@ use tokio_util::sync::CancellationToken;
 const LEAVE: Duration = Duration::from_secs(8);
 /// A command without an operator holds the store at most this long.
 const LOOKING: Duration = Duration::from_secs(10);
+/// Between two samples of what objects use.
+const SAMPLES: Duration = Duration::from_secs(30);
 /// `run --once` gives up waiting for objects after this long.
 const ONCE: Duration = Duration::from_secs(300);
 
@@ -198,7 +200,9 @@ impl Backend for Program {
         let store = open_to_run(settings).await.map_err(|e| store_error(&e))?;
         let sealer = sealer(settings, store.as_ref(), true)?;
         let docker = docker(settings)?;
-        let config = config(settings, run.manifests.clone());
+        let mut config = config(settings, run.manifests.clone());
+        // Nor is there anything to be kept over time.
+        config.times.history = (!run.once).then_some(SAMPLES);
         let operator = Operator::open(config, docker, |tools| Kinds::all(Some(tools)), store, sealer, true)
             .map_err(|e| store_error(&e))?;
         start::check(&operator).await?;

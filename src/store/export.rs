@@ -5,14 +5,18 @@
 use super::{Record, Result, Store};
 use serde_json::Value;
 
-/// Every record in key order, one JSON object a line, without the newline:
+/// Every record but what was measured, in key order, one JSON object a line, without the newline:
 /// `{"key":"status/postgres/a","v":2,"at":"2026-01-02T03:04:05Z","body":…}`.
 ///
 /// # Errors
 /// `Read` when a record cannot be read.
 pub fn export(store: &dyn Store) -> Result<Vec<String>> {
     let mut lines = Vec::new();
-    store.each("", &mut |key, record| lines.push(line(&key, &record)))?;
+    store.each("", &mut |key, record| {
+        if !key.starts_with(super::MEASURED) {
+            lines.push(line(&key, &record));
+        }
+    })?;
     Ok(lines)
 }
 

@@ -71,6 +71,10 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 /// The store's own record: `{version, id, createdAt, commits}`. Others read it, only the store writes it.
 pub const META_KEY: &str = "meta/store";
 
+/// Prefix of what was measured over time: much, and nobody acts on it. It is read from the disk when it is asked for, is no part of
+/// an export, and is no reason to call a store damaged.
+pub const MEASURED: &str = "history/";
+
 /// One change of a batch.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {

@@ -78,7 +78,7 @@ impl Disk {
         Reader(self.db.clone())
     }
 
-    /// Opens or creates the directory and loads every record.
+    /// Opens or creates the directory, reads all of it and gives every record but what was measured.
     pub fn open(dir: &Path) -> Result<(Disk, Records), Trouble> {
         quiet_panics();
         let (tell, told) = mpsc::sync_channel(1);
@@ -170,6 +170,9 @@ fn open_here(dir: &Path) -> Result<(Disk, Records), Trouble> {
     for entry in db.iter() {
         let (key, value) = entry.map_err(trouble)?;
         let key = std::str::from_utf8(&key).map_err(|_| Trouble::Damaged("a key is not text".into()))?;
+        if key.starts_with(super::MEASURED) {
+            continue;
+        }
         records.insert(key.to_owned(), value.as_ref().into());
     }
     let disk = |e: std::io::Error| Trouble::Disk(e.to_string());

@@ -230,13 +230,13 @@ impl Tools {
     /// we read from there: an answer to a query, a setting, an error.
     #[must_use]
     pub fn masked<T: Serialize + DeserializeOwned + Default>(&self, object: &ObjectRef, value: T) -> T {
-        let secrets: Vec<Secret> = self.secrets(object).unwrap_or_default().into_values().collect();
-        if secrets.is_empty() {
-            return value;
-        }
-        let Ok(text) = serde_json::to_string(&value) else { return T::default() };
-        let masked = masked::mask(&text, &secrets);
-        if masked == text { value } else { serde_json::from_str(&masked).unwrap_or_default() }
+        without(self.secrets(object).unwrap_or_default().into_values().collect(), value)
+    }
+
+    /// The same without any secret that is known of any object: what somebody said to a server may be another one's.
+    #[must_use]
+    pub fn masked_of_all<T: Serialize + DeserializeOwned + Default>(&self, value: T) -> T {
+        without(lock(&self.passwords).values().flat_map(BTreeMap::values).cloned().collect(), value)
     }
 
     /// What makes the secrets of `from` those of `to`: each is sealed for one object.
@@ -344,4 +344,14 @@ impl Tools {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// `value` without these.
+fn without<T: Serialize + DeserializeOwned + Default>(secrets: Vec<Secret>, value: T) -> T {
+    if secrets.is_empty() {
+        return value;
+    }
+    let Ok(text) = serde_json::to_string(&value) else { return T::default() };
+    let masked = masked::mask(&text, &secrets);
+    if masked == text { value } else { serde_json::from_str(&masked).unwrap_or_default() }
 }

@@ -204,6 +204,20 @@ fn what_is_wrong_inside_is_said_and_nothing_else() {
             then: Then::Repaired("PasswordReset"),
         },
         Fault {
+            name: "told",
+            spec: PLAIN,
+            prepare: nothing,
+            breaks: |sea, name| {
+                for database in ["app", "postgres"] {
+                    let set =
+                        format!("ALTER ROLE \"seawall-monitor\" IN DATABASE {database} SET work_mem = '1MB'");
+                    sql(sea, name, "postgres", &set);
+                }
+                no_mend(sea, name)
+            },
+            then: Then::Repaired("MonitorRoleSet"),
+        },
+        Fault {
             name: "monitor",
             spec: PLAIN,
             prepare: nothing,

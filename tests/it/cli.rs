@@ -2,6 +2,7 @@
 
 mod doing;
 mod fake;
+mod inspecting;
 mod looking;
 mod program;
 mod wire;

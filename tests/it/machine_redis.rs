@@ -306,3 +306,25 @@ async fn a_published_port_with_nothing_behind_it_takes_one_restart_and_is_said_w
     rig.redis.silence_port(CONTAINER, false);
     rig.ready(CACHE).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_on_inside_is_shown_and_never_written() {
+    let rig = settled("{version: '8'}").await;
+    rig.let_pass(Duration::from_secs(60)).await;
+    let inside = |rig: &Rig| rig.view(CACHE).unwrap().status["monitoring"].clone();
+    let told = inside(&rig);
+    assert_eq!((&told["connections"]["used"], &told["max_connections"]), (&1.into(), &10_000.into()));
+    assert_eq!((&told["cache_hit_ratio"], &told["stale"]), (&0.9.into(), &false.into()));
+    assert_eq!(told["errors"]["totals.evicted_keys"], "INFO has no evicted_keys");
+    let before = rig.store.scan("").unwrap();
+    rig.redis.change(CONTAINER, |run| run.info.insert("evicted_keys", "20012".to_owned()));
+    rig.let_pass(Duration::from_secs(60)).await;
+    let told = inside(&rig);
+    assert_eq!(
+        (&told["totals"]["evicted_keys"], &told["errors"]["totals.evicted_keys"]),
+        (&20_012.into(), &serde_json::Value::Null)
+    );
+    assert_eq!(rig.store.scan("").unwrap(), before);
+    let top = rig.operator.top(None).await.unwrap().items[0].inside.clone();
+    assert_eq!((top.connections_used, top.max_connections, top.size_bytes), (Some(1), Some(10_000), None));
+}

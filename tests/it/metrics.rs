@@ -34,7 +34,8 @@ async fn settled() -> Rig {
 
 /// Of how often and how long nothing is told here: that differs.
 fn differs(line: &str) -> bool {
-    let of_objects = ["seawall_object_", "seawall_container_", "seawall_warning", "seawall_postgres_"];
+    let of_objects =
+        ["seawall_object_", "seawall_container_", "seawall_warning", "seawall_postgres_", "seawall_redis_"];
     let times = line.contains("_timestamp_seconds{") || line.starts_with("seawall_object_failed_passes");
     !line.starts_with('#') && (times || !of_objects.iter().any(|family| line.starts_with(family)))
 }
@@ -98,6 +99,9 @@ async fn labels_are_of_closed_sets_or_names_of_objects() {
                 "status" => ["True", "False", "Unknown"].contains(&value.as_str()),
                 "place" => ["front", "back", "aside"].contains(&value.as_str()),
                 "call" => family_of(name).is_some_and(|f| f.name.starts_with("seawall_docker_call")),
+                // What our own statement names.
+                "state" | "cause" if name.starts_with("seawall_postgres_") => is_word(value),
+                "database" => ["app", "postgres"].contains(&value.as_str()),
                 "result" | "reason" | "warning" | "severity" | "outcome" => is_word(value),
                 "le" => value == "+Inf" || value.parse::<f64>().is_ok(),
                 "version" => value == env!("CARGO_PKG_VERSION"),

@@ -92,6 +92,8 @@ impl Reconciler for Follower {
         columns: &[],
         panels: &[],
         metrics: &[],
+        history: &[],
+        least_memory: 0,
         warnings: None,
         client: None,
         images: &[],

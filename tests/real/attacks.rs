@@ -180,8 +180,11 @@ fn a_container_with_our_name_on_the_network_is_never_asked() {
 
 /// Names of functions that our statements call.
 fn functions() -> BTreeSet<String> {
-    let statements = include_str!("../../src/kinds/postgres/client/statements.rs");
-    let statements = statements.split("#[cfg(test)]").next().unwrap();
+    let all = [
+        include_str!("../../src/kinds/postgres/client/statements.rs"),
+        include_str!("../../src/kinds/postgres/client/statements/owner.rs"),
+    ];
+    let statements: String = all.map(|text| text.split("#[cfg(test)]").next().unwrap()).concat();
     let name = |rest: &str| {
         let name: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
         rest[name.len()..].starts_with('(').then_some(name)
@@ -228,7 +231,13 @@ CREATE FUNCTION public.concat_ws(pg_catalog.text, bigint, pg_catalog.text, pg_ca
 CREATE FUNCTION public.next(bigint) RETURNS bigint LANGUAGE plpgsql
   AS $f$ BEGIN PERFORM pg_catalog.nextval('public.tripped'); RETURN 0; END $f$;
 CREATE AGGREGATE public.count(*) (SFUNC = public.next, STYPE = bigint, INITCOND = '0');
-INSERT INTO public.traps VALUES ('concat'), ('concat_ws'), ('count'), ('string_agg'), ('textin');
+CREATE FUNCTION public.take(pg_catalog.text, anyelement) RETURNS pg_catalog.text LANGUAGE plpgsql
+  AS $f$ BEGIN PERFORM pg_catalog.nextval('public.tripped'); RETURN ''; END $f$;
+CREATE AGGREGATE public.json_agg(anyelement) (SFUNC = public.take, STYPE = pg_catalog.text);
+CREATE FUNCTION public.plus(double precision, double precision) RETURNS double precision LANGUAGE plpgsql
+  AS $f$ BEGIN PERFORM pg_catalog.nextval('public.tripped'); RETURN 0; END $f$;
+CREATE AGGREGATE public.sum(double precision) (SFUNC = public.plus, STYPE = double precision);
+INSERT INTO public.traps VALUES ('concat'), ('concat_ws'), ('count'), ('json_agg'), ('string_agg'), ('sum'), ('textin');
 CREATE FUNCTION public.names(pg_catalog.name, pg_catalog.name) RETURNS boolean LANGUAGE plpgsql
   AS $f$ BEGIN PERFORM pg_catalog.nextval('public.tripped'); RETURN true; END $f$;
 CREATE FUNCTION public.texts(pg_catalog.text, pg_catalog.text) RETURNS boolean LANGUAGE plpgsql
@@ -355,6 +364,21 @@ fn nothing_is_run_as_us(version: &str) {
     end_sessions(&sea, "a");
     sea.event("PasswordReset", "password authentication failed");
     sea.ready("a");
+    // What only the owner may ask, and the end of a session.
+    for words in [&["pg", "bloat", "a", "-d", "template1"][..], &["diagnose", "postgres/a"]] {
+        let said = text(&sea.cli(words));
+        assert!(said.contains("estimate"), "{said}");
+    }
+    let sleeps = ["exec", "-d", "-u", "postgres", "-e", "PGOPTIONS=-c event_triggers=off"];
+    let psql = ["psql", "-XU", "postgres", "-d", "template1", "-c", "SELECT pg_catalog.pg_sleep(300)"];
+    docker(&[&sleeps[..], &[&sea.container("a")], &psql].concat());
+    let pid = wait_for("somebody sleeps", || {
+        let who =
+            "SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_sleep(300)%' AND wait_event = 'PgSleep'";
+        Some(quietly(&sea, "a", "template1", "pg_catalog", who)).filter(|pid| !pid.is_empty())
+    });
+    let said = text(&sea.cli(&["pg", "kill", "a", &pid, "--force", "--yes"]));
+    assert!(said.contains("was ended"), "{said}");
     assert_eq!(tripped(&sea), ["f", "f"], "something of a tenant's ran as us");
 
     // Neither the log nor the statistics have what a password could be tried against.

@@ -579,6 +579,7 @@ pub fn but_for_figures(mut status: Value) -> Value {
     }
     if let Some(status) = status.as_object_mut() {
         status.remove("walHealth");
+        status.remove("monitoring");
     }
     if let Some(conditions) = status["conditions"].as_array_mut() {
         conditions.retain(|c| c["type"] != "DiskPressure");

@@ -5,12 +5,15 @@ mod completion;
 mod connection;
 mod delete;
 mod describe;
+mod diagnose;
 mod doctor;
 mod env;
 mod events;
 mod exec;
 mod export;
 mod get;
+mod history;
+mod inspect;
 mod keys;
 mod link;
 mod logs;
@@ -18,6 +21,7 @@ mod operate;
 mod panel;
 mod plan;
 mod prune;
+mod recommend;
 mod recover;
 mod run;
 mod schema;
@@ -39,8 +43,13 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Plan(args) => plan::run(cx, args).await,
         Verb::Get(args) => get::run(cx, args).await,
         Verb::Describe(args) => describe::run(cx, args).await,
+        Verb::Diagnose(args) => diagnose::run(cx, args).await,
+        Verb::Inspect(args) => inspect::run(cx, args).await,
+        Verb::Kill(args) => inspect::kill(cx, args).await,
         Verb::Events(args) => events::run(cx, args).await,
         Verb::Top(args) => top::run(cx, args).await,
+        Verb::History(args) => history::run(cx, args).await,
+        Verb::Recommend(args) => recommend::run(cx, args).await,
         Verb::Wait(args) => wait::run(cx, args).await,
         Verb::Connection(args) => connection::run(cx, args).await,
         Verb::Link(args) => link::run(cx, *args).await,

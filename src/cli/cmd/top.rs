@@ -1,11 +1,12 @@
 //! `seawall top`: what containers use right now.
 
-use crate::cli::args::{PlanForm, TopArgs};
+use crate::cli::args::{TopArgs, TopForm};
 use crate::cli::connect::live;
 use crate::cli::format::json_text;
 use crate::cli::print::Grid;
 use crate::cli::{Context, Outcome};
-use crate::control::api::{MemberUse, TopList};
+use crate::control::api::{Inside, MemberUse, TopItem, TopList};
+use crate::core::duration::human;
 use crate::core::quantity::Bytes;
 use crate::workload::disk::roughly;
 use std::io::Write;
@@ -14,24 +15,28 @@ use std::time::Duration;
 /// As the product brief's page polls.
 const EVERY: Duration = Duration::from_secs(5);
 const HEADER: [&str; 7] = ["NAME", "CPU", "CPU%", "MEMORY", "MEMORY%", "BLOCK R/W", "NETWORK IN/OUT"];
+/// What goes on inside of a server.
+const WIDE: [&str; 6] = ["CONNECTIONS", "SIZE", "WAL", "CACHE HIT", "TX/S", "OLDEST TX"];
 /// Home, and nothing below.
 const CLEAR: &str = "\x1b[H\x1b[J";
 
 pub async fn run(cx: &mut Context, args: TopArgs) -> Outcome {
     let api = live(cx, "top").await?;
-    let mut grid = Grid::new(&HEADER, cx.out.colour);
+    let wide = args.output == TopForm::Wide;
+    let header: Vec<&str> = HEADER.into_iter().chain(WIDE.into_iter().filter(|_| wide)).collect();
+    let mut grid = Grid::new(&header, cx.out.colour);
     let mut first = true;
     loop {
         let list = api.top(args.object.as_ref()).await?;
         match args.output {
             // A document a line, for who reads them as they come.
-            PlanForm::Json if args.watch => {
+            TopForm::Json if args.watch => {
                 let line = serde_json::to_string(&list).map_err(std::io::Error::from)?;
                 writeln!(cx.out.stdout, "{line}")?;
             }
-            PlanForm::Json => write!(cx.out.stdout, "{}", json_text(&list))?,
-            PlanForm::Text => {
-                let rows = rows(&list);
+            TopForm::Json => write!(cx.out.stdout, "{}", json_text(&list))?,
+            TopForm::Text | TopForm::Wide => {
+                let rows = rows(&list, wide);
                 if rows.is_empty() && !args.watch {
                     writeln!(cx.out.stderr, "No containers found.")?;
                 }
@@ -49,9 +54,26 @@ pub async fn run(cx: &mut Context, args: TopArgs) -> Outcome {
     }
 }
 
-fn rows(list: &TopList) -> Vec<Vec<String>> {
+fn rows(list: &TopList, wide: bool) -> Vec<Vec<String>> {
     let all = list.items.iter().flat_map(|item| item.members.iter().map(move |member| (item, member)));
-    all.map(|(item, member)| row(item.name_of(member), member)).collect()
+    let inside = |item: &TopItem| if wide { of_inside(&item.inside) } else { Vec::new() };
+    all.map(|(item, member)| [row(item.name_of(member), member), inside(item)].concat()).collect()
+}
+
+fn of_inside(inside: &Inside) -> Vec<String> {
+    let connections = match (inside.connections_used, inside.max_connections) {
+        (Some(used), Some(max)) => Some(format!("{used} / {max}")),
+        _ => None,
+    };
+    let cells = [
+        connections,
+        inside.size_bytes.map(size),
+        inside.wal_bytes.map(size),
+        inside.cache_hit_ratio.map(|ratio| format!("{:.1}%", ratio * 100.0)),
+        inside.transactions_per_second.map(|rate| format!("{rate:.1}")),
+        inside.longest_transaction_secs.map(human),
+    ];
+    cells.map(Option::unwrap_or_default).into()
 }
 
 fn row(name: String, used: &MemberUse) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! What containers use, as it is told over the wire: the names of the product brief ("Resource Limits → Endpoints"), snake_case.
 
+use super::Inside;
 use crate::core::names::ObjectRef;
 use crate::core::seen::{Host, Io, Sample};
 use crate::workload::runtime::MemberRuntime;
@@ -27,6 +28,7 @@ pub struct TopItem {
     /// `postgres/main`
     pub object: String,
     pub members: Vec<MemberUse>,
+    pub inside: Inside,
 }
 
 /// What a figure is measured against.
@@ -89,8 +91,8 @@ impl TopItem {
     }
 
     #[must_use]
-    pub fn of(object: &ObjectRef, members: Vec<MemberUse>) -> Self {
-        Self { object: object.to_string(), members }
+    pub fn of(object: &ObjectRef, members: Vec<MemberUse>, inside: Inside) -> Self {
+        Self { object: object.to_string(), members, inside }
     }
 }
 

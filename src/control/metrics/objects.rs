@@ -5,7 +5,7 @@ use crate::control::api::ObjectView;
 use crate::core::condition::{Condition, ConditionType, Truth};
 use crate::core::metric::Family;
 use crate::core::quantity::{Bytes, NanoCpus};
-use crate::kinds::{About, Metric, OF_CONTAINERS, Read};
+use crate::kinds::{About, OF_CONTAINERS, Read};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -24,6 +24,8 @@ pub const WARNING: Family =
 /// Those beside what kinds declare.
 pub const FAMILIES: [&Family; 3] = [&READY, &CONDITION, &WARNING];
 
+/// Series of one family that one object has.
+const ROWS: usize = 50;
 /// Characters of a word of a closed set.
 const WORD: usize = 60;
 
@@ -51,8 +53,29 @@ pub fn put(sheet: &mut Sheet, about: &About, view: &ObjectView) {
     }
     let of_containers = if about.containers { OF_CONTAINERS.as_slice() } else { &[] };
     for metric in of_containers.iter().chain(about.metrics) {
-        if let Some(value) = figure(&view.status, metric) {
-            sheet.put(&metric.family, &[("kind", kind), ("name", name)], value);
+        let Some(told) = view.status.pointer(metric.path) else { continue };
+        let of = [("kind", kind), ("name", name)];
+        match metric.read {
+            Read::ByField(label) => {
+                for (field, value) in told.as_object().into_iter().flatten() {
+                    if let Some(value) = value.as_f64() {
+                        sheet.put(&metric.family, &[of[0], of[1], (label, field)], value);
+                    }
+                }
+            }
+            Read::ByRow { label, of: which, value } => {
+                for row in told.as_array().into_iter().flatten().take(ROWS) {
+                    let word = row.pointer(which).and_then(Value::as_str);
+                    if let (Some(word), Some(value)) = (word, row.pointer(value).and_then(Value::as_f64)) {
+                        sheet.put(&metric.family, &[of[0], of[1], (label, word)], value);
+                    }
+                }
+            }
+            read => {
+                if let Some(value) = figure(told, read) {
+                    sheet.put(&metric.family, &of, value);
+                }
+            }
         }
     }
     let mut warnings: BTreeMap<(&str, &str), u64> = BTreeMap::new();
@@ -75,15 +98,15 @@ fn is_word(text: &str) -> bool {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Prometheus knows no other numbers")]
-fn figure(status: &Value, metric: &Metric) -> Option<f64> {
-    let value = status.pointer(metric.path)?;
-    match metric.read {
+pub fn figure(value: &Value, read: Read) -> Option<f64> {
+    match read {
         Read::Number => value.as_f64(),
         Read::Flag => value.as_bool().map(|is| f64::from(u8::from(is))),
         Read::Memory => Bytes::parse(value.as_str()?).ok().map(|bytes| bytes.0 as f64),
         Read::Cpus => NanoCpus::parse(value.as_str()?).ok().map(|cpus| cpus.0 as f64 / 1e9),
         Read::Millis => value.as_f64().map(|ms| ms / 1e3),
         Read::Time => Some(value.as_str()?.parse::<Timestamp>().ok()?.as_millisecond() as f64 / 1e3),
+        Read::ByField(_) | Read::ByRow { .. } => None,
     }
 }
 
@@ -166,6 +189,34 @@ mod tests {
         };
         want.extend([warning("stale_slot", "critical", 2), warning("wal_bloat", "warning", 1)]);
         assert_eq!(said, want);
+    }
+
+    #[test]
+    fn a_list_is_a_series_a_row_and_no_name_of_others_breaks_out() {
+        let said = told(
+            "postgres",
+            json!({"monitoring": {
+                "connections": {"used": 3, "by_state": {"active": 1, "idle": 2, "other": null}},
+                "databases": [
+                    {"name": "app", "size_bytes": 7},
+                    {"name": "a\"} 1\nseawall_forged 1", "size_bytes": 8},
+                    {"name": "not read"},
+                    {"size_bytes": 9},
+                ],
+            }}),
+        );
+        let of = r#"kind="postgres",name="main""#;
+        assert_eq!(
+            said,
+            [
+                format!(r#"seawall_postgres_connections{{{of},state="active"}} 1"#),
+                format!(r#"seawall_postgres_connections{{{of},state="idle"}} 2"#),
+                format!(r#"seawall_postgres_database_size_bytes{{{of},database="app"}} 7"#),
+                format!(
+                    r#"seawall_postgres_database_size_bytes{{{of},database="a\"}} 1\nseawall_forged 1"}} 8"#
+                ),
+            ]
+        );
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! The routes under `/v1`, one file per resource.
 
 mod events;
+mod history;
+mod inspect;
 mod keys;
 mod logs;
 mod objects;
 mod operator;
 mod plan;
 mod prune;
+mod recommend;
 mod top;
 
 use super::error::Failure;
@@ -37,11 +40,16 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/objects/{kind}/{name}/delete", post(objects::delete))
         .route("/v1/objects/{kind}/{name}/connection", get(objects::connection))
         .route("/v1/objects/{kind}/{name}/environment", get(objects::environment))
+        .route("/v1/objects/{kind}/{name}/history", get(history::one))
         .route("/v1/objects/{kind}/{name}/test", post(objects::test))
+        .route("/v1/objects/{kind}/{name}/inspect/{verb}", get(inspect::inspect))
+        .route("/v1/objects/{kind}/{name}/kill", post(inspect::kill))
+        .route("/v1/objects/{kind}/{name}/diagnose", get(inspect::diagnose))
         .route("/v1/objects/{kind}/{name}/logs", get(logs::stream))
         .route("/v1/events", get(events::list))
         .route("/v1/watch", get(events::watch))
         .route("/v1/top", get(top::list))
+        .route("/v1/recommend", get(recommend::list))
         .route("/v1/plan", post(plan::plan))
         .route("/v1/keys", get(keys::list))
         .route("/v1/keys/public", get(keys::public))

@@ -126,6 +126,8 @@ impl Reconciler for App {
         columns: &COLUMNS,
         panels: &[],
         metrics: &[],
+        history: &[],
+        least_memory: 6 << 20,
         warnings: None,
         client: None,
         images: &[],

@@ -55,6 +55,8 @@ impl Reconciler for ImageCatalog {
         columns: &[],
         panels: &[],
         metrics: &[],
+        history: &[],
+        least_memory: 0,
         warnings: None,
         client: None,
         images: &[],

@@ -200,6 +200,8 @@ impl Reconciler for Link {
         columns: &COLUMNS,
         panels: &[],
         metrics: &[],
+        history: &[],
+        least_memory: 0,
         warnings: None,
         client: None,
         images: &[],

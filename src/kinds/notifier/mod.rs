@@ -178,6 +178,8 @@ impl Reconciler for Notifier {
                 read: Read::Number,
             },
         ],
+        history: &[],
+        least_memory: 0,
         warnings: None,
         client: None,
         images: &[],

@@ -5,6 +5,7 @@
 mod columns;
 mod error;
 mod guard;
+mod inspect;
 mod monitor;
 mod prove;
 mod session;
@@ -16,13 +17,17 @@ pub use error::SqlError;
 pub use sql::Sql;
 
 use super::collation::InDatabase;
+use super::inspect::{Question, Whom};
+use super::monitoring::{Contents, Figures, Table};
 use super::survey::Survey;
 use super::tenancy::Tending;
-use super::wal::Reading;
+use super::wal::{Reading, Told};
 use super::world::{NewLogin, ServerFacts};
 use crate::secrets::Secret;
 use async_trait::async_trait;
+use inspect::PgInspector;
 use monitor::PgMonitor;
+use serde_json::{Map, Value};
 use session::PgSession;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -94,6 +99,13 @@ pub trait Servers: Send + Sync + 'static {
     ) -> Result<(), SqlError>;
     /// Logs in as the role that reads the server's health; `target.database`: where it is let in.
     async fn monitor(&self, target: &Target, password: &Secret) -> Result<Box<dyn Monitor>, SqlError>;
+    /// Logs in for a few questions of what goes on inside, into `target.database`.
+    async fn inspector(
+        &self,
+        target: &Target,
+        password: &Secret,
+        whom: Whom,
+    ) -> Result<Box<dyn Inspector>, SqlError>;
 }
 
 /// A session that only reads how a server is; its connection ends when it is dropped.
@@ -101,6 +113,19 @@ pub trait Servers: Send + Sync + 'static {
 pub trait Monitor: Send + Sync {
     /// One look. Fails as a whole only when the connection is of no use any more.
     async fn read(&self) -> Result<Reading, SqlError>;
+    /// The same of what goes on inside.
+    async fn figures(&self) -> Result<Figures, SqlError>;
+    /// All that any database can tell of what is looked at seldom, part by part: who does not wait for the end has those before.
+    async fn contents(&self, told: &mut Contents);
+    /// The largest of the database that it is in.
+    async fn tables(&self) -> Told<Vec<Table>>;
+}
+
+/// A session for questions; its connection ends when it is dropped.
+#[async_trait]
+pub trait Inspector: Send + Sync {
+    /// The rows of the answer, by the names of their columns.
+    async fn ask(&self, question: &Question) -> Result<Vec<Map<String, Value>>, SqlError>;
 }
 
 /// A logged-in session; its connection ends when it is dropped.
@@ -167,5 +192,13 @@ impl Servers for Network {
     }
     async fn monitor(&self, target: &Target, password: &Secret) -> Result<Box<dyn Monitor>, SqlError> {
         Ok(Box::new(PgMonitor::login(target, password).await?))
+    }
+    async fn inspector(
+        &self,
+        target: &Target,
+        password: &Secret,
+        whom: Whom,
+    ) -> Result<Box<dyn Inspector>, SqlError> {
+        Ok(Box::new(PgInspector::login(target, password, whom).await?))
     }
 }

@@ -5,16 +5,19 @@
 //! is derived from the container: whether it runs, the parameter file in it, the password file at
 //! the first start.
 
+mod inspect;
 mod monitor;
 mod stage;
 mod tenants;
 
-pub use monitor::healthy_reading;
+pub use monitor::{calm_figures, few_contents, healthy_reading};
 
-use super::client::{Furnishing, Monitor, Servers, Session, SqlError, Target};
+use super::client::{Furnishing, Inspector, Monitor, Servers, Session, SqlError, Target};
 use super::collation::{Collations, InDatabase};
 use super::control_file;
 use super::desired::{PASSWORD_FILE, SERVER};
+use super::inspect::Whom;
+use super::monitoring::{Contents, Figures};
 use super::parameters;
 use super::survey::Survey;
 use super::tenancy::Tending;
@@ -27,6 +30,7 @@ use crate::docker::fake::FakeDocker;
 use crate::docker::{ExecRequest, ExecResult};
 use crate::secrets::{ExposeSecret, Secret};
 use async_trait::async_trait;
+use inspect::FakeInspector;
 use monitor::{FakeMonitor, MonitorState};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,6 +92,13 @@ struct Script {
     readings: BTreeMap<String, Reading>,
     /// Lines of configuration files that a server cannot read, by container name.
     broken: BTreeMap<String, Vec<String>>,
+    /// The same of its inside.
+    figures: BTreeMap<String, Figures>,
+    contents: BTreeMap<String, Contents>,
+    /// What a server tells by questions of `seawall pg`, by container name and question.
+    told: BTreeMap<(String, String), Result<serde_json::Value, SqlError>>,
+    /// What was asked, by whom and where: `monitor app ps`.
+    asked: Vec<String>,
     /// Container name → questions over a kept session.
     probes: BTreeMap<String, u64>,
     clusters: u64,
@@ -389,6 +400,19 @@ impl Servers for FakeServers {
 
     async fn monitor(&self, target: &Target, _: &Secret) -> Result<Box<dyn Monitor>, SqlError> {
         Ok(Box::new(FakeMonitor::login(&self.shared, target).await?))
+    }
+
+    async fn inspector(
+        &self,
+        target: &Target,
+        password: &Secret,
+        whom: Whom,
+    ) -> Result<Box<dyn Inspector>, SqlError> {
+        match whom {
+            Whom::Monitor => drop(FakeMonitor::login(&self.shared, target).await?),
+            Whom::Owner | Whom::OwnerWrites => drop(self.login(target, password).await?),
+        }
+        Ok(Box::new(FakeInspector::new(&self.shared, target, whom)))
     }
 }
 

@@ -1,13 +1,25 @@
 //! Figures of a PostgreSQL's status that monitoring sees.
 
+use crate::core::measure::Unit;
 use crate::core::metric::Family;
-use crate::kinds::{Metric, Read};
+use crate::kinds::{Metric, Read, Series};
 
 /// What threatens it.
 pub const WARNINGS: &str = "/walHealth/warnings";
 
+/// All of them.
+pub const METRICS: [Metric; WAL.len() + INSIDE.len()] = {
+    let mut all = [WAL[0]; WAL.len() + INSIDE.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = if at < WAL.len() { WAL[at] } else { INSIDE[at - WAL.len()] };
+        at += 1;
+    }
+    all
+};
+
 /// From what the WAL probe found last.
-pub const METRICS: [Metric; 11] = [
+pub const WAL: [Metric; 11] = [
     number("seawall_postgres_wal_bytes", "Size of pg_wal.", "/walHealth/pg_wal_bytes"),
     number(
         "seawall_postgres_max_wal_size_bytes",
@@ -70,6 +82,144 @@ pub const METRICS: [Metric; 11] = [
     },
 ];
 
+/// From what the last look at the inside found.
+pub const INSIDE: [Metric; 24] = [
+    Metric {
+        family: Family::gauge(
+            "seawall_postgres_start_timestamp_seconds",
+            "When the server started, in seconds since 1970.",
+        ),
+        path: "/monitoring/started_at",
+        read: Read::Time,
+    },
+    number("seawall_postgres_max_connections", "max_connections.", "/monitoring/max_connections"),
+    number(
+        "seawall_postgres_reserved_connections",
+        "Connections of max_connections that are kept for superusers and pg_use_reserved_connections.",
+        "/monitoring/reserved_connections",
+    ),
+    Metric {
+        family: Family::gauge("seawall_postgres_connections", "Connections of clients, by their state."),
+        path: "/monitoring/connections/by_state",
+        read: Read::ByField("state"),
+    },
+    number("seawall_postgres_locks_waiting", "Sessions that wait for a lock.", "/monitoring/locks/waiting"),
+    number(
+        "seawall_postgres_longest_transaction_seconds",
+        "For how long the oldest transaction of a client is open; there is none: no series.",
+        "/monitoring/transactions/longest/secs",
+    ),
+    number(
+        "seawall_postgres_longest_idle_in_transaction_seconds",
+        "For how long a client does nothing inside of a transaction; there is none: no series.",
+        "/monitoring/transactions/longest_idle/secs",
+    ),
+    number(
+        "seawall_postgres_oldest_xmin_age_transactions",
+        "Transactions since the oldest one whose rows vacuum must keep; nothing holds it back: no series.",
+        "/monitoring/transactions/oldest_xmin/age",
+    ),
+    number(
+        "seawall_postgres_replay_lag_bytes",
+        "WAL that a standby has yet to replay; of a primary: no series.",
+        "/monitoring/replication/replay/lag_bytes",
+    ),
+    number(
+        "seawall_postgres_replay_lag_seconds",
+        "Age of what a standby replayed last; of a primary: no series.",
+        "/monitoring/replication/replay/lag_secs",
+    ),
+    counter("seawall_postgres_commits_total", "Transactions committed.", "/monitoring/totals/commits"),
+    counter("seawall_postgres_rollbacks_total", "Transactions rolled back.", "/monitoring/totals/rollbacks"),
+    counter(
+        "seawall_postgres_blocks_hit_total",
+        "Blocks that were found in shared buffers.",
+        "/monitoring/totals/blocks_hit",
+    ),
+    counter("seawall_postgres_blocks_read_total", "Blocks that were not.", "/monitoring/totals/blocks_read"),
+    counter(
+        "seawall_postgres_temp_files_total",
+        "Temporary files that queries wrote.",
+        "/monitoring/totals/temp_files",
+    ),
+    counter(
+        "seawall_postgres_temp_bytes_total",
+        "What was written to them.",
+        "/monitoring/totals/temp_bytes",
+    ),
+    counter("seawall_postgres_deadlocks_total", "Deadlocks.", "/monitoring/totals/deadlocks"),
+    Metric {
+        family: Family::counter("seawall_postgres_checkpoints_total", "Checkpoints, by what they came for."),
+        path: "/monitoring/checkpoints",
+        read: Read::ByField("cause"),
+    },
+    Metric {
+        family: Family::gauge(
+            "seawall_postgres_database_size_bytes",
+            "Size of the largest databases, looked at every five minutes.",
+        ),
+        path: "/monitoring/databases",
+        read: Read::ByRow { label: "database", of: "/name", value: "/size_bytes" },
+    },
+    number(
+        "seawall_postgres_size_bytes",
+        "Size of all databases, looked at every five minutes.",
+        "/monitoring/size_bytes",
+    ),
+    Metric {
+        family: Family::gauge(
+            "seawall_postgres_table_size_bytes",
+            "Size of the largest tables of the managed database, with their indexes, looked at every five minutes.",
+        ),
+        path: "/monitoring/tables",
+        read: Read::ByRow { label: "table", of: "/name", value: "/size_bytes" },
+    },
+    Metric {
+        family: Family::gauge(
+            "seawall_postgres_table_dead_rows",
+            "Rows of these tables that vacuum has yet to take away, as the server estimates them.",
+        ),
+        path: "/monitoring/tables",
+        read: Read::ByRow { label: "table", of: "/name", value: "/dead_rows" },
+    },
+    Metric {
+        family: Family::counter(
+            "seawall_postgres_statement_seconds_total",
+            "Time of the ten statements that took the most; status.monitoring.statements has their texts.",
+        ),
+        path: "/monitoring/statements",
+        read: Read::ByRow { label: "queryid", of: "/queryid", value: "/total_secs" },
+    },
+    Metric {
+        family: Family::gauge(
+            "seawall_postgres_monitoring_timestamp_seconds",
+            "When these figures were read, in seconds since 1970.",
+        ),
+        path: "/monitoring/probed_at",
+        read: Read::Time,
+    },
+];
+
+/// From the same, over time.
+pub const HISTORY: [Series; 7] = [
+    series("wal_bytes", Unit::Bytes, "/walHealth/pg_wal_bytes"),
+    series("wal_rate", Unit::BytesPerSecond, "/walHealth/wal_rate_bytes_per_s"),
+    series("wal_oldest_age", Unit::Seconds, "/walHealth/oldest_wal_age_secs"),
+    series("archive_backlog", Unit::Count, "/walHealth/archive_backlog"),
+    series("archiver_failures", Unit::Count, "/walHealth/archiver_failed_count"),
+    series("xid_age", Unit::Count, "/walHealth/xid_age"),
+    series("disk_free", Unit::Bytes, "/walHealth/disk/free_bytes"),
+];
+
+const fn series(name: &'static str, unit: Unit, path: &'static str) -> Series {
+    Series { name, unit, path, read: Read::Number }
+}
+
 const fn number(name: &'static str, help: &'static str, path: &'static str) -> Metric {
     Metric { family: Family::gauge(name, help), path, read: Read::Number }
+}
+
+/// Since the statistics of the server were reset.
+const fn counter(name: &'static str, help: &'static str, path: &'static str) -> Metric {
+    Metric { family: Family::counter(name, help), path, read: Read::Number }
 }

@@ -13,8 +13,10 @@ pub mod desired;
 pub mod facts;
 pub mod fake_server;
 pub mod initialisation;
+pub mod inspect;
 mod learn;
 mod metrics;
+pub mod monitoring;
 pub mod parameters;
 pub mod plan;
 pub mod probe;
@@ -32,10 +34,11 @@ pub mod world;
 
 use super::tenancy::Tenancy;
 use super::{
-    About, Call, Client, Column, Context, Each, Found, Learnt, Login, Panel, Part, Probed, Question,
-    Reconciler, Scene, Subject, Undone, only,
+    About, Ask, Call, Client, Column, Context, Each, End, Ended, Found, Inspections, Learnt, Login, Panel,
+    Part, Probed, Question, Reconciler, Scene, Subject, Unanswered, Undone, only,
 };
 use crate::core::condition::Finding;
+use crate::core::diagnosis::Check;
 use crate::core::event::Note;
 use crate::core::failure::Outlook;
 use crate::core::identity::Home;
@@ -46,6 +49,7 @@ use crate::core::plan::Plan;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
 use crate::core::seen::{EngineInfo, Glance, SeenContainer};
+use crate::core::table::Table;
 use crate::docker::{Docker, DockerError};
 use crate::manifest::scalar::Text;
 use crate::manifest::schema::spec_schema;
@@ -174,6 +178,7 @@ impl Reconciler for Postgres {
     type World = World;
     type Action = Action;
     type Status = Status;
+    const INSPECTIONS: Option<&'static Inspections> = Some(&inspect::INSPECTIONS);
     const ABOUT: About = About {
         kind: Kind::Postgres,
         folder: "postgres",
@@ -186,6 +191,8 @@ impl Reconciler for Postgres {
         columns: &COLUMNS,
         panels: &PANELS,
         metrics: &metrics::METRICS,
+        history: &metrics::HISTORY,
+        least_memory: check::MIN_MEMORY,
         warnings: Some(metrics::WARNINGS),
         client: Some(&CLIENT),
         // The public images of the product brief.
@@ -356,6 +363,18 @@ impl Reconciler for Postgres {
 
     fn sampled(&self, object: &ObjectRef) -> Map<String, Value> {
         self.tools.sampled(object)
+    }
+
+    async fn inspect(&self, subject: &Subject<'_, Self>, c: &Glance, ask: &Ask) -> Result<Table, Unanswered> {
+        probe::inspect::inspect(&self.tools, subject, c, ask).await
+    }
+
+    async fn end(&self, subject: &Subject<'_, Self>, c: &Glance, end: &End) -> Result<Ended, Unanswered> {
+        probe::inspect::end(&self.tools, subject, c, end).await
+    }
+
+    async fn diagnose(&self, subject: &Subject<'_, Self>, c: &Glance, status: &Value) -> Vec<Check> {
+        probe::inspect::diagnose(&self.tools, subject, c, status).await
     }
 
     fn forget(&self, object: &ObjectRef) {

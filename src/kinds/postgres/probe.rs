@@ -1,9 +1,11 @@
 //! Observation of a PostgreSQL: what its container tells, and the server by a login. Reads only; what is dear to read
 //! is read only when a decision needs it.
 
+mod contents;
 mod data;
 mod image;
 mod initialisation;
+pub mod inspect;
 mod placement;
 mod server;
 mod wal;

@@ -2,6 +2,7 @@
 //! between passes. All of it can be lost.
 
 use super::client::{Monitor, Servers, Session};
+use super::monitoring;
 use super::trial::Verdict;
 use super::wal::{Health, Snapshot, Trend};
 use super::world::{NewLogin, Placement, Server};
@@ -53,6 +54,8 @@ pub(super) struct Watch {
     pub at: i64,
     pub trend: Trend,
     pub last: Option<Arc<Snapshot>>,
+    /// The same of what goes on inside.
+    pub inside: Option<Arc<monitoring::Snapshot>>,
     /// Why the last look failed as a whole.
     pub failed: Option<String>,
     /// The server refused the password.
@@ -132,10 +135,11 @@ impl Tools {
 
     /// The last look that worked, as it is shown.
     pub(super) fn sampled(&self, object: &ObjectRef) -> Map<String, Value> {
-        let shown = self
-            .watched(object)
-            .and_then(|watch| Some(watch.last?.shown(Timestamp::now(), watch.failed.as_deref())));
-        shown.map(|shown| Map::from_iter([("walHealth".to_owned(), shown)])).unwrap_or_default()
+        let Some(watch) = self.watched(object) else { return Map::new() };
+        let (now, failing) = (Timestamp::now(), watch.failed.as_deref());
+        let health = watch.last.map(|last| ("walHealth".to_owned(), last.shown(now, failing)));
+        let inside = watch.inside.map(|inside| ("monitoring".to_owned(), inside.shown(now, failing)));
+        health.into_iter().chain(inside).collect()
     }
 
     pub(super) fn remember_watch(&self, object: &ObjectRef, watch: Watch) {

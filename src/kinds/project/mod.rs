@@ -192,6 +192,8 @@ impl Reconciler for Project {
         columns: &[],
         panels: &[],
         metrics: &[],
+        history: &[],
+        least_memory: 0,
         warnings: None,
         client: None,
         images: &[],

@@ -189,6 +189,10 @@ impl Run {
             ("aof_last_bgrewrite_status", "ok"),
             ("aof_last_write_status", "ok"),
             ("used_memory", "1048576"),
+            ("connected_clients", "1"),
+            ("maxclients", "10000"),
+            ("keyspace_hits", "9"),
+            ("keyspace_misses", "1"),
         ]);
         fields.extend(self.info.iter().map(|(name, value)| (*name, value.as_str())));
         fields.iter().map(|(name, value)| format!("{name}:{value}\r\n")).collect()

@@ -9,6 +9,7 @@ pub mod conditions;
 pub mod desired;
 pub mod facts;
 pub mod fake_server;
+mod monitoring;
 pub mod parameters;
 pub mod plan;
 pub mod probe;
@@ -45,6 +46,8 @@ use crate::workload::world::{Declared, Seen};
 use crate::workload::{Tools, findings as work};
 use action::Action;
 use check::Checked;
+use jiff::Timestamp;
+use monitoring::Inside;
 use record::Memory;
 use serde_json::{Map, Value, json};
 use spec::{Persistence, word};
@@ -127,6 +130,8 @@ pub struct Redis {
     pub servers: Arc<dyn client::Servers>,
     /// What each server said in the last pass, without what is another one each time.
     answers: Mutex<BTreeMap<ObjectRef, Server>>,
+    /// What each told last of its inside.
+    inside: Mutex<BTreeMap<ObjectRef, Inside>>,
     silences: Silences<Server>,
     tenants: Arc<tenancy::Tenants>,
 }
@@ -141,12 +146,16 @@ impl Redis {
     #[must_use]
     pub fn new(tools: &Arc<Tools>, servers: Arc<dyn client::Servers>) -> Self {
         let tenants = Arc::new(tenancy::Tenants::new(&servers));
-        let (answers, silences) = (Mutex::default(), Silences::default());
-        Self { tools: Arc::clone(tools), servers, answers, silences, tenants }
+        let (answers, inside, silences) = (Mutex::default(), Mutex::default(), Silences::default());
+        Self { tools: Arc::clone(tools), servers, answers, inside, silences, tenants }
     }
 
     fn answers(&self) -> std::sync::MutexGuard<'_, BTreeMap<ObjectRef, Server>> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn inside(&self) -> std::sync::MutexGuard<'_, BTreeMap<ObjectRef, Inside>> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -167,7 +176,9 @@ impl Reconciler for Redis {
         gone: "the container is stopped and removed",
         columns: &COLUMNS,
         panels: &[],
-        metrics: &[],
+        metrics: &monitoring::METRICS,
+        history: &[],
+        least_memory: 64 << 20,
         warnings: None,
         client: Some(&CLIENT),
         images: &[("8", "redis:8-bookworm"), ("8-alpine", "redis:8-alpine"), ("7", "redis:7-bookworm")],
@@ -354,8 +365,14 @@ impl Reconciler for Redis {
         }
     }
 
+    fn sampled(&self, object: &ObjectRef) -> Map<String, Value> {
+        let told = self.inside().get(object).map(|inside| inside.shown(Timestamp::now()));
+        told.map(|told| ("monitoring".to_owned(), told)).into_iter().collect()
+    }
+
     fn forget(&self, object: &ObjectRef) {
         self.answers().remove(object);
+        self.inside().remove(object);
         self.silences.forget(object);
         self.tenants.forget(object);
     }

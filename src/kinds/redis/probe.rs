@@ -5,6 +5,7 @@ use super::Redis;
 use super::client::{RedisError, Reply, Target, command};
 use super::desired::{ADMIN, CONFIG, DATA, Files, PASSWORDS, users};
 use super::facts::{PROGRAMS, RedisImage, facts};
+use super::monitoring::Inside;
 use super::plan::{Subject, names, plan};
 use super::spec::Persistence;
 use super::tenancy;
@@ -179,6 +180,10 @@ pub async fn server(kind: &Redis, subject: &Subject<'_>, c: &Glance) -> Result<S
         }
         Err(error) => return Ok(Server::Down(error)),
     };
+    if let Some(Reply::Text(info)) = answers.first() {
+        let inside = Inside::read(info, Timestamp::now());
+        kind.inside().insert(subject.identity.object.clone(), inside);
+    }
     let mut facts = match understood(answers, &users, &tenants) {
         Ok(facts) => facts,
         Err(error) => return Ok(Server::Down(error)),

@@ -71,6 +71,8 @@ impl Reconciler for Maker {
         columns: &[],
         panels: &[],
         metrics: &[],
+        history: &[],
+        least_memory: 0,
         warnings: None,
         client: None,
         images: &[],

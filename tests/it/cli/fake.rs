@@ -11,6 +11,7 @@ use seawall::core::condition::{Condition, ConditionType, Truth};
 use seawall::core::event::{Event, EventType};
 use seawall::core::names::{Kind, ObjectRef};
 use seawall::core::problem::{Place as At, Problem};
+use seawall::kinds::{Ask, End};
 use seawall::secrets::Algorithm;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -35,6 +36,11 @@ pub struct World {
     pub check: KeyCheck,
     pub test: TestView,
     pub top: TopList,
+    pub history: HistoryView,
+    pub recommend: RecommendList,
+    pub inspected: InspectView,
+    pub kill: KillView,
+    pub diagnosis: DiagnosisView,
     /// Every question fails with it.
     pub error: Option<ApiError>,
     /// Every question hangs.
@@ -110,6 +116,14 @@ impl Api for Fake {
     async fn top(&self, object: Option<&ObjectRef>) -> Result<TopList> {
         let of = object.map(ToString::to_string).unwrap_or_default();
         Ok(self.asked(format!("top {of}")).await?.top)
+    }
+    async fn history(&self, object: &ObjectRef, metric: Option<&str>, since: u64) -> Result<HistoryView> {
+        let metric = metric.unwrap_or("all");
+        Ok(self.asked(format!("history {object} {metric} {since}")).await?.history)
+    }
+    async fn recommend(&self, object: Option<&ObjectRef>) -> Result<RecommendList> {
+        let of = object.map(ToString::to_string).unwrap_or_default();
+        Ok(self.asked(format!("recommend {of}")).await?.recommend)
     }
     async fn watch(&self, after: u64, wait_ms: u64) -> Result<u64> {
         self.asked(format!("watch {after} {wait_ms}")).await?;
@@ -189,6 +203,18 @@ impl Api for Fake {
             ready: true,
             condition: Some(condition),
         })
+    }
+    async fn inspect(&self, object: &ObjectRef, ask: &Ask) -> Result<InspectView> {
+        let Ask { verb, database, verbose } = ask;
+        Ok(self.asked(format!("inspect {object} {verb} {database:?} {verbose}")).await?.inspected)
+    }
+    async fn kill(&self, object: &ObjectRef, end: &End) -> Result<KillView> {
+        let End { session, since, force } = end;
+        let view = self.asked(format!("kill {object} {session} {since:?} {force}")).await?.kill;
+        Ok(KillView { message: since.as_ref().map(|_| "it was ended".to_owned()), ..view })
+    }
+    async fn diagnose(&self, object: &ObjectRef) -> Result<DiagnosisView> {
+        Ok(self.asked(format!("diagnose {object}")).await?.diagnosis)
     }
     async fn prune(&self) -> Result<PruneView> {
         Ok(self.asked("prune".into()).await?.prune)
@@ -327,8 +353,18 @@ pub fn used() -> TopList {
         network_transmit_bytes_per_second: Some(9),
         ..member("standalone")
     };
-    let item = |object: &str, member| TopItem { object: object.into(), members: vec![member] };
-    let items = vec![item("app/web", member("a")), item("postgres/main", works)];
+    let item =
+        |object: &str, member, inside| TopItem { object: object.into(), members: vec![member], inside };
+    let inside = Inside {
+        connections_used: Some(7),
+        max_connections: Some(100),
+        size_bytes: Some(22 << 20),
+        wal_bytes: Some(0),
+        transactions_per_second: Some(1.25),
+        longest_transaction_secs: Some(200),
+        ..Inside::default()
+    };
+    let items = vec![item("app/web", member("a"), Inside::default()), item("postgres/main", works, inside)];
     TopList { items, online_cpus: 4, host_memory_bytes: 2 << 30 }
 }
 

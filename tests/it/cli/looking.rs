@@ -2,6 +2,7 @@
 
 use super::fake::*;
 use seawall::control::api::*;
+use seawall::core::measure::Unit;
 use std::time::Duration;
 
 #[tokio::test]
@@ -320,6 +321,14 @@ postgres/main  0.250 / 0.5  50.0% of cap  48Mi / 2Gi  2.3% of host  0/s 1.5Ki/s 
     };
     let ran = place.run("top").await;
     assert_eq!((ran.code, squeezed(&ran.out)), (0, squeezed(table)), "{}", ran.out);
+    // What goes on inside stands behind it, where it is known.
+    let wide = "\
+CONNECTIONS SIZE WAL CACHE HIT TX/S OLDEST TX
+- - - - - -
+7 / 100 22Mi 0 - 1.2 3m20s";
+    let ran = place.run("top -o wide").await;
+    let want: Vec<_> = squeezed(table).iter().zip(wide.lines()).map(|(a, b)| format!("{a} {b}")).collect();
+    assert_eq!((ran.code, squeezed(&ran.out)), (0, want), "{}", ran.out);
     place.run("top pg/main").await;
     assert!(fake.calls().contains(&"top postgres/main".to_owned()));
     let told: TopList = serde_json::from_str(&place.run("top -o json").await.out).unwrap();
@@ -327,7 +336,113 @@ postgres/main  0.250 / 0.5  50.0% of cap  48Mi / 2Gi  2.3% of host  0/s 1.5Ki/s 
     // Again and again, until somebody ends it.
     let watched = tokio::time::timeout(Duration::from_millis(5_600), place.run("top -w")).await;
     assert!(watched.is_err(), "it goes on");
-    assert_eq!(fake.calls().iter().filter(|call| *call == "top ").count(), 4, "each five seconds");
+    assert_eq!(fake.calls().iter().filter(|call| *call == "top ").count(), 5, "each five seconds");
     fake.change(|w| w.top = TopList::default());
     assert!(place.run("top").await.err.contains("No containers found."));
+}
+
+fn over_time() -> HistoryView {
+    let point = |n: i64| Point { at: n * 300, mean: f64::from(1 << 20), max: f64::from(1 << 21) };
+    let series = |name: &str, unit, points: Vec<i64>| {
+        SeriesView::of(name.to_owned(), unit, points.into_iter().map(point).collect())
+    };
+    HistoryView {
+        object: "postgres/main".to_owned(),
+        from: 0,
+        to: 3600,
+        step: 300,
+        series: vec![
+            series("archive_backlog", Unit::Count, vec![0]),
+            series("wal_bytes", Unit::Bytes, vec![0, 1, 5]),
+        ],
+    }
+}
+
+#[tokio::test]
+async fn history_lists_what_there_is_and_draws_one() {
+    let fake = Fake::with(|w| w.history = over_time());
+    let place = Place::live(&fake).await;
+    let list = place.run("history pg/main").await;
+    let words: Vec<Vec<&str>> = list.out.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(words[0], ["METRIC", "LAST", "MIN", "MAX", "KNOWN"]);
+    assert_eq!(words[2], ["wal_bytes", "1Mi", "1Mi", "2Mi", "15m", "of", "60m"], "{}", list.out);
+    assert!(fake.calls().contains(&"history postgres/main all 21600".to_owned()), "{:?}", fake.calls());
+    fake.change(|w| drop(w.history.series.remove(0)));
+    let drawn = place.run("history pg/main --metric wal_bytes --since 1h").await;
+    assert!(fake.calls().contains(&"history postgres/main wal_bytes 3600".to_owned()));
+    assert!(
+        drawn.out.starts_with("postgres/main wal_bytes, every 5m\n  2Mi ┤") || drawn.out.contains("2Mi ┤"),
+        "{}",
+        drawn.out
+    );
+    assert!(drawn.out.ends_with("min 1Mi   max 2Mi   last 1Mi at 1970-01-01T00:25:00Z\n"), "{}", drawn.out);
+    assert!(drawn.out.lines().all(|line| line.chars().count() <= 80), "{}", drawn.out);
+    let csv = place.run("history pg/main --metric wal_bytes -o csv").await.out;
+    let want = "time,object,metric,mean,max\n1970-01-01T00:00:00Z,postgres/main,wal_bytes,1048576,2097152\n";
+    assert!(csv.starts_with(want) && csv.lines().count() == 4, "{csv}");
+    let told: HistoryView = serde_json::from_str(&place.run("history pg/main -o json").await.out).unwrap();
+    assert_eq!(told.series.len(), 1);
+    fake.change(|w| w.history.series.clear());
+    let none = place.run("history pg/main").await;
+    assert!(
+        none.code == 1 && none.err.contains("nothing is known of postgres/main in the last 6h"),
+        "{none:?}"
+    );
+    assert!(place.run("history pg/main --metric a&b=c").await.code == 1);
+}
+
+#[tokio::test]
+async fn recommend_prints_yaml_with_its_reasons_and_what_it_cannot_say_yet() {
+    let advice = |verdict, now: Option<&str>, wanted: &str| Advice {
+        verdict,
+        now: now.map(str::to_owned),
+        wanted: wanted.to_owned(),
+        why: "peak 300Mi x 1.25".to_owned(),
+    };
+    let item = |object: &str, memory| Recommendation {
+        object: object.to_owned(),
+        known_seconds: 6 * 86_400,
+        memory,
+        ..Recommendation::default()
+    };
+    let lower = advice(Verdict::Lower, Some("512Mi"), "384Mi");
+    let items = vec![
+        Recommendation {
+            made_by: Some("project/shop".to_owned()),
+            yaml: "resources:\n  memory: 384Mi  # why\n".to_owned(),
+            ..item("app/shop-production-web", Some(lower.clone()))
+        },
+        Recommendation {
+            yaml: "resources:\n  memory: 384Mi  # why\n".to_owned(),
+            ..item("postgres/a", Some(lower))
+        },
+        item("postgres/b", Some(advice(Verdict::Keep, Some("512Mi"), "448Mi"))),
+        Recommendation { known_seconds: 7200, ..item("redis/c", None) },
+    ];
+    let fake = Fake::with(|w| w.recommend = RecommendList { items });
+    let place = Place::live(&fake).await;
+    let want = "\
+# app/shop-production-web, by 6d of use
+# in the manifest of project/shop, where it has this application
+resources:
+  memory: 384Mi  # why
+
+# postgres/a, by 6d of use
+spec:
+  resources:
+    memory: 384Mi  # why
+
+# postgres/b, by 6d of use
+# keep memory 512Mi: peak 300Mi x 1.25
+
+# redis/c: too early: 120m of use are known, a day is the least
+";
+    let ran = place.run("recommend").await;
+    assert_eq!((ran.code, ran.out.as_str()), (0, want));
+    place.run("recommend pg/a").await;
+    assert!(fake.calls().contains(&"recommend postgres/a".to_owned()));
+    let told: RecommendList = serde_json::from_str(&place.run("recommend -o json").await.out).unwrap();
+    assert_eq!(told.items.len(), 4);
+    fake.change(|w| w.recommend.items.clear());
+    assert!(place.run("recommend").await.err.contains("No containers found."));
 }

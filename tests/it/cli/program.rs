@@ -76,6 +76,7 @@ async fn completions_know_the_verbs() {
         command.args(["completion", shell]);
         let (code, out, _) = output(command).await;
         assert!(code == Some(0) && out.contains("describe") && out.contains("manifests"), "{shell}");
+        assert!(out.contains("diagnose") && out.contains("vacuum-stats"), "{shell}");
     }
 }
 

@@ -278,6 +278,8 @@ impl Reconciler for Fleet {
         columns: &[],
         panels: &[],
         metrics: &[],
+        history: &[],
+        least_memory: 0,
         warnings: None,
         client: None,
         images: &[],

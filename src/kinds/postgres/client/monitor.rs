@@ -1,21 +1,26 @@
-//! Looks at a server's WAL, archiver, slots and age of transactions, as a role that may only read. Each statement can fail
+//! Looks at a server's WAL, archiver and slots, and at what goes on inside of it, as a role that may only read. Each statement can fail
 //! on its own; must never write, and never answer with a figure that was not read.
 
 use super::session::{LoginError, PgSession};
 use super::sql::Sql;
 use super::{Monitor, SqlError, Target, statements};
 use crate::core::text::shown;
+use crate::kinds::postgres::monitoring::{Contents, Counter, Figures, Mismatched, Statement, Table};
 use crate::kinds::postgres::wal::{Reading, Slot, Told};
 use crate::secrets::Secret;
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use statements::monitor as sql;
+use statements::{contents, monitor as sql, monitoring as inside};
 
 /// Characters of an error that are kept.
 const WORDS: usize = 300;
 
-pub(super) struct PgMonitor(PgSession);
+pub(super) struct PgMonitor {
+    session: PgSession,
+    /// As `170006`; 0: not known.
+    version: u32,
+}
 
 impl PgMonitor {
     /// Into the database that the service's own session is in: into that the role is let.
@@ -25,14 +30,19 @@ impl PgMonitor {
             match PgSession::login_to(target, password, &target.database, &sql::options(newer)).await {
                 Err(LoginError::UnknownSetting(_)) if newer => newer = false,
                 Err(error) => return Err(error.into()),
-                Ok(session) => return Ok(Self(session)),
+                Ok(session) => {
+                    let rows = session.rows(&inside::version()).await?;
+                    let text = rows.first().and_then(|row| row.first()?.as_deref());
+                    let version = text.and_then(|text| text.parse().ok()).unwrap_or_default();
+                    return Ok(Self { session, version });
+                }
             }
         }
     }
 
     /// The one value of an answer. The outer error: the connection is of no use any more.
     async fn ask<T: DeserializeOwned>(&self, sql: Sql) -> Result<Told<T>, SqlError> {
-        match self.0.rows(&sql).await {
+        match self.session.rows(&sql).await {
             Ok(rows) => {
                 let text = rows.first().and_then(|row| row.first()).cloned().flatten();
                 Ok(read(text.as_deref().unwrap_or("null")))
@@ -40,6 +50,24 @@ impl PgMonitor {
             Err(SqlError::Failed(words)) => Ok(Err(shown(&words, WORDS))),
             Err(error) => Err(error),
         }
+    }
+
+    /// The same for who goes on without it.
+    async fn told<T: DeserializeOwned>(&self, sql: Sql) -> Told<T> {
+        self.ask(sql).await.unwrap_or_else(|error| Err(error.to_string()))
+    }
+
+    async fn statements(&self) -> Told<Vec<Statement>> {
+        let counter: Counter = self.told(contents::counter()).await?;
+        self.told(contents::statements(&counter.schema()?)).await
+    }
+
+    async fn mismatches(&self) -> Told<Vec<Mismatched>> {
+        if self.version < contents::MISMATCHES_SINCE {
+            return Err("PostgreSQL tells it since 15".to_owned());
+        }
+        let all: Vec<Mismatched> = self.told(contents::mismatches()).await?;
+        Ok(all.into_iter().map(Mismatched::with_repair).collect())
     }
 }
 
@@ -77,5 +105,35 @@ impl Monitor for PgMonitor {
             position: position?,
             horizon: horizon?,
         })
+    }
+    async fn figures(&self) -> Result<Figures, SqlError> {
+        let (server, connections, transactions, locks, replication, totals, checkpoints) = tokio::join!(
+            self.ask(inside::server()),
+            self.ask(inside::connections()),
+            self.ask(inside::transactions()),
+            self.ask(inside::locks()),
+            self.ask(inside::replication()),
+            self.ask(inside::totals()),
+            self.ask(inside::checkpoints(self.version)),
+        );
+        Ok(Figures {
+            server: server?,
+            connections: connections?,
+            transactions: transactions?,
+            locks: locks?,
+            replication: replication?,
+            totals: totals?,
+            checkpoints: checkpoints?,
+        })
+    }
+    /// What is quick first.
+    async fn contents(&self, told: &mut Contents) {
+        told.mismatches = self.mismatches().await;
+        told.statements = self.statements().await;
+        told.databases = self.told(contents::databases()).await;
+    }
+
+    async fn tables(&self) -> Told<Vec<Table>> {
+        self.told(contents::tables()).await
     }
 }

@@ -6,7 +6,11 @@
 //! and what could turn a statement into something else is set in the start-up packet,
 //! which wins over `ALTER ROLE … SET` and `ALTER DATABASE … SET`. Answers are cut by the server.
 
+pub mod contents;
+pub mod inspect;
 pub mod monitor;
+pub mod monitoring;
+pub mod owner;
 pub mod tenants;
 
 use super::sql::Sql;
@@ -313,13 +317,47 @@ mod tests {
             monitor::slots(),
             monitor::position(),
             monitor::horizon(),
+            monitoring::version(),
+            monitoring::server(),
+            monitoring::connections(),
+            monitoring::transactions(),
+            monitoring::locks(),
+            monitoring::replication(),
+            monitoring::totals(),
+            monitoring::checkpoints(160_000),
+            monitoring::checkpoints(170_000),
+            contents::databases(),
+            contents::tables(),
+            contents::mismatches(),
+            contents::counter(),
+            contents::statements("s"),
         ]
+        .into_iter()
+        .chain(inspect::all())
+        .chain(owner::all())
+        .collect()
     }
 
     /// Words before a parenthesis that are grammar, not functions.
-    const GRAMMAR: [&str; 13] = [
-        "CAST", "COALESCE", "EXISTS", "FILTER", "ANY", "OPERATOR", "SELECT", "AND", "AS", "WHERE", "FROM",
-        "LATERAL", "NOT",
+    const GRAMMAR: [&str; 18] = [
+        "CAST",
+        "COALESCE",
+        "EXISTS",
+        "FILTER",
+        "ANY",
+        "OPERATOR",
+        "SELECT",
+        "AND",
+        "AS",
+        "WHERE",
+        "FROM",
+        "LATERAL",
+        "NOT",
+        "GREATEST",
+        "MATERIALIZED",
+        "OVER",
+        "OR",
+        "BY",
     ];
 
     /// The text with what is in quotes taken out.
@@ -339,7 +377,9 @@ mod tests {
                         back.take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '.')).collect();
                     taken.into_iter().rev().collect()
                 };
-                let fine = word.is_empty() || word.starts_with("pg_catalog.") || GRAMMAR.contains(&&*word);
+                // Behind a quoted name of its schema.
+                let qualified = word.starts_with("pg_catalog.") || before.ends_with(&format!("\"s\"{word}"));
+                let fine = word.is_empty() || qualified || GRAMMAR.contains(&&*word);
                 assert!(fine, "{word}( in {}", sql.as_str());
             }
             for keyword in [" FROM ", " AS pg_", "JOIN "] {
@@ -349,11 +389,14 @@ mod tests {
                     let rest = text[at..].trim_start_matches(keyword);
                     let rest = if keyword == " AS pg_" { &text[at + 4..] } else { rest };
                     let rest = rest.trim_start_matches("LATERAL ");
-                    let table = rest.starts_with("pg_catalog.") || rest.starts_with('(');
+                    // What a statement names itself comes before any table.
+                    let end = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
+                    let own = text.contains(&format!(" {} AS MATERIALIZED (", &rest[..end]));
+                    let table = own || rest.starts_with("pg_catalog.") || rest.starts_with(['(', '"']);
                     assert!(table, "{rest}");
                 }
             }
-            let bare = ["=", "<>", ">", "-"].iter().fold(text.clone(), |text, operator| {
+            let bare = ["=", "<>", ">", "<", "-", "+", "->>"].iter().fold(text.clone(), |text, operator| {
                 text.replace(&format!("OPERATOR(pg_catalog.{operator})"), "")
             });
             assert!(!bare.contains(['=', '<', '>', '~', '|', '+', '%', '^', '&', '!', ':']), "{bare}");

@@ -2,9 +2,14 @@
 
 use super::{Cluster, Shared, failed, refused};
 use crate::kinds::postgres::client::{Monitor, SqlError, Target};
-use crate::kinds::postgres::wal::{Archiver, Backlog, Files, Horizon, Position, Reading, Settings};
+use crate::kinds::postgres::monitoring::{
+    ByState, Checkpoints, Connections, Contents, Database, Databases, Figures, Locks, Replication, Server,
+    Table, Totals, Transactions,
+};
+use crate::kinds::postgres::wal::{Archiver, Backlog, Files, Horizon, Position, Reading, Settings, Told};
 use crate::kinds::postgres::world::MonitorRole;
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -76,17 +81,77 @@ pub fn healthy_reading() -> Reading {
     }
 }
 
-#[async_trait]
-impl Monitor for FakeMonitor {
-    async fn read(&self) -> Result<Reading, SqlError> {
+/// What goes on in a server that nobody uses.
+#[must_use]
+pub fn calm_figures() -> Figures {
+    Figures {
+        server: Ok(Server {
+            started_at: 1_700_000_000.0,
+            uptime_secs: 60,
+            max_connections: 100,
+            reserved_connections: 3,
+        }),
+        connections: Ok(Connections {
+            used: 2,
+            by_state: ByState { active: 1, idle: 1, ..ByState::default() },
+        }),
+        transactions: Ok(Transactions::default()),
+        locks: Ok(Locks::default()),
+        replication: Ok(Replication::default()),
+        totals: Ok(Totals { commits: 50, blocks_hit: 900, blocks_read: 100, ..Totals::default() }),
+        checkpoints: Ok(Checkpoints { timed: 1, requested: 0 }),
+    }
+}
+
+/// What is in a server that nobody uses.
+#[must_use]
+pub fn few_contents() -> Contents {
+    let database = |name: &str, size_bytes| Database { name: Some(name.to_owned()), size_bytes };
+    let databases = vec![database("app", 8 << 20), database("postgres", 7 << 20)];
+    Contents {
+        databases: Ok(Databases { size_bytes: 22 << 20, databases }),
+        tables: Ok(Vec::new()),
+        mismatches: Ok(Vec::new()),
+        statements: Ok(Vec::new()),
+        ..Contents::failed(Timestamp::UNIX_EPOCH, 0, "")
+    }
+}
+
+impl FakeMonitor {
+    async fn has(&self) -> Result<Contents, String> {
+        let name = self.asks().await.map_err(|error| error.to_string())?;
+        Ok(self.shared.lock().contents.get(&name).cloned().unwrap_or_else(few_contents))
+    }
+
+    /// The container, while the role is let in.
+    async fn asks(&self) -> Result<String, SqlError> {
         self.shared.takes(&self.target).await?;
         let c = self.shared.reach(&self.target)?;
         let cluster = self.shared.cluster(&c).ok_or_else(|| failed("the data is gone"))?;
         // Whoever changed the role ended its sessions, too.
-        if !matches!(cluster.monitor, MonitorState::Fine) {
-            return Err(refused());
+        if matches!(cluster.monitor, MonitorState::Fine) { Ok(c.name) } else { Err(refused()) }
+    }
+}
+
+#[async_trait]
+impl Monitor for FakeMonitor {
+    async fn read(&self) -> Result<Reading, SqlError> {
+        let name = self.asks().await?;
+        Ok(self.shared.lock().readings.get(&name).cloned().unwrap_or_else(healthy_reading))
+    }
+
+    async fn figures(&self) -> Result<Figures, SqlError> {
+        let name = self.asks().await?;
+        Ok(self.shared.lock().figures.get(&name).cloned().unwrap_or_else(calm_figures))
+    }
+    async fn contents(&self, told: &mut Contents) {
+        match self.has().await {
+            Ok(has) => *told = Contents { at: told.at, secs: told.secs, tables: told.tables.clone(), ..has },
+            Err(why) => *told = Contents::failed(told.at, told.secs, &why),
         }
-        let known = self.shared.lock().readings.get(&c.name).cloned();
-        Ok(known.unwrap_or_else(healthy_reading))
+    }
+
+    async fn tables(&self) -> Told<Vec<Table>> {
+        self.has().await?.tables
     }
 }

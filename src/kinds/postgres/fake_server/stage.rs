@@ -4,6 +4,7 @@ use super::monitor::MonitorState;
 use super::{Cluster, FakeServers};
 use crate::kinds::postgres::client::SqlError;
 use crate::kinds::postgres::collation::{Collations, InDatabase};
+use crate::kinds::postgres::monitoring::{Contents, Figures};
 use crate::kinds::postgres::survey::Survey;
 use crate::kinds::postgres::wal::Reading;
 use crate::kinds::postgres::world::Crowd;
@@ -67,6 +68,16 @@ impl FakeServers {
     /// What a look at the health of a container's server tells from now on.
     pub fn set_reading(&self, container: &str, reading: Reading) {
         self.shared.lock().readings.insert(container.to_owned(), reading);
+    }
+
+    /// The same of what goes on inside of it.
+    pub fn set_figures(&self, container: &str, figures: Figures) {
+        self.shared.lock().figures.insert(container.to_owned(), figures);
+    }
+
+    /// The same of what is looked at seldom.
+    pub fn set_contents(&self, container: &str, contents: Contents) {
+        self.shared.lock().contents.insert(container.to_owned(), contents);
     }
 
     /// DROP ROLE by hand of the role that reads the server's health; false when there is no server yet.

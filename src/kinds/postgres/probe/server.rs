@@ -38,6 +38,12 @@ pub(super) fn at_role(
     Some(Target { username: role.to_owned(), database: database.to_owned(), ..target })
 }
 
+/// The same as the owner of the cluster.
+pub(super) fn at_owner(tools: &Tools, subject: &Subject<'_>, c: &Glance, database: &str) -> Option<Target> {
+    let target = target(subject, c, tools.work.reach)?;
+    Some(Target { database: database.to_owned(), ..target })
+}
+
 /// A session outlives neither the start of its server nor the password that it was let in by.
 fn epoch(c: &Glance, generation: u64) -> String {
     format!("{} {} {generation}", c.id, c.started_at)

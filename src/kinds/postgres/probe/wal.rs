@@ -1,4 +1,4 @@
-//! When a server's WAL is looked at, and what is kept of it. Must never hold up a proof that the server answers: a look
+//! When a server's WAL and its inside are looked at, and what is kept of it. Must never hold up a proof that the server answers: a look
 //! that fails is said, and tried again with the next one.
 
 use super::server::at_role;
@@ -6,6 +6,7 @@ use crate::core::seen::Glance;
 use crate::kinds::Probed;
 use crate::kinds::postgres::client::statements::monitor::ROLE;
 use crate::kinds::postgres::client::{Monitor, SqlError};
+use crate::kinds::postgres::monitoring::{self, Figures};
 use crate::kinds::postgres::plan::Subject;
 use crate::kinds::postgres::tools::{Tools, Watch};
 use crate::kinds::postgres::wal::{EVERY, Health, Look, Reading, STALE_AFTER, Snapshot, verdict};
@@ -67,6 +68,7 @@ pub(super) async fn again(tools: &Tools, subject: &Subject<'_>, c: &Glance, fact
     if watched.as_ref().is_none_or(|watch| tools.seconds() - watch.at >= due) {
         look(tools, subject, c, facts).await;
     }
+    super::contents::again(tools, subject, c).await;
     let said = tools.watched(object).map(|watch| watch.said).unwrap_or_default();
     if verdict(&known(tools, subject, c)) == verdict(&said) { Probed::Same } else { Probed::LookAgain }
 }
@@ -84,17 +86,20 @@ async fn look(tools: &Tools, subject: &Subject<'_>, c: &Glance, facts: &ServerFa
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (at, now) = (tools.seconds(), Timestamp::now());
     let watch = match answer {
-        Ok((session, reading)) => {
+        Ok((session, reading, figures)) => {
             let disk = tools.work.room(subject.identity, None).await.map(|(space, ..)| space);
             let trend = before.trend.after(&reading, disk, at);
             let (name, psql) = (object.to_string(), subject.psql());
             let look = Look { at: now, took_ms, disk, object: &name, psql: &psql };
             let last = Some(Arc::new(Snapshot::new(&look, reading, &trend)));
+            let inside = before.inside.filter(|_| before.epoch == epoch(c));
+            let inside = monitoring::Snapshot::after(inside.as_deref(), figures, now, at);
             Watch {
                 epoch: epoch(c),
                 at,
                 trend,
                 last,
+                inside: Some(Arc::new(inside)),
                 said: before.said,
                 session: Some(session),
                 ..Watch::default()
@@ -118,10 +123,10 @@ async fn ask(
     subject: &Subject<'_>,
     c: &Glance,
     kept: Option<Arc<dyn Monitor>>,
-) -> Result<(Arc<dyn Monitor>, Reading), SqlError> {
+) -> Result<(Arc<dyn Monitor>, Reading, Figures), SqlError> {
     if let Some(session) = kept {
-        match session.read().await {
-            Ok(reading) => return Ok((session, reading)),
+        match both(session.as_ref()).await {
+            Ok((reading, figures)) => return Ok((session, reading, figures)),
             // To be hung up on is no reason to wait once more.
             Err(hung @ SqlError::Hung(_)) => return Err(hung),
             Err(_) => {}
@@ -137,6 +142,12 @@ async fn ask(
         return Err(SqlError::LoginRefused("there is no password for it yet".to_owned()));
     };
     let session: Arc<dyn Monitor> = tools.servers.monitor(&target, password).await?.into();
-    let reading = session.read().await?;
-    Ok((session, reading))
+    let (reading, figures) = both(session.as_ref()).await?;
+    Ok((session, reading, figures))
+}
+
+/// At once. That the inside cannot be looked at is no reason to say nothing of the WAL.
+async fn both(session: &dyn Monitor) -> Result<(Reading, Figures), SqlError> {
+    let (reading, figures) = tokio::join!(session.read(), session.figures());
+    Ok((reading?, figures.unwrap_or_else(|error| Figures::failed(&error.to_string()))))
 }

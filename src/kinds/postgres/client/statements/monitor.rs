@@ -45,7 +45,9 @@ pub fn state(sql: Sql) -> Sql {
              AND r.rolconnlimit OPERATOR(pg_catalog.=) (-1) \
              AND COALESCE(m.others, '') OPERATOR(pg_catalog.=) '' AND COALESCE(m.reads, false) \
              AND NOT EXISTS(SELECT FROM pg_catalog.pg_db_role_setting AS g \
-               WHERE g.setrole OPERATOR(pg_catalog.=) r.oid) \
+               LEFT JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) g.setdatabase \
+               WHERE g.setrole OPERATOR(pg_catalog.=) r.oid AND (d.datname IS NULL \
+                 OR d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())) \
              AND pg_catalog.has_database_privilege(r.oid, pg_catalog.current_database(), 'CONNECT') THEN 'fine' \
            ELSE pg_catalog.concat('differs', pg_catalog.chr(58), m.others) END \
          FROM pg_catalog.pg_authid AS r LEFT JOIN LATERAL (SELECT \
@@ -80,6 +82,10 @@ pub fn put_right(verifier: &str, database: &str, others: &[&str]) -> Sql {
         .literal(verifier)
         .then("; ALTER ROLE ")
         .identifier(ROLE)
+        .then(" RESET ALL; ALTER ROLE ")
+        .identifier(ROLE)
+        .then(" IN DATABASE ")
+        .identifier(database)
         .then(" RESET ALL; GRANT pg_monitor TO ")
         .identifier(ROLE)
         .then("; GRANT CONNECT ON DATABASE ")
@@ -142,7 +148,7 @@ pub fn archiver() -> Sql {
 }
 
 /// Where the log ends. On a standby nothing is asked that only a primary can answer.
-const END: &str = "CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_receive_lsn() \
+pub(super) const END: &str = "CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_receive_lsn() \
      ELSE pg_catalog.pg_current_wal_lsn() END";
 
 /// Slots that are looked at.
