@@ -2,7 +2,7 @@
 
 use super::table::{Disk, Fault, Mend, Then, judge, nothing};
 use crate::harness::{Frozen, Sea, condition, docker, pause, processes};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 const PLAIN: &str = "{version: '18', parameters: {shared_buffers: 16MB}}";
 
@@ -40,6 +40,31 @@ fn without_auto_conf(sea: &Sea, name: &str) {
     reload(sea, name);
 }
 
+/// A session of an application, until this is dropped.
+struct Client(Child);
+
+impl Client {
+    fn new(sea: &Sea, name: &str, sql: &str) -> Self {
+        let url = format!("postgresql://web:web@127.0.0.1:{}/app", sea.host_port(name));
+        let mut psql = Command::new("psql");
+        psql.args(["-XAtqc", sql, &url]).stdout(Stdio::null()).stderr(Stdio::null());
+        Self(psql.spawn().unwrap())
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A server that sleeps does not see that its client is gone.
+fn end_sessions(sea: &Sea, name: &str) {
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'web'";
+    sql(sea, name, "postgres", end);
+}
+
 fn no_mend<'a>(_: &'a Sea, _: &'a str) -> Mend<'a> {
     Box::new(|| {})
 }
@@ -59,6 +84,7 @@ fn what_is_wrong_inside_is_said_and_nothing_else() {
                 conditions: &[
                     "Ready False ServerHung",
                     "Progressing True ServerHung",
+                    "Stalled * *",
                     "Degraded True ProcessStopped",
                 ],
                 lets_in: false,
@@ -101,7 +127,7 @@ fn what_is_wrong_inside_is_said_and_nothing_else() {
                 })
             },
             then: Then::Said {
-                conditions: &["Ready False HbaRejects", "Progressing False HbaRejects"],
+                conditions: &["Ready False HbaRejects", "Progressing False HbaRejects", "Stalled * *"],
                 lets_in: false,
             },
         },
@@ -116,7 +142,11 @@ fn what_is_wrong_inside_is_said_and_nothing_else() {
                 })
             },
             then: Then::Said {
-                conditions: &["Ready False LibraryMissing", "Progressing False LibraryMissing"],
+                conditions: &[
+                    "Ready False LibraryMissing",
+                    "Progressing False LibraryMissing",
+                    "Stalled * *",
+                ],
                 lets_in: false,
             },
         },
@@ -187,6 +217,94 @@ fn what_is_wrong_inside_is_said_and_nothing_else() {
                     "Ready False Blocked",
                     "Progressing False Blocked",
                 ],
+                lets_in: true,
+            },
+        },
+        Fault {
+            name: "closed",
+            spec: PLAIN,
+            prepare: nothing,
+            breaks: |sea, name| {
+                sql(sea, name, "postgres", "ALTER DATABASE app ALLOW_CONNECTIONS false");
+                Box::new(move || sql(sea, name, "postgres", "ALTER DATABASE app ALLOW_CONNECTIONS true"))
+            },
+            then: Then::Said {
+                conditions: &[
+                    "Ready False DatabaseClosed",
+                    "Progressing False DatabaseClosed",
+                    "Stalled * *",
+                ],
+                lets_in: false,
+            },
+        },
+        Fault {
+            name: "trigger",
+            spec: PLAIN,
+            prepare: nothing,
+            breaks: |sea, name| {
+                let make = "CREATE FUNCTION no() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$; \
+                     CREATE EVENT TRIGGER no ON login EXECUTE FUNCTION no()";
+                sql(sea, name, "app", make);
+                let off =
+                    "PGOPTIONS='-c event_triggers=off' psql -XqU postgres -d app -c 'DROP EVENT TRIGGER no'";
+                Box::new(move || inside(sea, name, off))
+            },
+            then: Then::Said {
+                conditions: &[
+                    "Ready False LoginTriggerFailed",
+                    "Progressing False LoginTriggerFailed",
+                    "Stalled * *",
+                ],
+                lets_in: false,
+            },
+        },
+        Fault {
+            name: "exhausted",
+            spec: "{version: '18', parameters: {shared_buffers: 16MB, max_connections: 20}}",
+            prepare: |sea, name| {
+                sql(sea, name, "postgres", "CREATE ROLE web LOGIN PASSWORD 'web'");
+                None
+            },
+            breaks: |sea, name| {
+                let sessions: Vec<_> =
+                    (0..20).map(|_| Client::new(sea, name, "SELECT pg_sleep(600)")).collect();
+                Box::new(move || {
+                    drop(sessions);
+                    end_sessions(sea, name);
+                })
+            },
+            // By the connections that are kept for superusers.
+            then: Then::Said {
+                conditions: &[
+                    "Ready False ConnectionsExhausted",
+                    "Degraded True ConnectionsExhausted",
+                    "Progressing False ConnectionsExhausted",
+                    "Stalled * *",
+                ],
+                lets_in: true,
+            },
+        },
+        Fault {
+            name: "wraparound",
+            spec: "{version: '18', parameters: {shared_buffers: 16MB, autovacuum_freeze_max_age: 100000, synchronous_commit: 'off'}}",
+            prepare: |sea, name| {
+                sql(sea, name, "postgres", "CREATE ROLE web LOGIN PASSWORD 'web'");
+                None
+            },
+            breaks: |sea, name| {
+                // What keeps vacuum from doing what it is forced to.
+                let holder = Client::new(sea, name, "BEGIN; SELECT txid_current(); SELECT pg_sleep(600)");
+                let spend =
+                    "DO $$ BEGIN FOR i IN 1..220000 LOOP PERFORM txid_current(); COMMIT; END LOOP; END $$";
+                sql(sea, name, "postgres", spend);
+                Box::new(move || {
+                    drop(holder);
+                    end_sessions(sea, name);
+                    inside(sea, name, "vacuumdb -aqF -U postgres");
+                })
+            },
+            then: Then::Said {
+                conditions: &["WalHealthy False Wraparound", "Degraded True Wraparound"],
                 lets_in: true,
             },
         },
@@ -290,7 +408,11 @@ fn what_is_wrong_outside_is_said_and_nothing_else() {
                 Box::new(move || drop(docker(&["rm", "-fv", &other])))
             },
             then: Then::Said {
-                conditions: &["Ready False VolumeShared", "Degraded True VolumeShared"],
+                conditions: &[
+                    "Ready False VolumeShared",
+                    "Degraded True VolumeShared",
+                    "Progressing False Blocked",
+                ],
                 lets_in: true,
             },
         },
@@ -310,7 +432,7 @@ fn what_is_wrong_outside_is_said_and_nothing_else() {
             then: Then::Said { conditions: &["PendingRestart True ParametersChanged"], lets_in: true },
         },
         Fault {
-            name: "closed",
+            name: "readonly",
             spec: PLAIN,
             prepare: |sea, name| {
                 off(sea, name, || mount(&sea.volume(name)));

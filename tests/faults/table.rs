@@ -26,7 +26,7 @@ pub struct Fault {
 
 /// What has to follow.
 pub enum Then {
-    /// These are said, `Type Status Reason` (`*`: whatever), until it is mended. `lets_in`: a client gets in meanwhile; where that is so and Ready is
+    /// These are said, `Type Status Reason` (`*`: whatever; what fails ten times is Stalled, sooner or later), until it is mended. `lets_in`: a client gets in meanwhile; where that is so and Ready is
     /// not True, the line says why.
     Said { conditions: &'static [&'static str], lets_in: bool },
     /// Seawall mends it, and an event of this reason says so.

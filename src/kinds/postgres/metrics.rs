@@ -201,7 +201,7 @@ pub const INSIDE: [Metric; 24] = [
 ];
 
 /// From the same, over time.
-pub const HISTORY: [Series; 7] = [
+pub const HISTORY: [Series; 13] = [
     series("wal_bytes", Unit::Bytes, "/walHealth/pg_wal_bytes"),
     series("wal_rate", Unit::BytesPerSecond, "/walHealth/wal_rate_bytes_per_s"),
     series("wal_oldest_age", Unit::Seconds, "/walHealth/oldest_wal_age_secs"),
@@ -209,6 +209,12 @@ pub const HISTORY: [Series; 7] = [
     series("archiver_failures", Unit::Count, "/walHealth/archiver_failed_count"),
     series("xid_age", Unit::Count, "/walHealth/xid_age"),
     series("disk_free", Unit::Bytes, "/walHealth/disk/free_bytes"),
+    series("connections", Unit::Count, "/monitoring/connections/used"),
+    series("commits", Unit::PerSecond, "/monitoring/rates/commits_per_s"),
+    series("cache_hit_ratio", Unit::Count, "/monitoring/rates/cache_hit_ratio"),
+    series("locks_waiting", Unit::Count, "/monitoring/locks/waiting"),
+    series("longest_transaction", Unit::Seconds, "/monitoring/transactions/longest/secs"),
+    series("size_bytes", Unit::Bytes, "/monitoring/size_bytes"),
 ];
 
 const fn series(name: &'static str, unit: Unit, path: &'static str) -> Series {

@@ -177,7 +177,7 @@ impl Reconciler for Redis {
         columns: &COLUMNS,
         panels: &[],
         metrics: &monitoring::METRICS,
-        history: &[],
+        history: &monitoring::HISTORY,
         least_memory: 64 << 20,
         warnings: None,
         client: Some(&CLIENT),

@@ -1,9 +1,10 @@
 //! `status.monitoring` of a Redis: what `INFO` tells of its inside, which each look asks for anyway. Pure. Must never take what was
 //! not told for zero: such a field is absent, and `errors` says why.
 
+use crate::core::measure::Unit;
 use crate::core::metric::Family;
 use crate::core::text::shown;
-use crate::kinds::{Metric, Read};
+use crate::kinds::{Metric, Read, Series};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -61,6 +62,18 @@ const FIELDS: [(&str, &str, &str, As); 30] = [
     ("replication", "replicas", "connected_slaves", As::Number),
     ("", "denied_logins", "acl_access_denied_auth", As::Number),
 ];
+
+/// The same over time.
+pub const HISTORY: [Series; 4] = [
+    series("connections", Unit::Count, "/monitoring/connections/used"),
+    series("used_memory_bytes", Unit::Bytes, "/monitoring/memory/used_bytes"),
+    series("keys", Unit::Count, "/monitoring/keys"),
+    series("cache_hit_ratio", Unit::Count, "/monitoring/cache_hit_ratio"),
+];
+
+const fn series(name: &'static str, unit: Unit, path: &'static str) -> Series {
+    Series { name, unit, path, read: Read::Number }
+}
 
 /// Figures that monitoring sees.
 pub const METRICS: [Metric; 15] = [

@@ -97,8 +97,8 @@ pub fn overridden(parameters: &[&str]) -> Sql {
 }
 
 /// Lines of configuration files with which the server would not start, `FILE:LINE NAME ERROR`, between record separators: such
-/// as are no lines, of parameters that there are not, or with values that are illegal. One that only waits for a restart is told by
-/// the same words, so what a start alone can change is left out.
+/// as are no lines, or of parameters that there are not. Of a value that cannot be put in force the view says the same whether it is
+/// illegal, waits for a restart, or is refused by this session alone (`default_tablespace`), so those are left out.
 #[must_use]
 pub fn broken_configuration() -> Sql {
     Sql::of(
@@ -107,8 +107,7 @@ pub fn broken_configuration() -> Sql {
            ORDER BY b.seqno), '') \
          FROM (SELECT * FROM pg_catalog.pg_file_settings AS f WHERE f.error IS NOT NULL \
            AND NOT EXISTS(SELECT FROM pg_catalog.pg_settings AS s \
-             WHERE pg_catalog.lower(s.name) OPERATOR(pg_catalog.=) pg_catalog.lower(f.name) \
-             AND s.context OPERATOR(pg_catalog.=) 'postmaster') ORDER BY f.seqno LIMIT 5) AS b",
+             WHERE pg_catalog.lower(s.name) OPERATOR(pg_catalog.=) pg_catalog.lower(f.name)) ORDER BY f.seqno LIMIT 5) AS b",
     )
 }
 

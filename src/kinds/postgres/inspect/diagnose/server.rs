@@ -106,8 +106,8 @@ fn collations(rows: &[Row], facts: &Facts<'_>) -> Check {
     );
     let why = "indexes on text may lead to nothing, and unique ones may let doubles in";
     let next = format!(
-        "in each of them: {} -c 'REINDEX DATABASE CONCURRENTLY …', then -c 'ALTER DATABASE … REFRESH COLLATION VERSION'",
-        facts.psql
+        "rebuild the indexes first, then say that it was done: seawall describe {} has the commands for each, in their order",
+        facts.name()
     );
     check.because(why, next).about(super::named(rows.iter().map(one)))
 }

@@ -135,7 +135,7 @@ fn prepared(row: &Row, facts: &Facts<'_>) -> Option<Check> {
     let level = if old >= LONG.1 { Level::Red } else { Level::Yellow };
     let why = "they outlive sessions and restarts, keep their locks, and hold up vacuum";
     let next = format!(
-        "{} -c 'TABLE pg_prepared_xacts', then COMMIT PREPARED or ROLLBACK PREPARED each",
+        "{} -c 'TABLE pg_prepared_xacts' shows them; whoever prepared each knows whether it is to be committed or rolled back",
         facts.psql
     );
     Some(Check::new(check, level, format!("{n}, the oldest for {}", seconds(old))).because(why, next))

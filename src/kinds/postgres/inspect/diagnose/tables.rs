@@ -25,7 +25,7 @@ fn size(row: &Row, field: &str) -> String {
 }
 
 pub fn checks(facts: &Facts<'_>) -> Vec<Check> {
-    let (name, psql) = (facts.name(), facts.psql);
+    let name = facts.name();
     let of_indexes = |check: &str, is: &dyn Fn(&Row) -> bool, why: &str, next: String| {
         of(check, &facts.indexes, |rows| {
             let bad = || rows.iter().filter(|row| is(row));
@@ -38,36 +38,38 @@ pub fn checks(facts: &Facts<'_>) -> Vec<Check> {
         })
     };
     let says = |row: &Row, what: &str| verdict(row).starts_with(what);
-    let dropping = format!("seawall pg indexes {name}; then {psql} -c 'DROP INDEX CONCURRENTLY …' each");
+    let known = format!(
+        "seawall pg indexes {name} shows them; one that nobody needs can go, and only you know which that is"
+    );
     vec![
         of_indexes(
             "Invalid indexes",
             &|row| says(row, "invalid"),
             "CREATE INDEX CONCURRENTLY did not end well: they are written to and never read",
-            format!("{psql} -c 'REINDEX INDEX CONCURRENTLY …' each, or drop them"),
+            format!("seawall psql {name}, and there REINDEX INDEX CONCURRENTLY with the name of each"),
         ),
         of_indexes(
             "Duplicate indexes",
             &|row| says(row, "duplicate"),
             "each write is made twice, and nothing is found faster",
-            dropping.clone(),
+            known.clone(),
         ),
         of_indexes(
             "Unused indexes",
             &|row| says(row, "unused") && count(row, "index_size").is_some_and(|bytes| bytes >= INDEX),
             "each write pays for them. Nobody has read them since the statistics began: look at counted_since of pg info, and at standbys, first",
-            dropping.clone(),
+            known,
         ),
-        of("Bloat", &facts.relations, |rows| bloated(rows, name, psql)),
+        of("Bloat", &facts.relations, |rows| bloated(rows, name)),
         of("Autovacuum", &facts.tables, autovacuum),
-        of("Dead rows", &facts.tables, |rows| dead(rows, name, psql)),
-        of("Sequences", &facts.sequences, |rows| sequences(rows, psql)),
+        of("Dead rows", &facts.tables, |rows| dead(rows, name)),
+        of("Sequences", &facts.sequences, |rows| sequences(rows, name)),
         of_one("Unlogged tables", &facts.rest, unlogged),
         of_one("Primary keys", &facts.rest, without_key),
     ]
 }
 
-fn bloated(rows: &[Row], name: &str, psql: &str) -> Check {
+fn bloated(rows: &[Row], name: &str) -> Check {
     let of_one = |row: &Row| {
         let (waste, bytes) = (bloat::waste(row)?, number(row, "bytes")?);
         percent(waste, bytes).filter(|part| *part >= HALF && waste >= WASTE.0).map(|part| {
@@ -84,7 +86,7 @@ fn bloated(rows: &[Row], name: &str, psql: &str) -> Check {
     };
     let why = "what holds nothing is read, cached and backed up all the same; this is an estimate";
     let next = format!(
-        "seawall pg bloat {name}; indexes: {psql} -c 'REINDEX INDEX CONCURRENTLY …'; tables: pg_repack, or VACUUM FULL while nobody works with them"
+        "seawall pg bloat {name} shows them; REINDEX INDEX CONCURRENTLY with its name builds an index anew (seawall psql {name}); a table shrinks by pg_repack, or by VACUUM FULL while nobody works with it"
     );
     let check = Check::new(
         "Bloat",
@@ -111,7 +113,7 @@ fn autovacuum(rows: &[Row]) -> Check {
         .about(named(off().map(|row| full_name(row, "table"))))
 }
 
-fn dead(rows: &[Row], name: &str, psql: &str) -> Check {
+fn dead(rows: &[Row], name: &str) -> Check {
     let late = |row: &&Row| {
         let dead = number(row, "dead").unwrap_or_default();
         dead >= DEAD && threshold(row).is_none_or(|threshold| dead > 2.0 * threshold)
@@ -135,13 +137,13 @@ fn dead(rows: &[Row], name: &str, psql: &str) -> Check {
     };
     let why = "they make the table grow and its scans slow; something may hold vacuum up (long transactions, slots)";
     let next = format!(
-        "seawall pg vacuum-stats {name}; {psql} -c 'VACUUM (VERBOSE, ANALYZE) …' says what holds it up"
+        "seawall pg vacuum-stats {name} shows them; VACUUM (VERBOSE, ANALYZE) with its name says what holds it up (seawall psql {name})"
     );
     let check = Check::new("Dead rows", Level::Yellow, format!("{} tables wait for vacuum", bad().count()));
     check.because(why, next).about(named(bad().map(one)))
 }
 
-fn sequences(rows: &[Row], psql: &str) -> Check {
+fn sequences(rows: &[Row], name: &str) -> Check {
     let used = |row: &Row| {
         let figure = |field| number(row, field);
         let (last, min, max) = (figure("last_value")?, figure("min_value")?, figure("max_value")?);
@@ -157,7 +159,7 @@ fn sequences(rows: &[Row], psql: &str) -> Check {
         Check::new("Sequences", level(*most, USED.0, USED.1), format!("{} are nearly through", all.len()));
     let why = "when one is through, every INSERT that takes a number from it fails";
     let next = format!(
-        "make column and sequence bigint, ahead of time: {psql} -c 'ALTER TABLE … ALTER COLUMN … TYPE bigint; ALTER SEQUENCE … AS bigint'"
+        "make its column bigint, then the sequence (ALTER SEQUENCE with its name AS bigint), ahead of time: the first rewrites the table (seawall psql {name})"
     );
     check.because(why, next).about(named(all.into_iter().map(|(part, whose)| format!("{whose}: {part} %"))))
 }
