@@ -28,7 +28,7 @@ fn text(item: &Recommendation) -> String {
     let object = clean(&item.object);
     let known = human(item.known_seconds);
     if item.memory.is_none() && item.cpus.is_none() {
-        return format!("# {object}: too early: {known} of use are known, a day is the least\n");
+        return format!("# {object}: too early: at most {known} of use are known, a day is the least\n");
     }
     let mut text = format!("# {object}, by {known} of use\n");
     if item.yaml.is_empty() {

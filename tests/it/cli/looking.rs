@@ -435,7 +435,7 @@ spec:
 # postgres/b, by 6d of use
 # keep memory 512Mi: peak 300Mi x 1.25
 
-# redis/c: too early: 120m of use are known, a day is the least
+# redis/c: too early: at most 120m of use are known, a day is the least
 ";
     let ran = place.run("recommend").await;
     assert_eq!((ran.code, ran.out.as_str()), (0, want));
