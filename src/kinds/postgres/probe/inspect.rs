@@ -93,14 +93,18 @@ pub async fn inspect(tools: &Tools, subject: &Subject<'_>, c: &Glance, ask: &Ask
     }
     let session = tools.session(&subject.identity.object);
     let anywhere = session.map_or_else(|| ANYWHERE.to_owned(), |session| session.database().to_owned());
-    let own = if inspection.database { subject.spec.database.clone() } else { anywhere };
+    let own = if inspection.database { subject.spec.database.clone() } else { anywhere.clone() };
     let database = ask.database.clone().unwrap_or(own);
     let (whom, question) = match ask.verb.as_str() {
         "info" => (Whom::Monitor, Question::Info),
         "ps" => (Whom::Monitor, Question::Ps { idle: ask.verbose }),
         "locks" => (Whom::Monitor, Question::Locks),
         "blocking" => (Whom::Monitor, Question::Blocking),
-        "outliers" => return outliers(tools, subject, c, &database).await,
+        // The extension counts for the whole server: where it is matters only to who names a database.
+        "outliers" => {
+            let elsewhere = ask.database.is_none().then_some(anywhere.as_str());
+            return outliers(tools, subject, c, &database, elsewhere).await;
+        }
         // Only a superuser sees what ANALYZE knows of columns.
         "bloat" => (Whom::Owner, Question::Relations),
         "indexes" => (Whom::Monitor, Question::Indexes),
@@ -112,11 +116,23 @@ pub async fn inspect(tools: &Tools, subject: &Subject<'_>, c: &Glance, ask: &Ask
     Ok(answer(&ask.verb, rows))
 }
 
-async fn outliers(tools: &Tools, subject: &Subject<'_>, c: &Glance, database: &str) -> Answer<Table> {
+async fn outliers(
+    tools: &Tools,
+    subject: &Subject<'_>,
+    c: &Glance,
+    database: &str,
+    elsewhere: Option<&str>,
+) -> Answer<Table> {
     let object = &subject.identity.object;
-    let inspector = login(tools, subject, c, Whom::Monitor, database).await?;
+    let mut inspector = login(tools, subject, c, Whom::Monitor, database).await?;
     let found = inspector.ask(&Question::StatementsExtension).await;
-    let found = found.map_err(|error| failed(subject, &error))?;
+    let mut found = found.map_err(|error| failed(subject, &error))?;
+    if let (true, Some(elsewhere)) = (found.is_empty(), elsewhere.filter(|other| *other != database))
+        && let Ok(other) = login(tools, subject, c, Whom::Monitor, elsewhere).await
+        && let Ok(there) = other.ask(&Question::StatementsExtension).await
+    {
+        (inspector, found) = (other, there);
+    }
     let psql = subject.psql();
     let make = format!("{psql} -d {} -c 'CREATE EXTENSION pg_stat_statements'", in_shell(database));
     let load = "under spec.parameters: shared_preload_libraries: pg_stat_statements (restarts the server)";
