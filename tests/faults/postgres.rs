@@ -40,6 +40,15 @@ fn without_auto_conf(sea: &Sea, name: &str) {
     reload(sea, name);
 }
 
+/// A container that is not ours, until this is dropped.
+struct Stranger(String);
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        let _ = Command::new("docker").args(["rm", "-fv", &self.0]).output();
+    }
+}
+
 /// A session of an application, until this is dropped.
 struct Client(Child);
 
@@ -392,20 +401,11 @@ fn what_is_wrong_outside_is_said_and_nothing_else() {
             spec: PLAIN,
             prepare: nothing,
             breaks: |sea, name| {
-                let other = format!("{}-on-volume", sea.installation);
+                let other = Stranger(format!("{}-on-volume", sea.installation));
                 let mount = format!("{}:/d", sea.volume(name));
-                sea.docker(&[
-                    "run",
-                    "-d",
-                    "--name",
-                    &other,
-                    "-v",
-                    &mount,
-                    "seawall/postgres:18",
-                    "sleep",
-                    "600",
-                ]);
-                Box::new(move || drop(docker(&["rm", "-fv", &other])))
+                let image = ["seawall/postgres:18", "sleep", "600"];
+                sea.docker(&[&["run", "-d", "--name", &other.0, "-v", &mount][..], &image].concat());
+                Box::new(move || drop(other))
             },
             then: Then::Said {
                 conditions: &[
