@@ -6,20 +6,12 @@ use super::api::{Advice, ApiError, ErrorCode, RecommendList, Recommendation, Res
 use super::history::{CPU, LONGEST, MEMORY, grid};
 use super::objects::Record;
 use super::operator::{Operator, this_second};
+use super::top::Told;
 use crate::core::names::ObjectRef;
 use crate::core::quantity::{Bytes, NanoCpus};
-use crate::workload::runtime::MemberRuntime;
 use crate::workload::status::CapsStatus;
-use serde::Deserialize;
 use std::fmt::Write as _;
 use std::sync::Arc;
-
-/// What a status says of an object's containers.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Told {
-    runtime: Vec<MemberRuntime>,
-}
 
 impl Operator {
     /// Of one object, or of all that have containers.

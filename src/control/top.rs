@@ -48,8 +48,8 @@ impl Samples {
 /// What a status says of an object's containers.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Told {
-    runtime: Vec<MemberRuntime>,
+pub(super) struct Told {
+    pub runtime: Vec<MemberRuntime>,
 }
 
 impl Operator {

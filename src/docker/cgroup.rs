@@ -10,23 +10,26 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where the engine's two drivers put a container, below the root or, with cgroup v1, below a controller of it.
-fn places(id: &str) -> [String; 2] {
-    [format!("docker/{id}"), format!("system.slice/docker-{id}.scope")]
+/// Where one of the engine's two drivers put a container, below the root or, with cgroup v1, below a controller of it. `None`: it is
+/// not there, or the id is none: whoever answers for the engine must not lead us elsewhere.
+fn place(root: &Path, id: &str) -> Option<PathBuf> {
+    if id.len() != 64 || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    let places = [format!("docker/{id}"), format!("system.slice/docker-{id}.scope")];
+    places.into_iter().map(|place| root.join(place)).find(|path| path.is_dir())
+}
+
+fn is_unified(cgroups: &Path) -> bool {
+    cgroups.join("cgroup.controllers").is_file()
 }
 
 /// `None`: the container does not run, or its cgroup cannot be seen from here. `cgroups`: `/sys/fs/cgroup`; `processes`: `/proc`.
 pub(super) fn sample(cgroups: &Path, processes: &Path, id: &str, at_nano: i64, host: Host) -> Option<Sample> {
-    if id.len() != 64 || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return None;
-    }
-    let place = |controller: &str| -> Option<PathBuf> {
-        places(id).into_iter().map(|place| cgroups.join(controller).join(place)).find(|path| path.is_dir())
-    };
-    if cgroups.join("cgroup.controllers").is_file() {
-        second(&place("")?, processes, at_nano, host)
+    if is_unified(cgroups) {
+        second(&place(cgroups, id)?, processes, at_nano, host)
     } else {
-        first(place, processes, at_nano, host)
+        first(|controller| place(&cgroups.join(controller), id), processes, at_nano, host)
     }
 }
 
@@ -38,9 +41,7 @@ const NAME: usize = 60;
 /// Those of its processes that somebody stopped with a signal (SIGSTOP), by what they call themselves. One that was run inside
 /// by hand is none of the server's: it has a terminal, or its parent is outside. `None`: it cannot be seen.
 pub(super) fn stopped(cgroups: &Path, processes: &Path, id: &str) -> Option<Vec<String>> {
-    let unified = cgroups.join("cgroup.controllers").is_file();
-    let root = if unified { cgroups.to_owned() } else { cgroups.join("memory") };
-    let here = places(id).into_iter().map(|place| root.join(place)).find(|path| path.is_dir())?;
+    let here = place(&if is_unified(cgroups) { cgroups.to_owned() } else { cgroups.join("memory") }, id)?;
     let listed = text(&here, "cgroup.procs")?;
     let all: Vec<&str> =
         listed.lines().filter(|id| id.parse::<u32>().is_ok_and(|id| id > 0)).take(MOST).collect();
@@ -209,8 +210,10 @@ mod tests {
                 assert_eq!(found.first().map(String::as_str), want, "{stat}");
             }
         }
-        let root = machine(&[]);
-        assert_eq!(stopped(root.path(), root.path(), &id()), None);
+        let root = machine(&[("cgroup/memory/elsewhere/cgroup.procs", "10\n")]);
+        let all = root.path().join("cgroup");
+        assert_eq!(stopped(&all, root.path(), &id()), None);
+        assert_eq!(stopped(&all, root.path(), "../elsewhere"), None);
     }
 
     #[test]

@@ -36,7 +36,12 @@ pub(super) async fn prove(
         names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
     };
     // In this session, which ends: the server looks into the files for it, and takes note of what waits for a restart.
-    let rows = session.rows(&statements::broken_configuration()).await?;
+    let rows = match session.rows(&statements::broken_configuration()).await {
+        Ok(rows) => rows,
+        // That somebody gets in is proven, whether or not they may look into the files.
+        Err(SqlError::Failed(_)) => Vec::new(),
+        Err(error) => return Err(error),
+    };
     let broken = rows.first().and_then(|row| row.first()).cloned().flatten().unwrap_or_default();
     let broken =
         broken.split('\u{1e}').filter(|line| !line.is_empty()).map(|line| shown(line, LINE)).collect();
