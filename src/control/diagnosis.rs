@@ -6,6 +6,7 @@ use crate::core::condition::{Condition, ConditionType as C, Truth};
 use crate::core::diagnosis::{Check, Level};
 use crate::core::event::{Event, EventType};
 use crate::core::names::ObjectRef;
+use crate::core::trouble::{Severity, severity};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -89,12 +90,13 @@ pub fn of_object(known: &Known<'_>) -> Vec<Check> {
 }
 
 fn of_condition(condition: &Condition, object: &str, ready: bool) -> Check {
-    let wrong = condition.kind.is_wrong(condition.status, &condition.reason);
-    let level = match (wrong, condition.status, condition.kind) {
-        (false, ..) => Level::Green,
-        (true, Truth::Unknown, _) => Level::Unknown,
-        (true, _, C::Ready | C::Stalled) => Level::Red,
-        (true, ..) => Level::Yellow,
+    let level = match (severity(condition.kind, condition.status, &condition.reason), condition.status) {
+        (Some(_), Truth::Unknown) => Level::Unknown,
+        (Some(Severity::Critical), _) => Level::Red,
+        (Some(_), _) => Level::Yellow,
+        // No trouble, and nothing that is done, either.
+        (None, Truth::True) if condition.kind == C::Progressing => Level::Yellow,
+        (None, _) => Level::Green,
     };
     let describe = format!("seawall describe {object}");
     let (why, next) = match condition.kind {
