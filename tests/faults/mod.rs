@@ -3,4 +3,5 @@
 //! but that it does not know.
 
 mod postgres;
+mod redis;
 mod table;

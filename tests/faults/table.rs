@@ -1,6 +1,7 @@
 //! The judge of the table: breaks all servers of a batch at once, and holds what is said of each against what is so.
 
 use crate::harness::{PATIENCE, Sea, wait_for};
+use crate::kinds::Kind;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -83,16 +84,17 @@ fn gets_in(sea: &Sea, name: &str) -> bool {
     sea.lets_in(name, &sea.password(name))
 }
 
-/// Breaks all of them, one server each, beside one that nobody touches.
-pub fn judge(faults: &[Fault]) {
-    let sea = Sea::start();
+/// Breaks all of them, one server of this kind each, beside one that nobody touches.
+pub fn judge(kind: &dyn Kind, faults: &[Fault]) {
+    let sea = Sea::start_of(kind);
     let only = std::env::var("SEAWALL_FAULT").ok();
     let faults: Vec<&Fault> =
         faults.iter().filter(|f| only.as_ref().is_none_or(|only| f.name == only)).collect();
     for fault in &faults {
         sea.put(fault.name, fault.spec);
     }
-    sea.put("well", "{version: '18', parameters: {shared_buffers: 16MB}}");
+    let untouched = &kind.object("well");
+    sea.put(untouched, &kind.spec(""));
     let mut disks = Vec::new();
     for fault in &faults {
         sea.ready(fault.name);
@@ -106,7 +108,7 @@ pub fn judge(faults: &[Fault]) {
         })
     };
     let before: Vec<Said> = faults.iter().map(|fault| settled(fault.name)).collect();
-    let well = settled("well");
+    let well = settled(untouched);
     let mut mends: Vec<Mend<'_>> = faults.iter().map(|fault| (fault.breaks)(&sea, fault.name)).collect();
     let broken = Instant::now();
     let mut wrong = Vec::new();
@@ -142,7 +144,7 @@ pub fn judge(faults: &[Fault]) {
                 }
             }
             Then::Repaired(reason) => {
-                let object = format!("postgres/{}", fault.name);
+                let object = kind.object(fault.name.rsplit('/').next().unwrap_or(fault.name));
                 let told =
                     |events: &str| events.lines().any(|line| line.contains(reason) && line.contains(&object));
                 let end = Instant::now() + *PATIENCE;
@@ -155,8 +157,8 @@ pub fn judge(faults: &[Fault]) {
             }
         }
     }
-    if said(&sea, "well") != well {
-        wrong.push(format!("well: {:?}", said(&sea, "well")));
+    if said(&sea, untouched) != well {
+        wrong.push(format!("well: {:?}", said(&sea, untouched)));
     }
     mends.drain(..).for_each(|mend| mend());
     for (fault, before) in faults.iter().zip(&before) {

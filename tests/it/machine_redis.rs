@@ -154,7 +154,7 @@ async fn parameters_reach_the_running_server_or_restart_it_and_a_refused_one_giv
     rig.reason(CACHE, C::PendingRestart, "NoneWaiting").await;
     rig.ready(CACHE).await;
     // CONFIG SET takes it, and no start does: back to what worked, and not tried again.
-    rig.redis("cache", "", &spec(&format!("hz: 30, locale-collate: {BAD_VALUE}"), "Auto"));
+    rig.redis("cache", "", &spec(&format!("hz: 30, io-threads: 2, locale-collate: {BAD_VALUE}"), "Auto"));
     rig.until("taken", || (told(&rig, "locale-collate") == BAD_VALUE).then_some(())).await;
     rig.operator.operate(&CACHE.parse().unwrap(), Operation::Restart).await.unwrap();
     let why = rig.reason(CACHE, C::Degraded, "ParameterRejected").await;
@@ -164,7 +164,7 @@ async fn parameters_reach_the_running_server_or_restart_it_and_a_refused_one_giv
     })
     .await;
     assert!(!file(&rig, "/etc/seawall/redis.conf").contains(BAD_VALUE));
-    rig.redis("cache", "", &spec("hz: 40", "Auto"));
+    rig.redis("cache", "", &spec("hz: 40, io-threads: 2", "Auto"));
     rig.until("corrected", || (told(&rig, "hz") == "40").then_some(())).await;
     rig.ready(CACHE).await;
 }
@@ -217,9 +217,36 @@ async fn what_a_server_says_becomes_conditions() {
         run.info.clear();
     });
     rig.ready(CACHE).await;
+    rig.redis.change(CONTAINER, |run| {
+        let told = [("used_memory", "99"), ("maxmemory", "100"), ("maxmemory_policy", "noeviction")];
+        run.info.extend(told.map(|(name, value)| (name, value.to_owned())));
+    });
+    rig.reason(CACHE, C::Degraded, "MaxmemoryReached").await;
+    assert!(rig.is_ready(CACHE), "what is there can be read, and deleted");
+    rig.redis.change(CONTAINER, |run| run.info.clear());
+    rig.until("room", || rig.condition(CACHE, C::Degraded).is_none().then_some(())).await;
     rig.redis.set_answer(CONTAINER, Some(RedisError::Hung));
     rig.until("hung", || rig.condition(CACHE, C::Ready).filter(|c| c.reason == "ServerHung")).await;
     rig.redis.set_answer(CONTAINER, None);
+    rig.ready(CACHE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_start_would_not_find_is_written_anew() {
+    const FILE: &str = "/data/appendonlydir/appendonly.aof.manifest";
+    let rig = settled("{version: '8'}").await;
+    let id = rig.container(CACHE).unwrap().id;
+    rig.fake.remove_file(CONTAINER, FILE).unwrap();
+    rig.until("told", || rig.said("PersistenceRepaired", "is gone from the volume").then_some(())).await;
+    rig.ready(CACHE).await;
+    assert!(rig.fake.exists(&id, FILE).await.unwrap());
+    // Not where it cannot be.
+    rig.redis.change(CONTAINER, |run| run.info.insert("aof_last_bgrewrite_status", "err".to_owned()));
+    rig.fake.remove_file(CONTAINER, FILE).unwrap();
+    let why = rig.reason(CACHE, C::Degraded, "PersistenceBroken").await;
+    assert!(why.contains("could not be written anew"), "{why}");
+    assert_eq!(rig.condition(CACHE, C::Ready).unwrap().reason, "PersistenceBroken");
+    rig.redis.change(CONTAINER, |run| run.info.clear());
     rig.ready(CACHE).await;
 }
 

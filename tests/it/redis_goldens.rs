@@ -145,7 +145,9 @@ impl Case {
             ping: Ok(()),
             loading: None,
             saves: Saves { rdb_ok: true, aof: true, aof_ok: true, ..Saves::default() },
+            lost: false,
             used: Some(100 << 20),
+            full: false,
             config: files.settings(),
             users_fit: true,
             tenants: BTreeMap::new(),
@@ -233,6 +235,8 @@ const ROWS: &[Row] = &[
         case.facts().ping =
             Err(RedisError::PersistenceBroken("MISCONF Errors writing to the AOF file".to_owned()));
     }),
+    ("the file of its data is gone", |case| case.facts().lost = true),
+    ("nothing more goes in", |case| case.facts().full = true),
     ("hangs", |case| case.world.server = Server::Down(RedisError::Hung)),
     ("own login refused", |case| {
         case.world.server = Server::Down(RedisError::LoginRefused("WRONGPASS".to_owned()));

@@ -84,6 +84,14 @@ impl FakeDocker {
         self.change(|s| s.write(name, path, content))
     }
 
+    /// Somebody deletes a file in a container, or on its volume.
+    ///
+    /// # Errors
+    /// `NotFound`
+    pub fn remove_file(&self, name: &str, path: &str) -> Result<()> {
+        self.change(|s| s.remove_file(name, path))
+    }
+
     /// The main process ends by itself; the restart policy is applied.
     ///
     /// # Errors

@@ -50,6 +50,10 @@ impl Files {
         self.0.push(file.clone());
     }
 
+    fn remove(&mut self, path: &str) {
+        self.0.retain(|file| file.path != path);
+    }
+
     fn get(&self, path: &str) -> Option<&FileToPut> {
         self.0.iter().find(|file| file.path == path)
     }

@@ -4,14 +4,14 @@
 
 use super::Redis;
 use super::action::Action;
-use super::client::{RedisError, Target, command};
+use super::client::{RedisError, Reply, Target, command};
 use super::desired::{ADMIN, CONFIG, Files, PASSWORDS, SAVE, SERVER, USERS, users, users_file};
 use super::plan::{image_to_run, loaded, written};
 use super::probe::target;
 use super::record::{Memory, Refused};
 use super::spec::Persistence;
 use super::tenancy::{self, revoked};
-use super::world::Server;
+use super::world::{Server, ServerFacts};
 use crate::core::event::Note;
 use crate::docker::{ExecRequest, FileToPut};
 use crate::kinds::{Scene, Then, Undone};
@@ -24,6 +24,7 @@ use crate::workload::check::PASSWORD;
 use crate::workload::plan::successor;
 use crate::workload::tools;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// The request that a server hears when its entry point did not pass the signal on.
@@ -157,6 +158,7 @@ pub async fn apply(
             config_set(kind, scene, &[("save".to_owned(), SAVE.to_owned())]).await?;
         }
         Action::Keep(Persistence::None) => {}
+        Action::KeepAnew(mode) => keep_anew(kind, scene, *mode).await?,
     }
     Ok(Vec::new())
 }
@@ -229,6 +231,33 @@ async fn load(
 async fn ask(kind: &Redis, scene: &Scene<'_, Redis>, command: Vec<String>) -> Result<(), Undone> {
     for reply in kind.servers.ask(&admin(kind, scene)?, &[command]).await? {
         reply.fine()?;
+    }
+    Ok(())
+}
+
+/// Waits a little for its end: what cannot be written is tried again later, and not at once.
+async fn keep_anew(kind: &Redis, scene: &Scene<'_, Redis>, mode: Persistence) -> Result<(), Undone> {
+    let (begin, kept) = match mode {
+        Persistence::Aof => ("BGREWRITEAOF", "the append-only file"),
+        Persistence::Rdb => ("BGSAVE SCHEDULE", "the snapshot"),
+        Persistence::None => return Ok(()),
+    };
+    ask(kind, scene, command(begin)).await?;
+    for _ in 0..25 {
+        let look = [command("INFO"), command("CONFIG GET dir")];
+        let mut replies = kind.servers.ask(&admin(kind, scene)?, &look).await?.into_iter();
+        let mut next = || replies.next().unwrap_or(Reply::Nil);
+        let Some(facts) = ServerFacts::read(next(), next()) else { break };
+        if facts.carries(mode) {
+            return Ok(());
+        }
+        if !facts.saves.aof_rewriting && !facts.saves.rdb_running {
+            let message = format!(
+                "{kept} could not be written anew: see the log of the server, and who may write below its data directory"
+            );
+            return Err(Undone { reason: "PersistenceBroken", message, then: Then::Fail });
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
     Ok(())
 }

@@ -33,6 +33,8 @@ pub enum Action {
     LoadTenants,
     /// What makes the running server keep its data by this.
     Keep(Persistence),
+    /// The running server writes the file of this anew that is gone from its volume.
+    KeepAnew(Persistence),
 }
 
 impl From<workload::Action> for Action {
@@ -61,6 +63,7 @@ impl Act for Action {
             Action::LoadUsers => "PasswordReset",
             Action::LoadTenants => "TenantsChanged",
             Action::Keep(_) => "PersistenceChanging",
+            Action::KeepAnew(_) => "PersistenceRepaired",
         }
     }
 
@@ -86,7 +89,8 @@ impl fmt::Display for Action {
             Action::RestoreParameters { .. } => f.write_str("start with the last parameters that worked"),
             Action::LoadUsers => f.write_str("give the server its users again"),
             Action::LoadTenants => f.write_str("give the server the users of its links"),
-            Action::Keep(mode) => write!(f, "begin to keep the data by {}", word(mode)),
+            Action::Keep(mode) => write!(f, "begin to keep the data by {}", word(*mode)),
+            Action::KeepAnew(mode) => write!(f, "write all data to the volume anew, by {}", word(*mode)),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::plan::{Plan, Subject, pending, rotates};
 use super::spec::{Persistence, word};
 use super::world::{Server, ServerFacts, World};
 use crate::core::condition::{ConditionType as C, Finding, Truth};
+use crate::workload::disk::roughly;
 use crate::workload::findings::Served;
 use crate::workload::world::Declared;
 
@@ -19,6 +20,15 @@ pub fn served(subject: &Subject<'_>, world: &World, plan: &Plan) -> Served {
     // Its writes are kept all the same; one that failed is told by PING.
     served.last = (facts.saves.aof && !facts.saves.aof_ok)
         .then(|| ("PersistenceBroken", "the append-only file could not be written anew".to_owned()));
+    if facts.full {
+        let limit = facts.told("maxmemory").parse().map_or_else(|_| "maxmemory".to_owned(), roughly);
+        let words = format!(
+            "the data takes {} of {limit}, and by evictionPolicy {} nothing is thrown out: writes fail with OOM. Delete keys, raise resources.memory, or set another evictionPolicy",
+            facts.used.map_or("all".to_owned(), roughly),
+            word(subject.spec.eviction)
+        );
+        served.last.get_or_insert(("MaxmemoryReached", words));
+    }
     if let Declared::Unreadable(why) = &world.declared {
         let words = format!("spec.password: {why}; the password stays as it was");
         served.last.get_or_insert(("SecretUnreadable", words));

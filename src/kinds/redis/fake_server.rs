@@ -111,12 +111,11 @@ impl Shared {
 
     /// What a server has on the volume.
     fn keep(&self, c: &SeenContainer, run: &Run) {
-        let file = if run.config["appendonly"] == "yes" {
-            "appendonlydir/appendonly.aof.manifest"
-        } else {
-            "dump.rdb"
-        };
-        if run.config["appendonly"] == "yes" || run.rdb_saves > 0 {
+        let written = [
+            (run.config["appendonly"] == "yes", "appendonlydir/appendonly.aof.manifest"),
+            (run.rdb_saves > 0, "dump.rdb"),
+        ];
+        for (_, file) in written.into_iter().filter(|(written, _)| *written) {
             let _ = self.docker.write_file(&c.id, &format!("{DATA}/{file}"), b"x");
         }
     }
@@ -165,6 +164,10 @@ impl Shared {
             ["CLIENT", "KILL", "USER", user] => {
                 run.killed.push((*user).to_owned());
                 text("0")
+            }
+            ["BGREWRITEAOF"] => {
+                self.keep(c, run);
+                ok()
             }
             ["BGSAVE", ..] => {
                 run.rdb_saves += 1;

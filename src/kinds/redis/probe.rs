@@ -9,7 +9,7 @@ use super::monitoring::Inside;
 use super::plan::{Subject, names, plan};
 use super::spec::Persistence;
 use super::tenancy;
-use super::world::{Data, Server, ServerFacts, World};
+use super::world::{Data, Server, ServerFacts, World, file};
 use crate::core::seen::{ContainerState, EngineInfo, Glance, SeenContainer, SeenImage, Slot};
 use crate::core::will::Wanted;
 use crate::docker::{Docker, DockerError};
@@ -24,6 +24,9 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// An engine that hangs must not keep anybody from being proven.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Looks at everything that the plan for `subject` depends on.
 ///
@@ -93,6 +96,20 @@ pub async fn data(docker: &dyn Docker, container: &str, root: &str) -> Result<Da
         unless_away(docker.exists(container, &path).await)
     };
     Ok(Data { aof: has("appendonlydir/appendonly.aof.manifest").await?, rdb: has("dump.rdb").await? })
+}
+
+/// Whether the file is gone that a running server believes to have its data in; where that cannot be seen, it is not.
+async fn lost(kind: &Redis, subject: &Subject<'_>, container: &str, facts: &ServerFacts) -> bool {
+    let mode = subject.mode();
+    let written = match mode {
+        Persistence::Aof => facts.saves.aof && !facts.saves.aof_rewriting,
+        Persistence::Rdb => subject.memory.dumped && !facts.saves.rdb_running,
+        Persistence::None => false,
+    };
+    let Some(file) = file(mode).filter(|_| written) else { return false };
+    let path = format!("{DATA}/{file}");
+    let there = tokio::time::timeout(LOOK, kind.tools.docker.exists(container, &path)).await;
+    matches!(there, Ok(Ok(false)))
 }
 
 /// What the data is kept by, of an object that nobody remembers: as its own container's file says, else by what is there;
@@ -192,6 +209,7 @@ pub async fn server(kind: &Redis, subject: &Subject<'_>, c: &Glance) -> Result<S
         Ok(mut answer) => answer.pop().unwrap_or(Reply::Nil).fine().map(|_| ()),
         Err(error) => Err(error),
     };
+    facts.lost = lost(kind, subject, &c.id, &facts).await;
     // A password that does not fit is what loading them again mends.
     facts.users_fit &= !matches!(facts.ping, Err(RedisError::LoginRefused(_)));
     Ok(Server::Up(Box::new(facts)))
@@ -201,13 +219,10 @@ pub async fn server(kind: &Redis, subject: &Subject<'_>, c: &Glance) -> Result<S
 async fn port_silent(kind: &Redis, target: &Target, direct: Option<&Target>) -> Option<Server> {
     let direct = direct.filter(|direct| direct.host != target.host)?;
     kind.servers.ask(direct, &[]).await.ok()?;
-    // Once more: it may have come up between two questions.
-    match kind.servers.ask(target, &[]).await {
-        Err(RedisError::Refused(words)) => {
-            Some(Server::PortSilent(silent_words(target.host, target.port, &words)))
-        }
-        _ => None,
-    }
+    // Each once more: it may have come up between two questions, or have died.
+    let Err(RedisError::Refused(words)) = kind.servers.ask(target, &[]).await else { return None };
+    kind.servers.ask(direct, &[]).await.ok()?;
+    Some(Server::PortSilent(silent_words(target.host, target.port, &words)))
 }
 
 /// `users`: its own; `tenants`: those that its links have, or had.

@@ -51,8 +51,12 @@ pub struct ServerFacts {
     /// How far it is, while it reads its data at the start.
     pub loading: Option<String>,
     pub saves: Saves,
+    /// What a start would read the data from is no longer on the volume.
+    pub lost: bool,
     /// Bytes that count against maxmemory.
     pub used: Option<u64>,
+    /// Of that no more is let in, and nothing may be thrown out for it: each write fails.
+    pub full: bool,
     /// `dir`, and of the parameters asked for those that it knows.
     pub config: BTreeMap<String, String>,
     /// The users are those that it should have, with their passwords and rules.
@@ -89,6 +93,19 @@ impl ServerFacts {
         };
         fields.get("loading")?;
         let config = config.words();
+        let used = number("used_memory")
+            .map(|used| used.saturating_sub(number("mem_not_counted_for_evict").unwrap_or(0)));
+        // `db0:keys=1,expires=0,…`: without any, the volatile policies throw nothing out.
+        let expiring = fields.values().any(|of| {
+            let expires = of.split(',').find_map(|part| part.strip_prefix("expires="));
+            expires.is_some_and(|expires| expires != "0")
+        });
+        let keeps = is("maxmemory_policy", "noeviction")
+            || fields.get("maxmemory_policy").is_some_and(|policy| policy.starts_with("volatile-"))
+                && !expiring;
+        // A little before the limit any write of use is too big.
+        let limit = number("maxmemory").filter(|limit| *limit > 0);
+        let full = keeps && limit.zip(used).is_some_and(|(limit, used)| used >= limit - limit / 100);
         Some(Self {
             version: fields.get("redis_version").map(|version| shown(version, 60))?,
             ping: Ok(()),
@@ -101,8 +118,9 @@ impl ServerFacts {
                 aof_rewriting: is("aof_rewrite_in_progress", "1") || is("aof_rewrite_scheduled", "1"),
                 aof_ok: is("aof_last_bgrewrite_status", "ok") && is("aof_last_write_status", "ok"),
             },
-            used: number("used_memory")
-                .map(|used| used.saturating_sub(number("mem_not_counted_for_evict").unwrap_or(0))),
+            lost: false,
+            used,
+            full,
             config: config.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect(),
             users_fit: true,
             tenants: BTreeMap::new(),
@@ -148,6 +166,10 @@ impl ServerFacts {
         match (&self.ping, mode) {
             (Err(RedisError::PersistenceBroken(words)), _) => Some(words.clone()),
             (_, Persistence::Rdb) if !self.saves.rdb_ok => Some("the last snapshot failed".to_owned()),
+            _ if self.lost => Some(format!(
+                "the file that its data is kept in ({}) is gone from the volume: a start would find nothing",
+                file(mode).unwrap_or_default()
+            )),
             _ => None,
         }
     }
@@ -156,6 +178,16 @@ impl ServerFacts {
     #[must_use]
     pub fn serves(&self) -> bool {
         self.ping.is_ok() && self.users_fit && self.loading.is_none() && self.told("dir") == DATA
+    }
+}
+
+/// Below `dir`, what a start reads the data from, or the list of what it reads.
+#[must_use]
+pub fn file(mode: Persistence) -> Option<&'static str> {
+    match mode {
+        Persistence::Aof => Some("appendonlydir/appendonly.aof.manifest"),
+        Persistence::Rdb => Some("dump.rdb"),
+        Persistence::None => None,
     }
 }
 

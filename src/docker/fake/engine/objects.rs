@@ -51,6 +51,16 @@ impl State {
         self.put_files(id, &[FileToPut { path: path.into(), mode: 0o644, uid: 0, gid: 0, content }])
     }
 
+    pub fn remove_file(&mut self, id: &str, path: &str) -> Result<()> {
+        let id = self.id_of(id)?;
+        let files = match Self::volume_at(&self.get(&id)?.seen, path) {
+            Some(volume) => &mut self.volumes.entry(volume).or_default().files,
+            None => &mut self.get_mut(&id)?.files,
+        };
+        files.remove(path);
+        Ok(())
+    }
+
     pub fn links_of(&self, id: &str) -> Result<Option<&BTreeMap<String, String>>> {
         Ok(self.links.get(&self.id_of(id)?))
     }

@@ -218,13 +218,10 @@ async fn login(
 async fn port_silent(tools: &Tools, subject: &Subject<'_>, c: &Glance, target: &Target) -> Option<Server> {
     let direct = self::target(subject, c, Reach::Network).filter(|direct| direct.host != target.host)?;
     tools.servers.answers(&direct).await.ok()?;
-    // Once more: it may have come up between two questions.
-    match tools.servers.answers(target).await {
-        Err(SqlError::Refused(words)) => {
-            Some(Server::PortSilent(silent_words(target.host, target.port, &words)))
-        }
-        _ => None,
-    }
+    // Each once more: it may have come up between two questions, or have died.
+    let Err(SqlError::Refused(words)) = tools.servers.answers(target).await else { return None };
+    tools.servers.answers(&direct).await.ok()?;
+    Some(Server::PortSilent(silent_words(target.host, target.port, &words)))
 }
 
 /// Asks every database about the collations that its columns and indexes name.

@@ -125,6 +125,10 @@ fn up(
     if let Some(words) = facts.broken(subject.mode()) {
         plan.stuck("PersistenceBroken", words, 5_000);
     }
+    if facts.lost {
+        let why = "the file that a start reads them from is gone from the volume";
+        plan.step(Sign::Change, Action::KeepAnew(subject.mode()), why);
+    }
     if let Some(refused) = subject.memory.refused.as_ref().filter(|r| r.parameters == subject.spec.parameters)
     {
         plan.block(
