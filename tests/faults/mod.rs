@@ -2,6 +2,6 @@
 //! of it within a probe or two, and what becomes of it when it is mended. No other condition may say anything else than before,
 //! but that it does not know.
 
-mod postgres;
+pub mod postgres;
 mod redis;
-mod table;
+pub mod table;

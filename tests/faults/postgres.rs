@@ -487,7 +487,7 @@ pub fn mountpoint(volume: &str) -> String {
 }
 
 /// While the server is stopped.
-fn off(sea: &Sea, name: &str, then: impl FnOnce()) {
+pub fn off(sea: &Sea, name: &str, then: impl FnOnce()) {
     sea.put(name, "{version: '18', stopped: true, parameters: {shared_buffers: 16MB}}");
     sea.until(name, "stopped", |s| condition(s, "Ready").1 == "Stopped");
     then();

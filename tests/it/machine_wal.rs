@@ -4,7 +4,7 @@ use crate::machine::rig::Rig;
 use seawall::core::condition::{ConditionType as C, Truth};
 use seawall::kinds::postgres::client::SqlError;
 use seawall::kinds::postgres::fake_server::healthy_reading;
-use seawall::kinds::postgres::wal::{Archiver, Backlog, Files, Reading, Settings, Slot};
+use seawall::kinds::postgres::wal::{Archiver, Backlog, Files, Position, Reading, Settings, Slot};
 use seawall::store::Store;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -104,6 +104,20 @@ async fn what_becomes_wrong_is_said_within_a_look_and_once() {
     assert_eq!(said(&rig, C::WalHealthy).0, Truth::True);
     assert_eq!(told("WithinLimits"), 1);
     assert_eq!(rig.phase("main"), "Ready");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_has_pass_after_pass_is_looked_at_as_often() {
+    let rig = settled().await;
+    let standby =
+        |reading: Reading| Reading { position: Ok(Position { in_recovery: true, lsn: None }), ..reading };
+    rig.servers.set_reading(CONTAINER, standby(healthy_reading()));
+    rig.until("not ready", || (said(&rig, C::Ready).1 == "InRecovery").then_some(())).await;
+    rig.servers.set_reading(CONTAINER, standby(bloated()));
+    rig.let_pass(LOOK).await;
+    assert_eq!(said(&rig, C::WalHealthy), (Truth::False, "WalBloat".to_owned()));
+    rig.servers.set_reading(CONTAINER, healthy_reading());
+    rig.ready("main").await;
 }
 
 #[tokio::test(start_paused = true)]

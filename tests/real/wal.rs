@@ -1,7 +1,10 @@
 //! WAL health on real servers: each rule is made true, and is over when it is mended.
 
-use super::harness::{Frozen, Sea, condition, text, version, wait_for};
+use super::faults::postgres::{mount, mountpoint, off, shell};
+use super::faults::table::Disk;
+use super::harness::{Frozen, Sea, condition, processes, signal, text, version, wait_for};
 use serde_json::Value;
+use std::time::Duration;
 
 const MEMBERS: &str = "SELECT string_agg(g.rolname, ',') FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid \
      JOIN pg_roles r ON r.oid = m.member WHERE r.rolname = 'seawall-monitor'";
@@ -176,6 +179,96 @@ fn a_slot_that_is_left_behind_keeps_wal_until_it_is_critical_and_lost() {
 }
 
 #[test]
+fn a_slot_that_is_about_to_lose_its_wal_is_said_before_it_does() {
+    let sea = Sea::start();
+    let spec = "max_wal_size: 1GB, max_slot_wal_keep_size: 64MB";
+    sea.postgres("a", &format!("{{version: '{}', parameters: {{{spec}}}}}", version()));
+    sea.ready("a");
+    sea.sql("a", "SELECT pg_create_physical_replication_slot('late', true)");
+    segments(&sea, "a", 4);
+    // Of the one segment that is left, half.
+    sea.sql("a", "SELECT pg_logical_emit_message(false, 'x', repeat('y', 8000000))");
+    let health = warns(&sea, "a", "slot_near_limit", "warning");
+    let left = health["slots"][0]["safe_wal_size"].as_i64().unwrap();
+    assert!(left > 0 && left < 16 << 20, "{health:#}");
+    assert_eq!(
+        (&health["slots"][0]["wal_status"], &health["lost_slots"]),
+        (&"reserved".into(), &Value::Array(Vec::new()))
+    );
+    sea.until_condition("a", "WalHealthy", "False", "SlotNearLimit");
+    sea.sql("a", "SELECT pg_replication_slot_advance('late', pg_current_wal_lsn())");
+    is_well(&sea, "a");
+}
+
+#[test]
+fn a_disk_is_said_to_fill_before_it_is_full() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18', parameters: {shared_buffers: 16MB}}");
+    sea.ready("a");
+    off(&sea, "a", || mount(&sea.volume("a")));
+    let disk = Disk(mountpoint(&sea.volume("a")));
+    let all =
+        "df -B1 --output=avail,size \"$0\" | tail -1 > \"$0.df\"; read free size < \"$0.df\"; rm \"$0.df\"";
+    // To so many percent of the disk.
+    let leave = |percent: u32| {
+        let fill = format!(
+            "{all}; rm -f \"$0/filler\"; {all}; fallocate -l $((free - size / 100 * {percent})) \"$0/filler\""
+        );
+        shell(&fill, &disk.0);
+    };
+    let pressure = |truth: &str, reason: &str, severity: &str| {
+        sea.until_condition("a", "DiskPressure", truth, reason);
+        let health = wait_for(&format!("{severity} in the snapshot"), || {
+            let health = health(&sea, "a");
+            let warnings = health["warnings"].as_array().cloned().unwrap_or_default();
+            let found = warnings.iter().find(|w| w["kind"] == "disk_pressure").map(|w| w["severity"].clone());
+            (found.unwrap_or("none".into()) == severity).then_some(health)
+        });
+        assert!(health["disk"]["total_bytes"].as_u64().unwrap() < 500 << 20, "{health:#}");
+    };
+    pressure("False", "EnoughRoom", "none");
+    leave(13);
+    pressure("True", "DiskLow", "warning");
+    leave(4);
+    pressure("True", "DiskAlmostFull", "critical");
+    // It is over a little later than it began.
+    leave(16);
+    pressure("True", "DiskLow", "warning");
+    shell("rm \"$0/filler\"", &disk.0);
+    pressure("False", "EnoughRoom", "none");
+    is_well(&sea, "a");
+    sea.remove("a.yaml");
+    sea.until("a", "off the disk", |s| condition(s, "Ready").1 == "Retained" && s["container"].is_null());
+}
+
+#[test]
+fn of_a_standby_nothing_is_asked_that_only_a_primary_can_answer() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18', parameters: {shared_buffers: 16MB}}");
+    sea.ready("a");
+    sea.ok(&["stop", "postgres/a"]);
+    sea.until("a", "stopped", |s| condition(s, "Ready").1 == "Stopped");
+    shell("touch \"$0\"/18/docker/standby.signal", &mountpoint(&sea.volume("a")));
+    sea.ok(&["start", "postgres/a"]);
+    sea.until_condition("a", "Ready", "False", "InRecovery");
+    let of_standby = |health: &Value| {
+        assert!(health.get("errors").is_none(), "{health:#}");
+        health["in_recovery"] == true
+    };
+    let first = wait_for("a look at it", || Some(health(&sea, "a")).filter(|health| of_standby(health)));
+    // It has no probes, as one pass follows the other.
+    wait_for("another look", || {
+        Some(health(&sea, "a")).filter(|now| of_standby(now) && now["probed_at"] != first["probed_at"])
+    });
+    assert_eq!(sea.condition("a", "WalHealthy").0, "True");
+    let status = sea.status("a");
+    assert!(status["monitoring"]["replication"]["replay"]["lag_secs"].is_number(), "{status:#}");
+    assert!(sea.ok(&["wal", "a"]).contains("standby"), "{}", sea.ok(&["wal", "a"]));
+    inside(&sea, "a", "psql -XqU postgres -c 'SELECT pg_promote()'");
+    sea.ready("a");
+}
+
+#[test]
 fn archiving_that_fails_piles_up_or_has_nobody_is_said_by_its_name() {
     let sea = Sea::start();
     sea.postgres("a", &format!("{{version: '{}'}}", version()));
@@ -211,6 +304,28 @@ fn archiving_that_fails_piles_up_or_has_nobody_is_said_by_its_name() {
     sea.until_condition("a", "ContinuousArchiving", "True", "Archiving");
     let said = text(&sea.cli(&["describe", "postgres/a"]));
     assert!(said.contains("ContinuousArchiving=True Archiving"), "{said}");
+}
+
+#[test]
+fn an_archive_command_that_hangs_is_said_when_nothing_was_archived_for_minutes() {
+    let sea = Sea::start();
+    sea.postgres("a", &format!("{{version: '{}'}}", version()));
+    sea.ready("a");
+    set(&sea, "a", "archive_command", "sleep 3000");
+    segments(&sea, "a", 2);
+    std::thread::sleep(Duration::from_secs(270));
+    assert_eq!(sea.condition("a", "WalHealthy").1, "WithinLimits");
+    segments(&sea, "a", 2);
+    let health = warns(&sea, "a", "archiver_stalled", "warning");
+    assert!(health["archive_backlog"].as_u64().unwrap() >= 3, "{health:#}");
+    sea.until_condition("a", "WalHealthy", "False", "ArchiverStalled");
+    sea.until_condition("a", "ContinuousArchiving", "False", "ArchiverStalled");
+    assert_eq!(sea.condition("a", "Ready").0, "True");
+    reset(&sea, "a", "archive_command");
+    let hanging =
+        processes(&sea.container("a")).into_iter().filter(|(_, args)| args.starts_with("sleep 3000"));
+    signal("KILL", &hanging.map(|(pid, _)| pid).collect::<Vec<_>>());
+    is_well(&sea, "a");
 }
 
 #[test]

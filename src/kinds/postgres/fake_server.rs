@@ -432,6 +432,8 @@ impl Session for FakeSession {
         let (before, after) = (values(&run.at_start), values(&run.loaded));
         let pending = NEED_RESTART.iter().filter(|n| before.get(**n) != after.get(**n));
         let overridden = self.shared.lock().overridden.get(&c.name).cloned().unwrap_or_default();
+        let position = self.shared.lock().readings.get(&c.name).map(|reading| reading.position.clone());
+        let in_recovery = position.and_then(Result::ok).is_some_and(|position| position.in_recovery);
         let crowd = self.shared.lock().crowds.get(&c.name).copied();
         let major = c.env.get("PG_MAJOR").unwrap_or_default().to_owned();
         Ok(ServerFacts {
@@ -441,7 +443,7 @@ impl Session for FakeSession {
             system_identifier: cluster.system_identifier,
             data_directory: pgdata,
             started_at: c.started_at.clone(),
-            in_recovery: false,
+            in_recovery,
             database_exists: cluster.databases.contains(database),
             parameters_sha256: self
                 .shared

@@ -23,6 +23,10 @@ fn epoch(c: &Glance) -> String {
     format!("{} {}", c.id, c.started_at)
 }
 
+fn is_due(tools: &Tools, watch: &Watch) -> bool {
+    u64::try_from(tools.seconds() - watch.at).is_ok_and(|passed| passed >= DUE)
+}
+
 /// What is known of this start of the server.
 pub(super) fn known(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Health {
     let Some(watch) = tools.watched(&subject.identity.object).filter(|watch| watch.epoch == epoch(c)) else {
@@ -39,8 +43,8 @@ pub(super) fn known(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Health 
     }
 }
 
-/// For a pass: looks where this start of the server was not looked at yet, or not with the role as it is now. The second:
-/// the server refused the role's password.
+/// For a pass: looks where this start of the server was not looked at yet, or not with the role as it is now, or where it is time:
+/// what has one pass after another, as it waits for something, has no probes. The second: the server refused the role's password.
 pub(super) async fn in_pass(
     tools: &Tools,
     subject: &Subject<'_>,
@@ -51,7 +55,8 @@ pub(super) async fn in_pass(
     let may = matches!(facts.monitor, MonitorRole::Fine | MonitorRole::Foreign);
     let watched = tools.watched(object).filter(|watch| watch.epoch == epoch(c));
     // What failed may have been mended by a step of this pass.
-    if may && watched.is_none_or(|watch| watch.failed.is_some() && !watch.refused) {
+    let again = |watch: Watch| (watch.failed.is_some() && !watch.refused) || is_due(tools, &watch);
+    if may && watched.is_none_or(again) {
         look(tools, subject, c, facts).await;
     }
     let health = known(tools, subject, c);
@@ -63,9 +68,8 @@ pub(super) async fn in_pass(
 /// For a probe: looks where it is time, and asks for a pass where something else is to be said.
 pub(super) async fn again(tools: &Tools, subject: &Subject<'_>, c: &Glance, facts: &ServerFacts) -> Probed {
     let object = &subject.identity.object;
-    let due = i64::try_from(DUE).unwrap_or_default();
     let watched = tools.watched(object).filter(|watch| watch.epoch == epoch(c));
-    if watched.as_ref().is_none_or(|watch| tools.seconds() - watch.at >= due) {
+    if watched.is_none_or(|watch| is_due(tools, &watch)) {
         look(tools, subject, c, facts).await;
     }
     super::contents::again(tools, subject, c).await;

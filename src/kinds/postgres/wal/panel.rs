@@ -20,6 +20,10 @@ pub fn panel(value: &Value) -> String {
     let old = number("age_secs").map(human).unwrap_or_default();
     let stale = if value["stale"] == true { ", STALE: it says nothing about now" } else { "" };
     line("Probed", format!("{} ({old} ago{stale})", word("probed_at").unwrap_or("never")));
+    let standby = value["in_recovery"] == true;
+    if standby {
+        line("Server", "standby: it is in recovery and takes no writes".to_owned());
+    }
     let times = match (number("pg_wal_bytes"), number("max_wal_size_bytes")) {
         #[expect(clippy::cast_precision_loss, reason = "a ratio has a few figures")]
         (Some(bytes), Some(most)) => {
@@ -29,7 +33,8 @@ pub fn panel(value: &Value) -> String {
     };
     line("WAL", format!("{}{times}", or(size("pg_wal_bytes"))));
     let rate = size("wal_rate_bytes_per_s").map(|rate| format!("{rate}/s"));
-    line("  written", rate.unwrap_or_else(|| "known after two probes".to_owned()));
+    let no_rate = if standby { "nothing is received" } else { "known after two probes" };
+    line("  written", rate.unwrap_or_else(|| no_rate.to_owned()));
     line("  oldest segment", or(number("oldest_wal_age_secs").map(|secs| format!("{} old", human(secs)))));
     let how = match (word("archive_library"), value.get("archive_command")) {
         (Some(library), _) => format!(", archive_library {library}"),
