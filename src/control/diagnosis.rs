@@ -1,7 +1,7 @@
 //! What is said of any object, whether it ever was Ready or not: from its conditions, plan, events and the last lines of its
 //! log. Pure.
 
-use super::api::ObjectView;
+use super::api::{ObjectView, Recommendation, Verdict};
 use crate::core::condition::{Condition, ConditionType as C, Truth};
 use crate::core::diagnosis::{Check, Level};
 use crate::core::event::{Event, EventType};
@@ -118,6 +118,33 @@ fn of_condition(condition: &Condition, object: &str, ready: bool) -> Check {
         message => format!("{}: {message}", condition.reason),
     };
     Check::new(condition.kind.as_str(), level, found).because(why, next)
+}
+
+/// Whether it has the limits that it needs, by what it used; `None` as long as less than a day of that is known. Too much is no
+/// trouble: it is said, and green.
+#[must_use]
+pub fn of_limits(known: &Recommendation) -> Option<Check> {
+    let all = [("memory", &known.memory), ("cpus", &known.cpus)].into_iter();
+    let all: Vec<_> = all.filter_map(|(name, advice)| Some((name, advice.as_ref()?))).collect();
+    let words = all.iter().map(|(name, advice)| {
+        let now = advice.now.as_deref().unwrap_or("without a limit");
+        match advice.verdict {
+            Verdict::Keep => format!("{name} {now}, near enough to {}", advice.wanted),
+            _ => format!("{name} {now}, by use {}", advice.wanted),
+        }
+    });
+    let raise = all.iter().any(|(_, advice)| advice.verdict == Verdict::Raise);
+    let found = words.collect::<Vec<_>>().join("; ");
+    let found = if raise || known.changes().next().is_none() {
+        found
+    } else {
+        format!("{found} (seawall recommend {})", known.object)
+    };
+    let check = Check::new("Limits", if raise { Level::Yellow } else { Level::Green }, found);
+    let why = "short memory ends in a kill, short CPU costs time";
+    let next = format!("seawall recommend {} prints the lines for its manifest", known.object);
+    let lines = all.iter().map(|(name, advice)| format!("{name} {}: {}", advice.wanted, advice.why));
+    (!all.is_empty()).then(|| check.because(why, next).about(lines.collect()))
 }
 
 /// The last lines of its container's log.

@@ -1,7 +1,7 @@
 //! Conditions in, checks out.
 
 use super::*;
-use crate::control::api::MetadataView;
+use crate::control::api::{Advice, MetadataView};
 use serde_json::json;
 
 fn view(conditions: Value) -> ObjectView {
@@ -117,4 +117,45 @@ fn the_log_is_shown_where_there_is_one() {
     assert_eq!(of_log(&object, &[]), None);
     let check = of_log(&object, &["FATAL".to_owned()]).unwrap();
     assert_eq!((check.of, check.next), (vec!["FATAL".to_owned()], "seawall logs postgres/a".to_owned()));
+}
+
+#[test]
+fn limits_are_yellow_where_they_are_too_low_and_nothing_where_nobody_knows_yet() {
+    let advice = |verdict, now: Option<&str>, wanted: &str| {
+        Some(Advice {
+            verdict,
+            now: now.map(str::to_owned),
+            wanted: wanted.to_owned(),
+            why: "peak 1Mi x 1.25".to_owned(),
+        })
+    };
+    let of = |memory, cpus| {
+        let object = "postgres/a".to_owned();
+        of_limits(&Recommendation { object, memory, cpus, ..Recommendation::default() })
+    };
+    assert_eq!(of(None, None), None);
+    let kept = || advice(Verdict::Keep, Some("1"), "1");
+    let rows = [
+        (kept(), Level::Green, "memory 1, near enough to 1; cpus 1, near enough to 1"),
+        (
+            advice(Verdict::Raise, Some("1Mi"), "2Mi"),
+            Level::Yellow,
+            "memory 1Mi, by use 2Mi; cpus 1, near enough to 1",
+        ),
+        (
+            advice(Verdict::Lower, Some("3Mi"), "2Mi"),
+            Level::Green,
+            "memory 3Mi, by use 2Mi; cpus 1, near enough to 1 (seawall recommend postgres/a)",
+        ),
+        (
+            advice(Verdict::Set, None, "2Mi"),
+            Level::Green,
+            "memory without a limit, by use 2Mi; cpus 1, near enough to 1 (seawall recommend postgres/a)",
+        ),
+    ];
+    for (memory, level, found) in rows {
+        let check = of(memory, kept()).unwrap();
+        assert_eq!((check.level, check.found.as_str()), (level, found));
+        assert_eq!(check.next.is_empty(), level == Level::Green);
+    }
 }

@@ -179,6 +179,9 @@ impl Operator {
             let of_server = tokio::time::timeout(DIAGNOSIS, kind.diagnose(self, asked, &view.status)).await;
             checks.extend(of_server.unwrap_or_else(|_| vec![super::diagnosis::no_answer(DIAGNOSIS)]));
         }
+        // Where it is none that has containers there is nothing to recommend.
+        let limits = self.recommendations(Some(object)).await.unwrap_or_default().items;
+        checks.extend(limits.iter().filter_map(super::diagnosis::of_limits));
         checks.sort_by_key(|check| check.level);
         Ok(self.tools.masked_of_all(DiagnosisView { object: object.to_string(), checks }))
     }

@@ -4,6 +4,7 @@
 use crate::machine::rig::{Rig, engine, object};
 use seawall::control::api::{Api, HistoryView, SeriesView, Verdict};
 use seawall::control::operator::Times;
+use seawall::core::diagnosis::Level;
 use seawall::core::measure::Unit;
 use seawall::core::quantity::Bytes;
 use seawall::core::seen::Usage;
@@ -248,12 +249,21 @@ async fn what_is_recommended_rests_on_a_day_at_least_and_is_done_by_nobody() {
         "{}",
         after.yaml
     );
+    let limits = async || {
+        let checks = rig.operator.diagnose(&object("main")).await.unwrap().checks;
+        let limits = checks.into_iter().find(|check| check.check == "Limits").unwrap();
+        (limits.level, limits.found)
+    };
+    let (level, found) = limits().await;
+    assert_eq!(level, Level::Green);
+    assert!(found.starts_with("memory 256Mi, by use 128Mi; cpus 1, by use 0.25"), "{found}");
     // What the kernel killed is to have more, whatever it used.
     rig.fake.oom_inside(CONTAINER).unwrap();
     let raised = || rig.view("main").filter(|view| view.status["runtime"][0]["oom_kills"] == 1).map(drop);
     rig.until("seen", raised).await;
     let memory = recommended().await.memory.unwrap();
     assert_eq!((memory.verdict, memory.wanted.as_str()), (Verdict::Raise, "384Mi"), "{memory:?}");
+    assert_eq!(limits().await.0, Level::Yellow);
     rig.settled("nothing is done").await;
     assert_eq!(rig.view("main").unwrap().status["resources"]["applied"]["memory"], "256Mi");
     assert!(rig.operator.recommend(Some(&object("imagecatalog/local"))).await.is_err());

@@ -5,10 +5,11 @@ use crate::cli::connect::live;
 use crate::cli::format::json_text;
 use crate::cli::print::Grid;
 use crate::cli::{Context, Outcome};
-use crate::control::api::{Inside, MemberUse, TopItem, TopList};
+use crate::control::api::{Inside, MemberUse, RecommendList, Recommendation, TopItem, TopList};
 use crate::core::duration::human;
 use crate::core::quantity::Bytes;
 use crate::workload::disk::roughly;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use std::time::Duration;
 const EVERY: Duration = Duration::from_secs(5);
 const HEADER: [&str; 7] = ["NAME", "CPU", "CPU%", "MEMORY", "MEMORY%", "BLOCK R/W", "NETWORK IN/OUT"];
 /// What goes on inside of a server.
-const WIDE: [&str; 6] = ["CONNECTIONS", "SIZE", "WAL", "CACHE HIT", "TX/S", "OLDEST TX"];
+const WIDE: [&str; 7] = ["CONNECTIONS", "SIZE", "WAL", "CACHE HIT", "TX/S", "OLDEST TX", "RECOMMENDED"];
 /// Home, and nothing below.
 const CLEAR: &str = "\x1b[H\x1b[J";
 
@@ -26,8 +27,13 @@ pub async fn run(cx: &mut Context, args: TopArgs) -> Outcome {
     let header: Vec<&str> = HEADER.into_iter().chain(WIDE.into_iter().filter(|_| wide)).collect();
     let mut grid = Grid::new(&header, cx.out.colour);
     let mut first = true;
+    // By object. It rests on days, so that it is asked once.
+    let mut recommended: Option<BTreeMap<String, String>> = None;
     loop {
         let list = api.top(args.object.as_ref()).await?;
+        if wide && recommended.is_none() && !list.items.is_empty() {
+            recommended = Some(changes(&api.recommend(args.object.as_ref()).await?));
+        }
         match args.output {
             // A document a line, for who reads them as they come.
             TopForm::Json if args.watch => {
@@ -36,7 +42,7 @@ pub async fn run(cx: &mut Context, args: TopArgs) -> Outcome {
             }
             TopForm::Json => write!(cx.out.stdout, "{}", json_text(&list))?,
             TopForm::Text | TopForm::Wide => {
-                let rows = rows(&list, wide);
+                let rows = rows(&list, recommended.as_ref());
                 if rows.is_empty() && !args.watch {
                     writeln!(cx.out.stderr, "No containers found.")?;
                 }
@@ -54,10 +60,25 @@ pub async fn run(cx: &mut Context, args: TopArgs) -> Outcome {
     }
 }
 
-fn rows(list: &TopList, wide: bool) -> Vec<Vec<String>> {
+/// `recommended`: of a wide one.
+fn rows(list: &TopList, recommended: Option<&BTreeMap<String, String>>) -> Vec<Vec<String>> {
     let all = list.items.iter().flat_map(|item| item.members.iter().map(move |member| (item, member)));
-    let inside = |item: &TopItem| if wide { of_inside(&item.inside) } else { Vec::new() };
-    all.map(|(item, member)| [row(item.name_of(member), member), inside(item)].concat()).collect()
+    let wide = |item: &TopItem| {
+        let Some(recommended) = recommended else { return Vec::new() };
+        let mut cells = of_inside(&item.inside);
+        cells.push(recommended.get(&item.object).cloned().unwrap_or_default());
+        cells
+    };
+    all.map(|(item, member)| [row(item.name_of(member), member), wide(item)].concat()).collect()
+}
+
+/// Of those that should have other limits: `memory 1Gi, cpus 0.5`.
+fn changes(list: &RecommendList) -> BTreeMap<String, String> {
+    let words = |item: &Recommendation| {
+        let all = item.changes().map(|(name, advice)| format!("{name} {}", advice.wanted));
+        all.collect::<Vec<_>>().join(", ")
+    };
+    list.items.iter().map(|item| (item.object.clone(), words(item))).collect()
 }
 
 fn of_inside(inside: &Inside) -> Vec<String> {

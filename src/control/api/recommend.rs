@@ -25,6 +25,15 @@ pub struct Recommendation {
     pub yaml: String,
 }
 
+impl Recommendation {
+    /// What is to be another value than now, by name.
+    pub fn changes(&self) -> impl Iterator<Item = (&'static str, &Advice)> {
+        let all = [("memory", &self.memory), ("cpus", &self.cpus)].into_iter();
+        all.filter_map(|(name, advice)| Some((name, advice.as_ref()?)))
+            .filter(|(_, advice)| advice.verdict != Verdict::Keep)
+    }
+}
+
 /// How much of something it should have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -322,10 +322,20 @@ postgres/main  0.250 / 0.5  50.0% of cap  48Mi / 2Gi  2.3% of host  0/s 1.5Ki/s 
     let ran = place.run("top").await;
     assert_eq!((ran.code, squeezed(&ran.out)), (0, squeezed(table)), "{}", ran.out);
     // What goes on inside stands behind it, where it is known.
+    let advice = Advice { verdict: Verdict::Raise, wanted: "1Gi".to_owned(), ..Advice::default() };
+    let keep = Advice { wanted: "0.5".to_owned(), ..Advice::default() };
+    fake.change(|w| {
+        w.recommend.items.push(Recommendation {
+            object: "postgres/main".to_owned(),
+            memory: Some(advice),
+            cpus: Some(keep),
+            ..Recommendation::default()
+        });
+    });
     let wide = "\
-CONNECTIONS SIZE WAL CACHE HIT TX/S OLDEST TX
-- - - - - -
-7 / 100 22Mi 0 - 1.2 3m20s";
+CONNECTIONS SIZE WAL CACHE HIT TX/S OLDEST TX RECOMMENDED
+- - - - - - -
+7 / 100 22Mi 0 - 1.2 3m20s memory 1Gi";
     let ran = place.run("top -o wide").await;
     let want: Vec<_> = squeezed(table).iter().zip(wide.lines()).map(|(a, b)| format!("{a} {b}")).collect();
     assert_eq!((ran.code, squeezed(&ran.out)), (0, want), "{}", ran.out);
