@@ -143,7 +143,8 @@ async fn outliers(
         return Err(Unanswered::new(what, format!("{load}; then: {make}")));
     };
     let schema = word(extension, "schema").to_owned();
-    let question = Question::Outliers { schema: schema.clone(), newer: flag(extension, "newer") };
+    let newer = flag(extension, "newer");
+    let question = Question::Outliers { schema: schema.clone(), newer, database: database.to_owned() };
     match inspector.ask(&question).await {
         Ok(rows) => Ok(answer("outliers", rows)),
         Err(SqlError::Failed(words)) if words.contains("shared_preload_libraries") => {
