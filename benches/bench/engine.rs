@@ -147,7 +147,7 @@ impl Engine {
             let process = process(&spec, &image, &memory);
             let port = publish.then(free_port);
             let desired = container(&subject.work(), &image.work, &memory.work, port, &process);
-            let text = parameter_file(&id, &spec, &image);
+            let text = parameter_file(&id, &spec, &memory, &image);
             let files = [file(parameters::PATH, 0o644, text), file(PASSWORD_FILE, 0o440, "raw".to_owned())];
             async move {
                 self.docker.create_volume(&id.volume(), &id.labels()).await.expect("a volume");

@@ -84,6 +84,7 @@ fn engine() -> FakeDocker {
             b"root:x:0:0:root:/root:/bin/bash\npostgres:x:999:999::/var/lib/postgresql:/bin/bash\n",
         );
         docker.add_image_file(&reference, "/usr/bin/postgres", b"postgres");
+        docker.add_image_file(&reference, "/usr/lib/pg_stat_statements.so", b"x");
     }
     docker.add_image(SeenImage {
         id: format!("sha256:{:0<64}", "8"),

@@ -41,6 +41,7 @@ mod machine_rotation;
 mod machine_runtime;
 mod machine_secrets;
 mod machine_starts;
+mod machine_statements;
 mod machine_volumes;
 mod machine_wakes;
 mod machine_wal;

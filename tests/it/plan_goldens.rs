@@ -29,7 +29,8 @@ use seawall::kinds::postgres::status::status;
 use seawall::kinds::postgres::trial::Verdict;
 use seawall::kinds::postgres::wal::Health;
 use seawall::kinds::postgres::world::{
-    DataSeen, Declared, InitSeen, MonitorRole, Pending, Placement, Server, ServerFacts, Weak, World,
+    DataSeen, Declared, InitSeen, MonitorRole, Pending, Placement, Server, ServerFacts, Statements, Weak,
+    World,
 };
 use seawall::manifest::secret::SecretSource;
 use seawall::workload;
@@ -81,6 +82,7 @@ pub fn facts_of(id: &str, major: u32) -> ImageFacts {
         libraries: Libraries::default(),
         init_scripts: true,
         catalog: None,
+        statements: true,
     }
 }
 
@@ -134,8 +136,7 @@ impl Case {
             accept_collation_change: false,
         };
         let image = facts_of("aa", 18);
-        let file = desired::parameter_file(&identity, &spec, &image);
-        let memory = Memory {
+        let mut memory = Memory {
             work: workload::Memory {
                 port: Some(5432),
                 image: Some(PinnedImage {
@@ -152,10 +153,12 @@ impl Case {
             init_database: Some("app".to_owned()),
             seen_databases: BTreeSet::from(["app".to_owned()]),
             password_emptied_in: Some("c1".repeat(32)),
-            written_parameters: Some(sha256(file.as_bytes())),
-            proven_parameters: Some(file),
+            counts_statements: true,
             ..Memory::default()
         };
+        let file = desired::parameter_file(&identity, &spec, &memory, &image);
+        memory.written_parameters = Some(sha256(file.as_bytes()));
+        memory.proven_parameters = Some(file);
         let world = World {
             work: workload::World {
                 engine: EngineInfo {
@@ -285,7 +288,7 @@ impl Case {
 
     pub fn up(&mut self) {
         let ImageSeen::Fit(image) = self.world.work.image.clone() else { panic!("no image") };
-        let file = desired::parameter_file(&self.identity, &self.spec, &image);
+        let file = desired::parameter_file(&self.identity, &self.spec, &self.memory, &image);
         self.world.server = Server::Up(Box::new(ServerFacts {
             overridden_by_role: Vec::new(),
             broken_configuration: Vec::new(),
@@ -300,6 +303,7 @@ impl Case {
             overridden: Vec::new(),
             tablespaces: String::new(),
             monitor: MonitorRole::Fine,
+            statements: Statements::Told,
             crowd: None,
             collations: Collations::default(),
         }));
@@ -761,7 +765,7 @@ const ROWS: &[(&str, Edit)] = &[
     ("server: dies with new parameters, worked with the old", |c| {
         c.spec.parameters.insert("shared_preload_libraries".into(), "nothere".into());
         let ImageSeen::Fit(image) = &c.world.work.image else { return };
-        let text = desired::parameter_file(&c.identity, &c.spec, image);
+        let text = desired::parameter_file(&c.identity, &c.spec, &c.memory, image);
         c.memory.written_parameters = Some(sha256(text.as_bytes()));
         c.down(ContainerState::Restarting, 1);
         c.world.work.log_tail =
@@ -812,7 +816,7 @@ const ROWS: &[(&str, Edit)] = &[
     ("spec: parameters refused by the server", |c| {
         c.spec.parameters.insert("work_mem".into(), "16ZB".into());
         let ImageSeen::Fit(image) = &c.world.work.image else { return };
-        let text = desired::parameter_file(&c.identity, &c.spec, image);
+        let text = desired::parameter_file(&c.identity, &c.spec, &c.memory, image);
         c.memory.refused_parameters = Some(RefusedParameters {
             sha256: sha256(text.as_bytes()),
             message: "invalid value for parameter \"work_mem\": \"16ZB\"".into(),
@@ -1077,7 +1081,7 @@ const ROWS: &[(&str, Edit)] = &[
         c.world.work.image = ImageSeen::Fit(facts_of("bb", 18));
         let made = c.made();
         c.world.work.container = Slot::Ours(made);
-        let text = desired::parameter_file(&c.identity, &c.spec, &facts_of("bb", 18));
+        let text = desired::parameter_file(&c.identity, &c.spec, &c.memory, &facts_of("bb", 18));
         c.memory.written_parameters = Some(sha256(text.as_bytes()));
         c.down(ContainerState::Restarting, 1);
         c.world.work.log_tail = vec!["FATAL:  could not access file \"nothere\"".into()];
@@ -1115,7 +1119,7 @@ const ROWS: &[(&str, Edit)] = &[
     }),
     ("spec: parameters that another image refused, the new one is proven", |c| {
         c.spec.parameters.insert("work_mem".into(), "16ZB".into());
-        let text = desired::parameter_file(&c.identity, &c.spec, &facts_of("aa", 18));
+        let text = desired::parameter_file(&c.identity, &c.spec, &c.memory, &facts_of("aa", 18));
         c.memory.work.proven_image = Some(facts_of("aa", 18).work.id);
         let image = Some(facts_of("bb", 18).work.id);
         let message = "unrecognized".into();
@@ -1125,7 +1129,7 @@ const ROWS: &[(&str, Edit)] = &[
     ("spec: parameters that another image refused, the new one is not proven", |c| {
         c.down(ContainerState::Exited, 0);
         c.spec.parameters.insert("work_mem".into(), "16ZB".into());
-        let text = desired::parameter_file(&c.identity, &c.spec, &facts_of("aa", 18));
+        let text = desired::parameter_file(&c.identity, &c.spec, &c.memory, &facts_of("aa", 18));
         c.memory.work.proven_image = Some(facts_of("bb", 18).work.id);
         let image = Some(facts_of("bb", 18).work.id);
         let message = "unrecognized".into();
@@ -1188,7 +1192,7 @@ const ROWS: &[(&str, Edit)] = &[
     ("hardening: new parameters that name a file nobody can read go back", |c| {
         c.down(ContainerState::Restarting, 1);
         c.spec.parameters.insert("ssl_key_file".into(), "/root/key".into());
-        let file = desired::parameter_file(&c.identity, &c.spec, &facts_of("aa", 18));
+        let file = desired::parameter_file(&c.identity, &c.spec, &c.memory, &facts_of("aa", 18));
         c.world.file_sha256 = Some(sha256(file.as_bytes()));
         c.world.work.log_tail = vec!["FATAL:  could not load private key file: Permission denied".into()];
     }),

@@ -332,7 +332,7 @@ fn nothing_is_run_as_us(version: &str) {
     };
     sea.postgres("a", &spec("app", "5MB"));
     sea.ready("a");
-    script(&sea, "a", "postgres", "CREATE EXTENSION pg_stat_statements;");
+    script(&sea, "a", "postgres", "CREATE EXTENSION IF NOT EXISTS pg_stat_statements;");
     for database in DATABASES {
         script(&sea, "a", database, &traps());
         let made = quietly(&sea, "a", database, "pg_catalog", "SELECT DISTINCT name FROM public.traps");
@@ -364,6 +364,33 @@ fn nothing_is_run_as_us(version: &str) {
     end_sessions(&sea, "a");
     sea.event("PasswordReset", "password authentication failed");
     sea.ready("a");
+    // The extension, where Seawall makes it; not where something of others would get in its way, or run with it.
+    if version == "18" {
+        let probe = statements::probe("app", &[], "/etc/seawall/postgresql.conf");
+        let trigger = "CREATE FUNCTION public.theirs() RETURNS event_trigger LANGUAGE plpgsql AS $f$ BEGIN END $f$; \
+             ALTER FUNCTION public.theirs() OWNER TO tenant; \
+             CREATE EVENT TRIGGER theirs ON ddl_command_end EXECUTE FUNCTION public.theirs();";
+        for (way, want) in [
+            ("", "|missing"),
+            (
+                "CREATE FUNCTION public.pg_stat_statements_reset() RETURNS int LANGUAGE sql AS 'SELECT 1';",
+                "|not made",
+            ),
+            ("CREATE TABLE public.pg_stat_statements_info ();", "|not made"),
+            (trigger, "|not made"),
+        ] {
+            let sql = format!("BEGIN; DROP EXTENSION pg_stat_statements; {way} {}; ROLLBACK", probe.as_str());
+            let told = quietly(&sea, "a", "postgres", "pg_catalog", &sql);
+            assert!(told.ends_with(want), "{way}: {told}");
+        }
+        quietly(&sea, "a", "postgres", "pg_catalog", "DROP EXTENSION pg_stat_statements");
+        wait_for("made again", || {
+            let there = "SELECT count(*) FROM pg_extension WHERE extname = 'pg_stat_statements'";
+            (quietly(&sea, "a", "postgres", "pg_catalog", there) == "1").then_some(())
+        });
+        let owned = "SELECT count(*) FROM pg_proc WHERE proname = 'pg_stat_statements' AND pronamespace = 'public'::regnamespace";
+        assert_eq!(quietly(&sea, "a", "postgres", "pg_catalog", owned), "1");
+    }
     // What only the owner may ask, and the end of a session.
     for words in [&["pg", "bloat", "a", "-d", "template1"][..], &["diagnose", "postgres/a"]] {
         let said = text(&sea.cli(words));

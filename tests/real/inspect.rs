@@ -64,7 +64,8 @@ impl Drop for Session {
 #[test]
 fn each_verb_answers_about_a_fresh_server() {
     let sea = started("");
-    for verb in VERBS.into_iter().filter(|verb| *verb != "outliers") {
+    let counts = version() == "18";
+    for verb in VERBS.into_iter().filter(|verb| counts || *verb != "outliers") {
         assert_eq!(asked(&sea, &[verb, "a"])["object"], "postgres/a");
         sea.ok(&["pg", verb, "postgres/a"]);
         sea.ok(&["pg", verb, "a", "-o", "wide"]);
@@ -78,8 +79,7 @@ fn each_verb_answers_about_a_fresh_server() {
     // Only Seawall is on it.
     assert_eq!(rows(&sea, &["ps", "a", "--verbose"]), Vec::<Value>::new());
     let said = text(&sea.cli(&["pg", "outliers", "a"]));
-    assert!(said.contains("no extension pg_stat_statements"), "{said}");
-    assert!(said.contains("shared_preload_libraries: pg_stat_statements"), "{said}");
+    assert_eq!(said.contains("shared_preload_libraries: pg_stat_statements"), !counts, "{said}");
     assert_eq!(rows(&sea, &["info", "a", "-d", "postgres"])[0]["database"], "postgres");
     let said = text(&sea.cli(&["pg", "info", "a", "-d", "nothing"]));
     assert!(said.contains("has no database \"nothing\""), "{said}");
@@ -89,13 +89,17 @@ fn each_verb_answers_about_a_fresh_server() {
     sea.sql("a", "GRANT CONNECT ON DATABASE app TO \"seawall-monitor\"");
     sea.ok(&["pg", "info", "a"]);
     // All that was looked at is well, or said to be what it is.
+    wait_for("its contents are looked at", || {
+        sea.status("a")["monitoring"]["contents_probed_at"].is_string().then_some(())
+    });
     let output = sea.cli(&["diagnose", "postgres/a"]);
     assert!(output.status.success(), "{}", text(&output));
     let all = diagnosed(&sea, "postgres/a");
     assert!(all.len() > 20, "{all:#?}");
     let unknown: Vec<_> = all.iter().filter(|(_, level, _)| level == "unknown" || level == "red").collect();
     // What the machine's own disk has is no matter of the row.
-    assert!(unknown.iter().all(|(check, ..)| check == "Disk"), "{unknown:#?}");
+    let may_be = |check: &str| check == "Disk" || (check == "Statements" && !counts);
+    assert!(unknown.iter().all(|(check, ..)| may_be(check)), "{unknown:#?}");
 }
 
 #[test]
@@ -200,11 +204,12 @@ fn what_was_made_is_shown_by_the_verb_for_it() {
     assert!(insert["total_exec_time"].as_f64().unwrap() > 0.0 && insert["ncalls"] == 1, "{insert:#}");
     // It counts for all databases, also from the one where it disturbs nobody.
     sea.sql("a", "DROP EXTENSION pg_stat_statements");
-    let make = "CREATE EXTENSION pg_stat_statements";
+    let make = "CREATE EXTENSION IF NOT EXISTS pg_stat_statements";
     let psql = ["psql", "-XqU", "postgres", "-d", "postgres", "-c", make];
     sea.docker(&[&["exec", "-u", "postgres", &sea.container("a")][..], &psql].concat());
     assert!(!rows(&sea, &["outliers", "a"]).is_empty());
-    assert!(text(&sea.cli(&["pg", "outliers", "a", "-d", "app"])).contains("has no extension"));
+    let of_app = sea.ok(&["pg", "outliers", "a", "-d", "app"]);
+    assert!(of_app.contains("INSERT INTO t SELECT"), "wherever it is: {of_app}");
     assert!(!insert["query"].as_str().unwrap().contains("100000"), "without its literals: {insert:#}");
     let bloat = asked(&sea, &["bloat", "a"]);
     let t = bloat["rows"].as_array().unwrap().iter().find(|row| row["object_name"] == "t").cloned();
@@ -292,7 +297,8 @@ fn nothing_that_somebody_made_runs_when_it_is_asked_about() {
         for form in ["text", "wide", "json", "yaml"] {
             let said = sea.cli(&["pg", verb, "a", "-o", form]);
             let log = || sea.log().lines().rev().take(20).collect::<Vec<_>>().join("\n");
-            assert_eq!(said.status.success(), verb != "outliers", "{verb}: {}\n{}", text(&said), log());
+            let answers = verb != "outliers" || version() == "18";
+            assert_eq!(said.status.success(), answers, "{verb}: {}\n{}", text(&said), log());
             assert!(!text(&said).contains(['\u{1b}', '\u{202e}']), "{verb} {form}");
         }
     }

@@ -1,6 +1,7 @@
 //! What goes on inside of real servers, as `status.monitoring` tells it.
 
-use super::harness::{Sea, version, wait_for};
+use super::harness::{Sea, text, version, wait_for};
+use super::lifecycle::TestImage;
 use super::redis::ready;
 use serde_json::Value;
 use std::process::{Child, Stdio};
@@ -119,12 +120,11 @@ fn how_large_it_is_and_what_vacuum_has_yet_to_do() {
 #[test]
 fn what_took_the_time_is_told_without_what_users_put_into_it() {
     let sea = Sea::start();
-    let spec =
-        format!("{{version: '{}', parameters: {{shared_preload_libraries: pg_stat_statements}}}}", version());
-    sea.postgres("a", &spec);
+    let by_default = version() == "18";
+    let parameters =
+        if by_default { "" } else { ", parameters: {shared_preload_libraries: pg_stat_statements}" };
+    sea.postgres("a", &format!("{{version: '{}', resources: {{memory: 64Mi}}{parameters}}}", version()));
     sea.ready("a");
-    let missing = until(&sea, "why not", |inside| inside["errors"]["statements"].is_string());
-    assert!(missing["errors"]["statements"].as_str().unwrap().contains("has no extension"), "{missing:#}");
     let url = sea.ok(&["connection", "postgres/a", "--reveal", "-o", "url"]);
     let other = url.trim().rsplit_once('/').unwrap().0.to_owned() + "/postgres";
     let psql = |url: &str, sql: &str| {
@@ -132,7 +132,14 @@ fn what_took_the_time_is_told_without_what_users_put_into_it() {
             sea.program("psql").args([url, "-X", "-v", "ON_ERROR_STOP=1", "-c", sql]).output().unwrap();
         assert!(done.status.success(), "{done:?}");
     };
-    psql(&other, "CREATE EXTENSION pg_stat_statements");
+    if !by_default {
+        let missing = until(&sea, "why not", |inside| inside["errors"]["statements"].is_string());
+        assert!(
+            missing["errors"]["statements"].as_str().unwrap().contains("has no extension"),
+            "{missing:#}"
+        );
+        psql(&other, "CREATE EXTENSION pg_stat_statements");
+    }
     psql(url.trim(), "SELECT pg_sleep(0.5), 'hush-one' /* hush-two */");
     psql(url.trim(), "CREATE ROLE hush PASSWORD 'hush-three'");
     psql(url.trim(), "DO $x$ BEGIN PERFORM 'hush-four', pg_sleep(0.5); END $x$");
@@ -148,6 +155,33 @@ fn what_took_the_time_is_told_without_what_users_put_into_it() {
         "{told:#}"
     );
     assert!(!told.to_string().contains("hush-"), "{told:#}");
+    let outliers = sea.ok(&["pg", "outliers", "a"]);
+    assert!(outliers.contains("SELECT pg_sleep($1)") && !outliers.contains("hush-one"), "{outliers}");
+    assert_eq!(sea.sql("a", "SELECT count(*) FROM pg_extension WHERE extname = 'pg_stat_statements'"), "0");
+}
+
+#[test]
+fn an_image_that_cannot_count_them_starts_all_the_same_and_lists_that_are_there_stay() {
+    let without = "rm -f $(find / -name pg_stat_statements.so -not -path '/proc/*')";
+    let bare = TestImage::build("bare", &format!("FROM seawall/postgres:18\nUSER root\nRUN {without}\n"));
+    let sample = "$(find / -name postgresql.conf.sample -not -path '/proc/*')";
+    let list = format!("RUN for f in {sample}; do echo shared_preload_libraries=auto_explain >> $f; done");
+    let listed = TestImage::build("listed", &format!("FROM seawall/postgres:18\nUSER root\n{list}\n"));
+    let sea = Sea::start();
+    sea.postgres("bare", &format!("{{image: '{}'}}", bare.0));
+    sea.postgres("listed", &format!("{{image: '{}'}}", listed.0));
+    for (name, loaded, words) in [
+        ("bare", "", "the image has no library pg_stat_statements"),
+        ("listed", "auto_explain", "another shared_preload_libraries is in force"),
+    ] {
+        sea.ready(name);
+        assert_eq!(sea.sql(name, "SHOW shared_preload_libraries"), loaded, "{name}");
+        let why =
+            wait_for("why not", || inside(&sea, name)["errors"]["statements"].as_str().map(str::to_owned));
+        assert!(why.starts_with(words), "{name}: {why}");
+        let said = sea.cli(&["pg", "outliers", name]);
+        assert!(!said.status.success() && text(&said).contains(words), "{}", text(&said));
+    }
 }
 
 #[test]

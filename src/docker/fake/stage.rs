@@ -106,6 +106,11 @@ impl FakeDocker {
         self.change(|s| s.add_image_file(image, path, content));
     }
 
+    /// The same file is not in it any more; containers that are there have none either.
+    pub fn remove_image_file(&self, image: &str, path: &str) {
+        self.change(|s| s.remove_image_file(image, path));
+    }
+
     /// An image gets all files of another one. Both must be there.
     pub fn copy_image_files(&self, of: &str, image: &str) {
         self.change(|s| s.copy_image_files(of, image));

@@ -14,6 +14,7 @@ pub use shutdown::ask_again;
 
 use super::action::Action;
 use super::client::{Session, SqlError};
+use super::desired;
 use super::facts::ImageFacts;
 use super::initialisation;
 use super::parameters;
@@ -74,6 +75,7 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
         action,
         Action::EmptyPasswordFile { .. }
             | Action::PutMonitorRight { .. }
+            | Action::CountStatements
             | Action::TrialStart(_)
             | Action::Work(Work::PinImage { .. } | Work::ReservePort(_))
     ) {
@@ -101,6 +103,10 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             }
             let empty = memory.work.volume_fresh || scene.world.data == DataSeen::Empty;
             memory.init_began |= *initialise && empty;
+            // Another image may have no such library; the data was made so all the same.
+            if *initialise {
+                memory.counts_statements = desired::counts_statements(memory, scene.image()?);
+            }
             memory.written_parameters = Some(sha256(parameters.as_bytes()));
         }
         Action::EmptyPasswordFile { container } => {
@@ -124,6 +130,7 @@ pub async fn apply(scene: &Scene<'_>, action: &Action, memory: &mut Memory) -> R
             scene.session()?.create_database(name).await?;
         }
         Action::PutMonitorRight { make, others } => monitor::put_right(scene, *make, others).await?,
+        Action::CountStatements => scene.session()?.count_statements().await?,
         Action::MakePending => scene.work.make_pending().await?,
         Action::ResetPassword { container, username, pending } => {
             reset_password(scene, container, username, *pending, memory).await?;

@@ -1,6 +1,7 @@
 //! The steps that a Postgres plan is made of. Values; `act.rs` runs them.
 
 use super::client::statements::monitor::ROLE as MONITOR_ROLE;
+use super::parameters::STATEMENTS;
 use super::trial::Trial;
 use crate::kinds::Act;
 use crate::manifest::secret::SecretSource;
@@ -56,6 +57,8 @@ pub enum Action {
         /// Roles that it should not be a member of.
         others: Vec<String>,
     },
+    /// The extension by which the server tells the statements that it counts.
+    CountStatements,
     /// Into the store, sealed, before any server knows it: the password that takes the place of the one in use.
     MakePending,
     /// Through the container's local socket; only a SCRAM verifier travels.
@@ -102,6 +105,7 @@ impl Act for Action {
             Action::RestoreParameters { .. } => "ParametersRestored",
             Action::CreateDatabase(_) => "DatabaseCreated",
             Action::PutMonitorRight { .. } => "MonitorRoleSet",
+            Action::CountStatements => "ExtensionCreated",
             Action::MakePending => "RotationBegan",
             Action::ResetPassword { .. } => "PasswordReset",
             Action::MakeCurrent => "PasswordRotated",
@@ -127,8 +131,8 @@ impl Act for Action {
     fn stands_alone(&self) -> bool {
         match self {
             Action::Work(action) => action.stands_alone(),
-            // Nobody but us needs the role.
-            Action::PutMonitorRight { .. } => true,
+            // Nobody but us needs the role, or waits for what is counted.
+            Action::PutMonitorRight { .. } | Action::CountStatements => true,
             _ => false,
         }
     }
@@ -161,6 +165,7 @@ impl fmt::Display for Action {
             Action::CreateDatabase(name) => write!(f, "create database {name}"),
             Action::PutMonitorRight { make: true, .. } => write!(f, "make role {MONITOR_ROLE}"),
             Action::PutMonitorRight { .. } => write!(f, "set role {MONITOR_ROLE} again"),
+            Action::CountStatements => write!(f, "make extension {STATEMENTS} in database postgres"),
             Action::MakePending => write!(f, "generate and seal the next password"),
             Action::ResetPassword { pending: false, .. } => {
                 write!(f, "set the managed user's password again")

@@ -142,6 +142,8 @@ pub trait Session: Send + Sync {
     /// Makes the role that reads the server's health what it should be, with this verifier of its password. `make`: there
     /// is none; `others`: roles that it should not be a member of.
     async fn put_monitor_right(&self, make: bool, verifier: &str, others: &[&str]) -> Result<(), SqlError>;
+    /// Makes the extension that tells the statements which the server counts, in the database that it is in.
+    async fn count_statements(&self) -> Result<(), SqlError>;
     /// All roles and databases.
     async fn survey(&self) -> Result<Survey, SqlError>;
     /// One step for a tenant.

@@ -55,9 +55,30 @@ pub fn not_kept(spec: &Checked, image: &ImageFacts) -> Vec<String> {
     all.iter().map(|text| shown(text, 200)).collect()
 }
 
+/// Whether a server of this image is to have statements counted by default: one whose data was made so, or is about to be
+/// made. A database that was there before is not restarted for it.
+#[must_use]
+pub fn counts_statements(memory: &Memory, image: &ImageFacts) -> bool {
+    may_count_statements(image) && (memory.counts_statements || !memory.work.ever_ready)
+}
+
+fn may_count_statements(image: &ImageFacts) -> bool {
+    image.managed && image.statements
+}
+
 /// The text of the parameter file for this spec on this image.
 #[must_use]
-pub fn parameter_file(identity: &Identity, spec: &Checked, image: &ImageFacts) -> String {
+pub fn parameter_file(identity: &Identity, spec: &Checked, memory: &Memory, image: &ImageFacts) -> String {
+    file(identity, spec, image, counts_statements(memory, image))
+}
+
+/// The same of a server that has statements counted; `None` where the image's servers never have.
+#[must_use]
+pub fn counting_file(identity: &Identity, spec: &Checked, image: &ImageFacts) -> Option<String> {
+    may_count_statements(image).then(|| file(identity, spec, image, true))
+}
+
+fn file(identity: &Identity, spec: &Checked, image: &ImageFacts, counts_statements: bool) -> String {
     parameters::file(&parameters::FileInput {
         object: &identity.object.to_string(),
         base: command(&image.work.cmd, &image.pgdata, &spec.parameters)
@@ -65,6 +86,7 @@ pub fn parameter_file(identity: &Identity, spec: &Checked, image: &ImageFacts) -
             .unwrap_or_else(|| format!("{}/postgresql.conf", image.pgdata)),
         major: image.major,
         managed: image.managed,
+        counts_statements,
         parameters: &spec.parameters,
     })
 }

@@ -34,6 +34,8 @@ pub struct Contents {
     pub server: Option<String>,
     /// Major and catalog version that the programs were built for.
     pub built_for: Option<(u32, u32)>,
+    /// Whether its server finds the library that counts statements.
+    pub statements: bool,
 }
 
 /// An image that can run a Postgres object.
@@ -58,10 +60,13 @@ pub struct ImageFacts {
     /// `YYYYMMDDN`: its servers start on data of this catalog version alone. `None`: not found out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub catalog: Option<u32>,
+    /// Whether it has the library that counts statements: a server that is to preload what is not there never starts.
+    #[serde(default)]
+    pub statements: bool,
 }
 
 impl Facts for ImageFacts {
-    const KEY: &'static str = "image/3";
+    const KEY: &'static str = "image/4";
 
     fn image(&self) -> &Image {
         &self.work
@@ -189,6 +194,7 @@ pub fn facts(image: &SeenImage, contents: &Contents) -> Result<ImageFacts, Unfit
         libraries: contents.libraries.clone(),
         init_scripts: contents.init_scripts,
         catalog: contents.built_for.filter(|(built, _)| *built == major).map(|(_, catalog)| catalog),
+        statements: contents.statements,
     })
 }
 

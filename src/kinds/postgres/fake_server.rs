@@ -38,7 +38,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Parameters that a running server does not take over by a reload.
-const NEED_RESTART: [&str; 3] = ["max_connections", "shared_buffers", "wal_level"];
+const NEED_RESTART: [&str; 4] =
+    ["max_connections", "shared_buffers", "shared_preload_libraries", "wal_level"];
 /// A value that no server starts with, although its check takes it.
 pub const BAD_AT_START: &str = "missing_library";
 /// A value that only the server's own check refuses, of a time zone.
@@ -59,6 +60,9 @@ struct Cluster {
     tenants: Survey,
     #[serde(default)]
     monitor: MonitorState,
+    /// There is the extension that tells statements.
+    #[serde(default)]
+    statements: bool,
 }
 
 /// One start of a container.
@@ -194,6 +198,7 @@ impl Shared {
             system_identifier: format!("{}", 7_000_000_000_000_000_000_u64 + number),
             tenants: tenants::new(&target.database),
             monitor: MonitorState::Missing,
+            statements: false,
         };
         let major = c.env.get("PG_MAJOR").unwrap_or_default().to_owned();
         let version_file = format!("{pgdata}/PG_VERSION");
@@ -438,6 +443,7 @@ impl Session for FakeSession {
         let major = c.env.get("PG_MAJOR").unwrap_or_default().to_owned();
         Ok(ServerFacts {
             monitor: cluster.monitor_role(),
+            statements: cluster.counter(before.get("shared_preload_libraries").copied().unwrap_or_default()),
             crowd,
             version: format!("{major}.1"),
             system_identifier: cluster.system_identifier,
@@ -492,6 +498,12 @@ impl Session for FakeSession {
             (false, _) => {}
         }
         self.shared.keep(&c, &Cluster { monitor: MonitorState::Fine, ..cluster })
+    }
+
+    async fn count_statements(&self) -> Result<(), SqlError> {
+        let c = self.shared.reach(&self.target)?;
+        let cluster = self.shared.cluster(&c).ok_or_else(|| failed("the data is gone"))?;
+        self.shared.keep(&c, &Cluster { statements: true, ..cluster })
     }
 
     async fn survey(&self) -> Result<Survey, SqlError> {

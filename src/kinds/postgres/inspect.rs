@@ -16,7 +16,7 @@ pub enum Question {
     Locks,
     Blocking,
     StatementsExtension,
-    Outliers { schema: String, newer: bool },
+    Outliers { schema: String, newer: bool, database: String },
     Indexes,
     Vacuum,
     Rest,

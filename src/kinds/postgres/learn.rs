@@ -1,7 +1,7 @@
 //! What a server that serves teaches for good. Pure. Must never learn from a server on half-made data, nor from one whose
 //! data is not this object's.
 
-use super::desired::parameter_file;
+use super::desired::{counting_file, parameter_file};
 use super::facts::below;
 use super::plan::{Subject, image_to_run};
 use super::record::Memory;
@@ -18,6 +18,9 @@ pub(super) fn learn(subject: &Subject<'_>, world: &World, memory: &mut Memory, n
     if let Some(c) = container {
         memory.work.container = Some(c.id.clone());
     }
+    if !memory.counts_statements && memory.work.ever_ready {
+        memory.counts_statements = counts(subject, world);
+    }
     let Server::Up(facts) = &world.server else { return learnt };
     if matches!(world.init, InitSeen::Unfinished(_)) {
         return learnt;
@@ -33,7 +36,7 @@ pub(super) fn learn(subject: &Subject<'_>, world: &World, memory: &mut Memory, n
         && memory.reloaded_untried == container.map(|c| c.started_at.clone());
     // Also the one that worked before, with another image.
     let proven = image
-        .map(|image| parameter_file(identity, checked, image))
+        .map(|image| parameter_file(identity, checked, memory, image))
         .filter(loaded)
         .or_else(|| memory.proven_parameters.clone().filter(loaded));
     let volume = identity.volume();
@@ -92,4 +95,15 @@ pub(super) fn learn(subject: &Subject<'_>, world: &World, memory: &mut Memory, n
     // What was learnt is a reason to look closer before anything is said.
     learnt.look_again = memory.order_changed && world.columns == super::collation::Columns::NotAsked;
     learnt
+}
+
+/// A record that was made anew does not know how the data was made: the file of its server does.
+fn counts(subject: &Subject<'_>, world: &World) -> bool {
+    let there = match &world.server {
+        Server::Up(facts) => Some(&facts.parameters_sha256),
+        _ => world.file_sha256.as_ref(),
+    };
+    let Some((there, image)) = there.zip(image_to_run(subject, world)) else { return false };
+    let counting = counting_file(subject.identity, subject.spec, image);
+    counting.is_some_and(|text| sha256(text.as_bytes()) == *there)
 }

@@ -15,6 +15,9 @@ use std::fmt::Write as _;
 /// Where the file lies inside the container.
 pub const PATH: &str = "/etc/seawall/postgresql.conf";
 
+/// The library, and extension, that counts statements and their time.
+pub const STATEMENTS: &str = "pg_stat_statements";
+
 /// What the file depends on.
 pub struct FileInput<'a> {
     pub object: &'a str,
@@ -22,6 +25,8 @@ pub struct FileInput<'a> {
     pub base: String,
     pub major: u32,
     pub managed: bool,
+    /// Whether statements are counted where nobody says otherwise.
+    pub counts_statements: bool,
     pub parameters: &'a BTreeMap<String, String>,
 }
 
@@ -29,6 +34,9 @@ pub struct FileInput<'a> {
 ///
 /// `archive_mode=on` with a command that does nothing keeps the door open for archiving by a reload
 /// alone, where a change of `archive_mode` needs a restart (PostgreSQL docs, "archive_mode").
+///
+/// What is preloaded by default comes before the image's own file: a later line wins, so that neither the image's list nor
+/// the manifest's loses anything to it.
 #[must_use]
 pub fn file(input: &FileInput<'_>) -> String {
     let mut text = String::new();
@@ -37,6 +45,9 @@ pub fn file(input: &FileInput<'_>) -> String {
         "# Written by Seawall from the manifest of {}. Changes made here are undone.",
         input.object
     );
+    if input.counts_statements {
+        let _ = writeln!(text, "shared_preload_libraries = {}", quoted(STATEMENTS));
+    }
     let _ = writeln!(text, "include_if_exists {}", quoted(&input.base));
     let _ = writeln!(text, "listen_addresses = '*'");
     let _ = writeln!(text, "port = 5432");
@@ -158,6 +169,7 @@ mod tests {
             base: "/var/lib/postgresql/18/docker/postgresql.conf".to_owned(),
             major: 18,
             managed: true,
+            counts_statements: false,
             parameters: &parameters,
         });
         assert_eq!(
@@ -178,8 +190,26 @@ mod tests {
             base: "/d/postgresql.conf".to_owned(),
             major: 16,
             managed: false,
+            counts_statements: false,
             parameters: &BTreeMap::new(),
         });
         assert!(!custom.contains("archive") && !custom.contains("alter_system"), "{custom}");
+    }
+
+    #[test]
+    fn what_is_preloaded_by_default_comes_before_whatever_else_names_a_list() {
+        let own = BTreeMap::from([("shared_preload_libraries".to_owned(), "auto_explain".to_owned())]);
+        let text = file(&FileInput {
+            object: "x",
+            base: "/d/postgresql.conf".to_owned(),
+            major: 18,
+            managed: true,
+            counts_statements: true,
+            parameters: &own,
+        });
+        let at = |line: &str| text.lines().position(|other| other == line);
+        let ours = at("shared_preload_libraries = 'pg_stat_statements'");
+        assert!(ours.is_some() && ours < at("include_if_exists '/d/postgresql.conf'"), "{text}");
+        assert!(ours < at("shared_preload_libraries = 'auto_explain'"), "{text}");
     }
 }

@@ -31,6 +31,20 @@ pub fn dirs(image: &SeenImage) -> Vec<String> {
     dirs
 }
 
+/// Where a server whose program is in `dir` looks for libraries: it finds them from where it is itself (`PKGLIBDIR`; PostgreSQL
+/// docs, "dynamic_library_path"), in a place that depends on who built it. Debian and the PGDG; the official Alpine image; Alpine.
+#[must_use]
+pub fn libraries(dir: &str) -> Vec<String> {
+    let Some((root, name)) = dir.trim_end_matches('/').rsplit_once('/') else { return Vec::new() };
+    match name {
+        "bin" => vec![format!("{root}/lib"), format!("{root}/lib/postgresql")],
+        name if root.ends_with("/libexec") => {
+            vec![format!("{}/lib/{name}", root.trim_end_matches("/libexec"))]
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// Major and catalog version that a program was built for: those that handle tablespaces hold the name of
 /// the directory that these keep their files in, `PG_18_202506291` (`TABLESPACE_VERSION_DIRECTORY` in
 /// PostgreSQL's `src/include/common/relpath.h`).
@@ -75,6 +89,22 @@ mod tests {
             (b"", None),
         ] {
             assert_eq!(built_for(program), want, "{}", String::from_utf8_lossy(program));
+        }
+    }
+
+    #[test]
+    fn libraries_are_looked_for_from_the_program_on() {
+        for (dir, want) in [
+            (
+                "/usr/lib/postgresql/18/bin",
+                &["/usr/lib/postgresql/18/lib", "/usr/lib/postgresql/18/lib/postgresql"][..],
+            ),
+            ("/usr/local/bin/", &["/usr/local/lib", "/usr/local/lib/postgresql"]),
+            ("/usr/libexec/postgresql17", &["/usr/lib/postgresql17"]),
+            ("/postgres", &[]),
+            ("", &[]),
+        ] {
+            assert_eq!(libraries(dir), want, "{dir}");
         }
     }
 

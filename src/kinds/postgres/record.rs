@@ -60,6 +60,9 @@ pub struct Memory {
     pub data_path: Option<String>,
     /// Catalog version of the data, learnt from the image that a server runs from.
     pub data_catalog: Option<u32>,
+    /// Statements are counted by default in the server of this data: it was made so, where an older one was not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub counts_statements: bool,
     /// The last `seawall rotate` that was answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rotated_for: Option<String>,

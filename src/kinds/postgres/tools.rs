@@ -5,7 +5,7 @@ use super::client::{Monitor, Servers, Session};
 use super::monitoring;
 use super::trial::Verdict;
 use super::wal::{Health, Snapshot, Trend};
-use super::world::{NewLogin, Placement, Server};
+use super::world::{NewLogin, Placement, Server, Statements};
 use crate::core::names::ObjectRef;
 use crate::workload;
 use crate::workload::tools::silences::Silences;
@@ -158,6 +158,14 @@ impl Tools {
     /// Whether the server said the same in the last pass.
     pub(super) fn answered(&self, object: &ObjectRef, answer: &Server) -> bool {
         lock(&self.answers).get(object) == Some(answer)
+    }
+
+    /// What it said then of its statements.
+    pub(super) fn statements(&self, object: &ObjectRef) -> Statements {
+        match lock(&self.answers).get(object) {
+            Some(Server::Up(facts)) => facts.statements,
+            _ => Statements::Unknown,
+        }
     }
 
     pub(super) fn remember_answer(&self, object: &ObjectRef, answer: Server) {

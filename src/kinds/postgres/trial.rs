@@ -120,7 +120,7 @@ impl Trial {
         image: &ImageFacts,
         container: Option<&SeenContainer>,
     ) -> Option<Self> {
-        let text = parameter_file(identity, spec, image);
+        let text = parameter_file(identity, spec, memory, image);
         let proven = memory.proven_parameters.as_deref().map(body);
         if spec.skip_trial || (proven.is_none() && spec.parameters.is_empty()) {
             return None;

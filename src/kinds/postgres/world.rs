@@ -141,6 +141,7 @@ pub struct ServerFacts {
     pub collations: Collations,
     /// Of the role that reads the server's health.
     pub monitor: MonitorRole,
+    pub statements: Statements,
     /// Where ordinary roles find no connection left; a superuser gets in by those that are kept.
     pub crowd: Option<Crowd>,
 }
@@ -200,6 +201,35 @@ impl Crowd {
                     "database {database:?} takes {limit} connections of applications (ALTER DATABASE … CONNECTION LIMIT), and all are in use: only superusers get into it"
                 ),
             ),
+        }
+    }
+}
+
+/// Whether a server counts statements, and tells them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Statements {
+    /// The server did not tell.
+    #[default]
+    Unknown,
+    /// The library is not loaded.
+    NotLoaded,
+    /// There is no extension in the database `postgres`, and nothing stands against making it.
+    Missing,
+    /// There is none in the database that we are in, and it is not made by us.
+    NotMade,
+    Told,
+}
+
+impl Statements {
+    /// As the probe's statement tells it.
+    #[must_use]
+    pub fn told(text: &str) -> Self {
+        match text {
+            "not loaded" => Self::NotLoaded,
+            "missing" => Self::Missing,
+            "not made" => Self::NotMade,
+            "told" => Self::Told,
+            _ => Self::Unknown,
         }
     }
 }

@@ -95,6 +95,7 @@ pub fn engine() -> Arc<FakeDocker> {
         let catalog = if major == 18 { 202_506_291 } else { 202_406_281 };
         let program = format!("\0PG_{major}_{catalog}\0");
         fake.add_image_file(tag, &format!("/usr/lib/postgresql/{major}/bin/postgres"), program.as_bytes());
+        fake.add_image_file(tag, &format!("/usr/lib/postgresql/{major}/lib/pg_stat_statements.so"), b"x");
     }
     for (tag, version, n) in
         [("local/redis:8", "8.0.6", 8), ("local/redis:8b", "8.0.6", 9), ("local/redis:7", "7.4.1", 7)]

@@ -77,6 +77,12 @@ impl State {
         }
     }
 
+    pub fn remove_image_file(&mut self, image: &str, path: &str) {
+        if let Some(files) = self.references.get(image).and_then(|id| self.image_files.get_mut(id)) {
+            files.remove(path);
+        }
+    }
+
     pub fn copy_image_files(&mut self, of: &str, image: &str) {
         if let (Some(of), Some(image)) = (self.references.get(of), self.references.get(image)) {
             let files = self.image_files.get(of).cloned().unwrap_or_default();

@@ -37,7 +37,7 @@ fn statement(question: &Question) -> Sql {
         Question::Locks => sql::locks(),
         Question::Blocking => sql::blocking(),
         Question::StatementsExtension => sql::statements_extension(),
-        Question::Outliers { schema, newer } => sql::outliers(schema, *newer),
+        Question::Outliers { schema, newer, database } => sql::outliers(schema, *newer, database),
         Question::Indexes => sql::indexes(),
         Question::Vacuum => sql::vacuum(),
         Question::Rest => sql::rest(),

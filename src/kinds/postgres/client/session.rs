@@ -8,7 +8,7 @@ use crate::core::text::shown;
 use crate::kinds::postgres::collation::{Collations, MOST, Mismatch};
 use crate::kinds::postgres::survey::Survey;
 use crate::kinds::postgres::tenancy::{Tending, statements as tending_statements};
-use crate::kinds::postgres::world::{Crowd, MonitorRole, ServerFacts};
+use crate::kinds::postgres::world::{Crowd, MonitorRole, ServerFacts, Statements};
 use crate::secrets::{ExposeSecret, Secret};
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
@@ -218,6 +218,7 @@ impl Session for PgSession {
             tablespaces: text(10),
             monitor: MonitorRole::told(&text(11)),
             crowd: Crowd::told(&text(12)),
+            statements: Statements::told(&text(13)),
             collations,
         })
     }
@@ -247,6 +248,10 @@ impl Session for PgSession {
         let right = statements::monitor::put_right(verifier, &self.database, others);
         let sql = if make { statements::monitor::make().and(right) } else { right };
         self.rows(&sql).await.map(|_| ())
+    }
+
+    async fn count_statements(&self) -> Result<(), SqlError> {
+        self.rows(&statements::count_statements()).await.map(|_| ())
     }
 
     async fn survey(&self) -> Result<Survey, SqlError> {

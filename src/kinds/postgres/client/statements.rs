@@ -165,13 +165,41 @@ pub fn probe(database: &str, parameters: &[&str], file: &str) -> Sql {
         .literal(database)
         .then(
             " AS pg_catalog.name)) AS d WHERE a.backend_type OPERATOR(pg_catalog.=) 'client backend' \
-             GROUP BY d.datname, d.datconnlimit) \
-           FROM pg_catalog.pg_settings AS s",
+             GROUP BY d.datname, d.datconnlimit), ",
         )
+        .then(COUNTER)
+        .then(" FROM pg_catalog.pg_settings AS s")
+}
+
+/// A column of the probe: whether statements are counted. `missing`: the extension that tells them can be made here. Its script runs as the
+/// owner of the cluster, so not where anything has a name of its own, nor where event triggers (which sessions before 17
+/// cannot turn off) would run what is not a superuser's. What it costs to know that is spent only where there is none.
+const COUNTER: &str = "CASE WHEN NOT 'pg_stat_statements' OPERATOR(pg_catalog.=) ANY (pg_catalog.regexp_split_to_array(\
+       pg_catalog.current_setting('shared_preload_libraries'), '[[:space:]\",]+')) THEN 'not loaded' \
+     WHEN EXISTS(SELECT FROM pg_catalog.pg_extension AS e \
+       WHERE e.extname OPERATOR(pg_catalog.=) 'pg_stat_statements') THEN 'told' \
+     WHEN pg_catalog.current_database() OPERATOR(pg_catalog.=) 'postgres' \
+       AND EXISTS(SELECT FROM pg_catalog.pg_namespace AS n WHERE n.nspname OPERATOR(pg_catalog.=) 'public' \
+         AND NOT EXISTS(SELECT FROM pg_catalog.pg_class AS k WHERE k.relnamespace OPERATOR(pg_catalog.=) n.oid \
+           AND pg_catalog.starts_with(k.relname, 'pg_stat_statements')) \
+         AND NOT EXISTS(SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace OPERATOR(pg_catalog.=) n.oid \
+           AND pg_catalog.starts_with(p.proname, 'pg_stat_statements'))) \
+       AND NOT EXISTS(SELECT FROM pg_catalog.pg_event_trigger AS t \
+         JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.evtfoid \
+         JOIN pg_catalog.pg_authid AS r ON r.oid OPERATOR(pg_catalog.=) p.proowner \
+         WHERE t.evtenabled OPERATOR(pg_catalog.<>) 'D' AND NOT r.rolsuper) \
+       AND EXISTS(SELECT FROM pg_catalog.pg_available_extensions AS v \
+         WHERE v.name OPERATOR(pg_catalog.=) 'pg_stat_statements') THEN 'missing' \
+     ELSE 'not made' END";
+
+/// The extension that tells the statements which a server counts: in the schema where whoever looks for it by hand finds it.
+#[must_use]
+pub fn count_statements() -> Sql {
+    Sql::of("CREATE EXTENSION IF NOT EXISTS pg_stat_statements SCHEMA public")
 }
 
 /// Columns of the row that [`probe`] asks for.
-pub const PROBE_COLUMNS: usize = 13;
+pub const PROBE_COLUMNS: usize = 14;
 
 /// Databases whose order of text has another version than recorded, as fields between unit separators and
 /// rows between record separators; and the providers with a version that databases go by.
@@ -283,6 +311,7 @@ mod tests {
             load_time(),
             reload(),
             create_database("app"),
+            count_statements(),
             set_password("app", &password),
             unlock("app"),
             tenants::survey(),

@@ -6,8 +6,9 @@ use crate::kinds::postgres::monitoring::{
     ByState, Checkpoints, Connections, Contents, Database, Databases, Figures, Locks, Replication, Server,
     Table, Totals, Transactions,
 };
+use crate::kinds::postgres::parameters::STATEMENTS;
 use crate::kinds::postgres::wal::{Archiver, Backlog, Files, Horizon, Position, Reading, Settings, Told};
-use crate::kinds::postgres::world::MonitorRole;
+use crate::kinds::postgres::world::{MonitorRole, Statements};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,17 @@ impl Cluster {
             MonitorState::Foreign => MonitorRole::Foreign,
             MonitorState::Fine | MonitorState::Refuses => MonitorRole::Fine,
             MonitorState::Differs(others) => MonitorRole::Differs(others.clone()),
+        }
+    }
+}
+
+impl Cluster {
+    /// `loaded`: what it was started with.
+    pub(super) fn counter(&self, loaded: &str) -> Statements {
+        match (loaded.contains(STATEMENTS), self.statements) {
+            (false, _) => Statements::NotLoaded,
+            (true, true) => Statements::Told,
+            (true, false) => Statements::Missing,
         }
     }
 }

@@ -101,6 +101,11 @@ impl FakeServers {
         self.change(container, |c| c.monitor = MonitorState::Foreign)
     }
 
+    /// DROP EXTENSION by hand of the one that tells statements; false when there is no server yet.
+    pub fn drop_statements(&self, container: &str) -> bool {
+        self.change(container, |c| c.statements = false)
+    }
+
     /// Each answer of a container's server takes so long from now on; one of 5 s or more is given up.
     pub fn set_slow(&self, container: &str, pause: Duration) {
         self.shared.lock().slow.insert(container.to_owned(), pause);

@@ -13,6 +13,7 @@ fn status() -> Value {
         "conditions": [{"type": "ContinuousArchiving", "status": "True", "reason": "Archiving"}],
         "walHealth": {"stale": false, "pg_wal_bytes": 1 << 25, "max_wal_size_bytes": 1 << 30, "archive_backlog": 0,
             "disk": {"free_bytes": 1_u64 << 33, "total_bytes": 1_u64 << 34}, "warnings": []},
+        "monitoring": {"stale": false, "statements": []},
     })
 }
 

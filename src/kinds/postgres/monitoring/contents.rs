@@ -142,8 +142,7 @@ impl Counter {
     /// Why they are not, in words.
     pub fn schema(self) -> Told<String> {
         if !self.loaded {
-            let why = "shared_preload_libraries has no pg_stat_statements: name it in spec.parameters";
-            return Err(why.to_owned());
+            return Err("shared_preload_libraries has no pg_stat_statements".to_owned());
         }
         let database = self.database.unwrap_or_default();
         self.schema.ok_or_else(|| format!("database {database:?} has no extension pg_stat_statements"))

@@ -35,9 +35,9 @@ pub(super) fn file_in_force(subject: &Subject<'_>, world: &World, image: &ImageF
     if !memory.work.ever_ready {
         let mut first = subject.spec.clone();
         first.parameters.retain(|name, _| !fixes(name));
-        return desired::parameter_file(subject.identity, &first, image);
+        return desired::parameter_file(subject.identity, &first, memory, image);
     }
-    let wanted = desired::parameter_file(subject.identity, subject.spec, image);
+    let wanted = desired::parameter_file(subject.identity, subject.spec, memory, image);
     if let Some(proven) = memory.proven_parameters.as_ref().filter(|proven| same_frame(proven, &wanted))
         && trial::refusal(subject, world, image).is_some()
     {
@@ -55,10 +55,16 @@ pub(super) fn file_in_force(subject: &Subject<'_>, world: &World, image: &ImageF
     }
 }
 
-/// Whether two files include the same file of the image: one for another place would start without it.
+/// Whether two files preload the same by default and include the same file of the image: one for another image would start
+/// without what that has, or not at all.
 fn same_frame(one: &str, other: &str) -> bool {
-    let include = |text: &str| text.lines().find(|line| line.starts_with("include")).map(str::to_owned);
-    include(one) == include(other)
+    let frame = |text: &str| {
+        let settings = text.lines().filter(|line| !line.starts_with('#'));
+        let last = text.lines().find(|line| line.starts_with("include"));
+        let before = settings.take_while(|line| Some(*line) != last).map(str::to_owned);
+        (before.collect::<Vec<_>>(), last.map(str::to_owned))
+    };
+    frame(one) == frame(other)
 }
 
 fn refused<'a>(memory: &'a Memory, text: &str) -> Option<&'a RefusedParameters> {
@@ -100,7 +106,7 @@ pub(super) fn way_back(
     }
     let proven = memory.proven_parameters.as_ref().filter(|_| memory.work.proven_with(&image.work.id))?;
     let started = memory.started_parameters.as_ref().unwrap_or(proven);
-    let wanted = desired::parameter_file(subject.identity, subject.spec, image);
+    let wanted = desired::parameter_file(subject.identity, subject.spec, memory, image);
     let sha = |text: &str| sha256(text.as_bytes());
     // What was only reloaded may be in force while the manifest has been refused since.
     let refused =
@@ -119,7 +125,7 @@ pub(super) fn parameters_of(
     plan: &mut Plan,
 ) {
     let (id, spec, memory) = (subject.identity, subject.spec, subject.memory);
-    let wanted = desired::parameter_file(id, spec, image);
+    let wanted = desired::parameter_file(id, spec, memory, image);
     let refused = refused(memory, &wanted).filter(|refused| refused.counts_for(&image.work.id));
     if let Some(words) = trial::refusal(subject, world, image) {
         plan.block(
@@ -154,5 +160,25 @@ pub(super) fn parameters_of(
     } else if !facts.pending_restart.is_empty() && spec.work.restart_automatically {
         let why = format!("{} changed and need a restart", facts.pending_restart.join(", "));
         restart(&subject.work(), &why, plan);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_for_another_place_or_without_a_library_is_no_way_back() {
+        let file =
+            "# of postgres/a\nshared_preload_libraries = 'x'\ninclude_if_exists '/d/c'\nwork_mem = '1MB'\n";
+        for (other, same) in [
+            (file.replace("1MB", "2MB"), true),
+            (file.replace("postgres/a", "postgres/b"), true),
+            (file.replace("/d/c", "/e/c"), false),
+            (file.replace("shared_preload_libraries = 'x'\n", ""), false),
+            (format!("{file}shared_preload_libraries = 'y'\n"), true),
+        ] {
+            assert_eq!((same_frame(file, &other), same_frame(&other, file)), (same, same), "{other}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::core::will::Wanted;
 use crate::kinds::postgres::action::Action;
 use crate::kinds::postgres::facts::ImageFacts;
 use crate::kinds::postgres::world::{
-    Crowd, Declared, MonitorRole, Pending, Server, ServerFacts, Weak, World,
+    Crowd, Declared, MonitorRole, Pending, Server, ServerFacts, Statements, Weak, World,
 };
 use crate::workload::plan::{due, port_silent, prove, restart};
 
@@ -180,6 +180,10 @@ fn up(
     }
     // Before anything that ends the session.
     monitor(world, facts, plan);
+    // Made by Seawall where it preloads the library; whoever preloads it makes the extension where it is wanted.
+    if memory.counts_statements && facts.statements == Statements::Missing && !world.work.is_full() {
+        plan.step(Sign::Create, Action::CountStatements, "statements are counted, and told by it");
+    }
     if world.declared == Declared::Differs {
         // Sealed first: what is in the store is set again whenever the server has another one.
         for action in [credentials(spec), reset(subject, world)] {

@@ -5,17 +5,19 @@ use super::server::at_role;
 use crate::core::seen::Glance;
 use crate::kinds::postgres::client::statements::monitor::ROLE;
 use crate::kinds::postgres::client::{Monitor, TIMEOUT};
-use crate::kinds::postgres::monitoring::{Contents, EVERY, Snapshot, Table};
+use crate::kinds::postgres::facts::ImageFacts;
+use crate::kinds::postgres::monitoring::{Absent, Contents, EVERY, Snapshot, Table, absent};
 use crate::kinds::postgres::plan::Subject;
 use crate::kinds::postgres::tools::Tools;
 use crate::kinds::postgres::wal::Told;
+use crate::kinds::postgres::world::{ServerFacts, Statements};
 use crate::workload::tools::MONITOR;
 use jiff::Timestamp;
 use std::sync::Arc;
 use tokio::time::timeout;
 
 /// Over the session of the last look, where that worked.
-pub(super) async fn again(tools: &Tools, subject: &Subject<'_>, c: &Glance) {
+pub(super) async fn again(tools: &Tools, subject: &Subject<'_>, c: &Glance, facts: &ServerFacts) {
     let object = &subject.identity.object;
     let Some(watch) = tools.watched(object) else { return };
     let (Some(session), Some(inside)) = (watch.session, watch.inside) else { return };
@@ -32,12 +34,26 @@ pub(super) async fn again(tools: &Tools, subject: &Subject<'_>, c: &Glance) {
     // What was told by then is kept.
     let _ = timeout(TIMEOUT, both).await;
     told.tables = of_tables;
+    if let Some(absent) = uncounted(tools, subject, c, facts.statements) {
+        told.statements = Err(absent.in_words());
+    }
     let told = Some(Arc::new(told));
     tools.watch(object, |watch| {
         if let Some(inside) = &watch.inside {
             watch.inside = Some(Arc::new(Snapshot { contents: told, ..inside.as_ref().clone() }));
         }
     });
+}
+
+/// Why its statements are not told, as far as the server said so.
+pub(super) fn uncounted(
+    tools: &Tools,
+    subject: &Subject<'_>,
+    c: &Glance,
+    told: Statements,
+) -> Option<Absent> {
+    let image = tools.work.image_facts::<ImageFacts>(&c.image_id).and_then(Result::ok);
+    absent(subject, image.as_ref(), told)
 }
 
 /// Tables can only be told of from inside of their database: by a session that ends at once.

@@ -4,6 +4,7 @@ use crate::core::seen::SeenImage;
 use crate::docker::{Docker, DockerError};
 use crate::kinds::postgres::collation::Libraries;
 use crate::kinds::postgres::facts::{Contents, ImageFacts, TOOLS, facts, major_of_env};
+use crate::kinds::postgres::parameters::STATEMENTS;
 use crate::kinds::postgres::{initialisation, programs};
 use crate::workload::image::Unfit;
 use crate::workload::observe::image::{LookInto, Looker};
@@ -64,8 +65,21 @@ async fn read_contents(
         version_output = (code == 0).then(|| lines.join("\n"));
     }
     let (server, built_for) = server_programs(docker, image, id).await?;
+    let statements = has_library(docker, id, server.as_deref().unwrap_or_default(), STATEMENTS).await?;
     let passwd = String::from_utf8_lossy(&passwd).into_owned();
-    Ok(Contents { passwd, tools: found, libraries, version_output, server, built_for, init_scripts })
+    let tools = found;
+    Ok(Contents { passwd, tools, libraries, version_output, server, built_for, init_scripts, statements })
+}
+
+/// Whether this server's program would find this library.
+async fn has_library(docker: &dyn Docker, id: &str, server: &str, name: &str) -> Result<bool, DockerError> {
+    let dir = server.rsplit_once('/').map_or("", |(dir, _)| dir);
+    for libraries in programs::libraries(dir) {
+        if docker.exists(id, &format!("{libraries}/{name}.so")).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Where the server's program is, and major and catalog version that it was built for. The small program

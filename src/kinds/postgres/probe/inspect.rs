@@ -1,12 +1,12 @@
 //! Asks a server what somebody wants to know of it, by a login for that alone, and ends a session of it. What it tells goes to
 //! who asked: it must never be logged, kept, or told in an event.
 
+use super::contents::uncounted;
 use super::server::{at_owner, at_role};
 use crate::core::diagnosis::Check;
 use crate::core::event::Note;
 use crate::core::seen::Glance;
 use crate::core::table::Table;
-use crate::core::text::in_shell;
 use crate::kinds::postgres::client::statements::monitor::ROLE;
 use crate::kinds::postgres::client::{Inspector, SqlError};
 use crate::kinds::postgres::inspect::diagnose::{Facts, Told, checks};
@@ -100,11 +100,7 @@ pub async fn inspect(tools: &Tools, subject: &Subject<'_>, c: &Glance, ask: &Ask
         "ps" => (Whom::Monitor, Question::Ps { idle: ask.verbose }),
         "locks" => (Whom::Monitor, Question::Locks),
         "blocking" => (Whom::Monitor, Question::Blocking),
-        // The extension counts for the whole server: where it is matters only to who names a database.
-        "outliers" => {
-            let elsewhere = ask.database.is_none().then_some(anywhere.as_str());
-            return outliers(tools, subject, c, &database, elsewhere).await;
-        }
+        "outliers" => return outliers(tools, subject, c, &database, &anywhere).await,
         // Only a superuser sees what ANALYZE knows of columns.
         "bloat" => (Whom::Owner, Question::Relations),
         "indexes" => (Whom::Monitor, Question::Indexes),
@@ -121,34 +117,34 @@ async fn outliers(
     subject: &Subject<'_>,
     c: &Glance,
     database: &str,
-    elsewhere: Option<&str>,
+    elsewhere: &str,
 ) -> Answer<Table> {
     let object = &subject.identity.object;
     let mut inspector = login(tools, subject, c, Whom::Monitor, database).await?;
     let found = inspector.ask(&Question::StatementsExtension).await;
     let mut found = found.map_err(|error| failed(subject, &error))?;
-    if let (true, Some(elsewhere)) = (found.is_empty(), elsewhere.filter(|other| *other != database))
+    if found.is_empty()
+        && elsewhere != database
         && let Ok(other) = login(tools, subject, c, Whom::Monitor, elsewhere).await
         && let Ok(there) = other.ask(&Question::StatementsExtension).await
     {
         (inspector, found) = (other, there);
     }
-    let psql = subject.psql();
-    let make = format!("{psql} -d {} -c 'CREATE EXTENSION pg_stat_statements'", in_shell(database));
-    let load = "under spec.parameters: shared_preload_libraries: pg_stat_statements (restarts the server)";
-    let Some(extension) = found.first() else {
-        let what = format!(
-            "database {database:?} of {object} has no extension pg_stat_statements, which counts statements"
-        );
-        return Err(Unanswered::new(what, format!("{load}; then: {make}")));
-    };
+    let absent = uncounted(tools, subject, c, tools.statements(object));
+    let absent = absent
+        .map(|why| {
+            Unanswered::new(format!("the statements of {object} are not told: {}", why.what), why.next)
+        })
+        .unwrap_or_else(|| {
+            Unanswered::new(format!("the statements of {object} are not told"), next(subject))
+        });
+    let Some(extension) = found.first() else { return Err(absent) };
     let schema = word(extension, "schema").to_owned();
-    let question = Question::Outliers { schema: schema.clone(), newer: flag(extension, "newer") };
+    let newer = flag(extension, "newer");
+    let question = Question::Outliers { schema: schema.clone(), newer, database: database.to_owned() };
     match inspector.ask(&question).await {
         Ok(rows) => Ok(answer("outliers", rows)),
-        Err(SqlError::Failed(words)) if words.contains("shared_preload_libraries") => {
-            Err(Unanswered::new(format!("{object} counts no statements: {words}"), load))
-        }
+        Err(SqlError::Failed(words)) if words.contains("shared_preload_libraries") => Err(absent),
         Err(SqlError::Failed(words)) if words.contains("permission denied for schema") => {
             let what = format!("the role {ROLE} may not read pg_stat_statements in {database:?}: {words}");
             let next = format!("as its owner: GRANT USAGE ON SCHEMA {} TO \"{ROLE}\"", quoted(&schema));

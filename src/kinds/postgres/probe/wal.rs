@@ -72,7 +72,7 @@ pub(super) async fn again(tools: &Tools, subject: &Subject<'_>, c: &Glance, fact
     if watched.is_none_or(|watch| is_due(tools, &watch)) {
         look(tools, subject, c, facts).await;
     }
-    super::contents::again(tools, subject, c).await;
+    super::contents::again(tools, subject, c, facts).await;
     let said = tools.watched(object).map(|watch| watch.said).unwrap_or_default();
     if verdict(&known(tools, subject, c)) == verdict(&said) { Probed::Same } else { Probed::LookAgain }
 }

@@ -151,9 +151,10 @@ pub fn statements_extension() -> Sql {
         .then(TAIL)
 }
 
-/// The statements of this database that took longest in all. `schema` and `newer` as [`statements_extension`] tells them.
+/// The statements in `database` that took longest in all: the extension tells those of all databases, whichever it is in.
+/// `schema` and `newer` as [`statements_extension`] tells them.
 #[must_use]
-pub fn outliers(schema: &str, newer: bool) -> Sql {
+pub fn outliers(schema: &str, newer: bool, database: &str) -> Sql {
     let io = if newer {
         "(s.shared_blk_read_time OPERATOR(pg_catalog.+) s.shared_blk_write_time)"
     } else {
@@ -168,8 +169,11 @@ pub fn outliers(schema: &str, newer: bool) -> Sql {
             ".pg_stat_statements AS s \
              JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) s.dbid \
              LEFT JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) s.userid \
-             WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() \
-               AND COALESCE(r.rolname, '') OPERATOR(pg_catalog.<>) 'seawall-monitor' \
+             WHERE d.datname OPERATOR(pg_catalog.=) CAST(",
+        )
+        .literal(database)
+        .then(
+            " AS pg_catalog.name) AND COALESCE(r.rolname, '') OPERATOR(pg_catalog.<>) 'seawall-monitor' \
              ORDER BY s.total_exec_time DESC, s.queryid LIMIT 20) AS t",
         )
 }
@@ -296,8 +300,8 @@ pub fn all() -> Vec<Sql> {
         locks(),
         blocking(),
         statements_extension(),
-        outliers("public", true),
-        outliers("a\"b", false),
+        outliers("public", true, "app"),
+        outliers("a\"b", false, "a'b"),
         indexes(),
         vacuum(),
         rest(),

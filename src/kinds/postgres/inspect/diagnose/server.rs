@@ -29,6 +29,7 @@ pub fn checks(facts: &Facts<'_>) -> Vec<Check> {
             !kind.starts_with("archive") && !matches!(kind, "disk_pressure" | "wraparound")
         }),
         archiving(facts),
+        statements(facts),
         wal("Disk", facts, |kind| kind == "disk_pressure"),
     ]
 }
@@ -135,6 +136,23 @@ fn wal(check: &str, facts: &Facts<'_>, is: fn(&str) -> bool) -> Check {
     let check = Check::new(check, worst, found).about(super::named(of));
     let why = format!("{}: see docs/wal-health.md", text(first, "kind"));
     check.because(why, text(first, "action"))
+}
+
+/// That nobody counts them is no fault, and is said all the same.
+fn statements(facts: &Facts<'_>) -> Check {
+    const CHECK: &str = "Statements";
+    let inside = facts.status.get("monitoring").filter(|inside| inside["stale"] == false);
+    let Some(inside) = inside else { return unknown(CHECK, "nothing looked inside lately") };
+    if let Some(why) = inside.pointer("/errors/statements").and_then(Value::as_str) {
+        return unknown(CHECK, why);
+    }
+    match inside.get("statements").and_then(Value::as_array) {
+        None => unknown(CHECK, "they are looked at every five minutes, and were not yet"),
+        Some(_) => green(
+            CHECK,
+            format!("counted; seawall pg outliers {} has those that took the time", facts.name()),
+        ),
+    }
 }
 
 fn figures(check: &str, health: &Value) -> String {
