@@ -187,6 +187,7 @@ impl Case {
                 extra_volumes: BTreeMap::new(),
                 duplicates: Vec::new(),
                 sharers: Vec::new(),
+                called_alike: Vec::new(),
                 pinned: Some(facts_of("aa", 18)),
             },
             data: DataSeen::NotLooked,
