@@ -298,6 +298,7 @@ impl Case {
             database_exists: true,
             parameters_sha256: sha256(file.as_bytes()),
             pending_restart: Vec::new(),
+            pending_by_hand: Vec::new(),
             overridden: Vec::new(),
             tablespaces: String::new(),
             monitor: MonitorRole::Fine,
@@ -833,6 +834,14 @@ const ROWS: &[(&str, Edit)] = &[
         c.facts().broken_configuration = vec!["/d/postgresql.auto.conf:3  syntax error".into()];
     }),
     ("spec: restart pending, Auto", |c| c.facts().pending_restart = vec!["max_connections".into()]),
+    ("spec: restart pending, and another by hand", |c| {
+        c.facts().pending_restart = vec!["max_connections".into(), "shared_preload_libraries".into()];
+        c.facts().pending_by_hand = vec!["shared_preload_libraries".into()];
+    }),
+    ("spec: restart pending, and a configuration file that no start would survive", |c| {
+        c.facts().pending_restart = vec!["max_connections".into()];
+        c.facts().broken_configuration = vec!["/d/postgresql.auto.conf:3 max_connections x".into()];
+    }),
     ("spec: restart pending, Manual", |c| {
         c.facts().pending_restart = vec!["max_connections".into(), "shared_buffers".into()];
         c.spec.work.restart_automatically = false;

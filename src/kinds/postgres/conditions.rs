@@ -82,10 +82,18 @@ fn pending_restart(subject: &Subject<'_>, facts: &ServerFacts) -> Finding {
             "no parameter waits for a restart",
         );
     }
-    let how = if subject.spec.work.restart_automatically {
+    let restart = format!("seawall restart {}", subject.identity.object);
+    let how = if !facts.pending_by_hand.is_empty() {
+        format!(
+            "{} was changed in another file than Seawall's (ALTER SYSTEM writes postgresql.auto.conf), and nobody tried whether the server starts with it, so it is not restarted by itself: take it out there, or {restart}",
+            facts.pending_by_hand.join(", ")
+        )
+    } else if !facts.broken_configuration.is_empty() {
+        "the server would not start again with its configuration files, so it is not restarted by itself: see Degraded".to_owned()
+    } else if subject.spec.work.restart_automatically {
         "Seawall restarts the server".to_owned()
     } else {
-        format!("restartPolicy is Manual: seawall restart {}", subject.identity.object)
+        format!("restartPolicy is Manual: {restart}")
     };
     let names = facts.pending_restart.join(", ");
     let words = format!("{names} wait for a restart; {how}");
