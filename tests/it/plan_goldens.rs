@@ -589,6 +589,11 @@ const ROWS: &[(&str, Edit)] = &[
     ("drift: password changed in the server", |c| {
         c.world.server = Server::LoginRefused("password authentication failed for user \"owner\"".into());
     }),
+    ("drift: other data, of which the password is another", |c| {
+        c.world.server = Server::LoginRefused("password authentication failed for user \"owner\"".into());
+        c.world.system_identifier = Some("7000".into());
+        c.memory.system_identifier = Some("6999".into());
+    }),
     ("rotate: asked for", rotates),
     ("rotate: due by the schedule", |c| c.world.due.now = true),
     ("rotate: due by the schedule, and there is something else to do first", |c| {
