@@ -1,4 +1,4 @@
-//! Who has which volume, and which containers say that they are ours: one look at everything on an engine,
+//! Who has which volume or name of ours, and which containers say that they are ours: one look at everything on an engine,
 //! in a form that ten thousand objects can ask. Pure. Must never leave out a container that runs and could
 //! write to a volume: two servers on one volume destroy its data.
 

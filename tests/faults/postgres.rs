@@ -4,25 +4,25 @@ use super::table::{Disk, Fault, Mend, Then, judge, nothing};
 use crate::harness::{Frozen, Sea, condition, docker, pause, processes};
 use std::process::{Child, Command, Stdio};
 
-const PLAIN: &str = "{version: '18', parameters: {shared_buffers: 16MB}}";
+pub(super) const PLAIN: &str = "{version: '18', parameters: {shared_buffers: 16MB}}";
 
 /// As the server's own user, in its container.
-fn inside(sea: &Sea, name: &str, script: &str) {
+pub(super) fn inside(sea: &Sea, name: &str, script: &str) {
     sea.docker(&["exec", "-u", "postgres", &sea.container(name), "sh", "-ec", script]);
 }
 
 /// Over the socket, where no password is asked.
-fn sql(sea: &Sea, name: &str, database: &str, sql: &str) {
+pub(super) fn sql(sea: &Sea, name: &str, database: &str, sql: &str) {
     let container = sea.container(name);
     docker(&["exec", "-u", "postgres", &container, "psql", "-XqU", "postgres", "-d", database, "-c", sql]);
 }
 
-fn reload(sea: &Sea, name: &str) {
+pub(super) fn reload(sea: &Sea, name: &str) {
     sea.docker(&["kill", "--signal", "HUP", &sea.container(name)]);
 }
 
 /// The one process of a server that calls itself so.
-fn process(sea: &Sea, name: &str, called: &str) -> Vec<String> {
+pub(super) fn process(sea: &Sea, name: &str, called: &str) -> Vec<String> {
     let all = processes(&sea.container(name)).into_iter();
     let found: Vec<String> =
         all.filter(|(_, args)| args.contains(called) && !args.contains("init")).map(|(pid, _)| pid).collect();
@@ -30,18 +30,18 @@ fn process(sea: &Sea, name: &str, called: &str) -> Vec<String> {
     found
 }
 
-fn auto_conf(sea: &Sea, name: &str, line: &str) {
+pub(super) fn auto_conf(sea: &Sea, name: &str, line: &str) {
     inside(sea, name, &format!("echo \"{line}\" >> \"$PGDATA/postgresql.auto.conf\""));
     reload(sea, name);
 }
 
-fn without_auto_conf(sea: &Sea, name: &str) {
+pub(super) fn without_auto_conf(sea: &Sea, name: &str) {
     inside(sea, name, "printf '' > \"$PGDATA/postgresql.auto.conf\"");
     reload(sea, name);
 }
 
 /// A container that is not ours, until this is dropped.
-struct Stranger(String);
+pub(super) struct Stranger(pub(super) String);
 
 impl Drop for Stranger {
     fn drop(&mut self) {
@@ -50,10 +50,10 @@ impl Drop for Stranger {
 }
 
 /// A session of an application, until this is dropped.
-struct Client(Child);
+pub(super) struct Client(Child);
 
 impl Client {
-    fn new(sea: &Sea, name: &str, sql: &str) -> Self {
+    pub(super) fn new(sea: &Sea, name: &str, sql: &str) -> Self {
         let url = format!("postgresql://web:web@127.0.0.1:{}/app", sea.host_port(name));
         let mut psql = Command::new("psql");
         psql.args(["-XAtqc", sql, &url]).stdout(Stdio::null()).stderr(Stdio::null());
@@ -69,12 +69,12 @@ impl Drop for Client {
 }
 
 /// A server that sleeps does not see that its client is gone.
-fn end_sessions(sea: &Sea, name: &str) {
+pub(super) fn end_sessions(sea: &Sea, name: &str) {
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'web'";
     sql(sea, name, "postgres", end);
 }
 
-fn no_mend<'a>(_: &'a Sea, _: &'a str) -> Mend<'a> {
+pub(super) fn no_mend<'a>(_: &'a Sea, _: &'a str) -> Mend<'a> {
     Box::new(|| {})
 }
 
@@ -460,12 +460,12 @@ fn what_is_wrong_outside_is_said_and_nothing_else() {
     ]);
 }
 
-fn mountpoint(volume: &str) -> String {
+pub(super) fn mountpoint(volume: &str) -> String {
     docker(&["volume", "inspect", "-f", "{{.Mountpoint}}", volume]).trim().to_owned()
 }
 
 /// While the server is stopped.
-fn off(sea: &Sea, name: &str, then: impl FnOnce()) {
+pub(super) fn off(sea: &Sea, name: &str, then: impl FnOnce()) {
     sea.put(name, "{version: '18', stopped: true, parameters: {shared_buffers: 16MB}}");
     sea.until(name, "stopped", |s| condition(s, "Ready").1 == "Stopped");
     then();
@@ -473,12 +473,12 @@ fn off(sea: &Sea, name: &str, then: impl FnOnce()) {
     sea.ready(name);
 }
 
-fn shell(script: &str, argument: &str) {
+pub(super) fn shell(script: &str, argument: &str) {
     assert!(Command::new("sh").args(["-ec", script, argument]).status().unwrap().success(), "{script}");
 }
 
 /// A file system of its own under a volume.
-fn mount(volume: &str) {
+pub(super) fn mount(volume: &str) {
     let script = "cp -a \"$0\" \"$0.copy\"; truncate -s 400M \"$0.disk\"; mkfs.ext4 -q \"$0.disk\"; mount -o loop,errors=remount-ro \"$0.disk\" \"$0\"; \
         rmdir \"$0/lost+found\"; cp -a \"$0.copy/.\" \"$0/\"; rm -r \"$0.copy\"; sync";
     shell(script, &mountpoint(volume));

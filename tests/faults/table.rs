@@ -85,6 +85,11 @@ fn gets_in(sea: &Sea, name: &str) -> bool {
 
 /// Breaks all of them, one server each, beside one that nobody touches.
 pub fn judge(faults: &[Fault]) {
+    judge_within(Duration::from_secs(30), faults);
+}
+
+/// The same for what its rule says only after some time.
+pub fn judge_within(patience: Duration, faults: &[Fault]) {
     let sea = Sea::start();
     let only = std::env::var("SEAWALL_FAULT").ok();
     let faults: Vec<&Fault> =
@@ -121,7 +126,7 @@ pub fn judge(faults: &[Fault]) {
                     if want.iter().all(|(kind, value)| now.get(kind) == Some(value)) {
                         break;
                     }
-                    if broken.elapsed() > *PATIENCE + Duration::from_secs(30) {
+                    if broken.elapsed() > *PATIENCE + patience {
                         break;
                     }
                     std::thread::sleep(Duration::from_millis(100));

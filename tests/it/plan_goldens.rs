@@ -1374,6 +1374,11 @@ const ROWS: &[(&str, Edit)] = &[
         c.asked.delete = true;
         c.world.work.sharers = vec![theirs()];
     }),
+    ("name on the network: another has it, too", |c| c.world.work.called_alike = vec![theirs()]),
+    ("name on the network: another has it, too, and ours is stopped", |c| {
+        c.down(ContainerState::Exited, 0);
+        c.world.work.called_alike = vec![theirs()];
+    }),
     ("duplicate: ours runs", |c| c.world.work.duplicates = vec![("c2".repeat(32), "copy".to_owned())]),
     ("duplicate: ours would be removed", |c| {
         c.present = false;
