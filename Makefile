@@ -64,7 +64,7 @@ test-alerts: test-tools
 SELDOM = official:: faults:: attacks::files::a_file_system attacks::a_line_of_pg_hba attacks::nothing_that_a_role_made_runs_as_us_on_17 \
          attacks::a_column_that_names_a_collation attacks::an_image_with_another_c_library crash::redis:: links::a_crash \
          apps::a_published_port rotation::a_crash secrets::another_key \
-         link_lives::a_server_that_hangs link_lives::a_database_that_its wal::a_server_that_hangs wal::whatever_is_done wal::an_archive_command wal::a_disk \
+         link_lives::a_server_that_hangs link_lives::a_database_that_its wal::a_server_that_hangs wal::whatever_is_done wal::a_disk \
          parameters::what_overrides_the_manifest
 test-seldom: test-tools images
 	cargo test --test real -- --test-threads=4 $(SELDOM)

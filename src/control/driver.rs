@@ -16,7 +16,7 @@ use crate::core::seen::ContainerSummary;
 use crate::docker::DockerError;
 use crate::store::Store as _;
 use crate::workload::ownership::is_left_over;
-use crate::workload::world::Company;
+use crate::workload::world::{Company, own_names};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::PoisonError;
@@ -258,7 +258,7 @@ pub(super) async fn sweep_once(operator: &Operator, why: Sweep) {
         }
     };
     operator.proxy_refuses(LISTS, None).await;
-    let census = operator.tools.take_census(&listed, volumes);
+    let census = operator.tools.take_census(&listed, volumes).await;
     let installation = &operator.config.installation;
     let mut by_name: BTreeMap<String, ContainerSummary> = BTreeMap::new();
     for summary in listed {
@@ -279,7 +279,8 @@ pub(super) async fn sweep_once(operator: &Operator, why: Sweep) {
                 let member = Member { object: object.clone(), role: watched.role.clone() };
                 let own = record.memory.member(&member.role).and_then(|work| work.container.as_deref());
                 let volume = Home::data_volume(home, installation, &object, &member.role);
-                if Company::in_census(&census, &member, &volume, own) != watched.company {
+                let names = own_names(installation, &member);
+                if Company::in_census(&census, &member, &volume, &names, own) != watched.company {
                     return true;
                 }
                 match (by_name.get(&member.role.container(&base)), &watched.container) {

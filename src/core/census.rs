@@ -1,4 +1,4 @@
-//! Who has which volume, and which containers say that they are ours: one look at everything on an engine,
+//! Who has which volume or name of ours, and which containers say that they are ours: one look at everything on an engine,
 //! in a form that ten thousand objects can ask. Pure. Must never leave out a container that runs and could
 //! write to a volume: two servers on one volume destroy its data.
 
@@ -15,6 +15,12 @@ pub struct User {
     pub id: String,
     /// The image's id.
     pub image: String,
+}
+
+impl User {
+    fn of(c: &ContainerSummary) -> Self {
+        Self { name: c.name.clone(), id: c.id.clone(), image: c.image_id.clone() }
+    }
 }
 
 /// A container that carries the labels of a member of one of our objects under a name that is not that one's.
@@ -54,6 +60,8 @@ pub struct Census {
     by_path: BTreeMap<String, Vec<u32>>,
     by_device: BTreeMap<String, Vec<u32>>,
     namesakes: BTreeMap<Member, Vec<Namesake>>,
+    /// Name on our network, in small letters → strangers that it leads to.
+    called: BTreeMap<String, BTreeSet<User>>,
 }
 
 /// `.` and `..` and doubled slashes taken out; links are not followed, nobody can from here.
@@ -135,7 +143,7 @@ impl Census {
         let mut census = Self { volumes, ..Self::default() };
         for c in containers {
             if let Some(member) = member_of(c, installation, store)
-                && c.name != member.role.container(&installation.container(&member.object))
+                && !is_called_so(c, &member, installation)
             {
                 let namesake = Namesake { name: c.name.clone(), id: c.id.clone() };
                 census.namesakes.entry(member).or_default().push(namesake);
@@ -147,9 +155,32 @@ impl Census {
         census
     }
 
+    /// With the names by which strangers are found on our network.
+    #[must_use]
+    pub fn with_names<'a>(
+        mut self,
+        names: impl IntoIterator<Item = (&'a ContainerSummary, Vec<String>)>,
+    ) -> Self {
+        for (c, names) in names {
+            for name in names {
+                // The engine's own resolver takes no heed of capitals.
+                self.called.entry(name.to_lowercase()).or_default().insert(User::of(c));
+            }
+        }
+        self
+    }
+
+    /// Strangers that one of these names on our network leads to, ordered by name.
+    #[must_use]
+    pub fn called<N: AsRef<str>>(&self, names: &[N], own: Option<&str>) -> Vec<User> {
+        let found = names.iter().filter_map(|name| self.called.get(&name.as_ref().to_lowercase())).flatten();
+        let found: BTreeSet<&User> = found.filter(|user| own != Some(user.id.as_str())).collect();
+        found.into_iter().cloned().collect()
+    }
+
     fn add(&mut self, c: &ContainerSummary) {
         let Ok(index) = u32::try_from(self.users.len()) else { return };
-        self.users.push(User { name: c.name.clone(), id: c.id.clone(), image: c.image_id.clone() });
+        self.users.push(User::of(c));
         for (source, _) in c.mounts.iter().filter(|(_, access)| *access != READ_ONLY) {
             if source.starts_with('/') {
                 self.by_path.entry(normal(source)).or_default().push(index);
@@ -223,6 +254,25 @@ impl Census {
 /// The access that a mount of the list call has when nothing can be written through it.
 pub const READ_ONLY: &str = "ro";
 
+/// Containers on our network that are no member's own, each with the id of its place there: they may have any name on it.
+pub fn strangers<'a>(
+    containers: &'a [ContainerSummary],
+    installation: &'a Installation,
+    store: &'a str,
+) -> impl Iterator<Item = (&'a ContainerSummary, &'a str)> {
+    let network = installation.network();
+    containers.iter().filter(|c| c.state.is_up()).filter_map(move |c| {
+        let place = c.networks.get(&network)?;
+        let own =
+            member_of(c, installation, store).is_some_and(|member| is_called_so(c, &member, installation));
+        (!own).then_some((c, place))
+    })
+}
+
+fn is_called_so(c: &ContainerSummary, member: &Member, installation: &Installation) -> bool {
+    c.name == member.role.container(&installation.container(&member.object))
+}
+
 /// Whose container this says to be. Only ever a hint: an image hands its labels on to what is made from it.
 fn member_of(c: &ContainerSummary, installation: &Installation, store: &str) -> Option<Member> {
     let is = |key, value: &str| c.labels.get(key) == Some(value);
@@ -250,7 +300,7 @@ mod tests {
             image_id: "sha256:i".to_owned(),
             labels: Pairs::default(),
             state,
-            networks: Vec::new(),
+            networks: Pairs::default(),
             host_ports: Vec::new(),
             mounts: mounts.iter().copied().collect(),
         }
@@ -330,6 +380,45 @@ mod tests {
         // A bind mount of the device itself.
         let bind = [container("other", ContainerState::Running, &[("/srv", "rw")])];
         assert_eq!(users(&bind, &[volume(VOLUME, "none /srv/pg")]), ["other"]);
+    }
+
+    #[test]
+    fn who_is_found_on_our_network_by_a_name_of_ours_is_told() {
+        use ContainerState as S;
+        let on = |name: &str, state, network: &str| {
+            let mut c = container(name, state, &[]);
+            c.networks = Pairs::from([("other", "p0"), (network, "p1")]);
+            c
+        };
+        let mut ours = on("postgres-a", S::Running, "seawall");
+        ours.labels = Pairs::from([
+            (label::INSTALLATION, "default"),
+            (label::STORE, "s"),
+            (label::KIND, "Postgres"),
+            (label::NAME, "a"),
+        ]);
+        // What only says that it is ours is a stranger.
+        let copy = ContainerSummary { id: "id-copy".to_owned(), name: "copy".to_owned(), ..ours.clone() };
+        let (up, gone, away) = (
+            on("up", S::Running, "seawall"),
+            on("gone", S::Exited, "seawall"),
+            on("away", S::Running, "seawall2"),
+        );
+        let all = [ours, copy, up, gone, away];
+        let installation = Installation::default();
+        let found: Vec<_> = strangers(&all, &installation, "s").collect();
+        assert_eq!(
+            found.iter().map(|(c, at)| (c.name.as_str(), *at)).collect::<Vec<_>>(),
+            [("copy", "p1"), ("up", "p1")]
+        );
+        let names =
+            |n: usize, names: &[&str]| (&all[n], names.iter().map(|name| (*name).to_owned()).collect());
+        let census = Census::default().with_names([names(1, &["x"]), names(2, &["y", "Postgres-A"])]);
+        let called = |name: &str, own: Option<&str>| -> Vec<String> {
+            census.called(&[name, "postgres-a.old"], own).into_iter().map(|user| user.name).collect()
+        };
+        assert_eq!(called("postgres-a", None), ["up"]);
+        assert!(called("postgres-a", Some("id-up")).is_empty() && called("postgres-b", None).is_empty());
     }
 
     #[test]

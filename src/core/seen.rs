@@ -136,8 +136,8 @@ pub struct ContainerSummary {
     pub image_id: String,
     pub labels: Pairs,
     pub state: ContainerState,
-    /// Names of attached networks.
-    pub networks: Vec<String>,
+    /// Names of attached networks, and the id of its place there, which is another one after each connect.
+    pub networks: Pairs,
     /// Host ports published right now.
     pub host_ports: Vec<u16>,
     /// What of the host it mounts: the name of a volume or an absolute path, and `rw` or `ro`.
@@ -246,8 +246,8 @@ impl Glance {
     /// Whether the list call shows something else.
     #[must_use]
     pub fn differs(&self, summary: &ContainerSummary) -> bool {
-        let networks: BTreeSet<&String> = summary.networks.iter().collect();
-        let known: BTreeSet<&String> = self.networks.iter().map(|(name, _)| name).collect();
+        let networks: BTreeSet<&str> = summary.networks.iter().map(|(name, _)| name).collect();
+        let known: BTreeSet<&str> = self.networks.iter().map(|(name, _)| name.as_str()).collect();
         let ports: BTreeSet<u16> = summary.host_ports.iter().copied().collect();
         let published: BTreeSet<u16> = self.published.iter().map(|p| p.host).collect();
         summary.id != self.id

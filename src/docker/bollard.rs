@@ -227,6 +227,15 @@ impl Docker for BollardDocker {
         tokio::time::timeout(SPACE, tokio::task::spawn_blocking(read)).await.ok()?.ok()?
     }
 
+    async fn read_only(&self, id: &str, path: &str) -> Option<bool> {
+        let (id, path) = (id.to_owned(), path.to_owned());
+        let read = move || {
+            let mounts = cgroup::mounts(Path::new("/sys/fs/cgroup"), Path::new("/proc"), &id)?;
+            mounts::lets_nobody_write(&mounts, &path)
+        };
+        tokio::time::timeout(SPACE, tokio::task::spawn_blocking(read)).await.ok()?.ok()?
+    }
+
     async fn sample(&self, id: &str) -> Result<Option<Sample>> {
         if let Some(seen) = self.cgroup(id).await {
             return Ok(Some(seen));

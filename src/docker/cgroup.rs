@@ -62,6 +62,18 @@ pub(super) fn stopped(cgroups: &Path, processes: &Path, id: &str) -> Option<Vec<
     Some(found)
 }
 
+/// What one of its processes has mounted, as all of them (proc_pid_mountinfo(5)).
+pub(super) fn mounts(cgroups: &Path, processes: &Path, id: &str) -> Option<String> {
+    let here = place(&if is_unified(cgroups) { cgroups.to_owned() } else { cgroups.join("memory") }, id)?;
+    text(&processes.join(process(&here)?), "mountinfo")
+}
+
+/// One of those in a cgroup; 0 is one that cannot be seen from here.
+fn process(here: &Path) -> Option<String> {
+    let listed = text(here, "cgroup.procs")?;
+    listed.lines().find(|id| id.parse::<u32>().is_ok_and(|id| id > 0)).map(str::to_owned)
+}
+
 fn second(here: &Path, processes: &Path, at_nano: i64, host: Host) -> Option<Sample> {
     let memory = table(&text(here, "memory.stat")?);
     let events = text(here, "memory.events").map(|text| table(&text));
@@ -137,10 +149,7 @@ fn operations(text: &str) -> Io {
 
 /// As any process of the container sees it: all but its loopback.
 fn network(here: &Path, processes: &Path) -> Option<Io> {
-    let listed = text(here, "cgroup.procs")?;
-    // 0 is one that cannot be seen from here.
-    let process = listed.lines().find(|id| id.parse::<u32>().is_ok_and(|id| id > 0))?;
-    Some(interfaces(&text(&processes.join(process).join("net"), "dev")?))
+    Some(interfaces(&text(&processes.join(process(here)?).join("net"), "dev")?))
 }
 
 /// `eth0: RECEIVED packets errs drop fifo frame compressed multicast SENT …`

@@ -94,6 +94,8 @@ struct Control {
     cgroups: bool,
     /// By container: processes that somebody stopped.
     stopped: BTreeMap<String, Vec<String>>,
+    /// By container: whether it can write nothing to its volumes.
+    read_only: BTreeMap<String, bool>,
 }
 
 /// The fake. Share it as `Arc<FakeDocker>`; helpers for tests are methods beside the trait.
@@ -132,6 +134,7 @@ impl FakeDocker {
             space: Some(Space { free: 100 << 30, total: 200 << 30, read_only: false }),
             cgroups: false,
             stopped: BTreeMap::new(),
+            read_only: BTreeMap::new(),
         };
         Self {
             control: Mutex::new(control),

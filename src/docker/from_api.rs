@@ -60,7 +60,10 @@ pub(super) fn summary(c: models::ContainerSummary) -> ContainerSummary {
         image_id: c.image_id.unwrap_or_default(),
         labels: pairs(c.labels),
         state: state(c.state.as_ref().map_or("", AsRef::as_ref)),
-        networks: sorted(c.network_settings.and_then(|n| n.networks)).into_keys().collect(),
+        networks: sorted(c.network_settings.and_then(|n| n.networks))
+            .into_iter()
+            .map(|(name, place)| (name, place.endpoint_id.unwrap_or_default()))
+            .collect(),
         host_ports,
         mounts: mounts(c.mounts.unwrap_or_default()),
     }

@@ -174,6 +174,9 @@ pub trait Docker: Send + Sync + 'static {
     async fn cgroup(&self, id: &str) -> Option<Sample>;
     /// Processes of its server that somebody stopped with SIGSTOP, by name, where its cgroup can be seen from here: no call.
     async fn stopped(&self, id: &str) -> Option<Vec<String>>;
+    /// Whether its processes can write nothing through what is mounted at a path of theirs, where its cgroup can be seen from
+    /// here: no call.
+    async fn read_only(&self, id: &str, path: &str) -> Option<bool>;
     /// By exact name or id.
     async fn put_files(&self, id: &str, files: &[FileToPut]) -> Result<()>;
     /// At most `max` bytes of a file, also of a container that was never started; `None` when there

@@ -25,9 +25,32 @@ fn is_read_only(mounts: &str, device: &str) -> bool {
     })
 }
 
+/// Of what is mounted at `path`, the last one on top, by the options of that mount (proc_pid_mountinfo(5): mount point fifth, its
+/// options sixth). `None`: nothing is.
+pub(super) fn lets_nobody_write(mounts: &str, path: &str) -> Option<bool> {
+    let on_top = mounts.lines().rfind(|line| line.split(' ').nth(4) == Some(path))?;
+    Some(on_top.split(' ').nth(5)?.split(',').any(|option| option == "ro"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_mount_on_top_says_whether_anything_can_be_written() {
+        let line =
+            |at: &str, options: &str| format!("1 2 8:1 /v {at} {options} master:1 - ext4 /dev/sda1 rw\n");
+        for (mounts, want) in [
+            (line("/data", "rw,relatime"), Some(false)),
+            (line("/data", "ro,relatime"), Some(true)),
+            (line("/data", "rw") + &line("/data", "ro"), Some(true)),
+            (line("/data", "ro") + &line("/data", "rw"), Some(false)),
+            (line("/", "ro") + &line("/data/x", "ro"), None),
+            ("garbage\n".to_owned(), None),
+        ] {
+            assert_eq!(lets_nobody_write(&mounts, "/data"), want, "{mounts}");
+        }
+    }
 
     #[test]
     fn a_file_system_is_read_only_and_not_one_mount_of_it() {

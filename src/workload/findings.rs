@@ -5,7 +5,7 @@ use super::action::{Step, caps_in_words};
 use super::disk::{Room, roughly};
 use super::image::ImageSeen;
 use super::lacks;
-use super::plan::caps_in_sync;
+use super::plan::{DNS_NAME_TAKEN, caps_in_sync};
 use super::{Case, World};
 use crate::core::condition::{ConditionType as C, Finding, ROTATING, Truth};
 use crate::core::failure::{Failure, Outlook};
@@ -181,6 +181,7 @@ fn ready<A: Step + Display, F>(
             | "PortTaken"
             | "VolumeShared"
             | "DuplicateContainer"
+            | DNS_NAME_TAKEN
             | "InitialisationFailed") => own,
             _ => "Blocked",
         };

@@ -202,7 +202,7 @@ mod tests {
             image_id: String::new(),
             labels: Pairs::from([(label::STORE, "s1"), (label::PROBE, label)]),
             state,
-            networks: Vec::new(),
+            networks: Pairs::default(),
             host_ports: Vec::new(),
             mounts: Pairs::default(),
         };

@@ -10,7 +10,7 @@ pub mod sources;
 pub mod vault;
 
 use super::ports::PortBook;
-use crate::core::census::{Census, Volumes};
+use crate::core::census::{Census, Volumes, strangers};
 use crate::core::member::{Member, Role};
 use crate::core::names::{Installation, ObjectRef};
 use crate::core::neighbours::{Offer, offers};
@@ -78,6 +78,8 @@ pub struct Tools {
     census: Mutex<Option<Arc<Census>>>,
     /// Held while the first look is under way; the others then know what it saw.
     census_gate: tokio::sync::Mutex<()>,
+    /// By the id of a stranger's place on our network: its names there, which are the same as long as it has that place.
+    names: Mutex<BTreeMap<String, Vec<String>>>,
 }
 
 /// Containers that are remembered to have got a signal.
@@ -144,6 +146,7 @@ impl Tools {
             ports_of_others: Mutex::default(),
             census: Mutex::default(),
             census_gate: tokio::sync::Mutex::default(),
+            names: Mutex::default(),
         }
     }
 
@@ -290,10 +293,34 @@ impl Tools {
     }
 
     /// Takes over a look at all containers and volumes.
-    pub fn take_census(&self, containers: &[ContainerSummary], volumes: Volumes) -> Arc<Census> {
-        let census = Arc::new(Census::new(containers, volumes, &self.installation, &self.store.id()));
+    pub async fn take_census(&self, containers: &[ContainerSummary], volumes: Volumes) -> Arc<Census> {
+        let store = self.store.id();
+        let names = self.names(strangers(containers, &self.installation, &store).collect()).await;
+        let census = Census::new(containers, volumes, &self.installation, &store).with_names(names);
+        let census = Arc::new(census);
         *lock(&self.census) = Some(Arc::clone(&census));
         census
+    }
+
+    /// What strangers are called on our network. The list does not tell, so each is inspected once for each place that it
+    /// has there; of one that cannot be, nothing is said until the next look.
+    async fn names<'a>(
+        &self,
+        strangers: Vec<(&'a ContainerSummary, &str)>,
+    ) -> Vec<(&'a ContainerSummary, Vec<String>)> {
+        let mut known = std::mem::take(&mut *lock(&self.names));
+        known.retain(|place, _| strangers.iter().any(|(_, other)| place == other));
+        let mut found = Vec::new();
+        for (c, place) in strangers {
+            if !known.contains_key(place) {
+                let Ok(Some(seen)) = self.docker.inspect(&c.id).await else { continue };
+                let Some(endpoint) = seen.endpoint(&self.installation.network()) else { continue };
+                known.insert(place.to_owned(), endpoint.aliases.clone());
+            }
+            found.extend(known.get(place).map(|names| (c, names.clone())));
+        }
+        lock(&self.names).append(&mut known);
+        found
     }
 
     /// Lists everything now.
@@ -302,7 +329,7 @@ impl Tools {
     /// When the engine does not answer: then nothing is known.
     pub async fn look_around(&self) -> Result<Arc<Census>, DockerError> {
         let (containers, volumes) = tokio::join!(self.docker.list(&[]), self.docker.volumes(&[]));
-        Ok(self.take_census(&containers?, volumes?.into_iter().collect()))
+        Ok(self.take_census(&containers?, volumes?.into_iter().collect()).await)
     }
 
     /// The last look, or a new one where there is none; many that ask at once take one look together.

@@ -7,6 +7,7 @@ use super::rollout::Rollout;
 use super::troubles::Troubles;
 use crate::core::census::{Census, User};
 use crate::core::member::Member;
+use crate::core::names::Installation;
 use crate::core::seen::{EngineInfo, SeenContainer, Slot, Space, Usage};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -75,6 +76,8 @@ pub struct World<F> {
     pub duplicates: Vec<(String, String)>,
     /// Other containers that can write to our volume right now.
     pub sharers: Vec<User>,
+    /// Other containers that our name on the network leads to as well.
+    pub called_alike: Vec<User>,
     pub deaths: Deaths,
     /// What killed it, or processes in it, and is not over yet.
     pub troubles: Troubles,
@@ -120,6 +123,7 @@ impl<F> World<F> {
             extra_volumes: BTreeMap::new(),
             duplicates: Vec::new(),
             sharers: Vec::new(),
+            called_alike: Vec::new(),
             deaths: Deaths::default(),
             troubles: Troubles::default(),
             silent: Duration::ZERO,
@@ -155,6 +159,7 @@ impl<F: Facts> Seen for World<F> {
     fn company(&self) -> Company {
         Company {
             sharers: self.sharers.clone(),
+            called_alike: self.called_alike.clone(),
             duplicates: self.duplicates.clone(),
             volume: self.volume != Slot::Missing,
         }
@@ -191,18 +196,33 @@ impl<F: Facts> Seen for World<F> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Company {
     pub sharers: Vec<User>,
+    pub called_alike: Vec<User>,
     /// (id, name)
     pub duplicates: Vec<(String, String)>,
     pub volume: bool,
 }
 
+/// What it is called on the network: itself, and all of its object's members together.
+#[must_use]
+pub fn own_names(installation: &Installation, member: &Member) -> Vec<String> {
+    let base = installation.container(&member.object);
+    vec![member.role.container(&base), base]
+}
+
 impl Company {
     /// From a look at everything; `own` is the container that is remembered.
     #[must_use]
-    pub fn in_census(census: &Census, member: &Member, volume: &str, own: Option<&str>) -> Self {
+    pub fn in_census(
+        census: &Census,
+        member: &Member,
+        volume: &str,
+        names: &[String],
+        own: Option<&str>,
+    ) -> Self {
         let others = census.namesakes(member).iter().filter(|n| own != Some(n.id.as_str()));
         Self {
             sharers: census.users_but(volume, own),
+            called_alike: census.called(names, own),
             duplicates: others.map(|n| (n.id.clone(), n.name.clone())).collect(),
             volume: census.has_volume(volume),
         }

@@ -213,7 +213,8 @@ pub async fn every_field_comes_back(w: &World) {
     let row = w.docker.list(&[(label::INSTALLATION, &w.installation)]).await.unwrap().remove(0);
     assert_eq!((row.id, row.name, row.labels), (id, d.name.clone(), w.all_labels(&d).await));
     assert_eq!((row.state, row.image_id), (ContainerState::Running, image.id));
-    assert_eq!((row.networks, row.host_ports), (vec![network.name], vec![d.ports[0].host]));
+    let networks: Vec<&str> = row.networks.iter().map(|(name, _)| name).collect();
+    assert_eq!((networks, row.host_ports), (vec![network.name.as_str()], vec![d.ports[0].host]));
 }
 
 pub async fn runs_and_stops(w: &World) {

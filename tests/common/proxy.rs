@@ -14,13 +14,16 @@ pub type Rule = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 pub struct Proxy {
     pub socket: PathBuf,
     seen: Arc<Mutex<Vec<String>>>,
-    rule: Arc<Mutex<Rule>>,
+    rule: Arc<Mutex<Arc<Rule>>>,
 }
 
 impl Proxy {
     pub fn start(socket: &Path, engine: Option<&Path>, rule: Rule) -> Self {
-        let proxy =
-            Self { socket: socket.to_owned(), seen: Arc::default(), rule: Arc::new(Mutex::new(rule)) };
+        let proxy = Self {
+            socket: socket.to_owned(),
+            seen: Arc::default(),
+            rule: Arc::new(Mutex::new(Arc::new(rule))),
+        };
         let listener = UnixListener::bind(socket).unwrap();
         let (one, engine) = (proxy.clone(), engine.map(Path::to_owned));
         std::thread::spawn(move || {
@@ -37,7 +40,7 @@ impl Proxy {
     }
 
     pub fn rules(&self, rule: Rule) {
-        *self.rule.lock().unwrap() = rule;
+        *self.rule.lock().unwrap() = Arc::new(rule);
     }
 
     /// Requests so far, each once, in order of appearance.
@@ -72,7 +75,9 @@ impl Proxy {
         let whole = format!("{} {}", words.next().unwrap(), words.next().unwrap());
         let request = whole.split('?').next().unwrap().to_owned();
         self.seen.lock().unwrap().push(whole);
-        let refused = (*self.rule.lock().unwrap())(&request);
+        // A rule may take its time: over each request alone.
+        let rule = Arc::clone(&self.rule.lock().unwrap());
+        let refused = rule(&request);
         if let Some(answer) = refused {
             let _ = client.write_all(answer.as_bytes());
             let _ = client.shutdown(Shutdown::Write);

@@ -1,11 +1,12 @@
 //! Redis, broken from inside and from outside.
 
 use super::postgres::{mount, mountpoint, shell};
-use super::table::{Disk, Fault, Then, judge, nothing};
+use super::table::{Disk, Fault, Then, judge_of, nothing};
 use crate::harness::{Frozen, Sea, condition, processes};
 use crate::kinds::redis::KIND as REDIS;
 use crate::kinds::{ByHand, Kind};
 use std::process::Command;
+use std::time::Duration;
 
 const PLAIN: &str = "{version: '8'}";
 
@@ -29,8 +30,9 @@ fn lock_out(sea: &Sea, name: &str, which: usize) {
 
 #[test]
 fn what_is_wrong_with_a_redis_is_said_and_nothing_else() {
-    judge(
+    judge_of(
         &REDIS,
+        Duration::from_secs(30),
         &[
             Fault {
                 name: "redis/stopped",

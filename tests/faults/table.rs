@@ -2,6 +2,7 @@
 
 use crate::harness::{PATIENCE, Sea, wait_for};
 use crate::kinds::Kind;
+use crate::kinds::postgres::KIND as POSTGRES;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -84,8 +85,18 @@ fn gets_in(sea: &Sea, name: &str) -> bool {
     sea.lets_in(name, &sea.password(name))
 }
 
-/// Breaks all of them, one server of this kind each, beside one that nobody touches.
-pub fn judge(kind: &dyn Kind, faults: &[Fault]) {
+/// Breaks all of them, one PostgreSQL each, beside one that nobody touches.
+pub fn judge(faults: &[Fault]) {
+    judge_within(Duration::from_secs(30), faults);
+}
+
+/// The same for what its rule says only after some time.
+pub fn judge_within(patience: Duration, faults: &[Fault]) {
+    judge_of(&POSTGRES, patience, faults);
+}
+
+/// The same with servers of another kind.
+pub fn judge_of(kind: &dyn Kind, patience: Duration, faults: &[Fault]) {
     let sea = Sea::start_of(kind);
     let only = std::env::var("SEAWALL_FAULT").ok();
     let faults: Vec<&Fault> =
@@ -123,7 +134,7 @@ pub fn judge(kind: &dyn Kind, faults: &[Fault]) {
                     if want.iter().all(|(kind, value)| now.get(kind) == Some(value)) {
                         break;
                     }
-                    if broken.elapsed() > *PATIENCE + Duration::from_secs(30) {
+                    if broken.elapsed() > *PATIENCE + patience {
                         break;
                     }
                     std::thread::sleep(Duration::from_millis(100));

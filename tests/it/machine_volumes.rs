@@ -5,6 +5,7 @@ use crate::kinds::{Kind, machine_tests};
 use crate::machine::of::Of;
 use seawall::control::api::{Api, Operation};
 use seawall::core::condition::{ConditionType as C, Truth};
+use seawall::core::seen::Space;
 use seawall::docker::Docker;
 use seawall::store::Store;
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ machine_tests!(
     what_looks_after_volumes_is_let_in_by_an_annotation,
     another_volume_on_the_same_place_is_seen_by_the_sweep,
     many_foreign_containers_cost_no_look_each,
+    a_stranger_with_our_name_on_the_network_takes_ready_and_gives_it_back,
+    a_volume_that_only_its_container_sees_read_only_is_said,
     a_volume_that_is_lost_while_nothing_runs_is_told_at_once,
     the_data_on_an_empty_volume_in_the_place_of_a_lost_one_is_served_again,
 );
@@ -117,6 +120,39 @@ async fn many_foreign_containers_cost_no_look_each(kind: &'static dyn Kind) {
     rig.let_pass(Duration::from_secs(5)).await;
     assert!(rig.calls("list") <= 3, "{:?}", rig.fake.call_log());
     assert_eq!(rig.fake.call_log().get("inspect"), None);
+}
+
+async fn a_stranger_with_our_name_on_the_network_takes_ready_and_gives_it_back(kind: &'static dyn Kind) {
+    let rig = Of::settled(kind).await;
+    let network = rig.fake.network_ids("seawall").remove(0);
+    rig.fake.add_foreign_container("theirs");
+    let connect = async |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        rig.fake.connect(&network, "theirs", &names).await.unwrap();
+        rig.let_pass(Duration::from_secs(60)).await;
+    };
+    connect(&["theirs-too"]).await;
+    assert_eq!(rig.condition("main", C::Ready).unwrap().status, Truth::True);
+    rig.fake.drift_disconnect("theirs", "seawall").unwrap();
+    let before = rig.container("main").unwrap();
+    connect(&["x", &rig.container.to_uppercase()]).await;
+    let why = rig.condition("main", C::Degraded).unwrap();
+    assert_eq!((why.status, why.reason.as_str()), (Truth::True, "DnsNameTaken"));
+    assert!(
+        why.message.contains("theirs (") && why.message.contains("docker network disconnect"),
+        "{}",
+        why.message
+    );
+    let ready = rig.condition("main", C::Ready).unwrap();
+    assert_eq!((ready.status, ready.reason.as_str()), (Truth::False, "DnsNameTaken"));
+    // Looked at once, and ours goes on as it is.
+    rig.fake.reset_calls();
+    rig.let_pass(Duration::from_secs(300)).await;
+    assert!(rig.calls("inspect") < 30, "{:?}", rig.fake.call_log());
+    assert_eq!(rig.container("main").unwrap().started_at, before.started_at);
+    rig.fake.drift_disconnect("theirs", "seawall").unwrap();
+    rig.ready("main").await;
+    assert!(rig.condition("main", C::Degraded).is_none_or(|c| c.status != Truth::True));
 }
 
 /// What its server has on the volume of `main`: by path.
@@ -233,4 +269,18 @@ async fn data_that_was_restored_without_labels_is_taken_when_it_is_said_and_righ
     restore(&rig, &files);
     rig.ready("main").await;
     assert_eq!(rig.kind.fake_data(&rig.fakes(), &rig.container), data);
+}
+
+async fn a_volume_that_only_its_container_sees_read_only_is_said(kind: &'static dyn Kind) {
+    let rig = Of::settled(kind).await;
+    rig.fake.set_space(Some(Space { free: 90 << 30, total: 100 << 30, read_only: false }));
+    rig.let_pass(Duration::from_secs(60)).await;
+    assert_eq!(rig.condition("main", C::Ready).unwrap().status, Truth::True);
+    let id = rig.container("main").unwrap().id;
+    rig.fake.set_read_only(&id, true);
+    let words = rig.reason("main", C::Degraded, "DiskReadOnly").await;
+    assert!(words.contains("mount it writable again"), "{words}");
+    assert_eq!(rig.condition("main", C::Ready).unwrap().reason, "DiskReadOnly");
+    rig.fake.set_read_only(&id, false);
+    rig.ready("main").await;
 }

@@ -190,6 +190,7 @@ impl Case {
                 extra_volumes: BTreeMap::new(),
                 duplicates: Vec::new(),
                 sharers: Vec::new(),
+                called_alike: Vec::new(),
                 pinned: Some(facts_of("aa", 18)),
             },
             data: DataSeen::NotLooked,
@@ -300,6 +301,7 @@ impl Case {
             database_exists: true,
             parameters_sha256: sha256(file.as_bytes()),
             pending_restart: Vec::new(),
+            pending_by_hand: Vec::new(),
             overridden: Vec::new(),
             tablespaces: String::new(),
             monitor: MonitorRole::Fine,
@@ -591,6 +593,11 @@ const ROWS: &[(&str, Edit)] = &[
     ("drift: password changed in the server", |c| {
         c.world.server = Server::LoginRefused("password authentication failed for user \"owner\"".into());
     }),
+    ("drift: other data, of which the password is another", |c| {
+        c.world.server = Server::LoginRefused("password authentication failed for user \"owner\"".into());
+        c.world.system_identifier = Some("7000".into());
+        c.memory.system_identifier = Some("6999".into());
+    }),
     ("rotate: asked for", rotates),
     ("rotate: due by the schedule", |c| c.world.due.now = true),
     ("rotate: due by the schedule, and there is something else to do first", |c| {
@@ -836,6 +843,14 @@ const ROWS: &[(&str, Edit)] = &[
         c.facts().broken_configuration = vec!["/d/postgresql.auto.conf:3  syntax error".into()];
     }),
     ("spec: restart pending, Auto", |c| c.facts().pending_restart = vec!["max_connections".into()]),
+    ("spec: restart pending, and another by hand", |c| {
+        c.facts().pending_restart = vec!["max_connections".into(), "shared_preload_libraries".into()];
+        c.facts().pending_by_hand = vec!["shared_preload_libraries".into()];
+    }),
+    ("spec: restart pending, and a configuration file that no start would survive", |c| {
+        c.facts().pending_restart = vec!["max_connections".into()];
+        c.facts().broken_configuration = vec!["/d/postgresql.auto.conf:3 max_connections x".into()];
+    }),
     ("spec: restart pending, Manual", |c| {
         c.facts().pending_restart = vec!["max_connections".into(), "shared_buffers".into()];
         c.spec.work.restart_automatically = false;
@@ -1362,6 +1377,11 @@ const ROWS: &[(&str, Edit)] = &[
         c.present = false;
         c.asked.delete = true;
         c.world.work.sharers = vec![theirs()];
+    }),
+    ("name on the network: another has it, too", |c| c.world.work.called_alike = vec![theirs()]),
+    ("name on the network: another has it, too, and ours is stopped", |c| {
+        c.down(ContainerState::Exited, 0);
+        c.world.work.called_alike = vec![theirs()];
     }),
     ("duplicate: ours runs", |c| c.world.work.duplicates = vec![("c2".repeat(32), "copy".to_owned())]),
     ("duplicate: ours would be removed", |c| {

@@ -1,14 +1,14 @@
 //! Seawall behind a proxy that lets through only what its rules say, before the real engine.
 
 #[path = "../common/proxy.rs"]
-mod before;
+pub mod before;
 
 use super::harness::{Sea, condition, docker, image, wait_for};
 use before::{Proxy, Rule, raw, versioned};
 use std::path::Path;
 
 /// What a test made is removed through it, too, also after a failure.
-struct Opened(Proxy);
+pub struct Opened(pub Proxy);
 
 impl Drop for Opened {
     fn drop(&mut self) {
@@ -25,7 +25,7 @@ fn strict(refused: &'static [&'static str]) -> Rule {
     })
 }
 
-fn engine() -> String {
+pub fn engine() -> String {
     let host = std::env::var("DOCKER_HOST").unwrap_or_default();
     host.strip_prefix("unix://").unwrap_or("/var/run/docker.sock").to_owned()
 }

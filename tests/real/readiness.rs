@@ -47,7 +47,7 @@ fn servers_that_hang_lose_ready_and_take_it_from_nobody_else() {
 }
 
 /// The startup process of the server in this container, while it recovers.
-fn startup_process(container: &str) -> Option<String> {
+pub fn startup_process(container: &str) -> Option<String> {
     fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
         let pid = entry.file_name().into_string().ok().filter(|n| n.bytes().all(|b| b.is_ascii_digit()))?;
         let arguments = fs::read(entry.path().join("cmdline")).ok()?;

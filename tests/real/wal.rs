@@ -2,9 +2,8 @@
 
 use super::faults::postgres::{mount, mountpoint, off, shell};
 use super::faults::table::Disk;
-use super::harness::{Frozen, Sea, condition, processes, signal, text, version, wait_for};
+use super::harness::{Frozen, Sea, condition, text, version, wait_for};
 use serde_json::Value;
-use std::time::Duration;
 
 const MEMBERS: &str = "SELECT string_agg(g.rolname, ',') FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid \
      JOIN pg_roles r ON r.oid = m.member WHERE r.rolname = 'seawall-monitor'";
@@ -304,28 +303,6 @@ fn archiving_that_fails_piles_up_or_has_nobody_is_said_by_its_name() {
     sea.until_condition("a", "ContinuousArchiving", "True", "Archiving");
     let said = text(&sea.cli(&["describe", "postgres/a"]));
     assert!(said.contains("ContinuousArchiving=True Archiving"), "{said}");
-}
-
-#[test]
-fn an_archive_command_that_hangs_is_said_when_nothing_was_archived_for_minutes() {
-    let sea = Sea::start();
-    sea.postgres("a", &format!("{{version: '{}'}}", version()));
-    sea.ready("a");
-    set(&sea, "a", "archive_command", "sleep 3000");
-    segments(&sea, "a", 2);
-    std::thread::sleep(Duration::from_secs(270));
-    assert_eq!(sea.condition("a", "WalHealthy").1, "WithinLimits");
-    segments(&sea, "a", 2);
-    let health = warns(&sea, "a", "archiver_stalled", "warning");
-    assert!(health["archive_backlog"].as_u64().unwrap() >= 3, "{health:#}");
-    sea.until_condition("a", "WalHealthy", "False", "ArchiverStalled");
-    sea.until_condition("a", "ContinuousArchiving", "False", "ArchiverStalled");
-    assert_eq!(sea.condition("a", "Ready").0, "True");
-    reset(&sea, "a", "archive_command");
-    let hanging =
-        processes(&sea.container("a")).into_iter().filter(|(_, args)| args.starts_with("sleep 3000"));
-    signal("KILL", &hanging.map(|(pid, _)| pid).collect::<Vec<_>>());
-    is_well(&sea, "a");
 }
 
 #[test]

@@ -97,6 +97,10 @@ impl Docker for FakeDocker {
         self.lock().stopped.get(id).cloned()
     }
 
+    async fn read_only(&self, id: &str, _: &str) -> Option<bool> {
+        self.lock().read_only.get(id).copied()
+    }
+
     async fn put_files(&self, id: &str, files: &[FileToPut]) -> Result<()> {
         self.call("put_files", |c| c.engine.put_files(id, files)).await
     }

@@ -81,6 +81,11 @@ impl FakeDocker {
         self.lock().stopped.insert(id.to_owned(), names.iter().map(|name| (*name).to_owned()).collect());
     }
 
+    /// Its volumes are mounted read-only in this container, or not, from now on.
+    pub fn set_read_only(&self, id: &str, read_only: bool) {
+        self.lock().read_only.insert(id.to_owned(), read_only);
+    }
+
     /// The kernel shows containers to us, as where the engine is on this machine.
     pub fn show_cgroups(&self) {
         self.lock().cgroups = true;

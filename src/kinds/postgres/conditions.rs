@@ -13,6 +13,7 @@ use crate::core::text::in_shell;
 use crate::core::will::Wanted;
 use crate::workload::findings::{self as work, Said, Served};
 use crate::workload::image::ImageSeen;
+use crate::workload::plan::DNS_NAME_TAKEN;
 
 /// All conditions of an object after a pass.
 #[must_use]
@@ -81,10 +82,18 @@ fn pending_restart(subject: &Subject<'_>, facts: &ServerFacts) -> Finding {
             "no parameter waits for a restart",
         );
     }
-    let how = if subject.spec.work.restart_automatically {
+    let restart = format!("seawall restart {}", subject.identity.object);
+    let how = if !facts.pending_by_hand.is_empty() {
+        format!(
+            "{} was changed in another file than Seawall's (ALTER SYSTEM writes postgresql.auto.conf), and nobody tried whether the server starts with it, so it is not restarted by itself: take it out there, or {restart}",
+            facts.pending_by_hand.join(", ")
+        )
+    } else if !facts.broken_configuration.is_empty() {
+        "the server would not start again with its configuration files, so it is not restarted by itself: see Degraded".to_owned()
+    } else if subject.spec.work.restart_automatically {
         "Seawall restarts the server".to_owned()
     } else {
-        format!("restartPolicy is Manual: seawall restart {}", subject.identity.object)
+        format!("restartPolicy is Manual: {restart}")
     };
     let names = facts.pending_restart.join(", ");
     let words = format!("{names} wait for a restart; {how}");
@@ -132,8 +141,9 @@ fn proven(subject: &Subject<'_>, world: &World, plan: &Plan) -> Option<Finding> 
         return None;
     }
     // By the container's own mounts: the image that the manifest names may be another one by now.
-    // Data that something else can write to is at risk, whatever the server still answers.
-    if plan.blocked.iter().any(|b| b.reason == "VolumeShared") {
+    // Data that something else can write to is at risk, whatever the server still answers; and who goes by a name that is
+    // another's as well does not get to it.
+    if plan.blocked.iter().any(|b| matches!(b.reason, "VolumeShared" | DNS_NAME_TAKEN)) {
         return None;
     }
     let volume = subject.identity.volume();

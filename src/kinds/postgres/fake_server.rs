@@ -345,7 +345,8 @@ impl Servers for FakeServers {
             Some(error) => Err(error.clone()),
             None => {
                 let broken = script.broken.get(&c.name).cloned().unwrap_or_default();
-                Ok(NewLogin { broken, ..NewLogin::default() })
+                let pending = NEED_RESTART.map(str::to_owned).to_vec();
+                Ok(NewLogin { broken, pending, ..NewLogin::default() })
             }
         }
     }
@@ -457,6 +458,7 @@ impl Session for FakeSession {
                 .map(|text| sha256(text.as_bytes()))
                 .unwrap_or_default(),
             pending_restart: pending.map(|n| (*n).to_owned()).collect(),
+            pending_by_hand: Vec::new(),
             collations: self.shared.lock().collations.get(&c.name).cloned().unwrap_or_default(),
             overridden_by_role: Vec::new(),
             broken_configuration: Vec::new(),

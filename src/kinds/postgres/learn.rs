@@ -28,9 +28,8 @@ pub(super) fn learn(subject: &Subject<'_>, world: &World, memory: &mut Memory, n
     let (identity, checked) = (subject.identity, subject.spec);
     let runs = container.map(|c| c.image_id.as_str());
     let image = image_to_run(subject, world).filter(|image| Some(image.work.id.as_str()) == runs);
-    let loaded = |text: &String| {
-        facts.pending_restart.is_empty() && sha256(text.as_bytes()) == facts.parameters_sha256
-    };
+    let loaded =
+        |text: &String| facts.pending_ours().is_empty() && sha256(text.as_bytes()) == facts.parameters_sha256;
     // A reload takes over what a start may not survive.
     let only_reloaded = memory.reloaded_untried.is_some()
         && memory.reloaded_untried == container.map(|c| c.started_at.clone());

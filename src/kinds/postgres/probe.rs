@@ -227,6 +227,14 @@ async fn details(
     let wanted = subject.work().wanted();
     if c.state == ContainerState::Running && wanted == Wanted::Running {
         (world.server, world.pending) = server(tools, subject, &c.glance()).await?;
+        // It may be a server of other data, which nobody is to set a password of.
+        if matches!(world.server, Server::LoginRefused(_))
+            && let (Some(_), Some(image)) = (&memory.system_identifier, image_to_run(subject, world))
+        {
+            let docker = tools.work.docker.as_ref();
+            let found = data(docker, &c.id, &image.work.mount_path, Some(&image.pgdata)).await;
+            world.system_identifier = unless_away(found)?.and_then(|found| found.system_identifier);
+        }
         if matches!(world.server, Server::Up(_)) && asks_columns(subject, world, c) {
             world.columns = columns(tools, subject, &c.glance(), world.pending).await?;
         }

@@ -129,6 +129,8 @@ pub struct ServerFacts {
     pub parameters_sha256: String,
     /// Names of parameters that wait for a restart, sorted.
     pub pending_restart: Vec<String>,
+    /// Those of them that another file than ours sets, as far as a new login looked.
+    pub pending_by_hand: Vec<String>,
     /// Manifest parameters that another configuration file overrides (ALTER SYSTEM), sorted.
     pub overridden: Vec<String>,
     /// The same by ALTER ROLE or ALTER DATABASE, for the managed user in the managed database.
@@ -153,6 +155,11 @@ pub struct NewLogin {
     pub overridden: Vec<String>,
     /// As [`ServerFacts::broken_configuration`].
     pub broken: Vec<String>,
+    /// What waits for a restart, and what of it as [`ServerFacts::pending_by_hand`].
+    pub pending: Vec<String>,
+    pub by_hand: Vec<String>,
+    /// What the server says to wait, and is as it would be after a restart.
+    pub in_force: Vec<String>,
 }
 
 /// What is full. Its figures are limits, so that it is the same as long as it lasts.
@@ -265,6 +272,26 @@ impl MonitorRole {
 }
 
 impl ServerFacts {
+    /// With what a new login told.
+    pub fn take(&mut self, told: NewLogin) {
+        (self.overridden_by_role, self.broken_configuration) = (told.overridden, told.broken);
+        self.pending_by_hand = told.by_hand;
+        self.pending_restart.retain(|name| !told.in_force.contains(name));
+    }
+
+    /// What waits for a restart, and is not somebody else's to put in force.
+    #[must_use]
+    pub fn pending_ours(&self) -> Vec<&str> {
+        let names = self.pending_restart.iter().filter(|name| !self.pending_by_hand.contains(name));
+        names.map(String::as_str).collect()
+    }
+
+    /// A start would take in what others wrote into configuration files, and perhaps not survive it: that is theirs to ask for.
+    #[must_use]
+    pub fn restart_is_theirs(&self) -> bool {
+        !self.pending_by_hand.is_empty() || !self.broken_configuration.is_empty()
+    }
+
     /// The major version of the running server.
     #[must_use]
     pub fn major(&self) -> Option<u32> {

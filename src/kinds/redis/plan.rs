@@ -90,6 +90,7 @@ pub fn plan(subject: &Subject<'_>, world: &World) -> Plan {
     if work::should_run(&case, seen, None, WHAT, None, &mut plan) {
         running(subject, world, &mut plan);
         work::duplicates(&case, seen, &mut plan);
+        work::called_alike(&case, seen, &mut plan);
     }
     plan
 }

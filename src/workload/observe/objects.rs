@@ -8,6 +8,7 @@ use crate::core::will::Wanted;
 use crate::docker::DockerError;
 use crate::workload::ownership::{foreign, foreign_volume, not_ours};
 use crate::workload::tools::Tools;
+use crate::workload::world::own_names;
 use crate::workload::{Case, Memory, World};
 use std::collections::BTreeMap;
 
@@ -53,10 +54,15 @@ pub(super) async fn others<F>(
     }
     let own = world.container.ours().map(|c| c.id.clone()).or_else(|| case.memory.container.clone());
     let (mut census, member) = (tools.known_census().await?, id.member_ref());
-    if !census.users_but(&id.volume(), own.as_deref()).is_empty() || !census.namesakes(&member).is_empty() {
+    let names = own_names(&id.installation, &member);
+    if !census.users_but(&id.volume(), own.as_deref()).is_empty()
+        || !census.namesakes(&member).is_empty()
+        || !census.called(&names, own.as_deref()).is_empty()
+    {
         census = tools.look_around().await?;
     }
     world.sharers = census.users_but(&id.volume(), own.as_deref());
+    world.called_alike = census.called(&names, own.as_deref());
     let others = census.namesakes(&member).iter().filter(|n| own.as_deref() != Some(n.id.as_str()));
     world.duplicates = others.map(|n| (n.id.clone(), n.name.clone())).collect();
     Ok(())

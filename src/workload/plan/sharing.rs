@@ -58,6 +58,29 @@ pub fn shared<A: Step, F>(case: &Case<'_>, world: &World<F>, plan: &mut Plan<A>)
     true
 }
 
+/// Others that our name on the network leads to: the engine's resolver gives out all of them in turn, so that clients meet now
+/// our server, now another. Ours is not touched, and neither is the other one.
+pub fn called_alike<A: Step, F>(case: &Case<'_>, world: &World<F>, plan: &mut Plan<A>) {
+    let Some(first) = world.called_alike.first() else { return };
+    let (name, network) = (case.identity.container(), case.identity.network());
+    let others: Vec<String> =
+        world.called_alike.iter().map(|u| format!("{} ({})", u.name, short(&u.id))).collect();
+    plan.danger(
+        DNS_NAME_TAKEN,
+        format!(
+            "on network {network} the name {name} leads to {} as well: clients that go by it meet another server every other time, and may tell it their password",
+            others.join(", ")
+        ),
+        format!(
+            "take that container's alias away (docker network disconnect {network} {0} && docker network connect {network} {0})",
+            first.name
+        ),
+    );
+}
+
+/// The reason of a block: a name of ours on the network is another's as well.
+pub const DNS_NAME_TAKEN: &str = "DnsNameTaken";
+
 /// Of two that carry our labels the record knows which is ours. Still no container is removed: whoever made
 /// the other one may have meant something by it.
 pub fn duplicates<A: Step, F>(case: &Case<'_>, world: &World<F>, plan: &mut Plan<A>) {

@@ -37,10 +37,19 @@ pub struct Health {
     /// Containers in which the engine told that the kernel killed a process for want of memory, and when (nanoseconds since
     /// 1970, its clock); the last ones.
     ooms: Mutex<VecDeque<(String, i64)>>,
-    /// Where the volume lies, and how much room there was, so that a figure on the edge says one thing.
-    rooms: Mutex<BTreeMap<Member, (String, Room)>>,
+    /// How much room there was, so that a figure on the edge says one thing.
+    rooms: Mutex<BTreeMap<Member, Place>>,
     /// What was told from inside containers, and when, where the directory itself cannot be seen.
     spaces: Mutex<BTreeMap<Member, (Option<Space>, Instant)>>,
+}
+
+/// Where a volume lies.
+#[derive(Clone)]
+struct Place {
+    directory: String,
+    /// The container that last ran with it, and where it has it.
+    inside: Option<(String, String)>,
+    room: Room,
 }
 
 impl Default for Health {
@@ -143,15 +152,21 @@ impl Tools {
     pub async fn room(&self, id: &Identity, inside: Option<(&str, &str)>) -> Option<(Space, Room, bool)> {
         let member = id.member_ref();
         let known = lock(&self.health.rooms).get(&member).cloned();
-        let last = known.as_ref().map(|(_, room)| *room);
+        let last = known.as_ref().map(|known| known.room);
         let looked = self.census().and_then(|census| census.directory(&id.volume()));
-        let directory = looked.or(known.map(|(directory, _)| directory))?;
-        let space = match self.docker.space(&directory).await.ok().flatten() {
+        let (directory, before) = known.map_or((None, None), |known| (Some(known.directory), known.inside));
+        let directory = looked.or(directory)?;
+        let mut space = match self.docker.space(&directory).await.ok().flatten() {
             Some(space) => space,
             None => self.space_inside(&member, inside).await?,
         };
+        let inside = inside.map(|(container, path)| (container.to_owned(), path.to_owned())).or(before);
+        // It is what the server can do that counts.
+        if let Some((container, path)) = inside.as_ref().filter(|_| !space.read_only) {
+            space.read_only = self.docker.read_only(container, path).await == Some(true);
+        }
         let room = last.unwrap_or_default().next(space);
-        lock(&self.health.rooms).insert(member, (directory, room));
+        lock(&self.health.rooms).insert(member, Place { directory, inside, room });
         Some((space, room, last.is_some_and(|last| last != room)))
     }
 

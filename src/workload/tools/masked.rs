@@ -133,6 +133,9 @@ impl Docker for Masked {
     async fn stopped(&self, id: &str) -> Option<Vec<String>> {
         self.inner.stopped(id).await
     }
+    async fn read_only(&self, id: &str, path: &str) -> Option<bool> {
+        self.inner.read_only(id, path).await
+    }
     async fn put_files(&self, id: &str, files: &[FileToPut]) -> Result<()> {
         self.inner.put_files(id, files).await
     }

@@ -45,7 +45,11 @@ impl State {
                 image_id: seen.image_id.clone(),
                 labels: seen.labels.clone(),
                 state: seen.state,
-                networks: seen.networks.iter().map(|e| e.network.clone()).collect(),
+                networks: seen
+                    .networks
+                    .iter()
+                    .map(|e| (e.network.as_str(), format!("{} {}", seen.id, e.aliases.join(" "))))
+                    .collect(),
                 host_ports: seen
                     .published
                     .iter()

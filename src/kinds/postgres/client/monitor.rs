@@ -80,6 +80,7 @@ fn read<T: DeserializeOwned>(text: &str) -> Told<T> {
 struct TheSlot {
     slot: Slot,
     retained_bytes: Option<i64>,
+    wal_missing: Option<bool>,
 }
 
 #[async_trait]
@@ -95,7 +96,11 @@ impl Monitor for PgMonitor {
             self.ask(sql::position()),
             self.ask(sql::horizon()),
         );
-        let slot = |one: TheSlot| Slot { retained_bytes: one.retained_bytes, ..one.slot };
+        let slot = |one: TheSlot| Slot {
+            retained_bytes: one.retained_bytes,
+            wal_missing: one.wal_missing == Some(true),
+            ..one.slot
+        };
         Ok(Reading {
             settings: settings?,
             files: files?,

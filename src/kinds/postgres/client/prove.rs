@@ -5,6 +5,7 @@ use super::guard::no_process;
 use super::session::PgSession;
 use super::{SqlError, TIMEOUT, Target, WORDS, statements};
 use crate::core::text::shown;
+use crate::kinds::postgres::parameters::PATH;
 use crate::kinds::postgres::world::NewLogin;
 use crate::secrets::Secret;
 use std::net::SocketAddr;
@@ -31,21 +32,14 @@ pub(super) async fn prove(
     let overridden = if parameters.is_empty() {
         Vec::new()
     } else {
-        let rows = session.rows(&statements::overridden(parameters)).await?;
-        let names = rows.first().and_then(|row| row.first()).cloned().flatten().unwrap_or_default();
-        names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
+        names(&session.rows(&statements::overridden(parameters)).await?, 0)
     };
-    // In this session, which ends: the server looks into the files for it, and takes note of what waits for a restart.
-    let rows = match session.rows(&statements::broken_configuration()).await {
-        Ok(rows) => rows,
+    let told = match files(&session).await {
+        Ok(told) => NewLogin { overridden, ..told },
         // That somebody gets in is proven, whether or not they may look into the files.
-        Err(SqlError::Failed(_)) => Vec::new(),
+        Err(SqlError::Failed(_)) => NewLogin { overridden, ..NewLogin::default() },
         Err(error) => return Err(error),
     };
-    let broken = rows.first().and_then(|row| row.first()).cloned().flatten().unwrap_or_default();
-    let broken =
-        broken.split('\u{1e}').filter(|line| !line.is_empty()).map(|line| shown(line, LINE)).collect();
-    let told = NewLogin { overridden, broken };
     if triggers.as_deref() != Some("superuser") {
         return Ok(told);
     }
@@ -54,6 +48,25 @@ pub(super) async fn prove(
         Ok(_) => Ok(told),
         Err(error) => Err(error.into()),
     }
+}
+
+/// What the server's configuration files say. In this session, which ends: the server looks into them for it, and takes note
+/// of what waits for a restart.
+async fn files(session: &PgSession) -> Result<NewLogin, SqlError> {
+    session.rows(&statements::look_into_files()).await?;
+    let rows = session.rows(&statements::broken_configuration()).await?;
+    let broken = rows.first().and_then(|row| row.first()).cloned().flatten().unwrap_or_default();
+    let broken =
+        broken.split('\u{1e}').filter(|line| !line.is_empty()).map(|line| shown(line, LINE)).collect();
+    let rows = session.rows(&statements::pending(PATH)).await?;
+    let (pending, by_hand, in_force) = (names(&rows, 0), names(&rows, 1), names(&rows, 2));
+    Ok(NewLogin { broken, pending, by_hand, in_force, ..NewLogin::default() })
+}
+
+/// A column of the only row: names between commas.
+fn names(rows: &[Vec<Option<String>>], column: usize) -> Vec<String> {
+    let text = rows.first().and_then(|row| row.get(column)).cloned().flatten().unwrap_or_default();
+    text.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// A postmaster that hangs takes connections all the same, as the kernel does it for it; it is its answer that

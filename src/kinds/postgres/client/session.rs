@@ -212,6 +212,7 @@ impl Session for PgSession {
             database_exists: text(5) == "true",
             parameters_sha256: text(6),
             pending_restart: list(7),
+            pending_by_hand: Vec::new(),
             overridden: list(8),
             overridden_by_role: Vec::new(),
             broken_configuration: Vec::new(),

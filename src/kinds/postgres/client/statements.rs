@@ -96,9 +96,19 @@ pub fn overridden(parameters: &[&str]) -> Sql {
     )
 }
 
+/// Has this session look into the configuration files, so that it takes note of what waits for a restart.
+#[must_use]
+pub fn look_into_files() -> Sql {
+    Sql::of(
+        "SELECT pg_catalog.textin(pg_catalog.int8out(pg_catalog.count(*))) FROM pg_catalog.pg_file_settings AS f",
+    )
+}
+
 /// Lines of configuration files with which the server would not start, `FILE:LINE NAME ERROR`, between record separators: such
-/// as are no lines, or of parameters that there are not. Of a value that cannot be put in force the view says the same whether it is
-/// illegal, waits for a restart, or is refused by this session alone (`default_tablespace`), so those are left out.
+/// as are no lines, or of parameters that there are not, or with illegal values. Of a value that cannot be put in force the view says
+/// the same whether it is illegal, waits for a restart (which a session knows that has looked into the files,
+/// [`look_into_files`]), or is refused by this session alone: only text can be, of a parameter that a session may set
+/// (`default_tablespace`), so that is left out.
 #[must_use]
 pub fn broken_configuration() -> Sql {
     Sql::of(
@@ -107,7 +117,31 @@ pub fn broken_configuration() -> Sql {
            ORDER BY b.seqno), '') \
          FROM (SELECT * FROM pg_catalog.pg_file_settings AS f WHERE f.error IS NOT NULL \
            AND NOT EXISTS(SELECT FROM pg_catalog.pg_settings AS s \
-             WHERE pg_catalog.lower(s.name) OPERATOR(pg_catalog.=) pg_catalog.lower(f.name)) ORDER BY f.seqno LIMIT 5) AS b",
+             WHERE pg_catalog.lower(s.name) OPERATOR(pg_catalog.=) pg_catalog.lower(f.name) AND (s.pending_restart \
+               OR s.vartype OPERATOR(pg_catalog.=) 'string' AND s.context OPERATOR(pg_catalog.<>) 'sighup' \
+                 AND s.context OPERATOR(pg_catalog.<>) 'postmaster')) ORDER BY f.seqno LIMIT 5) AS b",
+    )
+}
+
+/// What waits for a restart, as a session knows that has looked into the files ([`look_into_files`]); of that what
+/// another file than `file` sets last, which is the one that counts; and what only seems to wait: somebody took it out again, and the
+/// server has its default all the while. Names between commas.
+#[must_use]
+pub fn pending(file: &str) -> Sql {
+    Sql::of(
+        "SELECT COALESCE(pg_catalog.left(pg_catalog.string_agg(pg_catalog.left(p.name, 63), ',' ORDER BY p.name), 10000), ''), \
+         COALESCE(pg_catalog.left(pg_catalog.string_agg(pg_catalog.left(p.name, 63), ',' ORDER BY p.name) \
+           FILTER (WHERE p.sourcefile OPERATOR(pg_catalog.<>) ",
+    )
+    .literal(file)
+    .then(
+        "), 10000), ''), \
+         COALESCE(pg_catalog.left(pg_catalog.string_agg(pg_catalog.left(p.name, 63), ',' ORDER BY p.name) \
+           FILTER (WHERE p.sourcefile IS NULL AND p.source OPERATOR(pg_catalog.=) 'default'), 10000), '') \
+         FROM (SELECT s.name, s.source, (SELECT f.sourcefile FROM pg_catalog.pg_file_settings AS f \
+             WHERE pg_catalog.lower(f.name) OPERATOR(pg_catalog.=) pg_catalog.lower(s.name) \
+             ORDER BY f.seqno DESC LIMIT 1) AS sourcefile \
+           FROM pg_catalog.pg_settings AS s WHERE s.pending_restart) AS p",
     )
 }
 
@@ -304,7 +338,9 @@ mod tests {
             probe("app", &[], "/etc/x"),
             collations(),
             login_triggers(),
+            look_into_files(),
             broken_configuration(),
+            pending("/etc/x"),
             overridden(&["work_mem"]),
             databases(),
             columns(),

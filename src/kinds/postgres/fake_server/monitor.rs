@@ -87,6 +87,7 @@ pub fn healthy_reading() -> Reading {
             database: "template1".to_owned(),
             xid_age: 20,
             mxid_age: 0,
+            held: None,
             freeze_max_age: 200_000_000,
             failsafe_age: Some(1_600_000_000),
         }),

@@ -157,8 +157,11 @@ pub(super) fn parameters_of(
         };
         let action = Action::WriteParameters { container: id.container(), text };
         plan.step(Sign::Change, action, why);
-    } else if !facts.pending_restart.is_empty() && spec.work.restart_automatically {
-        let why = format!("{} changed and need a restart", facts.pending_restart.join(", "));
+    } else if !facts.pending_ours().is_empty()
+        && !facts.restart_is_theirs()
+        && spec.work.restart_automatically
+    {
+        let why = format!("{} changed and need a restart", facts.pending_ours().join(", "));
         restart(&subject.work(), &why, plan);
     }
 }

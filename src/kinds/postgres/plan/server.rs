@@ -35,6 +35,9 @@ pub(super) fn server(
         Server::Hung(words) => plan.stuck("ServerHung", words, 5_000),
         Server::TurnedAway(reason, words) => plan.stuck(reason, words, 5_000),
         Server::Failed(words) => plan.stuck("LoginFailed", words, 5_000),
+        // The password of other data is not ours to set.
+        Server::LoginRefused(_)
+            if world.system_identifier.as_ref().is_some_and(|found| other_cluster(subject, found, plan)) => {}
         Server::LoginRefused(words) => {
             if world.declared == Declared::Differs {
                 plan.step(Sign::Change, credentials(subject.spec), "spec.password has another value");
@@ -110,6 +113,26 @@ fn weak_login(subject: &Subject<'_>, world: &World, c: &SeenContainer, weak: Wea
     );
 }
 
+/// Whether its server has other data than this object had: then nothing is done to it.
+fn other_cluster(subject: &Subject<'_>, found: &str, plan: &mut Plan) -> bool {
+    let (id, memory) = (subject.identity, subject.memory);
+    if memory.same_cluster(found) || subject.spec.accept_cluster.as_deref() == Some(found) {
+        return false;
+    }
+    let known = memory.system_identifier.as_deref().unwrap_or_default();
+    plan.danger(
+        "DifferentCluster",
+        format!(
+            "the server that answers has other data than this object had: its system identifier is {found}, this object's is {known}. Nothing was done to it"
+        ),
+        format!(
+            "find out what became of the data in volume {} (seawall events {}); if other data was put there on purpose, say so with the annotation {}: \"{found}\"",
+            id.volume(), id.object, annotation::ACCEPT_CLUSTER
+        ),
+    );
+    true
+}
+
 fn up(
     subject: &Subject<'_>,
     world: &World,
@@ -119,21 +142,7 @@ fn up(
     plan: &mut Plan,
 ) {
     let (id, spec, memory) = (subject.identity, subject.spec, subject.memory);
-    if !memory.same_cluster(&facts.system_identifier)
-        && spec.accept_cluster.as_ref() != Some(&facts.system_identifier)
-    {
-        let known = memory.system_identifier.as_deref().unwrap_or_default();
-        plan.danger(
-            "DifferentCluster",
-            format!(
-                "the server that answers has other data than this object had: its system identifier is {}, this object's is {known}. Nothing was done to it",
-                facts.system_identifier
-            ),
-            format!(
-                "find out what became of the data in volume {} (seawall events {}); if other data was put there on purpose, say so with the annotation {}: \"{}\"",
-                id.volume(), id.object, annotation::ACCEPT_CLUSTER, facts.system_identifier
-            ),
-        );
+    if other_cluster(subject, &facts.system_identifier, plan) {
         return;
     }
     if facts.in_recovery {

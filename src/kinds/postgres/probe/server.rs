@@ -127,8 +127,11 @@ async fn proven(
     {
         return Ok(Server::Up(Box::new(facts)));
     }
-    if let Some(told) = tools.proof(object, &target.epoch) {
-        (facts.overridden_by_role, facts.broken_configuration) = (told.overridden, told.broken);
+    // What came to wait for a restart since then is looked up before anything is made of it.
+    let known = tools.proof(object, &target.epoch);
+    let known = known.filter(|told| facts.pending_restart.iter().all(|name| told.pending.contains(name)));
+    if let Some(told) = known {
+        facts.take(told);
     } else if let Some(password) = password(tools, subject, pending)? {
         let names: Vec<&str> = subject.spec.parameters.keys().map(String::as_str).collect();
         let told = match tools.servers.prove(target, &password, &names).await {
@@ -136,7 +139,7 @@ async fn proven(
             Err(error) => return Ok(error.into()),
         };
         tools.remember_proof(object, target.epoch.clone(), told.clone());
-        (facts.overridden_by_role, facts.broken_configuration) = (told.overridden, told.broken);
+        facts.take(told);
     }
     Ok(Server::Up(Box::new(facts)))
 }

@@ -102,12 +102,15 @@ pub struct Slot {
     /// Absent of one that reserves nothing, a lost one among them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retained_bytes: Option<i64>,
+    /// The segment that it begins at is not in pg_wal.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wal_missing: bool,
 }
 
 impl Slot {
     #[must_use]
     pub fn is_lost(&self) -> bool {
-        self.wal_status.as_deref() == Some("lost")
+        self.wal_missing || self.wal_status.as_deref() == Some("lost")
     }
 }
 
@@ -132,6 +135,18 @@ pub struct Horizon {
     /// vacuum_failsafe_age; since 14.
     #[serde(default, deserialize_with = "setting_if_known")]
     pub failsafe_age: Option<i64>,
+    /// What vacuum may not go beyond, if anything.
+    #[serde(default)]
+    pub held: Option<Held>,
+}
+
+/// The oldest transaction that something may still want to see.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Held {
+    /// In transactions.
+    pub age: i64,
+    /// `process 4711 of role web`
+    pub holder: String,
 }
 
 /// A setting is told as text.

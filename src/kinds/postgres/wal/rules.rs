@@ -41,6 +41,7 @@ pub enum What {
     SlotNearLimit { slot_name: String, safe_wal_size: i64 },
     DiskPressure { free_bytes: u64, total_bytes: u64, time_to_full_secs: Option<u64> },
     Wraparound { database: String, xid_age: i64, mxid_age: i64 },
+    VacuumHeldBack { holder: String, age: i64 },
     ProbeFailed { parts: Vec<&'static str> },
 }
 
@@ -72,6 +73,7 @@ impl What {
             What::SlotNearLimit { .. } => "SlotNearLimit",
             What::DiskPressure { .. } => "DiskPressure",
             What::Wraparound { .. } => "Wraparound",
+            What::VacuumHeldBack { .. } => "VacuumHeldBack",
             What::ProbeFailed { .. } => "ProbeFailed",
         }
     }
@@ -136,6 +138,9 @@ impl What {
             What::Wraparound { database, xid_age, mxid_age } => format!(
                 "the oldest transaction of database {database:?} that is not frozen is {xid_age} transactions old (multixacts {mxid_age}); at some 2 billion the server stops taking writes"
             ),
+            What::VacuumHeldBack { holder, age } => format!(
+                "{holder} keeps vacuum from the last {age} transactions: nothing that they left behind can be cleared away, or frozen"
+            ),
             What::ProbeFailed { parts } => format!("could not be read: {}", parts.join(", ")),
         }
     }
@@ -166,6 +171,10 @@ impl What {
             What::Wraparound { .. } => format!(
                 "let vacuum get there: end what holds it back ({}; prepared transactions and slots, too), then VACUUM (FREEZE) in that database",
                 ask("TABLE pg_catalog.pg_stat_activity")
+            ),
+            What::VacuumHeldBack { .. } => format!(
+                "end it: seawall pg ps {object} shows open transactions, ROLLBACK PREPARED ends a prepared one, and a slot goes on with its consumer ({})",
+                ask("TABLE pg_catalog.pg_prepared_xacts")
             ),
             What::ProbeFailed { .. } => "status.walHealth.errors says why".to_owned(),
         }
@@ -200,6 +209,7 @@ pub fn warnings(figures: &Figures<'_>) -> Vec<Warning> {
     archiving(figures.reading, figures.trend, &mut found);
     disk(figures.trend, figures.disk, &mut found);
     wraparound(figures.reading, &mut found);
+    held_back(figures.reading, &mut found);
     let parts = unread(figures.reading);
     if !parts.is_empty() {
         found.push((None, What::ProbeFailed { parts }));
@@ -331,6 +341,13 @@ fn wraparound(reading: &Reading, found: &mut Vec<(Option<Severity>, What)>) {
         mxid_age: horizon.mxid_age,
     };
     found.push((critical.then_some(Severity::Critical), what));
+}
+
+/// At one autovacuum_freeze_max_age vacuum is forced, and comes to nothing while somebody holds what is as old.
+fn held_back(reading: &Reading, found: &mut Vec<(Option<Severity>, What)>) {
+    let Ok(horizon) = &reading.horizon else { return };
+    let Some(held) = horizon.held.as_ref().filter(|held| held.age >= horizon.freeze_max_age) else { return };
+    found.push((None, What::VacuumHeldBack { holder: shown(&held.holder, 120), age: held.age }));
 }
 
 /// Whole seconds.

@@ -1,6 +1,6 @@
 //! Both sides of each threshold.
 
-use super::super::reading::{Archiver, Backlog, Files, Horizon, Position, Settings};
+use super::super::reading::{Archiver, Backlog, Files, Held, Horizon, Position, Settings};
 use super::*;
 
 const GI: u64 = 1 << 30;
@@ -25,6 +25,7 @@ fn healthy() -> Reading {
             mxid_age: 1,
             freeze_max_age: 200_000_000,
             failsafe_age: Some(1_600_000_000),
+            held: None,
         }),
     }
 }
@@ -37,6 +38,7 @@ fn slot(name: &str, active: bool, retained: i64) -> Slot {
         wal_status: Some("reserved".to_owned()),
         safe_wal_size: None,
         retained_bytes: Some(retained),
+        wal_missing: false,
     }
 }
 
@@ -101,6 +103,26 @@ fn a_slot_is_lost_or_near_to_it() {
     assert_eq!(with("extended", Some(19), 81), [(Warn, "SlotNearLimit")]);
     assert_eq!(with("extended", Some(-5), 105), [(Warn, "SlotNearLimit")]);
     assert_eq!(with("reserved", None, 1 << 40), [], "nothing limits it");
+    let hole = Slot { wal_missing: true, wal_status: Some("reserved".to_owned()), ..slot("s", false, 1) };
+    assert_eq!(
+        of(|r| r.slots = Ok(vec![hole.clone()])),
+        [(Critical, "SlotLost")],
+        "its segment was taken away"
+    );
+}
+
+#[test]
+fn what_keeps_vacuum_from_what_it_is_forced_to_is_named() {
+    let held = |age| {
+        of(|r| {
+            let holder = "process 7 of role web".to_owned();
+            if let Ok(horizon) = &mut r.horizon {
+                horizon.held = Some(Held { age, holder });
+            }
+        })
+    };
+    assert_eq!(held(199_999_999), []);
+    assert_eq!(held(200_000_000), [(Warn, "VacuumHeldBack")]);
 }
 
 #[test]
@@ -186,6 +208,7 @@ fn transactions_that_vacuum_does_not_freeze_are_told_by_the_servers_own_limits()
                 mxid_age,
                 freeze_max_age: 200_000_000,
                 failsafe_age,
+                held: None,
             });
         })
     };

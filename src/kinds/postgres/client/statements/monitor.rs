@@ -154,7 +154,9 @@ pub(super) const END: &str = "CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_c
 /// Slots that are looked at.
 pub const SLOTS: usize = 100;
 
-/// As the server's version has them: what an older one does not know is not among their fields.
+/// As the server's version has them: what an older one does not know is not among their fields. Whether the segment is there
+/// that a slot begins at the server does not look itself: it is missing where a later one is there. Of a slot in use that is not asked:
+/// it may have moved on between two looks.
 #[must_use]
 pub fn slots() -> Sql {
     Sql::of(
@@ -163,8 +165,13 @@ pub fn slots() -> Sql {
     )
     .then(END)
     .then(
-        ", s.restart_lsn))), CAST('[]' AS pg_catalog.json)) \
-         FROM (SELECT * FROM pg_catalog.pg_replication_slots ORDER BY slot_name LIMIT 100) AS s",
+        ", s.restart_lsn), 'wal_missing', CASE WHEN s.active OR pg_catalog.pg_is_in_recovery() THEN false ELSE \
+           NOT pg_catalog.right(pg_catalog.pg_walfile_name(s.restart_lsn), 16) OPERATOR(pg_catalog.=) ANY (w.names) \
+           AND pg_catalog.right(pg_catalog.pg_walfile_name(s.restart_lsn), 16) OPERATOR(pg_catalog.<) w.last END)), \
+           CAST('[]' AS pg_catalog.json)) \
+         FROM (SELECT * FROM pg_catalog.pg_replication_slots ORDER BY slot_name LIMIT 100) AS s, \
+           (SELECT pg_catalog.array_agg(pg_catalog.right(f.name, 16)) AS names, pg_catalog.max(pg_catalog.right(f.name, 16)) AS last \
+             FROM pg_catalog.pg_ls_waldir() AS f WHERE pg_catalog.length(f.name) OPERATOR(pg_catalog.=) 24) AS w",
     )
 }
 
@@ -183,7 +190,15 @@ pub fn horizon() -> Sql {
     Sql::of(
         "SELECT pg_catalog.json_build_object('database', d.datname, 'xid_age', d.xids, 'mxid_age', d.mxids, \
          'freeze_max_age', pg_catalog.current_setting('autovacuum_freeze_max_age'), \
-         'failsafe_age', pg_catalog.current_setting('vacuum_failsafe_age', true)) \
+         'failsafe_age', pg_catalog.current_setting('vacuum_failsafe_age', true), \
+         'held', (SELECT pg_catalog.row_to_json(o) FROM (SELECT h.age, pg_catalog.left(h.holder, 120) AS holder FROM ( \
+             SELECT GREATEST(pg_catalog.age(a.backend_xid), pg_catalog.age(a.backend_xmin)) AS age, \
+               pg_catalog.concat('process ', a.pid, ' of role ', a.usename) AS holder FROM pg_catalog.pg_stat_activity AS a \
+             UNION ALL SELECT pg_catalog.age(p.transaction), pg_catalog.concat('prepared transaction ', p.gid) \
+               FROM pg_catalog.pg_prepared_xacts AS p \
+             UNION ALL SELECT GREATEST(pg_catalog.age(s.xmin), pg_catalog.age(s.catalog_xmin)), \
+               pg_catalog.concat('replication slot ', s.slot_name) FROM pg_catalog.pg_replication_slots AS s) AS h \
+           WHERE h.age IS NOT NULL ORDER BY h.age DESC, h.holder LIMIT 1) AS o)) \
          FROM (SELECT a.datname, a.xids, a.mxids FROM (SELECT datname, pg_catalog.age(datfrozenxid) AS xids, \
              pg_catalog.mxid_age(datminmxid) AS mxids FROM pg_catalog.pg_database) AS a \
            ORDER BY CASE WHEN a.mxids OPERATOR(pg_catalog.>) a.xids THEN a.mxids ELSE a.xids END DESC, a.datname \
