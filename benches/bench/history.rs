@@ -93,11 +93,12 @@ pub async fn history_of(services: usize) {
 
 /// What a new process has of such a store in memory.
 pub fn history_open_of(data: &Path) {
+    let what = if data.join("store").exists() { "that store" } else { "an empty one" };
     let (empty, begun) = (resident_mb(std::process::id()), Instant::now());
     let store = SledStore::open(data).expect("a store");
-    line("history: that store opened by a new process", seconds(begun.elapsed()), "");
+    line(&format!("history: {what} opened by a new process"), seconds(begun.elapsed()), "");
     let resident = resident_mb(std::process::id());
-    line("history: resident for it", format!("{:.1} MB", resident - empty), "");
+    line(&format!("history: resident for {what}"), format!("{:.1} MB", resident - empty), "");
     drop(store);
 }
 
