@@ -1,6 +1,7 @@
 //! What monitoring sees of a running operator, asked over TCP; and every query of the dashboard, put to a real Prometheus.
 
 use crate::harness::{PATIENCE, Sea, text, wait_for};
+use crate::kinds::Kind;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -161,6 +162,7 @@ fn found(answer: &Value) -> usize {
 #[test]
 fn every_query_of_the_dashboard_is_answered_and_no_alert_cries_wolf() {
     let (sea, address) = served();
+    sea.write("redis-catalog.yaml", &crate::kinds::redis::KIND.catalog("redis"));
     sea.put("redis/cache", "{version: '8'}");
     sea.ready("redis/cache");
     sea.sql("main", "SELECT pg_create_physical_replication_slot('copy', true)");
