@@ -2,8 +2,8 @@
 
 use crate::engine::Engine;
 use crate::{
-    Bench, HOUR, IMAGE, cpu, hostile_shapes, installation, line, manifest, ms, resident_mb, seconds, setting,
-    until,
+    Bench, HOUR, IMAGE, cpu, hostile_shapes, installation, line, manifest, median, ms, object, resident_mb,
+    seconds, setting, until,
 };
 use seawall::control::operator::Times;
 use seawall::core::names::label;
@@ -104,6 +104,46 @@ pub fn fake() {
             assert!(status.success());
         }
     }
+}
+
+/// How long a healthy server waits for its next probe, while none of the others hangs and while all do.
+pub async fn hung() {
+    let (fake, hung) = (fake_engine(), setting("SEAWALL_BENCH_HUNG", 200));
+    let servers = Arc::new(FakeServers::new(Arc::clone(&fake)));
+    let mut bench = Bench::new(fake, Arc::clone(&servers) as _, Times::default());
+    let names: Vec<String> = (0..hung).map(|n| format!("h{n:03}")).chain(["healthy".to_owned()]).collect();
+    let documents: Vec<String> =
+        names.iter().map(|name| manifest(name, &format!("{{image: '{IMAGE}'}}"))).collect();
+    bench.write("all.yaml", &documents.join("---\n"));
+    bench.drive();
+    bench.until_ready(&names, Duration::from_millis(20)).await;
+    let container = |name: &String| bench.installation.container(&object(name));
+    let healthy = container(&"healthy".to_owned());
+    for (what, pause) in [("none", Duration::ZERO), ("each", Duration::from_secs(5))] {
+        for name in names.iter().take(hung) {
+            servers.set_slow(&container(name), pause);
+        }
+        sleep(Duration::from_secs(20)).await;
+        let mut gaps = Vec::new();
+        let (mut seen, mut at) = (servers.probes(&healthy), None::<Instant>);
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(100) {
+            sleep(Duration::from_millis(5)).await;
+            let now = servers.probes(&healthy);
+            if now > seen {
+                gaps.extend(at.map(|at| at.elapsed()));
+                (seen, at) = (now, Some(Instant::now()));
+            }
+        }
+        let most = gaps.iter().max().copied().unwrap_or_default();
+        let figure = format!("{}; {}", seconds(median(gaps)), seconds(most));
+        line(
+            &format!("{what} of {hung} others hangs: a healthy one's probes, median and most"),
+            figure,
+            "15 s",
+        );
+    }
+    bench.stop().await;
 }
 
 /// Most that reading and checking manifests takes, for each byte of them, above what an empty one takes.

@@ -1,9 +1,11 @@
 //! The program itself, as a process of its own.
 
-use crate::{PATIENCE, installation, put, until};
+use crate::{PATIENCE, free_port, installation, put, until};
 use seawall::core::names::Installation;
 use serde_json::Value;
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -11,13 +13,15 @@ pub struct Program {
     root: tempfile::TempDir,
     pub installation: Installation,
     operator: Option<Child>,
+    /// The port that it tells its figures on.
+    figures: u16,
 }
 
 impl Program {
     pub fn new() -> Self {
         let root = tempfile::tempdir().expect("a directory");
         fs::create_dir(root.path().join("manifests")).expect("a directory");
-        Self { root, installation: installation(), operator: None }
+        Self { root, installation: installation(), operator: None, figures: free_port() }
     }
 
     pub fn write(&self, file: &str, text: &str) {
@@ -33,7 +37,8 @@ impl Program {
     }
 
     pub fn start(&mut self) {
-        let mut command = self.command(&["run", "--metrics-addr", "off", "--manifests"]);
+        let figures = format!("127.0.0.1:{}", self.figures);
+        let mut command = self.command(&["run", "--metrics-addr", &figures, "--manifests"]);
         self.operator = Some(command.arg(self.root.path().join("manifests")).spawn().expect("a process"));
     }
 
@@ -52,6 +57,18 @@ impl Program {
             items.len() == many && items.iter().all(is_ready)
         })
         .await;
+    }
+
+    /// How many probes of PostgreSQL there were.
+    pub fn probes(&self) -> u64 {
+        let mut text = String::new();
+        let mut stream = TcpStream::connect(("127.0.0.1", self.figures)).expect("it serves its figures");
+        write!(stream, "GET /metrics HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n").expect("asked");
+        stream.read_to_string(&mut text).expect("an answer");
+        let count = |line: &str| {
+            line.strip_prefix("seawall_probe_duration_seconds_count{kind=\"postgres\"} ")?.parse().ok()
+        };
+        text.lines().find_map(count).unwrap_or(0)
     }
 
     pub fn stop(&mut self) {

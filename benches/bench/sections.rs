@@ -1,10 +1,8 @@
 //! What is measured on the local engine.
 
 use crate::engine::Engine;
-use crate::program::Program;
 use crate::{
-    AT_ONCE, HOUR, IMAGE, cpu, installation, line, manifest, median, ms, object, ratios, resident_mb,
-    seconds, setting, until,
+    AT_ONCE, HOUR, IMAGE, cpu, installation, line, manifest, median, ms, object, ratios, seconds, until,
 };
 use seawall::control::operator::Times;
 use seawall::core::quantity::Bytes;
@@ -224,33 +222,6 @@ impl Engine {
             ms(median(lives).saturating_sub(median(updates))),
             "≤ 300 ms",
         );
-    }
-
-    /// The program itself, as a process of its own.
-    pub async fn idle(&self) {
-        let (mut program, names) = (Program::new(), self.names());
-        for name in &names {
-            let spec = format!("{{image: '{IMAGE}', resources: {{memory: 128Mi}}}}");
-            program.write(&format!("{name}.yaml"), &manifest(name, &spec));
-        }
-        program.start();
-        program.until_ready("postgres", names.len()).await;
-        sleep(Duration::from_secs(10)).await;
-        let time = Duration::from_secs(setting("SEAWALL_BENCH_SECONDS", 60) as u64);
-        let before = cpu(program.pid());
-        sleep(time).await;
-        let used = cpu(program.pid()) - before;
-        let resident = resident_mb(program.pid());
-        program.stop();
-        self.clean(&program.installation).await;
-        let share = used.as_secs_f64() / time.as_secs_f64() * 100.0;
-        let all = names.len();
-        line(
-            &format!("{all} services idle for {time:?}: CPU of one core"),
-            format!("{share:.2} %"),
-            "< 1 % at 200",
-        );
-        line(&format!("{all} services idle: resident"), format!("{resident:.1} MB"), "< 40 MB at 200");
     }
 }
 

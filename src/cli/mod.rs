@@ -23,6 +23,7 @@ use backend::Backend;
 use out::{Failure, Out};
 use settings::{Environment, Settings};
 use std::ffi::OsString;
+use std::num::NonZero;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +56,7 @@ pub fn main(backend: Arc<dyn Backend>) -> ExitCode {
         Verb::Run(_) => tokio::runtime::Builder::new_multi_thread(),
         _ => tokio::runtime::Builder::new_current_thread(),
     };
+    builder.worker_threads(workers());
     match builder.enable_all().build() {
         Ok(runtime) => {
             let code = runtime.block_on(execute(args, environment, backend, out));
@@ -66,6 +68,11 @@ pub fn main(backend: Arc<dyn Backend>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Each thread keeps memory of its own for what it has freed: a host with many cores needs no more of them for this.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get).min(4)
 }
 
 /// Prints help, version or what is wrong with the arguments.

@@ -8,6 +8,7 @@ use super::history::Rounds;
 use super::journal;
 use super::metrics::Tallies;
 use super::objects::{self, Record, STATUS};
+use super::probes::first_pause;
 use super::pulls::Pulls;
 use super::registry::Kinds;
 use super::settling::Settling;
@@ -228,6 +229,11 @@ impl Operator {
     pub(super) fn next_probe(&self) -> u64 {
         let pause = u64::try_from(self.config.times.probe.as_millis()).unwrap_or(u64::MAX);
         self.clock().saturating_add(pause)
+    }
+
+    /// The same of one that a pass has proven.
+    pub(super) fn first_probe(&self, object: &ObjectRef) -> u64 {
+        self.clock().saturating_add(first_pause(&object.to_string(), self.config.times.probe))
     }
 
     /// When an object that was just looked at is to be looked at again for no other reason.

@@ -6,6 +6,7 @@ use super::pass::Typed;
 use crate::core::names::ObjectRef;
 use crate::kinds::{Probed, Reconciler};
 use std::collections::{BTreeSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -61,6 +62,15 @@ fn take_due(operator: &Operator, may: impl Fn(&ObjectRef) -> bool) -> Vec<Object
         object.clone()
     })
     .collect()
+}
+
+/// From a pass to the first probe after it, in milliseconds: between half a pause and a whole one, as its name has it, so that many
+/// that were made or found at once are not proven at once for ever.
+pub(super) fn first_pause(object: &str, pause: Duration) -> u64 {
+    let half = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX) / 2;
+    let mut hasher = DefaultHasher::new();
+    object.hash(&mut hasher);
+    half + hasher.finish() % half.max(1)
 }
 
 async fn probe(operator: Arc<Operator>, object: ObjectRef, permit: OwnedSemaphorePermit) -> ObjectRef {
@@ -121,5 +131,26 @@ pub(super) async fn prove<R: Reconciler>(kind: &R, operator: &Operator, object: 
             Probed::Same
         }
         Err(_) => Probed::Same,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_that_were_made_at_once_are_not_proven_at_once() {
+        let pause = Duration::from_secs(15);
+        let mut seconds = [0_u32; 15];
+        for n in 0..200 {
+            let first = first_pause(&format!("postgres/p{n:03}"), pause);
+            seconds[usize::try_from(first / 1000).unwrap()] += 1;
+        }
+        assert_eq!(seconds[..7], [0; 7], "never sooner than half a pause");
+        assert!(seconds[8..].iter().all(|count| (15..=45).contains(count)), "{seconds:?}");
+        for short in [Duration::ZERO, Duration::from_millis(1), Duration::MAX] {
+            let first = first_pause("postgres/main", short);
+            assert!(u128::from(first) <= short.as_millis(), "{first}");
+        }
     }
 }

@@ -17,13 +17,14 @@ use crate::core::seen::{
     ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, Sample, SeenContainer, SeenImage, SeenNetwork,
     SeenVolume, Space, Usage,
 };
+use crate::docker::cgroup;
 use crate::docker::from_api::{self, Host};
 use crate::docker::lines::Lines;
 use crate::docker::login::explained;
 use crate::docker::map;
+use crate::docker::mounts::{self, Mounts};
 use crate::docker::streams::{Follow, log_options, split, until_error};
 use crate::docker::{Calls, Docker, DockerError, ExecRequest, ExecResult, FileToPut, Result, calls, to_api};
-use crate::docker::{cgroup, mounts};
 use async_trait::async_trait;
 use bollard::errors::Error as ApiError;
 use bollard::models;
@@ -52,6 +53,7 @@ pub struct BollardDocker {
     client: OnceLock<bollard::Docker>,
     /// Refreshed by every `info`.
     host: Mutex<Option<Host>>,
+    mounts: Arc<Mounts>,
 }
 
 impl BollardDocker {
@@ -73,7 +75,7 @@ impl BollardDocker {
                 detail: format!("{address:?} is neither unix:///PATH nor tcp://HOST:PORT"),
             });
         }
-        Ok(Self { address, client: OnceLock::new(), host: Mutex::new(None) })
+        Ok(Self { address, client: OnceLock::new(), host: Mutex::new(None), mounts: Arc::default() })
     }
 
     fn client(&self) -> Result<&bollard::Docker> {
@@ -356,8 +358,8 @@ impl Docker for BollardDocker {
         }
         let directory = directory.to_owned();
         // A network file system may not answer at all.
-        let asking =
-            tokio::task::spawn_blocking(move || mounts::space(&directory, Path::new("/proc/self/mountinfo")));
+        let mounts = Arc::clone(&self.mounts);
+        let asking = tokio::task::spawn_blocking(move || mounts::space(&directory, &mounts));
         Ok(tokio::time::timeout(SPACE, asking).await.ok().and_then(Result::ok).flatten())
     }
 

@@ -66,12 +66,30 @@ pub enum Read {
     Time,
     /// A number for each field of what is there: a series for each, with the field's name as this label.
     ByField(&'static str),
-    /// A series for each row of a list. JSON pointers into the row: what this label says, and the number.
+    /// A series for each row of a list. JSON pointers into the row: what this label says, and the number; true is 1.
     ByRow {
         label: &'static str,
         of: &'static str,
         value: &'static str,
     },
+    /// The same, where a word stands in the place of the number: 1, with that word as a second label.
+    WordByRow {
+        label: &'static str,
+        of: &'static str,
+        value: &'static str,
+        word: Word,
+    },
+    /// 1, with the word that stands there as a label.
+    Word(Word),
+    /// How many rows a list has.
+    Rows,
+}
+
+/// A label that says one of these words, or `other`: what a server says is none before it was looked for here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word {
+    pub label: &'static str,
+    pub words: &'static [&'static str],
 }
 
 /// What the status of every container says.

@@ -15,7 +15,9 @@ pub mod project;
 pub mod redis;
 pub mod tenancy;
 
-pub use about::{About, Call, Client, Column, Metric, OF_CONTAINERS, Panel, Part, Question, Read, Series};
+pub use about::{
+    About, Call, Client, Column, Metric, OF_CONTAINERS, Panel, Part, Question, Read, Series, Word,
+};
 pub use inspections::{Ask, End, Ended, Inspection, Inspections, Kill, Unanswered};
 
 use crate::core::condition::Finding;

@@ -21,8 +21,9 @@ pub type Records = BTreeMap<String, Bytes>;
 
 /// What is read often is in the callers' memory, so sled's cache serves its own writes.
 const CACHE: u64 = 1024 * 1024;
-/// sled's own thread only rolls buffers and collects garbage; durability is ours, at every write.
-const HOUSEKEEPING_MS: u64 = 1000;
+/// sled's own thread only rolls buffers and collects garbage; durability is ours, at every write. It also syncs the file each time, changed
+/// or not.
+const HOUSEKEEPING_MS: u64 = 10_000;
 const OPEN_TIMEOUT: Duration = Duration::from_secs(60);
 /// A database dropped a moment ago in this process may still hold its file lock.
 const LOCK_TRIES: u32 = 40;

@@ -100,6 +100,7 @@ async fn labels_are_of_closed_sets_or_names_of_objects() {
                 "place" => ["front", "back", "aside"].contains(&value.as_str()),
                 "call" => family_of(name).is_some_and(|f| f.name.starts_with("seawall_docker_call")),
                 // What our own statement names.
+                "policy" if name == "seawall_redis_maxmemory_policy" => is_word(value),
                 "state" | "cause" if name.starts_with("seawall_postgres_") => is_word(value),
                 "database" => ["app", "postgres"].contains(&value.as_str()),
                 "result" | "reason" | "warning" | "severity" | "outcome" => is_word(value),

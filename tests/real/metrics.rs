@@ -1,6 +1,7 @@
 //! What monitoring sees of a running operator, asked over TCP; and every query of the dashboard, put to a real Prometheus.
 
-use crate::harness::{PATIENCE, Sea, text};
+use crate::harness::{PATIENCE, Sea, text, wait_for};
+use crate::kinds::Kind;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,6 +10,14 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+/// Each from another part of what is looked at, the last one every five minutes.
+const FIGURES: [&str; 4] = [
+    "seawall_redis_maxmemory_policy{kind=\"redis\",name=\"cache\",policy=\"",
+    "seawall_postgres_replication_slot_retained_bytes{kind=\"postgres\",name=\"main\",slot=\"copy\"} ",
+    "seawall_postgres_replication_slot_wal_status{kind=\"postgres\",name=\"main\",slot=\"copy\",wal_status=\"reserved\"} 1",
+    "seawall_postgres_collation_mismatches{kind=\"postgres\",name=\"main\"} 0",
+];
 
 const MAIN: &str = "{version: '18', resources: {memory: 512Mi, cpus: '1.5'}}";
 
@@ -153,6 +162,14 @@ fn found(answer: &Value) -> usize {
 #[test]
 fn every_query_of_the_dashboard_is_answered_and_no_alert_cries_wolf() {
     let (sea, address) = served();
+    sea.write("redis-catalog.yaml", &crate::kinds::redis::KIND.catalog("redis"));
+    sea.put("redis/cache", "{version: '8'}");
+    sea.ready("redis/cache");
+    sea.sql("main", "SELECT pg_create_physical_replication_slot('copy', true)");
+    wait_for("all figures of a server", || {
+        let told = get(&address, "/metrics").ok()?.1;
+        FIGURES.iter().all(|figure| told.contains(figure)).then_some(())
+    });
     let prometheus = Prometheus::start(sea.root(), &address);
     // Two scrapes for a rate, and one evaluation of the rules after them.
     prometheus.until("scraped", || found(&prometheus.query("seawall:passes:rate5m")) > 0);

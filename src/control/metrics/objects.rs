@@ -3,9 +3,9 @@
 use super::sheet::Sheet;
 use crate::control::api::ObjectView;
 use crate::core::condition::{Condition, ConditionType, Truth};
-use crate::core::metric::Family;
+use crate::core::metric::{Family, Sort};
 use crate::core::quantity::{Bytes, NanoCpus};
-use crate::kinds::{About, OF_CONTAINERS, Read};
+use crate::kinds::{About, OF_CONTAINERS, Read, Word};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -26,6 +26,8 @@ pub const FAMILIES: [&Family; 3] = [&READY, &CONDITION, &WARNING];
 
 /// Series of one family that one object has.
 const ROWS: usize = 50;
+/// Characters of a name of others.
+const NAME: usize = 120;
 /// Characters of a word of a closed set.
 const WORD: usize = 60;
 
@@ -53,29 +55,19 @@ pub fn put(sheet: &mut Sheet, about: &About, view: &ObjectView) {
     }
     let of_containers = if about.containers { OF_CONTAINERS.as_slice() } else { &[] };
     for metric in of_containers.iter().chain(about.metrics) {
-        let Some(told) = view.status.pointer(metric.path) else { continue };
-        let of = [("kind", kind), ("name", name)];
-        match metric.read {
-            Read::ByField(label) => {
-                for (field, value) in told.as_object().into_iter().flatten() {
-                    if let Some(value) = value.as_f64() {
-                        sheet.put(&metric.family, &[of[0], of[1], (label, field)], value);
-                    }
-                }
+        let Some(found) = view.status.pointer(metric.path) else { continue };
+        let mut told: Vec<Row<'_>> = Vec::new();
+        for row in rows(found, metric.read) {
+            // Names that were cut, or that several have, are one series: Prometheus takes no second one.
+            match told.iter_mut().find(|other| other.labels == row.labels) {
+                Some(other) if metric.family.sort == Sort::Counter => other.value += row.value,
+                Some(other) => other.value = other.value.max(row.value),
+                None => told.push(row),
             }
-            Read::ByRow { label, of: which, value } => {
-                for row in told.as_array().into_iter().flatten().take(ROWS) {
-                    let word = row.pointer(which).and_then(Value::as_str);
-                    if let (Some(word), Some(value)) = (word, row.pointer(value).and_then(Value::as_f64)) {
-                        sheet.put(&metric.family, &[of[0], of[1], (label, word)], value);
-                    }
-                }
-            }
-            read => {
-                if let Some(value) = figure(told, read) {
-                    sheet.put(&metric.family, &of, value);
-                }
-            }
+        }
+        for row in told {
+            let labels = [("kind", kind), ("name", name)].into_iter().chain(row.labels);
+            sheet.put(&metric.family, &labels.collect::<Vec<_>>(), row.value);
         }
     }
     let mut warnings: BTreeMap<(&str, &str), u64> = BTreeMap::new();
@@ -92,6 +84,62 @@ pub fn put(sheet: &mut Sheet, about: &About, view: &ObjectView) {
     }
 }
 
+/// A series of an object.
+struct Row<'a> {
+    /// Beside its kind and its name.
+    labels: Vec<(&'static str, &'a str)>,
+    value: f64,
+}
+
+fn rows<'a>(found: &'a Value, read: Read) -> Vec<Row<'a>> {
+    let list = || found.as_array().into_iter().flatten().take(ROWS);
+    match read {
+        Read::ByField(label) => {
+            let fields = found.as_object().into_iter().flatten();
+            let row = |(field, value): (&'a String, &Value)| {
+                Some(Row { labels: vec![(label, cut(field))], value: number(value)? })
+            };
+            fields.filter_map(row).collect()
+        }
+        Read::ByRow { label, of, value } => {
+            let row = |row: &'a Value| {
+                Some(Row { labels: vec![(label, name(row, of)?)], value: number(row.pointer(value)?)? })
+            };
+            list().filter_map(row).collect()
+        }
+        Read::WordByRow { label, of, value, word } => {
+            let row = |row: &'a Value| {
+                let said = one_of(word, row.pointer(value)?)?;
+                Some(Row { labels: vec![(label, name(row, of)?), said], value: 1.0 })
+            };
+            list().filter_map(row).collect()
+        }
+        Read::Word(word) => {
+            one_of(word, found).map(|said| Row { labels: vec![said], value: 1.0 }).into_iter().collect()
+        }
+        read => figure(found, read).map(|value| Row { labels: Vec::new(), value }).into_iter().collect(),
+    }
+}
+
+/// True is 1.
+fn number(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| figure(value, Read::Flag))
+}
+
+fn one_of(word: Word, said: &Value) -> Option<(&'static str, &'static str)> {
+    let said = said.as_str()?;
+    let known = word.words.iter().find(|known| **known == said).copied();
+    Some((word.label, known.unwrap_or("other")))
+}
+
+fn name<'a>(row: &'a Value, of: &str) -> Option<&'a str> {
+    Some(cut(row.pointer(of)?.as_str()?))
+}
+
+fn cut(name: &str) -> &str {
+    name.char_indices().nth(NAME).and_then(|(end, _)| name.get(..end)).unwrap_or(name)
+}
+
 /// Whether it can be of a closed set: what others wrote is no label.
 fn is_word(text: &str) -> bool {
     (1..=WORD).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
@@ -106,7 +154,8 @@ pub fn figure(value: &Value, read: Read) -> Option<f64> {
         Read::Cpus => NanoCpus::parse(value.as_str()?).ok().map(|cpus| cpus.0 as f64 / 1e9),
         Read::Millis => value.as_f64().map(|ms| ms / 1e3),
         Read::Time => Some(value.as_str()?.parse::<Timestamp>().ok()?.as_millisecond() as f64 / 1e3),
-        Read::ByField(_) | Read::ByRow { .. } => None,
+        Read::Rows => value.as_array().map(|rows| rows.len() as f64),
+        Read::ByField(_) | Read::ByRow { .. } | Read::WordByRow { .. } | Read::Word(_) => None,
     }
 }
 
@@ -217,6 +266,42 @@ mod tests {
                 ),
             ]
         );
+    }
+
+    #[test]
+    fn a_row_is_a_series_once_and_a_word_is_of_its_set() {
+        let slot = |name: &str, wal_status: &str, retained: u64| json!({"slot_name": name, "active": true, "wal_status": wal_status, "retained_bytes": retained});
+        let statement = |secs| json!({"queryid": "7", "total_secs": secs});
+        let long = "x".repeat(NAME);
+        let said = told(
+            "postgres",
+            json!({
+                "walHealth": {"slots": [
+                    slot(&format!("{long}1"), "reserved", 5), slot(&format!("{long}2"), "reserved", 3),
+                    {"slot_name": "old", "active": false, "wal_status": "of others"},
+                ]},
+                "monitoring": {
+                    "collation_mismatches": [{}, {}], "locks": {"blocked": [{"secs": 9}, {"secs": 4}]},
+                    "statements": [statement(1), statement(2)],
+                },
+            }),
+        );
+        let of = r#"kind="postgres",name="main""#;
+        let want = [
+            format!("collation_mismatches{{{of}}} 2"),
+            format!("longest_lock_wait_seconds{{{of}}} 9"),
+            format!(r#"replication_slot_active{{{of},slot="{long}"}} 1"#),
+            format!(r#"replication_slot_active{{{of},slot="old"}} 0"#),
+            format!(r#"replication_slot_retained_bytes{{{of},slot="{long}"}} 5"#),
+            format!(r#"replication_slot_wal_status{{{of},slot="{long}",wal_status="reserved"}} 1"#),
+            format!(r#"replication_slot_wal_status{{{of},slot="old",wal_status="other"}} 1"#),
+            format!(r#"statement_seconds_total{{{of},queryid="7"}} 3"#),
+        ];
+        assert_eq!(said, want.map(|line| format!("seawall_postgres_{line}")));
+        let policy = |policy: &str| told("redis", json!({"monitoring": {"memory": {"policy": policy}}}));
+        let of = r#"seawall_redis_maxmemory_policy{kind="redis",name="main",policy="#;
+        assert_eq!(policy("allkeys-lru"), [format!("{of}\"allkeys-lru\"}} 1")]);
+        assert_eq!(policy("a\nb"), [format!("{of}\"other\"}} 1")]);
     }
 
     #[test]

@@ -96,7 +96,7 @@ pub(super) async fn rest<R: Reconciler>(
     let subject = moment.subject();
     let nowhere = plan.waiting.iter().any(|w| w.until == Until::Mended);
     let pulling = plan.steps.iter().any(|s| matches!(s.action.work(), Some(Work::PullImage(_))));
-    let (probe_at, look_at) = (operator.next_probe(), operator.next_look());
+    let (probe_at, look_at) = (operator.first_probe(object), operator.next_look());
     let quiet = R::seen(world).into_iter().filter_map(|(_, seen)| seen.look_again()).min();
     let quiet = quiet.map(|in_a| u64::try_from(in_a.as_millis()).unwrap_or(u64::MAX).saturating_add(100));
     let seen = R::seen(world).into_iter().map(|(role, seen)| {

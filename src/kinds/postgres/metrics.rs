@@ -2,7 +2,7 @@
 
 use crate::core::measure::Unit;
 use crate::core::metric::Family;
-use crate::kinds::{Metric, Read, Series};
+use crate::kinds::{Metric, Read, Series, Word};
 
 /// What threatens it.
 pub const WARNINGS: &str = "/walHealth/warnings";
@@ -19,7 +19,7 @@ pub const METRICS: [Metric; WAL.len() + INSIDE.len()] = {
 };
 
 /// From what the WAL probe found last.
-pub const WAL: [Metric; 11] = [
+pub const WAL: [Metric; 15] = [
     number("seawall_postgres_wal_bytes", "Size of pg_wal.", "/walHealth/pg_wal_bytes"),
     number(
         "seawall_postgres_max_wal_size_bytes",
@@ -80,10 +80,38 @@ pub const WAL: [Metric; 11] = [
         path: "/walHealth/probed_at",
         read: Read::Time,
     },
+    of_slots(
+        "seawall_postgres_replication_slot_retained_bytes",
+        "WAL that a replication slot keeps; of one that keeps none: no series.",
+        "/retained_bytes",
+    ),
+    of_slots(
+        "seawall_postgres_replication_slot_safe_wal_bytes",
+        "WAL that can be written before a slot is in danger of losing what it needs; nothing limits it, or it is lost: no series.",
+        "/safe_wal_size",
+    ),
+    of_slots(
+        "seawall_postgres_replication_slot_active",
+        "Whether somebody is connected to a replication slot.",
+        "/active",
+    ),
+    Metric {
+        family: Family::gauge(
+            "seawall_postgres_replication_slot_wal_status",
+            "1 for what the server says of the WAL that a replication slot needs.",
+        ),
+        path: "/walHealth/slots",
+        read: Read::WordByRow {
+            label: "slot",
+            of: "/slot_name",
+            value: "/wal_status",
+            word: Word { label: "wal_status", words: &["reserved", "extended", "unreserved", "lost"] },
+        },
+    },
 ];
 
 /// From what the last look at the inside found.
-pub const INSIDE: [Metric; 24] = [
+pub const INSIDE: [Metric; 29] = [
     Metric {
         family: Family::gauge(
             "seawall_postgres_start_timestamp_seconds",
@@ -104,6 +132,11 @@ pub const INSIDE: [Metric; 24] = [
         read: Read::ByField("state"),
     },
     number("seawall_postgres_locks_waiting", "Sessions that wait for a lock.", "/monitoring/locks/waiting"),
+    number(
+        "seawall_postgres_longest_lock_wait_seconds",
+        "For how long a session waits for a lock; none does: no series.",
+        "/monitoring/locks/blocked/0/secs",
+    ),
     number(
         "seawall_postgres_longest_transaction_seconds",
         "For how long the oldest transaction of a client is open; there is none: no series.",
@@ -129,6 +162,22 @@ pub const INSIDE: [Metric; 24] = [
         "Age of what a standby replayed last; of a primary: no series.",
         "/monitoring/replication/replay/lag_secs",
     ),
+    Metric {
+        family: Family::gauge(
+            "seawall_postgres_standby_lag_bytes",
+            "WAL that a standby has yet to replay, as its primary sees it.",
+        ),
+        path: "/monitoring/replication/standbys",
+        read: Read::ByRow { label: "standby", of: "/name", value: "/lag_bytes" },
+    },
+    Metric {
+        family: Family::gauge(
+            "seawall_postgres_standby_lag_seconds",
+            "For how long WAL was on its way to be replayed by a standby; it has nothing to do: no series.",
+        ),
+        path: "/monitoring/replication/standbys",
+        read: Read::ByRow { label: "standby", of: "/name", value: "/lag_secs" },
+    },
     counter("seawall_postgres_commits_total", "Transactions committed.", "/monitoring/totals/commits"),
     counter("seawall_postgres_rollbacks_total", "Transactions rolled back.", "/monitoring/totals/rollbacks"),
     counter(
@@ -183,6 +232,22 @@ pub const INSIDE: [Metric; 24] = [
         read: Read::ByRow { label: "table", of: "/name", value: "/dead_rows" },
     },
     Metric {
+        family: Family::gauge(
+            "seawall_postgres_table_live_rows",
+            "The other rows of these tables, by the same estimate.",
+        ),
+        path: "/monitoring/tables",
+        read: Read::ByRow { label: "table", of: "/name", value: "/live_rows" },
+    },
+    Metric {
+        family: Family::gauge(
+            "seawall_postgres_collation_mismatches",
+            "Databases whose indexes were built with another version of what sorts text.",
+        ),
+        path: "/monitoring/collation_mismatches",
+        read: Read::Rows,
+    },
+    Metric {
         family: Family::counter(
             "seawall_postgres_statement_seconds_total",
             "Time of the ten statements that took the most; status.monitoring.statements has their texts.",
@@ -223,6 +288,11 @@ const fn series(name: &'static str, unit: Unit, path: &'static str) -> Series {
 
 const fn number(name: &'static str, help: &'static str, path: &'static str) -> Metric {
     Metric { family: Family::gauge(name, help), path, read: Read::Number }
+}
+
+const fn of_slots(name: &'static str, help: &'static str, value: &'static str) -> Metric {
+    let read = Read::ByRow { label: "slot", of: "/slot_name", value };
+    Metric { family: Family::gauge(name, help), path: "/walHealth/slots", read }
 }
 
 /// Since the statistics of the server were reset.

@@ -4,7 +4,7 @@
 use crate::core::measure::Unit;
 use crate::core::metric::Family;
 use crate::core::text::shown;
-use crate::kinds::{Metric, Read, Series};
+use crate::kinds::{Metric, Read, Series, Word};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -75,8 +75,20 @@ const fn series(name: &'static str, unit: Unit, path: &'static str) -> Series {
     Series { name, unit, path, read: Read::Number }
 }
 
+/// Of maxmemory-policy.
+const POLICIES: [&str; 8] = [
+    "noeviction",
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-random",
+    "volatile-lru",
+    "volatile-lfu",
+    "volatile-random",
+    "volatile-ttl",
+];
+
 /// Figures that monitoring sees.
-pub const METRICS: [Metric; 15] = [
+pub const METRICS: [Metric; 16] = [
     gauge("seawall_redis_connections", "Connections of clients.", "/monitoring/connections/used"),
     gauge("seawall_redis_max_connections", "maxclients.", "/monitoring/max_connections"),
     gauge(
@@ -85,6 +97,11 @@ pub const METRICS: [Metric; 15] = [
         "/monitoring/memory/used_bytes",
     ),
     gauge("seawall_redis_memory_max_bytes", "maxmemory; none: no series.", "/monitoring/memory/max_bytes"),
+    Metric {
+        family: Family::gauge("seawall_redis_maxmemory_policy", "1 for what it does at maxmemory."),
+        path: "/monitoring/memory/policy",
+        read: Read::Word(Word { label: "policy", words: &POLICIES }),
+    },
     gauge(
         "seawall_redis_memory_fragmentation_ratio",
         "Resident memory, as a part of what it has allocated.",

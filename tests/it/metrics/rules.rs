@@ -52,7 +52,7 @@ fn told() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_query_asks_for_what_is_told() {
+fn every_query_asks_for_what_is_told_and_the_dashboard_for_all_of_a_server() {
     let told = told();
     for rule in rules("expr") {
         let unknown: Vec<_> =
@@ -61,16 +61,23 @@ fn every_query_asks_for_what_is_told() {
     }
     let dashboard: Value =
         serde_json::from_str(&fs::read_to_string(path("deploy/grafana/seawall.json")).unwrap()).unwrap();
-    let mut queries = 0;
+    let (mut queries, mut shown) = (0, BTreeSet::new());
     for panel in dashboard["panels"].as_array().unwrap() {
         for target in panel["targets"].as_array().into_iter().flatten() {
             queries += 1;
-            let unknown: Vec<_> =
-                metrics_in(text(target, "expr")).into_iter().filter(|name| !told.contains(name)).collect();
+            let asks_for = metrics_in(text(target, "expr"));
+            shown.extend(asks_for.clone());
+            let unknown: Vec<_> = asks_for.into_iter().filter(|name| !told.contains(name)).collect();
             assert!(unknown.is_empty(), "{unknown:?} in {target}");
         }
     }
     assert!(queries > 10, "{queries}");
+    let of_inside = ["seawall_postgres_", "seawall_redis_"];
+    let hidden: Vec<_> = told
+        .into_iter()
+        .filter(|name| of_inside.iter().any(|kind| name.starts_with(kind)) && !shown.contains(name))
+        .collect();
+    assert!(hidden.is_empty(), "no panel shows {hidden:?}");
 }
 
 #[test]

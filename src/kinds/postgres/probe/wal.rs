@@ -16,8 +16,8 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// Probes come every 15 s, give or take: with a little less than two of them it is every second one.
-const DUE: u64 = EVERY - 5;
+/// Probes come every 15 s, the first one up to half of that sooner: with a little less than two of them it is every second one.
+const DUE: u64 = EVERY - 8;
 
 fn epoch(c: &Glance) -> String {
     format!("{} {}", c.id, c.started_at)
