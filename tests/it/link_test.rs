@@ -161,6 +161,8 @@ async fn of_a_service_that_is_stopped_nothing_is_asked() {
     let rig = linked("postgres/main").await;
     rig.operator.operate(&rig.named("main"), Operation::Stop).await.unwrap();
     rig.reason(LINK, C::Ready, "ServiceNotReady").await;
+    // The link knows of it while the server is still being stopped.
+    rig.reason("main", C::Ready, "Stopped").await;
     let asked = script(&rig, |request| Ok(well(request)));
     let view = test(&rig).await;
     let (result, words) = of(&view, TestStep::ServiceReady);
