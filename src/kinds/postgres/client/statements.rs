@@ -108,7 +108,8 @@ pub fn look_into_files() -> Sql {
 /// as are no lines, or of parameters that there are not, or with illegal values. Of a value that cannot be put in force the view says
 /// the same whether it is illegal, waits for a restart (which a session knows that has looked into the files,
 /// [`look_into_files`]), or is refused by this session alone: only text can be, of a parameter that a session may set
-/// (`default_tablespace`), so that is left out.
+/// (`default_tablespace`), so that is left out. And it has rows of no file for what was taken out of one and waits for a restart; of no file
+/// is also that the first one cannot be read, in other words.
 #[must_use]
 pub fn broken_configuration() -> Sql {
     Sql::of(
@@ -116,6 +117,7 @@ pub fn broken_configuration() -> Sql {
            b.sourceline, pg_catalog.chr(32), b.name, pg_catalog.chr(32), b.error), 400), pg_catalog.chr(30) \
            ORDER BY b.seqno), '') \
          FROM (SELECT * FROM pg_catalog.pg_file_settings AS f WHERE f.error IS NOT NULL \
+           AND NOT (f.sourcefile IS NULL AND pg_catalog.starts_with(f.error, 'parameter \"')) \
            AND NOT EXISTS(SELECT FROM pg_catalog.pg_settings AS s \
              WHERE pg_catalog.lower(s.name) OPERATOR(pg_catalog.=) pg_catalog.lower(f.name) AND (s.pending_restart \
                OR s.vartype OPERATOR(pg_catalog.=) 'string' AND s.context OPERATOR(pg_catalog.<>) 'sighup' \
