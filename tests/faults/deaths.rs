@@ -18,7 +18,7 @@ fn more_memory<'a>(sea: &'a Sea, name: &'a str) -> Mend<'a> {
 }
 
 /// Whoever does that may have mended it: its deaths are counted anew, and need not be ten minutes ago.
-fn started_by_hand(sea: &Sea, name: &str) {
+pub(super) fn started_by_hand(sea: &Sea, name: &str) {
     docker(&["restart", &sea.container(name)]);
 }
 

@@ -1,5 +1,6 @@
 //! Redis, broken from inside and from outside.
 
+use super::deaths::started_by_hand;
 use super::postgres::{mount, mountpoint, shell};
 use super::table::{Disk, Fault, Then, judge_of, nothing};
 use crate::harness::{Frozen, Sea, condition, processes};
@@ -121,6 +122,7 @@ fn what_is_wrong_with_a_redis_is_said_and_nothing_else() {
                         let mend =
                             "f=$(ls \"$0\"/appendonlydir/*.base.rdb); cat /tmp/$1.rdb > $f; rm /tmp/$1.rdb";
                         shell(&mend.replace("$1", &sea.container(name)), &point);
+                        started_by_hand(sea, name);
                     })
                 },
                 then: Then::Said {
