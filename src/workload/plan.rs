@@ -26,7 +26,7 @@ pub use port::{another_port, port_was_refused};
 pub use removal::{end, gone, is_unmade, left};
 pub use rename::probably_renamed;
 pub use rotation::due;
-pub use sharing::{DNS_NAME_TAKEN, called_alike, duplicates, shared};
+pub use sharing::{DNS_NAME_TAKEN, called_alike, duplicates, is_others_too, shared};
 pub use start::{asked_restart, keep_serving, port_silent, restart, silent_words, stopped_cause};
 pub use volumes::lost_volumes;
 

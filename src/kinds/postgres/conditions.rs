@@ -13,7 +13,7 @@ use crate::core::text::in_shell;
 use crate::core::will::Wanted;
 use crate::workload::findings::{self as work, Said, Served};
 use crate::workload::image::ImageSeen;
-use crate::workload::plan::DNS_NAME_TAKEN;
+use crate::workload::plan::is_others_too;
 
 /// All conditions of an object after a pass.
 #[must_use]
@@ -140,12 +140,10 @@ fn proven(subject: &Subject<'_>, world: &World, plan: &Plan) -> Option<Finding> 
     if world.work.is_full() {
         return None;
     }
-    // By the container's own mounts: the image that the manifest names may be another one by now.
-    // Data that something else can write to is at risk, whatever the server still answers; and who goes by a name that is
-    // another's as well does not get to it.
-    if plan.blocked.iter().any(|b| matches!(b.reason, "VolumeShared" | DNS_NAME_TAKEN)) {
+    if is_others_too(plan) {
         return None;
     }
+    // By the container's own mounts: the image that the manifest names may be another one by now.
     let volume = subject.identity.volume();
     if !c.mounts.iter().any(|m| m.volume == volume && inside(&facts.data_directory, &m.path))
         || astray(subject, world, c).is_some()

@@ -8,7 +8,7 @@ use super::world::{Server, ServerFacts, World};
 use crate::core::condition::{ConditionType as C, Finding, Truth};
 use crate::workload::disk::roughly;
 use crate::workload::findings::Served;
-use crate::workload::plan::DNS_NAME_TAKEN;
+use crate::workload::plan::is_others_too;
 use crate::workload::world::Declared;
 
 #[must_use]
@@ -64,7 +64,7 @@ fn proven(subject: &Subject<'_>, world: &World, plan: &Plan, facts: &ServerFacts
         && facts.broken(mode).is_none()
         && subject.memory.work.first_start.is_none()
         && !world.work.is_full()
-        && !plan.blocked.iter().any(|b| matches!(b.reason, "VolumeShared" | DNS_NAME_TAKEN));
+        && !is_others_too(plan);
     let message = format!(
         "logged in as {} over the network to Redis {}; {DATA} lies in volume {volume}, persistence is {}",
         subject.spec.username,

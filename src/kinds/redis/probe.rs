@@ -91,11 +91,12 @@ pub fn epoch(c: &Glance) -> String {
 /// # Errors
 /// When the engine could not be asked.
 pub async fn data(docker: &dyn Docker, container: &str, root: &str) -> Result<Data, DockerError> {
-    let has = async |file: &str| {
+    let has = async |mode: Persistence| {
+        let Some(file) = file(mode) else { return Ok(false) };
         let path = format!("{}/{file}", root.trim_end_matches('/'));
         unless_away(docker.exists(container, &path).await)
     };
-    Ok(Data { aof: has("appendonlydir/appendonly.aof.manifest").await?, rdb: has("dump.rdb").await? })
+    Ok(Data { aof: has(Persistence::Aof).await?, rdb: has(Persistence::Rdb).await? })
 }
 
 /// Whether the file is gone that a running server believes to have its data in; where that cannot be seen, it is not.

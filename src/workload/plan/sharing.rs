@@ -58,6 +58,13 @@ pub fn shared<A: Step, F>(case: &Case<'_>, world: &World<F>, plan: &mut Plan<A>)
     true
 }
 
+/// Whether others are at its data, or are met by its name: data that something else can write to is at risk, whatever the server
+/// still answers, and who goes by a name that is another's as well does not get to it.
+#[must_use]
+pub fn is_others_too<A>(plan: &Plan<A>) -> bool {
+    plan.blocked.iter().any(|block| matches!(block.reason, "VolumeShared" | DNS_NAME_TAKEN))
+}
+
 /// Others that our name on the network leads to: the engine's resolver gives out all of them in turn, so that clients meet now
 /// our server, now another. Ours is not touched, and neither is the other one.
 pub fn called_alike<A: Step, F>(case: &Case<'_>, world: &World<F>, plan: &mut Plan<A>) {
