@@ -1,6 +1,7 @@
 //! What the operator can be asked, as one trait in wire types. The HTTP server and the CLI stand on
 //! it; the running operator and the offline reader of a store implement it.
 
+mod access;
 mod history;
 mod inside;
 mod inspect;
@@ -9,6 +10,7 @@ mod recommend;
 mod replies;
 mod top;
 
+pub use access::Gatekeeper;
 pub use history::{HistoryView, Point, SeriesView};
 pub use inspect::{DiagnosisView, InspectView, KillView};
 pub use objects::{
@@ -52,6 +54,12 @@ pub enum ErrorCode {
     NotFound,
     /// 400
     Invalid,
+    /// 401: no token, or one that opens nothing.
+    Unauthenticated,
+    /// 403: the token does not allow this.
+    Forbidden,
+    /// 429
+    TooManyRequests,
     /// 409: not in a state for this, or consent is missing.
     Conflict,
     /// 503: needs a running operator or a Docker engine.

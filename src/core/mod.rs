@@ -3,6 +3,7 @@
 //! Nothing in here does I/O, reads a clock, draws a random number or knows tokio: what such code
 //! needs is passed in. Everything above may import from here; this imports nothing of the crate.
 
+pub mod access;
 pub mod backoff;
 pub mod census;
 pub mod condition;

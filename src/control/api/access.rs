@@ -1,0 +1,18 @@
+//! Who is let in: what a surface asks before anything else, for whoever does not come over the unix socket.
+
+use super::Result;
+use crate::core::access::Caller;
+use crate::secrets::Secret;
+use async_trait::async_trait;
+use std::net::IpAddr;
+
+/// Knows the tokens.
+#[async_trait]
+pub trait Gatekeeper: Send + Sync + 'static {
+    /// The caller with this token, as it is in this moment: one that was revoked or is over opens nothing.
+    ///
+    /// # Errors
+    /// `Unauthenticated` for a token that opens nothing (which of the reasons is not told to strangers),
+    /// `TooManyRequests` after too many of those from one address.
+    async fn admit(&self, token: &Secret, from: IpAddr) -> Result<Caller>;
+}
