@@ -42,7 +42,7 @@ impl PgMonitor {
 
     /// The one value of an answer. The outer error: the connection is of no use any more.
     async fn ask<T: DeserializeOwned>(&self, sql: Sql) -> Result<Told<T>, SqlError> {
-        match self.session.rows(&sql).await {
+        match self.session.rows_again(&sql).await {
             Ok(rows) => {
                 let text = rows.first().and_then(|row| row.first()).cloned().flatten();
                 Ok(read(text.as_deref().unwrap_or("null")))

@@ -12,17 +12,26 @@ use crate::kinds::postgres::world::{Crowd, MonitorRole, ServerFacts, Statements}
 use crate::secrets::{ExposeSecret, Secret};
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
+use postgres_protocol::types::text_from_sql;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::error::Error;
+use std::iter::empty;
 use std::net::SocketAddr;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+use tokio_postgres::types::{FromSql, Type};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, Statement};
 
 /// Rows of an answer that are read; no statement of ours has more.
 const ROWS: usize = 4;
+
+/// Statements that a server keeps a plan of for one session of ours; a probe and a look have seventeen.
+const PREPARED: usize = 32;
 
 pub(super) struct PgSession {
     client: Client,
@@ -35,6 +44,8 @@ pub(super) struct PgSession {
     credentials: OnceLock<String>,
     /// The server's major version, once it told it.
     major: OnceLock<u32>,
+    /// By the hash of their texts, which are long.
+    prepared: Mutex<HashMap<[u8; 32], Statement>>,
 }
 
 impl Drop for PgSession {
@@ -130,6 +141,7 @@ impl PgSession {
             connection,
             credentials: OnceLock::new(),
             major: OnceLock::new(),
+            prepared: Mutex::default(),
         })
     }
 
@@ -150,6 +162,61 @@ impl PgSession {
             .await
             .map_err(|_| SqlError::Hung(TIMEOUT))?
             .map_err(|e: tokio_postgres::Error| classify(&e))
+    }
+
+    /// The same of one statement that is asked again and again over this session, and answers with text: the server reads and plans
+    /// it once, which is most of what our statements cost it.
+    pub(super) async fn rows_again(&self, sql: &Sql) -> Result<Vec<Vec<Option<String>>>, SqlError> {
+        let key: [u8; 32] = Sha256::digest(sql.as_str()).into();
+        let reading = async {
+            let known = self.prepared().get(&key).cloned();
+            let statement = match known {
+                Some(statement) => statement,
+                None => self.client.prepare(sql.as_str()).await?,
+            };
+            let mut answer = std::pin::pin!(self.client.query_raw(&statement, empty::<&str>()).await?);
+            let mut rows = Vec::new();
+            while let Some(row) = answer.try_next().await? {
+                if rows.len() < ROWS {
+                    let text = |i| Ok(row.try_get::<_, Option<Text>>(i)?.map(|text| text.0));
+                    rows.push((0..row.len()).map(text).collect::<Result<_, tokio_postgres::Error>>()?);
+                }
+            }
+            Ok((statement, rows))
+        };
+        let answer = timeout(TIMEOUT, reading).await.map_err(|_| SqlError::Hung(TIMEOUT))?;
+        let mut prepared = self.prepared();
+        match answer {
+            Ok((statement, rows)) => {
+                if prepared.len() >= PREPARED {
+                    prepared.clear();
+                }
+                prepared.insert(key, statement);
+                Ok(rows)
+            }
+            Err(e) => {
+                // A plan can be of what is no more as it was.
+                prepared.remove(&key);
+                Err(classify(&e))
+            }
+        }
+    }
+
+    fn prepared(&self) -> MutexGuard<'_, HashMap<[u8; 32], Statement>> {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A value that the server sends as text in its binary form, too.
+struct Text(String);
+
+impl<'a> FromSql<'a> for Text {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(text_from_sql(raw)?.to_owned()))
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        matches!(*kind, Type::TEXT | Type::JSON | Type::NAME | Type::VARCHAR)
     }
 }
 
@@ -177,10 +244,12 @@ impl Session for PgSession {
     async fn probe(&self, database: &str, parameters: &[&str], file: &str) -> Result<ServerFacts, SqlError> {
         let sql = statements::probe(database, parameters, file);
         let asks_collations = |major: &u32| *major >= statements::COLLATIONS_SINCE;
-        let rows = if self.major.get().is_some_and(asks_collations) {
-            self.rows(&sql.and(statements::collations())).await?
+        let (rows, order) = if self.major.get().is_some_and(asks_collations) {
+            let order = statements::collations();
+            let (rows, order) = tokio::try_join!(self.rows_again(&sql), self.rows_again(&order))?;
+            (rows, Some(order))
         } else {
-            self.rows(&sql).await?
+            (self.rows_again(&sql).await?, None)
         };
         let row = rows
             .first()
@@ -192,14 +261,16 @@ impl Session for PgSession {
         }
         let version = shown(text(0).split_whitespace().next().unwrap_or_default(), 40);
         let major = version.split(|c: char| !c.is_ascii_digit()).next().and_then(|n| n.parse().ok());
-        let collations = match (major, rows.get(1)) {
-            (Some(_), Some(row)) => collations(row)?,
+        let order = match (major, order) {
             (Some(major), None) if asks_collations(&major) => {
                 self.major.get_or_init(|| major);
-                let rows = self.rows(&statements::collations()).await?;
-                collations(rows.first().map(Vec::as_slice).unwrap_or_default())?
+                Some(self.rows_again(&statements::collations()).await?)
             }
-            _ => Collations::default(),
+            (_, known) => known,
+        };
+        let collations = match order {
+            Some(rows) => collations(rows.first().map(Vec::as_slice).unwrap_or_default())?,
+            None => Collations::default(),
         };
         let list = |i: usize| text(i).split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect();
         Ok(ServerFacts {
