@@ -135,7 +135,9 @@ pub enum Verb {
     ReleasePort(ObjectArg),
     /// Throw away what a failed initialisation left, and start over
     Reinitialise(DeleteArgs),
-    /// Remove an object that no manifest holds, with its data
+    /// Create or change objects that no manifest holds, as their documents say
+    Apply(ApplyArgs),
+    /// Remove an object that no manifest holds; with --confirm, its data
     Delete(DeleteArgs),
     /// Show which removals are held back, or let them go
     Prune(ConfirmArg),
@@ -148,8 +150,8 @@ pub enum Verb {
     },
     /// Print the JSON Schema of manifests
     Schema(SchemaArgs),
-    /// Print the store as JSON lines, secrets sealed
-    Export,
+    /// Print the store as JSON lines, secrets sealed; or write what was applied as manifests
+    Export(ExportArgs),
     /// Rebuild the store from manifests, labels and volumes
     Recover(ConfirmArg),
     /// Check engine, permissions, store, key file, disk and clock; exit 1 when one fails
@@ -681,6 +683,23 @@ pub struct LogsArgs {
     /// Only the last lines
     #[arg(long, value_name = "LINES")]
     pub tail: Option<u32>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ApplyArgs {
+    /// The documents, YAML or JSON; - reads standard input
+    #[arg(short, long, value_name = "FILE")]
+    pub file: String,
+    /// Show what would be done, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ExportArgs {
+    /// Write each object that was applied to a file there, which takes it over once it is committed
+    #[arg(long, value_name = "DIR")]
+    pub manifests: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -2,10 +2,10 @@
 
 use super::api::kind_views;
 use super::api::{
-    Api, ApiError, ConnectionView, DiagnosisView, Done, EnvironmentView, ErrorCode, HistoryView, HostPort,
-    InspectView, KeyCheck, KeyList, KillView, Lines, MetadataView, ObjectList, ObjectView, Operation,
-    OperatorView, OwnerReference, PlanList, PruneItem, PruneView, PublicKeyView, RecommendList, Result,
-    TestView, TopList,
+    Api, ApiError, Applied, ApplyOptions, ConnectionView, DiagnosisView, Done, EnvironmentView, ErrorCode,
+    HistoryView, HostPort, InspectView, KeyCheck, KeyList, KillView, Lines, ManagedBy, MetadataView,
+    ObjectList, ObjectView, Operation, OperatorView, OwnerReference, PlanList, PruneItem, PruneView,
+    PublicKeyView, RecommendList, Result, TestView, TopList,
 };
 use super::objects::{Owner, Record};
 use super::operator::Operator;
@@ -63,6 +63,12 @@ fn view(Known { record, status, .. }: &Known) -> ObjectView {
             name: record.object.name.to_string(),
             uid: record.uid.clone(),
             generation: record.generation,
+            resource_version: record.resource_version(),
+            managed_by: match (&record.source, record.by_api) {
+                (Some(_), _) => Some(ManagedBy::File),
+                (None, true) => Some(ManagedBy::Api),
+                (None, false) => None,
+            },
             creation_timestamp: record.created_at.clone(),
             labels: record.metadata.labels.clone(),
             annotations: record.metadata.annotations.clone(),
@@ -246,6 +252,16 @@ impl Api for Operator {
         self.must_run("rename")?;
         let (old, new) = (old.clone(), new.clone());
         ended(self.to_the_end(|me| async move { me.rename_object(&old, &new).await }).await)
+    }
+
+    async fn apply(&self, document: &str, options: &ApplyOptions) -> Result<Applied> {
+        let (document, options) = (document.to_owned(), options.clone());
+        ended(self.to_the_end(|me| async move { me.do_apply(&document, &options).await }).await)
+    }
+
+    async fn patch(&self, object: &ObjectRef, patch: &str, options: &ApplyOptions) -> Result<Applied> {
+        let (object, patch, options) = (object.clone(), patch.to_owned(), options.clone());
+        ended(self.to_the_end(|me| async move { me.do_patch(&object, &patch, &options).await }).await)
     }
 
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {

@@ -2,6 +2,7 @@
 //! it; the running operator and the offline reader of a store implement it.
 
 mod access;
+mod apply;
 mod history;
 mod inside;
 mod inspect;
@@ -11,10 +12,12 @@ mod replies;
 mod top;
 
 pub use access::Gatekeeper;
+pub use apply::{Applied, ApplyOptions, Outcome};
 pub use history::{HistoryView, Point, SeriesView};
 pub use inspect::{DiagnosisView, InspectView, KillView};
 pub use objects::{
-    ColumnView, KindView, MetadataView, ObjectList, ObjectView, OwnerReference, PlanList, kind_views,
+    ColumnView, KindView, ManagedBy, MetadataView, ObjectList, ObjectView, OwnerReference, PlanList,
+    kind_views,
 };
 pub use recommend::{Advice, RecommendList, Recommendation, Verdict};
 pub use replies::{
@@ -102,7 +105,12 @@ pub trait Api: Send + Sync + 'static {
     async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done>;
     /// Data, port and password of an object whose manifest took the name of `new` go to that one.
     async fn rename(&self, old: &ObjectRef, new: &ObjectRef) -> Result<Done>;
-    /// Removes a retained or file-less object with its data. `confirm` must be the object's name.
+    /// Creates an object that no manifest holds, or makes it what this document says: JSON or YAML, as a manifest.
+    async fn apply(&self, document: &str, options: &ApplyOptions) -> Result<Applied>;
+    /// The same with what it is now and a merge patch of that (RFC 7396), as JSON or YAML.
+    async fn patch(&self, object: &ObjectRef, patch: &str, options: &ApplyOptions) -> Result<Applied>;
+    /// Removes a retained or file-less object with its data. `confirm` must be the object's name; one that the API holds is
+    /// let go without it, as when its manifest goes, and its data are kept.
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done>;
     /// `reveal` gives the password and leaves an event.
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView>;

@@ -56,6 +56,12 @@ impl State {
         owned.map(|(child, owner)| (child.clone(), owner.clone())).collect()
     }
 
+    /// Versions of the objects that the API holds: files that name them mean something else with each.
+    pub(super) fn by_api(&self) -> BTreeMap<&ObjectRef, u64> {
+        let held = self.records.iter().filter(|(_, record)| record.by_api);
+        held.map(|(object, record)| (object, record.version)).collect()
+    }
+
     /// Why nobody looks after what was made for another object, if that one is not there.
     pub(super) fn orphaned(&self, record: &Record) -> Option<String> {
         let by = record.owner.as_ref().filter(|by| by.wanted && self.maker_of(record).is_none())?;
@@ -276,7 +282,7 @@ impl Operator {
     }
 
     /// The spec of a child's record is what its passes go by from now on.
-    fn put_in_force(&self, child: &ObjectRef) {
+    pub(super) fn put_in_force(&self, child: &ObjectRef) {
         let concerned: BTreeSet<ObjectRef> = {
             let mut state = self.state();
             let Some(record) = state.records.get(child).cloned() else { return };

@@ -13,16 +13,7 @@ fn view(conditions: Value) -> ObjectView {
     ObjectView {
         api_version: String::new(),
         kind: "Thing".to_owned(),
-        metadata: MetadataView {
-            name: "a".to_owned(),
-            uid: String::new(),
-            generation: 1,
-            creation_timestamp: String::new(),
-            labels: std::collections::BTreeMap::default(),
-            annotations: std::collections::BTreeMap::default(),
-            owner_references: Vec::new(),
-            source: String::new(),
-        },
+        metadata: MetadataView { name: "a".to_owned(), generation: 1, ..MetadataView::default() },
         spec: Value::Null,
         status: json!({"conditions": conditions}),
         not_saved_since: None,

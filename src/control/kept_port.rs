@@ -23,6 +23,10 @@ impl Operator {
             let what = format!("{object} belongs to {}, and its port with it", owner.object);
             return refused(what, "");
         }
+        if record.by_api {
+            let what = format!("{object} is managed by the API, and its port with it");
+            return refused(what, "apply it with another spec.port");
+        }
         let ports: Vec<u16> = record.memory.ports().into_iter().map(|(_, port)| port).collect();
         if ports.is_empty() {
             return refused(format!("no port is kept for {object}"), "");

@@ -65,7 +65,8 @@ impl Operator {
         // What the texts mean depends on these too.
         let hash = {
             let state = self.state();
-            format!("{} {host:?} {:?} {:?}", texts.digest(), state.prune_confirmed, state.owned())
+            let (owned, by_api) = (state.owned(), state.by_api());
+            format!("{} {host:?} {:?} {owned:?} {by_api:?}", texts.digest(), state.prune_confirmed)
         };
         let pending = self.state().live.values().any(|l| l.absence.is_some());
         if self.state().scan_hash == hash && !pending {
@@ -105,6 +106,15 @@ impl Operator {
 
     /// What a scan means against what is in force; writes nothing.
     pub(super) fn read_scan(&self, loaded: &Loaded, host: Option<Host>) -> InForce {
+        self.read_against(host, |before| read(loaded, before))
+    }
+
+    /// Reads against what is in force.
+    pub(super) fn read_against(
+        &self,
+        host: Option<Host>,
+        read: impl FnOnce(&Before<'_>) -> InForce,
+    ) -> InForce {
         let (records, schemas, confirmed, unread, owned) = {
             let state = self.state();
             let unread = state.unread.clone();
@@ -125,7 +135,7 @@ impl Operator {
             unread: &unread,
             owned: &owned,
         };
-        read(loaded, &before)
+        read(&before)
     }
 
     /// What the store refuses stays as it was, and holds up nothing else.
@@ -134,9 +144,16 @@ impl Operator {
         let mut refused = None;
         let notes = {
             let _gates = self.gates.all().await;
-            // What another object made meanwhile is no manifest's.
-            let owned = self.state().owned();
-            new.leave_out(&owned.into_keys().collect());
+            // What another object made meanwhile, or the API has otherwise, is no manifest's.
+            let others = {
+                let state = self.state();
+                let otherwise = new.documents.iter().filter(|(object, document)| {
+                    let known = state.records.get(*object);
+                    known.is_some_and(|record| record.by_api && record.spec != document.spec)
+                });
+                state.owned().into_keys().chain(otherwise.map(|(object, _)| object.clone())).collect()
+            };
+            new.leave_out(&others);
             let (records, mut notes) = self.changed_records(&new);
             let known = |record: &Arc<Record>| self.state().records.contains_key(&record.object);
             let (changed, fresh): (Vec<_>, Vec<_>) = records.into_iter().partition(known);
@@ -209,6 +226,9 @@ impl Operator {
             }
             if let Some(owner) = &known.owner {
                 let words = format!("{} has it now, no longer {}", document.place, owner.object);
+                notes.push((object.clone(), Note::normal("Returned", words)));
+            } else if known.by_api {
+                let words = format!("{} has it now, no longer the API", document.place);
                 notes.push((object.clone(), Note::normal("Returned", words)));
             } else if known.source.is_none() {
                 let words = format!("the manifest is back in {}", document.place);

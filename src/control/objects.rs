@@ -2,11 +2,12 @@
 
 use super::memory::Memory;
 use crate::core::json::Json;
-use crate::core::names::ObjectRef;
+use crate::core::names::{API_VERSION, ObjectRef};
 use crate::core::problem::Place;
 use crate::core::resource::{Document, Metadata};
 use crate::core::will::{Asked, Gone, Rename};
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 
 /// Prefix of record keys.
 pub const PREFIX: &str = "obj/";
@@ -26,8 +27,14 @@ pub struct Record {
     pub metadata: Metadata,
     /// The last good version.
     pub spec: Json,
-    /// Where the manifest is; `None` once it is gone.
+    /// Of the document: grows by one with every change of it, and of whether anybody wants it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub version: u64,
+    /// Where the manifest is; `None`: no manifest has it.
     pub source: Option<Place>,
+    /// The API holds it: it was asked for there, and no manifest has it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_api: bool,
     /// Who made it, if no manifest did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
@@ -45,6 +52,11 @@ pub struct Owner {
     pub uid: String,
     /// It wants it still.
     pub wanted: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Without the fields that are as in the default: most are, in most records, and every field has one.
@@ -67,7 +79,9 @@ impl Record {
             generation: 1,
             metadata: document.metadata.clone(),
             spec: Json::from(&document.spec),
+            version: 0,
             source: Some(document.place.clone()),
+            by_api: false,
             owner: None,
             asked: Asked::default(),
             memory: Memory::default(),
@@ -82,8 +96,14 @@ impl Record {
         child
     }
 
+    /// The record of what the API is asked for.
+    #[must_use]
+    pub fn of_api(document: &Document, uid: String, now: String) -> Self {
+        Self { source: None, by_api: true, ..Self::new(document, uid, now) }
+    }
+
     fn held_by(&mut self, owner: &Record) {
-        self.source = None;
+        (self.source, self.by_api) = (None, false);
         self.owner = Some(Owner { object: owner.object.clone(), uid: owner.uid.clone(), wanted: true });
     }
 
@@ -93,10 +113,22 @@ impl Record {
         self.held_by(owner);
     }
 
-    /// Whether somebody wants it: a manifest, or the object that made it.
+    /// Whether somebody wants it: a manifest, the API, or the object that made it.
     #[must_use]
     pub fn is_present(&self) -> bool {
-        self.source.is_some() || self.owner.as_ref().is_some_and(|owner| owner.wanted)
+        self.is_held() || self.owner.as_ref().is_some_and(|owner| owner.wanted)
+    }
+
+    /// Whether the user wants it, in a manifest or by the API.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.source.is_some() || self.by_api
+    }
+
+    /// Which version of it this is: another one after each change, and for another object of its name.
+    #[must_use]
+    pub fn resource_version(&self) -> String {
+        format!("{}.{}", self.version, self.uid.get(..8).unwrap_or(&self.uid))
     }
 
     /// Whether this very object made it.
@@ -113,7 +145,8 @@ impl Record {
 
     /// Nobody wants it any more: `gone` tells how long the data that it gave up are still kept.
     pub fn let_go(&mut self, gone: Gone) {
-        self.source = None;
+        (self.source, self.by_api) = (None, false);
+        self.version += 1;
         if let Some(owner) = &mut self.owner {
             owner.wanted = false;
         }
@@ -123,19 +156,34 @@ impl Record {
 
     /// Takes over a newer version of the manifest. True when anything changed.
     pub fn update(&mut self, document: &Document) -> bool {
+        self.take(document, Some(document.place.clone()))
+    }
+
+    /// The same of what the API is asked for.
+    pub fn update_by_api(&mut self, document: &Document) -> bool {
+        self.take(document, None)
+    }
+
+    fn take(&mut self, document: &Document, source: Option<Place>) -> bool {
         let before = self.clone();
         if self.spec != document.spec {
             self.generation += 1;
             self.spec = Json::from(&document.spec);
         }
         self.metadata = document.metadata.clone();
-        self.source = Some(document.place.clone());
+        self.by_api = source.is_none();
+        self.source = source;
         self.owner = None;
         // A manifest that came back takes back the consent to delete its data.
         self.asked.delete = false;
         self.asked.gone = None;
         // The same for a name that its data were to go to.
         self.asked.renamed_to = None;
+        let document =
+            |of: &Self| (of.generation, of.metadata.clone(), of.by_api, of.is_present(), of.owner.is_some());
+        if document(self) != document(&before) {
+            self.version += 1;
+        }
         *self != before
     }
 
@@ -153,6 +201,17 @@ impl Record {
     #[must_use]
     pub fn key(&self) -> String {
         key(&self.object)
+    }
+
+    /// What stands in a manifest of it.
+    #[must_use]
+    pub fn manifest(&self) -> Value {
+        serde_json::json!({
+            "apiVersion": API_VERSION,
+            "kind": self.object.kind.as_str(),
+            "metadata": self.metadata,
+            "spec": self.spec.value(),
+        })
     }
 
     /// The record as a document, to be checked like a fresh one.
@@ -199,7 +258,6 @@ pub fn status_key(object: &ObjectRef) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Value;
 
     #[test]
     fn what_is_left_out_of_a_record_is_what_it_is_without_it() {
@@ -214,6 +272,36 @@ mod tests {
         record.asked.restart = Some(String::new());
         let written = serde_json::to_value(&record).unwrap();
         assert_eq!(serde_json::from_value::<Record>(written).unwrap(), record);
+    }
+
+    #[test]
+    fn its_version_grows_with_each_change_of_its_document_alone() {
+        let mut record: Record = serde_json::from_value(serde_json::json!({
+            "object": "postgres/a", "uid": "0123456789ab", "createdAt": "", "generation": 1,
+            "metadata": {"name": "a"}, "spec": {}, "source": null, "byApi": true,
+        }))
+        .unwrap();
+        assert_eq!((record.is_present(), record.resource_version().as_str()), (true, "0.01234567"));
+        let mut document = record.document();
+        assert!(!record.update_by_api(&document));
+        record.asked.stopped = true;
+        assert!(!record.update_by_api(&document) && record.version == 0);
+        document.metadata.labels.insert("a".into(), "b".into());
+        assert!(record.update_by_api(&document));
+        assert_eq!((record.version, record.generation), (1, 1));
+        document.spec = serde_json::json!({"version": "18"});
+        assert!(record.update_by_api(&document));
+        assert_eq!((record.version, record.generation), (2, 2));
+        // A manifest has it: another version of the same generation; then only its place changes.
+        assert!(record.update(&document));
+        assert_eq!((record.version, record.generation, record.by_api), (3, 2, false));
+        document.place.line = 7;
+        assert!(record.update(&document) && record.version == 3);
+        record.update_by_api(&document);
+        record.let_go(Gone::default());
+        assert_eq!((record.version, record.is_present(), record.by_api), (5, false, false));
+        let written = serde_json::to_value(&record).unwrap();
+        assert!(written.get("byApi").is_none() && written["version"] == 5, "{written}");
     }
 
     #[test]

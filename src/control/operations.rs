@@ -55,6 +55,11 @@ impl Operator {
                     format!("stopped: true   # under spec: in {source}, to keep it so")
                 },
             ),
+            Operation::Start if spec_stopped && record.by_api => {
+                let what = format!("{object} is stopped by its spec");
+                let next = "apply it with `stopped: false` under spec:";
+                return Err(ApiError::new(ErrorCode::Conflict, what, next));
+            }
             Operation::Start if spec_stopped && record.source.is_none() => {
                 let by = record.owner.as_ref().map(|owner| owner.object.to_string()).unwrap_or_default();
                 let what = format!("{object} is stopped by {by}, which made it");
@@ -156,10 +161,12 @@ impl Operator {
             let what = format!("{object} is being renamed to {new}: its data are wanted there");
             return Err(ApiError::new(ErrorCode::Conflict, what, format!("seawall describe {object}")));
         }
-        if confirm != object.name.as_str() {
+        let record = self.record(object)?;
+        let keeps_data = record.by_api && (confirm.is_empty() || !self.kinds.runs(object.kind));
+        if confirm != object.name.as_str() && !keeps_data {
             let what = format!("deleting {object} destroys its data for good; it was not confirmed");
             let next = format!("seawall delete {object} --confirm {}", object.name);
-            let made = self.record(object)?.owner.clone().filter(|owner| owner.wanted);
+            let made = record.owner.clone().filter(|owner| owner.wanted);
             let next = match made {
                 Some(owner) => format!("{next} ({} makes it anew, empty)", owner.object),
                 None => next,
@@ -169,8 +176,17 @@ impl Operator {
         let referrers = self.wanted_referrers(object);
         if !referrers.is_empty() {
             let what = format!("{object} is referred to by {}; nothing was changed", referrers.join(", "));
-            let next = format!("remove {} from the manifests first", referrers.join(", "));
+            let in_files = {
+                let state = self.state();
+                let has_file = |other| state.records.get(other).is_some_and(|r| r.source.is_some());
+                state.graph.referrers(object).any(has_file)
+            };
+            let from = if in_files { " from the manifests" } else { "" };
+            let next = format!("remove {}{from} first", referrers.join(", "));
             return Err(ApiError::new(ErrorCode::Conflict, what, next));
+        }
+        if keeps_data {
+            return self.let_go_by_api(object).await;
         }
         // Asked and confirmed in one: a manifest that comes back meanwhile must not find a consent to delete.
         let gone = self.gone_from_now(0);

@@ -37,7 +37,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const LOOK: &str = "/seawall-look";
 /// Stands for the manifest of an object that has a container and no manifest: it goes the way of a
 /// manifest that was removed, with the prune guard in between.
-const NO_FILE: &str = "(recovered)";
+pub const NO_FILE: &str = "(recovered)";
 
 /// What was found out about an object's data and image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -245,6 +245,8 @@ pub fn record(kinds: &Kinds, remains: &Remains, looked: &Looked, wish: Option<&W
         generation,
         metadata,
         spec,
+        version: 0,
+        by_api: false,
         source,
         owner: None,
         asked: asked(remains.container.as_ref(), wish),

@@ -77,6 +77,10 @@ fn refusal(state: &State, old: &ObjectRef, new: &ObjectRef) -> Option<(String, S
         let what = format!("{old} was made by {}, which gives it its name", owner.object);
         return Some((what, format!("change what {} makes", owner.object)));
     }
+    if from.by_api {
+        let what = format!("{old} is managed by the API, and wanted under this name");
+        return Some((what, format!("seawall delete {old} keeps its data; rename it then")));
+    }
     if let Some(child) = state.made_by(from).first() {
         let what = format!("{} was made by {old} and would not go with it", child.object);
         return Some((what, "give the manifest its old name back".to_owned()));
@@ -96,7 +100,7 @@ fn refusal(state: &State, old: &ObjectRef, new: &ObjectRef) -> Option<(String, S
         );
         return Some((format!("{old} is paused: nothing is done with it"), next));
     }
-    let Some(to) = state.records.get(new).filter(|record| record.source.is_some()) else {
+    let Some(to) = state.records.get(new).filter(|record| record.is_held()) else {
         let what = format!("no manifest names {new}");
         let next =
             format!("put one in the place of that of {old}, with `name: {}`, then say it again", new.name);
@@ -184,7 +188,7 @@ impl Operator {
             (state.records.get(old).cloned(), state.records.get(new).cloned())
         };
         let Some(from) = from else { return Ok(HandedOver::Changed) };
-        let taker = to.filter(|to| to.source.is_some() && to.memory.is_untouched());
+        let taker = to.filter(|to| to.is_held() && to.memory.is_untouched());
         let Some(taker) = taker else {
             let mut kept = from.as_ref().clone();
             kept.asked.renamed_to = None;

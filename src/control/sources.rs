@@ -5,6 +5,7 @@
 //! is still there.
 
 use super::any::{AnyKind, Spec};
+use super::difference;
 use super::guard::{self, Guard};
 use super::holds::{Hold, hold};
 use super::objects::Record;
@@ -88,32 +89,74 @@ pub fn read(loaded: &Loaded, before: &Before<'_>) -> InForce {
         passed_over: loaded.passed_over(),
         ..InForce::default()
     };
-    let own = |document: &&Document| !before.owned.contains_key(&document.object);
-    for rejected in loaded.rejected.iter().filter(|rejected| own(&&rejected.document)) {
+    let by_api = |object: &ObjectRef| before.records.get(object).is_some_and(|record| record.by_api);
+    let own = |object: &ObjectRef| !before.owned.contains_key(object) && !by_api(object);
+    for rejected in loaded.rejected.iter().filter(|rejected| own(&rejected.document.object)) {
         let why = rejected.problems.first().map(ToString::to_string).unwrap_or_default();
         result.kept.insert(rejected.document.object.clone(), why);
     }
     let mut chosen = choose(loaded, before);
-    chosen.retain(|_, document| {
-        let owner = before.owned.get(&document.object);
-        result.problems.extend(owner.map(|owner| made_by(owner, document)));
-        owner.is_none()
+    chosen.retain(|object, document| {
+        let problem = match before.owned.get(object) {
+            Some(owner) => Some(made_by(owner, document)),
+            None => before.records.get(object).and_then(|record| claimed(record, document)),
+        };
+        let own = problem.is_none();
+        result.problems.extend(problem);
+        own
     });
-    // What names images first: the others are judged by it.
-    let catalogs = catalogs(&chosen, before, &mut result);
-    let context = Context { catalogs: &catalogs, host: before.host, in_force: false };
-    for (object, document) in chosen.iter().filter(|(object, _)| before.kinds.runs(object.kind)) {
-        take(object, document, before, &context, &mut result);
-    }
-    pinned_twice(&mut result);
-    for document in loaded.rejected.iter().map(|r| &r.document).chain(&loaded.nameless) {
-        result.say(judged(document, before, &context).err().unwrap_or_default());
-    }
-    result.catalogs = catalogs;
+    judge_all(loaded, &chosen, before, &mut result);
     removals(loaded, before, &mut result);
     result.problems.sort();
     result.problems.dedup();
     result
+}
+
+/// The same of one that comes by the API: no file is gone because it is not there, and whose the object is, is for whoever
+/// asks to decide.
+#[must_use]
+pub fn read_request(loaded: &Loaded, before: &Before<'_>) -> InForce {
+    let mut result = InForce { problems: loaded.problems.clone(), ..InForce::default() };
+    judge_all(loaded, &choose(loaded, before), before, &mut result);
+    result.problems.sort();
+    result.problems.dedup();
+    result
+}
+
+fn judge_all(
+    loaded: &Loaded,
+    chosen: &BTreeMap<ObjectRef, &Document>,
+    before: &Before<'_>,
+    result: &mut InForce,
+) {
+    // What names images first: the others are judged by it.
+    let catalogs = catalogs(chosen, before, result);
+    let context = Context { catalogs: &catalogs, host: before.host, in_force: false };
+    for (object, document) in chosen.iter().filter(|(object, _)| before.kinds.runs(object.kind)) {
+        take(object, document, before, &context, result);
+    }
+    pinned_twice(result);
+    for document in loaded.rejected.iter().map(|r| &r.document).chain(&loaded.nameless) {
+        result.say(judged(document, before, &context).err().unwrap_or_default());
+    }
+    result.catalogs = catalogs;
+}
+
+/// A file that names an object of the API's takes it over when it wants the very same of it.
+fn claimed(record: &Record, document: &Document) -> Option<Problem> {
+    if !record.by_api || record.spec == document.spec {
+        return None;
+    }
+    let object = &document.object;
+    let fields = difference::paths("spec", &record.spec.value(), &document.spec);
+    let what = format!(
+        "{object} is managed by the API, and stays as it is there: this differs in {}",
+        fields.join(", ")
+    );
+    let next = format!(
+        "`seawall export --manifests DIR` writes what it is now, or after seawall delete {object} this file has it"
+    );
+    Some(Problem::new(document.place_of("metadata.name"), "metadata.name", what).nearest(next))
 }
 
 fn made_by(owner: &ObjectRef, document: &Document) -> Problem {
@@ -217,6 +260,9 @@ fn catalogs(
         // Last good versions first; what the scan says replaces them below.
         let kind = before.kinds.get(object.kind);
         if let Some(Ok(spec)) = kind.map(|kind| kind.check(&record.document(), &context)) {
+            if record.by_api {
+                result.checked.insert(object.clone(), spec.clone());
+            }
             specs.insert(object.clone(), spec);
         }
     }

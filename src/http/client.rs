@@ -4,14 +4,14 @@
 //! Every call has a time limit and a limit on the size of its answer.
 
 use super::wire::{
-    ConfirmBody, ConnectionQuery, EnvironmentQuery, EventsQuery, HistoryQuery, InspectQuery, KillBody,
-    LogLine, LogsQuery, MAX_WAIT_MS, OperateBody, PLAN_TIMEOUT, PlanBody, RenameBody, RotateKeysBody,
-    TopQuery, WatchAnswer, WatchQuery,
+    ApplyBody, ConfirmBody, ConnectionQuery, EnvironmentQuery, EventsQuery, HistoryQuery, InspectQuery,
+    KillBody, LogLine, LogsQuery, MAX_WAIT_MS, OperateBody, PLAN_TIMEOUT, PlanBody, RenameBody,
+    RotateKeysBody, TopQuery, WatchAnswer, WatchQuery,
 };
 use crate::control::api::{
-    Api, ApiError, ConnectionView, DiagnosisView, Done, EnvironmentView, ErrorCode, HistoryView, InspectView,
-    KeyCheck, KeyList, KillView, Lines, ObjectList, ObjectView, Operation, OperatorView, PlanList, PruneView,
-    PublicKeyView, RecommendList, Result, TestView, TopList,
+    Api, ApiError, Applied, ApplyOptions, ConnectionView, DiagnosisView, Done, EnvironmentView, ErrorCode,
+    HistoryView, InspectView, KeyCheck, KeyList, KillView, Lines, ObjectList, ObjectView, Operation,
+    OperatorView, PlanList, PruneView, PublicKeyView, RecommendList, Result, TestView, TopList,
 };
 use crate::core::event::Event;
 use crate::core::names::ObjectRef;
@@ -272,6 +272,14 @@ impl Api for Client {
     }
     async fn rename(&self, old: &ObjectRef, new: &ObjectRef) -> Result<Done> {
         self.post(&at(old, "/rename"), &RenameBody { to: new.clone() }, LONG_CALL).await
+    }
+    async fn apply(&self, document: &str, options: &ApplyOptions) -> Result<Applied> {
+        let body = ApplyBody { document: document.to_owned(), options: options.clone() };
+        self.post("/v1/apply", &body, LONG_CALL).await
+    }
+    async fn patch(&self, object: &ObjectRef, patch: &str, options: &ApplyOptions) -> Result<Applied> {
+        let body = ApplyBody { document: patch.to_owned(), options: options.clone() };
+        self.post(&at(object, "/patch"), &body, LONG_CALL).await
     }
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {
         self.post(&at(object, "/delete"), &ConfirmBody { confirm: confirm.to_owned() }, LONG_CALL).await

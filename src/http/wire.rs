@@ -1,7 +1,7 @@
 //! Queries and bodies that the routes take and the client sends. Answers are the types of
 //! `control::api`, errors are its `ApiError` as JSON.
 
-use crate::control::api::{ApiError, Operation};
+use crate::control::api::{ApiError, ApplyOptions, Operation};
 use crate::core::names::ObjectRef;
 use crate::secrets::Algorithm;
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,15 @@ pub struct PlanBody {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OperateBody {
     pub operation: Operation,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ApplyBody {
+    /// One document, or one patch: JSON or YAML.
+    pub document: String,
+    #[serde(default)]
+    pub options: ApplyOptions,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use super::{Record, Result, Store};
 use serde_json::Value;
 
 /// Every record but what was measured, in key order, one JSON object a line, without the newline:
-/// `{"key":"status/postgres/a","v":2,"at":"2026-01-02T03:04:05Z","body":…}`.
+/// `{"key":"status/postgres/a","v":3,"at":"2026-01-02T03:04:05Z","body":…}`.
 ///
 /// # Errors
 /// `Read` when a record cannot be read.
@@ -41,7 +41,7 @@ mod tests {
         assert_eq!(keys, ["a/\"é", "meta/store", "z"]);
         assert!(lines.iter().all(|l| !l.contains('\n')));
         let last = json_of(&lines[2]);
-        assert_eq!((&last["v"], &last["body"]["a"]), (&json!(2), &json!("line\nbreak")));
+        assert_eq!((&last["v"], &last["body"]["a"]), (&json!(3), &json!("line\nbreak")));
         assert_eq!(last.as_object().unwrap().keys().collect::<Vec<_>>(), ["key", "v", "at", "body"]);
     }
 

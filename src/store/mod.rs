@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The version of the record layout; a store with a newer one is refused in words.
-pub const STORE_VERSION: u32 = 2;
+pub const STORE_VERSION: u32 = 3;
 
 /// What went wrong with the store.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@ mod maker;
 
 use crate::machine::rig::{Rig, engine, object};
 use maker::Maker;
-use seawall::control::api::{Api, ErrorCode, Operation};
+use seawall::control::api::{Api, ApplyOptions, ErrorCode, Operation};
 use seawall::control::operator::Times;
 use seawall::core::condition::{ConditionType as C, Truth};
 use seawall::core::plan::PlanView;
@@ -89,6 +89,32 @@ async fn what_an_object_wants_is_made_changed_let_go_and_brought_back() {
     let made = rig.events().iter().filter(|e| e.reason == "ChildMade").map(|e| e.count).sum::<u64>();
     assert_eq!(made, 2, "nothing is made twice");
     rig.settled("all done").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_object_made_is_no_business_of_the_apis() {
+    let mut rig = rig();
+    makes(&rig, "s", &[("postgres/a", MAIN)]);
+    rig.drive();
+    says(&rig, S, "AllReady").await;
+    let text = |name: &str| rig.document(name, "", "{image: 'local/postgres:17'}");
+    let error = rig.operator.apply(&text("a"), &ApplyOptions::default()).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::Conflict);
+    assert_eq!(error.what, "postgres/a was made by imagecatalog/s and is its own; it stays as it is");
+    assert_eq!(rig.view("a").unwrap().metadata.managed_by, None);
+    // Nor is what the API has one of an object's.
+    rig.operator.apply(&text("b"), &ApplyOptions::default()).await.unwrap();
+    makes(&rig, "s", &[("postgres/a", MAIN), ("postgres/b", MAIN)]);
+    let blocked = |plan: PlanView| plan.blocked.first().map(|block| block.why.clone());
+    let mut why = None;
+    for _ in 0..100 {
+        rig.let_pass(Duration::from_secs(1)).await;
+        why = blocked(rig.plan(S).await);
+        if why.is_some() {
+            break;
+        }
+    }
+    assert_eq!(why.as_deref(), Some("imagecatalog/s wants to make postgres/b, which is managed by the API"));
 }
 
 #[tokio::test(start_paused = true)]

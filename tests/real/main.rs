@@ -7,6 +7,7 @@
 mod kinds;
 
 mod app_inputs;
+mod applied;
 mod apps;
 mod attacks;
 mod cli;

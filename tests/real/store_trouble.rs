@@ -121,14 +121,14 @@ fn a_damaged_and_a_newer_store_are_refused_and_keep_every_byte() {
     {
         let db = sled::open(&store).unwrap();
         let meta = db.get("meta/store").unwrap().unwrap();
-        let newer = String::from_utf8(meta.to_vec()).unwrap().replacen("{\"v\":2,", "{\"v\":7,", 1);
+        let newer = String::from_utf8(meta.to_vec()).unwrap().replacen("{\"v\":3,", "{\"v\":7,", 1);
         assert!(newer.contains("{\"v\":7,"), "{newer}");
         db.insert("meta/store", newer.as_bytes()).unwrap();
         db.flush().unwrap();
     }
     let newer = bytes_of(&store);
     let words = refused(&sea, &[]);
-    assert!(words.contains("written by a newer Seawall (layout 7, this one knows 2)"), "{words}");
+    assert!(words.contains("written by a newer Seawall (layout 7, this one knows 3)"), "{words}");
     assert_eq!(bytes_of(&store), newer);
 }
 

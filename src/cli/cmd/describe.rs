@@ -9,7 +9,7 @@ use crate::cli::format::{object_name, yaml_text};
 use crate::cli::out::clean;
 use crate::cli::print::{Grid, conditions, paint};
 use crate::cli::{Context, Outcome};
-use crate::control::api::ObjectView;
+use crate::control::api::{ManagedBy, ObjectView};
 use crate::control::registry::Kinds;
 use crate::core::condition::{self, Condition};
 use jiff::Timestamp;
@@ -90,8 +90,10 @@ fn head(cx: &mut Context, view: &ObjectView, now: Timestamp) -> io::Result<()> {
         let holds = if owner.controller { "" } else { " (wants it no longer)" };
         writeln!(out, "Owner:     {}{holds}", clean(&object))?;
     }
+    let of_api = meta.managed_by == Some(ManagedBy::Api);
     let source = match (meta.source.is_empty(), meta.owner_references.iter().any(|owner| owner.controller)) {
         (true, true) => "none: its owner made it",
+        (true, false) if of_api => "none: it was applied",
         (true, false) => "no manifest holds it",
         (false, _) => &meta.source,
     };

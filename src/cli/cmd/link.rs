@@ -7,7 +7,7 @@ use crate::cli::format::{json_text, yaml_text};
 use crate::cli::out::Failure;
 use crate::cli::print::Grid;
 use crate::cli::{Context, Outcome};
-use crate::control::api::TestResult;
+use crate::control::api::{ManagedBy, TestResult};
 use crate::control::registry::Kinds;
 use serde_json::{Map, Value};
 use std::io::Write;
@@ -75,7 +75,14 @@ fn fields(args: &LinkManifest) -> Map<String, Value> {
 
 pub async fn unlink(cx: &mut Context, args: UnlinkArgs) -> Outcome {
     let object = args.of.object;
-    let source = look(cx).await?.object(&object).await?.metadata.source;
+    let metadata = look(cx).await?.object(&object).await?.metadata;
+    if metadata.managed_by == Some(ManagedBy::Api) {
+        return Err(Failure::usage(
+            format!("{object} has no manifest: it was applied"),
+            format!("seawall delete {object}"),
+        ));
+    }
+    let source = metadata.source;
     let file = source.split(':').next().unwrap_or_default();
     if !args.dry_run {
         let what = format!("{object} is undone by removing its manifest, which only you write");

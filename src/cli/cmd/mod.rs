@@ -1,5 +1,6 @@
 //! One verb per file.
 
+mod apply;
 mod client;
 mod completion;
 mod connection;
@@ -69,12 +70,13 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Rename(args) => operate::rename(cx, args).await,
         Verb::ReleasePort(args) => operate::run(cx, args, Operation::ReleasePort).await,
         Verb::Reinitialise(args) => operate::reinitialise(cx, args).await,
+        Verb::Apply(args) => apply::run(cx, args).await,
         Verb::Delete(args) => delete::run(cx, args).await,
         Verb::Prune(args) => prune::run(cx, args).await,
         Verb::Schema(args) => schema::run(cx, args),
         Verb::Seal(args) => seal::run(cx, args).await,
         Verb::Keys { verb } => keys::run(cx, verb).await,
-        Verb::Export => export::run(cx).await,
+        Verb::Export(args) => export::run(cx, args).await,
         Verb::Recover(args) => recover::run(cx, args).await,
         Verb::Doctor => doctor::run(cx).await,
         Verb::Completion(args) => completion::run(cx, args),

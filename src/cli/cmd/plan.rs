@@ -40,7 +40,7 @@ fn settled(plan: &PlanView) -> bool {
     plan.steps.is_empty() && plan.waiting.is_empty() && plan.blocked.is_empty() && plan.unknown.is_none()
 }
 
-fn text(cx: &mut Context, list: &PlanList) -> io::Result<()> {
+pub fn text(cx: &mut Context, list: &PlanList) -> io::Result<()> {
     for problem in &list.problems {
         writeln!(cx.out.stderr, "problem: {}", clean(&problem.to_string()))?;
     }

@@ -30,7 +30,14 @@ pub struct ObjectView {
 pub struct MetadataView {
     pub name: String,
     pub uid: String,
+    /// Grows with each change of the spec.
     pub generation: u64,
+    /// Another one after each change of spec, labels, annotations, or of who holds it; to be compared, nothing else.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub resource_version: String,
+    /// Who holds it; nobody does what an owner made, and what is retained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<ManagedBy>,
     /// RFC 3339
     pub creation_timestamp: String,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -40,9 +47,17 @@ pub struct MetadataView {
     /// The object that made it, if no manifest did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owner_references: Vec<OwnerReference>,
-    /// `shop.yaml:3`, empty when no manifest holds it (Retained).
+    /// `shop.yaml:3`, empty when no manifest holds it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub source: String,
+}
+
+/// Where an object is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ManagedBy {
+    File,
+    Api,
 }
 
 /// An owner, in the Kubernetes form.

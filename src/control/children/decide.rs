@@ -119,6 +119,10 @@ fn held(holder: &Record, owner: &Record) -> (String, String) {
             };
             (format!("{} wants to make {child}, which was made by {by_name}", owner.object), other.to_owned())
         }
+        (None, _) if holder.by_api => (
+            format!("{} wants to make {child}, which is managed by the API", owner.object),
+            format!("{other}, or: seawall delete {child}"),
+        ),
         (None, _) => (
             format!("{} wants to make {child}, which is kept though nobody wants it any more", owner.object),
             format!("{other}, or delete what is kept: seawall delete {child} --confirm {}", child.name),

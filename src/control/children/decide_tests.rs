@@ -166,6 +166,11 @@ fn what_it_did_not_make_is_never_taken_over_and_the_holder_is_named() {
     let rows = [
         ("a manifest's", by_manifest("a"), "which has a manifest in a.yaml"),
         ("kept", edited(by_manifest("a"), |r| r.source = None), "seawall delete postgres/a --confirm a"),
+        (
+            "the API's",
+            edited(by_manifest("a"), |r| (r.source, r.by_api) = (None, true)),
+            "managed by the API",
+        ),
         ("another owner's", of_other, "which was made by imagecatalog/t"),
         (
             "of an owner of that name before",

@@ -1,5 +1,6 @@
 //! The routes under `/v1`, one file per resource.
 
+mod apply;
 mod events;
 mod history;
 mod inspect;
@@ -46,6 +47,8 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/objects/{kind}/{name}/kill", post(inspect::kill))
         .route("/v1/objects/{kind}/{name}/diagnose", get(inspect::diagnose))
         .route("/v1/objects/{kind}/{name}/logs", get(logs::stream))
+        .route("/v1/objects/{kind}/{name}/patch", post(apply::patch))
+        .route("/v1/apply", post(apply::apply))
         .route("/v1/events", get(events::list))
         .route("/v1/watch", get(events::watch))
         .route("/v1/top", get(top::list))

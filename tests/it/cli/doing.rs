@@ -150,6 +150,96 @@ async fn wait_also_waits_for_the_operator() {
     assert_eq!(ran.code, 0, "{ran:?}");
 }
 
+const MANY: &str = "\
+apiVersion: seawall.dev/v1
+kind: Postgres
+metadata: {name: main}
+spec: {version: '18'}
+---
+apiVersion: seawall.dev/v1
+kind: ImageCatalog
+metadata: {name: local}
+spec: {engine: postgres, images: {'18': {image: 'a:1'}}}
+";
+
+#[tokio::test]
+async fn apply_sends_each_document_and_says_what_became_of_it() {
+    let fake = two();
+    fake.change(|w| w.applied.outcome = seawall::control::api::Outcome::Created);
+    let place = Place::live(&fake).await;
+    std::fs::write(place.dir.path().join("f.yaml"), MANY).unwrap();
+    let ran = place.run("apply -f f.yaml").await;
+    assert_eq!((ran.code, ran.out.as_str()), (0, "imagecatalog/local created\npostgres/main created\n"));
+    let plan = PlanView { object: "postgres/main".into(), ..PlanView::default() };
+    fake.change(|w| {
+        w.applied.plan = Some(plan);
+        let place = seawall::core::problem::Place { file: "request".into(), line: 4, column: 8 };
+        w.applied.warnings = vec![seawall::core::problem::Problem::new(place, "spec.x", "is small")];
+    });
+    let ran = place.run("apply --dry-run --file f.yaml").await;
+    assert!(ran.out.starts_with("imagecatalog/local created (dry run)\n"), "{ran:?}");
+    assert!(ran.out.ends_with("Nothing to do: 2 objects as planned.\n"), "{ran:?}");
+    assert!(ran.err.contains("warning: f.yaml:4:8: spec.x: is small"), "{ran:?}");
+    let calls: Vec<String> = fake.calls().into_iter().filter(|call| call.starts_with("apply")).collect();
+    assert_eq!(calls.len(), 4);
+    assert!(calls[0].contains("dry_run: false") && calls[2].contains("dry_run: true"), "{calls:?}");
+    // One that is refused holds up no other, and its problems have the lines of the file.
+    let what = "request:4:8: spec.x: unknown field\nrequest:4:9: spec.y: unknown field";
+    fake.change(|w| w.error = Some(ApiError::new(ErrorCode::Invalid, what, "look")));
+    let ran = place.run("apply -f f.yaml").await;
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    let once = "error: f.yaml:4:8: spec.x: unknown field\nf.yaml:4:9: spec.y: unknown field\n  look\n";
+    assert_eq!(ran.err, once.repeat(2));
+    // Of a text that is no good nothing is sent.
+    let sent = fake.calls().len();
+    std::fs::write(place.dir.path().join("f.yaml"), MANY.replace("Postgres", "Postgress")).unwrap();
+    let ran = place.run("apply -f f.yaml").await;
+    assert!(ran.code == 1 && ran.err.contains("f.yaml:2:7: kind: unknown kind"), "{ran:?}");
+    assert!(place.run("apply -f none.yaml").await.err.contains("none.yaml"));
+    assert_eq!(fake.calls().len(), sent);
+    let place = Place::offline(FakeBackend { offline: Some(two()), ..FakeBackend::default() });
+    std::fs::write(place.dir.path().join("f.yaml"), MANY).unwrap();
+    let ran = place.run("apply -f f.yaml").await;
+    assert!(ran.code == 1 && ran.err.contains("apply needs a running operator"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn what_was_applied_is_deleted_and_exported_by_itself() {
+    let fake = two();
+    fake.change(|w| {
+        for item in &mut w.list.items {
+            item.metadata.managed_by = Some(ManagedBy::Api);
+            item.metadata.source = String::new();
+        }
+        w.list.items[1].metadata.managed_by = Some(ManagedBy::File);
+    });
+    let place = Place::live(&fake).await;
+    let (first, second) = {
+        let items = fake.objects().await.unwrap().items;
+        (items[0].metadata.name.clone(), items[1].metadata.name.clone())
+    };
+    assert_eq!(place.run(&format!("delete pg/{first}")).await.code, 0);
+    assert!(fake.calls().contains(&format!("delete postgres/{first} ")));
+    assert_eq!(place.run(&format!("delete pg/{second}")).await.code, 1);
+    assert!(place.run(&format!("describe pg/{first}")).await.out.contains("none: it was applied"));
+    let ran = place.run("export --manifests out/m").await;
+    assert_eq!((ran.code, ran.out), (0, format!("out/m/postgres-{first}.yaml: postgres/{first}\n")));
+    let file = place.dir.path().join(format!("out/m/postgres-{first}.yaml"));
+    let text = std::fs::read_to_string(&file).unwrap();
+    let documents = seawall::manifest::load::load_dir(&place.dir.path().join("out/m"));
+    assert_eq!((documents.documents.len(), documents.problems.len()), (1, 0), "{text}");
+    assert_eq!(documents.documents[0].spec, fake.objects().await.unwrap().items[0].spec);
+    assert_eq!(documents.documents[0].metadata.labels["team"], "shop");
+    assert!(!text.contains("status") && !text.contains("uid"), "{text}");
+    assert_eq!(std::fs::read_dir(place.dir.path().join("out/m")).unwrap().count(), 1);
+    // A file that is there is somebody's.
+    std::fs::write(&file, "mine").unwrap();
+    let ran = place.run("export --manifests out/m").await;
+    assert!(ran.code == 1 && ran.err.contains("no file is overwritten"), "{ran:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    assert_eq!(place.run("export").await.out, "{\"key\":\"a\"}\n{\"key\":\"b\"}\n");
+}
+
 #[tokio::test]
 async fn doings_say_what_they_did() {
     let fake = two();

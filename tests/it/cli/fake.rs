@@ -32,6 +32,7 @@ pub struct World {
     pub plan: PlanList,
     pub events: Vec<Event>,
     pub prune: PruneView,
+    pub applied: Applied,
     pub keys: KeyList,
     pub check: KeyCheck,
     pub test: TestView,
@@ -146,6 +147,12 @@ impl Api for Fake {
     async fn rename(&self, old: &ObjectRef, new: &ObjectRef) -> Result<Done> {
         self.asked(format!("rename {old} {new}")).await?;
         Ok(Done { message: format!("{old} renamed"), commit: String::new() })
+    }
+    async fn apply(&self, document: &str, options: &ApplyOptions) -> Result<Applied> {
+        Ok(self.asked(format!("apply {options:?} {document}")).await?.applied)
+    }
+    async fn patch(&self, object: &ObjectRef, patch: &str, options: &ApplyOptions) -> Result<Applied> {
+        Ok(self.asked(format!("patch {object} {options:?} {patch}")).await?.applied)
     }
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {
         self.asked(format!("delete {object} {confirm}")).await?;
@@ -305,6 +312,8 @@ pub fn view(name: &str, ready: &str, reason: &str, message: &str) -> ObjectView 
             name: name.into(),
             uid: format!("u-{name}"),
             generation: 3,
+            resource_version: "4.u".into(),
+            managed_by: Some(ManagedBy::File),
             creation_timestamp: made.clone(),
             labels: BTreeMap::from([("team".into(), "shop".into())]),
             annotations: BTreeMap::new(),

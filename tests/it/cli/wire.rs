@@ -59,6 +59,11 @@ async fn every_question_and_answer_survives_the_socket() {
     let odd = "ma\"in & so on=1?#";
     assert_eq!(client.delete(&main, odd).await.unwrap().message, "postgres/main deleted");
     assert!(fake.calls().contains(&format!("delete postgres/main {odd}")));
+    let options = ApplyOptions { dry_run: true, create: true, resource_version: Some("1.a".into()) };
+    assert_eq!(client.apply(odd, &options).await, fake.apply(odd, &options).await);
+    assert!(fake.calls().contains(&format!("apply {options:?} {odd}")));
+    assert_eq!(client.patch(&main, odd, &options).await, fake.patch(&main, odd, &options).await);
+    assert!(fake.calls().contains(&format!("patch postgres/main {options:?} {odd}")));
     assert_eq!(client.connection(&main, false).await.unwrap().password, None);
     assert_eq!(client.connection(&main, true).await.unwrap().password.as_deref(), Some(PASSWORD));
     let lines: Vec<_> = client.logs(&main, Some(3), true).await.unwrap().take(3).collect().await;
@@ -130,6 +135,13 @@ async fn what_is_not_understood_is_answered_in_words() {
         ("POST /v1/plan HTTP/1.1", "{\"file\":{}}", "400", "unknown field `file`"),
         ("POST /v1/objects/postgres/x/operate HTTP/1.1", "{\"operation\":\"explode\"}", "400", "explode"),
         ("POST /v1/objects/postgres/x/delete HTTP/1.1", "", "400", "missing field `confirm`"),
+        ("POST /v1/apply HTTP/1.1", "{}", "400", "missing field `document`"),
+        (
+            "POST /v1/apply HTTP/1.1",
+            "{\"document\":\"\",\"options\":{\"force\":true}}",
+            "400",
+            "unknown field `force`",
+        ),
         ("POST /v1/plan HTTP/1.1", &long, "400", "larger than 16 MiB"),
     ] {
         let answer = raw(&place.socket(), line, body).await;
