@@ -1,5 +1,6 @@
 //! One verb per file.
 
+mod audit;
 mod client;
 mod completion;
 mod connection;
@@ -26,6 +27,7 @@ mod recover;
 mod run;
 mod schema;
 mod seal;
+mod token;
 mod top;
 mod validate;
 mod version;
@@ -74,6 +76,8 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Schema(args) => schema::run(cx, args),
         Verb::Seal(args) => seal::run(cx, args).await,
         Verb::Keys { verb } => keys::run(cx, verb).await,
+        Verb::Token { verb } => token::run(cx, verb).await,
+        Verb::Audit(args) => audit::run(cx, args).await,
         Verb::Export => export::run(cx).await,
         Verb::Recover(args) => recover::run(cx, args).await,
         Verb::Doctor => doctor::run(cx).await,
