@@ -1,5 +1,6 @@
 //! The arguments, as clap reads them.
 
+use super::access::{AuditArgs, TokenVerb};
 use super::format::Output;
 use super::inspections::{self, InspectArgs, KillArgs};
 use super::settings::MetricsAddr;
@@ -148,6 +149,13 @@ pub enum Verb {
         #[command(subcommand)]
         verb: KeysVerb,
     },
+    /// Tokens, which open the API to whoever shows one
+    Token {
+        #[command(subcommand)]
+        verb: TokenVerb,
+    },
+    /// Who saw a password, made a token, deleted data; and who was not let in
+    Audit(AuditArgs),
     /// Print the JSON Schema of manifests
     Schema(SchemaArgs),
     /// Print the store as JSON lines, secrets sealed; or write what was applied as manifests

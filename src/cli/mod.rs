@@ -3,6 +3,7 @@
 //!
 //! It asks and prints. It never touches Docker or the store itself, and a closed pipe is not an error.
 
+pub mod access;
 pub mod age;
 pub mod args;
 pub mod backend;

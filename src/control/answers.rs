@@ -2,17 +2,17 @@
 
 use super::api::kind_views;
 use super::api::{
-    Api, ApiError, Applied, ApplyOptions, ConnectionView, DiagnosisView, Done, EnvironmentView, ErrorCode,
-    HistoryView, HostPort, InspectView, KeyCheck, KeyList, KillView, Lines, ManagedBy, MetadataView,
-    ObjectList, ObjectView, Operation, OperatorView, OwnerReference, PlanList, PruneItem, PruneView,
-    PublicKeyView, RecommendList, Result, TestView, TopList,
+    Api, ApiError, Applied, ApplyOptions, AuditEntry, ConnectionView, DiagnosisView, Done, EnvironmentView,
+    ErrorCode, HistoryView, HostPort, InspectView, IssuedToken, KeyCheck, KeyList, KillView, Lines,
+    ManagedBy, MetadataView, NewToken, ObjectList, ObjectView, Operation, OperatorView, OwnerReference,
+    PlanList, PruneItem, PruneView, PublicKeyView, RecommendList, Result, TestView, TokenView, TopList,
 };
 use super::objects::{Owner, Record};
 use super::operator::Operator;
 use super::state::{Away, State};
 use crate::core::condition::{ConditionType, Truth, find};
-use crate::core::event::{Event, Note};
-use crate::core::names::{API_VERSION, ObjectRef};
+use crate::core::event::Event;
+use crate::core::names::{API_VERSION, Name, ObjectRef};
 use crate::core::plan::Until;
 use crate::core::problem::{Place, Problem};
 use crate::core::status::Status;
@@ -111,7 +111,7 @@ pub(super) fn not_found(object: &ObjectRef) -> ApiError {
     ApiError::new(ErrorCode::NotFound, format!("{object} does not exist"), "seawall get lists what does")
 }
 
-fn ended<T>(done: Option<Result<T>>) -> Result<T> {
+pub(super) fn ended<T>(done: Option<Result<T>>) -> Result<T> {
     let what = "the operation ended abnormally; see the operator's log";
     done.unwrap_or_else(|| Err(ApiError::new(ErrorCode::Internal, what, "say it again")))
 }
@@ -297,7 +297,7 @@ impl Api for Operator {
                     format!("seawall wait {object} --for=condition=Ready"),
                 ));
             };
-            self.note(Some(object), &[Note::warning("PasswordRevealed", "shown on the command line")]).await;
+            self.reveals(object, "its password is shown").await?;
             Some(password.expose_secret().to_owned())
         } else {
             None
@@ -403,6 +403,24 @@ impl Api for Operator {
 
     async fn public_key(&self) -> Result<PublicKeyView> {
         ended(self.to_the_end(|me| async move { me.do_public_key().await }).await)
+    }
+
+    async fn create_token(&self, new: &NewToken) -> Result<IssuedToken> {
+        let new = new.clone();
+        ended(self.to_the_end(|me| async move { me.do_create_token(new).await }).await)
+    }
+
+    async fn tokens(&self) -> Result<Vec<TokenView>> {
+        Ok(self.token_views())
+    }
+
+    async fn revoke_token(&self, name: &Name) -> Result<Done> {
+        let name = name.clone();
+        ended(self.to_the_end(|me| async move { me.do_revoke_token(&name).await }).await)
+    }
+
+    async fn audit(&self, after: u64) -> Result<Vec<AuditEntry>> {
+        self.audited_after(after)
     }
 
     async fn export(&self) -> Result<Vec<String>> {

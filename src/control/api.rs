@@ -3,6 +3,7 @@
 
 mod access;
 mod apply;
+mod audit;
 mod history;
 mod inside;
 mod inspect;
@@ -13,6 +14,7 @@ mod top;
 
 pub use access::Gatekeeper;
 pub use apply::{Applied, ApplyOptions, Outcome};
+pub use audit::{AuditEntry, EXPIRES, IssuedToken, NewToken, TokenView};
 pub use history::{HistoryView, Point, SeriesView};
 pub use inspect::{DiagnosisView, InspectView, KillView};
 pub use objects::{
@@ -30,7 +32,7 @@ pub use inside::Inside;
 pub use top::{Against, MemberUse, RATE_FROM, TopItem, TopList};
 
 use crate::core::event::Event;
-use crate::core::names::ObjectRef;
+use crate::core::names::{Name, ObjectRef};
 use crate::kinds::{Ask, End};
 use crate::secrets::Algorithm;
 use async_trait::async_trait;
@@ -144,6 +146,13 @@ pub trait Api: Send + Sync + 'static {
     async fn rotate_keys(&self, cipher: Option<Algorithm>) -> Result<Done>;
     /// What anybody can seal a value to, for a manifest; a running operator makes it when it is asked first.
     async fn public_key(&self) -> Result<PublicKeyView>;
+    /// Shown this once; nobody can tell it again.
+    async fn create_token(&self, new: &NewToken) -> Result<IssuedToken>;
+    /// In the order of their names.
+    async fn tokens(&self) -> Result<Vec<TokenView>>;
+    async fn revoke_token(&self, name: &Name) -> Result<Done>;
+    /// What was written down with a sequence above `after`, oldest first.
+    async fn audit(&self, after: u64) -> Result<Vec<AuditEntry>>;
     /// The store as JSON lines, secrets sealed.
     async fn export(&self) -> Result<Vec<String>>;
 }

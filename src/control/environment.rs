@@ -3,7 +3,6 @@
 
 use super::api::{ApiError, EnvironmentView, ErrorCode, Result, VariableView};
 use super::operator::Operator;
-use crate::core::event::Note;
 use crate::core::names::ObjectRef;
 use crate::core::neighbours::{Offer, offers};
 use crate::core::variable::{Given, Variable};
@@ -53,9 +52,8 @@ impl Operator {
             view.variables.push(shown(&from, &variable, secret.as_ref()));
         }
         if reveal && view.variables.iter().any(|variable| variable.secret) {
-            let words =
-                format!("variables of {environment} given out on the command line, with their passwords");
-            self.note(Some(object), &[Note::warning("PasswordRevealed", words)]).await;
+            self.reveals(object, &format!("variables of {environment} are shown, with their passwords"))
+                .await?;
         }
         Ok(view)
     }

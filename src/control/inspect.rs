@@ -150,7 +150,7 @@ impl Operator {
             ended.map_err(|_| too_long(object, PATIENCE))?.map_err(conflict)?;
         let message = match done {
             Some((note, message)) => {
-                self.note(Some(object), &[note]).await;
+                self.answered_for(Some(object), note).await;
                 Some(message)
             }
             None => None,

@@ -110,7 +110,7 @@ impl Operator {
         let rotated = self.tools.vault.rotate(cipher).await.map_err(|e| failed(&e))?;
         let file = self.tools.sealer.file().map(|(file, _)| file).unwrap_or_default();
         let message = words(&rotated, &file);
-        self.note(None, &[Note::normal("KeyRotated", message.clone())]).await;
+        self.answered_for(None, Note::normal("KeyRotated", message.clone())).await;
         Ok(Done { message: format!("{message}. Copy the key file again"), commit: String::new() })
     }
 

@@ -1,5 +1,6 @@
 //! The controller: watches, queues, drives passes, keeps records, reports.
 
+pub mod access;
 mod advice;
 mod answers;
 pub mod any;

@@ -134,7 +134,12 @@ impl Operator {
         })
         .await
         .map_err(|e| store_failed(&e))?;
-        self.note(Some(object), &[Note::normal(reason, "asked for on the command line")]).await;
+        if operation == Operation::Reinitialise {
+            self.answered_for(Some(object), Note::warning(reason, "what is there goes")).await;
+        } else {
+            let words = format!("asked for by {}", self.caller());
+            self.note(Some(object), &[Note::normal(reason, words)]).await;
+        }
         self.hurry(object);
         let not_saved = self.not_saved_since(object).and_then(|_| self.not_saved());
         let not_saved = not_saved.map(|why| format!(" ({why})")).unwrap_or_default();
@@ -210,7 +215,7 @@ impl Operator {
                 format!("remove it from {} first", source.file),
             ));
         }
-        self.note(Some(object), &[Note::warning("DeletionConfirmed", "confirmed on the command line")]).await;
+        self.answered_for(Some(object), Note::warning("DeletionConfirmed", "it goes, with its data")).await;
         self.hurry(object);
         let anew = {
             let state = self.state();
@@ -242,8 +247,8 @@ impl Operator {
                 format!("look at `seawall prune`, then: seawall prune --confirm {words}"),
             ));
         }
+        self.answers_for(None, Note::warning("PruneConfirmed", format!("confirmed by {words}"))).await?;
         self.state().prune_confirmed = Some(words);
-        self.note(None, &[Note::warning("PruneConfirmed", "confirmed on the command line")]).await;
         self.rescan.notify_one();
         Ok(Done { message: "the removals go on".to_owned(), commit: String::new() })
     }

@@ -2,6 +2,7 @@
 //!
 //! Passes, sources and surfaces all go through here. It decides nothing about an engine.
 
+use super::access::{Access, handed_on};
 use super::gates::Gates;
 use super::git::Git;
 use super::history::Rounds;
@@ -96,6 +97,7 @@ pub struct Operator {
     pub(super) pulls: Pulls,
     pub(super) tallies: Tallies,
     pub(super) gates: Gates,
+    pub(super) access: Access,
     pub(super) samples: Samples,
     pub(super) rounds: Rounds,
     /// One look at the manifests at a time: what a later one saw is never overwritten by an earlier one's.
@@ -158,6 +160,7 @@ impl Operator {
             }
         })?;
         store.each(journal::PREFIX, &mut |_, found| state.journal.load(found.body))?;
+        let access = Access::load(store.as_ref())?;
         let tools = Tools::new(docker, store, sealer, config.installation.clone(), config.reach);
         let places = Places {
             data: config.data.clone(),
@@ -187,6 +190,7 @@ impl Operator {
             pulls: Pulls::default(),
             tallies: Tallies::default(),
             gates: Gates::default(),
+            access,
             samples: Samples::default(),
             rounds: Rounds::default(),
             looking: tokio::sync::Mutex::default(),
@@ -206,7 +210,7 @@ impl Operator {
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
-        let task = tokio::spawn(work(self.me.upgrade()?));
+        let task = tokio::spawn(handed_on(work(self.me.upgrade()?)));
         task.await.inspect_err(|error| tracing::error!(%error, "an operation ended abnormally")).ok()
     }
 

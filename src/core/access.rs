@@ -155,10 +155,43 @@ impl FromStr for Role {
     }
 }
 
+/// What a token allows: a role, which means what it means when it is used, or these permissions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Grant {
+    Role(Role),
+    Permissions(BTreeSet<Permission>),
+}
+
+impl Grant {
+    #[must_use]
+    pub fn permissions(&self) -> BTreeSet<Permission> {
+        match self {
+            Self::Role(role) => role.permissions(),
+            Self::Permissions(permissions) => permissions.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Role(role) => role.fmt(f),
+            Self::Permissions(permissions) => f.write_str(&words(permissions)),
+        }
+    }
+}
+
+/// Permissions as they are shown, with commas between them.
+#[must_use]
+pub fn words<'a>(permissions: impl IntoIterator<Item = &'a Permission>) -> String {
+    permissions.into_iter().map(|permission| permission.as_str()).collect::<Vec<_>>().join(", ")
+}
+
 /// Who sends a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// `socket`, or the name of the token.
+    /// `socket` or `uid 0 (root)`, or the name of the token.
     pub name: String,
     pub may: BTreeSet<Permission>,
     /// `None`: over the unix socket.
@@ -172,9 +205,32 @@ impl Caller {
         Self { name: "socket".to_owned(), may: Permission::ALL.into(), from: None }
     }
 
+    /// The same, where the system tells who that is. Other names than root's are those of this machine, which a process in
+    /// a container cannot know.
+    #[must_use]
+    pub fn user(uid: u32) -> Self {
+        let name = if uid == 0 { "uid 0 (root)".to_owned() } else { format!("uid {uid}") };
+        Self { name, ..Self::socket() }
+    }
+
+    /// Seawall itself, which nobody asked.
+    #[must_use]
+    pub fn operator() -> Self {
+        Self { name: "seawall".to_owned(), ..Self::socket() }
+    }
+
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {
         self.may.contains(&permission)
+    }
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.from {
+            Some(address) => write!(f, "{} from {address}", self.name),
+            None => f.write_str(&self.name),
+        }
     }
 }
 
@@ -206,5 +262,30 @@ mod tests {
             assert!(caller.may(Permission::ExternalServicesRead), "{role}");
         }
         assert!(Permission::ALL.iter().all(|permission| Caller::socket().may(*permission)));
+    }
+
+    #[test]
+    fn a_grant_is_a_role_or_permissions_and_reads_as_such() {
+        let some = Grant::Permissions([Permission::SecretsReveal, Permission::BackupsRead].into());
+        for (grant, json, text) in [
+            (Grant::Role(Role::Viewer), serde_json::json!({"role": "viewer"}), "viewer"),
+            (
+                some,
+                serde_json::json!({"permissions": ["BackupsRead", "SecretsReveal"]}),
+                "BackupsRead, SecretsReveal",
+            ),
+        ] {
+            assert_eq!(serde_json::to_value(&grant).unwrap(), json);
+            assert_eq!(serde_json::from_value::<Grant>(json).unwrap(), grant);
+            assert_eq!(grant.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn who_asks_is_said_with_the_address_if_there_is_one() {
+        let far = Caller { name: "ci".to_owned(), from: "10.0.0.1".parse().ok(), ..Caller::socket() };
+        let all = [Caller::socket(), Caller::user(0), Caller::user(1000), far];
+        let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+        assert_eq!(all, ["socket", "uid 0 (root)", "uid 1000", "ci from 10.0.0.1"]);
     }
 }

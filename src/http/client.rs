@@ -4,17 +4,18 @@
 //! Every call has a time limit and a limit on the size of its answer.
 
 use super::wire::{
-    ApplyBody, ConfirmBody, ConnectionQuery, EnvironmentQuery, EventsQuery, HistoryQuery, InspectQuery,
-    KillBody, LogLine, LogsQuery, MAX_WAIT_MS, OperateBody, PLAN_TIMEOUT, PlanBody, RenameBody,
+    ApplyBody, AuditQuery, ConfirmBody, ConnectionQuery, EnvironmentQuery, EventsQuery, HistoryQuery,
+    InspectQuery, KillBody, LogLine, LogsQuery, MAX_WAIT_MS, OperateBody, PLAN_TIMEOUT, PlanBody, RenameBody,
     RotateKeysBody, TopQuery, WatchAnswer, WatchQuery,
 };
 use crate::control::api::{
-    Api, ApiError, Applied, ApplyOptions, ConnectionView, DiagnosisView, Done, EnvironmentView, ErrorCode,
-    HistoryView, InspectView, KeyCheck, KeyList, KillView, Lines, ObjectList, ObjectView, Operation,
-    OperatorView, PlanList, PruneView, PublicKeyView, RecommendList, Result, TestView, TopList,
+    Api, ApiError, Applied, ApplyOptions, AuditEntry, ConnectionView, DiagnosisView, Done, EnvironmentView,
+    ErrorCode, HistoryView, InspectView, IssuedToken, KeyCheck, KeyList, KillView, Lines, NewToken,
+    ObjectList, ObjectView, Operation, OperatorView, PlanList, PruneView, PublicKeyView, RecommendList,
+    Result, TestView, TokenView, TopList,
 };
 use crate::core::event::Event;
-use crate::core::names::ObjectRef;
+use crate::core::names::{Name, ObjectRef};
 use crate::core::text::url_part;
 use crate::kinds::{Ask, End};
 use crate::secrets::Algorithm;
@@ -338,6 +339,18 @@ impl Api for Client {
     }
     async fn public_key(&self) -> Result<PublicKeyView> {
         self.get("/v1/keys/public", CALL).await
+    }
+    async fn create_token(&self, new: &NewToken) -> Result<IssuedToken> {
+        self.post("/v1/tokens", new, LONG_CALL).await
+    }
+    async fn tokens(&self) -> Result<Vec<TokenView>> {
+        self.get("/v1/tokens", CALL).await
+    }
+    async fn revoke_token(&self, name: &Name) -> Result<Done> {
+        decode(&self.call(Method::DELETE, &format!("/v1/tokens/{name}"), Bytes::new(), LONG_CALL).await?)
+    }
+    async fn audit(&self, after: u64) -> Result<Vec<AuditEntry>> {
+        self.get(&with_query("/v1/audit", &AuditQuery { after })?, LONG_CALL).await
     }
     async fn export(&self) -> Result<Vec<String>> {
         let body = self.call(Method::GET, "/v1/export", Bytes::new(), LONG_CALL).await?;

@@ -4,6 +4,7 @@
 //! It carries questions and answers and decides nothing. The socket is for its owner only; over TCP there are figures for
 //! monitoring (`metrics.rs`), and nothing else.
 
+mod caller;
 pub mod client;
 mod error;
 pub mod metrics;

@@ -3,11 +3,12 @@
 //! It never takes a socket away from a process that still answers on it, and it never keeps a
 //! leaving operator: requests in flight get a few seconds, then they are cut.
 
+use super::caller::{Peer, known};
 use super::error::Failure;
 use super::wire::{MAX_REQUEST, MAX_SOCKET_PATH, PLAN_TIMEOUT, REQUEST_TIMEOUT};
 use crate::control::api::{Api, ApiError, ErrorCode};
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use std::fs;
 use std::io;
@@ -72,10 +73,12 @@ pub async fn serve(api: Arc<dyn Api>, socket: &Path, cancel: CancellationToken) 
         streams: Arc::new(Semaphore::new(MAX_STREAMS)),
     };
     let router = super::routes::router(shared.clone())
+        .layer(from_fn(known))
         .layer(DefaultBodyLimit::max(MAX_REQUEST))
         .layer(from_fn_with_state(shared, bounded));
-    let server =
-        axum::serve(listener, router).with_graceful_shutdown(cancel.clone().cancelled_owned()).into_future();
+    let server = axum::serve(listener, router.into_make_service_with_connect_info::<Peer>())
+        .with_graceful_shutdown(cancel.clone().cancelled_owned())
+        .into_future();
     let ended = tokio::select! {
         ended = server => ended,
         // A client that does not read its answer keeps its connection for ever.

@@ -123,6 +123,13 @@ pub struct RotateKeysBody {
     pub cipher: Option<Algorithm>,
 }
 
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AuditQuery {
+    #[serde(default)]
+    pub after: u64,
+}
+
 /// One line of the answer to a [`LogsQuery`], which is JSON, one object a line: so an error on the way has its words.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

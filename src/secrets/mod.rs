@@ -8,6 +8,7 @@ mod hex;
 mod key;
 mod keys;
 mod letter;
+mod token;
 
 pub use envelope::{Algorithm, SealError, Sealed, Sealer};
 pub use generator::{PASSWORD_LENGTH, password, random_id};
@@ -15,3 +16,4 @@ pub use key::{Key, KeyError};
 pub use keys::{Keys, beside, make_beside, make_next, promote_next};
 pub use letter::{LetterError, MAX_SECRET, PublicKey, open_sealed, seal_to, without_newline};
 pub use secrecy::{ExposeSecret, SecretString as Secret};
+pub use token::{TOKEN_DIGITS, TOKEN_PREFIX, TokenHash, token, without_tokens};

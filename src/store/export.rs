@@ -5,7 +5,7 @@
 use super::{Record, Result, Store};
 use serde_json::Value;
 
-/// Every record but what was measured, in key order, one JSON object a line, without the newline:
+/// Every record but what was measured and what opens the API, in key order, one JSON object a line, without the newline:
 /// `{"key":"status/postgres/a","v":3,"at":"2026-01-02T03:04:05Z","body":…}`.
 ///
 /// # Errors
@@ -13,7 +13,7 @@ use serde_json::Value;
 pub fn export(store: &dyn Store) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     store.each("", &mut |key, record| {
-        if !key.starts_with(super::MEASURED) {
+        if ![super::MEASURED, super::TOKENS].iter().any(|prefix| key.starts_with(prefix)) {
             lines.push(line(&key, &record));
         }
     })?;
@@ -34,7 +34,11 @@ mod tests {
     #[tokio::test]
     async fn one_line_a_record_in_key_order() {
         let store = MemoryStore::new();
-        let changes = vec![Change::put("z", json!({"a":"line\nbreak"})), Change::put("a/\"é", json!(null))];
+        let changes = vec![
+            Change::put("z", json!({"a":"line\nbreak"})),
+            Change::put("a/\"é", json!(null)),
+            Change::put("token/ci", json!({"hash":"x"})),
+        ];
         store.commit(changes).await.unwrap();
         let lines = export(&store).unwrap();
         let keys: Vec<Value> = lines.iter().map(|l| json_of(l)["key"].clone()).collect();

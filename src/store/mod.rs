@@ -75,6 +75,10 @@ pub const META_KEY: &str = "meta/store";
 /// an export, and is no reason to call a store damaged.
 pub const MEASURED: &str = "history/";
 
+/// Prefix of what opens the API. No export has it: whoever reads one has no business with it, and whoever has lost a store makes new
+/// ones.
+pub const TOKENS: &str = "token/";
+
 /// One change of a batch.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {

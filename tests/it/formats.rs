@@ -183,6 +183,8 @@ fn keys_are_as_they_were() {
         seawall::workload::tools::secret_key(&"redis/cache".parse().unwrap(), "admin"),
         seawall::control::journal::PREFIX.to_owned(),
         seawall::control::start::INSTALLATION_KEY.to_owned(),
+        seawall::control::access::AUDIT.to_owned(),
+        seawall::store::TOKENS.to_owned(),
     ];
     let want = [
         "obj/postgres/main",
@@ -191,6 +193,8 @@ fn keys_are_as_they_were() {
         "secret/redis/cache/admin",
         "event/",
         "meta/installation",
+        "audit/",
+        "token/",
     ];
     assert_eq!(keys, want);
 }

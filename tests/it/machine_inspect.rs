@@ -135,6 +135,9 @@ async fn only_the_very_session_that_was_shown_is_ended() {
     assert!(rig.said("SessionTerminated", "session 7 of shop in app was ended"));
     rig.operator.kill(&main, &End { force: false, ..meant.clone() }).await.unwrap();
     assert!(rig.said("SessionCancelled", "was cancelled"));
+    let written = rig.operator.audit(0).await.unwrap();
+    let written: Vec<_> = written.iter().map(|e| (e.what.as_str(), e.object.as_str())).collect();
+    assert_eq!(written, [("SessionTerminated", "postgres/main"), ("SessionCancelled", "postgres/main")]);
     assert!(!format!("{:?}", rig.events()).contains("sesame"));
     for (field, value, want) in [
         ("ours", json!(true), "is Seawall's own"),

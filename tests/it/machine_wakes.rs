@@ -67,7 +67,7 @@ async fn what_a_client_asked_for_is_done_to_its_end_when_it_goes_away(kind: &'st
     }
     rig.until("stopped", || (!rig.is_running("main")).then_some(())).await;
     assert_eq!(rig.asked("main")["stopped"], true);
-    assert!(rig.said("StopRequested", "command line"));
+    assert!(rig.said("StopRequested", "asked for by seawall"));
     rig.reason("main", C::Ready, "Stopped").await;
 }
 

@@ -23,6 +23,7 @@ mod links;
 mod links_redis;
 mod machine;
 mod machine_absence;
+mod machine_access;
 mod machine_api;
 mod machine_disk;
 mod machine_drifts;

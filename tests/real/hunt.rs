@@ -107,6 +107,8 @@ fn a_password_is_nowhere_but_sealed() {
     sea.event("PasswordReset", "refused");
     sea.ready("a");
     passwords.push(sea.password("a"));
+    // Nothing keeps a token, nor what it is told by in a store that was copied.
+    passwords.push(sea.ok(&["token", "create", "ci", "--role", "admin"]).trim().to_owned());
     // A re-create, a reveal, a deletion, an export and a restart of the operator leave traces too.
     sea.postgres("b", "{version: '17', username: owner, database: shop, port: none}");
     sea.ready("b");

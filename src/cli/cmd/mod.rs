@@ -1,6 +1,7 @@
 //! One verb per file.
 
 mod apply;
+mod audit;
 mod client;
 mod completion;
 mod connection;
@@ -27,6 +28,7 @@ mod recover;
 mod run;
 mod schema;
 mod seal;
+mod token;
 mod top;
 mod validate;
 mod version;
@@ -76,6 +78,8 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Schema(args) => schema::run(cx, args),
         Verb::Seal(args) => seal::run(cx, args).await,
         Verb::Keys { verb } => keys::run(cx, verb).await,
+        Verb::Token { verb } => token::run(cx, verb).await,
+        Verb::Audit(args) => audit::run(cx, args).await,
         Verb::Export(args) => export::run(cx, args).await,
         Verb::Recover(args) => recover::run(cx, args).await,
         Verb::Doctor => doctor::run(cx).await,

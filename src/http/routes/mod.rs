@@ -1,5 +1,6 @@
 //! The routes under `/v1`, one file per resource.
 
+mod access;
 mod apply;
 mod events;
 mod history;
@@ -21,7 +22,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Path;
 use axum::extract::rejection::BytesRejection;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use serde::de::DeserializeOwned;
 
 pub type Answer<T> = Result<T, Failure>;
@@ -59,6 +60,9 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/keys/verify", post(keys::verify))
         .route("/v1/keys/rotate", post(keys::rotate))
         .route("/v1/prune", get(prune::show).post(prune::confirm))
+        .route("/v1/tokens", get(access::tokens).post(access::create))
+        .route("/v1/tokens/{name}", delete(access::revoke))
+        .route("/v1/audit", get(access::audit))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .with_state(shared)

@@ -10,7 +10,7 @@ use crate::core::seen::{
     SeenVolume, Space, Usage,
 };
 use crate::docker::{Calls, Docker, ExecRequest, ExecResult, FileToPut, Result};
-use crate::secrets::{ExposeSecret, Secret};
+use crate::secrets::{ExposeSecret, Secret, without_tokens};
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -28,10 +28,10 @@ const SHORTEST: usize = 8;
 /// The secrets that are known now.
 pub type Known = Arc<dyn Fn() -> Vec<Secret> + Send + Sync>;
 
-/// `text` without any of the secrets: as they are, and in base64.
+/// `text` without any of the secrets, as they are and in base64, and without what looks like a token: those nobody knows.
 #[must_use]
 pub fn mask(text: &str, secrets: &[Secret]) -> String {
-    let mut text = text.to_owned();
+    let mut text = without_tokens(text, MASK).into_owned();
     for secret in secrets.iter().map(ExposeSecret::expose_secret).filter(|s| s.len() >= SHORTEST) {
         // Whole groups only: how the last one looks depends on what follows.
         let coded = STANDARD.encode(&secret.as_bytes()[..secret.len() / 3 * 3]);
@@ -213,5 +213,9 @@ mod tests {
         ] {
             assert_eq!(mask(text, &secrets), want);
         }
+        // Nobody knows which tokens there are; they are known by how they look.
+        let token = crate::secrets::token();
+        let said = format!("Authorization: Bearer {}, refused", token.expose_secret());
+        assert_eq!(mask(&said, &[]), "Authorization: Bearer ********, refused");
     }
 }

@@ -3,6 +3,7 @@
 use super::fake::*;
 use seawall::cli::backend::{Check, Validated};
 use seawall::control::api::*;
+use seawall::core::access::{Grant, Permission, Role};
 use seawall::core::condition::Truth;
 use seawall::core::plan::{BlockView, PlanView, Sign, StepView, Until, WaitView};
 use std::time::{Duration, Instant};
@@ -393,6 +394,139 @@ KEY  CIPHER       CREATED               RECORDS  USE
     assert_eq!(place.run("keys list").await.code, 0);
     let ran = place.run("keys rotate").await;
     assert!(ran.code == 1 && ran.err.contains("needs a running operator"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn tokens_are_made_listed_and_revoked() {
+    let fake = Fake::with(|w| {
+        let ended = TokenView {
+            expired: true,
+            expires: Some("2020-01-01T00:00:00Z".into()),
+            ..token_view("old", Grant::Role(Role::Admin))
+        };
+        let some = Grant::Permissions([Permission::BackupsRead, Permission::SecretsReveal].into());
+        let never =
+            TokenView { expires: None, last_used: None, last_from: None, ..token_view("reader", some) };
+        w.tokens = vec![token_view("ci", Grant::Role(Role::Viewer)), ended, never];
+    });
+    let place = Place::live(&fake).await;
+    for (words, call) in [
+        ("token create ci --role viewer", "create token ci viewer 90d"),
+        ("token create ci --role admin --expires never", "create token ci admin never"),
+        (
+            "token create ci --permission SecretsReveal --permission BackupsRead --expires 12h",
+            "create token ci BackupsRead, SecretsReveal 12h",
+        ),
+    ] {
+        let ran = place.run(words).await;
+        // What a script takes, and nothing else; what a person reads is beside it, without the token.
+        assert_eq!((ran.code, ran.out), (0, format!("{TOKEN}\n")), "{words}");
+        assert!(ran.err.starts_with("token ci: ") && !ran.err.contains(TOKEN), "{}", ran.err);
+        assert_eq!(fake.calls().last().unwrap(), call);
+    }
+    let made = place.run("token create ci --role viewer -o json").await.out;
+    let made: serde_json::Value = serde_json::from_str(&made).unwrap();
+    assert_eq!(
+        (&made["token"], &made["name"], &made["role"]),
+        (&TOKEN.into(), &"ci".into(), &"viewer".into())
+    );
+    let before = fake.calls().len();
+    for bad in [
+        "token create ci",
+        "token create ci --role root",
+        "token create ci --role admin --permission SecretsReveal",
+        "token create ci --permission Everything",
+        "token create Not_A_Name --role admin",
+        "token create ci --role admin --expires soon",
+        "token create ci --role admin --expires 2020-01-01T00:00:00Z",
+        "token revoke",
+    ] {
+        assert_eq!(place.run(bad).await.code, 1, "{bad}");
+    }
+    assert_eq!(fake.calls().len(), before);
+    let table = "\
+NAME    ALLOWS                      AGE  EXPIRES                          LAST USED
+ci      viewer                      40d  2999-01-01T00:00:00Z             60m
+old     admin                       40d  over since 2020-01-01T00:00:00Z  60m
+reader  BackupsRead, SecretsReveal  40d  never                            never
+";
+    assert_eq!(place.run("token list").await.out, table);
+    let wide = place.run("token list -o wide").await.out;
+    assert!(
+        wide.lines().next().unwrap().ends_with("LAST USED  CREATED                         LAST FROM"),
+        "{wide}"
+    );
+    assert!(wide.lines().nth(1).unwrap().ends_with("10.0.0.1"), "{wide}");
+    let json: Vec<TokenView> = serde_json::from_str(&place.run("token list -o json").await.out).unwrap();
+    assert_eq!(json.len(), 3);
+    let ran = place.run("token revoke ci").await;
+    assert_eq!((ran.code, ran.out.as_str()), (0, "token ci is revoked\n"));
+    assert_eq!(fake.calls().last().unwrap(), "revoke token ci");
+    // Without an operator they can be looked at, and no more.
+    let place = Place::offline(FakeBackend { offline: Some(fake), ..FakeBackend::default() });
+    assert_eq!(place.run("token list").await.out, table);
+    for words in ["token create ci --role viewer", "token revoke ci"] {
+        let ran = place.run(words).await;
+        assert!(ran.code == 1 && ran.err.contains("needs a running operator"), "{ran:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_audit_log_is_a_table_of_who_did_what() {
+    let entry = |sequence, at: &str, who: &str, what: &str| AuditEntry {
+        sequence,
+        at: at.into(),
+        last_at: at.into(),
+        who: who.into(),
+        from: "socket".into(),
+        what: what.into(),
+        object: "postgres/main".into(),
+        detail: "in words\u{1b}[2J".into(),
+        count: 1,
+    };
+    let now = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap().to_string();
+    let fake = Fake::default();
+    let place = Place::live(&fake).await;
+    assert_eq!(place.run("audit").await.err, "Nothing was written down.\n");
+    fake.change(|w| {
+        w.audit = vec![
+            entry(1, "2026-01-01T00:00:00Z", "uid 0 (root)", "PasswordRevealed"),
+            entry(2, &now, "ci", "TokenRevoked"),
+        ];
+    });
+    let table = format!(
+        "\
+TIME                  WHO           FROM    WHAT              OBJECT         COUNT
+2026-01-01T00:00:00Z  uid 0 (root)  socket  PasswordRevealed  postgres/main  1
+{now}  ci            socket  TokenRevoked      postgres/main  1
+"
+    );
+    let ran = place.run("audit").await;
+    assert_eq!((ran.code, ran.out), (0, table));
+    let recent = place.run("audit --since 1h").await.out;
+    assert!(recent.lines().count() == 2 && recent.contains("TokenRevoked"), "{recent}");
+    let wide = place.run("audit -o wide").await.out;
+    assert!(wide.contains("DETAIL") && wide.contains("in words\\u{1b}[2J"), "{wide}");
+    let json: Vec<AuditEntry> = serde_json::from_str(&place.run("audit -o json").await.out).unwrap();
+    assert_eq!(json.len(), 2);
+    // It goes on until the operator leaves; each new one is a line of its own.
+    let later = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        fake.change(|w| {
+            w.audit.push(entry(3, &now, "late", "KeyRotated"));
+            w.list.revision += 1;
+        });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let gone = ApiError::new(ErrorCode::Unavailable, "gone", "");
+        fake.change(|w| {
+            w.error = Some(gone);
+            w.list.revision += 1;
+        });
+    };
+    let (ran, ()) = tokio::join!(place.run("audit -w --since 1h -o json"), later);
+    let who: Vec<String> =
+        ran.out.lines().map(|line| serde_json::from_str::<AuditEntry>(line).unwrap().who).collect();
+    assert_eq!((ran.code, who), (1, vec!["ci".to_owned(), "late".to_owned()]));
 }
 
 #[tokio::test]

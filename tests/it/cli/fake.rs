@@ -7,9 +7,10 @@ use seawall::cli::out::Out;
 use seawall::cli::settings::{Environment, RunSettings, Settings};
 use seawall::control::api::*;
 use seawall::control::registry::Kinds;
+use seawall::core::access::Grant;
 use seawall::core::condition::{Condition, ConditionType, Truth};
 use seawall::core::event::{Event, EventType};
-use seawall::core::names::{Kind, ObjectRef};
+use seawall::core::names::{Kind, Name, ObjectRef};
 use seawall::core::problem::{Place as At, Problem};
 use seawall::kinds::{Ask, End};
 use seawall::secrets::Algorithm;
@@ -23,6 +24,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 pub const PUBLIC_KEY: &str = "swk1-9b16d501-sNCPNbRoM4FImvsygl5ZFS1H0ZvJ4FDW1alUmEydHiw";
+pub const TOKEN: &str = "swl_00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 pub const PASSWORD: &str = "ThePasswordThatNobodyMaySee1";
 
 /// What the API holds; tests change it between calls.
@@ -42,6 +44,8 @@ pub struct World {
     pub inspected: InspectView,
     pub kill: KillView,
     pub diagnosis: DiagnosisView,
+    pub tokens: Vec<TokenView>,
+    pub audit: Vec<AuditEntry>,
     /// Every question fails with it.
     pub error: Option<ApiError>,
     /// Every question hangs.
@@ -244,9 +248,40 @@ impl Api for Fake {
         self.asked("public key".into()).await?;
         Ok(PublicKeyView { key: PUBLIC_KEY.to_owned() })
     }
+    async fn create_token(&self, new: &NewToken) -> Result<IssuedToken> {
+        let NewToken { name, grant, expires } = new.clone();
+        self.asked(format!("create token {name} {grant} {expires}")).await?;
+        Ok(IssuedToken { token: TOKEN.to_owned(), view: token_view(name.as_str(), grant) })
+    }
+    async fn tokens(&self) -> Result<Vec<TokenView>> {
+        Ok(self.asked("tokens".into()).await?.tokens)
+    }
+    async fn revoke_token(&self, name: &Name) -> Result<Done> {
+        self.asked(format!("revoke token {name}")).await?;
+        Ok(Done { message: format!("token {name} is revoked"), commit: String::new() })
+    }
+    async fn audit(&self, after: u64) -> Result<Vec<AuditEntry>> {
+        let mut audit = self.asked(format!("audit {after}")).await?.audit;
+        audit.retain(|entry| entry.sequence > after);
+        Ok(audit)
+    }
     async fn export(&self) -> Result<Vec<String>> {
         self.asked("export".into()).await?;
         Ok(vec![r#"{"key":"a"}"#.into(), r#"{"key":"b"}"#.into()])
+    }
+}
+
+/// A token that was made 40 days ago and used an hour ago.
+pub fn token_view(name: &str, grant: Grant) -> TokenView {
+    let ago = |seconds| (jiff::Timestamp::now() - Duration::from_secs(seconds)).to_string();
+    TokenView {
+        name: Name::parse(name).unwrap(),
+        grant,
+        created: ago(40 * 86_400 + 3_600),
+        expires: Some("2999-01-01T00:00:00Z".to_owned()),
+        expired: false,
+        last_used: Some(ago(3_600)),
+        last_from: "10.0.0.1".parse().ok(),
     }
 }
 

@@ -3,7 +3,8 @@
 use super::fake::*;
 use futures_util::StreamExt;
 use seawall::control::api::*;
-use seawall::core::names::ObjectRef;
+use seawall::core::access::{Caller, Grant, Permission, Role};
+use seawall::core::names::{Name, ObjectRef};
 use seawall::core::plan::{PlanView, Sign, StepView};
 use seawall::http::client::Client;
 use seawall::http::server::{ServeError, serve};
@@ -84,6 +85,53 @@ async fn every_question_and_answer_survives_the_socket() {
     assert_eq!(client.verify_keys().await, fake.verify_keys().await);
     assert_eq!(client.rotate_keys(Some(Algorithm::XChaCha20Poly1305)).await.unwrap().message, "rotated");
     assert!(fake.calls().contains(&"rotate keys Some(XChaCha20Poly1305)".to_owned()));
+    for grant in [Grant::Role(Role::Operator), Grant::Permissions([Permission::SecretsReveal].into())] {
+        let new =
+            NewToken { name: Name::parse("ci").unwrap(), grant, expires: "2999-01-01T00:00:00Z".to_owned() };
+        let made = client.create_token(&new).await.unwrap();
+        assert_eq!((made.token.as_str(), &made.view.grant), (TOKEN, &new.grant));
+        assert!(fake.calls().contains(&format!("create token ci {} {}", new.grant, new.expires)));
+        fake.change(|w| w.tokens.push(made.view));
+    }
+    assert_eq!(client.tokens().await, fake.tokens().await);
+    assert_eq!(
+        client.revoke_token(&Name::parse("ci").unwrap()).await.unwrap().message,
+        "token ci is revoked"
+    );
+    fake.change(|w| w.audit = vec![AuditEntry { sequence: 7, ..AuditEntry::default() }]);
+    assert_eq!(client.audit(6).await, fake.audit(6).await);
+    assert_eq!(client.audit(7).await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn who_asks_over_the_socket_is_the_user_at_its_other_end() {
+    let rig = crate::machine::rig::Rig::start(&[("main", "{version: '18'}")]);
+    rig.ready("main").await;
+    let (socket, cancel) = (rig.data("seawall.sock"), CancellationToken::new());
+    std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
+    let api: Arc<dyn Api> = rig.operator.clone();
+    let serving = tokio::spawn({
+        let (socket, cancel) = (socket.clone(), cancel.clone());
+        async move { serve(api, &socket, cancel).await }
+    });
+    let client = Client::new(&socket);
+    while !client.answers().await {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    client.connection(&main_ref(), true).await.unwrap();
+    // Also what is done in a task of its own.
+    let new = NewToken {
+        name: Name::parse("ci").unwrap(),
+        grant: Grant::Role(Role::Viewer),
+        expires: "1h".to_owned(),
+    };
+    client.create_token(&new).await.unwrap();
+    let me = Caller::user(rustix::process::geteuid().as_raw()).name;
+    let told = client.audit(0).await.unwrap();
+    let told: Vec<_> = told.iter().map(|e| (e.what.as_str(), e.who.as_str(), e.from.as_str())).collect();
+    assert_eq!(told, [("PasswordRevealed", me.as_str(), "socket"), ("TokenCreated", me.as_str(), "socket")]);
+    cancel.cancel();
+    serving.await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -196,7 +196,7 @@ pub async fn end(tools: &Tools, subject: &Subject<'_>, c: &Glance, end: &End) ->
     } else {
         ("SessionCancelled", format!("what {whose} did was cancelled"))
     };
-    let note = Note::normal(reason, format!("{done}, as asked for on the command line"));
+    let note = Note::normal(reason, done.clone());
     ended.done = Some((note, done));
     Ok(ended)
 }
