@@ -4,7 +4,7 @@
 //! Every call has a time limit and a limit on the size of its answer.
 
 use super::wire::{
-    ConfirmBody, ConnectionQuery, EnvironmentQuery, EventsQuery, HistoryQuery, InspectQuery, KillBody,
+    ConfirmBody, ConnectionQuery, EnvironmentQuery, ErrorBody, EventsQuery, HistoryQuery, InspectQuery, KillBody,
     LogLine, LogsQuery, MAX_WAIT_MS, OperateBody, PLAN_TIMEOUT, PlanBody, RenameBody, RotateKeysBody,
     TopQuery, WatchAnswer, WatchQuery,
 };
@@ -191,7 +191,10 @@ impl Reading {
 
 /// The operator's own words where the body has them.
 fn failure(status: StatusCode, body: &[u8]) -> ApiError {
-    serde_json::from_slice(body).unwrap_or_else(|_| internal(format!("the operator answered {status}")))
+    match serde_json::from_slice::<ErrorBody>(body) {
+        Ok(ErrorBody { code, detail, next, .. }) => ApiError::new(code, detail, next),
+        Err(_) => internal(format!("the operator answered {status}")),
+    }
 }
 
 fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T> {

@@ -3,11 +3,11 @@
 //! It never takes a socket away from a process that still answers on it, and it never keeps a
 //! leaving operator: requests in flight get a few seconds, then they are cut.
 
-use super::error::Failure;
+use super::error::{Failure, told};
 use super::wire::{MAX_REQUEST, MAX_SOCKET_PATH, PLAN_TIMEOUT, REQUEST_TIMEOUT};
-use crate::control::api::{Api, ApiError, ErrorCode};
+use crate::control::api::{Api, ErrorCode};
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use std::fs;
 use std::io;
@@ -73,7 +73,8 @@ pub async fn serve(api: Arc<dyn Api>, socket: &Path, cancel: CancellationToken) 
     };
     let router = super::routes::router(shared.clone())
         .layer(DefaultBodyLimit::max(MAX_REQUEST))
-        .layer(from_fn_with_state(shared, bounded));
+        .layer(from_fn_with_state(shared, bounded))
+        .layer(from_fn(told));
     let server =
         axum::serve(listener, router).with_graceful_shutdown(cancel.clone().cancelled_owned()).into_future();
     let ended = tokio::select! {
@@ -97,7 +98,7 @@ async fn drained(cancel: &CancellationToken, after: Duration) {
 /// One slot and a time limit for every request.
 async fn bounded(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     let unavailable = |what: String| {
-        Failure(ApiError::new(ErrorCode::Unavailable, what, "try again in a moment")).into_response()
+        Failure::new(ErrorCode::Unavailable, what, "try again in a moment").into_response()
     };
     let Ok(_slot) = shared.slots.try_acquire() else {
         return unavailable(format!("{MAX_REQUESTS} requests are being answered already"));

@@ -1,7 +1,7 @@
 //! Queries and bodies that the routes take and the client sends. Answers are the types of
-//! `control::api`, errors are its `ApiError` as JSON.
+//! `control::api`, errors are an [`ErrorBody`].
 
-use crate::control::api::{ApiError, Operation};
+use crate::control::api::{ApiError, ErrorCode, Operation};
 use crate::core::names::ObjectRef;
 use crate::secrets::Algorithm;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,27 @@ pub const PLAN_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Longest `waitMs` of a watch.
 pub const MAX_WAIT_MS: u64 = 30_000;
+
+/// An error, as RFC 9457 has it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorBody {
+    /// `urn:seawall:error:not-found`; stays as it is.
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub title: String,
+    pub status: u16,
+    /// What went wrong, where, and why.
+    pub detail: String,
+    /// What to do.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub next: String,
+    pub code: ErrorCode,
+    /// The path that was asked for.
+    pub instance: String,
+    /// As in the header `x-request-id` and in the operator's log.
+    pub request_id: String,
+}
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

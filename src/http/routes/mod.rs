@@ -14,12 +14,14 @@ mod top;
 
 use super::error::Failure;
 use super::server::Shared;
-use crate::control::api::{ApiError, ErrorCode};
+use crate::control::api::ErrorCode;
 use crate::core::names::ObjectRef;
+use crate::core::text::shown;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Path;
 use axum::extract::rejection::BytesRejection;
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 
@@ -62,11 +64,12 @@ pub fn router(shared: Shared) -> Router {
 }
 
 async fn unknown(uri: axum::http::Uri) -> Failure {
-    Failure(ApiError::new(ErrorCode::NotFound, format!("there is nothing at {}", uri.path()), ""))
+    Failure::new(ErrorCode::NotFound, format!("there is nothing at {}", shown(uri.path(), 300)), "")
 }
 
 async fn wrong_method(method: axum::http::Method, uri: axum::http::Uri) -> Failure {
-    Failure::invalid(format!("{} does not take {method}", uri.path()))
+    let what = format!("{} does not take {method}", shown(uri.path(), 300));
+    Failure::with(StatusCode::METHOD_NOT_ALLOWED, what)
 }
 
 /// A JSON body; an empty one is `{}`.
