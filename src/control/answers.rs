@@ -32,6 +32,7 @@ struct Known {
     status: Option<Arc<Status>>,
     /// By this process.
     seen: bool,
+    version: u64,
 }
 
 impl Known {
@@ -40,6 +41,7 @@ impl Known {
             record: Arc::clone(record),
             status: state.statuses.get(&record.object).cloned(),
             seen: state.live.get(&record.object).is_some_and(|l| l.seen),
+            version: state.versions.of(&record.object),
         }
     }
 }
@@ -54,7 +56,7 @@ fn reference(owner: &Owner) -> OwnerReference {
     }
 }
 
-fn view(Known { record, status, .. }: &Known) -> ObjectView {
+fn view(Known { record, status, version, .. }: &Known) -> ObjectView {
     let source = record.source.as_ref().map(ToString::to_string).unwrap_or_default();
     ObjectView {
         api_version: API_VERSION.to_owned(),
@@ -63,6 +65,7 @@ fn view(Known { record, status, .. }: &Known) -> ObjectView {
             name: record.object.name.to_string(),
             uid: record.uid.clone(),
             generation: record.generation,
+            resource_version: version.to_string(),
             creation_timestamp: record.created_at.clone(),
             labels: record.metadata.labels.clone(),
             annotations: record.metadata.annotations.clone(),

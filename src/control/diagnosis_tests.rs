@@ -17,6 +17,7 @@ fn view(conditions: Value) -> ObjectView {
             name: "a".to_owned(),
             uid: String::new(),
             generation: 1,
+            resource_version: String::new(),
             creation_timestamp: String::new(),
             labels: std::collections::BTreeMap::default(),
             annotations: std::collections::BTreeMap::default(),

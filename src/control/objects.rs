@@ -99,6 +99,16 @@ impl Record {
         self.source.is_some() || self.owner.as_ref().is_some_and(|owner| owner.wanted)
     }
 
+    /// Whether a person sees the same of both: what is remembered shows in the status.
+    #[must_use]
+    pub fn shows_as(&self, other: &Self) -> bool {
+        type Shown<'a> = (&'a str, u64, &'a Metadata, &'a Json, &'a Option<Place>, &'a Option<Owner>);
+        fn shown(of: &Record) -> Shown<'_> {
+            (&of.uid, of.generation, &of.metadata, &of.spec, &of.source, &of.owner)
+        }
+        shown(self) == shown(other)
+    }
+
     /// Whether this very object made it.
     #[must_use]
     pub fn is_of(&self, owner: &Record) -> bool {

@@ -4,9 +4,9 @@
 //! Every call has a time limit and a limit on the size of its answer.
 
 use super::wire::{
-    ConfirmBody, ConnectionQuery, EnvironmentQuery, ErrorBody, EventsQuery, HistoryQuery, InspectQuery, KillBody,
-    LogLine, LogsQuery, MAX_WAIT_MS, OperateBody, PLAN_TIMEOUT, PlanBody, RenameBody, RotateKeysBody,
-    TopQuery, WatchAnswer, WatchQuery,
+    ALL, ConfirmBody, ConnectionQuery, EnvironmentQuery, ErrorBody, EventsQuery, EventsView, HistoryQuery,
+    InspectQuery, KillBody, ListView, LogLine, LogsQuery, MAX_WAIT_MS, OBJECTS, OperateBody, PLAN_TIMEOUT,
+    PlanBody, RenameBody, RotateKeysBody, TopQuery, WatchAnswer, WatchQuery,
 };
 use crate::control::api::{
     Api, ApiError, ConnectionView, DiagnosisView, Done, EnvironmentView, ErrorCode, HistoryView, InspectView,
@@ -231,7 +231,7 @@ fn with_query(path: &str, query: &impl Serialize) -> Result<String> {
 }
 
 fn at(object: &ObjectRef, rest: &str) -> String {
-    format!("/v1/objects/{object}{rest}")
+    format!("{OBJECTS}/{object}{rest}")
 }
 
 #[async_trait]
@@ -240,14 +240,25 @@ impl Api for Client {
         self.get("/v1/operator", CALL).await
     }
     async fn objects(&self) -> Result<ObjectList> {
-        self.get("/v1/objects", CALL).await
+        let list: ListView = self.get(&format!("{OBJECTS}/{ALL}"), CALL).await?;
+        let revision = list.metadata.resource_version.parse();
+        Ok(ObjectList {
+            items: list.items,
+            problems: list.problems,
+            guard: list.guard,
+            engine_down: list.engine_down,
+            revision: revision.map_err(|e| internal(format!("the list's resourceVersion: {e}")))?,
+            notices: list.notices,
+            kinds: list.kinds,
+        })
     }
     async fn object(&self, object: &ObjectRef) -> Result<ObjectView> {
         self.get(&at(object, ""), CALL).await
     }
     async fn events(&self, object: Option<&ObjectRef>, after: u64) -> Result<Vec<Event>> {
-        let query = EventsQuery { object: object.map(ToString::to_string), after };
-        self.get(&with_query("/v1/events", &query)?, CALL).await
+        let path = object.map_or_else(|| format!("{OBJECTS}/events"), |object| at(object, "/events"));
+        let events: EventsView = self.get(&with_query(&path, &EventsQuery { after })?, CALL).await?;
+        Ok(events.items)
     }
     async fn top(&self, object: Option<&ObjectRef>) -> Result<TopList> {
         let query = TopQuery { object: object.map(ToString::to_string) };

@@ -9,7 +9,7 @@ use crate::core::text::shown;
 use crate::secrets::random_id;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -94,12 +94,8 @@ impl From<QueryRejection> for Failure {
     }
 }
 
-impl From<BytesRejection> for Failure {
-    fn from(error: BytesRejection) -> Self {
-        if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            let limit = crate::http::wire::MAX_REQUEST >> 20;
-            return Self::with(error.status(), format!("the request is larger than {limit} MiB"));
-        }
+impl From<PathRejection> for Failure {
+    fn from(error: PathRejection) -> Self {
         Self::invalid(error.body_text())
     }
 }
@@ -144,7 +140,9 @@ fn in_words(response: Response, method: &Method, path: &str, id: &str) -> Respon
     let failure = parts.extensions.remove::<Failure>().unwrap_or_else(|| Failure::of(parts.status));
     let ApiError { code, what, .. } = &failure.error;
     match code {
-        ErrorCode::Internal => tracing::error!(request_id = id, %method, path, error = what, "a request failed"),
+        ErrorCode::Internal => {
+            tracing::error!(request_id = id, %method, path, error = what, "a request failed")
+        }
         _ => tracing::debug!(request_id = id, %method, path, ?code, error = what, "a request was refused"),
     }
     if parts.status == StatusCode::UNAUTHORIZED {

@@ -8,5 +8,6 @@ pub mod client;
 mod error;
 pub mod metrics;
 mod routes;
+mod select;
 pub mod server;
 pub mod wire;

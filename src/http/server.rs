@@ -6,7 +6,7 @@
 use super::error::{Failure, told};
 use super::wire::{MAX_REQUEST, MAX_SOCKET_PATH, PLAN_TIMEOUT, REQUEST_TIMEOUT};
 use crate::control::api::{Api, ErrorCode};
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use std::fs;
@@ -53,6 +53,8 @@ pub enum ServeError {
 pub struct Shared {
     pub api: Arc<dyn Api>,
     pub cancel: CancellationToken,
+    /// Bytes of a request's body.
+    pub max_body: usize,
     slots: Arc<Semaphore>,
     /// Answers that may go on for ever.
     pub streams: Arc<Semaphore>,
@@ -68,13 +70,12 @@ pub async fn serve(api: Arc<dyn Api>, socket: &Path, cancel: CancellationToken) 
     let shared = Shared {
         api,
         cancel: cancel.clone(),
+        max_body: MAX_REQUEST,
         slots: Arc::new(Semaphore::new(MAX_REQUESTS)),
         streams: Arc::new(Semaphore::new(MAX_STREAMS)),
     };
-    let router = super::routes::router(shared.clone())
-        .layer(DefaultBodyLimit::max(MAX_REQUEST))
-        .layer(from_fn_with_state(shared, bounded))
-        .layer(from_fn(told));
+    let router =
+        super::routes::router(shared.clone()).layer(from_fn_with_state(shared, bounded)).layer(from_fn(told));
     let server =
         axum::serve(listener, router).with_graceful_shutdown(cancel.clone().cancelled_owned()).into_future();
     let ended = tokio::select! {
@@ -97,14 +98,13 @@ async fn drained(cancel: &CancellationToken, after: Duration) {
 
 /// One slot and a time limit for every request.
 async fn bounded(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let unavailable = |what: String| {
-        Failure::new(ErrorCode::Unavailable, what, "try again in a moment").into_response()
-    };
+    let unavailable =
+        |what: String| Failure::new(ErrorCode::Unavailable, what, "try again in a moment").into_response();
     let Ok(_slot) = shared.slots.try_acquire() else {
         return unavailable(format!("{MAX_REQUESTS} requests are being answered already"));
     };
     let path = request.uri().path().to_owned();
-    let limit = if path == "/v1/plan" { PLAN_TIMEOUT } else { REQUEST_TIMEOUT };
+    let limit = if path.ends_with("/plan") { PLAN_TIMEOUT } else { REQUEST_TIMEOUT };
     tokio::select! {
         response = next.run(request) => response,
         () = tokio::time::sleep(limit) => {

@@ -31,6 +31,9 @@ pub struct MetadataView {
     pub name: String,
     pub uid: String,
     pub generation: u64,
+    /// Another one after each change of what is shown, but of what is only sampled; nothing else follows from it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub resource_version: String,
     /// RFC 3339
     pub creation_timestamp: String,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

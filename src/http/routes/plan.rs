@@ -1,18 +1,13 @@
 //! What the next pass would do.
 
-use super::{Answer, body};
+use super::Answer;
+use super::extract::Asked;
 use crate::control::api::PlanList;
 use crate::http::server::Shared;
 use crate::http::wire::PlanBody;
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 
-pub async fn plan(
-    State(shared): State<Shared>,
-    bytes: Result<Bytes, BytesRejection>,
-) -> Answer<Json<PlanList>> {
-    let ask: PlanBody = body(bytes)?;
+pub async fn plan(State(shared): State<Shared>, Asked(ask): Asked<PlanBody>) -> Answer<Json<PlanList>> {
     Ok(Json(shared.api.plan(ask.files).await?))
 }

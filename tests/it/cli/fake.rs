@@ -305,6 +305,7 @@ pub fn view(name: &str, ready: &str, reason: &str, message: &str) -> ObjectView 
             name: name.into(),
             uid: format!("u-{name}"),
             generation: 3,
+            resource_version: "7".into(),
             creation_timestamp: made.clone(),
             labels: BTreeMap::from([("team".into(), "shop".into())]),
             annotations: BTreeMap::new(),

@@ -144,17 +144,25 @@ async fn what_is_not_understood_is_answered_in_words() {
     let long = format!("{{\"files\":{{\"a\":\"{}\"}}}}", "x".repeat(17 << 20));
     for (line, body, status, needle) in [
         ("GET /v1/nothing HTTP/1.1", "", "404", "there is nothing at /v1/nothing"),
-        ("PUT /v1/objects HTTP/1.1", "", "405", "/v1/objects does not take PUT"),
-        ("PUT /v1/objects HTTP/1.1", "", "405", "urn:seawall:error:method-not-allowed"),
-        ("GET /v1/objects/nothing/x HTTP/1.1", "", "400", "unknown kind"),
-        ("GET /v1/objects/postgres/X HTTP/1.1", "", "400", "not a DNS label"),
-        ("GET /v1/events?object=main HTTP/1.1", "", "400", "expected KIND/NAME"),
-        ("GET /v1/events?after=-1 HTTP/1.1", "", "400", "after"),
+        ("PUT /apis/seawall.dev/v1/all HTTP/1.1", "", "405", "/apis/seawall.dev/v1/all does not take PUT"),
+        ("PUT /v1/keys HTTP/1.1", "", "405", "urn:seawall:error:method-not-allowed"),
+        ("GET /apis/seawall.dev/v1/nothing/x HTTP/1.1", "", "404", "unknown kind"),
+        ("GET /apis/seawall.dev/v1/nothing HTTP/1.1", "", "404", "unknown kind"),
+        ("GET /apis/seawall.dev/v1/postgres/X HTTP/1.1", "", "400", "not a DNS label"),
+        ("GET /apis/seawall.dev/v1/pg/%FF HTTP/1.1", "", "400", "UTF-8"),
+        ("GET /apis/seawall.dev/v1/pg/..%2Fa HTTP/1.1", "", "400", "not a DNS label"),
+        ("GET /v1/top?object=main HTTP/1.1", "", "400", "expected KIND/NAME"),
+        ("GET /apis/seawall.dev/v1/events?after=-1 HTTP/1.1", "", "400", "after"),
         ("GET /v1/watch?wait=1 HTTP/1.1", "", "400", "unknown field `wait`"),
         ("POST /v1/plan HTTP/1.1", "{", "400", "the body is not valid"),
         ("POST /v1/plan HTTP/1.1", "{\"file\":{}}", "400", "unknown field `file`"),
-        ("POST /v1/objects/postgres/x/operate HTTP/1.1", "{\"operation\":\"explode\"}", "400", "explode"),
-        ("POST /v1/objects/postgres/x/delete HTTP/1.1", "", "400", "missing field `confirm`"),
+        (
+            "POST /apis/seawall.dev/v1/postgres/x/operate HTTP/1.1",
+            "{\"operation\":\"explode\"}",
+            "400",
+            "explode",
+        ),
+        ("POST /apis/seawall.dev/v1/postgres/x/delete HTTP/1.1", "", "400", "missing field `confirm`"),
         ("POST /v1/plan HTTP/1.1", &long, "413", "larger than 16 MiB"),
     ] {
         let answer = raw(&place.socket(), line, body).await;
