@@ -6,6 +6,8 @@
 use super::error::{Failure, told};
 use super::wire::{MAX_REQUEST, MAX_SOCKET_PATH, PLAN_TIMEOUT, REQUEST_TIMEOUT};
 use crate::control::api::{Api, ErrorCode};
+use crate::core::access::Caller;
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -26,7 +28,7 @@ const MAX_REQUESTS: usize = 256;
 const MAX_STREAMS: usize = 32;
 
 /// How long requests in flight may take once the operator leaves.
-const DRAIN: Duration = Duration::from_secs(3);
+pub(super) const DRAIN: Duration = Duration::from_secs(3);
 
 /// How long a process on an existing socket has to accept a connection.
 const PROBE: Duration = Duration::from_secs(2);
@@ -60,6 +62,14 @@ pub struct Shared {
     pub streams: Arc<Semaphore>,
 }
 
+impl Shared {
+    /// With bounds of its own: what comes over one listener leaves the others theirs.
+    pub(super) fn new(api: Arc<dyn Api>, cancel: CancellationToken, max_body: usize) -> Self {
+        let (slots, streams) = (Semaphore::new(MAX_REQUESTS), Semaphore::new(MAX_STREAMS));
+        Self { api, cancel, max_body, slots: Arc::new(slots), streams: Arc::new(streams) }
+    }
+}
+
 /// Serves until `cancel`; then finishes what is in flight for at most 4 s and removes the socket.
 ///
 /// # Errors
@@ -67,15 +77,11 @@ pub struct Shared {
 pub async fn serve(api: Arc<dyn Api>, socket: &Path, cancel: CancellationToken) -> Result<(), ServeError> {
     let listener = bind(socket).await?;
     let ours = fs::symlink_metadata(socket).map(|m| m.ino()).ok();
-    let shared = Shared {
-        api,
-        cancel: cancel.clone(),
-        max_body: MAX_REQUEST,
-        slots: Arc::new(Semaphore::new(MAX_REQUESTS)),
-        streams: Arc::new(Semaphore::new(MAX_STREAMS)),
-    };
-    let router =
-        super::routes::router(shared.clone()).layer(from_fn_with_state(shared, bounded)).layer(from_fn(told));
+    let shared = Shared::new(api, cancel.clone(), MAX_REQUEST);
+    let router = super::routes::router(shared.clone())
+        .layer(Extension(Caller::socket()))
+        .layer(from_fn_with_state(shared, bounded))
+        .layer(from_fn(told));
     let server =
         axum::serve(listener, router).with_graceful_shutdown(cancel.clone().cancelled_owned()).into_future();
     let ended = tokio::select! {
@@ -97,7 +103,7 @@ async fn drained(cancel: &CancellationToken, after: Duration) {
 }
 
 /// One slot and a time limit for every request.
-async fn bounded(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+pub(super) async fn bounded(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     let unavailable =
         |what: String| Failure::new(ErrorCode::Unavailable, what, "try again in a moment").into_response();
     let Ok(_slot) = shared.slots.try_acquire() else {

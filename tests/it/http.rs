@@ -1,6 +1,8 @@
 //! The API as HTTP, asked by a client that is not ours: objects as in Kubernetes, who may ask what over TCP.
 
+mod listen;
 mod objects;
+mod program;
 
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};

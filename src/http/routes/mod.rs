@@ -16,47 +16,107 @@ mod top;
 use super::error::Failure;
 use super::server::Shared;
 use crate::control::api::ErrorCode;
+use crate::core::access::{Caller, Permission};
 use crate::core::text::shown;
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::handler::Handler;
 use axum::http::{Method, StatusCode, Uri};
-use axum::routing::{get, post};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
 
 pub type Answer<T> = Result<T, Failure>;
 
+/// One thing that can be asked, and what a caller must be allowed for it. There is no route but by one of these.
+struct Row {
+    method: Method,
+    path: &'static str,
+    needs: Permission,
+    answer: MethodRouter<Shared>,
+}
+
+fn table() -> Vec<Row> {
+    use Permission::{
+        ExternalServicesDelete as Delete, ExternalServicesRead as Read, ExternalServicesWrite as Write,
+        SettingsManage as Manage,
+    };
+    vec![
+        reads("/apis/seawall.dev/v1/events", Read, events::all),
+        reads("/apis/seawall.dev/v1/{kind}", Read, objects::list),
+        reads("/apis/seawall.dev/v1/{kind}/{name}", Read, objects::one),
+        reads("/apis/seawall.dev/v1/{kind}/{name}/status", Read, objects::status),
+        reads("/apis/seawall.dev/v1/{kind}/{name}/plan", Read, objects::plan),
+        reads("/apis/seawall.dev/v1/{kind}/{name}/events", Read, events::of_one),
+        reads("/apis/seawall.dev/v1/{kind}/{name}/logs", Read, logs::stream),
+        reads("/apis/seawall.dev/v1/{kind}/{name}/history", Read, history::one),
+        reads("/apis/seawall.dev/v1/{kind}/{name}/diagnose", Read, inspect::diagnose),
+        // What clients say to a server may be anything, also somebody's data.
+        reads("/apis/seawall.dev/v1/{kind}/{name}/inspect/{verb}", Write, inspect::inspect),
+        // With `reveal`: SecretsReveal, too.
+        reads("/apis/seawall.dev/v1/{kind}/{name}/connection", Read, objects::connection),
+        reads("/apis/seawall.dev/v1/{kind}/{name}/environment", Read, objects::environment),
+        does("/apis/seawall.dev/v1/{kind}/{name}/operate", Write, objects::operate),
+        does("/apis/seawall.dev/v1/{kind}/{name}/rename", Write, objects::rename),
+        does("/apis/seawall.dev/v1/{kind}/{name}/delete", Delete, objects::delete),
+        does("/apis/seawall.dev/v1/{kind}/{name}/test", Write, objects::test),
+        does("/apis/seawall.dev/v1/{kind}/{name}/kill", Write, inspect::kill),
+        reads("/v1/healthz", Read, operator::healthz),
+        reads("/v1/operator", Read, operator::operator),
+        reads("/v1/export", Manage, operator::export),
+        reads("/v1/watch", Read, events::watch),
+        reads("/v1/top", Read, top::list),
+        reads("/v1/recommend", Read, recommend::list),
+        // Of other manifests than those in force: Write, too.
+        does("/v1/plan", Read, plan::plan),
+        reads("/v1/keys", Manage, keys::list),
+        reads("/v1/keys/public", Read, keys::public),
+        does("/v1/keys/verify", Manage, keys::verify),
+        does("/v1/keys/rotate", Manage, keys::rotate),
+        reads("/v1/prune", Read, prune::show),
+        does("/v1/prune", Manage, prune::confirm),
+    ]
+}
+
+fn reads<H: Handler<T, Shared>, T: 'static>(path: &'static str, needs: Permission, handler: H) -> Row {
+    Row { method: Method::GET, path, needs, answer: get(handler) }
+}
+
+fn does<H: Handler<T, Shared>, T: 'static>(path: &'static str, needs: Permission, handler: H) -> Row {
+    Row { method: Method::POST, path, needs, answer: post(handler) }
+}
+
+/// What each route demands.
+#[must_use]
+pub fn permissions() -> Vec<(Method, &'static str, Permission)> {
+    table().into_iter().map(|row| (row.method, row.path, row.needs)).collect()
+}
+
+/// Without who asks: that goes around it, as an extension of the request.
 pub fn router(shared: Shared) -> Router {
-    Router::new()
-        .route("/apis/seawall.dev/v1/events", get(events::all))
-        .route("/apis/seawall.dev/v1/{kind}", get(objects::list))
-        .route("/apis/seawall.dev/v1/{kind}/{name}", get(objects::one))
-        .route("/apis/seawall.dev/v1/{kind}/{name}/status", get(objects::status))
-        .route("/apis/seawall.dev/v1/{kind}/{name}/plan", get(objects::plan))
-        .route("/apis/seawall.dev/v1/{kind}/{name}/events", get(events::of_one))
-        .route("/apis/seawall.dev/v1/{kind}/{name}/logs", get(logs::stream))
-        .route("/apis/seawall.dev/v1/{kind}/{name}/history", get(history::one))
-        .route("/apis/seawall.dev/v1/{kind}/{name}/diagnose", get(inspect::diagnose))
-        .route("/apis/seawall.dev/v1/{kind}/{name}/inspect/{verb}", get(inspect::inspect))
-        .route("/apis/seawall.dev/v1/{kind}/{name}/connection", get(objects::connection))
-        .route("/apis/seawall.dev/v1/{kind}/{name}/environment", get(objects::environment))
-        .route("/apis/seawall.dev/v1/{kind}/{name}/operate", post(objects::operate))
-        .route("/apis/seawall.dev/v1/{kind}/{name}/rename", post(objects::rename))
-        .route("/apis/seawall.dev/v1/{kind}/{name}/delete", post(objects::delete))
-        .route("/apis/seawall.dev/v1/{kind}/{name}/test", post(objects::test))
-        .route("/apis/seawall.dev/v1/{kind}/{name}/kill", post(inspect::kill))
-        .route("/v1/healthz", get(operator::healthz))
-        .route("/v1/operator", get(operator::operator))
-        .route("/v1/export", get(operator::export))
-        .route("/v1/watch", get(events::watch))
-        .route("/v1/top", get(top::list))
-        .route("/v1/recommend", get(recommend::list))
-        .route("/v1/plan", post(plan::plan))
-        .route("/v1/keys", get(keys::list))
-        .route("/v1/keys/public", get(keys::public))
-        .route("/v1/keys/verify", post(keys::verify))
-        .route("/v1/keys/rotate", post(keys::rotate))
-        .route("/v1/prune", get(prune::show).post(prune::confirm))
-        .fallback(unknown)
-        .method_not_allowed_fallback(wrong_method)
-        .with_state(shared)
+    let routes = table().into_iter().fold(Router::new(), |router, row| {
+        router.route(row.path, row.answer.route_layer(from_fn_with_state(row.needs, allowed)))
+    });
+    routes.fallback(unknown).method_not_allowed_fallback(wrong_method).with_state(shared)
+}
+
+async fn allowed(State(needs): State<Permission>, request: Request, next: Next) -> Response {
+    let Some(caller) = request.extensions().get::<Caller>() else {
+        return Failure::new(ErrorCode::Unauthenticated, "nobody said who asks", "").into_response();
+    };
+    match need(caller, needs) {
+        Ok(()) => next.run(request).await,
+        Err(failure) => failure.into_response(),
+    }
+}
+
+/// What depends on what is asked for.
+fn need(caller: &Caller, permission: Permission) -> Answer<()> {
+    if caller.may(permission) {
+        return Ok(());
+    }
+    let what = format!("`{}` does not allow this: it needs {permission}", caller.name);
+    Err(Failure::new(ErrorCode::Forbidden, what, "use a token with this permission"))
 }
 
 async fn unknown(uri: Uri) -> Failure {

@@ -1,8 +1,9 @@
 //! Objects and what can be done with one.
 
-use super::Answer;
 use super::extract::{Asked, At, Params, kind};
-use crate::control::api::{ConnectionView, Done, EnvironmentView, ObjectView, TestView};
+use super::{Answer, need};
+use crate::control::api::{ConnectionView, Done, EnvironmentView, ObjectView, Operation, TestView};
+use crate::core::access::{Caller, Permission};
 use crate::core::names::{API_VERSION, ObjectRef};
 use crate::core::plan::PlanView;
 use crate::http::error::Failure;
@@ -12,8 +13,8 @@ use crate::http::wire::{
     ALL, ConfirmBody, ConnectionQuery, EnvironmentQuery, ListMeta, ListQuery, ListView, OperateBody,
     RenameBody, StatusView,
 };
-use axum::Json;
 use axum::extract::{Path, State};
+use axum::{Extension, Json};
 use std::str::FromStr;
 
 pub async fn list(
@@ -73,9 +74,13 @@ pub async fn plan(State(shared): State<Shared>, At(object): At) -> Answer<Json<P
 
 pub async fn operate(
     State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
     At(object): At,
     Asked(ask): Asked<OperateBody>,
 ) -> Answer<Json<Done>> {
+    if ask.operation == Operation::Reinitialise {
+        need(&caller, Permission::ExternalServicesDelete)?;
+    }
     Ok(Json(shared.api.operate(&object, ask.operation).await?))
 }
 
@@ -97,17 +102,25 @@ pub async fn delete(
 
 pub async fn connection(
     State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
     At(object): At,
     Params(ask): Params<ConnectionQuery>,
 ) -> Answer<Json<ConnectionView>> {
+    if ask.reveal {
+        need(&caller, Permission::SecretsReveal)?;
+    }
     Ok(Json(shared.api.connection(&object, ask.reveal).await?))
 }
 
 pub async fn environment(
     State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
     At(object): At,
     Params(ask): Params<EnvironmentQuery>,
 ) -> Answer<Json<EnvironmentView>> {
+    if ask.reveal {
+        need(&caller, Permission::SecretsReveal)?;
+    }
     Ok(Json(shared.api.environment(&object, &ask.environment, ask.on_host, ask.reveal).await?))
 }
 
