@@ -3,7 +3,7 @@
 use super::access::{AuditArgs, TokenVerb};
 use super::format::Output;
 use super::inspections::{self, InspectArgs, KillArgs};
-use super::settings::MetricsAddr;
+use super::settings::{ListenFlags, MetricsAddr};
 use crate::control::registry::Kinds;
 use crate::core::condition::Truth;
 use crate::core::duration::duration;
@@ -32,7 +32,7 @@ Exit codes:
 
 Settings may also be keys of seawall.yaml in the working or the data directory:
 data, keyFile, installation, dockerHost, manifests, envFileRoot, removalGrace,
-deletionGrace, metricsAddr.";
+deletionGrace, metricsAddr, listen, tlsCert, tlsKey, behindProxy.";
 
 /// Databases on plain Docker, as files in git
 #[derive(Debug, Parser)]
@@ -178,6 +178,8 @@ pub struct RunArgs {
     /// How logs look; auto: lines on a terminal, otherwise JSON. SEAWALL_LOG sets the level
     #[arg(long, value_enum, default_value_t = LogForm::Auto, value_name = "FORM")]
     pub log: LogForm,
+    #[command(flatten)]
+    pub listen: ListenFlags,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

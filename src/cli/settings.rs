@@ -3,6 +3,10 @@
 //!
 //! Resolving reads those files and nothing else; the process environment is passed in.
 
+mod listen;
+
+pub use listen::{ListenFlags, Listening};
+
 use super::args::Flags;
 use crate::core::duration::duration;
 use crate::core::names::{Installation, NameError};
@@ -25,7 +29,7 @@ pub const FILE: &str = "seawall.yaml";
 /// Bytes that are read of a settings file.
 const MAX_FILE: u64 = 64 << 10;
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 13] = [
     "data",
     "keyFile",
     "installation",
@@ -35,6 +39,10 @@ const KEYS: [&str; 9] = [
     "removalGrace",
     "deletionGrace",
     "metricsAddr",
+    "listen",
+    "tlsCert",
+    "tlsKey",
+    "behindProxy",
 ];
 
 /// How long a manifest must be gone before its container goes.
@@ -64,6 +72,8 @@ pub struct Settings {
     pub deletion_grace: Duration,
     /// Where `run` tells its figures; `None`: nowhere.
     pub metrics_addr: Option<SocketAddr>,
+    /// Without the flags of `run`.
+    pub listen: Listening,
 }
 
 /// What `run` goes by.
@@ -73,6 +83,7 @@ pub struct RunSettings {
     pub manifests: PathBuf,
     /// One full convergence, then leave.
     pub once: bool,
+    pub listen: Listening,
 }
 
 /// As it is written: an address with a port, or `off`.
@@ -106,6 +117,8 @@ pub enum SettingsError {
     NotDuration { name: &'static str, detail: String },
     #[error("metricsAddr: {0}")]
     NotAddress(String),
+    #[error("listen: {0}")]
+    Listen(String),
     #[error("there is no home directory to keep data in")]
     NoHome,
     #[error("no directory of manifests is given")]
@@ -236,6 +249,7 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
     Ok(Settings {
         env_file_roots,
         metrics_addr,
+        listen: Listening::read(environment, &files)?,
         removal_grace: time(flags.removal_grace, "SEAWALL_REMOVAL_GRACE", "removalGrace", REMOVAL_GRACE)?,
         deletion_grace: time(
             flags.deletion_grace,

@@ -32,6 +32,7 @@ struct Known {
     status: Option<Arc<Status>>,
     /// By this process.
     seen: bool,
+    version: String,
 }
 
 impl Known {
@@ -40,6 +41,7 @@ impl Known {
             record: Arc::clone(record),
             status: state.statuses.get(&record.object).cloned(),
             seen: state.live.get(&record.object).is_some_and(|l| l.seen),
+            version: state.resource_version(record),
         }
     }
 }
@@ -54,7 +56,7 @@ fn reference(owner: &Owner) -> OwnerReference {
     }
 }
 
-fn view(Known { record, status, .. }: &Known) -> ObjectView {
+fn view(Known { record, status, version, .. }: &Known) -> ObjectView {
     let source = record.source.as_ref().map(ToString::to_string).unwrap_or_default();
     ObjectView {
         api_version: API_VERSION.to_owned(),
@@ -63,7 +65,7 @@ fn view(Known { record, status, .. }: &Known) -> ObjectView {
             name: record.object.name.to_string(),
             uid: record.uid.clone(),
             generation: record.generation,
-            resource_version: record.resource_version(),
+            resource_version: version.clone(),
             managed_by: match (&record.source, record.by_api) {
                 (Some(_), _) => Some(ManagedBy::File),
                 (None, true) => Some(ManagedBy::Api),

@@ -105,12 +105,12 @@ impl Operator {
             change
         };
         if let Some(note) = note {
-            self.note(Some(&object), &[note]).await;
+            self.answered_for(Some(&object), note).await;
         }
         if outcome != Outcome::Unchanged {
             self.is_said_to_files(&object).await;
         }
-        let resource_version = record.resource_version();
+        let resource_version = self.state().resource_version(&record);
         Ok(Applied {
             object: object.to_string(),
             outcome,
@@ -127,7 +127,7 @@ impl Operator {
         let (change, resource_version, subjects) = {
             let state = self.state();
             let change = self.change(&state, &judged, options)?;
-            let version = state.records.get(&object).map(|known| known.resource_version());
+            let version = state.records.get(&object).map(|known| state.resource_version(known));
             let others = state.records.values().filter(|record| record.object != object);
             let mut subjects: Vec<_> = others
                 .filter_map(|record| Some((Arc::clone(record), state.checked.get(&record.object)?.clone())))
@@ -167,7 +167,7 @@ impl Operator {
             if whole["kind"] != object.kind.as_str() || whole["metadata"]["name"] != object.name.as_str() {
                 return invalid("a patch changes neither the kind nor the name of an object");
             }
-            let version = record.resource_version();
+            let version = self.state().resource_version(&record);
             let ask = ApplyOptions {
                 resource_version: options.resource_version.clone().or_else(|| Some(version.clone())),
                 create: false,
@@ -177,7 +177,7 @@ impl Operator {
             let again = options.resource_version.is_none()
                 && tries < TRIES
                 && matches!(&done, Err(error) if error.code == ErrorCode::Conflict)
-                && self.record(object)?.resource_version() != version;
+                && !self.record(object)?.is_still(&version);
             if !again {
                 return done;
             }
@@ -249,8 +249,8 @@ impl Operator {
             let what = format!("{object} exists already{kept}");
             return refused(what, "choose another name, or leave create out to change this one");
         }
-        let version = known.resource_version();
-        if options.resource_version.as_ref().is_some_and(|asked| *asked != version) {
+        if options.resource_version.as_ref().is_some_and(|asked| !known.is_still(asked)) {
+            let version = state.resource_version(known);
             let what = format!("{object} is another version by now, {version}; nothing was changed");
             return refused(what, format!("look again: seawall get {object} -o yaml"));
         }
@@ -332,7 +332,7 @@ impl Operator {
         }
         self.count_from_now(object);
         self.put_in_force(object);
-        self.note(Some(object), &[Note::normal("LetGo", "deleted by the API; its data are kept")]).await;
+        self.answered_for(Some(object), Note::normal("LetGo", "deleted by the API; its data are kept")).await;
         self.is_said_to_files(object).await;
         self.hurry(object);
         let given_up = self.state().checked.get(object).is_some_and(Spec::given_up);

@@ -52,6 +52,7 @@ pub mod state;
 mod top;
 mod troubles;
 pub mod validate;
+mod versions;
 pub mod watch_dir;
 pub mod will;
 mod writes;

@@ -125,10 +125,27 @@ impl Record {
         self.source.is_some() || self.by_api
     }
 
-    /// Which version of it this is: another one after each change, and for another object of its name.
+    /// Which version of its document this is, of this very object: the second part of its `resourceVersion`.
     #[must_use]
-    pub fn resource_version(&self) -> String {
+    pub fn document_version(&self) -> String {
         format!("{}.{}", self.version, self.uid.get(..8).unwrap_or(&self.uid))
+    }
+
+    /// Whether who read it with this `resourceVersion` has seen its document as it is.
+    #[must_use]
+    pub fn is_still(&self, resource_version: &str) -> bool {
+        let document = resource_version.split_once('.').map(|(_, document)| document);
+        document == Some(self.document_version().as_str())
+    }
+
+    /// Whether a person sees the same of both: what is remembered shows in the status.
+    #[must_use]
+    pub fn shows_as(&self, other: &Self) -> bool {
+        type Shown<'a> = (&'a str, u64, u64, &'a Metadata, &'a Json, &'a Option<Place>, &'a Option<Owner>);
+        fn shown(of: &Record) -> Shown<'_> {
+            (&of.uid, of.generation, of.version, &of.metadata, &of.spec, &of.source, &of.owner)
+        }
+        shown(self) == shown(other)
     }
 
     /// Whether this very object made it.
@@ -281,7 +298,7 @@ mod tests {
             "metadata": {"name": "a"}, "spec": {}, "source": null, "byApi": true,
         }))
         .unwrap();
-        assert_eq!((record.is_present(), record.resource_version().as_str()), (true, "0.01234567"));
+        assert_eq!((record.is_present(), record.document_version().as_str()), (true, "0.01234567"));
         let mut document = record.document();
         assert!(!record.update_by_api(&document));
         record.asked.stopped = true;

@@ -15,6 +15,7 @@ use super::registry::Kinds;
 use super::settling::Settling;
 use super::state::{Away, Live, State};
 use super::top::Samples;
+use super::versions::Versions;
 use super::watch_dir::Arrivals;
 use crate::core::event::Note;
 use crate::core::identity::Identity;
@@ -177,6 +178,9 @@ impl Operator {
             }
             tools.ports.set_retained(&record.object, !record.is_present());
         }
+        // Above all revisions of the process before: what was changed then is never taken for what is now.
+        let first = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or(1);
+        state.versions = Versions::from(first);
         Ok(Arc::new_cyclic(|me| Self {
             config,
             tools,
@@ -198,7 +202,7 @@ impl Operator {
             strangers: Notify::new(),
             git: Git::default(),
             rescan: Notify::new(),
-            revision: watch::channel(1).0,
+            revision: watch::channel(first).0,
             me: Weak::clone(me),
         }))
     }
@@ -292,7 +296,11 @@ impl Operator {
 
     /// Tells watchers that something can be seen anew.
     pub(super) fn changed(&self) {
-        self.revision.send_modify(|r| *r += 1);
+        let mut state = self.state();
+        self.revision.send_modify(|r| {
+            *r += 1;
+            state.versions.stamp(*r);
+        });
     }
 
     #[must_use]
@@ -407,7 +415,14 @@ impl Operator {
     }
 
     pub(super) fn live<T>(&self, object: &ObjectRef, change: impl FnOnce(&mut Live) -> T) -> T {
-        change(self.state().live.entry(object.clone()).or_default())
+        let mut state = self.state();
+        let live = state.live.entry(object.clone()).or_default();
+        let before = live.seen;
+        let answer = change(live);
+        if live.seen != before {
+            state.versions.touch(object);
+        }
+        answer
     }
 }
 

@@ -6,6 +6,7 @@ use super::journal::Journal;
 use super::objects::Record;
 use super::removals::Absence;
 use super::rollout::Claimed;
+use super::versions::Versions;
 use crate::core::member::Role;
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::neighbours::{Graph, Offer};
@@ -106,6 +107,7 @@ pub struct State {
     /// Specs in force; an object without one cannot be used with the present catalog.
     pub checked: BTreeMap<ObjectRef, Spec>,
     pub statuses: BTreeMap<ObjectRef, Arc<Status>>,
+    pub versions: Versions,
     /// Their directory, absolute: paths in them begin there.
     pub manifests: PathBuf,
     /// Who refers to whom; whole once the manifests were read the first time.
@@ -145,13 +147,29 @@ impl State {
     /// Takes over a record, and whose it is.
     pub fn put(&mut self, record: Arc<Record>) {
         self.graph.own(&record.object, record.owner.as_ref().map(|owner| &owner.object));
+        if self.records.get(&record.object).is_none_or(|old| !old.shows_as(&record)) {
+            self.versions.touch(&record.object);
+        }
         self.records.insert(record.object.clone(), record);
+    }
+
+    /// Takes over what a pass found.
+    pub fn put_status(&mut self, object: &ObjectRef, status: Arc<Status>) {
+        self.versions.touch(object);
+        self.statuses.insert(object.clone(), status);
+    }
+
+    /// What tells what is shown of it now from what was shown before, and whether its document is the same.
+    #[must_use]
+    pub fn resource_version(&self, record: &Record) -> String {
+        format!("{}.{}", self.versions.of(&record.object), record.document_version())
     }
 
     /// Nothing is known of the object any more.
     pub fn forget(&mut self, object: &ObjectRef) {
         self.records.remove(object);
         self.statuses.remove(object);
+        self.versions.forget(object);
         let members = self.live.remove(object).map(|live| live.members).unwrap_or_default();
         for container in members.into_iter().filter_map(|member| member.container) {
             self.by_container.remove(&container.id);

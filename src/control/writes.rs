@@ -179,7 +179,7 @@ impl Operator {
             tracing::error!(object = %object, %error, "status will not be written");
         }
         log_transition(object, old.as_deref(), &new);
-        self.state().statuses.insert(object.clone(), Arc::clone(&new));
+        self.state().put_status(object, Arc::clone(&new));
         let before = old.as_deref().map(|old| old.conditions.as_slice()).unwrap_or_default();
         if trouble::differ(before, &new.conditions) {
             self.wake_listeners();

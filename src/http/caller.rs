@@ -25,13 +25,11 @@ impl Connected<IncomingStream<'_, UnixListener>> for Peer {
     }
 }
 
-/// To be the innermost layer.
-pub async fn known(request: Request, next: Next) -> Response {
-    let extensions = request.extensions();
-    let peer = || extensions.get::<ConnectInfo<Peer>>().and_then(|peer| peer.0.uid);
-    let caller = match extensions.get::<Caller>() {
-        Some(caller) => caller.clone(),
-        None => peer().map_or_else(Caller::socket, Caller::user),
-    };
+/// To be the innermost layer: routes find a [`Caller`] behind it in any case.
+pub async fn known(mut request: Request, next: Next) -> Response {
+    let extensions = request.extensions_mut();
+    let peer = extensions.get::<ConnectInfo<Peer>>().and_then(|peer| peer.0.uid);
+    let by_socket = || peer.map_or_else(Caller::socket, Caller::user);
+    let caller = extensions.get_or_insert_with(by_socket).clone();
     asked_by(caller, next.run(request)).await
 }

@@ -4,9 +4,9 @@
 //! Every call has a time limit and a limit on the size of its answer.
 
 use super::wire::{
-    ApplyBody, AuditQuery, ConfirmBody, ConnectionQuery, EnvironmentQuery, EventsQuery, HistoryQuery,
-    InspectQuery, KillBody, LogLine, LogsQuery, MAX_WAIT_MS, OperateBody, PLAN_TIMEOUT, PlanBody, RenameBody,
-    RotateKeysBody, TopQuery, WatchAnswer, WatchQuery,
+    ALL, ApplyBody, AuditQuery, ConfirmBody, ConnectionQuery, EnvironmentQuery, ErrorBody, EventsQuery,
+    EventsView, HistoryQuery, InspectQuery, KillBody, ListView, LogLine, LogsQuery, MAX_WAIT_MS, OBJECTS,
+    OperateBody, PLAN_TIMEOUT, PlanBody, RenameBody, RotateKeysBody, TopQuery, WatchAnswer, WatchQuery,
 };
 use crate::control::api::{
     Api, ApiError, Applied, ApplyOptions, AuditEntry, ConnectionView, DiagnosisView, Done, EnvironmentView,
@@ -192,7 +192,10 @@ impl Reading {
 
 /// The operator's own words where the body has them.
 fn failure(status: StatusCode, body: &[u8]) -> ApiError {
-    serde_json::from_slice(body).unwrap_or_else(|_| internal(format!("the operator answered {status}")))
+    match serde_json::from_slice::<ErrorBody>(body) {
+        Ok(ErrorBody { code, detail, next, .. }) => ApiError::new(code, detail, next),
+        Err(_) => internal(format!("the operator answered {status}")),
+    }
 }
 
 fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
@@ -229,7 +232,7 @@ fn with_query(path: &str, query: &impl Serialize) -> Result<String> {
 }
 
 fn at(object: &ObjectRef, rest: &str) -> String {
-    format!("/v1/objects/{object}{rest}")
+    format!("{OBJECTS}/{object}{rest}")
 }
 
 #[async_trait]
@@ -238,14 +241,25 @@ impl Api for Client {
         self.get("/v1/operator", CALL).await
     }
     async fn objects(&self) -> Result<ObjectList> {
-        self.get("/v1/objects", CALL).await
+        let list: ListView = self.get(&format!("{OBJECTS}/{ALL}"), CALL).await?;
+        let revision = list.metadata.resource_version.parse();
+        Ok(ObjectList {
+            items: list.items,
+            problems: list.problems,
+            guard: list.guard,
+            engine_down: list.engine_down,
+            revision: revision.map_err(|e| internal(format!("the list's resourceVersion: {e}")))?,
+            notices: list.notices,
+            kinds: list.kinds,
+        })
     }
     async fn object(&self, object: &ObjectRef) -> Result<ObjectView> {
         self.get(&at(object, ""), CALL).await
     }
     async fn events(&self, object: Option<&ObjectRef>, after: u64) -> Result<Vec<Event>> {
-        let query = EventsQuery { object: object.map(ToString::to_string), after };
-        self.get(&with_query("/v1/events", &query)?, CALL).await
+        let path = object.map_or_else(|| format!("{OBJECTS}/events"), |object| at(object, "/events"));
+        let events: EventsView = self.get(&with_query(&path, &EventsQuery { after })?, CALL).await?;
+        Ok(events.items)
     }
     async fn top(&self, object: Option<&ObjectRef>) -> Result<TopList> {
         let query = TopQuery { object: object.map(ToString::to_string) };

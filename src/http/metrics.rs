@@ -1,6 +1,7 @@
 //! What monitoring asks, over TCP: `/metrics` in Prometheus' text format, `/healthz`, `/readyz`. Nobody logs in, so nothing
 //! is told that is secret, and nothing can be changed. Must never be what the operator waits for.
 
+use super::tcp;
 use crate::control::operator::Operator;
 use crate::core::condition::Truth;
 use crate::core::text::shown;
@@ -13,13 +14,12 @@ use axum::routing::get;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// Connections at once; further ones wait to be taken.
@@ -28,66 +28,32 @@ const MAX_CONNECTIONS: usize = 8;
 const HEAD: Duration = Duration::from_secs(2);
 /// For a whole connection, which is one request.
 const WHOLE: Duration = Duration::from_secs(20);
-/// Between two tries to have an address that somebody else has.
-const AGAIN: Duration = Duration::from_secs(30);
 /// Characters of a reason that are told.
 const WORDS: usize = 300;
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Serves until `cancel`. An address that cannot be had is said in the log and in what `operator` tells of itself, and is
-/// tried again every 30 s: databases do not wait for monitoring.
+/// Serves until `cancel`. An address that cannot be had is said in the log and in what `operator` tells of itself.
 pub async fn serve(operator: Arc<Operator>, address: SocketAddr, cancel: CancellationToken) {
     let router = router(Arc::clone(&operator));
-    let mut told = None;
-    loop {
-        let error = match TcpListener::bind(address).await {
-            Ok(listener) => {
-                let at = listener.local_addr().unwrap_or(address);
-                tracing::info!(address = %at, "figures are served at http://{at}/metrics");
-                operator.metrics_are(Ok(at));
-                tokio::select! {
-                    () = cancel.cancelled() => return,
-                    error = accept(&listener, &router) => error,
-                }
+    let told = |at: Result<SocketAddr, String>| {
+        match &at {
+            Ok(at) => tracing::info!(address = %at, "figures are served at http://{at}/metrics"),
+            Err(why) => {
+                tracing::warn!(why, "figures are not served; tried again every 30 s (--metrics-addr)")
             }
-            Err(error) => error,
-        };
-        let why = format!("{address}: {error}");
-        if told.as_ref() != Some(&why) {
-            tracing::warn!(why, "figures are not served; tried again every 30 s (--metrics-addr)");
-            told = Some(why.clone());
         }
-        operator.metrics_are(Err(why));
-        tokio::select! {
-            () = cancel.cancelled() => return,
-            () = sleep(AGAIN) => {}
-        }
-    }
-}
-
-/// Takes connections until that is refused.
-async fn accept(listener: &TcpListener, router: &Router) -> io::Error {
+        operator.metrics_are(at);
+    };
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
-        let Ok(place) = Arc::clone(&room).acquire_owned().await else {
-            return io::Error::other("no connection is taken any more");
-        };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let router = router.clone();
-                tokio::spawn(async move {
-                    // Whoever asks has gone, or was too slow.
-                    let _ = timeout(WHOLE, answer(stream, router)).await;
-                    drop(place);
-                });
-            }
-            // Of one connection only.
-            Err(e)
-                if matches!(e.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {}
-            Err(error) => return error,
+    let answered = |stream, _| {
+        let router = router.clone();
+        async move {
+            // Whoever asks has gone, or was too slow.
+            let _ = timeout(WHOLE, answer(stream, router)).await;
         }
-    }
+    };
+    tcp::listen(address, &room, &cancel, told, answered).await;
 }
 
 async fn answer(stream: TcpStream, router: Router) -> Result<(), hyper::Error> {

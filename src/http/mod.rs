@@ -1,13 +1,19 @@
-//! The operator's API as HTTP over a unix socket: a server around an [`Api`](crate::control::api::Api)
-//! and a client that is one.
+//! The operator's API as HTTP: a server around an [`Api`](crate::control::api::Api), and a client that is one.
 //!
-//! It carries questions and answers and decides nothing. The socket is for its owner only; over TCP there are figures for
-//! monitoring (`metrics.rs`), and nothing else.
+//! It carries questions and answers and decides nothing but who may ask. The unix socket is for its owner only; over TCP there
+//! is the same for who has a token (`listen.rs`), and figures for monitoring (`metrics.rs`).
 
 mod caller;
 pub mod client;
 mod error;
+mod gate;
+pub mod listen;
 pub mod metrics;
 mod routes;
+mod select;
 pub mod server;
+mod tcp;
+pub mod tls;
 pub mod wire;
+
+pub use routes::permissions;

@@ -4,10 +4,10 @@
 //! leaving operator: requests in flight get a few seconds, then they are cut.
 
 use super::caller::{Peer, known};
-use super::error::Failure;
+use super::error::{Failure, told};
 use super::wire::{MAX_REQUEST, MAX_SOCKET_PATH, PLAN_TIMEOUT, REQUEST_TIMEOUT};
-use crate::control::api::{Api, ApiError, ErrorCode};
-use axum::extract::{DefaultBodyLimit, Request, State};
+use crate::control::api::{Api, ErrorCode};
+use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use std::fs;
@@ -27,7 +27,7 @@ const MAX_REQUESTS: usize = 256;
 const MAX_STREAMS: usize = 32;
 
 /// How long requests in flight may take once the operator leaves.
-const DRAIN: Duration = Duration::from_secs(3);
+pub(super) const DRAIN: Duration = Duration::from_secs(3);
 
 /// How long a process on an existing socket has to accept a connection.
 const PROBE: Duration = Duration::from_secs(2);
@@ -54,9 +54,19 @@ pub enum ServeError {
 pub struct Shared {
     pub api: Arc<dyn Api>,
     pub cancel: CancellationToken,
+    /// Bytes of a request's body.
+    pub max_body: usize,
     slots: Arc<Semaphore>,
     /// Answers that may go on for ever.
     pub streams: Arc<Semaphore>,
+}
+
+impl Shared {
+    /// With bounds of its own: what comes over one listener leaves the others theirs.
+    pub(super) fn new(api: Arc<dyn Api>, cancel: CancellationToken, max_body: usize) -> Self {
+        let (slots, streams) = (Semaphore::new(MAX_REQUESTS), Semaphore::new(MAX_STREAMS));
+        Self { api, cancel, max_body, slots: Arc::new(slots), streams: Arc::new(streams) }
+    }
 }
 
 /// Serves until `cancel`; then finishes what is in flight for at most 4 s and removes the socket.
@@ -66,16 +76,11 @@ pub struct Shared {
 pub async fn serve(api: Arc<dyn Api>, socket: &Path, cancel: CancellationToken) -> Result<(), ServeError> {
     let listener = bind(socket).await?;
     let ours = fs::symlink_metadata(socket).map(|m| m.ino()).ok();
-    let shared = Shared {
-        api,
-        cancel: cancel.clone(),
-        slots: Arc::new(Semaphore::new(MAX_REQUESTS)),
-        streams: Arc::new(Semaphore::new(MAX_STREAMS)),
-    };
+    let shared = Shared::new(api, cancel.clone(), MAX_REQUEST);
     let router = super::routes::router(shared.clone())
         .layer(from_fn(known))
-        .layer(DefaultBodyLimit::max(MAX_REQUEST))
-        .layer(from_fn_with_state(shared, bounded));
+        .layer(from_fn_with_state(shared, bounded))
+        .layer(from_fn(told));
     let server = axum::serve(listener, router.into_make_service_with_connect_info::<Peer>())
         .with_graceful_shutdown(cancel.clone().cancelled_owned())
         .into_future();
@@ -98,15 +103,14 @@ async fn drained(cancel: &CancellationToken, after: Duration) {
 }
 
 /// One slot and a time limit for every request.
-async fn bounded(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let unavailable = |what: String| {
-        Failure(ApiError::new(ErrorCode::Unavailable, what, "try again in a moment")).into_response()
-    };
+pub(super) async fn bounded(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let unavailable =
+        |what: String| Failure::new(ErrorCode::Unavailable, what, "try again in a moment").into_response();
     let Ok(_slot) = shared.slots.try_acquire() else {
         return unavailable(format!("{MAX_REQUESTS} requests are being answered already"));
     };
     let path = request.uri().path().to_owned();
-    let limit = if path == "/v1/plan" { PLAN_TIMEOUT } else { REQUEST_TIMEOUT };
+    let limit = if path.ends_with("/plan") { PLAN_TIMEOUT } else { REQUEST_TIMEOUT };
     tokio::select! {
         response = next.run(request) => response,
         () = tokio::time::sleep(limit) => {

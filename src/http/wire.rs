@@ -1,10 +1,13 @@
 //! Queries and bodies that the routes take and the client sends. Answers are the types of
-//! `control::api`, errors are its `ApiError` as JSON.
+//! `control::api`, errors are an [`ErrorBody`].
 
-use crate::control::api::{ApiError, ApplyOptions, Operation};
+use crate::control::api::{ApiError, ApplyOptions, ErrorCode, KindView, MetadataView, ObjectView, Operation};
+use crate::core::event::Event;
 use crate::core::names::ObjectRef;
+use crate::core::problem::Problem;
 use crate::secrets::Algorithm;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -26,14 +29,102 @@ pub const PLAN_TIMEOUT: Duration = Duration::from_secs(120);
 /// Longest `waitMs` of a watch.
 pub const MAX_WAIT_MS: u64 = 30_000;
 
+/// An error, as RFC 9457 has it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorBody {
+    /// `urn:seawall:error:not-found`; stays as it is.
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub title: String,
+    pub status: u16,
+    /// What went wrong, where, and why.
+    pub detail: String,
+    /// What to do.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub next: String,
+    pub code: ErrorCode,
+    /// The path that was asked for.
+    pub instance: String,
+    /// As in the header `x-request-id` and in the operator's log.
+    pub request_id: String,
+}
+
+/// Where objects are: `KIND/NAME` below it, or `KIND`, or [`ALL`].
+pub const OBJECTS: &str = "/apis/seawall.dev/v1";
+
+/// In the place of a kind: of every kind, as on the command line.
+pub const ALL: &str = "all";
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ListQuery {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_selector: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field_selector: Option<String>,
+    /// Objects at most; 0: all.
+    #[serde(default)]
+    pub limit: usize,
+    /// As the page before told it.
+    #[serde(default, rename = "continue", skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+/// A list, in the Kubernetes form, with what concerns no single object.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListView {
+    pub api_version: String,
+    /// That of the objects with `List` behind it.
+    pub kind: String,
+    pub metadata: ListMeta,
+    pub items: Vec<ObjectView>,
+    /// As in [`ObjectList`](crate::control::api::ObjectList), as the rest.
+    pub problems: Vec<Problem>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine_down: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
+    #[serde(default)]
+    pub kinds: Vec<KindView>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListMeta {
+    pub resource_version: String,
+    /// Set when there is more.
+    #[serde(default, rename = "continue", skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remaining_item_count: Option<usize>,
+}
+
+/// An object without its spec.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusView {
+    pub api_version: String,
+    pub kind: String,
+    pub metadata: MetadataView,
+    pub status: Value,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EventsQuery {
-    /// `postgres/main`; all objects when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub object: Option<String>,
+    /// Only those with a higher `sequence`.
     #[serde(default)]
     pub after: u64,
+}
+
+/// Oldest first.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct EventsView {
+    pub items: Vec<Event>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ mod doctor;
 mod recover;
 
 use crate::cli::backend::{Backend, Check, OfflineError, Validated};
+use crate::cli::settings::Listening;
 use crate::cli::settings::{RunSettings, Settings};
 use crate::control::api::{Api, ApiError, Done, ErrorCode, ObjectList};
 use crate::control::driver::drive;
@@ -14,14 +15,15 @@ use crate::control::{settle, start};
 use crate::core::names::Kind;
 use crate::docker::{BollardDocker, Docker};
 use crate::http::client::Client;
-use crate::http::metrics;
 use crate::http::server::serve;
+use crate::http::{listen, metrics, tls};
 use crate::secrets::{Algorithm, Key, KeyError, Keys, Sealer};
 use crate::store::{MemoryStore, SledStore, Store, StoreError};
 use crate::workload::tools::Reach;
 use crate::workload::tools::vault::{CIPHER_KEY, SECRETS, cipher_of};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -183,6 +185,24 @@ fn idle(
     Operator::open(config(settings, manifests), docker, kinds, store, sealer, false)
 }
 
+/// Where the API is to be served over TCP, if it is.
+fn listen_at(listening: &Listening) -> Result<Option<listen::Listen>, ApiError> {
+    let Some(address) = listening.address else { return Ok(None) };
+    let files = listening.tls_cert.as_deref().zip(listening.tls_key.as_deref());
+    let tls = files.map(|(certificate, key)| tls::server_config(certificate, key)).transpose();
+    let tls =
+        tls.map_err(|e| internal(e, "give --tls-cert and --tls-key as PEM files that belong together"))?;
+    Ok(Some(listen::Listen { address, tls, behind_proxy: listening.behind_proxy }))
+}
+
+/// What the log says of it.
+fn listens(at: Result<SocketAddr, String>) {
+    match at {
+        Ok(address) => tracing::info!(%address, "the API is served over TCP"),
+        Err(why) => tracing::warn!(why, "the API is not served over TCP; tried again every 30 s (--listen)"),
+    }
+}
+
 /// Resolves at the first SIGTERM or SIGINT.
 async fn asked_to_leave() -> Result<&'static str, ApiError> {
     let mut term = signal(SignalKind::terminate()).map_err(|e| internal(e, ""))?;
@@ -197,6 +217,8 @@ async fn asked_to_leave() -> Result<&'static str, ApiError> {
 impl Backend for Program {
     async fn run(&self, run: RunSettings) -> Result<Option<ObjectList>, ApiError> {
         let settings = &run.settings;
+        // What runs once has nothing to serve, nor to tell over time.
+        let listen = if run.once { None } else { listen_at(&run.listen)? };
         let store = open_to_run(settings).await.map_err(|e| store_error(&e))?;
         let sealer = sealer(settings, store.as_ref(), true)?;
         let docker = docker(settings)?;
@@ -212,9 +234,11 @@ impl Backend for Program {
         let socket = settings.socket();
         let server = tokio::spawn({
             let stop = stop_http.clone();
+            let api = Arc::clone(&api);
             async move { serve(api, &socket, stop).await }
         });
-        // What runs once has nothing to tell over time.
+        let over_tcp = listen
+            .map(|at| tokio::spawn(listen::serve(api, operator.clone(), at, stop_http.clone(), listens)));
         let metrics = settings.metrics_addr.filter(|_| !run.once);
         let metrics =
             metrics.map(|at| tokio::spawn(metrics::serve(Arc::clone(&operator), at, stop_http.clone())));
@@ -243,6 +267,9 @@ impl Backend for Program {
         stop_http.cancel();
         if let Some(metrics) = metrics {
             let _ = metrics.await;
+        }
+        if let Some(over_tcp) = over_tcp {
+            let _ = tokio::time::timeout(Duration::from_secs(1), over_tcp).await;
         }
         if let Ok(Ok(Err(error))) = tokio::time::timeout(Duration::from_secs(1), server).await {
             return Err(internal(error, ""));

@@ -1,7 +1,7 @@
 //! The command line and the API's socket, against an API that answers from a script.
 
 mod doing;
-mod fake;
+pub mod fake;
 mod inspecting;
 mod looking;
 mod program;

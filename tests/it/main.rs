@@ -16,6 +16,7 @@ mod examples;
 mod faults;
 mod formats;
 mod hostile;
+mod http;
 mod key_rotation;
 mod link_inputs;
 mod link_test;

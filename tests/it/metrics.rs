@@ -266,7 +266,7 @@ async fn it_is_answered_over_tcp_and_nothing_else_is() {
         ready.starts_with("HTTP/1.1 200 OK") && ready.ends_with("manifests: ok\nstore: ok\nengine: ok\n"),
         "{ready}"
     );
-    for path in ["/", "/v1/export", "/v1/objects", "/metrics/../v1/export"] {
+    for path in ["/", "/v1/export", "/apis/seawall.dev/v1/all", "/metrics/../v1/export"] {
         assert!(get(served.at, path).await.starts_with("HTTP/1.1 404 "), "{path}");
     }
     let post = ask(served.at, "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n").await;

@@ -22,7 +22,8 @@ pub async fn run(cx: &mut Context, args: RunArgs) -> Outcome {
     telemetry::init(form, cx.environment.get(telemetry::LEVEL_VARIABLE))
         .map_err(|e| Failure::usage(e.to_string(), ""))?;
     let manifests = cx.settings.manifests_or_default()?;
-    let settings = RunSettings { settings: cx.settings.clone(), manifests, once: args.once };
+    let listen = cx.settings.listen.clone().with(&args.listen, &cx.settings.cwd)?;
+    let settings = RunSettings { settings: cx.settings.clone(), manifests, once: args.once, listen };
     match cx.backend.run(settings).await? {
         Some(list) => converged(cx, &list),
         None => Ok(0),

@@ -102,6 +102,51 @@ fn where_figures_are_served_is_an_address_or_off() {
 }
 
 #[test]
+fn who_listens_beyond_the_loopback_device_needs_a_certificate_or_a_proxy() {
+    let cwd = tempfile::tempdir().unwrap();
+    let listens = |words: &[&str], variables: &[(&str, &str)]| {
+        use clap::Parser as _;
+        #[derive(clap::Parser)]
+        struct Run {
+            #[command(flatten)]
+            flags: ListenFlags,
+        }
+        let flags = Run::parse_from(std::iter::once(&"run").chain(words)).flags;
+        let mut all = vec![("HOME", "/h")];
+        all.extend(variables);
+        let listening = resolve(&Flags::default(), &environment(cwd.path(), &all))?.listen;
+        listening.with(&flags, cwd.path())
+    };
+    let at = |address: &str| Some(address.parse::<SocketAddr>().unwrap());
+    assert_eq!(listens(&[], &[]).unwrap(), Listening::default());
+    let loopback = [("SEAWALL_LISTEN", "127.0.0.1:7080")];
+    assert_eq!(listens(&[], &loopback).unwrap().address, at("127.0.0.1:7080"));
+    assert_eq!(listens(&["--listen", "off"], &loopback).unwrap().address, None);
+    assert_eq!(listens(&["--listen", "[::1]:1"], &loopback).unwrap().address, at("[::1]:1"));
+    let open = ["--listen", "0.0.0.0:7080"];
+    assert!(listens(&open, &[("SEAWALL_BEHIND_PROXY", "true")]).unwrap().behind_proxy);
+    let files = [("SEAWALL_TLS_CERT", "c.pem"), ("SEAWALL_TLS_KEY", "/k.pem")];
+    let with = listens(&open, &files).unwrap();
+    assert_eq!((with.tls_cert, with.tls_key), (Some(cwd.path().join("c.pem")), Some("/k.pem".into())));
+    for (words, variables, says) in [
+        (&open[..], &[][..], "everybody on the way could read tokens"),
+        (&open, &[("SEAWALL_BEHIND_PROXY", "false")], "everybody on the way"),
+        (&open, &files[..1], "the certificate has no key"),
+        (&[], &[files[1], loopback[0]], "the key has no certificate"),
+        (&[], &[("SEAWALL_BEHIND_PROXY", "yes")], "\"yes\" is neither true nor false"),
+        (&[], &[("SEAWALL_LISTEN", "7080")], "write 127.0.0.1:7080"),
+    ] {
+        let error = listens(words, variables).unwrap_err().to_string();
+        assert!(error.starts_with("listen: ") && error.contains(says), "{words:?} {variables:?}: {error}");
+    }
+    fs::write(cwd.path().join(FILE), "listen: '[::]:1'\ntlsCert: c\ntlsKey: k\nbehindProxy: 'true'\n")
+        .unwrap();
+    let filed = listens(&[], &[]).unwrap();
+    assert_eq!((filed.address, filed.behind_proxy), (at("[::]:1"), true));
+    assert_eq!(filed.tls_key, Some(cwd.path().join("k")));
+}
+
+#[test]
 fn colours_only_on_a_terminal_and_not_with_no_color() {
     let cwd = Path::new("/");
     assert!(environment(cwd, &[]).colour(true));

@@ -32,7 +32,8 @@ pub struct MetadataView {
     pub uid: String,
     /// Grows with each change of the spec.
     pub generation: u64,
-    /// Another one after each change of spec, labels, annotations, or of who holds it; to be compared, nothing else.
+    /// Another one after each change of what is shown, but of what is only sampled. It can be sent with a change: that is refused
+    /// when spec, labels, annotations or who holds it are others by then. Nothing else follows from it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub resource_version: String,
     /// Who holds it; nobody does what an owner made, and what is retained.

@@ -1,25 +1,20 @@
 //! Tokens and the audit log.
 
-use super::{Answer, body};
+use super::Answer;
+use super::extract::{Asked, Params};
 use crate::control::api::{AuditEntry, Done, IssuedToken, NewToken, TokenView};
 use crate::core::names::Name;
 use crate::http::error::Failure;
 use crate::http::server::Shared;
 use crate::http::wire::AuditQuery;
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 
 pub async fn tokens(State(shared): State<Shared>) -> Answer<Json<Vec<TokenView>>> {
     Ok(Json(shared.api.tokens().await?))
 }
 
-pub async fn create(
-    State(shared): State<Shared>,
-    bytes: Result<Bytes, BytesRejection>,
-) -> Answer<Json<IssuedToken>> {
-    let new: NewToken = body(bytes)?;
+pub async fn create(State(shared): State<Shared>, Asked(new): Asked<NewToken>) -> Answer<Json<IssuedToken>> {
     Ok(Json(shared.api.create_token(&new).await?))
 }
 
@@ -30,8 +25,7 @@ pub async fn revoke(State(shared): State<Shared>, Path(name): Path<String>) -> A
 
 pub async fn audit(
     State(shared): State<Shared>,
-    query: Result<Query<AuditQuery>, QueryRejection>,
+    Params(ask): Params<AuditQuery>,
 ) -> Answer<Json<Vec<AuditEntry>>> {
-    let Query(AuditQuery { after }) = query?;
-    Ok(Json(shared.api.audit(after).await?))
+    Ok(Json(shared.api.audit(ask.after).await?))
 }

@@ -1,28 +1,27 @@
 //! An object as its document.
 
-use super::{Answer, Ref, body, reference};
+use super::extract::{Asked, At};
+use super::{Answer, need};
 use crate::control::api::Applied;
+use crate::core::access::{Caller, Permission};
 use crate::http::server::Shared;
 use crate::http::wire::ApplyBody;
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
+use axum::{Extension, Json};
 
 pub async fn apply(
     State(shared): State<Shared>,
-    bytes: Result<Bytes, BytesRejection>,
+    Extension(caller): Extension<Caller>,
+    Asked(ask): Asked<ApplyBody>,
 ) -> Answer<Json<Applied>> {
-    let ApplyBody { document, options } = body(bytes)?;
-    Ok(Json(shared.api.apply(&document, &options).await?))
+    need(&caller, Permission::ExternalServicesCreate)?;
+    Ok(Json(shared.api.apply(&ask.document, &ask.options).await?))
 }
 
 pub async fn patch(
     State(shared): State<Shared>,
-    Path((kind, name)): Ref,
-    bytes: Result<Bytes, BytesRejection>,
+    At(object): At,
+    Asked(ask): Asked<ApplyBody>,
 ) -> Answer<Json<Applied>> {
-    let object = reference(&kind, &name)?;
-    let ApplyBody { document, options } = body(bytes)?;
-    Ok(Json(shared.api.patch(&object, &document, &options).await?))
+    Ok(Json(shared.api.patch(&object, &ask.document, &ask.options).await?))
 }

@@ -1,19 +1,17 @@
 //! Figures over time.
 
-use super::{Answer, Ref, reference};
+use super::Answer;
+use super::extract::{At, Params};
 use crate::control::api::HistoryView;
 use crate::http::server::Shared;
 use crate::http::wire::HistoryQuery;
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 
 pub async fn one(
     State(shared): State<Shared>,
-    Path((kind, name)): Ref,
-    query: Result<Query<HistoryQuery>, QueryRejection>,
+    At(object): At,
+    Params(HistoryQuery { metric, since }): Params<HistoryQuery>,
 ) -> Answer<Json<HistoryView>> {
-    let Query(HistoryQuery { metric, since }) = query?;
-    let object = reference(&kind, &name)?;
     Ok(Json(shared.api.history(&object, metric.as_deref(), since).await?))
 }

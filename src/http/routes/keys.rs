@@ -1,13 +1,12 @@
 //! The keys that seal the secrets of the store.
 
-use super::{Answer, body};
+use super::Answer;
+use super::extract::Asked;
 use crate::control::api::{Done, KeyCheck, KeyList, PublicKeyView};
 use crate::http::server::Shared;
 use crate::http::wire::RotateKeysBody;
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 
 pub async fn list(State(shared): State<Shared>) -> Answer<Json<KeyList>> {
     Ok(Json(shared.api.keys().await?))
@@ -21,10 +20,6 @@ pub async fn verify(State(shared): State<Shared>) -> Answer<Json<KeyCheck>> {
     Ok(Json(shared.api.verify_keys().await?))
 }
 
-pub async fn rotate(
-    State(shared): State<Shared>,
-    bytes: Result<Bytes, BytesRejection>,
-) -> Answer<Json<Done>> {
-    let ask: RotateKeysBody = body(bytes)?;
+pub async fn rotate(State(shared): State<Shared>, Asked(ask): Asked<RotateKeysBody>) -> Answer<Json<Done>> {
     Ok(Json(shared.api.rotate_keys(ask.cipher).await?))
 }

@@ -1,23 +1,21 @@
 //! A container's log, streamed as it is printed.
 
-use super::{Answer, Ref, reference};
+use super::Answer;
+use super::extract::{At, Params};
 use crate::control::api::{ApiError, ErrorCode};
 use crate::http::server::Shared;
 use crate::http::wire::{LogLine, LogsQuery};
 use axum::body::Body;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use futures_util::StreamExt;
 
 pub async fn stream(
     State(shared): State<Shared>,
-    Path((kind, name)): Ref,
-    query: Result<Query<LogsQuery>, QueryRejection>,
+    At(object): At,
+    Params(ask): Params<LogsQuery>,
 ) -> Answer<impl IntoResponse> {
-    let object = reference(&kind, &name)?;
-    let Query(ask) = query?;
     let Ok(slot) = shared.streams.clone().try_acquire_owned() else {
         let what = "too many logs are being followed already";
         return Err(ApiError::new(ErrorCode::Unavailable, what, "end one of them").into());

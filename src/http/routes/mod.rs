@@ -1,8 +1,9 @@
-//! The routes under `/v1`, one file per resource.
+//! The routes, one file per resource: objects as in Kubernetes' API, and under `/v1` what is about the operator or many objects.
 
 mod access;
 mod apply;
 mod events;
+mod extract;
 mod history;
 mod inspect;
 mod keys;
@@ -16,73 +17,127 @@ mod top;
 
 use super::error::Failure;
 use super::server::Shared;
-use crate::control::api::{ApiError, ErrorCode};
-use crate::core::names::ObjectRef;
+use crate::control::api::ErrorCode;
+use crate::core::access::{Caller, Permission};
+use crate::core::text::shown;
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::Path;
-use axum::extract::rejection::BytesRejection;
-use axum::routing::{delete, get, post};
-use serde::de::DeserializeOwned;
+use axum::extract::{Request, State};
+use axum::handler::Handler;
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, delete, get, post};
 
 pub type Answer<T> = Result<T, Failure>;
 
-/// `{kind}/{name}` of a path.
-type Ref = Path<(String, String)>;
+/// One thing that can be asked, and what a caller must be allowed for it. There is no route but by one of these.
+struct Row {
+    method: Method,
+    path: &'static str,
+    needs: Permission,
+    answer: MethodRouter<Shared>,
+}
 
+fn table() -> Vec<Row> {
+    use Permission::{
+        ExternalServicesDelete as Delete, ExternalServicesRead as Read, ExternalServicesWrite as Write,
+        SettingsManage as Manage,
+    };
+    vec![
+        reads("/apis/seawall.dev/v1/events", Read, events::all),
+        reads("/apis/seawall.dev/v1/{kind}", Read, objects::list),
+        reads("/apis/seawall.dev/v1/{kind}/{name}", Read, objects::one),
+        reads("/apis/seawall.dev/v1/{kind}/{name}/status", Read, objects::status),
+        reads("/apis/seawall.dev/v1/{kind}/{name}/plan", Read, objects::plan),
+        reads("/apis/seawall.dev/v1/{kind}/{name}/events", Read, events::of_one),
+        reads("/apis/seawall.dev/v1/{kind}/{name}/logs", Read, logs::stream),
+        reads("/apis/seawall.dev/v1/{kind}/{name}/history", Read, history::one),
+        reads("/apis/seawall.dev/v1/{kind}/{name}/diagnose", Read, inspect::diagnose),
+        // What clients say to a server may be anything, also somebody's data.
+        reads("/apis/seawall.dev/v1/{kind}/{name}/inspect/{verb}", Write, inspect::inspect),
+        // With `reveal`: SecretsReveal, too.
+        reads("/apis/seawall.dev/v1/{kind}/{name}/connection", Read, objects::connection),
+        reads("/apis/seawall.dev/v1/{kind}/{name}/environment", Read, objects::environment),
+        does("/apis/seawall.dev/v1/{kind}/{name}/operate", Write, objects::operate),
+        does("/apis/seawall.dev/v1/{kind}/{name}/rename", Write, objects::rename),
+        does("/apis/seawall.dev/v1/{kind}/{name}/delete", Delete, objects::delete),
+        does("/apis/seawall.dev/v1/{kind}/{name}/test", Write, objects::test),
+        does("/apis/seawall.dev/v1/{kind}/{name}/kill", Write, inspect::kill),
+        reads("/v1/healthz", Read, operator::healthz),
+        reads("/v1/operator", Read, operator::operator),
+        reads("/v1/export", Manage, operator::export),
+        reads("/v1/watch", Read, events::watch),
+        reads("/v1/top", Read, top::list),
+        reads("/v1/recommend", Read, recommend::list),
+        // Of other manifests than those in force: Write, too.
+        does("/v1/plan", Read, plan::plan),
+        reads("/v1/keys", Manage, keys::list),
+        reads("/v1/keys/public", Read, keys::public),
+        does("/v1/keys/verify", Manage, keys::verify),
+        does("/v1/keys/rotate", Manage, keys::rotate),
+        reads("/v1/prune", Read, prune::show),
+        does("/v1/prune", Manage, prune::confirm),
+        // Create, too: the object need not be there.
+        does("/v1/apply", Write, apply::apply),
+        does("/apis/seawall.dev/v1/{kind}/{name}/patch", Write, apply::patch),
+        reads("/v1/tokens", Manage, access::tokens),
+        does("/v1/tokens", Manage, access::create),
+        Row {
+            method: Method::DELETE,
+            path: "/v1/tokens/{name}",
+            needs: Manage,
+            answer: delete(access::revoke),
+        },
+        reads("/v1/audit", Manage, access::audit),
+    ]
+}
+
+fn reads<H: Handler<T, Shared>, T: 'static>(path: &'static str, needs: Permission, handler: H) -> Row {
+    Row { method: Method::GET, path, needs, answer: get(handler) }
+}
+
+fn does<H: Handler<T, Shared>, T: 'static>(path: &'static str, needs: Permission, handler: H) -> Row {
+    Row { method: Method::POST, path, needs, answer: post(handler) }
+}
+
+/// What each route demands.
+#[must_use]
+pub fn permissions() -> Vec<(Method, &'static str, Permission)> {
+    table().into_iter().map(|row| (row.method, row.path, row.needs)).collect()
+}
+
+/// Without who asks: that goes around it, as an extension of the request.
 pub fn router(shared: Shared) -> Router {
-    Router::new()
-        .route("/v1/healthz", get(operator::healthz))
-        .route("/v1/operator", get(operator::operator))
-        .route("/v1/export", get(operator::export))
-        .route("/v1/objects", get(objects::list))
-        .route("/v1/objects/{kind}/{name}", get(objects::one))
-        .route("/v1/objects/{kind}/{name}/operate", post(objects::operate))
-        .route("/v1/objects/{kind}/{name}/rename", post(objects::rename))
-        .route("/v1/objects/{kind}/{name}/delete", post(objects::delete))
-        .route("/v1/objects/{kind}/{name}/connection", get(objects::connection))
-        .route("/v1/objects/{kind}/{name}/environment", get(objects::environment))
-        .route("/v1/objects/{kind}/{name}/history", get(history::one))
-        .route("/v1/objects/{kind}/{name}/test", post(objects::test))
-        .route("/v1/objects/{kind}/{name}/inspect/{verb}", get(inspect::inspect))
-        .route("/v1/objects/{kind}/{name}/kill", post(inspect::kill))
-        .route("/v1/objects/{kind}/{name}/diagnose", get(inspect::diagnose))
-        .route("/v1/objects/{kind}/{name}/logs", get(logs::stream))
-        .route("/v1/objects/{kind}/{name}/patch", post(apply::patch))
-        .route("/v1/apply", post(apply::apply))
-        .route("/v1/events", get(events::list))
-        .route("/v1/watch", get(events::watch))
-        .route("/v1/top", get(top::list))
-        .route("/v1/recommend", get(recommend::list))
-        .route("/v1/plan", post(plan::plan))
-        .route("/v1/keys", get(keys::list))
-        .route("/v1/keys/public", get(keys::public))
-        .route("/v1/keys/verify", post(keys::verify))
-        .route("/v1/keys/rotate", post(keys::rotate))
-        .route("/v1/prune", get(prune::show).post(prune::confirm))
-        .route("/v1/tokens", get(access::tokens).post(access::create))
-        .route("/v1/tokens/{name}", delete(access::revoke))
-        .route("/v1/audit", get(access::audit))
-        .fallback(unknown)
-        .method_not_allowed_fallback(wrong_method)
-        .with_state(shared)
+    let routes = table().into_iter().fold(Router::new(), |router, row| {
+        router.route(row.path, row.answer.route_layer(from_fn_with_state(row.needs, allowed)))
+    });
+    routes.fallback(unknown).method_not_allowed_fallback(wrong_method).with_state(shared)
 }
 
-async fn unknown(uri: axum::http::Uri) -> Failure {
-    Failure(ApiError::new(ErrorCode::NotFound, format!("there is nothing at {}", uri.path()), ""))
+async fn allowed(State(needs): State<Permission>, request: Request, next: Next) -> Response {
+    let Some(caller) = request.extensions().get::<Caller>() else {
+        return Failure::new(ErrorCode::Unauthenticated, "nobody said who asks", "").into_response();
+    };
+    match need(caller, needs) {
+        Ok(()) => next.run(request).await,
+        Err(failure) => failure.into_response(),
+    }
 }
 
-async fn wrong_method(method: axum::http::Method, uri: axum::http::Uri) -> Failure {
-    Failure::invalid(format!("{} does not take {method}", uri.path()))
+/// What depends on what is asked for.
+fn need(caller: &Caller, permission: Permission) -> Answer<()> {
+    if caller.may(permission) {
+        return Ok(());
+    }
+    let what = format!("`{}` does not allow this: it needs {permission}", caller.name);
+    Err(Failure::new(ErrorCode::Forbidden, what, "use a token with this permission"))
 }
 
-/// A JSON body; an empty one is `{}`.
-fn body<T: DeserializeOwned>(bytes: Result<Bytes, BytesRejection>) -> Answer<T> {
-    let bytes = bytes?;
-    let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-    serde_json::from_slice(text).map_err(|e| Failure::invalid(format!("the body is not valid: {e}")))
+async fn unknown(uri: Uri) -> Failure {
+    Failure::new(ErrorCode::NotFound, format!("there is nothing at {}", shown(uri.path(), 300)), "")
 }
 
-fn reference(kind: &str, name: &str) -> Answer<ObjectRef> {
-    format!("{kind}/{name}").parse().map_err(|e| Failure::invalid(format!("{e}")))
+async fn wrong_method(method: Method, uri: Uri) -> Failure {
+    let what = format!("{} does not take {method}", shown(uri.path(), 300));
+    Failure::with(StatusCode::METHOD_NOT_ALLOWED, what)
 }

@@ -1,71 +1,129 @@
 //! Objects and what can be done with one.
 
-use super::{Answer, Ref, body, reference};
-use crate::control::api::{ConnectionView, Done, EnvironmentView, ObjectList, ObjectView, TestView};
+use super::extract::{Asked, At, Params, kind};
+use super::{Answer, need};
+use crate::control::api::{ConnectionView, Done, EnvironmentView, ObjectView, Operation, TestView};
+use crate::core::access::{Caller, Permission};
+use crate::core::names::{API_VERSION, ObjectRef};
+use crate::core::plan::PlanView;
+use crate::http::error::Failure;
+use crate::http::select::{Fields, Labels, page};
 use crate::http::server::Shared;
-use crate::http::wire::{ConfirmBody, ConnectionQuery, EnvironmentQuery, OperateBody, RenameBody};
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use crate::http::wire::{
+    ALL, ConfirmBody, ConnectionQuery, EnvironmentQuery, ListMeta, ListQuery, ListView, OperateBody,
+    RenameBody, StatusView,
+};
+use axum::extract::{Path, State};
+use axum::{Extension, Json};
+use std::str::FromStr;
 
-pub async fn list(State(shared): State<Shared>) -> Answer<Json<ObjectList>> {
-    Ok(Json(shared.api.objects().await?))
+pub async fn list(
+    State(shared): State<Shared>,
+    Path(word): Path<String>,
+    Params(ask): Params<ListQuery>,
+) -> Answer<Json<ListView>> {
+    let kind = if word == ALL { None } else { Some(kind(&word)?.as_str()) };
+    let labels: Labels = read("labelSelector", ask.label_selector.as_deref())?.unwrap_or_default();
+    let fields: Fields = read("fieldSelector", ask.field_selector.as_deref())?.unwrap_or_default();
+    let after: Option<ObjectRef> = read("continue", ask.after.as_deref())?;
+    let mut list = shared.api.objects().await?;
+    list.items.retain(|view| {
+        kind.is_none_or(|kind| view.kind == kind) && labels.select(view) && fields.select(view)
+    });
+    let part = page(list.items, ask.limit, after.as_ref());
+    Ok(Json(ListView {
+        api_version: API_VERSION.to_owned(),
+        kind: format!("{}List", kind.unwrap_or_default()),
+        metadata: ListMeta {
+            resource_version: list.revision.to_string(),
+            after: part.next,
+            remaining_item_count: part.remaining,
+        },
+        items: part.items,
+        problems: list.problems,
+        guard: list.guard,
+        engine_down: list.engine_down,
+        notices: list.notices,
+        kinds: list.kinds,
+    }))
 }
 
-pub async fn one(State(shared): State<Shared>, Path((kind, name)): Ref) -> Answer<Json<ObjectView>> {
-    Ok(Json(shared.api.object(&reference(&kind, &name)?).await?))
+fn read<T: FromStr>(name: &str, text: Option<&str>) -> Answer<Option<T>>
+where
+    T::Err: std::fmt::Display,
+{
+    text.map(str::parse).transpose().map_err(|e| Failure::invalid(format!("{name}: {e}")))
+}
+
+pub async fn one(State(shared): State<Shared>, At(object): At) -> Answer<Json<ObjectView>> {
+    Ok(Json(shared.api.object(&object).await?))
+}
+
+pub async fn status(State(shared): State<Shared>, At(object): At) -> Answer<Json<StatusView>> {
+    let ObjectView { api_version, kind, metadata, status, .. } = shared.api.object(&object).await?;
+    Ok(Json(StatusView { api_version, kind, metadata, status }))
+}
+
+/// Of everything, as a plan takes those before it into account.
+pub async fn plan(State(shared): State<Shared>, At(object): At) -> Answer<Json<PlanView>> {
+    shared.api.object(&object).await?;
+    let name = object.to_string();
+    let planned = shared.api.plan(None).await?.plans.into_iter().find(|plan| plan.object == name);
+    Ok(Json(planned.unwrap_or_else(|| PlanView { object: name, ..PlanView::default() })))
 }
 
 pub async fn operate(
     State(shared): State<Shared>,
-    Path((kind, name)): Ref,
-    bytes: Result<Bytes, BytesRejection>,
+    Extension(caller): Extension<Caller>,
+    At(object): At,
+    Asked(ask): Asked<OperateBody>,
 ) -> Answer<Json<Done>> {
-    let object = reference(&kind, &name)?;
-    let ask: OperateBody = body(bytes)?;
+    if ask.operation == Operation::Reinitialise {
+        need(&caller, Permission::ExternalServicesDelete)?;
+    }
     Ok(Json(shared.api.operate(&object, ask.operation).await?))
 }
 
 pub async fn rename(
     State(shared): State<Shared>,
-    Path((kind, name)): Ref,
-    bytes: Result<Bytes, BytesRejection>,
+    At(object): At,
+    Asked(ask): Asked<RenameBody>,
 ) -> Answer<Json<Done>> {
-    let object = reference(&kind, &name)?;
-    let ask: RenameBody = body(bytes)?;
     Ok(Json(shared.api.rename(&object, &ask.to).await?))
 }
 
 pub async fn delete(
     State(shared): State<Shared>,
-    Path((kind, name)): Ref,
-    bytes: Result<Bytes, BytesRejection>,
+    At(object): At,
+    Asked(ask): Asked<ConfirmBody>,
 ) -> Answer<Json<Done>> {
-    let object = reference(&kind, &name)?;
-    let ask: ConfirmBody = body(bytes)?;
     Ok(Json(shared.api.delete(&object, &ask.confirm).await?))
 }
 
 pub async fn connection(
     State(shared): State<Shared>,
-    Path((kind, name)): Ref,
-    query: Result<Query<ConnectionQuery>, QueryRejection>,
+    Extension(caller): Extension<Caller>,
+    At(object): At,
+    Params(ask): Params<ConnectionQuery>,
 ) -> Answer<Json<ConnectionView>> {
-    let object = reference(&kind, &name)?;
-    Ok(Json(shared.api.connection(&object, query?.reveal).await?))
+    if ask.reveal {
+        need(&caller, Permission::SecretsReveal)?;
+    }
+    Ok(Json(shared.api.connection(&object, ask.reveal).await?))
 }
 
 pub async fn environment(
     State(shared): State<Shared>,
-    Path((kind, name)): Ref,
-    query: Result<Query<EnvironmentQuery>, QueryRejection>,
+    Extension(caller): Extension<Caller>,
+    At(object): At,
+    Params(ask): Params<EnvironmentQuery>,
 ) -> Answer<Json<EnvironmentView>> {
-    let object = reference(&kind, &name)?;
-    let Query(ask) = query?;
+    if ask.reveal {
+        need(&caller, Permission::SecretsReveal)?;
+    }
     Ok(Json(shared.api.environment(&object, &ask.environment, ask.on_host, ask.reveal).await?))
 }
 
-pub async fn test(State(shared): State<Shared>, Path((kind, name)): Ref) -> Answer<Json<TestView>> {
-    Ok(Json(shared.api.test(&reference(&kind, &name)?).await?))
+pub async fn test(State(shared): State<Shared>, At(object): At) -> Answer<Json<TestView>> {
+    Ok(Json(shared.api.test(&object).await?))
 }

@@ -1,18 +1,22 @@
 //! What the next pass would do.
 
-use super::{Answer, body};
+use super::extract::Asked;
+use super::{Answer, need};
 use crate::control::api::PlanList;
+use crate::core::access::{Caller, Permission};
 use crate::http::server::Shared;
 use crate::http::wire::PlanBody;
-use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
+use axum::{Extension, Json};
 
 pub async fn plan(
     State(shared): State<Shared>,
-    bytes: Result<Bytes, BytesRejection>,
+    Extension(caller): Extension<Caller>,
+    Asked(ask): Asked<PlanBody>,
 ) -> Answer<Json<PlanList>> {
-    let ask: PlanBody = body(bytes)?;
+    // A plan tells whether a sealed value is the one in force.
+    if ask.files.is_some() {
+        need(&caller, Permission::ExternalServicesWrite)?;
+    }
     Ok(Json(shared.api.plan(ask.files).await?))
 }

@@ -347,7 +347,7 @@ pub fn view(name: &str, ready: &str, reason: &str, message: &str) -> ObjectView 
             name: name.into(),
             uid: format!("u-{name}"),
             generation: 3,
-            resource_version: "4.u".into(),
+            resource_version: "7.4.u".into(),
             managed_by: Some(ManagedBy::File),
             creation_timestamp: made.clone(),
             labels: BTreeMap::from([("team".into(), "shop".into())]),

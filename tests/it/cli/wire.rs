@@ -139,19 +139,43 @@ async fn every_error_survives_with_its_words() {
     let fake = Fake::default();
     let place = Place::live(&fake).await;
     let client = Client::new(&place.socket());
-    use ErrorCode::{Conflict, Internal, Invalid, NotFound, Unavailable};
-    for (code, status) in
-        [(NotFound, "404"), (Invalid, "400"), (Conflict, "409"), (Unavailable, "503"), (Internal, "500")]
-    {
+    for (code, status, kind) in [
+        (ErrorCode::NotFound, 404, "not-found"),
+        (ErrorCode::Invalid, 400, "invalid"),
+        (ErrorCode::Unauthenticated, 401, "unauthenticated"),
+        (ErrorCode::Forbidden, 403, "forbidden"),
+        (ErrorCode::TooManyRequests, 429, "too-many-requests"),
+        (ErrorCode::Conflict, 409, "conflict"),
+        (ErrorCode::Unavailable, 503, "unavailable"),
+        (ErrorCode::Internal, 500, "internal"),
+    ] {
         let error = ApiError::new(code, format!("what: {code:?}"), "do this");
         fake.change(|w| w.error = Some(error.clone()));
         assert_eq!(client.objects().await, Err(error.clone()));
         assert_eq!(client.export().await, Err(error.clone()));
         assert_eq!(client.plan(None).await, Err(error.clone()));
         assert_eq!(client.logs(&main_ref(), None, false).await.err(), Some(error));
-        let answer = raw(&place.socket(), "GET /v1/objects HTTP/1.1", "").await;
+        let answer = raw(&place.socket(), "GET /v1/operator?a=secret HTTP/1.1", "").await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let id = head.split_once("x-request-id: ").unwrap().1.lines().next().unwrap();
+        let mut body: serde_json::Value = serde_json::from_str(body).unwrap();
+        let title = body.as_object_mut().unwrap().remove("title").unwrap();
+        assert!(!title.as_str().unwrap().is_empty() && head.contains("application/problem+json"), "{head}");
+        assert_eq!(head.contains("www-authenticate: Bearer"), code == ErrorCode::Unauthenticated, "{head}");
+        let want = serde_json::json!({
+            "type": format!("urn:seawall:error:{kind}"), "status": status, "code": code,
+            "detail": format!("what: {code:?}"), "next": "do this", "instance": "/v1/operator", "requestId": id,
+        });
+        assert_eq!(body, want);
     }
+    fake.change(|w| w.error = None);
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let good = raw(&place.socket(), "GET /v1/healthz HTTP/1.1", "").await;
+        ids.push(good.split_once("x-request-id: ").unwrap().1[..16].to_owned());
+    }
+    assert_ne!(ids[0], ids[1]);
 }
 
 /// What a client gets that is not ours.
@@ -173,16 +197,25 @@ async fn what_is_not_understood_is_answered_in_words() {
     let long = format!("{{\"files\":{{\"a\":\"{}\"}}}}", "x".repeat(17 << 20));
     for (line, body, status, needle) in [
         ("GET /v1/nothing HTTP/1.1", "", "404", "there is nothing at /v1/nothing"),
-        ("PUT /v1/objects HTTP/1.1", "", "400", "/v1/objects does not take PUT"),
-        ("GET /v1/objects/nothing/x HTTP/1.1", "", "400", "unknown kind"),
-        ("GET /v1/objects/postgres/X HTTP/1.1", "", "400", "not a DNS label"),
-        ("GET /v1/events?object=main HTTP/1.1", "", "400", "expected KIND/NAME"),
-        ("GET /v1/events?after=-1 HTTP/1.1", "", "400", "after"),
+        ("PUT /apis/seawall.dev/v1/all HTTP/1.1", "", "405", "/apis/seawall.dev/v1/all does not take PUT"),
+        ("PUT /v1/keys HTTP/1.1", "", "405", "urn:seawall:error:method-not-allowed"),
+        ("GET /apis/seawall.dev/v1/nothing/x HTTP/1.1", "", "404", "unknown kind"),
+        ("GET /apis/seawall.dev/v1/nothing HTTP/1.1", "", "404", "unknown kind"),
+        ("GET /apis/seawall.dev/v1/postgres/X HTTP/1.1", "", "400", "not a DNS label"),
+        ("GET /apis/seawall.dev/v1/pg/%FF HTTP/1.1", "", "400", "UTF-8"),
+        ("GET /apis/seawall.dev/v1/pg/..%2Fa HTTP/1.1", "", "400", "not a DNS label"),
+        ("GET /v1/top?object=main HTTP/1.1", "", "400", "expected KIND/NAME"),
+        ("GET /apis/seawall.dev/v1/events?after=-1 HTTP/1.1", "", "400", "after"),
         ("GET /v1/watch?wait=1 HTTP/1.1", "", "400", "unknown field `wait`"),
         ("POST /v1/plan HTTP/1.1", "{", "400", "the body is not valid"),
         ("POST /v1/plan HTTP/1.1", "{\"file\":{}}", "400", "unknown field `file`"),
-        ("POST /v1/objects/postgres/x/operate HTTP/1.1", "{\"operation\":\"explode\"}", "400", "explode"),
-        ("POST /v1/objects/postgres/x/delete HTTP/1.1", "", "400", "missing field `confirm`"),
+        (
+            "POST /apis/seawall.dev/v1/postgres/x/operate HTTP/1.1",
+            "{\"operation\":\"explode\"}",
+            "400",
+            "explode",
+        ),
+        ("POST /apis/seawall.dev/v1/postgres/x/delete HTTP/1.1", "", "400", "missing field `confirm`"),
         ("POST /v1/apply HTTP/1.1", "{}", "400", "missing field `document`"),
         (
             "POST /v1/apply HTTP/1.1",
@@ -190,7 +223,7 @@ async fn what_is_not_understood_is_answered_in_words() {
             "400",
             "unknown field `force`",
         ),
-        ("POST /v1/plan HTTP/1.1", &long, "400", "larger than 16 MiB"),
+        ("POST /v1/plan HTTP/1.1", &long, "413", "larger than 16 MiB"),
     ] {
         let answer = raw(&place.socket(), line, body).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {answer}");
