@@ -1,6 +1,6 @@
 //! What people do to containers by hand is undone, with the cause in an event, and costs no data.
 
-use super::harness::{Sea, condition, docker, pause, processes, signal, text, wait_for};
+use super::harness::{Sea, condition, docker, is_degraded, pause, processes, signal, text, wait_for};
 use crate::kinds::postgres::inside as sql_inside;
 use crate::kinds::{Ask, Kind, Parameter, tests};
 use serde_json::Value;
@@ -376,9 +376,7 @@ fn a_locked_role_is_let_in_again_by_whoever_still_gets_in() {
     };
     let unlocked = |what: &str| {
         sea.event("PasswordReset", what);
-        sea.until("a", "Ready again", |s| {
-            condition(s, "Ready").0 == "True" && condition(s, "Degraded").0 != "True"
-        });
+        sea.until("a", "Ready again", |s| condition(s, "Ready").0 == "True" && !is_degraded(s));
         assert_eq!(sea.sql("a", "SELECT 1"), "1");
     };
     let end_sessions =

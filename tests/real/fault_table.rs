@@ -5,7 +5,7 @@
 mod images;
 mod parameters;
 
-use super::harness::{Sea, condition, postgres, text, wait_for};
+use super::harness::{Sea, condition, is_degraded, postgres, text, wait_for};
 use super::watch::Report;
 use serde_json::Value;
 use std::cell::Cell;
@@ -175,7 +175,7 @@ impl<'a> Server<'a> {
         self.sea.until(&self.name, "Ready without a complaint after the correction", |status| {
             condition(status, "Ready").0 == "True"
                 && condition(status, "Progressing").0 == "False"
-                && condition(status, "Degraded").0 != "True"
+                && !is_degraded(status)
         });
         self.in_force.set(self.step.get());
         self.serves("correction", self.step.get());

@@ -505,6 +505,12 @@ pub fn condition(status: &Value, kind: &str) -> (String, String, String) {
     (word("status"), word("reason"), word("message"))
 }
 
+/// Whether something is degraded that is the object's own: the machine's disk may be low for all of them.
+pub fn is_degraded(status: &Value) -> bool {
+    let (is, reason, _) = condition(status, "Degraded");
+    is == "True" && reason != "DiskLow"
+}
+
 pub fn docker(arguments: &[&str]) -> String {
     docker_at(None, arguments)
 }

@@ -1,6 +1,6 @@
 //! What an image is, is found out; another build of it keeps everything; what cannot run says why.
 
-use crate::harness::{Sea, condition, docker, image as of_suite, text};
+use crate::harness::{Sea, condition, docker, image as of_suite, is_degraded, text};
 use crate::kinds::{Kind, tests};
 use serde_json::Value;
 use std::io::Write;
@@ -210,7 +210,7 @@ fn another_major_touches_nothing() {
 
     for (name, version, was) in [("new", "18b", &after), ("old", "17", &old)] {
         sea.postgres(name, &format!("{{version: '{version}'}}"));
-        let status = sea.until(name, "lifted", |s| condition(s, "Degraded").0 != "True");
+        let status = sea.until(name, "lifted", |s| !is_degraded(s));
         assert_eq!(condition(&status, "Ready").0, "True");
         assert_eq!(status["container"]["id"], was["container"]["id"]);
         assert_eq!(sea.sql(name, "SELECT answer FROM kept"), "42");

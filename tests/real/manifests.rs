@@ -1,6 +1,6 @@
 //! What happens to files on disk ends in the right state, and a broken one hurts nobody.
 
-use crate::harness::{PATIENCE, Sea, catalog, condition, postgres, text};
+use crate::harness::{PATIENCE, Sea, catalog, condition, is_degraded, postgres, text};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
@@ -45,7 +45,7 @@ fn a_broken_file_leaves_its_last_good_version_in_force_and_the_rest_alone() {
         condition(s, "Ready").0 == "True" && s["container"]["startedAt"] != before["container"]["startedAt"]
     });
     sea.write("a.yaml", &postgres("a", "{version: '18', parameters: {work_mem: 6MB}}"));
-    let status = sea.until("a", "in force again", |s| condition(s, "Degraded").0 != "True");
+    let status = sea.until("a", "in force again", |s| !is_degraded(s));
     assert_eq!(status["container"]["id"], before["container"]["id"]);
     sea.ready("a");
     assert_eq!(sea.sql("a", "SHOW work_mem"), "6MB");

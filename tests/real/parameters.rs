@@ -1,6 +1,6 @@
 //! Parameters reach a running server; what PostgreSQL refuses is said in its words and hurts nothing.
 
-use crate::harness::{Sea, condition, image, postgres, text};
+use crate::harness::{Sea, condition, image, is_degraded, postgres, text};
 use crate::kinds::{Kind, Parameter, tests};
 use serde_json::Value;
 
@@ -208,9 +208,7 @@ fn no_default_of_sessions_reaches_the_sessions_of_seawall() {
         sea.ready(name);
         sea.postgres(name, &format!("{{version: '{version}', parameters: {{{hostile}}}}}"));
         sea.until(name, "Ready without a complaint", |s| {
-            condition(s, "Ready").0 == "True"
-                && condition(s, "Progressing").0 == "False"
-                && condition(s, "Degraded").0 != "True"
+            condition(s, "Ready").0 == "True" && condition(s, "Progressing").0 == "False" && !is_degraded(s)
         });
     }
     // A new login, a new database, and the way back: none of it goes by the user's defaults.
@@ -223,9 +221,7 @@ fn no_default_of_sessions_reaches_the_sessions_of_seawall() {
         sea.ready(name);
         sea.postgres(name, &format!("{{{shop}}}"));
         sea.until(name, "with PostgreSQL's own defaults", |s| {
-            condition(s, "Ready").0 == "True"
-                && condition(s, "Progressing").0 == "False"
-                && condition(s, "Degraded").0 != "True"
+            condition(s, "Ready").0 == "True" && condition(s, "Progressing").0 == "False" && !is_degraded(s)
         });
         assert_eq!(sea.sql(name, "SHOW default_transaction_isolation"), "read committed");
     }
@@ -262,14 +258,14 @@ fn what_overrides_the_manifest_is_said_with_a_command_that_ends_it() {
     let command = words.split("decide: ").nth(1).unwrap();
     let output = std::process::Command::new("sh").args(["-ec", command]).output().unwrap();
     assert!(output.status.success(), "{command}: {}", text(&output));
-    sea.until("a", "without a complaint", |s| condition(s, "Degraded").0 != "True");
+    sea.until("a", "without a complaint", |s| !is_degraded(s));
     assert_eq!(sea.sql("a", "SHOW work_mem"), "8MB");
 
     sea.sql("a", "ALTER ROLE postgres IN DATABASE shop SET work_mem = '2MB'");
     let words = sea.until_condition("a", "Degraded", "True", "ParametersOverridden");
     assert!(words.contains("ALTER ROLE … RESET work_mem"), "{words}");
     sea.sql("a", "ALTER ROLE postgres IN DATABASE shop RESET work_mem");
-    sea.until("a", "without a complaint", |s| condition(s, "Degraded").0 != "True");
+    sea.until("a", "without a complaint", |s| !is_degraded(s));
 
     // What only waits for a restart is overridden by nothing.
     sea.postgres(

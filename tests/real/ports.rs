@@ -1,7 +1,7 @@
 //! Host ports: chosen once, kept for good, never given twice.
 
 use super::conflicts::Foreign;
-use super::harness::{Sea, condition, docker, wait_for};
+use super::harness::{Sea, condition, docker, is_degraded, wait_for};
 use crate::kinds::{Kind, tests};
 use std::collections::BTreeSet;
 use std::net::TcpListener;
@@ -160,7 +160,7 @@ fn a_port_that_is_taken_costs_the_server_nothing(kind: &dyn Kind) {
     );
     settled(&why);
     sea.put(a, &kind.spec(&format!("port: {port}")));
-    sea.until(a, "without a complaint", |s| condition(s, "Degraded").0 != "True");
+    sea.until(a, "without a complaint", |s| !is_degraded(s));
     settled("back");
     drop(holder);
 

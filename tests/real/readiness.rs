@@ -1,6 +1,6 @@
 //! Ready means that a login works now; everything else is said in PostgreSQL's own words.
 
-use super::harness::{Frozen, Sea, condition, docker, text, version, wait_for};
+use super::harness::{Frozen, Sea, condition, docker, is_degraded, text, version, wait_for};
 use crate::kinds::{Kind, tests};
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -201,7 +201,7 @@ fn a_server_without_a_connection_for_applications_is_not_ready() {
     assert!(words.contains("\"app\" takes 0 connections"), "{words}");
     assert_eq!(sea.condition("a", "Ready").0, "True", "its own user gets in");
     sea.sql("a", "ALTER DATABASE app CONNECTION LIMIT -1");
-    sea.until("a", "without a complaint", |s| condition(s, "Degraded").0 != "True");
+    sea.until("a", "without a complaint", |s| !is_degraded(s));
     // As many as the server lets in.
     let url = format!("postgresql://web:web@127.0.0.1:{}/app", sea.host_port("a"));
     let idle = || {
@@ -220,7 +220,7 @@ fn a_server_without_a_connection_for_applications_is_not_ready() {
     }
     sea.sql("a", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'web'");
     sea.ready("a");
-    sea.until("a", "without a complaint", |s| condition(s, "Degraded").0 != "True");
+    sea.until("a", "without a complaint", |s| !is_degraded(s));
 }
 
 /// A small disk under a volume, for as long as this lives.
@@ -266,7 +266,7 @@ fn a_disk_that_is_full_is_said_before_and_when_it_is() {
     fs::remove_file(format!("{}/filler", disk.0)).unwrap();
     fs::remove_file(format!("{}/more", disk.0)).unwrap();
     sea.ready("a");
-    sea.until("a", "without a complaint", |s| condition(s, "Degraded").0 != "True");
+    sea.until("a", "without a complaint", |s| !is_degraded(s));
     sea.docker(&["rm", "-f", &sea.container("a")]);
     sea.kill();
 }

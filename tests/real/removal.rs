@@ -1,6 +1,6 @@
 //! A manifest that goes away never costs data: it is kept, or deleted only with consent.
 
-use crate::harness::{Frozen, Sea, condition, manifest, postgres, text};
+use crate::harness::{Frozen, Sea, condition, is_degraded, manifest, postgres, text};
 use crate::kinds::{Kind, tests};
 use std::fs;
 use std::io::Write;
@@ -138,7 +138,7 @@ fn a_scan_that_would_remove_too_much_removes_nothing_until_it_is_confirmed() {
         prune
     };
     let lifted = || {
-        sea.until("a", "free of the guard", |s| condition(s, "Degraded").0 != "True");
+        sea.until("a", "free of the guard", |s| !is_degraded(s));
         assert_eq!(sea.cli(&["get"]).status.code(), Some(0));
         assert!(sea.ok(&["prune"]).contains("Nothing is held back"));
     };
@@ -253,7 +253,7 @@ fn a_file_that_is_empty_cut_or_half_written_removes_and_changes_nothing() {
     assert!(text(&get).contains("seawall prune --confirm remove-3-"), "{}", text(&get));
     assert!(sea.ok(&["prune"]).contains("all.yaml is still there"));
     sea.write("all.yaml", &all);
-    sea.until("a", "let go of", |s| condition(s, "Degraded").0 != "True");
+    sea.until("a", "let go of", |s| !is_degraded(s));
     assert_eq!(sea.cli(&["get"]).status.code(), Some(0));
     unchanged();
 
@@ -270,7 +270,7 @@ fn a_file_that_is_empty_cut_or_half_written_removes_and_changes_nothing() {
         let next = format!("next{cut}");
         sea.postgres(&next, "{version: '18', stopped: true}");
         sea.until_condition(&next, "Ready", "False", "Stopped");
-        sea.until("b", "let go of", |s| condition(s, "Degraded").0 != "True");
+        sea.until("b", "let go of", |s| !is_degraded(s));
         unchanged();
     }
     assert_eq!(sea.sql("a", "SHOW max_connections"), "200");
@@ -301,7 +301,7 @@ fn a_file_that_was_put_away_under_another_name_keeps_its_database() {
         let words = sea.until_condition("a", "Degraded", "True", "ManifestBroken");
         assert!(words.contains(&format!("a.yaml is gone, but {away} lies beside it")), "{words}");
         fs::rename(&away_file, &file).unwrap();
-        sea.until("a", "let go of", |s| condition(s, "Degraded").0 != "True");
+        sea.until("a", "let go of", |s| !is_degraded(s));
     }
     // Moved to another file, and broken on the way.
     fs::rename(&file, sea.manifests.join("other.yaml")).unwrap();
@@ -333,7 +333,7 @@ fn a_file_that_is_away_for_a_while_costs_neither_container_nor_data() {
         text(&get)
     );
     fs::rename(&away, &file).unwrap();
-    let after = sea.until("noted", "as before", |s| condition(s, "Degraded").0 != "True");
+    let after = sea.until("noted", "as before", |s| !is_degraded(s));
     assert_eq!(after["container"]["startedAt"], before["container"]["startedAt"]);
 
     // Git at work, or a lock that it left behind: said, and nothing goes.
@@ -393,7 +393,7 @@ fn a_new_name_for_the_same_spec_is_said_and_a_kept_port_can_be_released(kind: &d
     assert!(!sea.volumes().contains(&sea.volume(new)));
     assert_eq!(sea.status(old)["container"]["startedAt"], before["container"]["startedAt"]);
     sea.write("shop.yaml", &manifest(old, "", spec));
-    sea.until(old, "as before", |s| condition(s, "Degraded").0 != "True");
+    sea.until(old, "as before", |s| !is_degraded(s));
     assert_eq!(sea.kept(old), [42]);
 
     // Retained, and somebody else wants its port.

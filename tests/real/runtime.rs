@@ -1,6 +1,6 @@
 //! What is said of containers on the real engine: what killed them, what killed processes in them, and what they use.
 
-use crate::harness::{Sea, condition, signal};
+use crate::harness::{Sea, condition, is_degraded, signal};
 use crate::kinds::{Kind, tests};
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -77,7 +77,7 @@ fn a_server_that_the_kernel_killed_for_memory_is_said_to_be(kind: &dyn Kind) {
     assert!(described.contains("OutOfMemory") && described.contains("OOM KILLED"), "{described}");
     // More memory is the answer to it.
     sea.put(a, &kind.spec("resources: {memory: 512Mi}"));
-    sea.until(a, "answered", |s| condition(s, "Ready").0 == "True" && condition(s, "Degraded").0 != "True");
+    sea.until(a, "answered", |s| condition(s, "Ready").0 == "True" && !is_degraded(s));
 }
 
 fn a_process_that_the_kernel_killed_is_told_from_the_server(kind: &dyn Kind) {

@@ -1,7 +1,7 @@
 //! Nothing is taken that a start cannot survive, and there is always a way back: trial starts, files and
 //! images that fail all the same, corrections that must arrive although nobody can log in.
 
-use crate::harness::{Sea, condition, docker, manifest, postgres, wait_for};
+use crate::harness::{Sea, condition, docker, is_degraded, manifest, postgres, wait_for};
 use crate::kinds::{Deadly, Kind, Parameter, tests};
 use crate::lifecycle::TestImage;
 use serde_json::Value;
@@ -67,7 +67,7 @@ fn a_certificate_in_the_data_directory_is_there_in_the_trial_too() {
     sea.docker(&["exec", "-u", "postgres", &sea.container("a"), "sh", "-c", make]);
     with(&sea, "18", "", "ssl: 'on'");
     sea.ready("a");
-    sea.until("a", "without a complaint", |s| condition(s, "Degraded").0 != "True");
+    sea.until("a", "without a complaint", |s| !is_degraded(s));
     assert_eq!(sea.sql("a", "SHOW ssl"), "on");
 }
 
@@ -96,7 +96,7 @@ fn the_way_back_needs_no_words(kind: &dyn Kind) {
     assert_eq!((sea.parameter(a, name).as_str(), sea.kept(a)), (old, vec![42]));
     with(&format!("{name}: {new}"));
     sea.ready(a);
-    sea.until(a, "without a complaint", |s| condition(s, "Degraded").0 != "True");
+    sea.until(a, "without a complaint", |s| !is_degraded(s));
     assert_eq!(sea.parameter(a, name), new);
 }
 
@@ -127,7 +127,7 @@ fn an_image_that_does_not_start_gives_way_to_the_last_one(kind: &dyn Kind) {
     assert_eq!(again["image"]["id"], first["image"]["id"]);
     sea.put(a, &kind.spec(&format!("parameters: {{{name}: {other}}}")));
     sea.ready(a);
-    sea.until(a, "without a complaint", |s| condition(s, "Degraded").0 != "True");
+    sea.until(a, "without a complaint", |s| !is_degraded(s));
     assert_eq!((sea.parameter(a, name).as_str(), sea.kept(a)), (other, vec![42]));
 }
 
@@ -146,11 +146,11 @@ fn an_image_in_which_no_cluster_can_be_made_does_not_stand_in_the_way_of_a_corre
     sea.postgres("a", &format!("{{image: '{}', parameters: {{work_mem: 9MB}}}}", useless.0));
     sea.until("a", "tried", |s| {
         // Where no cluster can be made, the trial says nothing, and the real start must do.
-        condition(s, "Ready").0 == "True" && (start(s) != before || condition(s, "Degraded").0 == "True")
+        condition(s, "Ready").0 == "True" && (start(s) != before || is_degraded(s))
     });
     sea.postgres("a", "{version: '18', parameters: {work_mem: 10MB}}");
     sea.ready("a");
-    sea.until("a", "without a complaint", |s| condition(s, "Degraded").0 != "True");
+    sea.until("a", "without a complaint", |s| !is_degraded(s));
     assert_eq!(sea.sql("a", "SELECT current_setting('work_mem') || answer FROM kept"), "10MB42");
 }
 
