@@ -202,11 +202,12 @@ fn a_server_without_a_connection_for_applications_is_not_ready() {
     assert_eq!(sea.condition("a", "Ready").0, "True", "its own user gets in");
     sea.sql("a", "ALTER DATABASE app CONNECTION LIMIT -1");
     sea.until("a", "without a complaint", |s| !is_degraded(s));
-    // As many as the server lets in.
+    // As many as the server lets in; as an application does, each tries again, as a session of ours may be there for a moment.
     let url = format!("postgresql://web:web@127.0.0.1:{}/app", sea.host_port("a"));
     let idle = || {
-        let mut child = Command::new("psql");
-        child.args(["-XAtqc", "SELECT 1 FROM pg_sleep(600)", &url]).stderr(Stdio::piped()).spawn().unwrap()
+        let mut child = Command::new("sh");
+        let script = "until psql -XAtqc 'SELECT 1 FROM pg_sleep(600)' \"$0\"; do sleep 0.5; done";
+        child.args(["-c", script, &url]).stderr(Stdio::null()).spawn().unwrap()
     };
     let mut all: Vec<_> = (0..20).map(|_| idle()).collect();
     let words = sea.until_condition("a", "Ready", "False", "ConnectionsExhausted");
