@@ -164,15 +164,15 @@ impl PgSession {
             .map_err(|e: tokio_postgres::Error| classify(&e))
     }
 
-    /// The same of one statement that is asked again and again over this session, and answers with text: the server reads and plans
-    /// it once, which is most of what our statements cost it.
+    /// The same of one statement that is asked again and again, and answers with text: the server reads and plans it once for a
+    /// connection, which is most of what our statements cost it.
     pub(super) async fn rows_again(&self, sql: &Sql) -> Result<Vec<Vec<Option<String>>>, SqlError> {
         let key: [u8; 32] = Sha256::digest(sql.as_str()).into();
         let reading = async {
             let known = self.prepared().get(&key).cloned();
             let statement = match known {
                 Some(statement) => statement,
-                None => self.client.prepare(sql.as_str()).await?,
+                None => self.keep(key, self.client.prepare(sql.as_str()).await?),
             };
             let mut answer = std::pin::pin!(self.client.query_raw(&statement, empty::<&str>()).await?);
             let mut rows = Vec::new();
@@ -182,24 +182,23 @@ impl PgSession {
                     rows.push((0..row.len()).map(text).collect::<Result<_, tokio_postgres::Error>>()?);
                 }
             }
-            Ok((statement, rows))
+            Ok(rows)
         };
         let answer = timeout(TIMEOUT, reading).await.map_err(|_| SqlError::Hung(TIMEOUT))?;
+        answer.map_err(|e: tokio_postgres::Error| {
+            // A plan can be of what is no more as it was.
+            self.prepared().remove(&key);
+            classify(&e)
+        })
+    }
+
+    fn keep(&self, key: [u8; 32], statement: Statement) -> Statement {
         let mut prepared = self.prepared();
-        match answer {
-            Ok((statement, rows)) => {
-                if prepared.len() >= PREPARED {
-                    prepared.clear();
-                }
-                prepared.insert(key, statement);
-                Ok(rows)
-            }
-            Err(e) => {
-                // A plan can be of what is no more as it was.
-                prepared.remove(&key);
-                Err(classify(&e))
-            }
+        if prepared.len() >= PREPARED {
+            prepared.clear();
         }
+        prepared.insert(key, statement.clone());
+        statement
     }
 
     fn prepared(&self) -> MutexGuard<'_, HashMap<[u8; 32], Statement>> {
