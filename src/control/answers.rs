@@ -6,6 +6,7 @@ use super::api::{
     ErrorCode, HistoryView, HostPort, InspectView, IssuedToken, KeyCheck, KeyList, KillView, Lines,
     ManagedBy, MetadataView, NewToken, ObjectList, ObjectView, Operation, OperatorView, OwnerReference,
     PlanList, PruneItem, PruneView, PublicKeyView, RecommendList, Result, TestView, TokenView, TopList,
+    no_object,
 };
 use super::objects::{Owner, Record};
 use super::operator::Operator;
@@ -64,6 +65,7 @@ fn view(Known { record, status, version, .. }: &Known) -> ObjectView {
         metadata: MetadataView {
             name: record.object.name.to_string(),
             uid: record.uid.clone(),
+            id: record.id,
             generation: record.generation,
             resource_version: version.clone(),
             managed_by: match (&record.source, record.by_api) {
@@ -212,6 +214,13 @@ impl Api for Operator {
             state.records.get(object).map(|r| Known::of(&state, r))
         };
         known.map(|known| self.view(&known)).ok_or_else(|| not_found(object))
+    }
+
+    async fn numbered(&self, id: u64) -> Result<ObjectRef> {
+        let state = self.state();
+        let mut records = state.records.values();
+        let found = records.find(|record| record.id == id && id > 0);
+        found.map(|record| record.object.clone()).ok_or_else(|| no_object(id))
     }
 
     async fn events(&self, object: Option<&ObjectRef>, after: u64) -> Result<Vec<Event>> {

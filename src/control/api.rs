@@ -80,6 +80,14 @@ impl ApiError {
     }
 }
 
+pub(super) fn no_object(id: u64) -> ApiError {
+    ApiError::new(
+        ErrorCode::NotFound,
+        format!("no object has the number {id}"),
+        "seawall get lists what there is",
+    )
+}
+
 pub type Result<T, E = ApiError> = std::result::Result<T, E>;
 
 /// Lines as they come, without their ends; the first error is the last of them.
@@ -91,6 +99,14 @@ pub trait Api: Send + Sync + 'static {
     async fn operator(&self) -> Result<OperatorView>;
     async fn objects(&self) -> Result<ObjectList>;
     async fn object(&self, object: &ObjectRef) -> Result<ObjectView>;
+    /// The object that has this number, `metadata.id`.
+    async fn numbered(&self, id: u64) -> Result<ObjectRef> {
+        let all = self.objects().await?.items;
+        all.iter()
+            .find(|view| view.metadata.id == id && id > 0)
+            .and_then(ObjectView::object)
+            .ok_or_else(|| no_object(id))
+    }
     /// Events with a sequence above `after`, oldest first, of one object or of all.
     async fn events(&self, object: Option<&ObjectRef>, after: u64) -> Result<Vec<Event>>;
     /// What the containers of one object, or of all, use right now.

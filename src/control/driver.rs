@@ -36,6 +36,9 @@ const LAST_WRITE: Duration = Duration::from_secs(2);
 
 /// Runs until `cancel`; then lets the steps in hand end.
 pub async fn drive(operator: Arc<Operator>, cancel: CancellationToken) {
+    if let Err(error) = operator.number_what_has_none().await {
+        tracing::error!(%error, "objects of an earlier version could not be given their numbers; the next start does");
+    }
     let mut tasks = JoinSet::new();
     tasks.spawn(watch_manifests(Arc::clone(&operator), cancel.clone()));
     tasks.spawn(follow_events(Arc::clone(&operator), cancel.clone()));

@@ -19,6 +19,7 @@ pub mod git;
 pub mod guard;
 pub mod history;
 pub mod holds;
+pub mod ids;
 mod inspect;
 pub mod journal;
 mod kept_port;

@@ -20,6 +20,9 @@ pub const STATUS: &str = "status/";
 pub struct Record {
     pub object: ObjectRef,
     pub uid: String,
+    /// See [`ids`](super::ids); 0: it has none yet.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub id: u64,
     /// RFC 3339
     pub created_at: String,
     /// Grows by one with every change of `spec`.
@@ -75,6 +78,7 @@ impl Record {
         Self {
             object: document.object.clone(),
             uid,
+            id: 0,
             created_at: now,
             generation: 1,
             metadata: document.metadata.clone(),
@@ -141,9 +145,10 @@ impl Record {
     /// Whether a person sees the same of both: what is remembered shows in the status.
     #[must_use]
     pub fn shows_as(&self, other: &Self) -> bool {
-        type Shown<'a> = (&'a str, u64, u64, &'a Metadata, &'a Json, &'a Option<Place>, &'a Option<Owner>);
+        type Shown<'a> = (&'a str, [u64; 3], &'a Metadata, &'a Json, &'a Option<Place>, &'a Option<Owner>);
         fn shown(of: &Record) -> Shown<'_> {
-            (&of.uid, of.generation, of.version, &of.metadata, &of.spec, &of.source, &of.owner)
+            let numbers = [of.id, of.generation, of.version];
+            (&of.uid, numbers, &of.metadata, &of.spec, &of.source, &of.owner)
         }
         shown(self) == shown(other)
     }

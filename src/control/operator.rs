@@ -6,6 +6,7 @@ use super::access::{Access, handed_on};
 use super::gates::Gates;
 use super::git::Git;
 use super::history::Rounds;
+use super::ids::Ids;
 use super::journal;
 use super::metrics::Tallies;
 use super::objects::{self, Record, STATUS};
@@ -99,6 +100,7 @@ pub struct Operator {
     pub(super) tallies: Tallies,
     pub(super) gates: Gates,
     pub(super) access: Access,
+    pub(super) ids: Ids,
     pub(super) samples: Samples,
     pub(super) rounds: Rounds,
     /// One look at the manifests at a time: what a later one saw is never overwritten by an earlier one's.
@@ -162,6 +164,7 @@ impl Operator {
         })?;
         store.each(journal::PREFIX, &mut |_, found| state.journal.load(found.body))?;
         let access = Access::load(store.as_ref())?;
+        let ids = Ids::load(store.as_ref(), state.records.values())?;
         let tools = Tools::new(docker, store, sealer, config.installation.clone(), config.reach);
         let places = Places {
             data: config.data.clone(),
@@ -195,6 +198,7 @@ impl Operator {
             tallies: Tallies::default(),
             gates: Gates::default(),
             access,
+            ids,
             samples: Samples::default(),
             rounds: Rounds::default(),
             looking: tokio::sync::Mutex::default(),

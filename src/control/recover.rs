@@ -241,6 +241,7 @@ pub fn record(kinds: &Kinds, remains: &Remains, looked: &Looked, wish: Option<&W
     Record {
         object: remains.object.clone(),
         uid,
+        id: 0,
         created_at: now(),
         generation,
         metadata,

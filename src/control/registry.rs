@@ -88,6 +88,18 @@ impl Kinds {
         Kind::Project
     }
 
+    /// The kind whose objects tie a service to an environment.
+    #[must_use]
+    pub const fn of_links() -> Kind {
+        Kind::Link
+    }
+
+    /// What such an object ties together, by its spec: the service, the object that has the environment, and that.
+    #[must_use]
+    pub fn ends_of_link(spec: &Value) -> Option<(ObjectRef, ObjectRef, String)> {
+        crate::kinds::link::ends(spec)
+    }
+
     /// The manifest that ties a service to an environment of an object; see [`crate::kinds::link::manifest`].
     ///
     /// # Errors

@@ -200,6 +200,10 @@ impl Operator {
         let mut taken = taker.as_ref().clone();
         let own = Home { base: self.config.installation.container(old), name: old.name.clone() };
         taken.asked = Asked::default();
+        // Whoever knows the data by its number finds them under it.
+        if from.id > 0 {
+            taken.id = from.id;
+        }
         taken.memory = kind.handed_over(&from.memory, own).map_err(HandOverError::Memory)?;
         let taken = Arc::new(taken);
         let mut changes = vec![

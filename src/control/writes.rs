@@ -35,8 +35,10 @@ impl Operator {
         saving: Saving,
         with: Vec<Change>,
     ) -> Result<(), StoreError> {
+        let numbered = self.ids.number(records, saving).await;
+        let records = &numbered.records;
         let changes = records.iter().map(|r| Ok(Change::put(r.key(), json(r.as_ref())?)));
-        let changes = changes.chain(with.into_iter().map(Ok));
+        let changes = changes.chain(with.into_iter().chain(numbered.change).map(Ok));
         self.tools.store.save(changes.collect::<Result<_, StoreError>>()?, saving).await?;
         {
             let mut state = self.state();

@@ -12,6 +12,7 @@ pub mod metrics;
 mod routes;
 mod select;
 pub mod server;
+mod services;
 mod tcp;
 pub mod tls;
 pub mod wire;

@@ -1,5 +1,6 @@
 //! What everybody above knows of a kind without knowing the kind: what a list shows, how people get in. Values only.
 
+use super::service::Service;
 use crate::core::measure::Unit;
 use crate::core::metric::Family;
 use crate::core::names::Kind;
@@ -251,6 +252,8 @@ pub struct About {
     pub warnings: Option<&'static str>,
     /// `None`: there is nothing to connect to.
     pub client: Option<&'static Client>,
+    /// How the service API offers its objects; `None`: they are no services.
+    pub service: Option<&'static Service>,
     /// Version and image of the catalog that it brings.
     pub images: &'static [(&'static str, &'static str)],
     pub spec: fn() -> Schema,

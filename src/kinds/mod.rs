@@ -13,12 +13,14 @@ pub mod notifier;
 pub mod postgres;
 pub mod project;
 pub mod redis;
+mod service;
 pub mod tenancy;
 
 pub use about::{
     About, Call, Client, Column, Metric, OF_CONTAINERS, Panel, Part, Question, Read, Series, Word,
 };
 pub use inspections::{Ask, End, Ended, Inspection, Inspections, Kill, Unanswered};
+pub use service::{Form, Parameter, Service};
 
 use crate::core::condition::Finding;
 use crate::core::diagnosis::Check;

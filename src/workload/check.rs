@@ -14,6 +14,7 @@ use crate::core::text::{NAME, quoted, shown};
 use crate::manifest::scalar::Text;
 use crate::manifest::suggest::nearest;
 use crate::workload::spec::{PortSpec, Size};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The field of the managed user's password, as values are sealed for it.
@@ -255,6 +256,20 @@ fn image(
 fn in_doubt(document: &Document) -> bool {
     let left_out = |key: &&str| document.spec.get(key).is_none();
     document.places.keys("spec").filter(left_out).any(|key| nearest(key, ["version", "image"]).is_some())
+}
+
+/// The caps that a spec asks for, as far as they are legal.
+#[must_use]
+pub fn caps_of(spec: &Value) -> Caps {
+    let text = |field: &str| spec.pointer(field).and_then(Text::of).map(|Text(text)| text);
+    let size = spec.get("size").and_then(|size| serde_json::from_value(size.clone()).ok());
+    let preset = preset(size);
+    let bytes = |field: &str| Bytes::parse(&text(field)?).ok();
+    Caps {
+        memory: bytes("/resources/memory").or(preset.memory),
+        swap: bytes("/resources/swap").filter(|swap| swap.0 > 0),
+        cpus: text("/resources/cpus").and_then(|cpus| NanoCpus::parse(&cpus).ok()).or(preset.cpus),
+    }
 }
 
 fn preset(size: Option<Size>) -> Caps {

@@ -253,6 +253,8 @@ fn nothing_above_the_kinds_names_one() {
     let words = Kind::ALL.iter().flat_map(|kind| match kind {
         Kind::Link => vec!["Kind::Link", "\"Link\"", "\"link\"", "link/", "Link "],
         Kind::App => vec!["Kind::App", "\"App\"", "\"app\"", "app/"],
+        // Paths of the service API have the word.
+        Kind::Project => vec!["Kind::Project", "\"Project\"", "\"project\"", "project/"],
         kind => vec![kind.as_str(), kind.lower()],
     });
     let words: Vec<&str> = words.collect();

@@ -3,6 +3,8 @@
 mod listen;
 mod objects;
 mod program;
+mod services;
+mod services_live;
 
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};

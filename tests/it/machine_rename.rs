@@ -21,6 +21,7 @@ machine_tests!(
 /// What must be the same after it was renamed.
 #[derive(Debug, PartialEq)]
 struct Kept {
+    id: u64,
     volume: String,
     port: String,
     password: String,
@@ -42,6 +43,7 @@ async fn kept(rig: &Of, name: &str) -> Kept {
     };
     Kept {
         secrets: sealed(rig).iter().filter_map(of_it).collect(),
+        id: view.metadata.id,
         volume: view.status["volume"]["name"].as_str().unwrap().to_owned(),
         port: view.status["endpoint"]["hostPort"].to_string(),
         password: rig.password(name).await,

@@ -30,6 +30,7 @@ mod machine_disk;
 mod machine_drifts;
 mod machine_engine;
 mod machine_history;
+mod machine_ids;
 mod machine_images;
 mod machine_inspect;
 mod machine_kinds;

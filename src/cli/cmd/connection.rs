@@ -9,7 +9,7 @@ use crate::cli::{Context, Outcome};
 use crate::control::api::{ConnectionView, HostPort};
 use crate::control::registry::Kinds;
 use crate::core::condition::Truth;
-use crate::core::text::{shell_quoted, url_part};
+use crate::core::text::shell_quoted;
 use crate::kinds::{Client, Part};
 use jiff::Timestamp;
 use std::io::Write;
@@ -97,15 +97,7 @@ pub fn value(part: Part, view: &ConnectionView, to: &HostPort) -> Option<String>
 
 /// A URL; without a password it has `mask` in its place, or no such part at all.
 pub fn url(client: &Client, view: &ConnectionView, to: &HostPort, mask: Option<&str>) -> String {
-    let password = match (&view.password, mask) {
-        (Some(password), _) => format!(":{}", url_part(password)),
-        (None, Some(mask)) => format!(":{mask}"),
-        (None, None) => String::new(),
-    };
-    let host = if to.host.contains(':') { format!("[{}]", to.host) } else { to.host.clone() };
-    let database =
-        if view.database.is_empty() { String::new() } else { format!("/{}", url_part(&view.database)) };
-    format!("{}://{}{password}@{host}:{}{database}", client.scheme, url_part(&view.username), to.port)
+    view.url(client.scheme, to, mask)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Objects, and what is planned for them, as they are told over the wire.
 
 use crate::control::registry::Kinds;
+use crate::core::names::ObjectRef;
 use crate::core::plan::PlanView;
 use crate::core::problem::Problem;
 use crate::kinds::{About, Column};
@@ -25,11 +26,22 @@ pub struct ObjectView {
     pub not_saved_since: Option<String>,
 }
 
+impl ObjectView {
+    /// Whose it is.
+    #[must_use]
+    pub fn object(&self) -> Option<ObjectRef> {
+        format!("{}/{}", self.kind.to_lowercase(), self.metadata.name).parse().ok()
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MetadataView {
     pub name: String,
     pub uid: String,
+    /// Its number among all objects, for the service API: it has it for good, and nobody else ever gets it. 0: none yet.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub id: u64,
     /// Grows with each change of the spec.
     pub generation: u64,
     /// Another one after each change of what is shown, but of what is only sampled. It can be sent with a change: that is refused
@@ -51,6 +63,11 @@ pub struct MetadataView {
     /// `shop.yaml:3`, empty when no manifest holds it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub source: String,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Where an object is changed.

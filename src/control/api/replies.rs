@@ -1,6 +1,7 @@
 //! What else is asked of an operator and what it replies, as it is told over the wire. No `Debug` of them tells a secret.
 
 use crate::core::condition::Condition;
+use crate::core::text::url_part;
 use serde::{Deserialize, Serialize};
 
 /// How to connect. `password` only when it was asked for.
@@ -24,6 +25,22 @@ pub struct ConnectionView {
     /// What is known of that, and since when; `None` before the first look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<Condition>,
+}
+
+impl ConnectionView {
+    /// A URL; without a password it has `mask` in its place, or no such part at all.
+    #[must_use]
+    pub fn url(&self, scheme: &str, to: &HostPort, mask: Option<&str>) -> String {
+        let password = match (&self.password, mask) {
+            (Some(password), _) => format!(":{}", url_part(password)),
+            (None, Some(mask)) => format!(":{mask}"),
+            (None, None) => String::new(),
+        };
+        let host = if to.host.contains(':') { format!("[{}]", to.host) } else { to.host.clone() };
+        let database =
+            if self.database.is_empty() { String::new() } else { format!("/{}", url_part(&self.database)) };
+        format!("{scheme}://{}{password}@{host}:{}{database}", url_part(&self.username), to.port)
+    }
 }
 
 impl std::fmt::Debug for ConnectionView {

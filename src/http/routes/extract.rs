@@ -31,6 +31,18 @@ impl FromRequestParts<Shared> for At {
     }
 }
 
+/// What stands in the path.
+pub struct InPath<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for InPath<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Failure> {
+        let Path(named) = Path::from_request_parts(parts, shared).await?;
+        Ok(Self(named))
+    }
+}
+
 /// As on the command line: short forms, plurals.
 pub fn kind(word: &str) -> Result<Kind, Failure> {
     word.parse::<Kind>().map_err(|e| Failure::new(ErrorCode::NotFound, e.to_string(), ""))

@@ -13,6 +13,7 @@ mod operator;
 mod plan;
 mod prune;
 mod recommend;
+mod services;
 mod top;
 
 use super::error::Failure;
@@ -43,7 +44,7 @@ fn table() -> Vec<Row> {
         ExternalServicesDelete as Delete, ExternalServicesRead as Read, ExternalServicesWrite as Write,
         SettingsManage as Manage,
     };
-    vec![
+    let mut all = vec![
         reads("/apis/seawall.dev/v1/events", Read, events::all),
         reads("/apis/seawall.dev/v1/{kind}", Read, objects::list),
         reads("/apis/seawall.dev/v1/{kind}/{name}", Read, objects::one),
@@ -89,7 +90,9 @@ fn table() -> Vec<Row> {
             answer: delete(access::revoke),
         },
         reads("/v1/audit", Manage, access::audit),
-    ]
+    ];
+    all.extend(services::table());
+    all
 }
 
 fn reads<H: Handler<T, Shared>, T: 'static>(path: &'static str, needs: Permission, handler: H) -> Row {

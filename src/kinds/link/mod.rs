@@ -145,6 +145,14 @@ fn lasts(object: &ObjectRef) -> Duration {
     PROOF.saturating_sub(Duration::from_secs(less))
 }
 
+/// What a link ties together, by its spec: the service, the project, the environment.
+#[must_use]
+pub fn ends(spec: &Value) -> Option<(ObjectRef, ObjectRef, String)> {
+    let spec: spec::LinkSpec = serde_json::from_value(spec.clone()).ok()?;
+    let project = ObjectRef::new(Kind::Project, Name::parse(&spec.project.0).ok()?);
+    Some((spec.service.0.parse().ok()?, project, spec.environment.0))
+}
+
 /// A manifest as a user would write it; the name is made of what it ties together, unless it is given. `fields`: others of its
 /// spec; of them those are left out that say what is so in any case.
 ///
@@ -204,6 +212,7 @@ impl Reconciler for Link {
         least_memory: 0,
         warnings: None,
         client: None,
+        service: None,
         images: &[],
         spec: spec_schema::<spec::LinkSpec>,
     };

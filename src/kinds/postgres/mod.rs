@@ -23,6 +23,7 @@ pub mod probe;
 pub mod programs;
 pub mod record;
 mod recover;
+mod service;
 pub mod spec;
 pub mod status;
 pub mod survey;
@@ -195,6 +196,7 @@ impl Reconciler for Postgres {
         least_memory: check::MIN_MEMORY,
         warnings: Some(metrics::WARNINGS),
         client: Some(&CLIENT),
+        service: Some(&service::SERVICE),
         // The public images of the product brief.
         images: &[
             ("18", "gotempsh/postgres-walg:18-bookworm"),

@@ -14,6 +14,7 @@ pub mod parameters;
 pub mod plan;
 pub mod probe;
 pub mod record;
+mod service;
 pub mod spec;
 pub mod status;
 pub mod tenancy;
@@ -181,6 +182,7 @@ impl Reconciler for Redis {
         least_memory: 64 << 20,
         warnings: None,
         client: Some(&CLIENT),
+        service: Some(&service::SERVICE),
         images: &[("8", "redis:8-bookworm"), ("8-alpine", "redis:8-alpine"), ("7", "redis:7-bookworm")],
         spec: spec_schema::<spec::RedisSpec>,
     };

@@ -346,6 +346,7 @@ pub fn view(name: &str, ready: &str, reason: &str, message: &str) -> ObjectView 
         metadata: MetadataView {
             name: name.into(),
             uid: format!("u-{name}"),
+            id: 0,
             generation: 3,
             resource_version: "7.4.u".into(),
             managed_by: Some(ManagedBy::File),
