@@ -14,6 +14,7 @@ mod select;
 pub mod server;
 mod tcp;
 pub mod tls;
+mod watch;
 pub mod wire;
 
 pub use routes::permissions;

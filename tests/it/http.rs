@@ -3,6 +3,7 @@
 mod listen;
 mod objects;
 mod program;
+mod watch;
 
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};

@@ -14,6 +14,7 @@ mod plan;
 mod prune;
 mod recommend;
 mod top;
+mod watch;
 
 use super::error::Failure;
 use super::server::Shared;
