@@ -1,17 +1,18 @@
 //! What Seawall costs, beside the same calls sent raw in the same run. Prints, asserts nothing.
 //!
-//! `cargo bench --bench bench [-- SECTION…]`; sections: `fake`, `binary`, `hostile`, `history` and `hung` need no Docker,
+//! `cargo bench --bench bench [-- SECTION…]`; sections: `fake`, `binary`, `hostile`, `history`, `http` and `hung` need no Docker,
 //! `provisioning`, `sweep`, `repair`, `caps`, `rollout`, `idle`, `links` and `apps` use the local engine and the
 //! images of `deploy/images/build.sh`. SEAWALL_BENCH_SERVICES sets how many services (12), SEAWALL_BENCH_LINKS how
 //! many links on one service (200), SEAWALL_BENCH_SECONDS how long `idle` and `links` look (60; `links` also once
 //! eleven times as long, until each login was proven anew), SEAWALL_BENCH_FAKE how many fake services (10000),
-//! SEAWALL_BENCH_HUNG how many of them hang (200), SEAWALL_BENCH_HISTORY and SEAWALL_BENCH_DAYS of how many (20) and how many days (7) figures over time are written.
+//! SEAWALL_BENCH_HUNG how many of them hang (200), SEAWALL_BENCH_HTTP and SEAWALL_BENCH_WATCHERS how many objects (1000) and who watch (1000) `http` has, SEAWALL_BENCH_HISTORY and SEAWALL_BENCH_DAYS of how many (20) and how many days (7) figures over time are written.
 //! Numbers taken while others use the machine are not to be trusted.
 
 mod apps;
 mod engine;
 mod fake;
 mod history;
+mod http;
 mod idle;
 mod links;
 mod program;
@@ -239,6 +240,7 @@ async fn main() {
         match (first.as_str(), services.parse()) {
             ("history-open-of", _) => return history::history_open_of(Path::new(services)),
             ("hostile-of", _) => return fake::hostile_of(Path::new(services)),
+            ("http-of", Ok(services)) => return http::http_of(services).await,
             ("fake-of", Ok(services)) => return fake::fake_of(services).await,
             ("history-of", Ok(services)) => return history::history_of(services).await,
             ("history-rounds-of", Ok(services)) => return history::history_rounds_of(services).await,
@@ -258,6 +260,9 @@ async fn main() {
     }
     if wanted("history") {
         history::history();
+    }
+    if wanted("http") {
+        http::http();
     }
     if wanted("hung") {
         fake::hung().await;

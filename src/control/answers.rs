@@ -2,15 +2,16 @@
 
 use super::api::kind_views;
 use super::api::{
-    Api, ApiError, Applied, ApplyOptions, AuditEntry, ConnectionView, DiagnosisView, Done, EnvironmentView,
-    ErrorCode, HistoryView, HostPort, InspectView, IssuedToken, KeyCheck, KeyList, KillView, Lines,
-    ManagedBy, MetadataView, NewToken, ObjectList, ObjectView, Operation, OperatorView, OwnerReference,
-    PlanList, PruneItem, PruneView, PublicKeyView, RecommendList, Result, TestView, TokenView, TopList,
-    no_object,
+    Api, ApiError, Applied, ApplyOptions, AuditEntry, Changes, ConnectionView, DiagnosisView, Done,
+    EnvironmentView, ErrorCode, HistoryView, HostPort, InspectView, IssuedToken, KeyCheck, KeyList, KillView,
+    Lines, ManagedBy, MetadataView, NewToken, ObjectList, ObjectView, Operation, OperatorView,
+    OwnerReference, PlanList, PruneItem, PruneView, PublicKeyView, RecommendList, Result, TestView,
+    TokenView, TopList, no_object,
 };
 use super::objects::{Owner, Record};
 use super::operator::Operator;
-use super::state::{Away, State};
+use super::state::{Away, State, resource_version};
+use super::versions::Last;
 use crate::core::condition::{ConditionType, Truth, find};
 use crate::core::event::Event;
 use crate::core::names::{API_VERSION, Name, ObjectRef};
@@ -28,7 +29,7 @@ use std::time::Duration;
 
 /// What is shown of an object, taken out of the state by its pointers: to write it all down takes long, and nobody
 /// is to wait for that.
-struct Known {
+pub(super) struct Known {
     record: Arc<Record>,
     status: Option<Arc<Status>>,
     /// By this process.
@@ -37,13 +38,19 @@ struct Known {
 }
 
 impl Known {
-    fn of(state: &State, record: &Arc<Record>) -> Self {
+    pub(super) fn of(state: &State, record: &Arc<Record>) -> Self {
         Self {
             record: Arc::clone(record),
             status: state.statuses.get(&record.object).cloned(),
             seen: state.live.get(&record.object).is_some_and(|l| l.seen),
             version: state.resource_version(record),
         }
+    }
+
+    /// Of an object that was gone with this revision.
+    pub(super) fn last(Last { record, status, seen }: &Last, revision: u64) -> Self {
+        let version = resource_version(revision, record);
+        Self { record: Arc::clone(record), status: status.clone(), seen: *seen, version }
     }
 }
 
@@ -125,7 +132,7 @@ pub(super) fn store_failed(error: &StoreError) -> ApiError {
 }
 
 impl Operator {
-    fn view(&self, known: &Known) -> ObjectView {
+    pub(super) fn view(&self, known: &Known) -> ObjectView {
         let mut view = view(known);
         if self.running && !known.seen && self.kinds.runs(known.record.object.kind) {
             not_looked_at_yet(&mut view);
@@ -183,10 +190,10 @@ impl Api for Operator {
     }
 
     async fn objects(&self) -> Result<ObjectList> {
-        let revision = *self.revision().borrow();
         let not_saved = self.not_saved();
         let (mut list, known) = {
-            let state = self.state();
+            let mut state = self.state();
+            let revision = self.stamped(&mut state);
             let mut problems = state.problems.clone();
             problems.extend(state.not_taken_over.as_ref().map(|why| {
                 let place = Place { file: self.config.manifests.display().to_string(), ..Place::default() };
@@ -248,6 +255,10 @@ impl Api for Operator {
             Ok(Ok(revision)) => Ok(*revision),
             _ => Ok(*self.revision().borrow()),
         }
+    }
+
+    async fn changes(&self, after: Option<u64>) -> Result<Changes> {
+        self.changes_after(after)
     }
 
     async fn plan(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList> {

@@ -4,6 +4,7 @@
 mod access;
 mod apply;
 mod audit;
+mod changes;
 mod history;
 mod inside;
 mod inspect;
@@ -15,6 +16,7 @@ mod top;
 pub use access::Gatekeeper;
 pub use apply::{Applied, ApplyOptions, Outcome};
 pub use audit::{AuditEntry, EXPIRES, IssuedToken, NewToken, TokenView};
+pub use changes::{Change, Changes, Marks, Told};
 pub use history::{HistoryView, Point, SeriesView};
 pub use inspect::{DiagnosisView, InspectView, KillView};
 pub use objects::{
@@ -65,6 +67,8 @@ pub enum ErrorCode {
     Forbidden,
     /// 429
     TooManyRequests,
+    /// 410: what it begins from is not known any more.
+    Expired,
     /// 409: not in a state for this, or consent is missing.
     Conflict,
     /// 503: needs a running operator or a Docker engine.
@@ -118,6 +122,12 @@ pub trait Api: Send + Sync + 'static {
     /// Returns when the revision is above `after`, or after `wait_ms` (at most 30 000), with the
     /// revision then.
     async fn watch(&self, after: u64, wait_ms: u64) -> Result<u64>;
+    /// What became of each object after this revision (`None`: all there is), then what becomes of them. `Expired` when too much has
+    /// changed since; `Unavailable` from whoever only hands questions on.
+    async fn changes(&self, _after: Option<u64>) -> Result<Changes> {
+        let what = "only the operator itself tells what changes";
+        Err(ApiError::new(ErrorCode::Unavailable, what, "watch=true of its HTTP API"))
+    }
     /// The plan for the manifests in force, or for these files (path → text) instead.
     async fn plan(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList>;
     async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done>;

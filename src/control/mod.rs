@@ -7,6 +7,7 @@ pub mod any;
 pub mod api;
 mod apply;
 mod attach;
+mod changes;
 pub mod children;
 pub mod crash_point;
 mod diagnosis;

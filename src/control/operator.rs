@@ -3,6 +3,7 @@
 //! Passes, sources and surfaces all go through here. It decides nothing about an engine.
 
 use super::access::{Access, handed_on};
+use super::changes::Hub;
 use super::gates::Gates;
 use super::git::Git;
 use super::history::Rounds;
@@ -113,6 +114,7 @@ pub struct Operator {
     /// Ask for a new look at the manifests.
     pub(super) rescan: Notify,
     revision: watch::Sender<u64>,
+    pub(super) hub: Hub,
     me: Weak<Self>,
 }
 
@@ -184,6 +186,8 @@ impl Operator {
         // Above all revisions of the process before: what was changed then is never taken for what is now.
         let first = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or(1);
         state.versions = Versions::from(first);
+        let kinds_that_run = kinds.about().filter(|about| running && about.runs);
+        state.looked_at = kinds_that_run.map(|about| about.kind).collect();
         Ok(Arc::new_cyclic(|me| Self {
             config,
             tools,
@@ -207,6 +211,7 @@ impl Operator {
             git: Git::default(),
             rescan: Notify::new(),
             revision: watch::channel(first).0,
+            hub: Hub::default(),
             me: Weak::clone(me),
         }))
     }
@@ -224,6 +229,11 @@ impl Operator {
 
     pub(super) fn me(&self) -> Option<Arc<Self>> {
         self.me.upgrade()
+    }
+
+    /// The same for what goes on beside it, and is not to keep it.
+    pub(super) fn me_weak(&self) -> Weak<Self> {
+        Weak::clone(&self.me)
     }
 
     /// Never held over an await.
@@ -301,10 +311,15 @@ impl Operator {
     /// Tells watchers that something can be seen anew.
     pub(super) fn changed(&self) {
         let mut state = self.state();
-        self.revision.send_modify(|r| {
-            *r += 1;
-            state.versions.stamp(*r);
-        });
+        self.revision.send_modify(|r| *r = state.versions.stamp(*r));
+    }
+
+    /// The revision that tells of everything that is in this state, and of nothing else.
+    pub(super) fn stamped(&self, state: &mut State) -> u64 {
+        if state.versions.are_touched() {
+            self.revision.send_modify(|r| *r = state.versions.stamp(*r));
+        }
+        *self.revision.borrow()
     }
 
     #[must_use]
@@ -420,11 +435,14 @@ impl Operator {
 
     pub(super) fn live<T>(&self, object: &ObjectRef, change: impl FnOnce(&mut Live) -> T) -> T {
         let mut state = self.state();
+        let unseen = !state.live.get(object).is_some_and(|live| live.seen);
+        let before = if unseen { state.marks(object) } else { None };
         let live = state.live.entry(object.clone()).or_default();
-        let before = live.seen;
         let answer = change(live);
-        if live.seen != before {
-            state.versions.touch(object);
+        // What was found before the start is known to be so still: nothing else may follow that tells it.
+        if unseen && live.seen && before.is_some() {
+            state.versions.touch(object, before);
+            self.stamped(&mut state);
         }
         answer
     }

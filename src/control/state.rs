@@ -1,12 +1,14 @@
 //! What the operator knows right now: one structure behind one lock that is never held over a wait.
 
 use super::any::Spec;
+use super::api::Marks;
 use super::guard::Guard;
 use super::journal::Journal;
 use super::objects::Record;
 use super::removals::Absence;
 use super::rollout::Claimed;
-use super::versions::Versions;
+use super::versions::{Last, Versions};
+use crate::core::condition::{Condition, ConditionType, Truth};
 use crate::core::member::Role;
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::neighbours::{Graph, Offer};
@@ -108,6 +110,8 @@ pub struct State {
     pub checked: BTreeMap<ObjectRef, Spec>,
     pub statuses: BTreeMap<ObjectRef, Arc<Status>>,
     pub versions: Versions,
+    /// Of these kinds nothing is known before this process has looked.
+    pub looked_at: BTreeSet<Kind>,
     /// Their directory, absolute: paths in them begin there.
     pub manifests: PathBuf,
     /// Who refers to whom; whole once the manifests were read the first time.
@@ -143,33 +147,67 @@ pub struct State {
     pub not_taken_over: Option<String>,
 }
 
+/// The revision at which it last changed, and which document it is.
+#[must_use]
+pub fn resource_version(revision: u64, record: &Record) -> String {
+    format!("{revision}.{}", record.document_version())
+}
+
 impl State {
     /// Takes over a record, and whose it is.
     pub fn put(&mut self, record: Arc<Record>) {
         self.graph.own(&record.object, record.owner.as_ref().map(|owner| &owner.object));
         if self.records.get(&record.object).is_none_or(|old| !old.shows_as(&record)) {
-            self.versions.touch(&record.object);
+            self.touch(&record.object);
         }
         self.records.insert(record.object.clone(), record);
     }
 
     /// Takes over what a pass found.
     pub fn put_status(&mut self, object: &ObjectRef, status: Arc<Status>) {
-        self.versions.touch(object);
+        self.touch(object);
         self.statuses.insert(object.clone(), status);
     }
 
     /// What tells what is shown of it now from what was shown before, and whether its document is the same.
     #[must_use]
     pub fn resource_version(&self, record: &Record) -> String {
-        format!("{}.{}", self.versions.of(&record.object), record.document_version())
+        resource_version(self.versions.of(&record.object), record)
+    }
+
+    /// To be called before what is shown of it changes.
+    fn touch(&mut self, object: &ObjectRef) {
+        if !self.versions.is_touched(object) {
+            let before = self.marks(object);
+            self.versions.touch(object, before);
+        }
+    }
+
+    fn is_seen(&self, object: &ObjectRef) -> bool {
+        self.live.get(object).is_some_and(|live| live.seen)
+    }
+
+    /// What selectors look at, as it is shown; `None`: there is no such object.
+    #[must_use]
+    pub fn marks(&self, object: &ObjectRef) -> Option<Marks> {
+        let record = self.records.get(object)?;
+        let unknown = self.looked_at.contains(&object.kind) && !self.is_seen(object);
+        let conditions = self.statuses.get(object).map(|status| status.conditions.as_slice());
+        let shown = |c: &Condition| match c.kind {
+            ConditionType::Ready if unknown => (c.kind, Truth::Unknown),
+            kind => (kind, c.status),
+        };
+        let conditions = conditions.unwrap_or_default().iter().map(shown).collect();
+        Some(Marks { labels: record.metadata.labels.clone(), conditions })
     }
 
     /// Nothing is known of the object any more.
     pub fn forget(&mut self, object: &ObjectRef) {
-        self.records.remove(object);
-        self.statuses.remove(object);
-        self.versions.forget(object);
+        let (before, seen) = (self.marks(object), self.is_seen(object));
+        let status = self.statuses.remove(object);
+        if let Some(record) = self.records.remove(object) {
+            self.versions.forget(object, before, Last { record, status, seen });
+        }
         let members = self.live.remove(object).map(|live| live.members).unwrap_or_default();
         for container in members.into_iter().filter_map(|member| member.container) {
             self.by_container.remove(&container.id);

@@ -61,10 +61,16 @@ impl Failure {
             (_, ErrorCode::Unauthenticated) => ("unauthenticated", "Unauthenticated"),
             (_, ErrorCode::Forbidden) => ("forbidden", "Forbidden"),
             (_, ErrorCode::TooManyRequests) => ("too-many-requests", "Too many requests"),
+            (_, ErrorCode::Expired) => ("expired", "Too old"),
             (_, ErrorCode::Conflict) => ("conflict", "Conflict"),
             (_, ErrorCode::Unavailable) => ("unavailable", "Unavailable"),
             (_, ErrorCode::Internal) => ("internal", "Internal error"),
         }
+    }
+
+    /// As the end of an answer that has begun: its head has said the rest.
+    pub fn in_an_answer(self) -> ErrorBody {
+        self.body("", "")
     }
 
     fn body(self, instance: &str, request_id: &str) -> ErrorBody {
@@ -107,6 +113,7 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::Unauthenticated => StatusCode::UNAUTHORIZED,
         ErrorCode::Forbidden => StatusCode::FORBIDDEN,
         ErrorCode::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::Expired => StatusCode::GONE,
         ErrorCode::Conflict => StatusCode::CONFLICT,
         ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,

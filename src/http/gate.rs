@@ -5,7 +5,7 @@
 use super::error::Failure;
 use crate::control::api::{ErrorCode, Gatekeeper};
 use crate::core::access::Caller;
-use crate::secrets::Secret;
+use crate::secrets::{Secret, TokenHash};
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, Method};
@@ -31,10 +31,26 @@ pub struct Gate {
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
+/// By what somebody was let in, for an answer that goes on after that.
+#[derive(Clone)]
+pub struct Standing {
+    keeper: Arc<dyn Gatekeeper>,
+    name: String,
+    token: TokenHash,
+}
+
+impl Standing {
+    /// Whether it would still let them in.
+    pub fn holds(&self) -> bool {
+        self.keeper.still(&self.name, &self.token)
+    }
+}
+
 pub async fn admitted(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
     match gate.caller(&mut request).await {
-        Ok(caller) => {
+        Ok((caller, standing)) => {
             request.extensions_mut().insert(caller);
+            request.extensions_mut().insert(standing);
             next.run(request).await
         }
         Err(failure) => failure.into_response(),
@@ -42,7 +58,7 @@ pub async fn admitted(State(gate): State<Arc<Gate>>, mut request: Request, next:
 }
 
 impl Gate {
-    async fn caller(&self, request: &mut Request) -> Result<Caller, Failure> {
+    async fn caller(&self, request: &mut Request) -> Result<(Caller, Standing), Failure> {
         let peer = request.extensions().get::<Peer>().map(|Peer(address)| address.ip());
         let from = self
             .from(peer, request.headers())
@@ -54,7 +70,9 @@ impl Gate {
         })?;
         // Nothing behind this needs it, or could tell it.
         request.headers_mut().remove(AUTHORIZATION);
-        Ok(self.keeper.admit(&token, from).await?)
+        let caller = self.keeper.admit(&token, from).await?;
+        let (keeper, name) = (Arc::clone(&self.keeper), caller.name.clone());
+        Ok((caller, Standing { keeper, name, token: TokenHash::of(&token) }))
     }
 
     fn from(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
@@ -119,6 +137,10 @@ mod tests {
     impl Gatekeeper for Nobody {
         async fn admit(&self, _: &Secret, _: IpAddr) -> crate::control::api::Result<Caller> {
             Ok(Caller::socket())
+        }
+
+        fn still(&self, _: &str, _: &TokenHash) -> bool {
+            true
         }
     }
 

@@ -6,8 +6,8 @@
 use super::caller::known;
 use super::error::told;
 use super::gate::{Gate, Peer, admitted};
-use super::server::{DRAIN, Shared, bounded};
-use super::tcp;
+use super::server::{DRAIN, MAX_WATCHES, Shared, bounded};
+use super::tcp::{self, Place};
 use crate::control::api::{Api, Gatekeeper};
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -60,6 +60,7 @@ pub async fn serve(
 ) {
     let Listen { address, tls, behind_proxy } = listen;
     let shared = Shared::new(api, cancel.clone(), MAX_BODY);
+    let watches = Arc::clone(&shared.watches);
     let only_local = address.ip().is_loopback() && tls.is_none() && !behind_proxy;
     let router = super::routes::router(shared.clone())
         .layer(from_fn(known))
@@ -67,30 +68,37 @@ pub async fn serve(
         .layer(from_fn_with_state(shared, bounded))
         .layer(from_fn(told));
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let answer = |stream, from| {
+    let answer = |stream: TcpStream, from, place| {
         let (router, tls, cancel) = (router.clone(), tls.clone(), cancel.clone());
         async move {
+            // The end of an event must not wait for the word that its beginning arrived.
+            let _ = stream.set_nodelay(true);
             let stream = Timed { stream, unread: None };
-            let Some(config) = tls else { return speak(stream, Peer(from), router, cancel).await };
+            let who = (Peer(from), place);
+            let Some(config) = tls else { return speak(stream, who, router, cancel).await };
             // Who does not get through the handshake is nobody to talk to.
             if let Ok(Ok(stream)) = timeout(HEAD, TlsAcceptor::from(config).accept(stream)).await {
-                speak(stream, Peer(from), router, cancel).await;
+                speak(stream, who, router, cancel).await;
             }
         }
     };
     tcp::listen(address, &room, &cancel, heard, answer).await;
-    let all = u32::try_from(MAX_CONNECTIONS).unwrap_or(u32::MAX);
-    let _ = timeout(DRAIN + Duration::from_secs(1), room.acquire_many(all)).await;
+    let all = |most| u32::try_from(most).unwrap_or(u32::MAX);
+    let ended = async {
+        (watches.acquire_many(all(MAX_WATCHES)).await, room.acquire_many(all(MAX_CONNECTIONS)).await)
+    };
+    let _ = timeout(DRAIN + Duration::from_secs(1), ended).await;
 }
 
 /// Requests of one connection, until it ends or the operator leaves.
-async fn speak<S>(stream: S, peer: Peer, router: Router, cancel: CancellationToken)
+async fn speak<S>(stream: S, (peer, place): (Peer, Place), router: Router, cancel: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(place.clone());
         router.call(request)
     });
     let connection = http1::Builder::new()

@@ -46,7 +46,7 @@ pub async fn serve(operator: Arc<Operator>, address: SocketAddr, cancel: Cancell
         operator.metrics_are(at);
     };
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let answered = |stream, _| {
+    let answered = |stream, _, _| {
         let router = router.clone();
         async move {
             // Whoever asks has gone, or was too slow.

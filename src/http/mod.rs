@@ -15,6 +15,7 @@ pub mod server;
 mod services;
 mod tcp;
 pub mod tls;
+mod watch;
 pub mod wire;
 
 pub use routes::permissions;

@@ -6,6 +6,7 @@ use crate::core::names::ObjectRef;
 use crate::core::text::quoted;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 /// `team=shop,tier!=test,region in (eu,us),owner,!old`: all of it is true of an object.
@@ -71,9 +72,9 @@ fn label(part: &str) -> Result<(String, Wants), String> {
 
 impl Labels {
     #[must_use]
-    pub fn select(&self, view: &ObjectView) -> bool {
+    pub fn select(&self, object: &impl Selectable) -> bool {
         self.0.iter().all(|(key, wants)| {
-            let value = view.metadata.labels.get(key);
+            let value = object.labels().get(key);
             match wants {
                 Wants::In(values) => value.is_some_and(|value| values.contains(value)),
                 Wants::NotIn(values) => value.is_none_or(|value| !values.contains(value)),
@@ -129,21 +130,38 @@ fn word<T: DeserializeOwned>(name: &str, word: &str) -> Result<T, String> {
 
 impl Fields {
     #[must_use]
-    pub fn select(&self, view: &ObjectView) -> bool {
-        self.0.iter().all(|(field, is)| is_so(field, view) == *is)
+    pub fn select(&self, object: &impl Selectable) -> bool {
+        self.0.iter().all(|(field, is)| is_so(field, object) == *is)
     }
 }
 
-fn is_so(field: &Field, view: &ObjectView) -> bool {
+fn is_so(field: &Field, object: &impl Selectable) -> bool {
     match field {
-        Field::Name(name) => view.metadata.name == *name,
-        Field::Condition(kind, truth) => {
-            let all = view.status["conditions"].as_array();
-            let of = all.and_then(|all| all.iter().find(|condition| condition["type"] == kind.as_str()));
-            // What nobody has looked at yet is not known.
-            let known = of.and_then(|condition| condition["status"].as_str());
-            known.unwrap_or(Truth::Unknown.as_str()) == truth.as_str()
-        }
+        Field::Name(name) => object.name() == name,
+        Field::Condition(kind, truth) => object.is(*kind, *truth),
+    }
+}
+
+/// What can be selected.
+pub trait Selectable {
+    fn name(&self) -> &str;
+    fn labels(&self) -> &BTreeMap<String, String>;
+    /// What nobody has looked at yet is not known.
+    fn is(&self, kind: ConditionType, truth: Truth) -> bool;
+}
+
+impl Selectable for ObjectView {
+    fn name(&self) -> &str {
+        &self.metadata.name
+    }
+    fn labels(&self) -> &BTreeMap<String, String> {
+        &self.metadata.labels
+    }
+    fn is(&self, kind: ConditionType, truth: Truth) -> bool {
+        let all = self.status["conditions"].as_array();
+        let of = all.and_then(|all| all.iter().find(|condition| condition["type"] == kind.as_str()));
+        let known = of.and_then(|condition| condition["status"].as_str());
+        known.unwrap_or(Truth::Unknown.as_str()) == truth.as_str()
     }
 }
 

@@ -26,6 +26,9 @@ const MAX_REQUESTS: usize = 256;
 /// Logs that are followed at once.
 const MAX_STREAMS: usize = 32;
 
+/// Watches at once.
+pub const MAX_WATCHES: usize = 1_024;
+
 /// How long requests in flight may take once the operator leaves.
 pub(super) const DRAIN: Duration = Duration::from_secs(3);
 
@@ -59,13 +62,15 @@ pub struct Shared {
     slots: Arc<Semaphore>,
     /// Answers that may go on for ever.
     pub streams: Arc<Semaphore>,
+    pub watches: Arc<Semaphore>,
 }
 
 impl Shared {
     /// With bounds of its own: what comes over one listener leaves the others theirs.
     pub(super) fn new(api: Arc<dyn Api>, cancel: CancellationToken, max_body: usize) -> Self {
-        let (slots, streams) = (Semaphore::new(MAX_REQUESTS), Semaphore::new(MAX_STREAMS));
-        Self { api, cancel, max_body, slots: Arc::new(slots), streams: Arc::new(streams) }
+        let room = |most| Arc::new(Semaphore::new(most));
+        let (slots, streams, watches) = (room(MAX_REQUESTS), room(MAX_STREAMS), room(MAX_WATCHES));
+        Self { api, cancel, max_body, slots, streams, watches }
     }
 }
 

@@ -44,9 +44,11 @@ pub struct ErrorBody {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub next: String,
     pub code: ErrorCode,
-    /// The path that was asked for.
+    /// The path that was asked for. As the next one, not in what ends an answer that has begun.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub instance: String,
     /// As in the header `x-request-id` and in the operator's log.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub request_id: String,
 }
 
@@ -69,6 +71,12 @@ pub struct ListQuery {
     /// As the page before told it.
     #[serde(default, rename = "continue", skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
+    /// Not a list, but what becomes of its objects: server-sent events.
+    #[serde(default)]
+    pub watch: bool,
+    /// Where a watch begins: after what this list, object or bookmark told. Without it, with everything there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_version: Option<String>,
 }
 
 /// A list, in the Kubernetes form, with what concerns no single object.

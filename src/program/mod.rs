@@ -39,6 +39,9 @@ const SAMPLES: Duration = Duration::from_secs(30);
 /// `run --once` gives up waiting for objects after this long.
 const ONCE: Duration = Duration::from_secs(300);
 
+/// Open files at once; many systems begin with 1,024.
+const FILES: u64 = 16_384;
+
 pub struct Program;
 
 /// A core dump would hold the key and every password: none is written, and no other process of this user may
@@ -51,6 +54,18 @@ pub fn no_core_dumps() -> std::io::Result<()> {
     // What is started from here (psql) inherits the limit.
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
     Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
+}
+
+/// As many open files as watchers, strangers and servers together may need, where the system allows it.
+fn many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.map_or(FILES, |most| most.min(FILES));
+    if current.is_some_and(|current| current < wanted)
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })
+    {
+        tracing::warn!(%error, "there can be only few connections at once: the limit of open files stays as it is");
+    }
 }
 
 fn internal(what: impl std::fmt::Display, next: &str) -> ApiError {
@@ -219,6 +234,7 @@ impl Backend for Program {
         let settings = &run.settings;
         // What runs once has nothing to serve, nor to tell over time.
         let listen = if run.once { None } else { listen_at(&run.listen)? };
+        many_files();
         let store = open_to_run(settings).await.map_err(|e| store_error(&e))?;
         let sealer = sealer(settings, store.as_ref(), true)?;
         let docker = docker(settings)?;

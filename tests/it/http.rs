@@ -5,6 +5,7 @@ mod objects;
 mod program;
 mod services;
 mod services_live;
+mod watch;
 
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};

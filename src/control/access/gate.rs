@@ -212,6 +212,12 @@ impl Gatekeeper for Operator {
             }
         }
     }
+
+    fn still(&self, name: &str, token: &TokenHash) -> bool {
+        let Ok(name) = Name::parse(name) else { return false };
+        let door = self.access.door();
+        door.tokens.get(&name).is_some_and(|known| known.hash.is(token) && !known.is_over(this_second()))
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::Result;
 use crate::core::access::Caller;
-use crate::secrets::Secret;
+use crate::secrets::{Secret, TokenHash};
 use async_trait::async_trait;
 use std::net::IpAddr;
 
@@ -15,4 +15,8 @@ pub trait Gatekeeper: Send + Sync + 'static {
     /// `Unauthenticated` for a token that opens nothing (which of the reasons is not told to strangers),
     /// `TooManyRequests` after too many of those from one address.
     async fn admit(&self, token: &Secret, from: IpAddr) -> Result<Caller>;
+
+    /// Whether the token with this hash, which let in a caller of this name, still opens something. Cheap: asked for each piece of
+    /// an answer that goes on.
+    fn still(&self, name: &str, token: &TokenHash) -> bool;
 }

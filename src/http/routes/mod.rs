@@ -15,6 +15,7 @@ mod prune;
 mod recommend;
 mod services;
 mod top;
+mod watch;
 
 use super::error::Failure;
 use super::server::Shared;

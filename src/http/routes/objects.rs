@@ -1,6 +1,7 @@
 //! Objects and what can be done with one.
 
 use super::extract::{Asked, At, Params, kind};
+use super::watch::{self, Watcher};
 use super::{Answer, need};
 use crate::control::api::{ConnectionView, Done, EnvironmentView, ObjectView, Operation, TestView};
 use crate::core::access::{Caller, Permission};
@@ -14,6 +15,7 @@ use crate::http::wire::{
     RenameBody, StatusView,
 };
 use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use std::str::FromStr;
 
@@ -21,17 +23,23 @@ pub async fn list(
     State(shared): State<Shared>,
     Path(word): Path<String>,
     Params(ask): Params<ListQuery>,
-) -> Answer<Json<ListView>> {
-    let kind = if word == ALL { None } else { Some(kind(&word)?.as_str()) };
+    watcher: Watcher,
+) -> Answer<Response> {
+    watch::fits(&ask)?;
+    let kind = if word == ALL { None } else { Some(kind(&word)?) };
     let labels: Labels = read("labelSelector", ask.label_selector.as_deref())?.unwrap_or_default();
     let fields: Fields = read("fieldSelector", ask.field_selector.as_deref())?.unwrap_or_default();
+    if ask.watch {
+        return watch::stream(&shared, watcher, &ask, kind, labels, fields).await;
+    }
+    let kind = kind.map(|kind| kind.as_str());
     let after: Option<ObjectRef> = read("continue", ask.after.as_deref())?;
     let mut list = shared.api.objects().await?;
     list.items.retain(|view| {
         kind.is_none_or(|kind| view.kind == kind) && labels.select(view) && fields.select(view)
     });
     let part = page(list.items, ask.limit, after.as_ref());
-    Ok(Json(ListView {
+    let list = ListView {
         api_version: API_VERSION.to_owned(),
         kind: format!("{}List", kind.unwrap_or_default()),
         metadata: ListMeta {
@@ -45,7 +53,8 @@ pub async fn list(
         engine_down: list.engine_down,
         notices: list.notices,
         kinds: list.kinds,
-    }))
+    };
+    Ok(Json(list).into_response())
 }
 
 fn read<T: FromStr>(name: &str, text: Option<&str>) -> Answer<Option<T>>

@@ -145,6 +145,7 @@ async fn every_error_survives_with_its_words() {
         (ErrorCode::Unauthenticated, 401, "unauthenticated"),
         (ErrorCode::Forbidden, 403, "forbidden"),
         (ErrorCode::TooManyRequests, 429, "too-many-requests"),
+        (ErrorCode::Expired, 410, "expired"),
         (ErrorCode::Conflict, 409, "conflict"),
         (ErrorCode::Unavailable, 503, "unavailable"),
         (ErrorCode::Internal, 500, "internal"),

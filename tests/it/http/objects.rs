@@ -69,7 +69,10 @@ async fn lists_are_of_a_kind_or_of_all_and_are_selected_from() {
         ("all?fieldSelector=spec.version%3D18", "there are metadata.name and status.conditions.TYPE"),
         ("all?continue=x", "continue: expected KIND/NAME"),
         ("all?limit=-1", "limit"),
-        ("all?watch=true", "unknown field `watch`"),
+        ("all?resourceVersion=5", "resourceVersion is for watch=true"),
+        ("all?watch=true&limit=5", "leave them out with watch=true"),
+        ("all?watch=true&resourceVersion=x", "resourceVersion: write that of a list"),
+        ("all?watch=yes", "watch"),
     ] {
         let answer = get(&place, &format!("{ROOT}/{path}")).await;
         assert_eq!(answer.status, 400, "{path}");
