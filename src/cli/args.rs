@@ -3,11 +3,13 @@
 use super::access::{AuditArgs, TokenVerb};
 use super::format::Output;
 use super::inspections::{self, InspectArgs, KillArgs};
+use super::remote::ServerFlags;
 use super::settings::{ListenFlags, MetricsAddr};
 use crate::control::registry::Kinds;
 use crate::core::condition::Truth;
 use crate::core::duration::duration;
 use crate::core::names::{Kind, Name, ObjectRef};
+use crate::http::dial::ServerUrl;
 use crate::kinds::{About, Client, Panel};
 use crate::manifest::secret::SecretPlace;
 use crate::secrets::{Algorithm, PublicKey};
@@ -75,6 +77,8 @@ pub struct Flags {
     /// Where run serves /metrics; 127.0.0.1:9188, or off [env: SEAWALL_METRICS_ADDR]
     #[arg(long, global = true, value_name = "ADDR")]
     pub metrics_addr: Option<MetricsAddr>,
+    #[command(flatten)]
+    pub server: ServerFlags,
 }
 
 #[derive(Debug, Subcommand)]
@@ -154,6 +158,10 @@ pub enum Verb {
         #[command(subcommand)]
         verb: TokenVerb,
     },
+    /// Ask the operator of another machine from now on, by a token
+    Login(LoginArgs),
+    /// Forget that token, and ask the operator of this machine again
+    Logout,
     /// Who saw a password, made a token, deleted data; and who was not let in
     Audit(AuditArgs),
     /// Print the JSON Schema of manifests
@@ -703,6 +711,20 @@ pub struct ApplyArgs {
     /// Show what would be done, and change nothing
     #[arg(long)]
     pub dry_run: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+  seawall login https://db.example.com:7443
+  pass show seawall | seawall login https://db.example.com:7443 --token-file -
+
+The token is kept in ~/.seawall/login.json, mode 600. Without one: SEAWALL_SERVER and SEAWALL_TOKEN.")]
+pub struct LoginArgs {
+    /// https://HOST:PORT; http:// on this machine only
+    pub url: ServerUrl,
+    /// Where the token stands; - reads standard input. Otherwise the terminal asks for it
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,8 +1,9 @@
-//! Who answers: the running operator, or the store itself when none runs.
+//! Who answers: the running operator of this machine, the store itself when none runs, or the operator of another machine.
 
 use super::Context;
 use super::backend::OfflineError;
 use super::out::Failure;
+use super::remote::Remote;
 use crate::control::api::{Api, ApiError, ErrorCode};
 use crate::http::client::Client;
 use std::sync::Arc;
@@ -25,9 +26,13 @@ pub struct Connected {
 /// # Errors
 /// When nobody answers and the store is held by a process, is damaged, or is not there.
 pub async fn connect(context: &Context) -> Result<Connected, Failure> {
+    if let Some(server) = &context.server {
+        // It says itself what is wrong with it.
+        return Ok(Connected { api: Arc::new(server.client()?), live: true });
+    }
     let until = Instant::now() + PATIENCE;
     loop {
-        if let Some(api) = operator(context).await {
+        if let Some(api) = operator(context).await? {
             return Ok(Connected { api, live: true });
         }
         match context.backend.offline(&context.settings).await {
@@ -56,7 +61,7 @@ pub async fn look(context: &mut Context) -> Result<Arc<dyn Api>, Failure> {
 /// # Errors
 /// As [`connect`].
 pub async fn connect_or_new(context: &Context) -> Result<Connected, Failure> {
-    if operator(context).await.is_none()
+    if operator(context).await?.is_none()
         && let Err(OfflineError::NoStore(_)) = context.backend.offline(&context.settings).await
     {
         return Ok(Connected { api: context.backend.new_installation(&context.settings)?, live: false });
@@ -64,10 +69,39 @@ pub async fn connect_or_new(context: &Context) -> Result<Connected, Failure> {
     connect(context).await
 }
 
-/// The running operator, if one answers.
-pub async fn operator(context: &Context) -> Option<Arc<dyn Api>> {
+/// The running operator, if one answers; that of another machine in any case.
+///
+/// # Errors
+/// When there is no token for that one.
+pub async fn operator(context: &Context) -> Result<Option<Arc<dyn Api>>, Failure> {
+    if let Some(server) = &context.server {
+        return Ok(Some(Arc::new(server.client()?)));
+    }
     let client = Client::new(&context.settings.socket());
-    client.answers().await.then(|| Arc::new(client) as Arc<dyn Api>)
+    Ok(client.answers().await.then(|| Arc::new(client) as Arc<dyn Api>))
+}
+
+/// Where none answers: `in DIR`, or `at URL`.
+#[must_use]
+pub fn place(context: &Context) -> String {
+    match &context.server {
+        Some(server) => format!("at {}", server.url),
+        None => format!("in {}", context.settings.data.display()),
+    }
+}
+
+/// For what the machine itself is needed, not only its operator.
+///
+/// # Errors
+/// Where another machine's operator is asked.
+pub fn here(context: &Context, what: &str) -> Result<(), Failure> {
+    let Some(Remote { url, asked, .. }) = &context.server else { return Ok(()) };
+    let next =
+        if *asked { "leave out --server and SEAWALL_SERVER" } else { "seawall logout, or give --data DIR" };
+    Err(Failure::usage(
+        format!("{what} works on the machine of the operator, and commands ask {url}"),
+        format!("type it there, on its terminal; if this is that machine: {next}"),
+    ))
 }
 
 /// For what only a running operator can do, such as watching.

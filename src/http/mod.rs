@@ -5,6 +5,7 @@
 
 mod caller;
 pub mod client;
+pub mod dial;
 mod error;
 mod gate;
 pub mod listen;

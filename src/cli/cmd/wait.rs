@@ -2,7 +2,7 @@
 //! that was just saved.
 
 use crate::cli::args::{Goal, WaitArgs};
-use crate::cli::connect::operator;
+use crate::cli::connect::{operator, place};
 use crate::cli::out::Failure;
 use crate::cli::print::conditions;
 use crate::cli::{Context, Outcome};
@@ -26,7 +26,7 @@ pub async fn run(cx: &mut Context, args: WaitArgs) -> Outcome {
     let mut seen = Seen::NoOperator;
     loop {
         if api.is_none() {
-            api = operator(cx).await;
+            api = operator(cx).await?;
         }
         if let Some(asked) = api.clone() {
             let first = *answered.get_or_insert_with(Instant::now);
@@ -113,7 +113,7 @@ fn not_found(object: &ObjectRef) -> Failure {
 
 fn timed_out(cx: &Context, object: &ObjectRef, seen: &Seen) -> Failure {
     let how = match seen {
-        Seen::NoOperator => format!("no operator answers in {}", cx.settings.data.display()),
+        Seen::NoOperator => format!("no operator answers {}", place(cx)),
         Seen::Missing => format!("{object} not found"),
         Seen::NotYet { how, .. } | Seen::Met(how) => how.clone(),
     };

@@ -508,14 +508,18 @@ impl Place {
     }
 
     pub async fn run_words(&self, words: &[&str]) -> Ran {
+        self.run_with(&[("SEAWALL_DATA", self.dir.path().to_str().unwrap())], words).await
+    }
+
+    /// With these variables alone.
+    pub async fn run_with(&self, variables: &[(&str, &str)], words: &[&str]) -> Ran {
         let argv = std::iter::once("seawall").chain(words.iter().copied()).map(Into::into);
         let args = match seawall::cli::parse(argv) {
             Ok(args) => args,
             Err(code) => return Ran { code, out: String::new(), err: String::new() },
         };
-        let variables = [("SEAWALL_DATA", self.dir.path().to_str().unwrap())];
         let environment = Environment {
-            variables: variables.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+            variables: variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
             cwd: self.dir.path().to_owned(),
             root: false,
         };
