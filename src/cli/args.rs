@@ -127,11 +127,11 @@ pub enum Verb {
     /// The log of an object's container
     Logs(LogsArgs),
     /// Stop a database, keeping container and data
-    Stop(ObjectArg),
+    Stop(OperateArgs),
     /// Start a stopped database
-    Start(ObjectArg),
+    Start(OperateArgs),
     /// Restart a database
-    Restart(ObjectArg),
+    Restart(OperateArgs),
     /// Give a database, or who is linked to one, a new password
     Rotate(RotateArgs),
     /// Keep a database under another name: its manifest has the new one already
@@ -255,6 +255,27 @@ pub struct ObjectArg {
 }
 
 #[derive(Debug, ClapArgs)]
+pub struct OperateArgs {
+    #[command(flatten)]
+    pub of: ObjectArg,
+    #[command(flatten)]
+    pub wait: WaitFlags,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct WaitFlags {
+    /// Say how far it is, and return once it is done; so it is on a terminal
+    #[arg(long)]
+    pub wait: bool,
+    /// Return at once, as where there is no terminal
+    #[arg(long, conflicts_with = "wait")]
+    pub no_wait: bool,
+    /// How long to wait
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]
+    pub timeout: Duration,
+}
+
+#[derive(Debug, ClapArgs)]
 pub struct DiagnoseArgs {
     /// For example @/main
     #[arg(value_name = "KIND/NAME")]
@@ -358,7 +379,12 @@ pub struct WaitArgs {
 /// What is waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Goal {
-    Condition { kind: String, status: Truth },
+    Condition {
+        kind: String,
+        status: Truth,
+    },
+    /// Ready is False because that is what was asked for; nobody can write it.
+    Stopped,
     Delete,
 }
 
@@ -486,6 +512,8 @@ pub struct RotateArgs {
     /// Of a link: end the sessions of the old one at once
     #[arg(long)]
     pub now: bool,
+    #[command(flatten)]
+    pub wait: WaitFlags,
 }
 
 #[derive(Debug, ClapArgs)]

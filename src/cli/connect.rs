@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::backend::OfflineError;
-use super::out::Failure;
+use super::out::{Failure, clean};
 use super::remote::Remote;
 use crate::control::api::{Api, ApiError, ErrorCode};
 use crate::http::client::Client;
@@ -13,6 +13,8 @@ use tokio::time::Instant;
 /// An operator that just starts holds the store a moment before it answers.
 const PATIENCE: Duration = Duration::from_secs(3);
 const AGAIN: Duration = Duration::from_millis(100);
+/// Between two looks for one that is away.
+const AWAY: Duration = Duration::from_millis(500);
 
 /// Somebody to ask.
 pub struct Connected {
@@ -69,16 +71,39 @@ pub async fn connect_or_new(context: &Context) -> Result<Connected, Failure> {
     connect(context).await
 }
 
+fn client(context: &Context) -> Result<Client, Failure> {
+    context.server.as_ref().map_or_else(|| Ok(Client::new(&context.settings.socket())), Remote::client)
+}
+
 /// The running operator, if one answers; that of another machine in any case.
 ///
 /// # Errors
 /// When there is no token for that one.
 pub async fn operator(context: &Context) -> Result<Option<Arc<dyn Api>>, Failure> {
-    if let Some(server) = &context.server {
-        return Ok(Some(Arc::new(server.client()?)));
+    let client = client(context)?;
+    if context.server.is_some() {
+        return Ok(Some(Arc::new(client)));
     }
-    let client = Client::new(&context.settings.socket());
     Ok(client.answers().await.then(|| Arc::new(client) as Arc<dyn Api>))
+}
+
+/// For who watches: the operator that answers again after it was away, once it does; it is waited for as long as it takes.
+///
+/// # Errors
+/// What is wrong with the question, which no other operator would answer either.
+pub async fn again(context: &mut Context, error: ApiError) -> Result<Arc<dyn Api>, Failure> {
+    if error.code != ErrorCode::Unavailable {
+        return Err(error.into());
+    }
+    writeln!(context.out.stderr, "the operator is away ({}); waiting for it", clean(&error.what))?;
+    loop {
+        tokio::time::sleep(AWAY).await;
+        let client = client(context)?;
+        if client.answers().await {
+            writeln!(context.out.stderr, "the operator is back")?;
+            return Ok(Arc::new(client));
+        }
+    }
 }
 
 /// Where none answers: `in DIR`, or `at URL`.
@@ -113,7 +138,7 @@ pub async fn live(context: &Context, what: &str) -> Result<Arc<dyn Api>, Failure
     if connected.live { Ok(connected.api) } else { Err(needs_operator(context, what).into()) }
 }
 
-fn needs_operator(context: &Context, what: &str) -> ApiError {
+pub fn needs_operator(context: &Context, what: &str) -> ApiError {
     let data = context.settings.data.display();
     ApiError::new(
         ErrorCode::Unavailable,

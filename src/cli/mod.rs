@@ -19,6 +19,7 @@ pub mod print;
 pub mod remote;
 pub mod settings;
 mod table;
+mod waiting;
 
 use args::{Args, Verb};
 use backend::Backend;

@@ -9,6 +9,7 @@ use super::api::{
 };
 use super::objects::{Owner, Record};
 use super::operator::Operator;
+use super::requested::not_begun_yet;
 use super::state::{Away, State};
 use crate::core::condition::{ConditionType, Truth, find};
 use crate::core::event::Event;
@@ -32,15 +33,20 @@ struct Known {
     status: Option<Arc<Status>>,
     /// By this process.
     seen: bool,
+    /// Something was asked for, and no pass has begun with it.
+    requested: bool,
     version: String,
 }
 
 impl Known {
     fn of(state: &State, record: &Arc<Record>) -> Self {
+        let live = state.live.get(&record.object);
+        let begun = live.and_then(|l| l.begun.as_ref());
         Self {
             record: Arc::clone(record),
             status: state.statuses.get(&record.object).cloned(),
-            seen: state.live.get(&record.object).is_some_and(|l| l.seen),
+            seen: live.is_some_and(|l| l.seen),
+            requested: begun.is_some_and(|begun| !begun.is_same_wish(&record.asked)),
             version: state.resource_version(record),
         }
     }
@@ -128,6 +134,9 @@ impl Operator {
         if self.running && !known.seen && self.kinds.runs(known.record.object.kind) {
             not_looked_at_yet(&mut view);
         }
+        if known.requested {
+            not_begun_yet(&mut view);
+        }
         let object = &known.record.object;
         let sampled = self.kinds.get(object.kind).map(|kind| kind.sampled(object)).unwrap_or_default();
         // Until this process has looked, what the one before it found, with its age.
@@ -141,6 +150,13 @@ impl Operator {
 
     pub(super) fn record(&self, object: &ObjectRef) -> Result<Arc<Record>> {
         self.state().records.get(object).cloned().ok_or_else(|| not_found(object))
+    }
+
+    /// Why there is no such object: there may be a manifest that is not good enough for one.
+    fn not_made(&self, object: &ObjectRef) -> ApiError {
+        let Some(why) = self.state().kept.get(object).cloned() else { return not_found(object) };
+        let what = format!("{object} is not made: its manifest has problems: {why}");
+        ApiError::new(ErrorCode::Conflict, what, "seawall validate shows all of them")
     }
 
     pub(super) fn must_run(&self, verb: &str) -> Result<()> {
@@ -211,7 +227,7 @@ impl Api for Operator {
             let state = self.state();
             state.records.get(object).map(|r| Known::of(&state, r))
         };
-        known.map(|known| self.view(&known)).ok_or_else(|| not_found(object))
+        known.map(|known| self.view(&known)).ok_or_else(|| self.not_made(object))
     }
 
     async fn events(&self, object: Option<&ObjectRef>, after: u64) -> Result<Vec<Event>> {

@@ -14,6 +14,7 @@ use crate::core::plan::PlanView;
 use crate::core::problem::Problem;
 use crate::core::seen::{ContainerState, EngineInfo, Glance};
 use crate::core::status::Status;
+use crate::core::will::Asked;
 use crate::workload::catalog::Catalog;
 use crate::workload::world::Company;
 use serde_json::Value;
@@ -77,6 +78,8 @@ pub struct Live {
     pub counted_at: Option<u64>,
     /// The last pass's plan, in words.
     pub plan: Option<PlanView>,
+    /// What of the wishes in the record the passes of this process have begun with.
+    pub begun: Option<Box<Asked>>,
     /// At least one pass has ended since the start.
     pub seen: bool,
 }

@@ -2,7 +2,7 @@
 
 use crate::cli::age::age;
 use crate::cli::args::EventsArgs;
-use crate::cli::connect::{connect, live};
+use crate::cli::connect::{again, connect, live};
 use crate::cli::print::Grid;
 use crate::cli::{Context, Outcome};
 use crate::core::event::Event;
@@ -28,7 +28,7 @@ pub fn row(event: &Event, now: Timestamp) -> Vec<String> {
 }
 
 pub async fn run(cx: &mut Context, args: EventsArgs) -> Outcome {
-    let api = if args.watch { live(cx, "watching").await? } else { connect(cx).await?.api };
+    let mut api = if args.watch { live(cx, "watching").await? } else { connect(cx).await?.api };
     let object = args.object.or(args.about);
     let mut revision = if args.watch { api.watch(0, 0).await? } else { 0 };
     let events = api.events(object.as_ref(), 0).await?;
@@ -45,8 +45,22 @@ pub async fn run(cx: &mut Context, args: EventsArgs) -> Outcome {
     let mut last = events.iter().map(|e| e.sequence).max().unwrap_or(0);
     loop {
         cx.out.stdout.flush()?;
-        revision = api.watch(revision, WATCH_MS).await?;
-        let events = api.events(object.as_ref(), last).await?;
+        let next = async {
+            let now = api.watch(revision, WATCH_MS).await?;
+            Ok((now, api.events(object.as_ref(), last).await?))
+        };
+        let events = match next.await {
+            Ok((now, events)) => {
+                revision = now;
+                events
+            }
+            Err(error) => {
+                // Its numbers go on where the ones before ended.
+                api = again(cx, error).await?;
+                revision = 0;
+                continue;
+            }
+        };
         write!(cx.out.stdout, "{}", grid.more(&rows(&events)))?;
         last = events.iter().map(|e| e.sequence).max().unwrap_or(last);
     }

@@ -1,16 +1,17 @@
 //! `seawall get`
 
 use crate::cli::args::GetArgs;
-use crate::cli::connect::{live, look};
+use crate::cli::connect::{again, live, look};
 use crate::cli::format::{Output, document, json_text, object_name, yaml_text};
 use crate::cli::out::{Failure, clean};
 use crate::cli::print::{Grid, header, row};
 use crate::cli::{Context, Outcome};
-use crate::control::api::{ApiError, ErrorCode, KindView, ObjectList, ObjectView};
+use crate::control::api::{Api, ApiError, ErrorCode, KindView, ObjectList, ObjectView};
 use crate::core::names::{Kind, Name, ObjectRef};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 /// Exit code while removals are held back.
 const GUARDED: u8 = 3;
@@ -51,7 +52,7 @@ impl What {
 
 pub async fn run(cx: &mut Context, args: GetArgs) -> Outcome {
     let what = What::parse(&args.what)?;
-    let api = if args.watch { live(cx, "watching").await? } else { look(cx).await? };
+    let mut api = if args.watch { live(cx, "watching").await? } else { look(cx).await? };
     let list = api.objects().await?;
     let mut items = what.select(&list);
     if let (What::One(object), true) = (&what, items.is_empty()) {
@@ -72,8 +73,16 @@ pub async fn run(cx: &mut Context, args: GetArgs) -> Outcome {
     }
     let mut revision = list.revision;
     loop {
-        revision = api.watch(revision, WATCH_MS).await?;
-        let list = api.objects().await?;
+        let list = match next(&api, revision).await {
+            Ok(list) => list,
+            Err(error) => {
+                // What it counts up from is above what was told before.
+                api = again(cx, error).await?;
+                revision = 0;
+                continue;
+            }
+        };
+        revision = list.revision;
         let now = what.select(&list);
         let changed: Vec<ObjectView> = now.iter().filter(|v| !items.contains(v)).cloned().collect();
         printer.print(cx, &changed, false)?;
@@ -83,6 +92,11 @@ pub async fn run(cx: &mut Context, args: GetArgs) -> Outcome {
         cx.out.stdout.flush()?;
         items = now;
     }
+}
+
+async fn next(api: &Arc<dyn Api>, after: u64) -> Result<ObjectList, ApiError> {
+    api.watch(after, WATCH_MS).await?;
+    api.objects().await
 }
 
 struct Printer {
