@@ -2,6 +2,7 @@
 
 use super::access::{AuditArgs, TokenVerb};
 use super::format::Output;
+use super::habits;
 use super::inspections::{self, InspectArgs, KillArgs};
 use super::remote::ServerFlags;
 use super::settings::{ListenFlags, MetricsAddr};
@@ -691,6 +692,19 @@ impl Args {
     /// # Errors
     /// Help and version, too.
     pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let argv: Vec<OsString> = argv.into_iter().collect();
+        // What is no text is nothing that hands are used to.
+        let words = argv.iter().skip(1).map(|word| word.to_str().map(str::to_owned)).collect::<Option<_>>();
+        let argv = match (words.map(habits::meant), argv.first()) {
+            (Some(Ok(words)), Some(program)) => {
+                std::iter::once(program.clone()).chain(words.into_iter().map(OsString::from)).collect()
+            }
+            (Some(Err(instead)), _) => {
+                let kind = clap::error::ErrorKind::InvalidSubcommand;
+                return Err(clap::Error::raw(kind, format!("{instead}\n")));
+            }
+            _ => argv,
+        };
         let matches = command().try_get_matches_from(argv)?;
         let missing = || clap::Error::new(clap::error::ErrorKind::MissingRequiredArgument);
         let panel = matches.subcommand().and_then(|(verb, own)| {

@@ -12,6 +12,7 @@ mod cmd;
 pub mod connect;
 mod files;
 pub mod format;
+mod habits;
 pub mod inspections;
 pub mod jsonpath;
 pub mod out;
