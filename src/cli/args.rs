@@ -9,8 +9,10 @@ use super::settings::{ListenFlags, MetricsAddr};
 use crate::control::registry::Kinds;
 use crate::core::condition::Truth;
 use crate::core::duration::duration;
+use crate::core::event::EventType;
 use crate::core::names::{Kind, Name, ObjectRef};
 use crate::http::dial::ServerUrl;
+use crate::http::select::Labels;
 use crate::kinds::{About, Client, Panel};
 use crate::manifest::secret::SecretPlace;
 use crate::secrets::{Algorithm, PublicKey};
@@ -237,10 +239,19 @@ pub enum PlanForm {
   seawall get @ -o wide
   seawall get @/main -o jsonpath='{.status.endpoint.hostPort}'")]
 pub struct GetArgs {
-    /// KIND, KIND/NAME or KIND NAME; everything when absent, or all
-    #[arg(num_args = 0..=2, value_name = "KIND[/NAME]")]
+    /// KIND, KIND/NAME… or KIND NAME…; everything when absent, or all
+    #[arg(value_name = "KIND[/NAME]")]
     pub what: Vec<String>,
-    /// wide, yaml, json, name or jsonpath=TEMPLATE
+    /// Only those with these labels: team=shop,tier!=test
+    #[arg(short = 'l', long, value_name = "LABELS")]
+    pub selector: Option<Labels>,
+    /// And a column of their labels
+    #[arg(long)]
+    pub show_labels: bool,
+    /// Only rows
+    #[arg(long)]
+    pub no_headers: bool,
+    /// wide, yaml, json, name, jsonpath=TEMPLATE or custom-columns=HEADER:PATH,…
     #[arg(short, long, value_name = "FORM")]
     pub output: Option<Output>,
     /// Keep printing rows that change
@@ -305,6 +316,18 @@ pub struct EventsArgs {
     pub object: Option<ObjectRef>,
     #[arg(long = "for", value_name = "KIND/NAME", conflicts_with = "object", hide = true)]
     pub about: Option<ObjectRef>,
+    /// Only of these types: Warning, Normal
+    #[arg(long, value_name = "TYPE", value_delimiter = ',', value_parser = event_type)]
+    pub types: Vec<EventType>,
+    /// Only what was last seen so long ago at most
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub since: Option<Duration>,
+    /// Only the last ones
+    #[arg(long, value_name = "LINES")]
+    pub tail: Option<usize>,
+    /// json: a list; with -w one a line
+    #[arg(short, long, value_enum, default_value_t = PlanForm::Text)]
+    pub output: PlanForm,
     /// Keep printing new ones
     #[arg(short, long)]
     pub watch: bool,
@@ -353,6 +376,12 @@ pub enum HistoryForm {
     Text,
     Json,
     Csv,
+}
+
+fn event_type(text: &str) -> Result<EventType, String> {
+    let all = [EventType::Warning, EventType::Normal];
+    let found = all.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(text));
+    found.ok_or_else(|| format!("{text:?}: write Warning or Normal"))
 }
 
 fn metric(text: &str) -> Result<String, String> {
@@ -741,7 +770,7 @@ pub struct LogsArgs {
     #[arg(short, long)]
     pub follow: bool,
     /// Only the last lines
-    #[arg(long, value_name = "LINES")]
+    #[arg(short = 'n', long, value_name = "LINES")]
     pub tail: Option<u32>,
 }
 

@@ -21,6 +21,7 @@ pub mod remote;
 pub mod settings;
 mod table;
 mod waiting;
+mod what;
 
 use args::{Args, Verb};
 use backend::Backend;

@@ -11,7 +11,7 @@ mod gate;
 pub mod listen;
 pub mod metrics;
 mod routes;
-mod select;
+pub mod select;
 pub mod server;
 mod tcp;
 pub mod tls;
