@@ -2,12 +2,17 @@
 
 use super::access::{AuditArgs, TokenVerb};
 use super::format::Output;
+use super::habits;
 use super::inspections::{self, InspectArgs, KillArgs};
+use super::remote::ServerFlags;
 use super::settings::{ListenFlags, MetricsAddr};
 use crate::control::registry::Kinds;
 use crate::core::condition::Truth;
 use crate::core::duration::duration;
+use crate::core::event::EventType;
 use crate::core::names::{Kind, Name, ObjectRef};
+use crate::http::dial::ServerUrl;
+use crate::http::select::Labels;
 use crate::kinds::{About, Client, Panel};
 use crate::manifest::secret::SecretPlace;
 use crate::secrets::{Algorithm, PublicKey};
@@ -75,6 +80,8 @@ pub struct Flags {
     /// Where run serves /metrics; 127.0.0.1:9188, or off [env: SEAWALL_METRICS_ADDR]
     #[arg(long, global = true, value_name = "ADDR")]
     pub metrics_addr: Option<MetricsAddr>,
+    #[command(flatten)]
+    pub server: ServerFlags,
 }
 
 #[derive(Debug, Subcommand)]
@@ -123,11 +130,11 @@ pub enum Verb {
     /// The log of an object's container
     Logs(LogsArgs),
     /// Stop a database, keeping container and data
-    Stop(ObjectArg),
+    Stop(OperateArgs),
     /// Start a stopped database
-    Start(ObjectArg),
+    Start(OperateArgs),
     /// Restart a database
-    Restart(ObjectArg),
+    Restart(OperateArgs),
     /// Give a database, or who is linked to one, a new password
     Rotate(RotateArgs),
     /// Keep a database under another name: its manifest has the new one already
@@ -154,6 +161,10 @@ pub enum Verb {
         #[command(subcommand)]
         verb: TokenVerb,
     },
+    /// Ask the operator of another machine from now on, by a token
+    Login(LoginArgs),
+    /// Forget that token, and ask the operator of this machine again
+    Logout,
     /// Who saw a password, made a token, deleted data; and who was not let in
     Audit(AuditArgs),
     /// Print the JSON Schema of manifests
@@ -228,10 +239,19 @@ pub enum PlanForm {
   seawall get @ -o wide
   seawall get @/main -o jsonpath='{.status.endpoint.hostPort}'")]
 pub struct GetArgs {
-    /// KIND, KIND/NAME or KIND NAME; everything when absent, or all
-    #[arg(num_args = 0..=2, value_name = "KIND[/NAME]")]
+    /// KIND, KIND/NAME… or KIND NAME…; everything when absent, or all
+    #[arg(value_name = "KIND[/NAME]")]
     pub what: Vec<String>,
-    /// wide, yaml, json, name or jsonpath=TEMPLATE
+    /// Only those with these labels: team=shop,tier!=test
+    #[arg(short = 'l', long, value_name = "LABELS")]
+    pub selector: Option<Labels>,
+    /// And a column of their labels
+    #[arg(long)]
+    pub show_labels: bool,
+    /// Only rows
+    #[arg(long)]
+    pub no_headers: bool,
+    /// wide, yaml, json, name, jsonpath=TEMPLATE or custom-columns=HEADER:PATH,…
     #[arg(short, long, value_name = "FORM")]
     pub output: Option<Output>,
     /// Keep printing rows that change
@@ -244,6 +264,27 @@ pub struct ObjectArg {
     /// For example @/main
     #[arg(value_name = "KIND/NAME")]
     pub object: ObjectRef,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct OperateArgs {
+    #[command(flatten)]
+    pub of: ObjectArg,
+    #[command(flatten)]
+    pub wait: WaitFlags,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct WaitFlags {
+    /// Say how far it is, and return once it is done; so it is on a terminal
+    #[arg(long)]
+    pub wait: bool,
+    /// Return at once, as where there is no terminal
+    #[arg(long, conflicts_with = "wait")]
+    pub no_wait: bool,
+    /// How long to wait
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]
+    pub timeout: Duration,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -275,6 +316,18 @@ pub struct EventsArgs {
     pub object: Option<ObjectRef>,
     #[arg(long = "for", value_name = "KIND/NAME", conflicts_with = "object", hide = true)]
     pub about: Option<ObjectRef>,
+    /// Only of these types: Warning, Normal
+    #[arg(long, value_name = "TYPE", value_delimiter = ',', value_parser = event_type)]
+    pub types: Vec<EventType>,
+    /// Only what was last seen so long ago at most
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub since: Option<Duration>,
+    /// Only the last ones
+    #[arg(long, value_name = "LINES")]
+    pub tail: Option<usize>,
+    /// json: a list; with -w one a line
+    #[arg(short, long, value_enum, default_value_t = PlanForm::Text)]
+    pub output: PlanForm,
     /// Keep printing new ones
     #[arg(short, long)]
     pub watch: bool,
@@ -325,6 +378,12 @@ pub enum HistoryForm {
     Csv,
 }
 
+fn event_type(text: &str) -> Result<EventType, String> {
+    let all = [EventType::Warning, EventType::Normal];
+    let found = all.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(text));
+    found.ok_or_else(|| format!("{text:?}: write Warning or Normal"))
+}
+
 fn metric(text: &str) -> Result<String, String> {
     let is = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     match text {
@@ -350,7 +409,12 @@ pub struct WaitArgs {
 /// What is waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Goal {
-    Condition { kind: String, status: Truth },
+    Condition {
+        kind: String,
+        status: Truth,
+    },
+    /// Ready is False because that is what was asked for; nobody can write it.
+    Stopped,
     Delete,
 }
 
@@ -478,6 +542,8 @@ pub struct RotateArgs {
     /// Of a link: end the sessions of the old one at once
     #[arg(long)]
     pub now: bool,
+    #[command(flatten)]
+    pub wait: WaitFlags,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -655,6 +721,19 @@ impl Args {
     /// # Errors
     /// Help and version, too.
     pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let argv: Vec<OsString> = argv.into_iter().collect();
+        // What is no text is nothing that hands are used to.
+        let words = argv.iter().skip(1).map(|word| word.to_str().map(str::to_owned)).collect::<Option<_>>();
+        let argv = match (words.map(habits::meant), argv.first()) {
+            (Some(Ok(words)), Some(program)) => {
+                std::iter::once(program.clone()).chain(words.into_iter().map(OsString::from)).collect()
+            }
+            (Some(Err(instead)), _) => {
+                let kind = clap::error::ErrorKind::InvalidSubcommand;
+                return Err(clap::Error::raw(kind, format!("{instead}\n")));
+            }
+            _ => argv,
+        };
         let matches = command().try_get_matches_from(argv)?;
         let missing = || clap::Error::new(clap::error::ErrorKind::MissingRequiredArgument);
         let panel = matches.subcommand().and_then(|(verb, own)| {
@@ -691,7 +770,7 @@ pub struct LogsArgs {
     #[arg(short, long)]
     pub follow: bool,
     /// Only the last lines
-    #[arg(long, value_name = "LINES")]
+    #[arg(short = 'n', long, value_name = "LINES")]
     pub tail: Option<u32>,
 }
 
@@ -703,6 +782,20 @@ pub struct ApplyArgs {
     /// Show what would be done, and change nothing
     #[arg(long)]
     pub dry_run: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+  seawall login https://db.example.com:7443
+  pass show seawall | seawall login https://db.example.com:7443 --token-file -
+
+The token is kept in ~/.seawall/login.json, mode 600. Without one: SEAWALL_SERVER and SEAWALL_TOKEN.")]
+pub struct LoginArgs {
+    /// https://HOST:PORT; http:// on this machine only
+    pub url: ServerUrl,
+    /// Where the token stands; - reads standard input. Otherwise the terminal asks for it
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

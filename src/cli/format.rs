@@ -14,7 +14,11 @@ pub enum Output {
     Json,
     Name,
     Path(Template),
+    Columns(Vec<Custom>),
 }
+
+/// A column's header and what stands in it.
+pub type Custom = (String, Template);
 
 impl FromStr for Output {
     type Err = String;
@@ -24,12 +28,26 @@ impl FromStr for Output {
             "yaml" => Output::Yaml,
             "json" => Output::Json,
             "name" => Output::Name,
-            _ => match text.strip_prefix("jsonpath=") {
-                Some(template) => Output::Path(template.parse().map_err(|e| format!("{e}"))?),
-                None => return Err("write wide, yaml, json, name or jsonpath=TEMPLATE".to_owned()),
+            _ => match (text.strip_prefix("jsonpath="), text.strip_prefix("custom-columns=")) {
+                (Some(template), _) => Output::Path(template.parse().map_err(|e| format!("{e}"))?),
+                (None, Some(columns)) => {
+                    Output::Columns(columns.split(',').map(column).collect::<Result<_, _>>()?)
+                }
+                (None, None) => {
+                    let words =
+                        "write wide, yaml, json, name, jsonpath=TEMPLATE or custom-columns=HEADER:PATH,…";
+                    return Err(words.to_owned());
+                }
             },
         })
     }
+}
+
+fn column(text: &str) -> Result<Custom, String> {
+    let (header, path) =
+        text.split_once(':').ok_or_else(|| format!("{text:?}: write HEADER:.metadata.name"))?;
+    let template = if path.starts_with('{') { path.to_owned() } else { format!("{{{path}}}") };
+    Ok((header.to_owned(), template.parse().map_err(|e| format!("{e}"))?))
 }
 
 /// `postgres/main`.

@@ -12,19 +12,25 @@ mod cmd;
 pub mod connect;
 mod files;
 pub mod format;
+mod habits;
 pub mod inspections;
 pub mod jsonpath;
 pub mod out;
 pub mod print;
+pub mod remote;
 pub mod settings;
 mod table;
+mod waiting;
+mod what;
 
 use args::{Args, Verb};
 use backend::Backend;
 use out::{Failure, Out};
+use remote::Remote;
 use settings::{Environment, Settings};
 use std::ffi::OsString;
 use std::num::NonZero;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +45,10 @@ pub struct Context {
     pub settings: Settings,
     pub environment: Environment,
     pub out: Out,
+    /// Who is asked, if not the operator of this machine.
+    pub server: Option<Remote>,
+    /// For a server that is logged in to.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// The exit code of a verb, or what kept it from one.
@@ -94,7 +104,14 @@ pub async fn execute(args: Args, environment: Environment, backend: Arc<dyn Back
         Ok(settings) => settings,
         Err(e) => return out.failure(&Failure::from(e)),
     };
-    let mut context = Context { backend, settings, environment, out };
+    let server = match remote::find(&args.flags.server, args.flags.data.as_ref(), &environment, &settings) {
+        Ok(server) => server,
+        // Who asks nobody needs no login.
+        Err(_) if !cmd::asks(&args.verb) => None,
+        Err(failure) => return out.failure(&failure),
+    };
+    let ca_file = remote::ca_file(&args.flags.server, &environment);
+    let mut context = Context { backend, settings, environment, out, server, ca_file };
     match cmd::dispatch(&mut context, args.verb).await {
         Ok(code) => code,
         Err(failure) => context.out.failure(&failure),

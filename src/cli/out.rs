@@ -11,6 +11,8 @@ pub struct Out {
     pub stderr: Box<dyn Write + Send>,
     /// Whether `stdout` may have colours.
     pub colour: bool,
+    /// Whether somebody looks at `stdout` as it comes.
+    pub terminal: bool,
 }
 
 impl Out {
@@ -21,6 +23,7 @@ impl Out {
             stdout: Box::new(io::stdout()),
             stderr: Box::new(io::stderr()),
             colour: environment.colour(io::stdout().is_terminal()),
+            terminal: io::stdout().is_terminal(),
         }
     }
 

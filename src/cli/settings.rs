@@ -193,6 +193,15 @@ impl Settings {
     }
 }
 
+/// Where data are that nobody gave a place.
+#[must_use]
+pub fn default_data(environment: &Environment) -> Option<PathBuf> {
+    if environment.root {
+        return Some(PathBuf::from("/var/lib/seawall"));
+    }
+    environment.get("HOME").map(|home| Path::new(home).join(".seawall"))
+}
+
 /// # Errors
 /// When a settings file is not understood, or a value is not valid.
 pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, SettingsError> {
@@ -206,8 +215,7 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
     };
     let data = match path(&flags.data, "SEAWALL_DATA", "data", &[&here]) {
         Some(data) => data,
-        None if environment.root => PathBuf::from("/var/lib/seawall"),
-        None => Path::new(environment.get("HOME").ok_or(SettingsError::NoHome)?).join(".seawall"),
+        None => default_data(environment).ok_or(SettingsError::NoHome)?,
     };
     let there = if data == *cwd { Layer::default() } else { read(&data, cwd)? };
     let files = [&here, &there];

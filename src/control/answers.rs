@@ -10,6 +10,7 @@ use super::api::{
 };
 use super::objects::{Owner, Record};
 use super::operator::Operator;
+use super::requested::not_begun_yet;
 use super::state::{Away, State, resource_version};
 use super::versions::Last;
 use crate::core::condition::{ConditionType, Truth, find};
@@ -34,15 +35,19 @@ pub(super) struct Known {
     status: Option<Arc<Status>>,
     /// By this process.
     seen: bool,
+    /// Something was asked for, and no pass has begun with it.
+    requested: bool,
     version: String,
 }
 
 impl Known {
     pub(super) fn of(state: &State, record: &Arc<Record>) -> Self {
+        let live = state.live.get(&record.object);
         Self {
             record: Arc::clone(record),
             status: state.statuses.get(&record.object).cloned(),
-            seen: state.live.get(&record.object).is_some_and(|l| l.seen),
+            seen: live.is_some_and(|l| l.seen),
+            requested: state.is_requested(record),
             version: state.resource_version(record),
         }
     }
@@ -50,7 +55,7 @@ impl Known {
     /// Of an object that was gone with this revision.
     pub(super) fn last(Last { record, status, seen }: &Last, revision: u64) -> Self {
         let version = resource_version(revision, record);
-        Self { record: Arc::clone(record), status: status.clone(), seen: *seen, version }
+        Self { record: Arc::clone(record), status: status.clone(), seen: *seen, requested: false, version }
     }
 }
 
@@ -137,6 +142,9 @@ impl Operator {
         if self.running && !known.seen && self.kinds.runs(known.record.object.kind) {
             not_looked_at_yet(&mut view);
         }
+        if known.requested {
+            not_begun_yet(&mut view);
+        }
         let object = &known.record.object;
         let sampled = self.kinds.get(object.kind).map(|kind| kind.sampled(object)).unwrap_or_default();
         // Until this process has looked, what the one before it found, with its age.
@@ -150,6 +158,13 @@ impl Operator {
 
     pub(super) fn record(&self, object: &ObjectRef) -> Result<Arc<Record>> {
         self.state().records.get(object).cloned().ok_or_else(|| not_found(object))
+    }
+
+    /// Why there is no such object: there may be a manifest that is not good enough for one.
+    fn not_made(&self, object: &ObjectRef) -> ApiError {
+        let Some(why) = self.state().kept.get(object).cloned() else { return not_found(object) };
+        let what = format!("{object} is not made: its manifest has problems: {why}");
+        ApiError::new(ErrorCode::Conflict, what, "seawall validate shows all of them")
     }
 
     pub(super) fn must_run(&self, verb: &str) -> Result<()> {
@@ -220,7 +235,7 @@ impl Api for Operator {
             let state = self.state();
             state.records.get(object).map(|r| Known::of(&state, r))
         };
-        known.map(|known| self.view(&known)).ok_or_else(|| not_found(object))
+        known.map(|known| self.view(&known)).ok_or_else(|| self.not_made(object))
     }
 
     async fn numbered(&self, id: u64) -> Result<ObjectRef> {

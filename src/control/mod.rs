@@ -45,6 +45,7 @@ pub mod registry;
 pub mod removals;
 mod rename;
 pub mod renames;
+mod requested;
 mod rollout;
 pub mod settle;
 pub mod settling;

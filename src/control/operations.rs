@@ -140,6 +140,7 @@ impl Operator {
             let words = format!("asked for by {}", self.caller());
             self.note(Some(object), &[Note::normal(reason, words)]).await;
         }
+        self.changed();
         self.hurry(object);
         let not_saved = self.not_saved_since(object).and_then(|_| self.not_saved());
         let not_saved = not_saved.map(|why| format!(" ({why})")).unwrap_or_default();

@@ -193,6 +193,7 @@ async fn rounds<R: Reconciler>(
             if !operator.still(object, &will) {
                 continue;
             }
+            operator.has_begun(object, &moment.record.asked);
             return End::Rest(Box::new(world), plan);
         }
         if before.as_ref() == Some(&plan) {

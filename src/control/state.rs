@@ -16,6 +16,7 @@ use crate::core::plan::PlanView;
 use crate::core::problem::Problem;
 use crate::core::seen::{ContainerState, EngineInfo, Glance};
 use crate::core::status::Status;
+use crate::core::will::Asked;
 use crate::workload::catalog::Catalog;
 use crate::workload::world::Company;
 use serde_json::Value;
@@ -79,6 +80,8 @@ pub struct Live {
     pub counted_at: Option<u64>,
     /// The last pass's plan, in words.
     pub plan: Option<PlanView>,
+    /// What of the wishes in the record the passes of this process have begun with.
+    pub begun: Option<Box<Asked>>,
     /// At least one pass has ended since the start.
     pub seen: bool,
 }
@@ -157,7 +160,8 @@ impl State {
     /// Takes over a record, and whose it is.
     pub fn put(&mut self, record: Arc<Record>) {
         self.graph.own(&record.object, record.owner.as_ref().map(|owner| &owner.object));
-        if self.records.get(&record.object).is_none_or(|old| !old.shows_as(&record)) {
+        let same = |old: &Arc<Record>| old.shows_as(&record) && old.asked.is_same_wish(&record.asked);
+        if !self.records.get(&record.object).is_some_and(same) {
             self.touch(&record.object);
         }
         self.records.insert(record.object.clone(), record);
@@ -175,6 +179,19 @@ impl State {
         resource_version(self.versions.of(&record.object), record)
     }
 
+    /// A pass begins with these wishes: whether that shows.
+    pub fn begins(&mut self, object: &ObjectRef, asked: &Asked) -> bool {
+        let shows = self.records.get(object).is_some_and(|record| self.is_requested(record));
+        if shows {
+            self.touch(object);
+        }
+        let live = self.live.entry(object.clone()).or_default();
+        if !live.begun.as_ref().is_some_and(|begun| begun.is_same_wish(asked)) {
+            live.begun = Some(Box::new(asked.clone()));
+        }
+        shows
+    }
+
     /// To be called before what is shown of it changes.
     fn touch(&mut self, object: &ObjectRef) {
         if !self.versions.is_touched(object) {
@@ -187,14 +204,23 @@ impl State {
         self.live.get(object).is_some_and(|live| live.seen)
     }
 
+    /// Whether something was asked for by name that no pass of this process has begun with.
+    #[must_use]
+    pub fn is_requested(&self, record: &Record) -> bool {
+        let begun = self.live.get(&record.object).and_then(|live| live.begun.as_ref());
+        begun.is_some_and(|begun| !begun.is_same_wish(&record.asked))
+    }
+
     /// What selectors look at, as it is shown; `None`: there is no such object.
     #[must_use]
     pub fn marks(&self, object: &ObjectRef) -> Option<Marks> {
         let record = self.records.get(object)?;
         let unknown = self.looked_at.contains(&object.kind) && !self.is_seen(object);
+        let requested = self.is_requested(record);
         let conditions = self.statuses.get(object).map(|status| status.conditions.as_slice());
         let shown = |c: &Condition| match c.kind {
             ConditionType::Ready if unknown => (c.kind, Truth::Unknown),
+            ConditionType::Ready if requested && c.status == Truth::True => (c.kind, Truth::Unknown),
             kind => (kind, c.status),
         };
         let conditions = conditions.unwrap_or_default().iter().map(shown).collect();

@@ -1,8 +1,9 @@
-//! The API of a running operator, over its unix socket.
+//! The API of a running operator, over its unix socket or over TCP with a token (`dial.rs`).
 //!
 //! One connection per call: nothing is kept, so nothing can be stale after the operator restarted.
 //! Every call has a time limit and a limit on the size of its answer.
 
+use super::dial::{Server, To};
 use super::wire::{
     ALL, ApplyBody, AuditQuery, ConfirmBody, ConnectionQuery, EnvironmentQuery, ErrorBody, EventsQuery,
     EventsView, HistoryQuery, InspectQuery, KillBody, ListView, LogLine, LogsQuery, MAX_WAIT_MS, OBJECTS,
@@ -30,9 +31,9 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::UnixStream;
 
 const CALL: Duration = Duration::from_secs(10);
 /// An export reads the whole store; stop, delete and restart may wait for a fast shutdown.
@@ -41,16 +42,21 @@ const PROBE: Duration = Duration::from_secs(2);
 /// Largest answer; an export of 10,000 services stays far below.
 const MAX_ANSWER: usize = 256 << 20;
 
-/// A client of the operator that serves `socket`.
+/// A client of one operator.
 #[derive(Clone, Debug)]
 pub struct Client {
-    socket: PathBuf,
+    to: To,
 }
 
 impl Client {
     #[must_use]
     pub fn new(socket: &Path) -> Self {
-        Self { socket: socket.to_owned() }
+        Self { to: To::Socket(socket.to_owned()) }
+    }
+
+    #[must_use]
+    pub fn of_server(server: Server) -> Self {
+        Self { to: To::Server(Arc::new(server)) }
     }
 
     /// Whether an operator answers within 2 s.
@@ -79,11 +85,7 @@ impl Client {
     async fn within<T>(&self, limit: Duration, answer: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
             Err(unavailable(
-                format!(
-                    "the operator on {} had no answer within {} s",
-                    self.socket.display(),
-                    limit.as_secs()
-                ),
+                format!("the operator on {} had no answer within {} s", self.to, limit.as_secs()),
                 "look at its log; `seawall doctor` checks what it needs",
             ))
         })
@@ -97,18 +99,20 @@ impl Client {
     /// Until the answer begins, which is a good one.
     async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<(Driven, Incoming)> {
         let lost = |what: &str, e: &dyn std::fmt::Display| self.lost(what, e);
-        let stream = UnixStream::connect(&self.socket).await.map_err(|e| lost("no operator on", &e))?;
+        let stream = self.to.connect().await.map_err(|e| lost("no operator on", &e))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|e| lost("no HTTP on", &e))?;
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header(header::HOST, "seawall")
+            .header(header::HOST, self.to.host())
             .header(header::CONTENT_TYPE, "application/json")
-            .header(header::CONNECTION, "close")
-            .body(Full::new(body))
-            .map_err(|e| internal(format!("the request: {e}")))?;
+            .header(header::CONNECTION, "close");
+        if let Some(authorization) = self.to.authorization() {
+            request = request.header(header::AUTHORIZATION, authorization);
+        }
+        let request = request.body(Full::new(body)).map_err(|e| internal(format!("the request: {e}")))?;
         let mut connection = Driven(connection.map(drop).boxed().fuse());
         let answer = connection.meanwhile(sender.send_request(request)).await;
         let response = answer.map_err(|e| lost("lost the operator on", &e))?;
@@ -117,7 +121,7 @@ impl Client {
         }
         let status = response.status();
         let body = self.whole(connection, response.into_body()).await?;
-        Err(failure(status, &body))
+        Err(failure(status, &body, &self.to))
     }
 
     /// An answer to its end.
@@ -127,7 +131,7 @@ impl Client {
     }
 
     fn lost(&self, what: &str, e: &dyn std::fmt::Display) -> ApiError {
-        unavailable(format!("{what} {}: {e}", self.socket.display()), "is `seawall run` running?")
+        unavailable(format!("{what} {}: {e}", self.to), self.to.next())
     }
 }
 
@@ -191,10 +195,15 @@ impl Reading {
 }
 
 /// The operator's own words where the body has them.
-fn failure(status: StatusCode, body: &[u8]) -> ApiError {
+fn failure(status: StatusCode, body: &[u8], to: &To) -> ApiError {
     match serde_json::from_slice::<ErrorBody>(body) {
+        Ok(ErrorBody { code: ErrorCode::Unauthenticated, detail, .. }) => ApiError::new(
+            ErrorCode::Unauthenticated,
+            detail,
+            format!("seawall login {to}, with another token"),
+        ),
         Ok(ErrorBody { code, detail, next, .. }) => ApiError::new(code, detail, next),
-        Err(_) => internal(format!("the operator answered {status}")),
+        Err(_) => internal(format!("{to} answered {status}, not as an operator does")),
     }
 }
 

@@ -5,12 +5,13 @@
 
 mod caller;
 pub mod client;
+pub mod dial;
 mod error;
 mod gate;
 pub mod listen;
 pub mod metrics;
 mod routes;
-mod select;
+pub mod select;
 pub mod server;
 mod services;
 mod tcp;

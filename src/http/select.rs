@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 /// `team=shop,tier!=test,region in (eu,us),owner,!old`: all of it is true of an object.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labels(Vec<(String, Wants)>);
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Wants {
     In(Vec<String>),
     /// Also without the label.

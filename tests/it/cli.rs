@@ -5,4 +5,5 @@ pub mod fake;
 mod inspecting;
 mod looking;
 mod program;
+mod remote;
 mod wire;

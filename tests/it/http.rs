@@ -1,6 +1,6 @@
 //! The API as HTTP, asked by a client that is not ours: objects as in Kubernetes, who may ask what over TCP.
 
-mod listen;
+pub mod listen;
 mod objects;
 mod program;
 mod services;

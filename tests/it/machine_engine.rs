@@ -4,7 +4,7 @@
 use crate::kinds::{Kind, machine_tests};
 use crate::machine::of::{Of, memory};
 use crate::machine::rig::{Rig, engine};
-use seawall::control::api::{Api, Operation};
+use seawall::control::api::{Api, ErrorCode, Operation};
 use seawall::core::condition::{ConditionType as C, Truth};
 use seawall::core::seen::{EngineInfo, Lacks};
 use seawall::docker::fake::{Fault, What, When};
@@ -18,6 +18,7 @@ machine_tests!(
     an_image_that_goes_while_it_is_needed_takes_no_server_with_it,
     one_answer_that_fails_is_asked_for_again,
     an_operation_of_a_user_needs_no_answer_about_an_image,
+    ready_is_not_said_from_a_request_on_until_it_is_done,
     an_engine_that_lacks_something_gets_the_rest_and_it_is_said_what_is_missing,
     a_proxy_that_refuses_what_every_look_needs_is_named_and_is_no_outage,
     an_engine_that_was_down_and_is_refused_now_is_said_to_be,
@@ -229,6 +230,35 @@ async fn an_operation_of_a_user_needs_no_answer_about_an_image(kind: &'static dy
         })
         .await;
     }
+}
+
+async fn ready_is_not_said_from_a_request_on_until_it_is_done(kind: &'static dyn Kind) {
+    let rig = settled(kind).await;
+    let ready = || rig.condition("main", C::Ready).unwrap();
+    for _ in 0..2 {
+        let (started, version) =
+            (rig.container("main").unwrap().started_at, rig.view("main").unwrap().metadata.resource_version);
+        rig.operator.operate(&rig.named("main"), Operation::Restart).await.unwrap();
+        assert_eq!((ready().status, ready().reason.as_str()), (Truth::Unknown, "Requested"));
+        assert_ne!(rig.view("main").unwrap().metadata.resource_version, version);
+        rig.ready("main").await;
+        assert_ne!(rig.container("main").unwrap().started_at, started, "it was another start");
+    }
+    rig.operator.operate(&rig.named("main"), Operation::Stop).await.unwrap();
+    assert_ne!(ready().status, Truth::True);
+    rig.reason("main", C::Ready, "Stopped").await;
+    // Asked for once more: it is so already, and nobody waits for it.
+    rig.operator.operate(&rig.named("main"), Operation::Stop).await.unwrap();
+    assert_eq!(ready().reason, "Stopped");
+    rig.operator.operate(&rig.named("main"), Operation::Start).await.unwrap();
+    rig.ready("main").await;
+    // What has no object has its manifest's problem for an answer.
+    rig.manifest_with("bad", "", "{nonsense: 1}");
+    let bad = rig.named("bad");
+    rig.until("told", || (!rig.problems().is_empty()).then_some(())).await;
+    let error = rig.operator.object(&bad).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::Conflict, "{error:?}");
+    assert!(error.what.contains("its manifest has problems: bad.yaml:"), "{error:?}");
 }
 
 /// With one thing that the engine lacks; then what is in force all the same, and what is said.

@@ -10,6 +10,7 @@ use crate::cli::{Context, Outcome};
 use crate::control::api::{ConnectionView, HostPort};
 use crate::kinds::{Call, Client};
 use std::io::{self, IsTerminal, Write};
+use std::net::IpAddr;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -23,12 +24,31 @@ pub async fn run(cx: &mut Context, args: ClientArgs) -> Outcome {
             "{object} does not accept logins at the moment: seawall describe {object} says why"
         )?;
     }
+    if let Some(server) = &cx.server {
+        // What is published on its loopback device is another database here, or none.
+        let beyond = |host: &HostPort| {
+            !host.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
+        };
+        if !view.host.as_ref().is_some_and(beyond) {
+            let port = view.host.as_ref().map_or(view.network.port, |host| host.port);
+            return Err(Failure::usage(
+                format!(
+                    "{object} is published on no address but the loopback device of the machine of {}",
+                    server.url
+                ),
+                format!(
+                    "ssh -t HOST seawall {} {}; or ssh -L {port}:127.0.0.1:{port} HOST, and then {} to 127.0.0.1:{port} with what seawall connection {object} --reveal tells",
+                    client.verb, object.name, client.program
+                ),
+            ));
+        }
+    }
     // Asking for the password leaves an event, so only where it is needed.
     if let (Some(call), Some(host), true) = (client.local, view.host.clone(), on_path(cx, client.program)) {
         let view = api.connection(&object, true).await?;
         return Err(become_(cx, local(client, call, &view, &host, &args)));
     }
-    if on_path(cx, "docker") {
+    if cx.server.is_none() && on_path(cx, "docker") {
         if client.inside_needs_password {
             view = api.connection(&object, true).await?;
         }
@@ -36,7 +56,14 @@ pub async fn run(cx: &mut Context, args: ClientArgs) -> Outcome {
     }
     let program = client.program;
     let next = format!("install {}", client.package);
-    Err(Failure::usage(format!("neither {program} nor docker is on the PATH"), next))
+    Err(Failure::usage(
+        if cx.server.is_none() {
+            format!("neither {program} nor docker is on the PATH")
+        } else {
+            format!("{program} is not on the PATH")
+        },
+        next,
+    ))
 }
 
 fn on_path(cx: &Context, program: &str) -> bool {

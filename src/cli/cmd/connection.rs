@@ -19,6 +19,9 @@ pub async fn run(cx: &mut Context, args: ConnectionArgs) -> Outcome {
     let view = connected.api.connection(&args.object, args.reveal).await?;
     let nothing = || Failure::usage(format!("{} is nothing to connect to", args.object), "");
     let client = Kinds::all(None).client(args.object.kind).ok_or_else(nothing)?;
+    if let (ConnectionForm::Url | ConnectionForm::Env, Some(server)) = (args.output, &cx.server) {
+        writeln!(cx.out.stderr, "this is an address of the machine of {}, not of this one", server.url)?;
+    }
     let url = |to: &HostPort, mask: Option<&str>| url(client, &view, to, mask);
     let out = &mut cx.out.stdout;
     // What a script on this machine can use; the network's form where nothing is published.
@@ -41,7 +44,10 @@ pub async fn run(cx: &mut Context, args: ConnectionArgs) -> Outcome {
                 writeln!(out, "Database:  {}", view.database)?;
             }
             writeln!(out, "Password:  {}\n", view.password.as_deref().unwrap_or("****"))?;
-            writeln!(out, "From this machine:")?;
+            match &cx.server {
+                Some(server) => writeln!(out, "From the machine of {}:", server.url)?,
+                None => writeln!(out, "From this machine:")?,
+            }
             match &view.host {
                 Some(host) => writeln!(out, "  {}", url(host, Some("****")))?,
                 None => {

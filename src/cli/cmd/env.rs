@@ -13,6 +13,9 @@ pub async fn run(cx: &mut Context, args: EnvArgs) -> Outcome {
     let api = connect(cx).await?.api;
     let view = api.environment(&args.of.object, &args.of.environment, args.host, args.reveal).await?;
     warn(cx, &view)?;
+    if let (true, Some(server)) = (args.host, &cx.server) {
+        writeln!(cx.out.stderr, "these are addresses of the machine of {}, not of this one", server.url)?;
+    }
     let out = &mut cx.out.stdout;
     if args.output == EnvForm::Json {
         write!(out, "{}", json_text(&view))?;

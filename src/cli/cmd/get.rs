@@ -1,16 +1,17 @@
 //! `seawall get`
 
 use crate::cli::args::GetArgs;
-use crate::cli::connect::{live, look};
-use crate::cli::format::{Output, document, json_text, object_name, yaml_text};
+use crate::cli::connect::{again, live, look};
+use crate::cli::format::{Custom, Output, document, json_text, object_name, yaml_text};
 use crate::cli::out::{Failure, clean};
 use crate::cli::print::{Grid, header, row};
+use crate::cli::what::What;
 use crate::cli::{Context, Outcome};
-use crate::control::api::{ApiError, ErrorCode, KindView, ObjectList, ObjectView};
-use crate::core::names::{Kind, Name, ObjectRef};
+use crate::control::api::{Api, ApiError, ErrorCode, KindView, ObjectList, ObjectView};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 /// Exit code while removals are held back.
 const GUARDED: u8 = 3;
@@ -18,51 +19,28 @@ const GUARDED: u8 = 3;
 const PROBLEMS: usize = 5;
 const WATCH_MS: u64 = 30_000;
 
-enum What {
-    All,
-    Kind(Kind),
-    One(ObjectRef),
-}
-
-impl What {
-    fn parse(words: &[String]) -> Result<Self, Failure> {
-        let wrong = |e: &dyn std::fmt::Display| Failure::usage(e.to_string(), "");
-        match words {
-            [] => Ok(What::All),
-            [all] if all == "all" => Ok(What::All),
-            [one] if one.contains('/') => Ok(What::One(one.parse().map_err(|e| wrong(&e))?)),
-            [one] => Ok(What::Kind(one.parse().map_err(|e| wrong(&e))?)),
-            [kind, name, ..] => Ok(What::One(ObjectRef::new(
-                kind.parse().map_err(|e| wrong(&e))?,
-                Name::parse(name).map_err(|e| wrong(&e))?,
-            ))),
-        }
-    }
-
-    fn select(&self, list: &ObjectList) -> Vec<ObjectView> {
-        let keep = |view: &&ObjectView| match self {
-            What::All => true,
-            What::Kind(kind) => view.kind == kind.as_str(),
-            What::One(object) => object_name(view) == object.to_string(),
-        };
-        list.items.iter().filter(keep).cloned().collect()
-    }
-}
-
 pub async fn run(cx: &mut Context, args: GetArgs) -> Outcome {
-    let what = What::parse(&args.what)?;
-    let api = if args.watch { live(cx, "watching").await? } else { look(cx).await? };
+    let what = What::parse(&args.what, args.selector).map_err(|e| Failure::usage(e, ""))?;
+    let mut api = if args.watch { live(cx, "watching").await? } else { look(cx).await? };
     let list = api.objects().await?;
     let mut items = what.select(&list);
-    if let (What::One(object), true) = (&what, items.is_empty()) {
+    let missing = what.missing(&items);
+    let mut printer = Printer {
+        output: args.output,
+        single: what.is_single(),
+        kinds: list.kinds.clone(),
+        headers: !args.no_headers,
+        labels: args.show_labels,
+        grids: BTreeMap::new(),
+    };
+    if !items.is_empty() || missing.is_empty() {
+        printer.print(cx, &items, true)?;
+    }
+    if !missing.is_empty() {
         warnings(cx, &list)?;
-        let words = format!("{object} not found");
+        let words = format!("{} not found", missing.join(", "));
         return Err(ApiError::new(ErrorCode::NotFound, words, "`seawall get` lists what there is").into());
     }
-    let single = matches!(what, What::One(_));
-    let kinds = list.kinds.clone();
-    let mut printer = Printer { output: args.output, single, kinds, grids: BTreeMap::new() };
-    printer.print(cx, &items, true)?;
     if items.is_empty() && !args.watch {
         writeln!(cx.out.stderr, "No objects found.")?;
     }
@@ -72,8 +50,16 @@ pub async fn run(cx: &mut Context, args: GetArgs) -> Outcome {
     }
     let mut revision = list.revision;
     loop {
-        revision = api.watch(revision, WATCH_MS).await?;
-        let list = api.objects().await?;
+        let list = match next(&api, revision).await {
+            Ok(list) => list,
+            Err(error) => {
+                // What it counts up from is above what was told before.
+                api = again(cx, error).await?;
+                revision = 0;
+                continue;
+            }
+        };
+        revision = list.revision;
         let now = what.select(&list);
         let changed: Vec<ObjectView> = now.iter().filter(|v| !items.contains(v)).cloned().collect();
         printer.print(cx, &changed, false)?;
@@ -85,10 +71,18 @@ pub async fn run(cx: &mut Context, args: GetArgs) -> Outcome {
     }
 }
 
+async fn next(api: &Arc<dyn Api>, after: u64) -> Result<ObjectList, ApiError> {
+    api.watch(after, WATCH_MS).await?;
+    api.objects().await
+}
+
 struct Printer {
     output: Option<Output>,
     single: bool,
     kinds: Vec<KindView>,
+    headers: bool,
+    /// A column of them.
+    labels: bool,
     /// Per kind, once its header is printed.
     grids: BTreeMap<String, Grid>,
 }
@@ -99,6 +93,10 @@ impl Printer {
         let single = self.single || !whole;
         let text = match &self.output {
             None | Some(Output::Wide) => return self.tables(cx, items),
+            Some(Output::Columns(columns)) => {
+                let columns = columns.clone();
+                return self.columns(cx, items, &columns);
+            }
             Some(Output::Name) => items.iter().fold(String::new(), |t, v| t + &object_name(v) + "\n"),
             Some(form) => {
                 let documents = if whole {
@@ -118,21 +116,47 @@ impl Printer {
         write!(cx.out.stdout, "{text}")
     }
 
+    fn columns(&mut self, cx: &mut Context, items: &[ObjectView], columns: &[Custom]) -> io::Result<()> {
+        let cells = |view: &ObjectView| {
+            let value = document(std::slice::from_ref(view), true);
+            columns.iter().map(|(_, template)| template.render(&value)).collect()
+        };
+        let rows: Vec<Vec<String>> = items.iter().map(cells).collect();
+        let text = match self.grids.get_mut("") {
+            Some(grid) => grid.more(&rows),
+            None => {
+                let header: Vec<&String> = columns.iter().map(|(header, _)| header).collect();
+                let grid = self.grids.entry(String::new()).or_insert(Grid::new(&header, cx.out.colour));
+                if self.headers { grid.full(&rows) } else { grid.more(&rows) }
+            }
+        };
+        write!(cx.out.stdout, "{text}")
+    }
+
     fn tables(&mut self, cx: &mut Context, items: &[ObjectView]) -> io::Result<()> {
         let wide = self.output.is_some();
         let now = Timestamp::now();
         let kinds = by_kind(items, &self.kinds);
         let several = kinds.len() > 1 || self.grids.len() > 1;
         for (kind, views) in kinds {
-            let rows: Vec<_> = views.iter().map(|v| row(v, &kind, wide, several, now)).collect();
+            let mut rows: Vec<_> = views.iter().map(|v| row(v, &kind, wide, several, now)).collect();
+            let mut header = header(&kind, wide);
+            if self.labels {
+                header.push("LABELS".to_owned());
+                for (row, view) in rows.iter_mut().zip(&views) {
+                    let labels = view.metadata.labels.iter().map(|(name, value)| format!("{name}={value}"));
+                    row.push(labels.collect::<Vec<_>>().join(","));
+                }
+            }
             let text = match self.grids.get_mut(&kind.kind) {
                 Some(grid) => grid.more(&rows),
                 None => {
-                    if !self.grids.is_empty() {
+                    if !self.grids.is_empty() && self.headers {
                         writeln!(cx.out.stdout)?;
                     }
-                    let grid = Grid::new(&header(&kind, wide), cx.out.colour);
-                    self.grids.entry(kind.kind).or_insert(grid).full(&rows)
+                    let grid = Grid::new(&header, cx.out.colour);
+                    let grid = self.grids.entry(kind.kind).or_insert(grid);
+                    if self.headers { grid.full(&rows) } else { grid.more(&rows) }
                 }
             };
             write!(cx.out.stdout, "{text}")?;

@@ -18,6 +18,7 @@ mod history;
 mod inspect;
 mod keys;
 mod link;
+mod login;
 mod logs;
 mod operate;
 mod panel;
@@ -35,11 +36,34 @@ mod version;
 mod wait;
 
 use super::args::Verb;
+use super::connect::here;
 use super::{Context, Outcome};
 use crate::control::api::{Done, Operation};
 use std::io::{self, Write};
 
+/// Whether a verb is for an operator, whichever it is.
+pub fn asks(verb: &Verb) -> bool {
+    !matches!(
+        verb,
+        Verb::Run(_)
+            | Verb::Validate(_)
+            | Verb::Schema(_)
+            | Verb::Completion(_)
+            | Verb::Login(_)
+            | Verb::Logout
+    )
+}
+
 pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
+    match &verb {
+        // A login is no reason not to: what runs here runs here.
+        Verb::Run(_) if cx.server.as_ref().is_none_or(|server| !server.asked) => {}
+        Verb::Run(_) => here(cx, "run")?,
+        Verb::Doctor => here(cx, "doctor")?,
+        Verb::Recover(_) => here(cx, "recover")?,
+        Verb::Exec(_) => here(cx, "exec")?,
+        _ => {}
+    }
     match verb {
         Verb::Run(args) => run::run(cx, args).await,
         Verb::Validate(args) => validate::run(cx, args),
@@ -62,12 +86,12 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Panel(args) => panel::run(cx, args).await,
         Verb::Client(args) => client::run(cx, args).await,
         Verb::Logs(args) => logs::run(cx, args).await,
-        Verb::Stop(args) => operate::run(cx, args, Operation::Stop).await,
-        Verb::Start(args) => operate::run(cx, args, Operation::Start).await,
-        Verb::Restart(args) => operate::run(cx, args, Operation::Restart).await,
+        Verb::Stop(args) => operate::and_wait(cx, args.of, args.wait, Operation::Stop).await,
+        Verb::Start(args) => operate::and_wait(cx, args.of, args.wait, Operation::Start).await,
+        Verb::Restart(args) => operate::and_wait(cx, args.of, args.wait, Operation::Restart).await,
         Verb::Rotate(args) => {
             let operation = if args.now { Operation::RotateNow } else { Operation::Rotate };
-            operate::run(cx, args.of, operation).await
+            operate::and_wait(cx, args.of, args.wait, operation).await
         }
         Verb::Rename(args) => operate::rename(cx, args).await,
         Verb::ReleasePort(args) => operate::run(cx, args, Operation::ReleasePort).await,
@@ -79,6 +103,8 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Seal(args) => seal::run(cx, args).await,
         Verb::Keys { verb } => keys::run(cx, verb).await,
         Verb::Token { verb } => token::run(cx, verb).await,
+        Verb::Login(args) => login::login(cx, args).await,
+        Verb::Logout => login::logout(cx),
         Verb::Audit(args) => audit::run(cx, args).await,
         Verb::Export(args) => export::run(cx, args).await,
         Verb::Recover(args) => recover::run(cx, args).await,

@@ -1,15 +1,33 @@
 //! `seawall stop`, `start`, `restart`, `rename`, `release-port` and `reinitialise`
 
-use crate::cli::args::{DeleteArgs, ObjectArg, RenameArgs};
+use crate::cli::args::{DeleteArgs, Goal, ObjectArg, RenameArgs, WaitFlags};
 use crate::cli::connect::connect;
 use crate::cli::out::Failure;
+use crate::cli::waiting::Wait;
 use crate::cli::{Context, Outcome};
 use crate::control::api::Operation;
+use crate::core::condition::Truth;
+use std::io::Write;
 
 pub async fn run(cx: &mut Context, args: ObjectArg, operation: Operation) -> Outcome {
     let done = connect(cx).await?.api.operate(&args.object, operation).await?;
     super::done(cx, &done)?;
     Ok(0)
+}
+
+/// And waits, on a terminal or when that is said, until it is done.
+pub async fn and_wait(cx: &mut Context, of: ObjectArg, wait: WaitFlags, operation: Operation) -> Outcome {
+    let object = of.object.clone();
+    run(cx, of, operation).await?;
+    if !wait.wait && (wait.no_wait || !cx.out.terminal) {
+        return Ok(0);
+    }
+    let goal = match operation {
+        Operation::Stop => Goal::Stopped,
+        _ => Goal::Condition { kind: "Ready".to_owned(), status: Truth::True },
+    };
+    cx.out.stdout.flush()?;
+    Wait { object: &object, goal: &goal, timeout: wait.timeout, progress: true }.run(cx).await
 }
 
 pub async fn rename(cx: &mut Context, args: RenameArgs) -> Outcome {

@@ -151,6 +151,128 @@ async fn wait_also_waits_for_the_operator() {
     assert_eq!(ran.code, 0, "{ran:?}");
 }
 
+#[tokio::test]
+async fn wait_says_at_once_what_will_not_come_by_itself() {
+    let begin = Instant::now();
+    let ran =
+        Place::offline(FakeBackend::default()).run("wait pg/main --for=condition=Ready --timeout=60s").await;
+    assert!(ran.code == 1 && ran.err.contains("waiting needs a running operator"), "{ran:?}");
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    let fake = two();
+    let place = Place::live(&fake).await;
+    fake.change(|w| {
+        let degraded = &mut w.list.items[0].status["conditions"][1];
+        degraded["status"] = "True".into();
+        degraded["reason"] = "ManifestBroken".into();
+        degraded["message"] = "shop.yaml:7:3: spec.verson: unknown field".into();
+    });
+    let ran = place.run("wait pg/main --for=condition=Ready --timeout=60s").await;
+    assert!(ran.code == 1 && ran.err.contains("last good manifest: shop.yaml:7:3"), "{ran:?}");
+    assert_eq!(place.run("wait pg/main --for=condition=Degraded --timeout=60s").await.code, 0);
+    let refused =
+        ApiError::new(ErrorCode::Conflict, "postgres/new is not made: its manifest has problems", "");
+    fake.change(|w| w.error = Some(refused));
+    let ran = place.run("wait pg/new --for=condition=Ready --timeout=60s").await;
+    assert!(ran.code == 1 && ran.err.contains("its manifest has problems"), "{ran:?}");
+    assert!(begin.elapsed() < Duration::from_secs(20));
+}
+
+#[tokio::test]
+async fn wait_does_not_believe_what_was_seen_before_a_manifest_was_saved() {
+    let fake = two();
+    let place = Place::live(&fake).await;
+    let dir = place.dir.path().to_owned();
+    fake.change(|w| w.manifests = Some(dir.clone()));
+    let wait = "wait pg/main --for=condition=Ready --timeout=300ms";
+    assert_eq!(place.run(wait).await.code, 0, "there is no such file");
+    std::fs::write(dir.join("shop.yaml"), "kind: Postgres").unwrap();
+    let ran = place.run(wait).await;
+    assert!(ran.code == 1 && ran.err.contains("shop.yaml was saved a moment ago"), "{ran:?}");
+    fake.change(|w| w.list.items[0].metadata.creation_timestamp = jiff::Timestamp::now().to_string());
+    assert_eq!(place.run(wait).await.code, 0, "it was made by it");
+    fake.change(|w| w.list.items[0].metadata.creation_timestamp = "2026-01-01T00:00:00Z".into());
+    let before = std::time::SystemTime::now() - Duration::from_secs(10);
+    std::fs::File::options().write(true).open(dir.join("shop.yaml")).unwrap().set_modified(before).unwrap();
+    assert_eq!(place.run(wait).await.code, 0, "it was read long ago");
+}
+
+#[tokio::test]
+async fn operations_wait_on_a_terminal_and_when_they_are_told_to() {
+    let fake = two();
+    let mut place = Place::live(&fake).await;
+    let ran = place.run("restart pg/shop-eu").await;
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+    let ran = place.run("restart pg/shop-eu --wait --timeout 200ms").await;
+    assert!(ran.code == 1 && ran.err.starts_with("Ready is False: LoginFailed: "), "{ran:?}");
+    assert!(ran.err.contains("timed out waiting"), "{ran:?}");
+    place.colour = true;
+    let ran = place.run("restart pg/main").await;
+    assert!(ran.code == 0 && ran.out.ends_with("postgres/main is Ready\n"), "{ran:?}");
+    assert_eq!(place.run("stop pg/main --timeout 200ms").await.code, 1, "it is Ready still");
+    assert_eq!(place.run("stop pg/main --no-wait").await.code, 0);
+    assert_eq!(place.run("stop pg/main --no-wait --wait").await.code, 1, "one of the two");
+    fake.change(|w| {
+        w.list.items[0] = view("main", "False", "Stopped", "stopped");
+        w.list.revision += 1;
+    });
+    let ran = place.run("stop pg/main").await;
+    assert!(ran.code == 0 && ran.out.ends_with("postgres/main is stopped\n"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn who_watches_goes_on_after_a_restart_of_the_operator() {
+    let place = Place::offline(FakeBackend::default());
+    let over = || ApiError::new(ErrorCode::Internal, "over", "");
+    for (words, shows) in [("get postgres -w", "new"), ("events -w", "message 2")] {
+        let (first, second) = (two(), two());
+        first.change(|w| w.events = vec![event(1, "postgres/main")]);
+        second.change(|w| {
+            w.events = vec![event(1, "postgres/main"), event(2, "postgres/main")];
+            w.list.items.push(view("new", "True", "LoginSucceeded", ""));
+        });
+        let cancel = place.start_until(&first).await;
+        let restart = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            cancel.cancel();
+            while place.socket().exists() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let cancel = place.start_until(&second).await;
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+            second.change(|w| (w.error, w.list.revision) = (Some(over()), 9));
+            cancel
+        };
+        let (ran, cancel) = tokio::join!(place.run(words), restart);
+        assert!(
+            ran.err.contains("the operator is away") && ran.err.contains("the operator is back"),
+            "{words}: {ran:?}"
+        );
+        assert!(ran.err.ends_with("error: over\n"), "{words}: {ran:?}");
+        let lines = ran.out.lines().filter(|line| line.contains(shows)).count();
+        assert_eq!(lines, 1, "{words}: {ran:?}");
+        cancel.cancel();
+        while place.socket().exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_log_is_followed_over_a_restart_of_the_operator() {
+    let fake = two();
+    let place = Place::live(&fake).await;
+    let ran = place.run("logs pg/main -f --tail 3").await;
+    assert!(ran.code == 1 && ran.err.contains("the log ended early"), "of the same process: {}", ran.err);
+    fake.change(|w| w.restarts = true);
+    let over = async {
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+        fake.change(|w| w.error = Some(ApiError::new(ErrorCode::Internal, "over", "")));
+    };
+    let (ran, ()) = tokio::join!(place.run("logs pg/main -f --tail 3"), over);
+    assert!(ran.out.contains("Some(3) line\n") && ran.out.contains("Some(0) line\n"), "{}", ran.err);
+    assert!(ran.err.contains("what was printed meanwhile is not shown"), "{}", ran.err);
+}
+
 const MANY: &str = "\
 apiVersion: seawall.dev/v1
 kind: Postgres

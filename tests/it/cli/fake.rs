@@ -46,6 +46,10 @@ pub struct World {
     pub diagnosis: DiagnosisView,
     pub tokens: Vec<TokenView>,
     pub audit: Vec<AuditEntry>,
+    /// Where the operator has its manifests; /m.
+    pub manifests: Option<PathBuf>,
+    /// It is another process each time it is asked.
+    pub restarts: bool,
     /// Every question fails with it.
     pub error: Option<ApiError>,
     /// Every question hangs.
@@ -87,14 +91,15 @@ impl Fake {
 #[async_trait]
 impl Api for Fake {
     async fn operator(&self) -> Result<OperatorView> {
-        self.asked("operator".into()).await?;
+        let world = self.asked("operator".into()).await?;
+        let process = if world.restarts { world.calls.len() } else { 0 };
         Ok(OperatorView {
             version: "9.9.9".into(),
             installation: "default".into(),
             store: "s1".into(),
             pid: 42,
-            started_at: "2026-08-10T12:00:00Z".into(),
-            manifests: "/m".into(),
+            started_at: format!("2026-08-10T12:00:{process:02}Z"),
+            manifests: world.manifests.map_or("/m".into(), |dir| dir.display().to_string()),
             engine: "20.10.24".into(),
             metrics: Some("http://127.0.0.1:9188/metrics".into()),
             metrics_trouble: None,
@@ -491,7 +496,18 @@ impl Place {
 
     /// An operator starts here.
     pub async fn start(&self, fake: &Fake) {
-        let (api, socket, cancel) = (Arc::new(fake.clone()), self.socket(), self.cancel.clone());
+        self.serve(fake, self.cancel.clone()).await;
+    }
+
+    /// One that ends before the place does.
+    pub async fn start_until(&self, fake: &Fake) -> CancellationToken {
+        let cancel = self.cancel.child_token();
+        self.serve(fake, cancel.clone()).await;
+        cancel
+    }
+
+    async fn serve(&self, fake: &Fake, cancel: CancellationToken) {
+        let (api, socket) = (Arc::new(fake.clone()), self.socket());
         let at = socket.clone();
         tokio::spawn(async move { seawall::http::server::serve(api, &at, cancel).await.unwrap() });
         while !seawall::http::client::Client::new(&socket).answers().await {
@@ -509,20 +525,28 @@ impl Place {
     }
 
     pub async fn run_words(&self, words: &[&str]) -> Ran {
+        self.run_with(&[("SEAWALL_DATA", self.dir.path().to_str().unwrap())], words).await
+    }
+
+    /// With these variables alone.
+    pub async fn run_with(&self, variables: &[(&str, &str)], words: &[&str]) -> Ran {
         let argv = std::iter::once("seawall").chain(words.iter().copied()).map(Into::into);
         let args = match seawall::cli::parse(argv) {
             Ok(args) => args,
             Err(code) => return Ran { code, out: String::new(), err: String::new() },
         };
-        let variables = [("SEAWALL_DATA", self.dir.path().to_str().unwrap())];
         let environment = Environment {
-            variables: variables.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+            variables: variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
             cwd: self.dir.path().to_owned(),
             root: false,
         };
         let (stdout, stderr) = (Sink::default(), Sink::default());
-        let out =
-            Out { stdout: Box::new(stdout.clone()), stderr: Box::new(stderr.clone()), colour: self.colour };
+        let out = Out {
+            stdout: Box::new(stdout.clone()),
+            stderr: Box::new(stderr.clone()),
+            colour: self.colour,
+            terminal: self.colour,
+        };
         let backend = Arc::new(self.backend.clone());
         let code = seawall::cli::execute(args, environment, backend, out).await;
         Ran { code, out: stdout.text(), err: stderr.text() }

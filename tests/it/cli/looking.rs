@@ -6,6 +6,72 @@ use seawall::core::measure::Unit;
 use std::time::Duration;
 
 #[tokio::test]
+async fn get_takes_several_selects_by_labels_and_prints_what_is_wanted_of_each() {
+    let fake = two();
+    fake.change(|w| w.list.items[1].metadata.labels.clear());
+    let place = Place::live(&fake).await;
+    for (words, out) in [
+        ("get pg main shop-eu -o name", "postgres/main\npostgres/shop-eu\n"),
+        ("get pg/shop-eu postgres/main -o name", "postgres/main\npostgres/shop-eu\n"),
+        ("get postgres,redis -o name", "postgres/main\npostgres/shop-eu\n"),
+        ("get -l team=shop -o name", "postgres/main\n"),
+        ("get all -l !team -o name", "postgres/shop-eu\n"),
+        (
+            "get pg -o custom-columns=WHO:.metadata.name,PORT:{.status.endpoint.hostPort}",
+            "WHO      PORT\nmain     5433\nshop-eu  -\n",
+        ),
+        ("get pg --no-headers -o custom-columns=N:.metadata.name", "main\nshop-eu\n"),
+    ] {
+        let ran = place.run(words).await;
+        assert_eq!((ran.code, ran.out.as_str()), (0, out), "{words}: {}", ran.err);
+    }
+    let ran = place.run("get pg --show-labels").await;
+    let lines: Vec<&str> = ran.out.lines().collect();
+    assert!(
+        lines[0].ends_with("LABELS") && lines[1].ends_with("team=shop") && lines[2].ends_with('-'),
+        "{ran:?}"
+    );
+    let ran = place.run("get pg --no-headers").await;
+    assert!(ran.out.starts_with("main ") && ran.out.lines().count() == 2, "{ran:?}");
+    let ran = place.run("get pg/main pg/gone -o name").await;
+    assert!(
+        ran.code == 1 && ran.out == "postgres/main\n" && ran.err.contains("postgres/gone not found"),
+        "{ran:?}"
+    );
+    for wrong in ["get pg,redis main", "get pg/main -l team=shop", "get pg -o custom-columns=x", "get -l a(b"]
+    {
+        assert_eq!(place.run(wrong).await.code, 1, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn events_are_those_that_were_asked_for() {
+    let fake = Fake::with(|w| {
+        let mut normal = event(1, "postgres/main");
+        normal.kind = seawall::core::event::EventType::Normal;
+        let mut new = event(3, "postgres/main");
+        new.last_seen = jiff::Timestamp::now().to_string();
+        w.events = vec![normal, event(2, "postgres/main"), new];
+    });
+    let place = Place::live(&fake).await;
+    for (words, sequences) in [
+        ("events -o json", vec![1, 2, 3]),
+        ("events -o json --types Warning", vec![2, 3]),
+        ("events -o json --types normal,warning --tail 2", vec![2, 3]),
+        ("events -o json --since 1h", vec![3]),
+        ("events -o json --tail 0", vec![]),
+        ("events postgres main -o json --tail 1", vec![3]),
+    ] {
+        let ran = place.run(words).await;
+        let found: Vec<serde_json::Value> = serde_json::from_str(&ran.out).unwrap();
+        let found: Vec<u64> = found.iter().map(|event| event["sequence"].as_u64().unwrap()).collect();
+        assert_eq!(found, sequences, "{words}");
+    }
+    assert_eq!(place.run("events --types Bad").await.code, 1);
+    assert!(place.run("events --tail 1").await.out.contains("message 3"));
+}
+
+#[tokio::test]
 async fn get_prints_kubectls_table() {
     let place = Place::live(&two()).await;
     let table = "\

@@ -45,13 +45,13 @@ impl Gatekeeper for Keeper {
     }
 }
 
-struct Server {
-    at: SocketAddr,
+pub struct Server {
+    pub at: SocketAddr,
     cancel: CancellationToken,
     served: JoinHandle<()>,
 }
 
-async fn start(fake: &Fake, tls: Option<Arc<rustls::ServerConfig>>, behind_proxy: bool) -> Server {
+pub async fn start(fake: &Fake, tls: Option<Arc<rustls::ServerConfig>>, behind_proxy: bool) -> Server {
     let cancel = CancellationToken::new();
     let (heard, at) = oneshot::channel();
     let heard = std::sync::Mutex::new(Some(heard));
@@ -353,7 +353,7 @@ async fn a_leaving_server_lets_nobody_wait() {
     assert!(begin.elapsed() < Duration::from_secs(6), "{:?}", begin.elapsed());
 }
 
-fn file(name: &str) -> PathBuf {
+pub fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/kinds/notifier/client").join(name)
 }
 

@@ -1,0 +1,94 @@
+//! `seawall login` and `seawall logout`
+
+use crate::cli::args::LoginArgs;
+use crate::cli::out::{Failure, clean};
+use crate::cli::remote::{Remote, file, forget, keep};
+use crate::cli::{Context, Outcome};
+use crate::control::api::Api;
+use crate::http::dial::{MAX_TOKEN, ServerUrl};
+use crate::secrets::Secret;
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use std::io::{self, BufRead, IsTerminal, Read, Write, stdin};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+pub async fn login(cx: &mut Context, args: LoginArgs) -> Outcome {
+    let path = place(cx)?;
+    let token = match &args.token_file {
+        Some(file) if file != Path::new("-") => of_file(&cx.settings.cwd.join(file))?,
+        None if stdin().is_terminal() => typed(cx, &args.url).await?,
+        _ => token("standard input", stdin().lock())?,
+    };
+    let remote = Remote { url: args.url, token: Some(token), ca_file: cx.ca_file.clone(), asked: true };
+    // One that opens nothing, or that a wrong server was shown, is not kept.
+    let view = remote.client()?.operator().await?;
+    let failed = |e: io::Error| Failure::usage(format!("{}: {e}", path.display()), "");
+    keep(&path, &remote).map_err(failed)?;
+    let (version, installation) = (clean(&view.version), clean(&view.installation));
+    writeln!(cx.out.stdout, "logged in to {}: operator {version}, installation {installation}", remote.url)?;
+    writeln!(
+        cx.out.stderr,
+        "Commands ask it from now on, until seawall logout; with --data DIR, this machine."
+    )?;
+    Ok(0)
+}
+
+pub fn logout(cx: &mut Context) -> Outcome {
+    let path = place(cx)?;
+    match forget(&path).map_err(|e| Failure::usage(format!("{}: {e}", path.display()), ""))? {
+        Some(server) => {
+            writeln!(cx.out.stdout, "logged out of {server}")?;
+            writeln!(cx.out.stderr, "The token itself stays good: seawall token revoke NAME ends it.")?;
+        }
+        None => writeln!(cx.out.stderr, "nobody is logged in")?,
+    }
+    Ok(0)
+}
+
+fn place(cx: &Context) -> Result<PathBuf, Failure> {
+    let next = "set HOME; or give SEAWALL_SERVER and SEAWALL_TOKEN to each command instead";
+    file(&cx.environment).ok_or_else(|| Failure::usage("there is no home directory to keep a login in", next))
+}
+
+fn of_file(path: &Path) -> Result<Secret, Failure> {
+    let name = path.display().to_string();
+    let opened = std::fs::File::open(path).map_err(|e| Failure::usage(format!("{name}: {e}"), ""))?;
+    token(&name, opened)
+}
+
+fn token(name: &str, from: impl Read) -> Result<Secret, Failure> {
+    let mut text = Zeroizing::new(String::with_capacity(MAX_TOKEN + 2));
+    let read = from.take(MAX_TOKEN as u64 + 2).read_to_string(&mut text);
+    read.map_err(|e| Failure::usage(format!("{name}: {e}"), ""))?;
+    match text.trim() {
+        "" => Err(Failure::usage(
+            format!("{name} holds no token"),
+            "seawall token create NAME, there, prints one",
+        )),
+        text => Ok(Secret::from(text)),
+    }
+}
+
+/// From the terminal, which shows nothing of it. Whoever gives up there has his terminal back as it was.
+async fn typed(cx: &mut Context, url: &ServerUrl) -> Result<Secret, Failure> {
+    let failed =
+        |e: io::Error| Failure::usage(format!("the terminal: {e}"), "seawall login URL --token-file FILE");
+    write!(cx.out.stderr, "Token for {url}: ")?;
+    cx.out.stderr.flush()?;
+    let shown = tcgetattr(stdin()).map_err(|e| failed(e.into()))?;
+    let mut unseen = shown.clone();
+    unseen.local_modes.remove(LocalModes::ECHO);
+    tcsetattr(stdin(), OptionalActions::Flush, &unseen).map_err(|e| failed(e.into()))?;
+    let line = tokio::task::spawn_blocking(|| {
+        let mut line = Zeroizing::new(Vec::with_capacity(MAX_TOKEN + 2));
+        stdin().lock().take(MAX_TOKEN as u64 + 2).read_until(b'\n', &mut line).map(|_| line)
+    });
+    let line = tokio::select! {
+        line = line => line.map_err(io::Error::other).flatten(),
+        _ = tokio::signal::ctrl_c() => Err(io::ErrorKind::Interrupted.into()),
+    };
+    let back = tcsetattr(stdin(), OptionalActions::Flush, &shown);
+    writeln!(cx.out.stderr)?;
+    back.map_err(|e| failed(e.into()))?;
+    token("what was typed", line.map_err(failed)?.as_slice())
+}

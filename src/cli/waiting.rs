@@ -1,0 +1,208 @@
+//! Waiting for an object: for a condition of what is asked for now, never for one of the state before.
+//!
+//! It has patience for an operator that restarts and for a manifest that was just saved, and none for what will not come by
+//! itself: no operator, a manifest with problems.
+
+use super::args::Goal;
+use super::backend::OfflineError;
+use super::connect::{needs_operator, operator, place};
+use super::out::{Failure, clean};
+use super::print::conditions;
+use super::{Context, Outcome};
+use crate::control::api::{Api, ApiError, ErrorCode, ManagedBy, ObjectView};
+use crate::core::condition::{Condition, ConditionType};
+use crate::core::names::ObjectRef;
+use jiff::Timestamp;
+use serde_json::Value;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::time::{Instant, timeout};
+
+/// How long an object may be missing: a saved manifest shows up within this.
+const SAVED: Duration = Duration::from_secs(5);
+/// How long a manifest that was changed counts as not read yet: it must rest for a second before it is.
+const FRESH: Duration = Duration::from_secs(3);
+/// A started operator has its lock within this.
+const STARTED: Duration = Duration::from_secs(1);
+const AGAIN: Duration = Duration::from_millis(200);
+const WATCH_MS: u64 = 5_000;
+/// Where its manifests are is asked once, and is worth no more than this.
+const ASIDE: Duration = Duration::from_secs(2);
+
+/// What to wait for, how long, and whether to say meanwhile how far it is.
+pub struct Wait<'a> {
+    pub object: &'a ObjectRef,
+    pub goal: &'a Goal,
+    pub timeout: Duration,
+    pub progress: bool,
+}
+
+enum Seen {
+    NoOperator,
+    Missing,
+    /// Nothing tells yet.
+    Fresh(String),
+    NotYet {
+        revision: u64,
+        how: String,
+    },
+    Met(String),
+}
+
+impl Seen {
+    fn how(&self, cx: &Context, object: &ObjectRef) -> String {
+        match self {
+            Seen::NoOperator => format!("no operator answers {}", place(cx)),
+            Seen::Missing => format!("{object} not found"),
+            Seen::NotYet { how, .. } | Seen::Fresh(how) | Seen::Met(how) => how.clone(),
+        }
+    }
+}
+
+impl Wait<'_> {
+    /// Prints that it is so, and ends with 0.
+    ///
+    /// # Errors
+    /// When the time is over, or waiting is of no use.
+    pub async fn run(&self, cx: &mut Context) -> Outcome {
+        let until = Instant::now() + self.timeout;
+        let (mut api, mut answered, mut manifests) = (None, None, None);
+        let (mut alone, mut seen, mut said) = (Instant::now(), Seen::NoOperator, String::new());
+        loop {
+            if api.is_none() {
+                api = operator(cx).await?;
+            }
+            if let Some(asked) = api.clone() {
+                let first = *answered.get_or_insert_with(Instant::now);
+                if manifests.is_none() {
+                    manifests = Some(self.manifests(cx, &asked).await);
+                }
+                match self.look(&asked, manifests.as_ref().and_then(Option::as_ref)).await {
+                    Ok(Seen::Met(words)) => {
+                        writeln!(cx.out.stdout, "{words}")?;
+                        return Ok(0);
+                    }
+                    Ok(Seen::Missing) if first.elapsed() >= SAVED => return Err(not_found(self.object)),
+                    Ok(now) => seen = now,
+                    // The operator restarts: look for it again.
+                    Err(e) if e.code == ErrorCode::Unavailable => api = None,
+                    Err(e) => return Err(e.into()),
+                }
+            } else if answered.is_none() && alone.elapsed() >= STARTED {
+                if !matches!(cx.backend.offline(&cx.settings).await, Err(OfflineError::Locked { .. })) {
+                    return Err(needs_operator(cx, "waiting").into());
+                }
+                alone = Instant::now();
+            }
+            let how = seen.how(cx, self.object);
+            if self.progress && how != said {
+                writeln!(cx.out.stderr, "{}", clean(&how))?;
+                said = how;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(self.timed_out(cx, &seen));
+            }
+            let pause = left.min(AGAIN);
+            match (&api, &seen) {
+                (Some(asked), Seen::NotYet { revision, .. }) => {
+                    let wait = u64::try_from(left.as_millis()).unwrap_or(WATCH_MS).min(WATCH_MS);
+                    if asked.watch(*revision, wait).await.is_err() {
+                        api = None;
+                        tokio::time::sleep(pause).await;
+                    }
+                }
+                _ => tokio::time::sleep(pause).await,
+            }
+        }
+    }
+
+    /// Where the operator of this machine reads them.
+    async fn manifests(&self, cx: &Context, api: &Arc<dyn Api>) -> Option<PathBuf> {
+        if cx.server.is_some() {
+            return None;
+        }
+        let view = timeout(ASIDE, api.operator()).await.ok()?.ok()?;
+        Some(PathBuf::from(view.manifests))
+    }
+
+    async fn look(&self, api: &Arc<dyn Api>, manifests: Option<&PathBuf>) -> Result<Seen, ApiError> {
+        // The revision before the look: a change in between ends the watch at once.
+        let revision = api.watch(0, 0).await?;
+        let (object, goal) = (self.object, self.goal);
+        let view = match api.object(object).await {
+            Ok(view) => view,
+            Err(e) if e.code == ErrorCode::NotFound => {
+                return Ok(match goal {
+                    Goal::Delete => Seen::Met(format!("{object} deleted")),
+                    _ => Seen::Missing,
+                });
+            }
+            Err(e) => return Err(e),
+        };
+        if let Some(file) = manifests.and_then(|dir| just_saved(&view, dir)) {
+            return Ok(Seen::Fresh(format!("{file} was saved a moment ago")));
+        }
+        let conditions = conditions(&view);
+        let find = |kind: &str| conditions.iter().find(|c| c.kind.as_str().eq_ignore_ascii_case(kind));
+        let (kind, met): (&str, &dyn Fn(&Condition) -> bool) = match goal {
+            Goal::Condition { kind, status } => (kind, &|c: &Condition| c.status == *status),
+            Goal::Stopped => (ConditionType::Ready.as_str(), &|c: &Condition| c.reason == "Stopped"),
+            Goal::Delete => return Ok(Seen::NotYet { revision, how: format!("{object} is still there") }),
+        };
+        // Also that the status is of this generation: a condition of the one before proves nothing.
+        if find(kind).is_some_and(met) && is_current(&view) {
+            if let Some(broken) = find("Degraded")
+                .filter(|c| c.reason == "ManifestBroken" && !c.kind.as_str().eq_ignore_ascii_case(kind))
+            {
+                let what = format!("{object} goes by its last good manifest: {}", broken.message);
+                return Err(ApiError::new(ErrorCode::Conflict, what, "seawall validate shows all problems"));
+            }
+            return Ok(Seen::Met(match goal {
+                Goal::Stopped => format!("{object} is stopped"),
+                _ if self.progress => format!("{object} is Ready"),
+                _ => format!("{object} condition met"),
+            }));
+        }
+        let how = match find(kind) {
+            Some(c) => format!("{} is {}: {}: {}", c.kind, c.status, c.reason, c.message),
+            None => format!("there is no condition {kind}"),
+        };
+        Ok(Seen::NotYet { revision, how })
+    }
+
+    fn timed_out(&self, cx: &Context, seen: &Seen) -> Failure {
+        let what = format!("timed out waiting for the condition on {}", self.object);
+        ApiError::new(ErrorCode::Conflict, what, seen.how(cx, self.object)).into()
+    }
+}
+
+fn is_current(view: &ObjectView) -> bool {
+    let observed = view.status.get("observedGeneration").and_then(Value::as_u64).unwrap_or(0);
+    observed >= view.metadata.generation
+}
+
+/// The file of its manifest, if the operator need not have read yet what is in it.
+fn just_saved(view: &ObjectView, manifests: &Path) -> Option<String> {
+    if view.metadata.managed_by != Some(ManagedBy::File) {
+        return None;
+    }
+    let place = |c: char| c == ':' || c.is_ascii_digit();
+    let file = view.metadata.source.trim_end_matches(place);
+    let changed = std::fs::metadata(manifests.join(file)).ok()?.modified().ok()?;
+    // An object that was made after that was made by it.
+    let made = view.metadata.creation_timestamp.parse::<Timestamp>().map(SystemTime::from);
+    if made.is_ok_and(|made| made >= changed) {
+        return None;
+    }
+    // A time in the future is no help.
+    let is_fresh = changed.elapsed().is_ok_and(|ago| ago < FRESH);
+    is_fresh.then(|| file.to_owned())
+}
+
+fn not_found(object: &ObjectRef) -> Failure {
+    ApiError::new(ErrorCode::NotFound, format!("{object} not found"), "`seawall get` lists what there is")
+        .into()
+}
