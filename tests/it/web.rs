@@ -316,6 +316,86 @@ async fn a_password_is_shown_to_who_may_see_it_and_once() {
     }
 }
 
+/// Something in each state, and figures over a day.
+fn a_day() -> Fake {
+    Fake::with(|w| {
+        let mut main = main_view();
+        main.status["walHealth"] = json!({
+            "stale": false, "probed_at": "2026-11-30T12:00:00Z", "age_secs": 12, "pg_wal_bytes": 4_u64 << 30,
+            "max_wal_size_bytes": 1 << 30, "archive_mode": "off", "slots": [],
+            "warnings": [{"kind": "wal_bloat", "severity": "warning",
+                "message": "pg_wal has 4Gi, 4.0 x max_wal_size of 1Gi", "action": "see which slot keeps it: seawall wal main"}]});
+        let states = [
+            ("analytics", "True", "LoginSucceeded", ""),
+            (
+                "billing",
+                "False",
+                "LoginFailed",
+                "the password that is sealed is not the one in force: FATAL: password authentication failed",
+            ),
+            ("cache-eu", "Unknown", "EngineUnavailable", "the Docker engine does not answer since 2 min"),
+            ("orders", "False", "Stopped", "stopped on purpose by seawall stop"),
+            ("reports", "False", "Blocked", "another major version needs an upgrade: 17 is not 18"),
+        ];
+        w.list.items = vec![main];
+        w.list.items.extend(states.map(|(name, ready, reason, message)| view(name, ready, reason, message)));
+        for (kind, name) in [("Link", "shop-production-main"), ("Project", "shop")] {
+            let mut other = view(name, "True", "AsExpected", "");
+            other.kind = kind.to_owned();
+            other.spec = json!({"service": "postgres/main", "project": "shop", "environment": "production"});
+            other.status = json!({"conditions": other.status["conditions"]});
+            w.list.items.push(other);
+        }
+        w.list.problems = vec![problem()];
+        w.top = used();
+        w.events = (1..9).map(|n| event(n, "postgres/main")).collect();
+        let step = |sign, action: &str, cause: &str| StepView {
+            sign,
+            action: action.to_owned(),
+            cause: cause.to_owned(),
+        };
+        let steps =
+            vec![step(Sign::Change, "update memory of postgres-main", "memory 256Mi → 512Mi: spec changed")];
+        w.plan.plans = vec![PlanView { object: "postgres/main".to_owned(), steps, ..PlanView::default() }];
+        let series = |name: &str, unit, scale: f64| {
+            let wave = |n: i32| (f64::from(n) / 60.0).sin() * 0.4 + (f64::from(n) / 7.0).cos() * 0.1 + 0.6;
+            let points = (0..2_880).filter(|n| !(900..1_100).contains(n));
+            let points = points.map(|n| Point { at: i64::from(n) * 30, mean: wave(n) * scale, max: scale });
+            SeriesView::of(name.to_owned(), unit, points.collect())
+        };
+        let all = [
+            series("memory_bytes", Unit::Bytes, 3e8),
+            series("cpu_cores", Unit::Cores, 0.5),
+            series("wal_bytes", Unit::Bytes, 1e9),
+            series("connections", Unit::Count, 40.0),
+            series("cache_hit_ratio", Unit::Percent, 99.0),
+        ];
+        w.history = HistoryView { to: 86_400, step: 30, series: all.to_vec(), ..HistoryView::default() };
+    })
+}
+
+/// `make test-browser`
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium"]
+async fn in_a_browser() {
+    let browser = Browser::open(&a_day(), false).await;
+    let empty = Browser::open(&Fake::default(), false).await;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/look.mjs");
+    let detail = "/services/postgres/main";
+    let pages = [
+        "/services",
+        detail,
+        "/services/postgres/billing",
+        "/services/postgres/main/plan",
+        "/services/postgres/main/logs",
+    ];
+    for (name, at, paths) in [("day", browser.at, &pages[..]), ("empty", empty.at, &pages[..1])] {
+        let mut node = tokio::process::Command::new("node");
+        node.arg(script).arg(name).arg(format!("http://{at}")).arg("admin").args(paths);
+        assert!(node.status().await.unwrap().success(), "{name}");
+    }
+}
+
 const EVIL: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&lt;";
 
 #[tokio::test]
