@@ -3,7 +3,7 @@
 CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
 
-.PHONY: help run build image test test-alerts bench setup images test-tools audit test-official test-seldom test-faults test-engines test-cgroup2 test-upgrade clean
+.PHONY: help run build image test test-alerts bench setup images test-tools audit test-official test-seldom test-browser test-faults test-engines test-cgroup2 test-upgrade clean
 
 help:
 	@echo 'make run           Docker, images, Seawall on manifests/: a PostgreSQL you can log in to'
@@ -18,6 +18,7 @@ help:
 	@echo 'make test-faults   bad parameters, bad images and what breaks a running server, each with its verdict: some twenty minutes'
 	@echo 'make test-engines  the real suite on other Docker versions'
 	@echo 'make test-cgroup2  the resource caps on a cgroup v2 engine, in a virtual machine'
+	@echo 'make test-browser  the dashboard in Chromium: pictures at two widths, light and dark, and what axe-core says of it'
 	@echo 'make test-upgrade  databases of an earlier version, taken over by this one'
 	@echo 'make clean         what was built; databases and images stay'
 
@@ -98,6 +99,11 @@ test-engines: test-tools images
 
 test-cgroup2: test-tools
 	@deploy/test/cgroup2.sh
+
+# Needs node and Chromium (Debian: nodejs npm chromium). Pictures are in tests/browser/shots.
+test-browser:
+	cd tests/browser && npm ci --silent
+	cargo test --test it web::in_a_browser -- --ignored --nocapture
 
 # OLD: the commit that makes them.
 OLD ?= 19a244f

@@ -17,4 +17,5 @@ pub mod program;
 pub mod secrets;
 pub mod store;
 pub mod telemetry;
+pub mod web;
 pub mod workload;

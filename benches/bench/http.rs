@@ -43,7 +43,12 @@ impl Server {
         let (heard, at) = oneshot::channel();
         let heard = Mutex::new(Some(heard));
         let (operator, cancel) = (Arc::clone(&bench.operator), bench.cancel.clone());
-        let listen = Listen { address: ([127, 0, 0, 1], 0).into(), tls: None, behind_proxy: false };
+        let listen = Listen {
+            address: ([127, 0, 0, 1], 0).into(),
+            tls: None,
+            behind_proxy: false,
+            pages: axum::Router::new(),
+        };
         tokio::spawn(async move {
             let told = |at| {
                 if let Some(heard) = heard.lock().expect("a lock").take() {

@@ -133,7 +133,11 @@ pub async fn told(request: Request, next: Next) -> Response {
     let (id, method) = (random_id(), request.method().clone());
     let path = shown(request.uri().path(), PATH);
     let mut response = next.run(request).await;
-    if response.status().is_client_error() || response.status().is_server_error() {
+    let failed = response.status().is_client_error() || response.status().is_server_error();
+    // A page has its words.
+    let is_page =
+        response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if failed && !is_page {
         response = in_words(response, &method, &path, &id);
     }
     if let Ok(id) = HeaderValue::try_from(id) {

@@ -6,7 +6,7 @@ use super::error::Failure;
 use crate::control::api::{ErrorCode, Gatekeeper};
 use crate::core::access::Caller;
 use crate::secrets::{Secret, TokenHash};
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, Method};
 use axum::middleware::Next;
@@ -57,13 +57,20 @@ pub async fn admitted(State(gate): State<Arc<Gate>>, mut request: Request, next:
     }
 }
 
+/// Before pages, which know by themselves who is signed in: they are told where a request comes from.
+pub async fn of_this_site(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
+    match gate.address(&request) {
+        Ok(from) => {
+            request.extensions_mut().insert(ConnectInfo(from));
+            next.run(request).await
+        }
+        Err(failure) => failure.into_response(),
+    }
+}
+
 impl Gate {
     async fn caller(&self, request: &mut Request) -> Result<(Caller, Standing), Failure> {
-        let peer = request.extensions().get::<Peer>().map(|Peer(address)| address.ip());
-        let from = self
-            .from(peer, request.headers())
-            .ok_or_else(|| Failure::new(ErrorCode::Internal, "the address of who asks is not known", ""))?;
-        self.site(request.method(), request.headers())?;
+        let from = self.address(request)?;
         let token = token(request.headers()).ok_or_else(|| {
             let next = "send `Authorization: Bearer TOKEN`";
             Failure::new(ErrorCode::Unauthenticated, "there is no token in the request", next)
@@ -73,6 +80,15 @@ impl Gate {
         let caller = self.keeper.admit(&token, from).await?;
         let (keeper, name) = (Arc::clone(&self.keeper), caller.name.clone());
         Ok((caller, Standing { keeper, name, token: TokenHash::of(&token) }))
+    }
+
+    /// Where a request comes from that no page of another site sends.
+    fn address(&self, request: &Request) -> Result<IpAddr, Failure> {
+        let peer = request.extensions().get::<Peer>().map(|Peer(address)| address.ip());
+        let unknown = || Failure::new(ErrorCode::Internal, "the address of who asks is not known", "");
+        let from = self.from(peer, request.headers()).ok_or_else(unknown)?;
+        self.site(request.method(), request.headers())?;
+        Ok(from)
     }
 
     fn from(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {

@@ -5,7 +5,7 @@
 
 use super::caller::known;
 use super::error::told;
-use super::gate::{Gate, Peer, admitted};
+use super::gate::{Gate, Peer, admitted, of_this_site};
 use super::server::{DRAIN, MAX_WATCHES, Shared, bounded};
 use super::tcp::{self, Place};
 use crate::control::api::{Api, Gatekeeper};
@@ -48,6 +48,8 @@ pub struct Listen {
     pub tls: Option<Arc<ServerConfig>>,
     /// Something before it ends TLS and says who asks.
     pub behind_proxy: bool,
+    /// What is there for browsers beside the API. It asks by itself who is signed in.
+    pub pages: Router,
 }
 
 /// Serves until `cancel`; then finishes what is in flight for at most 4 s. `heard`: where it listens, or why it does not.
@@ -58,13 +60,15 @@ pub async fn serve(
     cancel: CancellationToken,
     heard: impl Fn(Result<SocketAddr, String>),
 ) {
-    let Listen { address, tls, behind_proxy } = listen;
+    let Listen { address, tls, behind_proxy, pages } = listen;
     let shared = Shared::new(api, cancel.clone(), MAX_BODY);
     let watches = Arc::clone(&shared.watches);
     let only_local = address.ip().is_loopback() && tls.is_none() && !behind_proxy;
+    let gate = Arc::new(Gate { keeper, only_local, behind_proxy });
     let router = super::routes::router(shared.clone())
         .layer(from_fn(known))
-        .layer(from_fn_with_state(Arc::new(Gate { keeper, only_local, behind_proxy }), admitted))
+        .layer(from_fn_with_state(Arc::clone(&gate), admitted))
+        .merge(pages.layer(from_fn_with_state(gate, of_this_site)))
         .layer(from_fn_with_state(shared, bounded))
         .layer(from_fn(told));
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));

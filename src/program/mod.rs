@@ -19,9 +19,11 @@ use crate::http::server::serve;
 use crate::http::{listen, metrics, tls};
 use crate::secrets::{Algorithm, Key, KeyError, Keys, Sealer};
 use crate::store::{MemoryStore, SledStore, Store, StoreError};
+use crate::web;
 use crate::workload::tools::Reach;
 use crate::workload::tools::vault::{CIPHER_KEY, SECRETS, cipher_of};
 use async_trait::async_trait;
+use axum::Router;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -207,7 +209,7 @@ fn listen_at(listening: &Listening) -> Result<Option<listen::Listen>, ApiError> 
     let tls = files.map(|(certificate, key)| tls::server_config(certificate, key)).transpose();
     let tls =
         tls.map_err(|e| internal(e, "give --tls-cert and --tls-key as PEM files that belong together"))?;
-    Ok(Some(listen::Listen { address, tls, behind_proxy: listening.behind_proxy }))
+    Ok(Some(listen::Listen { address, tls, behind_proxy: listening.behind_proxy, pages: Router::new() }))
 }
 
 /// What the log says of it.
@@ -253,8 +255,10 @@ impl Backend for Program {
             let api = Arc::clone(&api);
             async move { serve(api, &socket, stop).await }
         });
-        let over_tcp = listen
-            .map(|at| tokio::spawn(listen::serve(api, operator.clone(), at, stop_http.clone(), listens)));
+        let over_tcp = listen.map(|mut at| {
+            at.pages = web::router(operator.clone(), operator.clone(), at.tls.is_some() || at.behind_proxy);
+            tokio::spawn(listen::serve(api, operator.clone(), at, stop_http.clone(), listens))
+        });
         let metrics = settings.metrics_addr.filter(|_| !run.once);
         let metrics =
             metrics.map(|at| tokio::spawn(metrics::serve(Arc::clone(&operator), at, stop_http.clone())));

@@ -58,4 +58,5 @@ mod plan_goldens;
 mod redis_goldens;
 mod schemas;
 mod store_crash;
+mod web;
 mod wire;

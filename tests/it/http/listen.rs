@@ -56,7 +56,8 @@ pub async fn start(fake: &Fake, tls: Option<Arc<rustls::ServerConfig>>, behind_p
     let (heard, at) = oneshot::channel();
     let heard = std::sync::Mutex::new(Some(heard));
     let (api, stop) = (Arc::new(fake.clone()), cancel.clone());
-    let listen = Listen { address: "127.0.0.1:0".parse().unwrap(), tls, behind_proxy };
+    let (address, pages) = ("127.0.0.1:0".parse().unwrap(), axum::Router::new());
+    let listen = Listen { address, tls, behind_proxy, pages };
     let served = tokio::spawn(async move {
         serve(api, Arc::new(Keeper), listen, stop, |at| {
             heard.lock().unwrap().take().unwrap().send(at).unwrap();

@@ -467,7 +467,12 @@ async fn listening(rig: &Rig, cancel: &CancellationToken) -> SocketAddr {
     let (heard, at) = oneshot::channel();
     let heard = std::sync::Mutex::new(Some(heard));
     let (operator, stop) = (rig.operator.clone(), cancel.clone());
-    let listen = Listen { address: "127.0.0.1:0".parse().unwrap(), tls: None, behind_proxy: false };
+    let listen = Listen {
+        address: "127.0.0.1:0".parse().unwrap(),
+        tls: None,
+        behind_proxy: false,
+        pages: axum::Router::new(),
+    };
     tokio::spawn(async move {
         serve(operator.clone(), operator, listen, stop, |at| {
             heard.lock().unwrap().take().unwrap().send(at).unwrap();
