@@ -77,7 +77,7 @@ impl FromStr for ServerUrl {
         // Nothing but an address: no name and password, and no path, which no route would be below.
         let more =
             authority.as_str().contains('@') || !matches!(uri.path(), "" | "/") || uri.query().is_some();
-        if more || bare.is_empty() || (authority.port().is_some() && authority.port_u16().is_none()) {
+        if more || bare.is_empty() || (authority.as_str() != host && authority.port_u16().is_none()) {
             return Err(wrong());
         }
         let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
