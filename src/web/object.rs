@@ -11,6 +11,7 @@ use super::session::Visitor;
 use super::usage::{runtime, usage};
 use crate::control::api::{Api, ApiError, ErrorCode, ManagedBy, ObjectList, ObjectView};
 use crate::control::registry::Kinds;
+use crate::core::condition as core_condition;
 use crate::core::event::{Event, EventType};
 use crate::core::names::{Kind, Name, ObjectRef};
 use crate::core::plan::PlanView;
@@ -38,6 +39,9 @@ const READ: Duration = Duration::from_secs(10);
 const RELATED: usize = 40;
 /// How far back charts go: what the link says, and seconds.
 const SPANS: [(&str, u64); 3] = [("1 h", 3_600), ("24 h", 86_400), ("7 d", 604_800)];
+
+/// Seconds for which an object is young.
+const YOUNG: i64 = 2 * 3_600;
 
 /// The object that the path names.
 pub struct At(pub ObjectRef);
@@ -87,8 +91,9 @@ pub async fn page(
     let kinds = Kinds::all(None);
     let about = kinds.about().find(|about| about.kind == object.kind);
     let connect = connection::card(api, &visitor, &at, false).await;
-    let since = SPANS.iter().find(|(_, secs)| *secs == span.since).map_or(SPANS[1].1, |(_, secs)| *secs);
     let now = Timestamp::now();
+    let usual = usual_span(&view, now);
+    let since = SPANS.iter().find(|(_, secs)| *secs == span.since).map_or(usual, |(_, secs)| *secs);
     let containers = about.is_some_and(|about| about.containers) || view.status.get("runtime").is_some();
     let page = address(&view.kind, &view.metadata.name);
     let others = "#conditions,#panels,#runtime,#events,#seen";
@@ -123,7 +128,7 @@ pub async fn page(
             }
         }
         div #panels { @if let Some(about) = &about { (panels(&view, about)) } }
-        (over_time(api, &at, since).await)
+        (over_time(api, &at, since, span.since != 0).await)
         section.card #events { h2 { "Events" } (happened(&events, now)) }
         @if containers { section.card { h2 { "Log" } (later(&at, "logs", "Its last lines")) } }
         details.card { summary { "Spec" } pre tabindex="0" { (yaml(&view.spec)) } }
@@ -178,13 +183,14 @@ fn facts(view: &ObjectView, now: Timestamp) -> Markup {
 fn all_conditions(view: &ObjectView, now: Timestamp) -> Markup {
     let all = conditions(view);
     let (wrong, fine): (Vec<_>, Vec<_>) = all.iter().partition(|c| c.kind.is_wrong(c.status, &c.reason));
+    let under_way = core_condition::phase(&all) == "Progressing";
     html! {
         @if all.is_empty() { p.quiet { "It was not looked at yet." } }
-        @if !wrong.is_empty() { ul.conditions { @for c in &wrong { (condition(c, now)) } } }
+        @if !wrong.is_empty() { ul.conditions { @for c in &wrong { (condition(c, under_way, now)) } } }
         @if !fine.is_empty() {
             details open[wrong.is_empty()] {
                 summary.quiet { (fine.len()) " as they should be" }
-                ul.conditions { @for c in &fine { (condition(c, now)) } }
+                ul.conditions { @for c in &fine { (condition(c, under_way, now)) } }
             }
         }
     }
@@ -218,10 +224,17 @@ fn panels(view: &ObjectView, about: &About) -> Markup {
     }
 }
 
-async fn over_time(api: &dyn Api, at: &At, since: u64) -> Markup {
+/// Of what is young an hour, as a day of it would be a dot.
+fn usual_span(view: &ObjectView, now: Timestamp) -> u64 {
+    let since = view.metadata.creation_timestamp.parse::<Timestamp>();
+    let young = since.is_ok_and(|since| now.as_second().saturating_sub(since.as_second()) < YOUNG);
+    SPANS[usize::from(!young)].1
+}
+
+async fn over_time(api: &dyn Api, at: &At, since: u64, asked: bool) -> Markup {
     let history = api.history(&at.0, None, since).await.unwrap_or_default();
     html! {
-        @if !history.series.is_empty() || since != SPANS[1].1 {
+        @if !history.series.is_empty() || asked {
             section.card {
                 h2 {
                     "Over time "
@@ -303,7 +316,7 @@ pub async fn plan(State(api): State<Arc<dyn Api>>, Extension(visitor): Extension
     let plan = api.plan(None).await?.plans.into_iter().find(|plan| plan.object == name).unwrap_or_default();
     let markup = html! {
         p.trail { a href=(at.address()) { (name) } " / Plan" }
-        h1 { "Plan" }
+        h1 { "Plan of " (name) }
         section.card { div #plan { (steps(&plan)) } }
     };
     Ok(framed(&visitor, &format!("Plan of {name}"), None, &markup))
@@ -348,9 +361,9 @@ pub async fn logs(State(api): State<Arc<dyn Api>>, Extension(visitor): Extension
     let (all, wrong) = timeout(READ, read).await.map_err(|_| late())??;
     let markup = html! {
         p.trail { a href=(at.address()) { (at.0) } " / Log" }
-        h1 { "Log" }
+        h1 { "Log of " (at.0) }
         section.card { div #logs {
-            @if all.is_empty() { p.quiet { "It printed nothing." } } @else { pre.log tabindex="0" { (last(&all, LOG)) } }
+            @if all.is_empty() { p.quiet { "It printed nothing." } } @else { div.log tabindex="0" { pre { (last(&all, LOG)) } } }
             @if let Some(wrong) = wrong { p.wrong { (wrong) } }
             p.quiet { "As it comes: " code { "seawall logs -f " (at.0) } }
         } }

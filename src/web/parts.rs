@@ -55,6 +55,11 @@ pub fn ago(time: &str, now: Timestamp) -> Markup {
     html! { time datetime=(time) title=(time) { (age(time, now)) } }
 }
 
+/// The day of a time, with all of it for who points at it.
+pub fn day(time: &str) -> Markup {
+    html! { time datetime=(time) title=(time) { (time.split('T').next().unwrap_or_default()) } }
+}
+
 /// How it is: one word, its colour, and the condition that says why.
 pub struct State {
     pub word: String,
@@ -105,10 +110,11 @@ pub fn spaced(word: &str) -> String {
     text.replace("Wal ", "WAL ")
 }
 
-/// A condition in words, in the colour of whether somebody has to care.
-pub fn condition(c: &Condition, now: Timestamp) -> Markup {
+/// A condition in words, in the colour of whether somebody has to care. `under_way`: what is wrong is being worked on.
+pub fn condition(c: &Condition, under_way: bool, now: Timestamp) -> Markup {
     let class = match (c.kind.is_wrong(c.status, &c.reason), c.status) {
         (true, Truth::Unknown) => "warn",
+        (true, _) if under_way => "warn",
         (true, _) => "bad",
         (false, _) => "good",
     };
@@ -172,6 +178,28 @@ pub fn seen(now: Timestamp) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_being_worked_on_is_no_failure() {
+        let ready = |reason: &str, status| Condition {
+            kind: condition::ConditionType::Ready,
+            status,
+            reason: reason.to_owned(),
+            message: String::new(),
+            last_transition_time: String::new(),
+            observed_generation: 1,
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        for (status, under_way, class) in [
+            (Truth::False, true, "pill warn"),
+            (Truth::False, false, "pill bad"),
+            (Truth::Unknown, false, "pill warn"),
+            (Truth::True, true, "pill good"),
+        ] {
+            let shown = super::condition(&ready("Starting", status), under_way, now).into_string();
+            assert!(shown.contains(class), "{shown}");
+        }
+    }
 
     #[test]
     fn words_are_said_as_people_write_them() {

@@ -24,6 +24,8 @@ pub struct Visitor {
     pub word: Arc<str>,
     /// A script asks for a part of a page.
     pub by_script: bool,
+    /// The first part of the address that is asked for.
+    pub section: Arc<str>,
     said: Arc<Mutex<Option<Said>>>,
 }
 
@@ -86,6 +88,7 @@ impl Sessions {
             caller,
             word: password().expose_secret().into(),
             by_script: false,
+            section: Arc::default(),
             said: Arc::default(),
         };
         let session = Session { visitor, token, began: now, asked: now };

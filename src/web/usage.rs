@@ -48,8 +48,8 @@ pub async fn usage(api: &dyn Api, at: &At) -> Markup {
 fn used(item: &TopItem, member: &MemberUse) -> Markup {
     let cpu = member.cpu_cores.zip(member.cpu_limit_cores);
     let memory = member.memory_usage_bytes.zip(member.memory_limit_bytes);
-    let rates = |one: Option<u64>, other: Option<u64>| {
-        one.zip(other).map(|(one, other)| format!("{}/s in, {}/s out", size(one), size(other)))
+    let rates = |one: Option<u64>, other: Option<u64>, [to, from]: [&str; 2]| {
+        one.zip(other).map(|(one, other)| format!("{}/s {to}, {}/s {from}", size(one), size(other)))
     };
     html! {
         @if item.members.len() > 1 { h3 { (member.role) } }
@@ -68,14 +68,14 @@ fn used(item: &TopItem, member: &MemberUse) -> Markup {
                 dt { "CPU" }
                 dd {
                     @match cpu {
-                        Some((cores, of)) => { (format!("{cores:.2}")) span.quiet { " of " (of) " cores (" (member.cpu_of.as_str()) ")" } },
+                        Some((cores, of)) => { (format!("{cores:.2}")) span.quiet { " of " (of) (if (of - 1.0).abs() < 1e-9 { " core (" } else { " cores (" }) (member.cpu_of.as_str()) ")" } },
                         None => { (or_dash(None)) },
                     }
                     @if let Some(percent) = member.cpu_percent { (bar(percent)) }
                 }
             }
-            div { dt { "Disk" } dd { (or_dash(rates(member.block_read_bytes_per_second, member.block_write_bytes_per_second))) } }
-            div { dt { "Network" } dd { (or_dash(rates(member.network_receive_bytes_per_second, member.network_transmit_bytes_per_second))) } }
+            div { dt { "Disk" } dd { (or_dash(rates(member.block_read_bytes_per_second, member.block_write_bytes_per_second, ["read", "written"]))) } }
+            div { dt { "Network" } dd { (or_dash(rates(member.network_receive_bytes_per_second, member.network_transmit_bytes_per_second, ["in", "out"]))) } }
         }
     }
 }

@@ -170,7 +170,7 @@ async fn a_new_service_is_made_here_or_its_text_is_committed() {
             Applied { object: "postgres/new".into(), outcome: Outcome::Created, ..Applied::default() };
     });
     let mut browser = Browser::of(&fake, "operator").await;
-    let form = browser.get("/create").await;
+    let form = browser.get("/create?kind=manifest").await;
     assert!(
         form.body.contains("apiVersion: seawall.dev/v1") && !form.body.contains("Create here"),
         "{}",
