@@ -11,7 +11,6 @@ use super::session::Visitor;
 use super::usage::{runtime, usage};
 use crate::control::api::{Api, ApiError, ErrorCode, ManagedBy, ObjectList, ObjectView};
 use crate::control::registry::Kinds;
-use crate::core::condition as core_condition;
 use crate::core::event::{Event, EventType};
 use crate::core::names::{Kind, Name, ObjectRef};
 use crate::core::plan::PlanView;
@@ -183,14 +182,14 @@ fn facts(view: &ObjectView, now: Timestamp) -> Markup {
 fn all_conditions(view: &ObjectView, now: Timestamp) -> Markup {
     let all = conditions(view);
     let (wrong, fine): (Vec<_>, Vec<_>) = all.iter().partition(|c| c.kind.is_wrong(c.status, &c.reason));
-    let under_way = core_condition::phase(&all) == "Progressing";
+    let whole = How::of(view).class;
     html! {
         @if all.is_empty() { p.quiet { "It was not looked at yet." } }
-        @if !wrong.is_empty() { ul.conditions { @for c in &wrong { (condition(c, under_way, now)) } } }
+        @if !wrong.is_empty() { ul.conditions { @for c in &wrong { (condition(c, whole, now)) } } }
         @if !fine.is_empty() {
             details open[wrong.is_empty()] {
                 summary.quiet { (fine.len()) " as they should be" }
-                ul.conditions { @for c in &fine { (condition(c, under_way, now)) } }
+                ul.conditions { @for c in &fine { (condition(c, whole, now)) } }
             }
         }
     }

@@ -110,11 +110,12 @@ pub fn spaced(word: &str) -> String {
     text.replace("Wal ", "WAL ")
 }
 
-/// A condition in words, in the colour of whether somebody has to care. `under_way`: what is wrong is being worked on.
-pub fn condition(c: &Condition, under_way: bool, now: Timestamp) -> Markup {
+/// A condition in words, in the colour of whether somebody has to care. `whole`: that of the object, which may be stopped on purpose
+/// or about to be well.
+pub fn condition(c: &Condition, whole: &'static str, now: Timestamp) -> Markup {
     let class = match (c.kind.is_wrong(c.status, &c.reason), c.status) {
         (true, Truth::Unknown) => "warn",
-        (true, _) if under_way => "warn",
+        (true, _) if matches!(whole, "warn" | "idle") => whole,
         (true, _) => "bad",
         (false, _) => "good",
     };
@@ -180,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_being_worked_on_is_no_failure() {
+    fn what_is_being_worked_on_or_meant_is_no_failure() {
         let ready = |reason: &str, status| Condition {
             kind: condition::ConditionType::Ready,
             status,
@@ -190,13 +191,14 @@ mod tests {
             observed_generation: 1,
         };
         let now = Timestamp::UNIX_EPOCH;
-        for (status, under_way, class) in [
-            (Truth::False, true, "pill warn"),
-            (Truth::False, false, "pill bad"),
-            (Truth::Unknown, false, "pill warn"),
-            (Truth::True, true, "pill good"),
+        for (status, whole, class) in [
+            (Truth::False, "warn", "pill warn"),
+            (Truth::False, "idle", "pill idle"),
+            (Truth::False, "bad", "pill bad"),
+            (Truth::Unknown, "bad", "pill warn"),
+            (Truth::True, "warn", "pill good"),
         ] {
-            let shown = super::condition(&ready("Starting", status), under_way, now).into_string();
+            let shown = super::condition(&ready("Starting", status), whole, now).into_string();
             assert!(shown.contains(class), "{shown}");
         }
     }

@@ -3,7 +3,7 @@
 use super::gate::need;
 use super::layout::{Answer, Page};
 use super::object::At;
-use super::parts::{bar, field, or_dash, pill, seen, size};
+use super::parts::{State as How, bar, field, or_dash, pill, seen, size};
 use super::session::Visitor;
 use crate::control::api::{Api, MemberUse, ObjectView, TopItem};
 use crate::core::access::Permission;
@@ -108,13 +108,14 @@ pub fn runtime(view: &ObjectView) -> Markup {
                     th scope="col" { "Container" } th scope="col" { "Is" } th.number scope="col" { "Restarts" }
                     th scope="col" { "Out of memory" } th scope="col" { "Limits" }
                 } }
-                tbody { @for member in members { (container(member)) } }
+                tbody { @for member in members { (container(member, How::of(view).class)) } }
             }
         }
     }
 }
 
-fn container(member: &Value) -> Markup {
+/// `whole`: how the object is; what was stopped on purpose is no failure.
+fn container(member: &Value, whole: &'static str) -> Markup {
     let running = member["status"] == "running";
     let drift = member.pointer("/limits/drift") == Some(&Value::Bool(true));
     let kills = field(member, "/oom_kills").filter(|kills| kills != "0");
@@ -129,7 +130,7 @@ fn container(member: &Value) -> Markup {
         tr {
             th scope="row" { code { (or_dash(field(member, "/container_name"))) } }
             td data-label="Is" {
-                (pill(if running { "good" } else { "bad" }, &super::parts::sentence(&field(member, "/status").unwrap_or_default())))
+                (pill(if running { "good" } else if whole == "idle" { whole } else { "bad" }, &super::parts::sentence(&field(member, "/status").unwrap_or_default())))
                 @if let Some(code) = field(member, "/exit_code").filter(|_| !running) { span.quiet { " exit code " (code) } }
             }
             td.number data-label="Restarts" { (or_dash(field(member, "/restart_count"))) }

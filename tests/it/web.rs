@@ -40,6 +40,16 @@ impl Gatekeeper for Keeper {
         Ok(Caller { name: format!("the-{token}"), may: role.permissions(), from: Some(from) })
     }
 
+    async fn redeem(&self, link: &Secret, from: IpAddr) -> Result<Caller> {
+        let nothing = || ApiError::new(ErrorCode::Unauthenticated, "the link opens nothing", "");
+        let (link, mut used) = (link.expose_secret(), self.0.lock().unwrap());
+        if link != "once" || used.contains(&link.to_owned()) {
+            return Err(nothing());
+        }
+        used.push(link.to_owned());
+        Ok(Caller { name: "root by a link".to_owned(), from: Some(from), ..Caller::socket() })
+    }
+
     fn still(&self, name: &str, _: &TokenHash) -> bool {
         !self.0.lock().unwrap().iter().any(|revoked| name == format!("the-{revoked}"))
     }
@@ -218,6 +228,34 @@ async fn a_session_ends_with_its_token_after_twelve_hours_and_when_somebody_leav
     assert_eq!((left.status, browser.cookies.contains_key("seawall-session")), (303, false));
     browser.cookies = kept;
     assert_eq!(browser.get("/services").await.status, 303, "whoever kept the cookie has nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_signs_in_once_and_only_by_its_form() {
+    let fake = one();
+    let mut browser = Browser::open(&fake, false).await;
+    // Whatever looks ahead uses nothing up.
+    for _ in 0..2 {
+        let page = browser.get("/sign-in?ticket=once").await;
+        assert!(page.status == 200 && page.body.contains("value=\"once\""), "{}", page.body);
+        assert!(!browser.cookies.contains_key("seawall-session"));
+    }
+    assert_eq!(browser.post("/sign-in", "csrf=x&ticket=once").await.status, 403);
+    for (link, status) in [("wrong", 401), ("", 401), ("once", 303), ("once", 401)] {
+        let word = browser.get(&format!("/sign-in?ticket={link}")).await.word();
+        let answer = browser.post("/sign-in", &format!("csrf={word}&ticket={link}")).await;
+        assert_eq!(answer.status, status, "{link}: {}", answer.body);
+        assert!(status == 303 || !answer.body.contains("once\""), "it is not told again");
+    }
+    let page = browser.get("/settings").await;
+    assert!(page.status == 200 && page.body.contains("root by a link"), "{}", page.body);
+    // No token of it could be revoked: it ends by time, or by who leaves.
+    tokio::time::sleep(Duration::from_secs(11 * 3600)).await;
+    assert_eq!(browser.get("/services").await.status, 200);
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(browser.get("/services").await.status, 303);
+    let evil = browser.get("/sign-in?ticket=%22%3E%3Cscript%3Ealert(1)%3C/script%3E").await.body;
+    assert!(!evil.replace("<script src=", "").contains("<script"), "{evil}");
 }
 
 #[tokio::test]
