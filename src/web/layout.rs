@@ -16,8 +16,9 @@ const HTMX: &str =
     r#"{"allowEval":false,"includeIndicatorStyles":false,"historyEnabled":false,"historyCacheSize":0}"#;
 
 /// Where one can go from every page, for who may.
-const SECTIONS: [(&str, &str, Permission); 2] = [
+const SECTIONS: [(&str, &str, Permission); 3] = [
     ("services", "Services", Permission::ExternalServicesRead),
+    ("projects", "Projects", Permission::ExternalServicesRead),
     ("settings", "Settings", Permission::SettingsManage),
 ];
 

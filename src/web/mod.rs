@@ -11,6 +11,7 @@ mod environments;
 mod gate;
 mod layout;
 mod limits;
+mod links;
 mod object;
 mod operate;
 mod parts;
@@ -85,6 +86,10 @@ fn table() -> Vec<Row> {
         // Write, too: a document may be of what is there.
         reads("/create", Create, create::form),
         does("/create", Create, create::create),
+        reads("/projects", Read, links::list),
+        does("/projects", Create, links::create),
+        does("/links", Create, links::make),
+        does("/links/remove", Write, links::remove),
         reads("/settings", Manage, settings::page),
         does("/settings/tokens", Manage, settings::create),
         does("/settings/revoke", Manage, settings::revoke),

@@ -5,6 +5,7 @@ use super::chart::charts;
 use super::connection;
 use super::environments;
 use super::layout::{Answer, Fault, framed};
+use super::links;
 use super::operate::actions;
 use super::parts::{State as How, address, age, ago, condition, conditions, object_name, pill, seen};
 use super::session::Visitor;
@@ -95,7 +96,7 @@ pub async fn page(
     let since = SPANS.iter().find(|(_, secs)| *secs == span.since).map_or(usual, |(_, secs)| *secs);
     let containers = about.is_some_and(|about| about.containers) || view.status.get("runtime").is_some();
     let page = address(&view.kind, &view.metadata.name);
-    let others = "#conditions,#panels,#runtime,#events,#seen";
+    let others = "#conditions,#panels,#runtime,#ties,#events,#seen";
     let markup = html! {
         p.trail { a href="/services" { "Services" } " / " (view.kind) }
         div.title {
@@ -122,6 +123,7 @@ pub async fn page(
             div {
                 @if let Some(connect) = connect { (connect) }
                 @if let Some(environments) = environments::card(&at, &view) { (environments) }
+                @if let Some(links) = links::card(&visitor, &at, &list) { (links) }
                 section.card { h2 { "Plan" } (later(&at, "plan", "What is planned, and why")) }
                 (related(&view, &list))
             }
@@ -254,6 +256,8 @@ fn related(view: &ObjectView, list: &ObjectList) -> Markup {
     let kind = view.kind.to_lowercase();
     let of_it = |other: &&ObjectView| {
         other.metadata.uid != view.metadata.uid
+            // They are told of with what they tie it to.
+            && other.kind != Kinds::of_links().as_str()
             && (names(&other.spec, &name, &kind, &view.metadata.name)
                 || other.metadata.owner_references.iter().any(|owner| owner.uid == view.metadata.uid))
     };

@@ -39,8 +39,11 @@ fn body(list: &ObjectList, used: &TopList, may_create: bool) -> Markup {
     let of = |kind: &KindView| list.items.iter().filter(|view| view.kind == kind.kind).collect::<Vec<_>>();
     let services: Vec<(&KindView, &ObjectView)> =
         services.into_iter().flat_map(|kind| of(kind).into_iter().map(move |view| (kind, view))).collect();
-    let others: Vec<_> =
-        others.into_iter().map(|kind| (kind, of(kind))).filter(|(_, of)| !of.is_empty()).collect();
+    let others: Vec<_> = others
+        .into_iter()
+        .map(|kind| (kind, of(kind)))
+        .filter(|(kind, of)| !of.is_empty() && !has_page(kind))
+        .collect();
     html! {
         div.title {
             h1 { "Services" }
@@ -56,6 +59,11 @@ fn body(list: &ObjectList, used: &TopList, may_create: bool) -> Markup {
 /// Somebody can log in to it.
 fn is_service(kind: &KindView) -> bool {
     kind.kind.parse::<Kind>().is_ok_and(|kind| Kinds::all(None).client(kind).is_some())
+}
+
+/// Its objects are told of among the projects.
+fn has_page(kind: &KindView) -> bool {
+    [Kinds::of_links(), Kinds::of_environments()].iter().any(|other| other.as_str() == kind.kind)
 }
 
 /// How many are how.

@@ -1,6 +1,7 @@
 //! The dashboard as a browser gets it: who is let in and for how long, what other sites cannot do, words of others that stay words, sizes.
 
 mod doing;
+mod links;
 
 use crate::cli::fake::{Fake, PASSWORD, event, main_view, problem, used, view};
 use async_trait::async_trait;
@@ -556,17 +557,9 @@ async fn a_page_says_how_it_is_in_words_and_what_to_do_where_there_is_nothing() 
         w.plan.plans = vec![PlanView { object: "postgres/main".to_owned(), ..PlanView::default() }];
     });
     let list = browser.get("/services").await.body;
-    for words in [
-        ">Ready<",
-        ">Not ready<",
-        "no route to host",
-        "18.6",
-        "48Mi",
-        "/ 2Gi",
-        "5433",
-        "1 Not ready",
-        "shop-production-main",
-    ] {
+    for words in
+        [">Ready<", ">Not ready<", "no route to host", "18.6", "48Mi", "/ 2Gi", "5433", "1 Not ready"]
+    {
         assert!(list.contains(words), "{words}: {list}");
     }
     let page = browser.get("/services/postgres/main").await.body;
@@ -576,6 +569,7 @@ async fn a_page_says_how_it_is_in_words_and_what_to_do_where_there_is_nothing() 
         "wal bloat",
         "To do: look",
         "/services/link/shop-production-main",
+        "/services/project/shop/environments/production",
         "1 killed",
         "0.25",
         "team=shop",

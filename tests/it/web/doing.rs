@@ -39,6 +39,9 @@ async fn every_form_is_for_who_may_send_it() {
     let forms = forms.map(|(path, form, operator, admin)| (format!("{AT}{path}"), form, operator, admin));
     let others = [
         ("/create", "do=save&document=a", 303, 303),
+        ("/projects", "name=a&environments=b", 303, 303),
+        ("/links", "service=postgres/main&of=a/b", 303, 303),
+        ("/links/remove", "name=a", 404, 404),
         ("/settings/tokens", "name=ci&role=viewer&expires=90d", 403, 200),
         ("/settings/revoke", "name=ci", 403, 303),
     ];
