@@ -291,7 +291,8 @@ impl Backend for Program {
             async move { serve(api, &socket, stop).await }
         });
         let over_tcp = listen.map(|mut at| {
-            at.pages = web::router(operator.clone(), operator.clone(), at.tls.is_some() || at.behind_proxy);
+            let secure = at.tls.is_some() || at.behind_proxy;
+            at.pages = web::router(operator.clone(), operator.clone(), secure, stop_http.clone());
             let heard = listens(&operator, &at, run.terminal);
             tokio::spawn(listen::serve(api, operator.clone(), at, stop_http.clone(), heard))
         });

@@ -102,6 +102,7 @@ pub fn framed(visitor: &Visitor, title: &str, list: Option<&ObjectList>, markup:
         html lang="en" {
             (head(title))
             body {
+                script src={ "/assets/live.js?" (VERSION) } defer {}
                 a.skip href="#main" { "To the content" }
                 header {
                     a.brand href="/services" aria-label="Seawall" { (mark()) span { "Seawall" } }

@@ -102,7 +102,7 @@ pub async fn page(
         div.title {
             h1 { (view.metadata.name) }
             // What is polled is small, and no form is inside of it: nothing that is being typed goes.
-            div #state hx-get=(page) hx-trigger="every 30s" hx-select="#state" hx-select-oob=(others) hx-swap="outerHTML" {
+            div #state hx-get=(page) hx-trigger="changed from:body, every 30s" hx-select="#state" hx-select-oob=(others) hx-swap="outerHTML" {
                 (state(&view, now))
             }
             div #seen { (seen(now)) }

@@ -26,7 +26,7 @@ pub async fn list(State(api): State<Arc<dyn Api>>, Extension(visitor): Extension
         false => timeout(USED, api.top(None)).await.ok().and_then(Result::ok).unwrap_or_default(),
     };
     let markup = html! {
-        div #list hx-get="/services" hx-trigger="every 10s" hx-select="#list" hx-swap="outerHTML" {
+        div #list hx-get="/services" hx-trigger="changed from:body, every 15s" hx-select="#list" hx-swap="outerHTML" {
             (body(&list, &used, visitor.caller.may(Permission::ExternalServicesCreate)))
         }
     };

@@ -94,7 +94,7 @@ impl Browser {
         let (heard, at) = oneshot::channel();
         let heard = Mutex::new(Some(heard));
         let api: Arc<dyn Api> = Arc::new(fake.clone());
-        let pages = seawall::web::router(api.clone(), Arc::new(keeper.clone()), behind_proxy);
+        let pages = seawall::web::router(api.clone(), Arc::new(keeper.clone()), behind_proxy, cancel.clone());
         let listen = Listen { address: "127.0.0.1:0".parse().unwrap(), tls: None, behind_proxy, pages };
         let (doors, stop) = (Arc::new(keeper.clone()), cancel.clone());
         tokio::spawn(async move {
@@ -259,6 +259,48 @@ async fn a_link_signs_in_once_and_only_by_its_form() {
     assert!(!evil.replace("<script src=", "").contains("<script"), "{evil}");
 }
 
+/// What it is told within so many seconds.
+async fn heard(browser: &Browser, seconds: u64) -> String {
+    let cookies: Vec<String> =
+        browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let request =
+        format!("GET /changes HTTP/1.1\r\nhost: localhost\r\ncookie: {}\r\n\r\n", cookies.join("; "));
+    let mut stream = TcpStream::connect(browser.at).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = tokio::time::timeout(Duration::from_secs(seconds), stream.read_to_end(&mut answer)).await;
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn an_open_page_is_told_that_something_has_changed_until_its_session_ends() {
+    let fake = one();
+    assert!(heard(&Browser::open(&fake, false).await, 5).await.starts_with("HTTP/1.1 303"));
+    let browser = Browser::of(&fake, "viewer").await;
+    let change = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        fake.change(|w| w.list.revision += 1);
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        browser.keeper.revoke("viewer");
+        fake.change(|w| w.list.revision += 1);
+    };
+    let (told, ()) = tokio::join!(heard(&browser, 20), change);
+    assert!(told.contains("content-type: text/event-stream"), "{told}");
+    assert_eq!(told.matches("data: ").count(), 2, "{told}");
+    assert!(told.ends_with("0\r\n\r\n"), "it ended by itself: {told}");
+    for _ in 0..2 {
+        // Nor does it keep an operator that leaves.
+        let browser = Browser::of(&fake, "admin").await;
+        let leave = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            browser.cancel.cancel();
+        };
+        let begin = std::time::Instant::now();
+        tokio::join!(heard(&browser, 20), leave);
+        assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+    }
+}
+
 #[tokio::test]
 async fn what_a_browser_keeps_and_may_do_is_said_with_every_answer() {
     let fake = one();
@@ -277,7 +319,8 @@ async fn what_a_browser_keeps_and_may_do_is_said_with_every_answer() {
     ] {
         assert!(cookie.contains(part), "{cookie}");
     }
-    let assets = ["/assets/style.css", "/assets/htmx.min.js", "/assets/icon.svg", "/sign-in"];
+    let assets =
+        ["/assets/style.css", "/assets/htmx.min.js", "/assets/live.js", "/assets/icon.svg", "/sign-in"];
     for path in PAGES.into_iter().chain(assets) {
         let answer = browser.get(path).await;
         let policy = answer.header("content-security-policy").unwrap();
