@@ -84,6 +84,8 @@ pub struct RunSettings {
     /// One full convergence, then leave.
     pub once: bool,
     pub listen: Listening,
+    /// Somebody reads what it says.
+    pub terminal: bool,
 }
 
 /// As it is written: an address with a port, or `off`.

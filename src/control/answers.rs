@@ -5,8 +5,8 @@ use super::api::{
     Api, ApiError, Applied, ApplyOptions, AuditEntry, Changes, ConnectionView, DiagnosisView, Done,
     EnvironmentView, ErrorCode, HistoryView, HostPort, InspectView, IssuedToken, KeyCheck, KeyList, KillView,
     Lines, ManagedBy, MetadataView, NewToken, ObjectList, ObjectView, Operation, OperatorView,
-    OwnerReference, PlanList, PruneItem, PruneView, PublicKeyView, RecommendList, Result, TestView,
-    TokenView, TopList, no_object,
+    OwnerReference, PlanList, PruneItem, PruneView, PublicKeyView, RecommendList, Result, SignInUrl,
+    TestView, TokenView, TopList, no_object,
 };
 use super::objects::{Owner, Record};
 use super::operator::Operator;
@@ -449,6 +449,10 @@ impl Api for Operator {
 
     async fn tokens(&self) -> Result<Vec<TokenView>> {
         Ok(self.token_views())
+    }
+
+    async fn sign_in_link(&self) -> Result<SignInUrl> {
+        ended(self.to_the_end(|me| async move { me.do_sign_in_link().await }).await)
     }
 
     async fn revoke_token(&self, name: &Name) -> Result<Done> {

@@ -15,7 +15,7 @@ mod top;
 
 pub use access::Gatekeeper;
 pub use apply::{Applied, ApplyOptions, Outcome};
-pub use audit::{AuditEntry, EXPIRES, IssuedToken, NewToken, TokenView};
+pub use audit::{AuditEntry, EXPIRES, IssuedToken, NewToken, SignInUrl, TokenView};
 pub use changes::{Change, Changes, Marks, Told};
 pub use history::{HistoryView, Point, SeriesView};
 pub use inspect::{DiagnosisView, InspectView, KillView};
@@ -177,6 +177,8 @@ pub trait Api: Send + Sync + 'static {
     /// In the order of their names.
     async fn tokens(&self) -> Result<Vec<TokenView>>;
     async fn revoke_token(&self, name: &Name) -> Result<Done>;
+    /// A way into the dashboard, for who asks over the socket: whoever uses it first may do everything.
+    async fn sign_in_link(&self) -> Result<SignInUrl>;
     /// What was written down with a sequence above `after`, oldest first.
     async fn audit(&self, after: u64) -> Result<Vec<AuditEntry>>;
     /// The store as JSON lines, secrets sealed.

@@ -13,7 +13,7 @@ use crate::control::api::{
     Api, ApiError, Applied, ApplyOptions, AuditEntry, ConnectionView, DiagnosisView, Done, EnvironmentView,
     ErrorCode, HistoryView, InspectView, IssuedToken, KeyCheck, KeyList, KillView, Lines, NewToken,
     ObjectList, ObjectView, Operation, OperatorView, PlanList, PruneView, PublicKeyView, RecommendList,
-    Result, TestView, TokenView, TopList,
+    Result, SignInUrl, TestView, TokenView, TopList,
 };
 use crate::core::event::Event;
 use crate::core::names::{Name, ObjectRef};
@@ -371,6 +371,9 @@ impl Api for Client {
     }
     async fn revoke_token(&self, name: &Name) -> Result<Done> {
         decode(&self.call(Method::DELETE, &format!("/v1/tokens/{name}"), Bytes::new(), LONG_CALL).await?)
+    }
+    async fn sign_in_link(&self) -> Result<SignInUrl> {
+        self.post("/v1/sign-in-links", &serde_json::json!({}), LONG_CALL).await
     }
     async fn audit(&self, after: u64) -> Result<Vec<AuditEntry>> {
         self.get(&with_query("/v1/audit", &AuditQuery { after })?, LONG_CALL).await

@@ -23,7 +23,8 @@ pub async fn run(cx: &mut Context, args: RunArgs) -> Outcome {
         .map_err(|e| Failure::usage(e.to_string(), ""))?;
     let manifests = cx.settings.manifests_or_default()?;
     let listen = cx.settings.listen.clone().with(&args.listen, &cx.settings.cwd)?;
-    let settings = RunSettings { settings: cx.settings.clone(), manifests, once: args.once, listen };
+    let settings =
+        RunSettings { settings: cx.settings.clone(), manifests, once: args.once, listen, terminal };
     match cx.backend.run(settings).await? {
         Some(list) => converged(cx, &list),
         None => Ok(0),

@@ -90,6 +90,7 @@ fn table() -> Vec<Row> {
             needs: Manage,
             answer: delete(access::revoke),
         },
+        does("/v1/sign-in-links", Manage, access::sign_in_link),
         reads("/v1/audit", Manage, access::audit),
     ];
     all.extend(services::table());

@@ -265,6 +265,11 @@ impl Api for Fake {
         self.asked(format!("revoke token {name}")).await?;
         Ok(Done { message: format!("token {name} is revoked"), commit: String::new() })
     }
+    async fn sign_in_link(&self) -> Result<SignInUrl> {
+        self.asked("sign-in link".into()).await?;
+        let url = format!("http://127.0.0.1:7080/sign-in?ticket={TOKEN}");
+        Ok(SignInUrl { url, expires: "2026-11-30T12:10:00Z".to_owned() })
+    }
     async fn audit(&self, after: u64) -> Result<Vec<AuditEntry>> {
         let mut audit = self.asked(format!("audit {after}")).await?.audit;
         audit.retain(|entry| entry.sequence > after);
