@@ -10,7 +10,7 @@ use super::api::{
 };
 use super::objects::{Owner, Record};
 use super::operator::Operator;
-use super::requested::not_begun_yet;
+use super::requested::{not_begun_yet, of_before};
 use super::state::{Away, State, resource_version};
 use super::versions::Last;
 use crate::core::condition::{ConditionType, Truth, find};
@@ -37,6 +37,7 @@ pub(super) struct Known {
     seen: bool,
     /// Something was asked for, and no pass has begun with it.
     requested: bool,
+    moved: bool,
     version: String,
 }
 
@@ -48,6 +49,7 @@ impl Known {
             status: state.statuses.get(&record.object).cloned(),
             seen: live.is_some_and(|l| l.seen),
             requested: state.is_requested(record),
+            moved: live.is_some_and(|l| l.moved),
             version: state.resource_version(record),
         }
     }
@@ -55,7 +57,8 @@ impl Known {
     /// Of an object that was gone with this revision.
     pub(super) fn last(Last { record, status, seen }: &Last, revision: u64) -> Self {
         let version = resource_version(revision, record);
-        Self { record: Arc::clone(record), status: status.clone(), seen: *seen, requested: false, version }
+        let (record, status) = (Arc::clone(record), status.clone());
+        Self { record, status, seen: *seen, requested: false, moved: false, version }
     }
 }
 
@@ -144,6 +147,9 @@ impl Operator {
         }
         if known.requested {
             not_begun_yet(&mut view);
+        }
+        if known.moved {
+            of_before(&mut view);
         }
         let object = &known.record.object;
         let sampled = self.kinds.get(object.kind).map(|kind| kind.sampled(object)).unwrap_or_default();
@@ -278,6 +284,12 @@ impl Api for Operator {
 
     async fn plan(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList> {
         self.preview(files).await
+    }
+
+    async fn read_manifests(&self) -> Result<bool> {
+        self.must_run("this")?;
+        let read = |me: Arc<Self>| async move { me.read_manifests_now().await.map_err(|e| store_failed(&e)) };
+        ended(self.to_the_end(read).await)
     }
 
     async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done> {

@@ -128,6 +128,8 @@ pub trait Api: Send + Sync + 'static {
         let what = "only the operator itself tells what changes";
         Err(ApiError::new(ErrorCode::Unavailable, what, "watch=true of its HTTP API"))
     }
+    /// Reads the manifests as they are in this moment; false: somebody writes there, and they are not in force yet.
+    async fn read_manifests(&self) -> Result<bool>;
     /// The plan for the manifests in force, or for these files (path → text) instead.
     async fn plan(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList>;
     async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done>;

@@ -351,6 +351,11 @@ impl Operator {
         state.passed_over = new.passed_over;
         moved.extend(state.tie());
         state.scanned = true;
+        for object in moved.iter() {
+            if let Some(live) = state.live.get_mut(object) {
+                live.moved = true;
+            }
+        }
         (scan_notes, kept_notes)
     }
 

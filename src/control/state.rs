@@ -82,6 +82,8 @@ pub struct Live {
     pub plan: Option<PlanView>,
     /// What of the wishes in the record the passes of this process have begun with.
     pub begun: Option<Box<Asked>>,
+    /// Its manifest means something else since its status was written.
+    pub moved: bool,
     /// At least one pass has ended since the start.
     pub seen: bool,
 }
@@ -171,6 +173,12 @@ impl State {
     pub fn put_status(&mut self, object: &ObjectRef, status: Arc<Status>) {
         self.touch(object);
         self.statuses.insert(object.clone(), status);
+        self.is_told(object);
+    }
+
+    /// Its status is of what is wanted now; whether it was not.
+    pub fn is_told(&mut self, object: &ObjectRef) -> bool {
+        self.live.get_mut(object).is_some_and(|live| std::mem::take(&mut live.moved))
     }
 
     /// What tells what is shown of it now from what was shown before, and whether its document is the same.

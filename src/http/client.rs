@@ -7,7 +7,8 @@ use super::dial::{Server, To};
 use super::wire::{
     ALL, ApplyBody, AuditQuery, ConfirmBody, ConnectionQuery, EnvironmentQuery, ErrorBody, EventsQuery,
     EventsView, HistoryQuery, InspectQuery, KillBody, ListView, LogLine, LogsQuery, MAX_WAIT_MS, OBJECTS,
-    OperateBody, PLAN_TIMEOUT, PlanBody, RenameBody, RotateKeysBody, TopQuery, WatchAnswer, WatchQuery,
+    OperateBody, PLAN_TIMEOUT, PlanBody, ReadAnswer, RenameBody, RotateKeysBody, TopQuery, WatchAnswer,
+    WatchQuery,
 };
 use crate::control::api::{
     Api, ApiError, Applied, ApplyOptions, AuditEntry, ConnectionView, DiagnosisView, Done, EnvironmentView,
@@ -197,11 +198,11 @@ impl Reading {
 /// The operator's own words where the body has them.
 fn failure(status: StatusCode, body: &[u8], to: &To) -> ApiError {
     match serde_json::from_slice::<ErrorBody>(body) {
-        Ok(ErrorBody { code: ErrorCode::Unauthenticated, detail, .. }) => ApiError::new(
-            ErrorCode::Unauthenticated,
-            detail,
-            format!("seawall login {to}, with another token"),
-        ),
+        // Only a token can be wrong, and this is where one comes from.
+        Ok(ErrorBody { code: ErrorCode::Unauthenticated, detail, .. }) if matches!(to, To::Server(_)) => {
+            let next = format!("seawall login {to}, with another token");
+            ApiError::new(ErrorCode::Unauthenticated, detail, next)
+        }
         Ok(ErrorBody { code, detail, next, .. }) => ApiError::new(code, detail, next),
         Err(_) => internal(format!("{to} answered {status}, not as an operator does")),
     }
@@ -287,6 +288,10 @@ impl Api for Client {
         let path = with_query("/v1/watch", &WatchQuery { after, wait_ms })?;
         let answer: WatchAnswer = self.get(&path, CALL + Duration::from_millis(wait_ms)).await?;
         Ok(answer.revision)
+    }
+    async fn read_manifests(&self) -> Result<bool> {
+        let answer: ReadAnswer = self.post("/v1/manifests/read", &serde_json::json!({}), LONG_CALL).await?;
+        Ok(answer.read)
     }
     async fn plan(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList> {
         self.post("/v1/plan", &PlanBody { files }, PLAN_TIMEOUT + Duration::from_secs(5)).await
