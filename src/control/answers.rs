@@ -3,26 +3,25 @@
 use super::api::kind_views;
 use super::api::{
     Api, ApiError, Applied, ApplyOptions, AuditEntry, Changes, ConnectionView, DiagnosisView, Done,
-    EnvironmentView, ErrorCode, HistoryView, HostPort, InspectView, IssuedToken, KeyCheck, KeyList, KillView,
-    Lines, ManagedBy, MetadataView, NewToken, ObjectList, ObjectView, Operation, OperatorView,
-    OwnerReference, PlanList, PruneItem, PruneView, PublicKeyView, RecommendList, Result, SignInUrl,
-    TestView, TokenView, TopList, no_object,
+    EnvironmentView, ErrorCode, HistoryView, InspectView, IssuedToken, KeyCheck, KeyList, KillView, Lines,
+    ManagedBy, MetadataView, NewToken, ObjectList, ObjectView, Operation, OperatorView, OwnerReference,
+    PlanList, PruneItem, PruneView, PublicKeyView, RecommendList, Result, SignInUrl, TestView, TokenView,
+    TopList, no_object,
 };
 use super::objects::{Owner, Record};
 use super::operator::Operator;
 use super::requested::{not_begun_yet, of_before};
 use super::state::{Away, State, resource_version};
 use super::versions::Last;
-use crate::core::condition::{ConditionType, Truth, find};
+use crate::core::condition::Truth;
 use crate::core::event::Event;
 use crate::core::names::{API_VERSION, Name, ObjectRef};
 use crate::core::plan::Until;
 use crate::core::problem::{Place, Problem};
 use crate::core::status::Status;
-use crate::kinds::{Ask, End, Login};
+use crate::kinds::{Ask, End};
 use crate::secrets::{Algorithm, ExposeSecret};
 use crate::store::{Store as _, StoreError, export};
-use crate::workload;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -292,6 +291,10 @@ impl Api for Operator {
         ended(self.to_the_end(read).await)
     }
 
+    async fn plan_beside(&self, files: BTreeMap<String, String>) -> Result<PlanList> {
+        self.preview_beside(files).await
+    }
+
     async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done> {
         let object = object.clone();
         ended(self.to_the_end(|me| async move { me.do_operate(&object, operation).await }).await)
@@ -319,57 +322,19 @@ impl Api for Operator {
     }
 
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView> {
-        let record = self.record(object)?;
-        let (spec, status) = {
-            let state = self.state();
-            (state.checked.get(object).cloned(), state.statuses.get(object).cloned().unwrap_or_default())
-        };
-        let kind = self.kinds.get(object.kind);
-        let login = kind.map(|kind| kind.login(&record, spec.as_ref())).transpose()?.flatten();
-        let Some(Login { username, database, port }) = login else {
-            return Err(ApiError::new(ErrorCode::Invalid, format!("{object} is nothing to connect to"), ""));
-        };
-        let password = if reveal {
-            let opened = self.tools.password(object).map_err(|e| {
-                let chain = std::error::Error::source(&e).map(|s| format!(": {s}")).unwrap_or_default();
-                ApiError::new(
-                    ErrorCode::Internal,
-                    format!("{e}{chain}"),
-                    "seawall doctor checks the key file",
-                )
-            })?;
-            let Some(password) = opened else {
-                let what = format!("{object} has no password yet");
-                return Err(ApiError::new(
-                    ErrorCode::Conflict,
-                    what,
-                    format!("seawall wait {object} --for=condition=Ready"),
-                ));
-            };
+        let mut view = self.way_in(object)?;
+        if reveal {
+            let password = self.password_of(object)?;
             self.reveals(object, "its password is shown").await?;
-            Some(password.expose_secret().to_owned())
-        } else {
-            None
-        };
-        let condition = find(&status.conditions, ConditionType::Ready).cloned();
-        let seen: workload::Status = status.body();
-        let host = seen
-            .endpoint
-            .as_ref()
-            .and_then(|e| Some(HostPort { host: e.host_ip.clone()?, port: e.host_port? }));
-        let container = self.config.installation.container(object);
-        Ok(ConnectionView {
-            object: object.to_string(),
-            username,
-            database,
-            password,
-            host,
-            network: HostPort { host: container.clone(), port },
-            network_name: self.config.installation.network(),
-            container,
-            ready: condition.as_ref().is_some_and(|c| c.status == Truth::True),
-            condition,
-        })
+            view.password = Some(password.expose_secret().to_owned());
+        }
+        Ok(view)
+    }
+
+    async fn login(&self, object: &ObjectRef, program: &str) -> Result<ConnectionView> {
+        let (view, password) = (self.way_in(object)?, self.password_of(object)?);
+        self.starts(object, program).await?;
+        Ok(ConnectionView { password: Some(password.expose_secret().to_owned()), ..view })
     }
 
     async fn environment(
@@ -389,7 +354,6 @@ impl Api for Operator {
     }
 
     async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines> {
-        self.record(object)?;
         self.log_of(object, lines, follow).await
     }
 

@@ -132,6 +132,8 @@ pub trait Api: Send + Sync + 'static {
     async fn read_manifests(&self) -> Result<bool>;
     /// The plan for the manifests in force, or for these files (path → text) instead.
     async fn plan(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList>;
+    /// The plans of what these files name, beside the manifests of everything else.
+    async fn plan_beside(&self, files: BTreeMap<String, String>) -> Result<PlanList>;
     async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done>;
     /// Data, port and password of an object whose manifest took the name of `new` go to that one.
     async fn rename(&self, old: &ObjectRef, new: &ObjectRef) -> Result<Done>;
@@ -144,6 +146,8 @@ pub trait Api: Send + Sync + 'static {
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done>;
     /// `reveal` gives the password and leaves an event.
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView>;
+    /// The same with the password, for this program, which logs in with it and shows it to nobody. Over TCP it is shown, to who asks.
+    async fn login(&self, object: &ObjectRef, program: &str) -> Result<ConnectionView>;
     /// The variables that applications find in one environment; `on_host`: those outside of the network. `reveal` gives the
     /// secrets in them and leaves an event.
     async fn environment(

@@ -38,6 +38,11 @@ impl Operator {
         Ok(self.look_at_manifests().await?.again)
     }
 
+    /// Somebody says that they may have changed.
+    pub fn read_again(&self) {
+        self.rescan.notify_one();
+    }
+
     async fn look_at_manifests(&self) -> Result<Looked, StoreError> {
         let mut settling = self.looking.lock().await;
         let not_yet = |ms| Ok(Looked { again: Some(ms), whole: false });
@@ -352,9 +357,7 @@ impl Operator {
         moved.extend(state.tie());
         state.scanned = true;
         for object in moved.iter() {
-            if let Some(live) = state.live.get_mut(object) {
-                live.moved = true;
-            }
+            state.moves(object);
         }
         (scan_notes, kept_notes)
     }

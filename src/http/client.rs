@@ -294,7 +294,11 @@ impl Api for Client {
         Ok(answer.read)
     }
     async fn plan(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList> {
-        self.post("/v1/plan", &PlanBody { files }, PLAN_TIMEOUT + Duration::from_secs(5)).await
+        self.post("/v1/plan", &PlanBody { files, beside: false }, PLAN_TIMEOUT + Duration::from_secs(5)).await
+    }
+    async fn plan_beside(&self, files: BTreeMap<String, String>) -> Result<PlanList> {
+        let body = PlanBody { files: Some(files), beside: true };
+        self.post("/v1/plan", &body, PLAN_TIMEOUT + Duration::from_secs(5)).await
     }
     async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done> {
         self.post(&at(object, "/operate"), &OperateBody { operation }, LONG_CALL).await
@@ -314,7 +318,12 @@ impl Api for Client {
         self.post(&at(object, "/delete"), &ConfirmBody { confirm: confirm.to_owned() }, LONG_CALL).await
     }
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView> {
-        self.get(&with_query(&at(object, "/connection"), &ConnectionQuery { reveal })?, CALL).await
+        let ask = ConnectionQuery { reveal, program: None };
+        self.get(&with_query(&at(object, "/connection"), &ask)?, CALL).await
+    }
+    async fn login(&self, object: &ObjectRef, program: &str) -> Result<ConnectionView> {
+        let ask = ConnectionQuery { reveal: true, program: Some(program.to_owned()) };
+        self.get(&with_query(&at(object, "/connection"), &ask)?, CALL).await
     }
 
     async fn environment(

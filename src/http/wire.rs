@@ -180,6 +180,9 @@ pub struct PlanBody {
     /// Path → text; the manifests in force when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<BTreeMap<String, String>>,
+    /// Those of other files stay as they are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub beside: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -279,4 +282,7 @@ pub struct KillBody {
 pub struct ConnectionQuery {
     #[serde(default)]
     pub reveal: bool,
+    /// Which logs in with what is revealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
 }

@@ -15,7 +15,7 @@ use crate::control::{settle, start};
 use crate::core::names::Kind;
 use crate::docker::{BollardDocker, Docker};
 use crate::http::client::Client;
-use crate::http::server::serve;
+use crate::http::server::serve_for;
 use crate::http::{listen, metrics, tls};
 use crate::secrets::{Algorithm, Key, KeyError, Keys, Sealer};
 use crate::store::{MemoryStore, SledStore, Store, StoreError};
@@ -25,12 +25,12 @@ use crate::workload::tools::vault::{CIPHER_KEY, SECRETS, cipher_of};
 use async_trait::async_trait;
 use axum::Router;
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{IsTerminal, Write, stderr};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// After SIGTERM: the step in hand may take this long, then it is cut (crash-only makes that safe).
@@ -265,6 +265,19 @@ async fn asked_to_leave() -> Result<&'static str, ApiError> {
     }
 }
 
+/// At each SIGHUP the manifests are read again. One that comes because the terminal is gone ends the operator, as it always does.
+async fn asked_to_look(operator: &Operator, hangups: &mut Signal) -> &'static str {
+    let on_terminal = stderr().is_terminal();
+    while hangups.recv().await.is_some() {
+        if on_terminal && !stderr().is_terminal() {
+            break;
+        }
+        tracing::info!("SIGHUP: the manifests are read again");
+        operator.read_again();
+    }
+    "SIGHUP"
+}
+
 #[async_trait]
 impl Backend for Program {
     async fn run(&self, run: RunSettings) -> Result<Option<ObjectList>, ApiError> {
@@ -272,6 +285,8 @@ impl Backend for Program {
         // What runs once has nothing to serve, nor to tell over time.
         let listen = if run.once { None } else { listen_at(&run.listen)? };
         many_files();
+        // From now on one does not end it: it may come before there is anything to read.
+        let mut hangups = signal(SignalKind::hangup()).map_err(|e| internal(e, ""))?;
         let store = open_to_run(settings).await.map_err(|e| store_error(&e))?;
         let sealer = sealer(settings, store.as_ref(), true)?;
         let docker = docker(settings)?;
@@ -288,7 +303,8 @@ impl Backend for Program {
         let server = tokio::spawn({
             let stop = stop_http.clone();
             let api = Arc::clone(&api);
-            async move { serve(api, &socket, stop).await }
+            let group = run.socket_group;
+            async move { serve_for(api, &socket, group, stop).await }
         });
         let over_tcp = listen.map(|mut at| {
             let secure = at.tls.is_some() || at.behind_proxy;
@@ -313,7 +329,10 @@ impl Backend for Program {
                 signal = asked_to_leave() => { signal?; }
             }
         } else {
-            let signal = asked_to_leave().await?;
+            let signal = tokio::select! {
+                signal = asked_to_leave() => signal?,
+                signal = asked_to_look(&operator, &mut hangups) => signal,
+            };
             tracing::info!(signal, "leaving; containers are untouched");
         }
         cancel.cancel();

@@ -1,6 +1,7 @@
 //! The API as HTTP, asked by a client that is not ours: objects as in Kubernetes, who may ask what over TCP.
 
 pub mod listen;
+mod live;
 mod objects;
 mod program;
 mod services;

@@ -244,6 +244,9 @@ async fn ready_is_not_said_from_a_request_on_until_it_is_done(kind: &'static dyn
         slow();
         let (started, version) =
             (rig.container("main").unwrap().started_at, rig.view("main").unwrap().metadata.resource_version);
+        // What the pass that begins with it sees takes a moment.
+        let slow = What::Slow(Duration::from_secs(1));
+        rig.fake.inject(Fault { method: "inspect", when: When::Before, what: slow, times: 1 });
         rig.operator.operate(&rig.named("main"), Operation::Restart).await.unwrap();
         assert_eq!((ready().status, ready().reason.as_str()), (Truth::Unknown, "Requested"));
         assert_ne!(rig.view("main").unwrap().metadata.resource_version, version);

@@ -18,7 +18,10 @@ pub async fn plan(
     if ask.files.is_some() {
         need(&caller, Permission::ExternalServicesWrite)?;
     }
-    Ok(Json(shared.api.plan(ask.files).await?))
+    Ok(Json(match ask.files {
+        Some(files) if ask.beside => shared.api.plan_beside(files).await?,
+        files => shared.api.plan(files).await?,
+    }))
 }
 
 pub async fn read(State(shared): State<Shared>) -> Answer<Json<ReadAnswer>> {

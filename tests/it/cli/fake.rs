@@ -154,6 +154,9 @@ impl Api for Fake {
     async fn plan(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList> {
         Ok(self.asked(format!("plan {files:?}")).await?.plan)
     }
+    async fn plan_beside(&self, files: BTreeMap<String, String>) -> Result<PlanList> {
+        Ok(self.asked(format!("plan_beside {files:?}")).await?.plan)
+    }
     async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done> {
         self.asked(format!("{operation:?} {object}")).await?;
         Ok(Done { message: format!("{object} stops"), commit: "spec:\n  stopped: true".into() })
@@ -203,6 +206,10 @@ impl Api for Fake {
     }
     async fn test(&self, object: &ObjectRef) -> Result<TestView> {
         Ok(TestView { object: object.to_string(), ..self.asked(format!("test {object}")).await?.test })
+    }
+    async fn login(&self, object: &ObjectRef, program: &str) -> Result<ConnectionView> {
+        self.asked(format!("login {object} {program}")).await?;
+        self.connection(object, true).await
     }
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView> {
         self.asked(format!("connection {object} {reveal}")).await?;

@@ -88,7 +88,7 @@ impl Drop for Server {
 const DOCUMENT: &str = "{\"document\":\"{}\"}";
 
 /// A request that this route takes.
-fn request(path: &str, method: &str) -> (String, &'static str) {
+pub(super) fn request(path: &str, method: &str) -> (String, &'static str) {
     let path = path.replace("{kind}", "postgres").replace("{name}", "main").replace("{verb}", "ps");
     if path.starts_with("/api/") {
         return service_request(&path, method);
