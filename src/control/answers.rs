@@ -16,7 +16,7 @@ use super::versions::Last;
 use crate::core::condition::{ConditionType, Truth, find};
 use crate::core::event::Event;
 use crate::core::names::{API_VERSION, Name, ObjectRef};
-use crate::core::plan::Until;
+use crate::core::plan::{PlanView, Until};
 use crate::core::problem::{Place, Problem};
 use crate::core::status::Status;
 use crate::kinds::{Ask, End, Login};
@@ -280,6 +280,10 @@ impl Api for Operator {
         self.preview(files).await
     }
 
+    async fn plan_of(&self, object: &ObjectRef) -> Result<PlanView> {
+        self.plan_one(object).await
+    }
+
     async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done> {
         let object = object.clone();
         ended(self.to_the_end(|me| async move { me.do_operate(&object, operation).await }).await)
@@ -304,6 +308,10 @@ impl Api for Operator {
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {
         let (object, confirm) = (object.clone(), confirm.to_owned());
         ended(self.to_the_end(|me| async move { me.do_delete(&object, &confirm).await }).await)
+    }
+
+    async fn would_delete(&self, object: &ObjectRef, confirm: &str) -> Result<Applied> {
+        self.plan_deletion(object, confirm).await
     }
 
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView> {

@@ -35,6 +35,7 @@ pub use top::{Against, MemberUse, RATE_FROM, TopItem, TopList};
 
 use crate::core::event::Event;
 use crate::core::names::{Name, ObjectRef};
+use crate::core::plan::PlanView;
 use crate::kinds::{Ask, End};
 use crate::secrets::Algorithm;
 use async_trait::async_trait;
@@ -130,6 +131,13 @@ pub trait Api: Send + Sync + 'static {
     }
     /// The plan for the manifests in force, or for these files (path → text) instead.
     async fn plan(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList>;
+    /// The same of one object alone, by what is in force.
+    async fn plan_of(&self, object: &ObjectRef) -> Result<PlanView> {
+        self.object(object).await?;
+        let name = object.to_string();
+        let planned = self.plan(None).await?.plans.into_iter().find(|plan| plan.object == name);
+        Ok(planned.unwrap_or_else(|| PlanView { object: name, ..PlanView::default() }))
+    }
     async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done>;
     /// Data, port and password of an object whose manifest took the name of `new` go to that one.
     async fn rename(&self, old: &ObjectRef, new: &ObjectRef) -> Result<Done>;
@@ -140,6 +148,11 @@ pub trait Api: Send + Sync + 'static {
     /// Removes a retained or file-less object with its data. `confirm` must be the object's name; one that the API holds is
     /// let go without it, as when its manifest goes, and its data are kept.
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done>;
+    /// What that would do, without it. `Unavailable` from whoever only hands questions on.
+    async fn would_delete(&self, _object: &ObjectRef, _confirm: &str) -> Result<Applied> {
+        let what = "only the operator itself plans a deletion";
+        Err(ApiError::new(ErrorCode::Unavailable, what, "DELETE with dryRun=All of its HTTP API"))
+    }
     /// `reveal` gives the password and leaves an event.
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView>;
     /// The variables that applications find in one environment; `on_host`: those outside of the network. `reveal` gives the

@@ -4,10 +4,12 @@
 //! Every call has a time limit and a limit on the size of its answer.
 
 use super::dial::{Server, To};
+use super::document::named;
 use super::wire::{
-    ALL, ApplyBody, AuditQuery, ConfirmBody, ConnectionQuery, EnvironmentQuery, ErrorBody, EventsQuery,
-    EventsView, HistoryQuery, InspectQuery, KillBody, ListView, LogLine, LogsQuery, MAX_WAIT_MS, OBJECTS,
-    OperateBody, PLAN_TIMEOUT, PlanBody, RenameBody, RotateKeysBody, TopQuery, WatchAnswer, WatchQuery,
+    ALL, AuditQuery, ConfirmBody, ConnectionQuery, DeleteQuery, EnvironmentQuery, ErrorBody, EventsQuery,
+    EventsView, HistoryQuery, InspectQuery, KillBody, ListView, LogLine, LogsQuery, MAX_WAIT_MS, Nothing,
+    OBJECTS, PLAN_TIMEOUT, PlanBody, RenameBody, RotateKeysBody, TopQuery, WatchAnswer, WatchQuery,
+    WriteQuery,
 };
 use crate::control::api::{
     Api, ApiError, Applied, ApplyOptions, AuditEntry, ConnectionView, DiagnosisView, Done, EnvironmentView,
@@ -17,6 +19,7 @@ use crate::control::api::{
 };
 use crate::core::event::Event;
 use crate::core::names::{Name, ObjectRef};
+use crate::core::plan::PlanView;
 use crate::core::text::url_part;
 use crate::kinds::{Ask, End};
 use crate::secrets::Algorithm;
@@ -76,6 +79,11 @@ impl Client {
     ) -> Result<T> {
         let body = serde_json::to_vec(body).map_err(|e| internal(format!("the request: {e}")))?;
         decode(&self.call(Method::POST, path, body.into(), limit).await?)
+    }
+
+    async fn write(&self, method: Method, path: &str, body: &str, options: &ApplyOptions) -> Result<Applied> {
+        let path = with_query(path, &WriteQuery::from(options))?;
+        decode(&self.call(method, &path, Bytes::copy_from_slice(body.as_bytes()), LONG_CALL).await?)
     }
 
     async fn call(&self, method: Method, path: &str, body: Bytes, limit: Duration) -> Result<Bytes> {
@@ -197,11 +205,11 @@ impl Reading {
 /// The operator's own words where the body has them.
 fn failure(status: StatusCode, body: &[u8], to: &To) -> ApiError {
     match serde_json::from_slice::<ErrorBody>(body) {
-        Ok(ErrorBody { code: ErrorCode::Unauthenticated, detail, .. }) => ApiError::new(
-            ErrorCode::Unauthenticated,
-            detail,
-            format!("seawall login {to}, with another token"),
-        ),
+        // Only a token can be wrong, and this is where one comes from.
+        Ok(ErrorBody { code: ErrorCode::Unauthenticated, detail, .. }) if matches!(to, To::Server(_)) => {
+            let next = format!("seawall login {to}, with another token");
+            ApiError::new(ErrorCode::Unauthenticated, detail, next)
+        }
         Ok(ErrorBody { code, detail, next, .. }) => ApiError::new(code, detail, next),
         Err(_) => internal(format!("{to} answered {status}, not as an operator does")),
     }
@@ -233,7 +241,7 @@ fn with_query(path: &str, query: &impl Serialize) -> Result<String> {
         .into_iter()
         .flatten()
         .map(|(key, value)| match value.as_str() {
-            Some(text) => format!("{key}={text}"),
+            Some(text) => format!("{key}={}", url_part(text)),
             None => format!("{key}={value}"),
         })
         .collect();
@@ -291,22 +299,32 @@ impl Api for Client {
     async fn plan(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList> {
         self.post("/v1/plan", &PlanBody { files }, PLAN_TIMEOUT + Duration::from_secs(5)).await
     }
+    async fn plan_of(&self, object: &ObjectRef) -> Result<PlanView> {
+        self.get(&at(object, "/plan"), PLAN_TIMEOUT + Duration::from_secs(5)).await
+    }
     async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done> {
-        self.post(&at(object, "/operate"), &OperateBody { operation }, LONG_CALL).await
+        self.post(&at(object, &format!("/{}", operation.as_str())), &Nothing {}, LONG_CALL).await
     }
     async fn rename(&self, old: &ObjectRef, new: &ObjectRef) -> Result<Done> {
         self.post(&at(old, "/rename"), &RenameBody { to: new.clone() }, LONG_CALL).await
     }
     async fn apply(&self, document: &str, options: &ApplyOptions) -> Result<Applied> {
-        let body = ApplyBody { document: document.to_owned(), options: options.clone() };
-        self.post("/v1/apply", &body, LONG_CALL).await
+        let none =
+            || ApiError::new(ErrorCode::Invalid, "the document does not say which object it is of", "");
+        let object = named(document).ok_or_else(none)?;
+        let (method, path) = match options.create {
+            true => (Method::POST, format!("{OBJECTS}/{}", object.kind.lower())),
+            false => (Method::PUT, at(&object, "")),
+        };
+        self.write(method, &path, document, options).await
     }
     async fn patch(&self, object: &ObjectRef, patch: &str, options: &ApplyOptions) -> Result<Applied> {
-        let body = ApplyBody { document: patch.to_owned(), options: options.clone() };
-        self.post(&at(object, "/patch"), &body, LONG_CALL).await
+        self.write(Method::PATCH, &at(object, ""), patch, options).await
     }
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {
-        self.post(&at(object, "/delete"), &ConfirmBody { confirm: confirm.to_owned() }, LONG_CALL).await
+        let query = DeleteQuery { confirm: confirm.to_owned(), dry_run: None };
+        let path = with_query(&at(object, ""), &query)?;
+        decode(&self.call(Method::DELETE, &path, Bytes::new(), LONG_CALL).await?)
     }
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView> {
         self.get(&with_query(&at(object, "/connection"), &ConnectionQuery { reveal })?, CALL).await
@@ -333,8 +351,7 @@ impl Api for Client {
         Ok(futures_util::stream::unfold(reading, Reading::log_line).boxed())
     }
     async fn inspect(&self, object: &ObjectRef, ask: &Ask) -> Result<InspectView> {
-        let database = ask.database.as_deref().map(url_part);
-        let query = InspectQuery { database, verbose: ask.verbose };
+        let query = InspectQuery { database: ask.database.clone(), verbose: ask.verbose };
         self.get(&with_query(&at(object, &format!("/inspect/{}", url_part(&ask.verb))), &query)?, LONG_CALL)
             .await
     }

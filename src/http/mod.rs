@@ -6,6 +6,7 @@
 mod caller;
 pub mod client;
 pub mod dial;
+mod document;
 mod error;
 mod gate;
 pub mod listen;

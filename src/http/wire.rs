@@ -1,7 +1,7 @@
 //! Queries and bodies that the routes take and the client sends. Answers are the types of
 //! `control::api`, errors are an [`ErrorBody`].
 
-use crate::control::api::{ApiError, ApplyOptions, ErrorCode, KindView, MetadataView, ObjectView, Operation};
+use crate::control::api::{ApiError, Applied, ApplyOptions, ErrorCode, KindView, MetadataView, ObjectView};
 use crate::core::event::Event;
 use crate::core::names::ObjectRef;
 use crate::core::problem::Problem;
@@ -176,19 +176,54 @@ pub struct PlanBody {
     pub files: Option<BTreeMap<String, String>>,
 }
 
+/// A body with nothing in it.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct OperateBody {
-    pub operation: Operation,
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DryRun {
+    All,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+/// How an object is written. The body is its document, or a patch of it.
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ApplyBody {
-    /// One document, or one patch: JSON or YAML.
-    pub document: String,
-    #[serde(default)]
-    pub options: ApplyOptions,
+pub struct WriteQuery {
+    /// Answers the plan, and changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<DryRun>,
+    /// As in [`ApplyOptions`]; that of the body when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_version: Option<String>,
+}
+
+impl From<&ApplyOptions> for WriteQuery {
+    fn from(options: &ApplyOptions) -> Self {
+        let dry_run = options.dry_run.then_some(DryRun::All);
+        Self { dry_run, resource_version: options.resource_version.clone() }
+    }
+}
+
+/// What became of an object, and how it is now.
+#[derive(Debug, Serialize)]
+pub struct Written {
+    #[serde(flatten)]
+    pub applied: Applied,
+    /// Not with `dryRun`.
+    #[serde(flatten)]
+    pub object: Option<ObjectView>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DeleteQuery {
+    /// The object's name: its data go with it. Without it those of one that the API holds are kept.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub confirm: String,
+    /// Answers the plan, and changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<DryRun>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

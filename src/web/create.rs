@@ -76,7 +76,7 @@ pub async fn create(
     // A browser sends lines with both characters.
     let document = fields.get("document").map(|text| text.replace("\r\n", "\n")).unwrap_or_default();
     let save = fields.get("do").is_some_and(|what| what == "save");
-    let options = ApplyOptions { dry_run: !save, create: true, resource_version: None };
+    let options = ApplyOptions { dry_run: !save, create: true, ..ApplyOptions::default() };
     let outcome = api.apply(&document, &options).await;
     match outcome {
         Ok(applied) if save => {

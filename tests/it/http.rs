@@ -6,6 +6,7 @@ mod program;
 mod services;
 mod services_live;
 mod watch;
+mod writes;
 
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};

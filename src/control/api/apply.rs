@@ -14,6 +14,9 @@ pub struct ApplyOptions {
     /// A `Conflict` when there is one of that name.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub create: bool,
+    /// `NotFound` when there is none of that name.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub update: bool,
     /// The `metadata.resourceVersion` that was read: a `Conflict` when it is another one by now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource_version: Option<String>,
@@ -45,6 +48,7 @@ pub enum Outcome {
     Configured,
     #[default]
     Unchanged,
+    Deleted,
 }
 
 impl Outcome {
@@ -54,6 +58,7 @@ impl Outcome {
             Outcome::Created => "created",
             Outcome::Configured => "configured",
             Outcome::Unchanged => "unchanged",
+            Outcome::Deleted => "deleted",
         }
     }
 }

@@ -109,8 +109,7 @@ pub struct OperatorView {
     pub metrics_trouble: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     Stop,
     Start,
@@ -123,6 +122,32 @@ pub enum Operation {
     RotateNow,
     /// Throws half-made data away, never that of a database that was Ready once.
     Reinitialise,
+}
+
+impl Operation {
+    pub const ALL: [Self; 7] = [
+        Self::Stop,
+        Self::Start,
+        Self::Restart,
+        Self::ReleasePort,
+        Self::Rotate,
+        Self::RotateNow,
+        Self::Reinitialise,
+    ];
+
+    /// Its word, in lower case.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Start => "start",
+            Self::Restart => "restart",
+            Self::ReleasePort => "releaseport",
+            Self::Rotate => "rotate",
+            Self::RotateNow => "rotatenow",
+            Self::Reinitialise => "reinitialise",
+        }
+    }
 }
 
 /// What an operation did or set in motion.

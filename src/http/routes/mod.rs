@@ -1,7 +1,6 @@
 //! The routes, one file per resource: objects as in Kubernetes' API, and under `/v1` what is about the operator or many objects.
 
 mod access;
-mod apply;
 mod events;
 mod extract;
 mod history;
@@ -16,10 +15,11 @@ mod recommend;
 mod services;
 mod top;
 mod watch;
+mod write;
 
 use super::error::Failure;
 use super::server::Shared;
-use crate::control::api::ErrorCode;
+use crate::control::api::{ErrorCode, Operation};
 use crate::core::access::{Caller, Permission};
 use crate::core::text::shown;
 use axum::Router;
@@ -28,7 +28,7 @@ use axum::handler::Handler;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, delete, get, post};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 pub type Answer<T> = Result<T, Failure>;
 
@@ -42,13 +42,18 @@ struct Row {
 
 fn table() -> Vec<Row> {
     use Permission::{
-        ExternalServicesDelete as Delete, ExternalServicesRead as Read, ExternalServicesWrite as Write,
-        SettingsManage as Manage,
+        ExternalServicesCreate as Create, ExternalServicesDelete as Delete, ExternalServicesRead as Read,
+        ExternalServicesWrite as Write, SettingsManage as Manage,
     };
     let mut all = vec![
         reads("/apis/seawall.dev/v1/events", Read, events::all),
         reads("/apis/seawall.dev/v1/{kind}", Read, objects::list),
+        does("/apis/seawall.dev/v1/{kind}", Create, write::create),
         reads("/apis/seawall.dev/v1/{kind}/{name}", Read, objects::one),
+        // With Create: also of an object that is not there.
+        row(Method::PUT, "/apis/seawall.dev/v1/{kind}/{name}", Write, put(write::replace)),
+        row(Method::PATCH, "/apis/seawall.dev/v1/{kind}/{name}", Write, patch(write::patch)),
+        row(Method::DELETE, "/apis/seawall.dev/v1/{kind}/{name}", Delete, delete(write::delete)),
         reads("/apis/seawall.dev/v1/{kind}/{name}/status", Read, objects::status),
         reads("/apis/seawall.dev/v1/{kind}/{name}/plan", Read, objects::plan),
         reads("/apis/seawall.dev/v1/{kind}/{name}/events", Read, events::of_one),
@@ -60,9 +65,7 @@ fn table() -> Vec<Row> {
         // With `reveal`: SecretsReveal, too.
         reads("/apis/seawall.dev/v1/{kind}/{name}/connection", Read, objects::connection),
         reads("/apis/seawall.dev/v1/{kind}/{name}/environment", Read, objects::environment),
-        does("/apis/seawall.dev/v1/{kind}/{name}/operate", Write, objects::operate),
         does("/apis/seawall.dev/v1/{kind}/{name}/rename", Write, objects::rename),
-        does("/apis/seawall.dev/v1/{kind}/{name}/delete", Delete, objects::delete),
         does("/apis/seawall.dev/v1/{kind}/{name}/test", Write, objects::test),
         does("/apis/seawall.dev/v1/{kind}/{name}/kill", Write, inspect::kill),
         reads("/v1/healthz", Read, operator::healthz),
@@ -79,29 +82,43 @@ fn table() -> Vec<Row> {
         does("/v1/keys/rotate", Manage, keys::rotate),
         reads("/v1/prune", Read, prune::show),
         does("/v1/prune", Manage, prune::confirm),
-        // Create, too: the object need not be there.
-        does("/v1/apply", Write, apply::apply),
-        does("/apis/seawall.dev/v1/{kind}/{name}/patch", Write, apply::patch),
         reads("/v1/tokens", Manage, access::tokens),
         does("/v1/tokens", Manage, access::create),
-        Row {
-            method: Method::DELETE,
-            path: "/v1/tokens/{name}",
-            needs: Manage,
-            answer: delete(access::revoke),
-        },
+        row(Method::DELETE, "/v1/tokens/{name}", Manage, delete(access::revoke)),
         reads("/v1/audit", Manage, access::audit),
     ];
+    all.extend(Operation::ALL.map(|operation| {
+        let answer =
+            post(move |shared, caller, at, body| objects::operate(operation, shared, caller, at, body));
+        // Reinitialise: Delete, too.
+        row(Method::POST, operated(operation), Write, answer)
+    }));
     all.extend(services::table());
     all
 }
 
+fn operated(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Stop => "/apis/seawall.dev/v1/{kind}/{name}/stop",
+        Operation::Start => "/apis/seawall.dev/v1/{kind}/{name}/start",
+        Operation::Restart => "/apis/seawall.dev/v1/{kind}/{name}/restart",
+        Operation::ReleasePort => "/apis/seawall.dev/v1/{kind}/{name}/releaseport",
+        Operation::Rotate => "/apis/seawall.dev/v1/{kind}/{name}/rotate",
+        Operation::RotateNow => "/apis/seawall.dev/v1/{kind}/{name}/rotatenow",
+        Operation::Reinitialise => "/apis/seawall.dev/v1/{kind}/{name}/reinitialise",
+    }
+}
+
+fn row(method: Method, path: &'static str, needs: Permission, answer: MethodRouter<Shared>) -> Row {
+    Row { method, path, needs, answer }
+}
+
 fn reads<H: Handler<T, Shared>, T: 'static>(path: &'static str, needs: Permission, handler: H) -> Row {
-    Row { method: Method::GET, path, needs, answer: get(handler) }
+    row(Method::GET, path, needs, get(handler))
 }
 
 fn does<H: Handler<T, Shared>, T: 'static>(path: &'static str, needs: Permission, handler: H) -> Row {
-    Row { method: Method::POST, path, needs, answer: post(handler) }
+    row(Method::POST, path, needs, post(handler))
 }
 
 /// What each route demands.

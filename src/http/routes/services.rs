@@ -4,7 +4,7 @@ mod change;
 mod links;
 
 use super::extract::{InPath, Params};
-use super::{Answer, Row, need, reads};
+use super::{Answer, Row, need, reads, row};
 use crate::control::api::{ErrorCode, ObjectView};
 use crate::control::registry::Kinds;
 use crate::core::access::{Caller, Permission};
@@ -32,7 +32,6 @@ pub fn table() -> Vec<Row> {
         ExternalServicesCreate as Create, ExternalServicesDelete as Delete, ExternalServicesRead as Read,
         ExternalServicesWrite as Write,
     };
-    let row = |method, path, needs, answer| Row { method, path, needs, answer };
     vec![
         reads("/api/external-services", Read, list),
         row(Method::POST, "/api/external-services", Create, post(change::create)),
