@@ -40,11 +40,12 @@ use crate::kinds::{Ask, End};
 use crate::secrets::Algorithm;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// An answer that says what, where, why and what to do next.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, JsonSchema)]
 #[error("{what}")]
 #[serde(rename_all = "camelCase")]
 pub struct ApiError {
@@ -56,7 +57,7 @@ pub struct ApiError {
     pub next: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ErrorCode {
     /// 404
     NotFound,

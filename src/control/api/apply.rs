@@ -2,6 +2,7 @@
 
 use crate::core::plan::PlanView;
 use crate::core::problem::Problem;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How an object is asked for.
@@ -23,7 +24,7 @@ pub struct ApplyOptions {
 }
 
 /// What became of it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Applied {
     /// `postgres/main`
@@ -41,7 +42,7 @@ pub struct Applied {
 }
 
 /// kubectl's words.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     Created,

@@ -70,6 +70,10 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Asked<T> {
     async fn from_request(request: Request, shared: &Shared) -> Result<Self, Failure> {
         let bytes = whole(request, shared).await?;
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        // A list would be taken for the fields in their order.
+        if text.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Failure::invalid("the body is no JSON object"));
+        }
         let ask = serde_json::from_slice(text);
         ask.map(Self).map_err(|e| Failure::invalid(format!("the body is not valid: {e}")))
     }

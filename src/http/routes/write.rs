@@ -8,11 +8,10 @@ use crate::core::names::ObjectRef;
 use crate::http::document::{manifest, named};
 use crate::http::error::Failure;
 use crate::http::server::Shared;
-use crate::http::wire::{DeleteQuery, WriteQuery, Written};
+use crate::http::wire::{DeleteQuery, Deleted, WriteQuery, Written};
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
 type Told = Answer<(StatusCode, Json<Written>)>;
@@ -71,11 +70,11 @@ pub async fn delete(
     State(shared): State<Shared>,
     At(object): At,
     Params(ask): Params<DeleteQuery>,
-) -> Answer<Response> {
-    Ok(match ask.dry_run {
-        Some(_) => Json(shared.api.would_delete(&object, &ask.confirm).await?).into_response(),
-        None => Json(shared.api.delete(&object, &ask.confirm).await?).into_response(),
-    })
+) -> Answer<Json<Deleted>> {
+    Ok(Json(match ask.dry_run {
+        Some(_) => Deleted::Planned(shared.api.would_delete(&object, &ask.confirm).await?),
+        None => Deleted::Done(shared.api.delete(&object, &ask.confirm).await?),
+    }))
 }
 
 fn options(ask: &WriteQuery, version: Option<String>) -> ApplyOptions {
