@@ -1,4 +1,4 @@
-//! The API over TCP, with a token, on the simulated engine: one object, a list, many who watch.
+//! The API over TCP, with a token, on the simulated engine: one object, a list, many who watch; and a page of the dashboard.
 
 use crate::fake::fake_engine;
 use crate::{Bench, HOUR, IMAGE, line, manifest, median, ms, resident_mb, setting};
@@ -47,7 +47,7 @@ impl Server {
             address: ([127, 0, 0, 1], 0).into(),
             tls: None,
             behind_proxy: false,
-            pages: axum::Router::new(),
+            pages: seawall::web::router(operator.clone(), operator.clone(), false, cancel.clone()),
         };
         tokio::spawn(async move {
             let told = |at| {
@@ -86,6 +86,40 @@ impl Server {
         }
         (median(all), body)
     }
+}
+
+/// One question on a connection of its own: how long its first byte took, the head and the rest.
+async fn page(at: SocketAddr, ask: &str, cookies: &str, form: &str) -> (Duration, String, String) {
+    let mut stream = TcpStream::connect(at).await.expect("a connection");
+    let kind = "application/x-www-form-urlencoded";
+    let request = format!(
+        "{ask} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncookie: {cookies}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    let begun = Instant::now();
+    stream.write_all(request.as_bytes()).await.expect("asked");
+    let mut text = vec![0];
+    stream.read_exact(&mut text).await.expect("a first byte");
+    let first = begun.elapsed();
+    stream.read_to_end(&mut text).await.expect("the rest");
+    let text = String::from_utf8(text).expect("text");
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    (first, head.to_owned(), body.to_owned())
+}
+
+/// As a browser does; gives its cookies.
+async fn sign_in(server: &Server) -> String {
+    let cookie = |head: &str| {
+        let all = head.lines().filter_map(|line| line.strip_prefix("set-cookie: ")?.split(';').next());
+        all.collect::<Vec<_>>().join("; ")
+    };
+    let (_, head, form) = page(server.at, "GET /sign-in", "", "").await;
+    let word =
+        form.split_once("name=\"csrf\" value=\"").expect("a form").1.split('"').next().expect("a word");
+    let form = format!("csrf={word}&token={}", server.token);
+    let (_, head, _) = page(server.at, "POST /sign-in", &cookie(&head), &form).await;
+    assert!(head.starts_with("HTTP/1.1 303"), "{head}");
+    cookie(&head)
 }
 
 async fn answer(stream: &mut TcpStream) -> Vec<u8> {
@@ -167,6 +201,19 @@ pub async fn http_of(services: usize) {
     let list: serde_json::Value = serde_json::from_slice(&body).expect("a list");
     let revision = list["metadata"]["resourceVersion"].as_str().expect("a version").to_owned();
     drop((body, list));
+
+    let cookies = sign_in(&server).await;
+    for (what, path) in [("an object", "/services/postgres/p00000"), ("the list", "/services")] {
+        let (mut all, mut size) = (Vec::new(), 0);
+        for _ in 0..100 {
+            let (first, head, body) = page(server.at, &format!("GET {path}"), &cookies, "").await;
+            assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+            all.push(first);
+            size = body.len();
+        }
+        let head = format!("http: page of {what}, {} kB, first byte (median)", size / 1_000);
+        line(&head, ms(median(all)), "≤ 20 ms");
+    }
 
     let watchers = setting("SEAWALL_BENCH_WATCHERS", 1_000);
     let before = resident_mb(std::process::id());

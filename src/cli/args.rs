@@ -37,7 +37,8 @@ Exit codes:
 
 Settings may also be keys of seawall.yaml in the working or the data directory:
 data, keyFile, installation, dockerHost, manifests, envFileRoot, removalGrace,
-deletionGrace, metricsAddr, listen, tlsCert, tlsKey, behindProxy.";
+deletionGrace, metricsAddr, listen, tlsCert, tlsKey, behindProxy, socket,
+socketGroup.";
 
 /// Databases on plain Docker, as files in git
 #[derive(Debug, Parser)]
@@ -62,6 +63,9 @@ pub struct Flags {
     /// Prefix of everything on the engine; "default" has none [env: SEAWALL_INSTALLATION]
     #[arg(long, global = true, value_name = "NAME")]
     pub installation: Option<String>,
+    /// Where commands reach the operator; DATA/seawall.sock [env: SEAWALL_SOCKET]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub socket: Option<PathBuf>,
     /// The Docker engine [env: SEAWALL_DOCKER_HOST, DOCKER_HOST]
     #[arg(long, global = true, value_name = "URL")]
     pub docker_host: Option<String>,
@@ -161,6 +165,8 @@ pub enum Verb {
         #[command(subcommand)]
         verb: TokenVerb,
     },
+    /// Print a link that signs a browser in to the dashboard, once
+    Dashboard,
     /// Ask the operator of another machine from now on, by a token
     Login(LoginArgs),
     /// Forget that token, and ask the operator of this machine again
@@ -189,6 +195,9 @@ pub struct RunArgs {
     /// How logs look; auto: lines on a terminal, otherwise JSON. SEAWALL_LOG sets the level
     #[arg(long, value_enum, default_value_t = LogForm::Auto, value_name = "FORM")]
     pub log: LogForm,
+    /// A group whose members may do everything, as who runs it may; with --socket [env: SEAWALL_SOCKET_GROUP]
+    #[arg(long, value_name = "GROUP")]
+    pub socket_group: Option<String>,
     #[command(flatten)]
     pub listen: ListenFlags,
 }
@@ -211,9 +220,11 @@ pub struct DirArg {
 Legend:  + create   ~ change in place   -/+ replace   - delete   ! needs your consent   … waits
 
   seawall plan                the manifests in force
-  seawall plan ./manifests    these files instead, nothing is committed")]
+  seawall plan ./manifests    these files instead, nothing is committed
+  seawall plan main.yaml      what it names alone; other manifests stay as they are")]
 pub struct PlanArgs {
-    /// Plan for the manifests in this directory instead
+    /// Plan for the manifests in this directory instead, or for those in this file beside the others
+    #[arg(value_name = "DIR|FILE")]
     pub dir: Option<PathBuf>,
     #[arg(short, long, value_enum, default_value_t = PlanForm::Text)]
     pub output: PlanForm,
@@ -589,6 +600,9 @@ pub struct ConnectionArgs {
     /// With the password; leaves an event
     #[arg(long)]
     pub reveal: bool,
+    /// url and env: for containers on the network instead of programs on this machine
+    #[arg(long)]
+    pub network: bool,
     #[arg(short, long, value_enum, default_value_t = ConnectionForm::Text)]
     pub output: ConnectionForm,
 }
@@ -597,7 +611,10 @@ pub struct ConnectionArgs {
 pub enum ConnectionForm {
     Text,
     Url,
+    /// NAME='value', as a shell reads it
     Env,
+    /// NAME=value, for docker run --env-file: for containers on the network
+    Docker,
     Json,
 }
 

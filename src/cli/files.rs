@@ -3,9 +3,25 @@
 
 use super::out::Failure;
 use crate::http::wire::MAX_REQUEST;
-use crate::manifest::load::{Directory, FileText, Texts, read_dir};
+use crate::manifest::load::{Directory, FileText, MAX_FILE, Texts, read_dir};
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
+
+/// One file, by its path; it need not be called as manifests are.
+pub fn read_one(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
+    let wrong = |what: String| Failure::usage(format!("{}: {what}", path.display()), "");
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_string(&mut text));
+    match read {
+        Err(error) => Err(wrong(error.to_string())),
+        Ok(_) if text.len() as u64 > MAX_FILE => {
+            Err(wrong(format!("it has more than {} MiB", MAX_FILE >> 20)))
+        }
+        Ok(_) => Ok(BTreeMap::from([(path.display().to_string(), text)])),
+    }
+}
 
 /// Path relative to `dir` → text.
 pub fn read(dir: &Path) -> Result<BTreeMap<String, String>, Failure> {

@@ -112,7 +112,12 @@ pub async fn execute(args: Args, environment: Environment, backend: Arc<dyn Back
     };
     let ca_file = remote::ca_file(&args.flags.server, &environment);
     let mut context = Context { backend, settings, environment, out, server, ca_file };
-    match cmd::dispatch(&mut context, args.verb).await {
+    let mut verb = args.verb;
+    if let Verb::Plan(plan) = &mut verb {
+        // A running operator has manifests of its own: who names others means those.
+        plan.dir = plan.dir.take().or(args.flags.manifests);
+    }
+    match cmd::dispatch(&mut context, verb).await {
         Ok(code) => code,
         Err(failure) => context.out.failure(&failure),
     }

@@ -3,8 +3,10 @@
 //!
 //! Resolving reads those files and nothing else; the process environment is passed in.
 
+mod group;
 mod listen;
 
+pub use group::GROUPS;
 pub use listen::{ListenFlags, Listening};
 
 use super::args::Flags;
@@ -29,7 +31,7 @@ pub const FILE: &str = "seawall.yaml";
 /// Bytes that are read of a settings file.
 const MAX_FILE: u64 = 64 << 10;
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 15] = [
     "data",
     "keyFile",
     "installation",
@@ -43,6 +45,8 @@ const KEYS: [&str; 13] = [
     "tlsCert",
     "tlsKey",
     "behindProxy",
+    "socket",
+    "socketGroup",
 ];
 
 /// How long a manifest must be gone before its container goes.
@@ -58,6 +62,10 @@ pub struct Settings {
     /// Store, key, socket, status files.
     pub data: PathBuf,
     pub key_file: PathBuf,
+    /// As configured; see [`Settings::socket`].
+    pub socket: Option<PathBuf>,
+    /// Who may open it beside its owner; without the flag of `run`.
+    pub socket_group: Option<String>,
     pub installation: Installation,
     /// `unix:///…`; `None`: the engine's usual socket.
     pub docker_host: Option<String>,
@@ -83,7 +91,11 @@ pub struct RunSettings {
     pub manifests: PathBuf,
     /// One full convergence, then leave.
     pub once: bool,
+    /// The id of the group that may open the socket.
+    pub socket_group: Option<u32>,
     pub listen: Listening,
+    /// Somebody reads what it says.
+    pub terminal: bool,
 }
 
 /// As it is written: an address with a port, or `off`.
@@ -119,6 +131,8 @@ pub enum SettingsError {
     NotAddress(String),
     #[error("listen: {0}")]
     Listen(String),
+    #[error("socketGroup: {0}")]
+    Group(String),
     #[error("there is no home directory to keep data in")]
     NoHome,
     #[error("no directory of manifests is given")]
@@ -173,10 +187,10 @@ impl Environment {
 }
 
 impl Settings {
-    /// The socket of the operator on this data directory.
+    /// The socket of the operator: on this data directory, unless it is said to be elsewhere.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
-        self.data.join(SOCKET)
+        self.socket.clone().unwrap_or_else(|| self.data.join(SOCKET))
     }
 
     /// The configured directory, otherwise `./manifests` when there is one.
@@ -267,6 +281,8 @@ pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Settings, Set
         )?,
         key_file: path(&flags.key_file, "SEAWALL_KEY_FILE", "keyFile", &files)
             .unwrap_or_else(|| data.join("encryption_key")),
+        socket: path(&flags.socket, "SEAWALL_SOCKET", "socket", &files),
+        socket_group: word(&None, "SEAWALL_SOCKET_GROUP", "socketGroup"),
         docker_host: word(&flags.docker_host, "SEAWALL_DOCKER_HOST", "dockerHost")
             .or_else(|| environment.get("DOCKER_HOST").map(str::to_owned)),
         manifests: path(&flags.manifests, "SEAWALL_MANIFESTS", "manifests", &files),

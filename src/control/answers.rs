@@ -3,26 +3,25 @@
 use super::api::kind_views;
 use super::api::{
     Api, ApiError, Applied, ApplyOptions, AuditEntry, Changes, ConnectionView, DiagnosisView, Done,
-    EnvironmentView, ErrorCode, HistoryView, HostPort, InspectView, IssuedToken, KeyCheck, KeyList, KillView,
-    Lines, ManagedBy, MetadataView, NewToken, ObjectList, ObjectView, Operation, OperatorView,
-    OwnerReference, PlanList, PruneItem, PruneView, PublicKeyView, RecommendList, Result, TestView,
-    TokenView, TopList, no_object,
+    EnvironmentView, ErrorCode, HistoryView, InspectView, IssuedToken, KeyCheck, KeyList, KillView, Lines,
+    ManagedBy, MetadataView, NewToken, ObjectList, ObjectView, Operation, OperatorView, OwnerReference,
+    PlanList, PruneItem, PruneView, PublicKeyView, RecommendList, Result, SignInUrl, TestView, TokenView,
+    TopList, no_object,
 };
 use super::objects::{Owner, Record};
 use super::operator::Operator;
-use super::requested::not_begun_yet;
+use super::requested::{not_begun_yet, of_before};
 use super::state::{Away, State, resource_version};
 use super::versions::Last;
-use crate::core::condition::{ConditionType, Truth, find};
+use crate::core::condition::Truth;
 use crate::core::event::Event;
 use crate::core::names::{API_VERSION, Name, ObjectRef};
 use crate::core::plan::{PlanView, Until};
 use crate::core::problem::{Place, Problem};
 use crate::core::status::Status;
-use crate::kinds::{Ask, End, Login};
+use crate::kinds::{Ask, End};
 use crate::secrets::{Algorithm, ExposeSecret};
 use crate::store::{Store as _, StoreError, export};
-use crate::workload;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,6 +36,7 @@ pub(super) struct Known {
     seen: bool,
     /// Something was asked for, and no pass has begun with it.
     requested: bool,
+    moved: bool,
     version: String,
 }
 
@@ -48,6 +48,7 @@ impl Known {
             status: state.statuses.get(&record.object).cloned(),
             seen: live.is_some_and(|l| l.seen),
             requested: state.is_requested(record),
+            moved: live.is_some_and(|l| l.moved),
             version: state.resource_version(record),
         }
     }
@@ -55,7 +56,8 @@ impl Known {
     /// Of an object that was gone with this revision.
     pub(super) fn last(Last { record, status, seen }: &Last, revision: u64) -> Self {
         let version = resource_version(revision, record);
-        Self { record: Arc::clone(record), status: status.clone(), seen: *seen, requested: false, version }
+        let (record, status) = (Arc::clone(record), status.clone());
+        Self { record, status, seen: *seen, requested: false, moved: false, version }
     }
 }
 
@@ -144,6 +146,9 @@ impl Operator {
         }
         if known.requested {
             not_begun_yet(&mut view);
+        }
+        if known.moved {
+            of_before(&mut view);
         }
         let object = &known.record.object;
         let sampled = self.kinds.get(object.kind).map(|kind| kind.sampled(object)).unwrap_or_default();
@@ -284,6 +289,16 @@ impl Api for Operator {
         self.plan_one(object).await
     }
 
+    async fn read_manifests(&self) -> Result<bool> {
+        self.must_run("this")?;
+        let read = |me: Arc<Self>| async move { me.read_manifests_now().await.map_err(|e| store_failed(&e)) };
+        ended(self.to_the_end(read).await)
+    }
+
+    async fn plan_beside(&self, files: BTreeMap<String, String>) -> Result<PlanList> {
+        self.preview_beside(files).await
+    }
+
     async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done> {
         let object = object.clone();
         ended(self.to_the_end(|me| async move { me.do_operate(&object, operation).await }).await)
@@ -315,57 +330,19 @@ impl Api for Operator {
     }
 
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView> {
-        let record = self.record(object)?;
-        let (spec, status) = {
-            let state = self.state();
-            (state.checked.get(object).cloned(), state.statuses.get(object).cloned().unwrap_or_default())
-        };
-        let kind = self.kinds.get(object.kind);
-        let login = kind.map(|kind| kind.login(&record, spec.as_ref())).transpose()?.flatten();
-        let Some(Login { username, database, port }) = login else {
-            return Err(ApiError::new(ErrorCode::Invalid, format!("{object} is nothing to connect to"), ""));
-        };
-        let password = if reveal {
-            let opened = self.tools.password(object).map_err(|e| {
-                let chain = std::error::Error::source(&e).map(|s| format!(": {s}")).unwrap_or_default();
-                ApiError::new(
-                    ErrorCode::Internal,
-                    format!("{e}{chain}"),
-                    "seawall doctor checks the key file",
-                )
-            })?;
-            let Some(password) = opened else {
-                let what = format!("{object} has no password yet");
-                return Err(ApiError::new(
-                    ErrorCode::Conflict,
-                    what,
-                    format!("seawall wait {object} --for=condition=Ready"),
-                ));
-            };
+        let mut view = self.way_in(object)?;
+        if reveal {
+            let password = self.password_of(object)?;
             self.reveals(object, "its password is shown").await?;
-            Some(password.expose_secret().to_owned())
-        } else {
-            None
-        };
-        let condition = find(&status.conditions, ConditionType::Ready).cloned();
-        let seen: workload::Status = status.body();
-        let host = seen
-            .endpoint
-            .as_ref()
-            .and_then(|e| Some(HostPort { host: e.host_ip.clone()?, port: e.host_port? }));
-        let container = self.config.installation.container(object);
-        Ok(ConnectionView {
-            object: object.to_string(),
-            username,
-            database,
-            password,
-            host,
-            network: HostPort { host: container.clone(), port },
-            network_name: self.config.installation.network(),
-            container,
-            ready: condition.as_ref().is_some_and(|c| c.status == Truth::True),
-            condition,
-        })
+            view.password = Some(password.expose_secret().to_owned());
+        }
+        Ok(view)
+    }
+
+    async fn login(&self, object: &ObjectRef, program: &str) -> Result<ConnectionView> {
+        let (view, password) = (self.way_in(object)?, self.password_of(object)?);
+        self.starts(object, program).await?;
+        Ok(ConnectionView { password: Some(password.expose_secret().to_owned()), ..view })
     }
 
     async fn environment(
@@ -385,7 +362,6 @@ impl Api for Operator {
     }
 
     async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines> {
-        self.record(object)?;
         self.log_of(object, lines, follow).await
     }
 
@@ -457,6 +433,10 @@ impl Api for Operator {
 
     async fn tokens(&self) -> Result<Vec<TokenView>> {
         Ok(self.token_views())
+    }
+
+    async fn sign_in_link(&self) -> Result<SignInUrl> {
+        ended(self.to_the_end(|me| async move { me.do_sign_in_link().await }).await)
     }
 
     async fn revoke_token(&self, name: &Name) -> Result<Done> {

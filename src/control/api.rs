@@ -15,7 +15,7 @@ mod top;
 
 pub use access::Gatekeeper;
 pub use apply::{Applied, ApplyOptions, Outcome};
-pub use audit::{AuditEntry, EXPIRES, IssuedToken, NewToken, TokenView};
+pub use audit::{AuditEntry, EXPIRES, IssuedToken, NewToken, SignInUrl, TokenView};
 pub use changes::{Change, Changes, Marks, Told};
 pub use history::{HistoryView, Point, SeriesView};
 pub use inspect::{DiagnosisView, InspectView, KillView};
@@ -130,6 +130,8 @@ pub trait Api: Send + Sync + 'static {
         let what = "only the operator itself tells what changes";
         Err(ApiError::new(ErrorCode::Unavailable, what, "watch=true of its HTTP API"))
     }
+    /// Reads the manifests as they are in this moment; false: somebody writes there, and they are not in force yet.
+    async fn read_manifests(&self) -> Result<bool>;
     /// The plan for the manifests in force, or for these files (path → text) instead.
     async fn plan(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList>;
     /// The same of one object alone, by what is in force.
@@ -139,6 +141,8 @@ pub trait Api: Send + Sync + 'static {
         let planned = self.plan(None).await?.plans.into_iter().find(|plan| plan.object == name);
         Ok(planned.unwrap_or_else(|| PlanView { object: name, ..PlanView::default() }))
     }
+    /// The plans of what these files name, beside the manifests of everything else.
+    async fn plan_beside(&self, files: BTreeMap<String, String>) -> Result<PlanList>;
     async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done>;
     /// Data, port and password of an object whose manifest took the name of `new` go to that one.
     async fn rename(&self, old: &ObjectRef, new: &ObjectRef) -> Result<Done>;
@@ -156,6 +160,8 @@ pub trait Api: Send + Sync + 'static {
     }
     /// `reveal` gives the password and leaves an event.
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView>;
+    /// The same with the password, for this program, which logs in with it and shows it to nobody. Over TCP it is shown, to who asks.
+    async fn login(&self, object: &ObjectRef, program: &str) -> Result<ConnectionView>;
     /// The variables that applications find in one environment; `on_host`: those outside of the network. `reveal` gives the
     /// secrets in them and leaves an event.
     async fn environment(
@@ -191,6 +197,8 @@ pub trait Api: Send + Sync + 'static {
     /// In the order of their names.
     async fn tokens(&self) -> Result<Vec<TokenView>>;
     async fn revoke_token(&self, name: &Name) -> Result<Done>;
+    /// A way into the dashboard, for who asks over the socket: whoever uses it first may do everything.
+    async fn sign_in_link(&self) -> Result<SignInUrl>;
     /// What was written down with a sequence above `after`, oldest first.
     async fn audit(&self, after: u64) -> Result<Vec<AuditEntry>>;
     /// The store as JSON lines, secrets sealed.

@@ -5,6 +5,7 @@ use super::api::{ApiError, ErrorCode, Lines, Result};
 use super::operator::Operator;
 use crate::core::names::ObjectRef;
 use crate::core::text::line as on_one_line;
+use crate::workload::ownership::foreign;
 use futures_util::StreamExt;
 
 /// Characters of a line that are shown.
@@ -12,18 +13,22 @@ const LINE: usize = 64 * 1024;
 
 impl Operator {
     pub(super) async fn log_of(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines> {
-        let serves = self.state().records.get(object).and_then(|record| {
-            let kind = self.kinds.get(object.kind)?;
-            Some(kind.serves(&record.memory))
-        });
-        let name = serves.unwrap_or_default().container(&self.config.installation.container(object));
+        let record = self.record(object)?;
+        let serves = self.kinds.get(object.kind).map(|kind| kind.serves(&record.memory)).unwrap_or_default();
+        let identity = self.identity(&record).member(serves);
+        let name = identity.container();
         let unavailable = |e: &dyn std::fmt::Display| {
             ApiError::new(ErrorCode::Unavailable, e.to_string(), "seawall doctor")
         };
         let docker = &self.tools.docker;
-        if docker.inspect(&name).await.map_err(|e| unavailable(&e))?.is_none() {
+        let Some(seen) = docker.inspect(&name).await.map_err(|e| unavailable(&e))? else {
             let what = format!("there is no container {name}");
             return Err(ApiError::new(ErrorCode::NotFound, what, format!("seawall describe {object}")));
+        };
+        // What others log is theirs, and holds secrets that nobody here knows to mask.
+        if let Some(why) = foreign(&seen.labels, &identity) {
+            let what = format!("the container {name} is not that of {object}: {why}");
+            return Err(ApiError::new(ErrorCode::Conflict, what, format!("seawall describe {object}")));
         }
         // What is not known cannot be masked.
         if let Err(error) = self.tools.password(object) {
@@ -34,7 +39,7 @@ impl Operator {
             return Err(ApiError::new(ErrorCode::Internal, what, next));
         }
         let lines = lines.map_or(usize::MAX, |n| n as usize);
-        let shown = docker.stream_logs(&name, lines, follow).map(|line| {
+        let shown = docker.stream_logs(&seen.id, lines, follow).map(|line| {
             line.map(|text| on_one_line(&text, LINE))
                 .map_err(|e| ApiError::new(ErrorCode::Unavailable, e.to_string(), "seawall doctor"))
         });

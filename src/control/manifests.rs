@@ -38,6 +38,11 @@ impl Operator {
         Ok(self.look_at_manifests().await?.again)
     }
 
+    /// Somebody says that they may have changed.
+    pub fn read_again(&self) {
+        self.rescan.notify_one();
+    }
+
     async fn look_at_manifests(&self) -> Result<Looked, StoreError> {
         let mut settling = self.looking.lock().await;
         let not_yet = |ms| Ok(Looked { again: Some(ms), whole: false });
@@ -351,6 +356,9 @@ impl Operator {
         state.passed_over = new.passed_over;
         moved.extend(state.tie());
         state.scanned = true;
+        for object in moved.iter() {
+            state.moves(object);
+        }
         (scan_notes, kept_notes)
     }
 

@@ -57,5 +57,6 @@ mod troubles;
 pub mod validate;
 mod versions;
 pub mod watch_dir;
+mod way_in;
 pub mod will;
 mod writes;

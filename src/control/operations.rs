@@ -4,8 +4,10 @@
 use super::answers::{not_found, store_failed};
 use super::any::Spec;
 use super::api::{ApiError, Done, ErrorCode, Operation, Result};
+use super::objects::Record;
 use super::operator::Operator;
 use super::recover::NO_FILE;
+use super::state::Away;
 use crate::core::condition::{ConditionType, ROTATING, Truth, find};
 use crate::core::event::Note;
 use crate::core::names::ObjectRef;
@@ -69,6 +71,9 @@ impl Operator {
             Operation::Start if spec_stopped => {
                 let what = format!("{object} is stopped by its manifest {source}");
                 return Err(ApiError::new(ErrorCode::Conflict, what, "commit `stopped: false` under spec:"));
+            }
+            Operation::Start if self.runs_already(&record) => {
+                return Ok(Done { message: format!("{object} runs already"), commit: String::new() });
             }
             Operation::Start => ("StartRequested", format!("{object} is being started"), String::new()),
             Operation::Reinitialise if record.memory.each().iter().any(|(_, work)| work.ever_ready) => {
@@ -145,7 +150,17 @@ impl Operator {
         self.hurry(object);
         let not_saved = self.not_saved_since(object).and_then(|_| self.not_saved());
         let not_saved = not_saved.map(|why| format!(" ({why})")).unwrap_or_default();
-        Ok(Done { message: message + &not_saved, commit })
+        let away = self.state().engine.down.as_ref().map(Away::headline);
+        let queued = away.map(|why| format!(", once the engine answers again: {why}")).unwrap_or_default();
+        Ok(Done { message: message + &queued + &not_saved, commit })
+    }
+
+    /// It is to run, and a pass of this process has seen that it does.
+    fn runs_already(&self, record: &Record) -> bool {
+        let state = self.state();
+        let marks = state.marks(&record.object).unwrap_or_default();
+        let ready = marks.conditions.contains(&(ConditionType::Ready, Truth::True));
+        ready && !record.asked.stopped && state.engine.down.is_none()
     }
 
     /// One at a time, and none of what nobody gets into.

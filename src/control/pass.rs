@@ -81,9 +81,9 @@ pub async fn pass<R: Reconciler>(
     object: &ObjectRef,
     cancel: &CancellationToken,
 ) -> Again {
-    let mut arrived = None;
+    let (mut arrived, mut begun) = (None, None);
     let start = Instant::now();
-    let end = rounds(kind, operator, object, cancel, &mut arrived).await;
+    let end = rounds(kind, operator, object, cancel, &mut arrived, &mut begun).await;
     let result = end.word();
     let again = match end {
         End::Stale => Some(0),
@@ -99,7 +99,11 @@ pub async fn pass<R: Reconciler>(
         End::Failed(world, failure) => failed::<R>(operator, object, world, failure).await,
     };
     operator.tallies.pass(object.kind, result, start.elapsed());
-    // Not before its status says so: whoever reads it would see two that are down.
+    // Not before its status says so: whoever reads it would see one that is Ready, as it was before.
+    if let Some(record) = begun {
+        operator.has_begun(object, &record.asked);
+    }
+    // Nor this: they would see two that are down.
     if let Some(spec) = arrived {
         operator.next_may_go(object, &spec);
     }
@@ -139,6 +143,7 @@ async fn rounds<R: Reconciler>(
     object: &ObjectRef,
     cancel: &CancellationToken,
     arrived: &mut Option<Spec>,
+    begun: &mut Option<Arc<Record>>,
 ) -> End<R> {
     let engine = match engine::<R>(operator).await {
         Ok(engine) => engine,
@@ -193,7 +198,7 @@ async fn rounds<R: Reconciler>(
             if !operator.still(object, &will) {
                 continue;
             }
-            operator.has_begun(object, &moment.record.asked);
+            *begun = Some(moment.record);
             return End::Rest(Box::new(world), plan);
         }
         if before.as_ref() == Some(&plan) {

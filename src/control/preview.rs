@@ -14,7 +14,7 @@ use super::sources::InForce;
 use super::start::{Claim, claimed};
 use crate::core::plan::PlanView;
 use crate::kinds::{Act, Reconciler};
-use crate::manifest::load::{FileText, load_dir, load_texts};
+use crate::manifest::load::{FileText, Loaded, load_dir, load_texts};
 use crate::workload::Action;
 use crate::workload::observe::Intent;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,27 +33,49 @@ fn unknown_plan(object: String, why: String) -> PlanView {
     PlanView { object, unknown: Some(why), ..PlanView::default() }
 }
 
+fn loaded(files: BTreeMap<String, String>) -> Loaded {
+    load_texts(files.into_iter().map(|(path, text)| (path, FileText::Bytes(text.into_bytes()))).collect())
+}
+
 impl Operator {
     /// `files`: other manifests, by path; without them the ones in force, or, before the first scan, those
     /// in the directory.
     pub(super) async fn preview(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList> {
+        let loaded = match files {
+            Some(files) => Some(loaded(files)),
+            None if self.state().scanned => None,
+            None => Some(self.in_its_directory().await?),
+        };
+        self.plans_of(loaded).await
+    }
+
+    /// The plans of what these files name, as if they held it and not whatever does now.
+    pub(super) async fn preview_beside(&self, files: BTreeMap<String, String>) -> Result<PlanList> {
+        let names: BTreeSet<String> = files.keys().cloned().collect();
+        let new = loaded(files);
+        let named: BTreeSet<String> = new.objects().map(ToString::to_string).collect();
+        let mut list = self.plans_of(Some(new.over(self.in_its_directory().await?))).await?;
+        list.plans.retain(|plan| named.contains(&plan.object));
+        list.problems.retain(|problem| names.contains(&problem.place.file));
+        list.warnings.retain(|warning| names.contains(&warning.place.file));
+        list.guard = None;
+        Ok(list)
+    }
+
+    async fn in_its_directory(&self) -> Result<Loaded> {
+        let dir = self.config.manifests.clone();
+        let task = tokio::task::spawn_blocking(move || load_dir(&dir)).await;
+        task.map_err(|e| ApiError::new(ErrorCode::Internal, e.to_string(), ""))
+    }
+
+    /// `None`: of those in force.
+    async fn plans_of(&self, loaded: Option<Loaded>) -> Result<PlanList> {
         // A store beside the one that the containers belong to would plan to make everything anew.
         if !self.running
             && let Err(Claim::Other(error)) = claimed(self).await
         {
             return Err(error);
         }
-        let loaded = match files {
-            Some(files) => Some(load_texts(
-                files.into_iter().map(|(path, text)| (path, FileText::Bytes(text.into_bytes()))).collect(),
-            )),
-            None if self.state().scanned => None,
-            None => {
-                let dir = self.config.manifests.clone();
-                let task = tokio::task::spawn_blocking(move || load_dir(&dir)).await;
-                Some(task.map_err(|e| ApiError::new(ErrorCode::Internal, e.to_string(), ""))?)
-            }
-        };
         let mut list = PlanList::default();
         let mut supposed = Supposed { subjects: Vec::new(), catalogs: BTreeMap::new() };
         match loaded {

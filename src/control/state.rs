@@ -82,6 +82,8 @@ pub struct Live {
     pub plan: Option<PlanView>,
     /// What of the wishes in the record the passes of this process have begun with.
     pub begun: Option<Box<Asked>>,
+    /// Its manifest means something else since its status was written.
+    pub moved: bool,
     /// At least one pass has ended since the start.
     pub seen: bool,
 }
@@ -164,6 +166,9 @@ impl State {
         if !self.records.get(&record.object).is_some_and(same) {
             self.touch(&record.object);
         }
+        // With what it had when it was first heard of every pass begins.
+        let live = self.live.entry(record.object.clone()).or_default();
+        live.begun.get_or_insert_with(|| Box::new(record.asked.clone()));
         self.records.insert(record.object.clone(), record);
     }
 
@@ -171,6 +176,25 @@ impl State {
     pub fn put_status(&mut self, object: &ObjectRef, status: Arc<Status>) {
         self.touch(object);
         self.statuses.insert(object.clone(), status);
+        self.is_told(object);
+    }
+
+    /// Its status is of what is wanted now; whether it was not.
+    pub fn is_told(&mut self, object: &ObjectRef) -> bool {
+        let shows = self.live.get(object).is_some_and(|live| live.moved);
+        if shows {
+            self.touch(object);
+            self.live.entry(object.clone()).or_default().moved = false;
+        }
+        shows
+    }
+
+    /// Its manifest means something else than what its status is of.
+    pub fn moves(&mut self, object: &ObjectRef) {
+        if self.live.get(object).is_some_and(|live| !live.moved) {
+            self.touch(object);
+            self.live.entry(object.clone()).or_default().moved = true;
+        }
     }
 
     /// What tells what is shown of it now from what was shown before, and whether its document is the same.
@@ -181,14 +205,19 @@ impl State {
 
     /// A pass begins with these wishes: whether that shows.
     pub fn begins(&mut self, object: &ObjectRef, asked: &Asked) -> bool {
-        let shows = self.records.get(object).is_some_and(|record| self.is_requested(record));
+        let begun = self.live.get(object).and_then(|live| live.begun.as_ref());
+        if begun.is_some_and(|begun| begun.is_same_wish(asked)) {
+            return false;
+        }
+        // Other wishes may have come meanwhile: then it stays as it was.
+        let shows = self
+            .records
+            .get(object)
+            .is_some_and(|record| self.is_requested(record) == asked.is_same_wish(&record.asked));
         if shows {
             self.touch(object);
         }
-        let live = self.live.entry(object.clone()).or_default();
-        if !live.begun.as_ref().is_some_and(|begun| begun.is_same_wish(asked)) {
-            live.begun = Some(Box::new(asked.clone()));
-        }
+        self.live.entry(object.clone()).or_default().begun = Some(Box::new(asked.clone()));
         shows
     }
 

@@ -4,10 +4,11 @@ use super::any::Spec;
 use super::api::{ApiError, ErrorCode};
 use super::registry::Kinds;
 use super::sources::{Before, read};
+use crate::core::image_ref::ImageReference;
 use crate::core::names::ObjectRef;
 use crate::core::problem::Problem;
 use crate::manifest::load::{Directory, load_dir};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What a directory of manifests holds.
@@ -20,6 +21,8 @@ pub struct Report {
     /// Good objects.
     pub objects: usize,
     pub files: usize,
+    /// What good objects run.
+    pub images: BTreeSet<ImageReference>,
     /// Of files that are not read and look like manifests.
     pub passed_over: Option<String>,
 }
@@ -53,7 +56,9 @@ pub fn validate(dir: &Path) -> Result<Report, ApiError> {
     };
     let mut warnings: Vec<Problem> = in_force.checked.iter().filter_map(of).flatten().collect();
     warnings.sort();
+    let images = in_force.checked.values().flat_map(Spec::each);
     Ok(Report {
+        images: images.map(|(_, work)| work.image.clone()).collect(),
         objects: in_force.documents.len(),
         files: loaded.files.len(),
         passed_over: loaded.passed_over(),

@@ -139,6 +139,9 @@ impl Finding {
     }
 }
 
+/// A state of its own, whatever it was before: it begins with the removal.
+const RETAINED: &str = "Retained";
+
 /// The conditions that follow from `findings`, keeping the time of those whose status did not change.
 /// The result is ordered by type; a type that is not in `findings` is gone.
 #[must_use]
@@ -149,6 +152,7 @@ pub fn merge(old: &[Condition], findings: &[Finding], now: &str, generation: u64
             let since = old
                 .iter()
                 .find(|c| c.kind == finding.kind && c.status == finding.status)
+                .filter(|c| finding.reason != RETAINED || c.reason == RETAINED)
                 .map_or_else(|| now.to_owned(), |c| c.last_transition_time.clone());
             Condition {
                 kind: finding.kind,

@@ -57,6 +57,25 @@ impl ImageReference {
             host => host,
         })
     }
+
+    /// Who publishes it there, by its path; none where that is a name alone. Docker's own are the `library`.
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        let (host, path) = host_and_path(name_of(&self.0));
+        let owner = path.rsplit_once('/').map(|(owner, _)| owner);
+        owner.or_else(|| (host.is_none() || self.host() == DEFAULT_HOST).then_some("library"))
+    }
+
+    /// Whose image would be run, in words: `from docker.io, by gotempsh`.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        let by = match self.owner() {
+            Some("library") if self.host() == DEFAULT_HOST => ", an official image of Docker".to_owned(),
+            Some(owner) => format!(", by {owner}"),
+            None => String::new(),
+        };
+        format!("from {}{by}", self.host())
+    }
 }
 
 impl fmt::Display for ImageReference {
@@ -286,6 +305,16 @@ mod tests {
         ] {
             let parsed = ImageReference::parse(good).unwrap_or_else(|e| panic!("{good}: {e}"));
             assert_eq!((parsed.as_str(), parsed.host()), (good, host));
+        }
+        for (image, origin) in [
+            ("gotempsh/postgres-walg:18-bookworm", "from docker.io, by gotempsh"),
+            ("docker.io/a/b", "from docker.io, by a"),
+            ("postgres:18", "from docker.io, an official image of Docker"),
+            ("library/redis", "from docker.io, an official image of Docker"),
+            ("ghcr.io/a/b/c@sha256:x", "from ghcr.io, by a/b"),
+            ("localhost:5000/x", "from localhost:5000"),
+        ] {
+            assert_eq!(ImageReference(image.to_owned()).origin(), origin);
         }
         for (algorithm, digits) in ALGORITHMS {
             assert!(ImageReference::parse(&format!("a@{algorithm}:{}", hex(digits))).is_ok());

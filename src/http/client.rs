@@ -8,14 +8,14 @@ use super::document::named;
 use super::wire::{
     ALL, AuditQuery, ConfirmBody, ConnectionQuery, DeleteQuery, EnvironmentQuery, ErrorBody, EventsQuery,
     EventsView, HistoryQuery, InspectQuery, KillBody, ListView, LogLine, LogsQuery, MAX_WAIT_MS, Nothing,
-    OBJECTS, PLAN_TIMEOUT, PlanBody, RenameBody, RotateKeysBody, TopQuery, WatchAnswer, WatchQuery,
-    WriteQuery,
+    OBJECTS, PLAN_TIMEOUT, PlanBody, ReadAnswer, RenameBody, RotateKeysBody, TopQuery, WatchAnswer,
+    WatchQuery, WriteQuery,
 };
 use crate::control::api::{
     Api, ApiError, Applied, ApplyOptions, AuditEntry, ConnectionView, DiagnosisView, Done, EnvironmentView,
     ErrorCode, HistoryView, InspectView, IssuedToken, KeyCheck, KeyList, KillView, Lines, NewToken,
     ObjectList, ObjectView, Operation, OperatorView, PlanList, PruneView, PublicKeyView, RecommendList,
-    Result, TestView, TokenView, TopList,
+    Result, SignInUrl, TestView, TokenView, TopList,
 };
 use crate::core::event::Event;
 use crate::core::names::{Name, ObjectRef};
@@ -296,8 +296,16 @@ impl Api for Client {
         let answer: WatchAnswer = self.get(&path, CALL + Duration::from_millis(wait_ms)).await?;
         Ok(answer.revision)
     }
+    async fn read_manifests(&self) -> Result<bool> {
+        let answer: ReadAnswer = self.post("/v1/manifests/read", &serde_json::json!({}), LONG_CALL).await?;
+        Ok(answer.read)
+    }
     async fn plan(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList> {
-        self.post("/v1/plan", &PlanBody { files }, PLAN_TIMEOUT + Duration::from_secs(5)).await
+        self.post("/v1/plan", &PlanBody { files, beside: false }, PLAN_TIMEOUT + Duration::from_secs(5)).await
+    }
+    async fn plan_beside(&self, files: BTreeMap<String, String>) -> Result<PlanList> {
+        let body = PlanBody { files: Some(files), beside: true };
+        self.post("/v1/plan", &body, PLAN_TIMEOUT + Duration::from_secs(5)).await
     }
     async fn plan_of(&self, object: &ObjectRef) -> Result<PlanView> {
         self.get(&at(object, "/plan"), PLAN_TIMEOUT + Duration::from_secs(5)).await
@@ -327,7 +335,12 @@ impl Api for Client {
         decode(&self.call(Method::DELETE, &path, Bytes::new(), LONG_CALL).await?)
     }
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView> {
-        self.get(&with_query(&at(object, "/connection"), &ConnectionQuery { reveal })?, CALL).await
+        let ask = ConnectionQuery { reveal, program: None };
+        self.get(&with_query(&at(object, "/connection"), &ask)?, CALL).await
+    }
+    async fn login(&self, object: &ObjectRef, program: &str) -> Result<ConnectionView> {
+        let ask = ConnectionQuery { reveal: true, program: Some(program.to_owned()) };
+        self.get(&with_query(&at(object, "/connection"), &ask)?, CALL).await
     }
 
     async fn environment(
@@ -388,6 +401,9 @@ impl Api for Client {
     }
     async fn revoke_token(&self, name: &Name) -> Result<Done> {
         decode(&self.call(Method::DELETE, &format!("/v1/tokens/{name}"), Bytes::new(), LONG_CALL).await?)
+    }
+    async fn sign_in_link(&self) -> Result<SignInUrl> {
+        self.post("/v1/sign-in-links", &serde_json::json!({}), LONG_CALL).await
     }
     async fn audit(&self, after: u64) -> Result<Vec<AuditEntry>> {
         self.get(&with_query("/v1/audit", &AuditQuery { after })?, LONG_CALL).await

@@ -1,4 +1,4 @@
-//! Serves an [`Api`] on a unix socket that only its owner can open.
+//! Serves an [`Api`] on a unix socket that only its owner can open, or with a group.
 //!
 //! It never takes a socket away from a process that still answers on it, and it never keeps a
 //! leaving operator: requests in flight get a few seconds, then they are cut.
@@ -12,7 +12,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +39,7 @@ const PROBE: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     #[error(
-        "the socket path {path} has {length} bytes; unix sockets allow {MAX_SOCKET_PATH}: choose a shorter --data"
+        "the socket path {path} has {length} bytes; unix sockets allow {MAX_SOCKET_PATH}: choose a shorter --data, or --socket"
     )]
     TooLong { path: PathBuf, length: usize },
     #[error("another process answers on {0}; an operator is running already")]
@@ -79,7 +79,20 @@ impl Shared {
 /// # Errors
 /// When the socket cannot be had, or when the server ends by itself.
 pub async fn serve(api: Arc<dyn Api>, socket: &Path, cancel: CancellationToken) -> Result<(), ServeError> {
-    let listener = bind(socket).await?;
+    serve_for(api, socket, None, cancel).await
+}
+
+/// The same for the members of a group, too: they may do everything. A directory that is not there is made, for them to enter.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_for(
+    api: Arc<dyn Api>,
+    socket: &Path,
+    group: Option<u32>,
+    cancel: CancellationToken,
+) -> Result<(), ServeError> {
+    let listener = bind(socket, group).await?;
     let ours = fs::symlink_metadata(socket).map(|m| m.ino()).ok();
     let shared = Shared::new(api, cancel.clone(), MAX_REQUEST);
     let router = super::routes::router(shared.clone())
@@ -125,7 +138,7 @@ pub(super) async fn bounded(State(shared): State<Shared>, request: Request, next
     }
 }
 
-async fn bind(socket: &Path) -> Result<UnixListener, ServeError> {
+async fn bind(socket: &Path, group: Option<u32>) -> Result<UnixListener, ServeError> {
     let length = socket.as_os_str().len();
     if length > MAX_SOCKET_PATH {
         return Err(ServeError::TooLong { path: socket.to_owned(), length });
@@ -135,7 +148,16 @@ async fn bind(socket: &Path) -> Result<UnixListener, ServeError> {
         Ok(_) if answers(socket).await => return Err(ServeError::InUse(socket.to_owned())),
         _ => {}
     }
-    bind_private(socket).map_err(|source| ServeError::Listen { path: socket.to_owned(), source })
+    let bound = entered_by(socket, group).and_then(|()| bind_private(socket, group));
+    bound.map_err(|source| ServeError::Listen { path: socket.to_owned(), source })
+}
+
+/// The socket's directory, if it is not there.
+fn entered_by(socket: &Path, group: Option<u32>) -> io::Result<()> {
+    let Some(dir) = socket.parent().filter(|dir| group.is_some() && !dir.exists()) else { return Ok(()) };
+    fs::DirBuilder::new().mode(0o700).create(dir)?;
+    chown(dir, None, group)?;
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o750))
 }
 
 /// Whether a process accepts connections there. One that is too busy to accept counts as alive.
@@ -148,7 +170,7 @@ async fn answers(socket: &Path) -> bool {
 
 /// Made in a directory that only we can enter and then moved into place, so that there is no moment
 /// at which others could connect; the move also replaces a stale socket in one step.
-fn bind_private(socket: &Path) -> io::Result<UnixListener> {
+fn bind_private(socket: &Path, group: Option<u32>) -> io::Result<UnixListener> {
     // Shorter than the final name, so that the length limit holds for it too.
     let nest = socket.with_file_name(".sock");
     match fs::remove_dir_all(&nest) {
@@ -159,6 +181,10 @@ fn bind_private(socket: &Path) -> io::Result<UnixListener> {
     let fresh = nest.join("s");
     let listener = UnixListener::bind(&fresh)?;
     fs::set_permissions(&fresh, fs::Permissions::from_mode(0o600))?;
+    if group.is_some() {
+        chown(&fresh, None, group)?;
+        fs::set_permissions(&fresh, fs::Permissions::from_mode(0o660))?;
+    }
     fs::rename(&fresh, socket)?;
     fs::remove_dir(&nest)?;
     Ok(listener)

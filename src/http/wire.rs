@@ -171,12 +171,21 @@ pub struct WatchAnswer {
     pub revision: u64,
 }
 
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ReadAnswer {
+    /// What stood in the manifests when that was asked is in force.
+    pub read: bool,
+}
+
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PlanBody {
     /// Path → text; the manifests in force when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<BTreeMap<String, String>>,
+    /// Those of other files stay as they are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub beside: bool,
 }
 
 /// A body with nothing in it.
@@ -319,4 +328,7 @@ pub struct KillBody {
 pub struct ConnectionQuery {
     #[serde(default)]
     pub reveal: bool,
+    /// Which logs in with what is revealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
 }

@@ -208,6 +208,8 @@ pub struct Client {
     pub verb: &'static str,
     /// From this machine; `None`: the one in the container is used.
     pub local: Option<Call>,
+    /// Where the status tells the version of the server: an older program of this machine may not get along with it.
+    pub version: Option<&'static str>,
     /// In the container.
     pub inside: Call,
     /// Whether it needs the password there.

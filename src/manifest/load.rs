@@ -14,7 +14,7 @@ use crate::core::text::{NAME, shown};
 use crate::manifest::header::{self, Header};
 use crate::manifest::yaml::{self, Room};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -102,6 +102,27 @@ impl Loaded {
         let verb = if names.len() == 1 { "is" } else { "are" };
         let why = "the name of a manifest ends in .yaml, .yml or .json (in lower case)";
         (!list.is_empty()).then(|| format!("{} {verb} not read: {why}", list.join(", ")))
+    }
+
+    /// What its documents name, those too that cannot be used.
+    pub fn objects(&self) -> impl Iterator<Item = &ObjectRef> {
+        let rejected = self.rejected.iter().map(|rejected| &rejected.document);
+        self.documents.iter().chain(rejected).map(|document| &document.object)
+    }
+
+    /// The same with the other objects of `base`.
+    #[must_use]
+    pub fn over(mut self, base: Self) -> Self {
+        let mine: BTreeSet<ObjectRef> = self.objects().cloned().collect();
+        let other = |object: &ObjectRef| !mine.contains(object);
+        self.documents.extend(base.documents.into_iter().filter(|document| other(&document.object)));
+        self.rejected.extend(base.rejected.into_iter().filter(|one| other(&one.document.object)));
+        self.duplicates.extend(base.duplicates.into_iter().filter(|(object, _)| other(object)));
+        self.problems.extend(base.problems);
+        self.files.extend(base.files);
+        self.complete &= base.complete;
+        self.directory = base.directory;
+        self
     }
 
     /// Whether nothing can be said about what `file` names now: an object that was last seen there

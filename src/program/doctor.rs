@@ -1,4 +1,6 @@
-//! `seawall doctor`: engine, permissions, store, key file, disk, clock. Looks, changes nothing.
+//! `seawall doctor`: engine, permissions, store, key file, manifests, images, disk, clock. Looks, changes nothing.
+
+mod manifests;
 
 use crate::cli::backend::Check;
 use crate::cli::settings::Settings;
@@ -13,6 +15,7 @@ use crate::secrets::{Key, KeyError, Keys, PublicKey, beside};
 use crate::store::{SledStore, StoreError, data_dir};
 use crate::workload::tools::sources::PRIVATE;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
 /// Below this much free space a write-ahead log can fill the disk within minutes.
 const LITTLE_SPACE: u64 = 2 * Bytes::GI;
@@ -33,9 +36,13 @@ pub async fn checks(settings: &Settings, docker: Option<&dyn Docker>) -> Vec<Che
     let client = Client::new(&settings.socket());
     let running = client.answers().await;
     store(settings, running, &mut list).await;
-    if running {
-        monitoring(client.operator().await.ok(), &mut list);
-    }
+    let operator = if running { client.operator().await.ok() } else { None };
+    let dir = match &operator {
+        Some(operator) => Some(PathBuf::from(&operator.manifests)),
+        None => settings.manifests_or_default().ok(),
+    };
+    manifests::manifests(dir.as_deref(), docker.filter(|_| root.is_some()), &mut list).await;
+    monitoring(operator, &mut list);
     key(settings, &mut list);
     private_key(settings, &mut list);
     disk("disk of the data directory", &settings.data.display().to_string(), &mut list);

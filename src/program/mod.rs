@@ -16,7 +16,7 @@ use crate::core::names::Kind;
 use crate::docker::{BollardDocker, Docker};
 use crate::http::client::Client;
 use crate::http::openapi::OPENAPI;
-use crate::http::server::serve;
+use crate::http::server::serve_for;
 use crate::http::{listen, metrics, openapi, tls};
 use crate::manifest::schema::render;
 use crate::secrets::{Algorithm, Key, KeyError, Keys, Sealer};
@@ -27,11 +27,12 @@ use crate::workload::tools::vault::{CIPHER_KEY, SECRETS, cipher_of};
 use async_trait::async_trait;
 use axum::Router;
 use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write, stderr};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// After SIGTERM: the step in hand may take this long, then it is cut (crash-only makes that safe).
@@ -214,11 +215,45 @@ fn listen_at(listening: &Listening) -> Result<Option<listen::Listen>, ApiError> 
     Ok(Some(listen::Listen { address, tls, behind_proxy: listening.behind_proxy, pages: Router::new() }))
 }
 
-/// What the log says of it.
-fn listens(at: Result<SocketAddr, String>) {
-    match at {
-        Ok(address) => tracing::info!(%address, "the API is served over TCP"),
+/// What is done and said once it listens, or does not. `terminal`: somebody reads it, who gets a way in that no log keeps.
+fn listens(
+    operator: &Arc<Operator>,
+    listen: &listen::Listen,
+    terminal: bool,
+) -> impl Fn(Result<SocketAddr, String>) + use<> {
+    let (tls, behind_proxy) = (listen.tls.is_some(), listen.behind_proxy);
+    let operator = Arc::clone(operator);
+    move |at| match at {
+        Ok(address) => {
+            tracing::info!(%address, "the API and the dashboard are served over TCP; a way in: seawall dashboard");
+            operator.dashboard_at(Some(dashboard_at(address, tls, behind_proxy)));
+            if terminal {
+                let operator = Arc::clone(&operator);
+                tokio::spawn(async move {
+                    if let Ok(link) = operator.sign_in_link().await {
+                        let line = format!(
+                            "\n  The dashboard, signed in once until {}:\n  {}\n\n",
+                            link.expires, link.url
+                        );
+                        let _ = std::io::stderr().write_all(line.as_bytes());
+                    }
+                });
+            }
+        }
         Err(why) => tracing::warn!(why, "the API is not served over TCP; tried again every 30 s (--listen)"),
+    }
+}
+
+/// As a browser reaches it. What a proxy is called, only its owner knows.
+fn dashboard_at(address: SocketAddr, tls: bool, behind_proxy: bool) -> String {
+    let host = match address.ip().is_unspecified() {
+        true => format!("localhost:{}", address.port()),
+        false => address.to_string(),
+    };
+    match (behind_proxy, tls) {
+        (true, _) => "https://YOUR-PROXY".to_owned(),
+        (false, true) => format!("https://{host}"),
+        (false, false) => format!("http://{host}"),
     }
 }
 
@@ -232,6 +267,19 @@ async fn asked_to_leave() -> Result<&'static str, ApiError> {
     }
 }
 
+/// At each SIGHUP the manifests are read again. One that comes because the terminal is gone ends the operator, as it always does.
+async fn asked_to_look(operator: &Operator, hangups: &mut Signal) -> &'static str {
+    let on_terminal = stderr().is_terminal();
+    while hangups.recv().await.is_some() {
+        if on_terminal && !stderr().is_terminal() {
+            break;
+        }
+        tracing::info!("SIGHUP: the manifests are read again");
+        operator.read_again();
+    }
+    "SIGHUP"
+}
+
 #[async_trait]
 impl Backend for Program {
     async fn run(&self, run: RunSettings) -> Result<Option<ObjectList>, ApiError> {
@@ -239,6 +287,8 @@ impl Backend for Program {
         // What runs once has nothing to serve, nor to tell over time.
         let listen = if run.once { None } else { listen_at(&run.listen)? };
         many_files();
+        // From now on one does not end it: it may come before there is anything to read.
+        let mut hangups = signal(SignalKind::hangup()).map_err(|e| internal(e, ""))?;
         let store = open_to_run(settings).await.map_err(|e| store_error(&e))?;
         let sealer = sealer(settings, store.as_ref(), true)?;
         let docker = docker(settings)?;
@@ -255,11 +305,14 @@ impl Backend for Program {
         let server = tokio::spawn({
             let stop = stop_http.clone();
             let api = Arc::clone(&api);
-            async move { serve(api, &socket, stop).await }
+            let group = run.socket_group;
+            async move { serve_for(api, &socket, group, stop).await }
         });
         let over_tcp = listen.map(|mut at| {
-            at.pages = web::router(operator.clone(), operator.clone(), at.tls.is_some() || at.behind_proxy);
-            tokio::spawn(listen::serve(api, operator.clone(), at, stop_http.clone(), listens))
+            let secure = at.tls.is_some() || at.behind_proxy;
+            at.pages = web::router(operator.clone(), operator.clone(), secure, stop_http.clone());
+            let heard = listens(&operator, &at, run.terminal);
+            tokio::spawn(listen::serve(api, operator.clone(), at, stop_http.clone(), heard))
         });
         let metrics = settings.metrics_addr.filter(|_| !run.once);
         let metrics =
@@ -278,7 +331,10 @@ impl Backend for Program {
                 signal = asked_to_leave() => { signal?; }
             }
         } else {
-            let signal = asked_to_leave().await?;
+            let signal = tokio::select! {
+                signal = asked_to_leave() => signal?,
+                signal = asked_to_look(&operator, &mut hangups) => signal,
+            };
             tracing::info!(signal, "leaving; containers are untouched");
         }
         cancel.cancel();

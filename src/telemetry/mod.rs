@@ -8,7 +8,7 @@ use std::fmt;
 use std::fmt::Write as _;
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormattedFields};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -45,8 +45,14 @@ pub enum TelemetryError {
 /// When `level` is not understood.
 pub fn init(form: Form, level: Option<&str>) -> Result<(), TelemetryError> {
     let value = level.filter(|l| !l.trim().is_empty()).unwrap_or(DEFAULT_LEVEL);
-    let filter = EnvFilter::try_new(value)
-        .map_err(|e| TelemetryError::Level { value: value.to_owned(), detail: e.to_string() })?;
+    let wrong = |detail: String| TelemetryError::Level { value: value.to_owned(), detail };
+    // The parser takes a misspelt level for a part of the program of which everything is logged.
+    let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
+    let lone = |part: &&str| !part.is_empty() && !part.contains(['=', '[']) && !is_level(part);
+    if let Some(word) = value.split(',').map(str::trim).find(lone) {
+        return Err(wrong(format!("{word:?} is none")));
+    }
+    let filter = EnvFilter::try_new(value).map_err(|e| wrong(e.to_string()))?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry().with(filter);
     // The only error is that a subscriber is there already, as in tests.
@@ -198,6 +204,15 @@ mod tests {
     fn a_wrong_level_is_an_error_and_an_empty_one_the_default() {
         let error = init(Form::Json, Some("seawall=loud")).unwrap_err().to_string();
         assert!(error.contains("SEAWALL_LOG") && error.contains("write error, warn"), "{error}");
+        for (wrong, word) in
+            [("nonsense", "nonsense"), ("info,seawall::control", "seawall::control"), ("debg", "debg")]
+        {
+            let error = init(Form::Json, Some(wrong)).unwrap_err().to_string();
+            assert!(error.contains(&format!("{word:?} is none")), "{error}");
+        }
+        for good in ["debug", "OFF", "info,seawall::control=trace", "[pass]=debug"] {
+            assert!(init(Form::Json, Some(good)).is_ok(), "{good}");
+        }
         assert!(init(Form::Lines { colour: false }, Some(" ")).is_ok());
         assert!(init(Form::Json, None).is_ok());
     }

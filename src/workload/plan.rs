@@ -20,7 +20,7 @@ mod volumes;
 
 pub use container::{remove_container, replace_cause};
 pub use hardening::{profile, prove};
-pub use image::{Verdicts, image_to_run, pull, usable};
+pub use image::{Verdicts, image_to_run, not_local, pull, usable};
 pub use live::{caps_in_sync, live};
 pub use port::{another_port, port_was_refused};
 pub use removal::{end, gone, is_unmade, left};

@@ -2,6 +2,7 @@
 
 mod bad_input;
 pub mod listen;
+mod live;
 mod objects;
 mod program;
 mod served;

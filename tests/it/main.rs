@@ -58,5 +58,6 @@ mod plan_goldens;
 mod redis_goldens;
 mod schemas;
 mod store_crash;
+mod truths;
 mod web;
 mod wire;

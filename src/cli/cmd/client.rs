@@ -7,12 +7,17 @@ use crate::cli::args::ClientArgs;
 use crate::cli::connect::connect;
 use crate::cli::out::Failure;
 use crate::cli::{Context, Outcome};
-use crate::control::api::{ConnectionView, HostPort};
+use crate::control::api::{Api, ConnectionView, HostPort};
+use crate::core::names::ObjectRef;
 use crate::kinds::{Call, Client};
 use std::io::{self, IsTerminal, Write};
 use std::net::IpAddr;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::time::Duration;
+
+/// A program that does not tell its version within this is taken as it is.
+const VERSION: Duration = Duration::from_secs(2);
 
 pub async fn run(cx: &mut Context, args: ClientArgs) -> Outcome {
     let ClientArgs { client, object, args } = args;
@@ -43,14 +48,29 @@ pub async fn run(cx: &mut Context, args: ClientArgs) -> Outcome {
             ));
         }
     }
+    let inside_too = cx.server.is_none() && on_path(cx, "docker");
     // Asking for the password leaves an event, so only where it is needed.
     if let (Some(call), Some(host), true) = (client.local, view.host.clone(), on_path(cx, client.program)) {
-        let view = api.connection(&object, true).await?;
-        return Err(become_(cx, local(client, call, &view, &host, &args)));
+        let server = if inside_too { version_of(client, &*api, &object).await } else { None };
+        let older = match server {
+            Some(server) => {
+                program_version(cx, client.program).await.filter(|own| *own < server).zip(Some(server))
+            }
+            None => None,
+        };
+        let Some((own, server)) = older else {
+            let view = api.login(&object, client.program).await?;
+            return Err(become_(cx, local(client, call, &view, &host, &args)));
+        };
+        let program = client.program;
+        writeln!(
+            cx.out.stderr,
+            "{program} {own} of this machine is older than the server ({server}): that of its container is used, which reads the container's files"
+        )?;
     }
-    if cx.server.is_none() && on_path(cx, "docker") {
+    if inside_too {
         if client.inside_needs_password {
-            view = api.connection(&object, true).await?;
+            view = api.login(&object, client.program).await?;
         }
         return Err(become_(cx, inside(cx, client, &view, &args)));
     }
@@ -64,6 +84,27 @@ pub async fn run(cx: &mut Context, args: ClientArgs) -> Outcome {
         },
         next,
     ))
+}
+
+/// The first number of a version.
+fn major(version: &str) -> Option<u32> {
+    let begin = version.find(|c: char| c.is_ascii_digit())?;
+    version.get(begin..)?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// Of the server; `None` where it does not matter, or is not known.
+async fn version_of(client: &Client, api: &dyn Api, object: &ObjectRef) -> Option<u32> {
+    let status = api.object(object).await.ok()?.status;
+    major(status.pointer(client.version?)?.as_str()?)
+}
+
+/// Of the program of this machine; `None` when it does not say.
+async fn program_version(cx: &Context, program: &str) -> Option<u32> {
+    let path = cx.environment.get("PATH").unwrap_or_default();
+    let mut command = tokio::process::Command::new(program);
+    let asked = command.arg("--version").env("PATH", path).kill_on_drop(true).output();
+    let told = tokio::time::timeout(VERSION, asked).await.ok()?.ok()?;
+    major(&String::from_utf8_lossy(&told.stdout))
 }
 
 fn on_path(cx: &Context, program: &str) -> bool {

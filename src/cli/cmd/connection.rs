@@ -19,23 +19,23 @@ pub async fn run(cx: &mut Context, args: ConnectionArgs) -> Outcome {
     let view = connected.api.connection(&args.object, args.reveal).await?;
     let nothing = || Failure::usage(format!("{} is nothing to connect to", args.object), "");
     let client = Kinds::all(None).client(args.object.kind).ok_or_else(nothing)?;
-    if let (ConnectionForm::Url | ConnectionForm::Env, Some(server)) = (args.output, &cx.server) {
+    let in_network = args.network || args.output == ConnectionForm::Docker;
+    if let (ConnectionForm::Url | ConnectionForm::Env, Some(server), false) =
+        (args.output, &cx.server, in_network)
+    {
         writeln!(cx.out.stderr, "this is an address of the machine of {}, not of this one", server.url)?;
     }
     let url = |to: &HostPort, mask: Option<&str>| url(client, &view, to, mask);
     let out = &mut cx.out.stdout;
     // What a script on this machine can use; the network's form where nothing is published.
-    let near = view.host.as_ref().unwrap_or(&view.network);
+    let near = view.host.as_ref().filter(|_| !in_network).unwrap_or(&view.network);
     match args.output {
         ConnectionForm::Json => write!(out, "{}", json_text(&view))?,
         ConnectionForm::Url => writeln!(out, "{}", url(near, None))?,
-        ConnectionForm::Env => {
-            for (name, part) in client.variables {
-                if let Some(value) = value(*part, &view, near) {
-                    writeln!(out, "{name}={}", shell_quoted(&value))?;
-                }
+        ConnectionForm::Env | ConnectionForm::Docker => {
+            for line in variables(client, &view, near, args.output == ConnectionForm::Env) {
+                writeln!(out, "{line}")?;
             }
-            writeln!(out, "{}={}", client.url_variable, shell_quoted(&url(near, None)))?;
         }
         ConnectionForm::Text => {
             writeln!(out, "{}\n", headline(&view, connected.live, Timestamp::now()))?;
@@ -64,6 +64,16 @@ pub async fn run(cx: &mut Context, args: ConnectionArgs) -> Outcome {
         }
     }
     Ok(0)
+}
+
+/// A line each. Docker takes everything behind the sign as it is.
+fn variables(client: &Client, view: &ConnectionView, to: &HostPort, quoted: bool) -> Vec<String> {
+    let parts = client.variables.iter().filter_map(|(name, part)| Some((*name, value(*part, view, to)?)));
+    let line = |(name, value): (&str, String)| match quoted {
+        true => format!("{name}={}", shell_quoted(&value)),
+        false => format!("{name}={value}"),
+    };
+    parts.chain([(client.url_variable, url(client, view, to, None))]).map(line).collect()
 }
 
 /// What is known, and since when.
@@ -173,6 +183,10 @@ mod tests {
         let view = view();
         let client = Kinds::all(None).client("postgres".parse().unwrap()).unwrap();
         assert_eq!(url(client, &view, &to, None), "postgresql://a%40b:p%3A%2F%C3%A4@[::1]:5432/my%20db");
+        let lines = |quoted| variables(client, &view, &to, quoted);
+        assert!(lines(true).contains(&"PGDATABASE='my db'".to_owned()), "{:?}", lines(true));
+        assert!(lines(false).contains(&"PGDATABASE=my db".to_owned()), "{:?}", lines(false));
+        assert_eq!(lines(true).len(), lines(false).len());
         assert_eq!(shell_quoted("it's"), "'it'\\''s'");
         assert_eq!(shell_quoted("plain-1"), "plain-1");
         assert_eq!(shell_quoted(""), "''");

@@ -21,8 +21,11 @@ pub async fn run(cx: &mut Context, args: PlanArgs) -> Outcome {
         None if connected.live => None,
         None => cx.settings.manifests_or_default().ok(),
     };
-    let texts = dir.map(|dir| files::read(&dir)).transpose()?;
-    let list = connected.api.plan(texts).await?;
+    let list = match dir {
+        Some(file) if file.is_file() => connected.api.plan_beside(files::read_one(&file)?).await?,
+        Some(dir) => connected.api.plan(Some(files::read(&dir)?)).await?,
+        None => connected.api.plan(None).await?,
+    };
     match args.output {
         PlanForm::Json => write!(cx.out.stdout, "{}", json_text(&list))?,
         PlanForm::Text => text(cx, &list)?,

@@ -1,7 +1,7 @@
 //! `seawall validate`
 
 use crate::cli::args::DirArg;
-use crate::cli::out::clean;
+use crate::cli::out::{Failure, clean};
 use crate::cli::{Context, Outcome};
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -18,6 +18,13 @@ pub fn run(cx: &mut Context, args: DirArg) -> Outcome {
     }
     for warning in &found.warnings {
         writeln!(cx.out.stderr, "warning: {}", clean(&warning.to_string()))?;
+    }
+    if found.files == 0 && found.problems.is_empty() {
+        let what = format!("there is no manifest in {}", dir.display());
+        return Err(Failure::usage(
+            what,
+            "give the directory of the manifests: their names end in .yaml, .yml or .json",
+        ));
     }
     if found.problems.is_empty() {
         writeln!(cx.out.stdout, "ok: {} in {}", count(found.objects, "object"), count(found.files, "file"))?;

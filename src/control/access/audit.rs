@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 /// Characters that are kept of what is said besides.
 const DETAIL: usize = 500;
+/// The same of the name of a program.
+const PROGRAM: usize = 60;
 
 impl Operator {
     /// Who asks. A command without an operator is whoever runs it.
@@ -66,7 +68,23 @@ impl Operator {
     /// # Errors
     /// When that could not be written down: then they are not to be.
     pub(in crate::control) async fn reveals(&self, object: &ObjectRef, words: &str) -> Result<()> {
-        let (object, note) = (object.clone(), Note::warning("PasswordRevealed", words));
+        self.gives(object, Note::warning("PasswordRevealed", words)).await
+    }
+
+    /// The same of a program that somebody of this machine logs in with. What leaves the machine is shown, whatever it is for.
+    ///
+    /// # Errors
+    /// As [`Operator::reveals`].
+    pub(in crate::control) async fn starts(&self, object: &ObjectRef, program: &str) -> Result<()> {
+        if self.caller().from.is_some() {
+            return self.reveals(object, "its password is shown").await;
+        }
+        let words = format!("{} logs in with its password", shown(program, PROGRAM));
+        self.gives(object, Note::normal("ClientStarted", words)).await
+    }
+
+    async fn gives(&self, object: &ObjectRef, note: Note) -> Result<()> {
+        let object = object.clone();
         let local = self.running && self.caller().from.is_none();
         let saving = if local { Saving::MayWait } else { Saving::Durable };
         let work = |me: Arc<Self>| async move {

@@ -166,13 +166,17 @@ impl Docker for FakeDocker {
         self.call_log().into_iter().map(|(method, count)| (method, ends(count))).collect()
     }
 
-    fn stream_logs(&self, id: &str, lines: usize, _follow: bool) -> BoxStream<'static, Result<String>> {
-        // Follows what was logged so far; scripted logs do not grow.
-        let found = self.stream_call("stream_logs", |c| c.engine.logs(id).map(<[String]>::to_vec));
+    fn stream_logs(&self, id: &str, lines: usize, follow: bool) -> BoxStream<'static, Result<String>> {
+        // Scripted logs do not grow, and that of what runs has no end.
+        let found = self.stream_call("stream_logs", |c| {
+            let open = follow && c.engine.get(id)?.seen.state == ContainerState::Running;
+            Ok((c.engine.logs(id)?.to_vec(), open))
+        });
         match found.and_then(|r| r) {
-            Ok(all) => {
+            Ok((all, open)) => {
                 let skip = all.len().saturating_sub(lines);
-                stream::iter(all.into_iter().skip(skip).map(Ok)).boxed()
+                let told = stream::iter(all.into_iter().skip(skip).map(Ok));
+                if open { told.chain(stream::pending()).boxed() } else { told.boxed() }
             }
             Err(e) => stream::once(async { Err(e) }).boxed(),
         }

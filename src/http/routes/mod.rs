@@ -24,12 +24,13 @@ use super::server::Shared;
 use super::wire::{
     AuditQuery, ConfirmBody, ConnectionQuery, DeleteQuery, Deleted, EnvironmentQuery, EventsQuery,
     EventsView, HistoryQuery, InspectQuery, KillBody, ListQuery, ListView, LogsQuery, Nothing, PlanBody,
-    RenameBody, RotateKeysBody, StatusView, TopQuery, WatchAnswer, WatchQuery, WriteQuery, Written,
+    ReadAnswer, RenameBody, RotateKeysBody, StatusView, TopQuery, WatchAnswer, WatchQuery, WriteQuery,
+    Written,
 };
 use crate::control::api::{
     AuditEntry, ConnectionView, DiagnosisView, Done, EnvironmentView, ErrorCode, HistoryView, InspectView,
     IssuedToken, KeyCheck, KeyList, KillView, NewToken, ObjectView, Operation, OperatorView, PlanList,
-    PruneView, PublicKeyView, RecommendList, TestView, TokenView, TopList,
+    PruneView, PublicKeyView, RecommendList, SignInUrl, TestView, TokenView, TopList,
 };
 use crate::core::access::{Caller, Permission};
 use crate::core::plan::PlanView;
@@ -149,6 +150,10 @@ fn table() -> Vec<Row> {
             .says("Limits by what was used")
             .query::<TopQuery>()
             .gives::<RecommendList>(),
+        // Nothing is done that would not be done by itself.
+        does("/v1/manifests/read", Read, plan::read)
+            .says("Reads the manifests as they are now")
+            .gives::<ReadAnswer>(),
         // Of other manifests than those in force: Write, too.
         does("/v1/plan", Read, plan::plan)
             .says("What the next passes would do, for the manifests in force or (ExternalServicesWrite) for these")
@@ -176,6 +181,9 @@ fn table() -> Vec<Row> {
         row(Method::DELETE, "/v1/tokens/{name}", Manage, delete(access::revoke))
             .says("From now on it opens nothing")
             .gives::<Done>(),
+        does("/v1/sign-in-links", Manage, access::sign_in_link)
+            .says("A way into the dashboard, over the socket alone: whoever uses it first may do everything")
+            .gives::<SignInUrl>(),
         reads("/v1/audit", Manage, access::audit)
             .says("Who did what must be answered for, oldest first")
             .query::<AuditQuery>()

@@ -106,7 +106,10 @@ pub async fn connection(
     if ask.reveal {
         need(&caller, Permission::SecretsReveal)?;
     }
-    Ok(Json(shared.api.connection(&object, ask.reveal).await?))
+    Ok(Json(match ask.program.filter(|_| ask.reveal) {
+        Some(program) => shared.api.login(&object, &program).await?,
+        None => shared.api.connection(&object, ask.reveal).await?,
+    }))
 }
 
 pub async fn environment(

@@ -103,6 +103,7 @@ const CLIENT: Client = Client {
         ],
         arguments: &[],
     }),
+    version: Some("/server/version"),
     // Over the local socket. A name in an argument could be a whole connection string (`a=b`); in a variable it is a
     // name.
     inside: Call {

@@ -85,6 +85,7 @@ const CLIENT: Client = Client {
             Part::Username,
         ],
     }),
+    version: None,
     inside: Call {
         environment: &[("REDISCLI_AUTH", Part::Password)],
         arguments: &[Part::Text("--user"), Part::Username],

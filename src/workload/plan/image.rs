@@ -3,6 +3,7 @@
 //! be used, everything else goes on with the one in use.
 
 use super::hardening;
+use crate::core::image_ref::ImageReference;
 use crate::core::plan::{Blocked, Plan, Sign};
 use crate::workload::action::{Action, Step};
 use crate::workload::image::{Facts, ImageSeen};
@@ -109,10 +110,17 @@ fn held<A: Step, F>(case: &Case<'_>, world: &World<F>, plan: &mut Plan<A>) {
     plan.wait("RollingOut", why, Some(15_000));
 }
 
+/// Why it is pulled, and whose it is: what a catalog names is somebody's, and is run here.
+#[must_use]
+pub fn not_local(image: &ImageReference) -> String {
+    format!("the image is not local; it comes {}", image.origin())
+}
+
 /// Asks for the image when it is not local; the caller has planned everything else.
 pub fn pull<A: Step, F>(case: &Case<'_>, world: &World<F>, plan: &mut Plan<A>) {
     if matches!(world.image, ImageSeen::Missing) {
-        plan.step(Sign::Create, Action::PullImage(case.spec.image.to_string()), "the image is not local");
+        let image = &case.spec.image;
+        plan.step(Sign::Create, Action::PullImage(image.to_string()), not_local(image));
     }
 }
 

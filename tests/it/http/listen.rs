@@ -89,7 +89,7 @@ const MAIN: &str =
     "{\"apiVersion\":\"seawall.dev/v1\",\"kind\":\"Postgres\",\"metadata\":{\"name\":\"main\"}}";
 
 /// A request that this route takes.
-fn request(path: &str, method: &str) -> (String, &'static str) {
+pub fn request(path: &str, method: &str) -> (String, &'static str) {
     request_of(path, method, "main", "1")
 }
 

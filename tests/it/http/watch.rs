@@ -3,10 +3,11 @@
 use super::{Answer, ask};
 use crate::machine::rig::{Rig, engine, object};
 use futures_util::StreamExt;
-use seawall::control::api::{Api, ApplyOptions, Changes, Gatekeeper, NewToken, Told};
+use seawall::control::api::{Api, ApplyOptions, Changes, Gatekeeper, NewToken, Operation, Told};
 use seawall::control::operator::Times;
 use seawall::core::access::{Grant, Role};
 use seawall::core::names::{Name, ObjectRef};
+use seawall::docker::fake::{Fault, What, When};
 use seawall::http::listen::{Listen, serve};
 use seawall::kinds::postgres::world::Crowd;
 use seawall::secrets::{Secret, TokenHash};
@@ -401,6 +402,60 @@ async fn who_selects_is_told_what_comes_and_goes_for_him() {
     assert_eq!(team.until("gone", |event| event.word == "DELETED").await.name(), "q");
 }
 
+/// Two watchers: of what is Ready, and of all.
+#[tokio::test(start_paused = true)]
+async fn a_restart_is_no_longer_ready_and_then_is_again_to_who_watches() {
+    let rig = Rig::start(&[("main", "{version: '18'}")]);
+    rig.ready("main").await;
+    rig.settled("main").await;
+    let api = Served::of(&rig).await;
+    let of_object = |event: &Event| event.word != "BOOKMARK" && event.word != "MODIFIED";
+    let ready = |event: &Event| {
+        let conditions = event.object["status"]["conditions"].as_array().unwrap();
+        let ready = conditions.iter().find(|condition| condition["type"] == "Ready").unwrap();
+        format!("{} {}", ready["status"].as_str().unwrap(), ready["reason"].as_str().unwrap())
+    };
+    let mut only = api.watch_now("pg?fieldSelector=status.conditions.Ready%3DTrue&").await;
+    // What the pass that begins with it sees takes a moment: the request is told apart.
+    let slow = || {
+        let what = What::Slow(Duration::from_secs(1));
+        rig.fake.inject(Fault { method: "inspect", when: When::Before, what, times: 1 });
+    };
+    for _ in 0..2 {
+        rig.let_pass(Duration::from_secs(1)).await;
+        slow();
+        rig.operator.operate(&object("main"), Operation::Restart).await.unwrap();
+        // From the request on, not from its first step.
+        let left = only.until("asked", of_object).await;
+        assert_eq!((left.told().as_str(), ready(&left).as_str()), ("DELETED main", "Unknown Requested"));
+        let back = only.until("done", of_object).await;
+        assert_eq!((back.told().as_str(), &ready(&back)[..5]), ("ADDED main", "True "));
+        assert_eq!(back.id, Some(back.version()));
+        rig.settled("main").await;
+    }
+    // A pass that finds it otherwise and has nothing to do does not say Ready in between.
+    rig.manifest_with("main", "seawall.dev/paused: 'true'", "{version: '18'}");
+    rig.until("paused", || {
+        rig.view("main")?.metadata.annotations.contains_key("seawall.dev/paused").then_some(())
+    })
+    .await;
+    rig.settled("main").await;
+    let mut all = api.watch_now("pg?").await;
+    rig.servers.set_crowd("postgres-main", Some(Crowd::Server { max: 100, reserved: 3 }));
+    slow();
+    rig.operator.operate(&object("main"), Operation::Restart).await.unwrap();
+    let mut said = Vec::new();
+    loop {
+        let event = all.until("more", |event| event.word != "BOOKMARK").await;
+        said.push(ready(&event));
+        if !said.last().unwrap().ends_with("Requested") {
+            break;
+        }
+    }
+    assert_eq!(said.first().map(String::as_str), Some("Unknown Requested"));
+    assert!(said.last().unwrap().starts_with("False"), "{said:?}");
+}
+
 async fn change(news: &mut Changes) -> Arc<seawall::control::api::Change> {
     loop {
         if let Told::Change(change) = news.next().await.unwrap().unwrap() {
@@ -519,6 +574,43 @@ async fn a_revoked_token_ends_its_watches_and_no_others() {
     assert_eq!(stays.until("its end", |event| event.word != "BOOKMARK").await.word, "ERROR");
     assert!(begin.elapsed() < Duration::from_secs(7), "{:?}", begin.elapsed());
     cancel.cancel();
+}
+
+/// Each ends as answers end.
+#[tokio::test(start_paused = true)]
+async fn a_revoked_token_ends_the_logs_that_are_followed_by_it() {
+    let rig = Rig::start(&[("main", "{version: '18'}")]);
+    rig.ready("main").await;
+    rig.fake.set_logs("postgres-main", vec!["one".to_owned()]).unwrap();
+    let cancel = CancellationToken::new();
+    let at = listening(&rig, &cancel).await;
+    let (ci, other) = (token(&rig, "ci").await, token(&rig, "other").await);
+    let follow = async |token: &str| {
+        let mut stream = TcpStream::connect(at).await.unwrap();
+        let path = format!("{ROOT}/pg/main/logs?lines=1&follow=true");
+        let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut text = String::new();
+        while !text.contains("{\"text\":\"one\"}") {
+            text += &more(&mut stream).await.expect("it is followed");
+        }
+        stream
+    };
+    let (mut ends, mut stays) = (follow(&ci).await, follow(&other).await);
+    let begin = Instant::now();
+    rig.operator.revoke_token(&Name::parse("ci").unwrap()).await.unwrap();
+    let told = more(&mut ends).await.expect("why it ends");
+    assert!(told.contains("the token opens nothing any more") && told.contains("Unauthenticated"), "{told}");
+    assert!(begin.elapsed() <= Duration::from_secs(5), "{:?}", begin.elapsed());
+    assert_eq!(more(&mut stays).await, None, "what is let in is not ended");
+    cancel.cancel();
+}
+
+/// What comes next within a minute.
+async fn more(stream: &mut TcpStream) -> Option<String> {
+    let mut text = [0; 4_096];
+    let read = timeout(Duration::from_secs(60), stream.read(&mut text)).await.ok()?;
+    Some(String::from_utf8_lossy(&text[..read.unwrap()]).into_owned())
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ use crate::kinds::app_spec::Injection;
 use crate::workload::action::Action as Work;
 use crate::workload::image::ImageSeen;
 use crate::workload::memory::PinnedImage;
-use crate::workload::plan::{self as work, remove_container};
+use crate::workload::plan::{self as work, not_local, remove_container};
 use std::collections::BTreeSet;
 
 /// One that should run.
@@ -38,8 +38,8 @@ impl Running<'_> {
             self.keep_alone(&role, member, plan);
         }
         if matches!(member.work.image, ImageSeen::Missing) {
-            let image = subject.spec.app.image.to_string();
-            plan.step(Sign::Create, Work::PullImage(image), "the image is not local");
+            let image = &subject.spec.app.image;
+            plan.step(Sign::Create, Work::PullImage(image.to_string()), not_local(image));
         }
     }
 
