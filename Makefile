@@ -3,7 +3,7 @@
 CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
 
-.PHONY: help run build image test test-alerts bench setup images test-tools audit test-official test-seldom test-browser test-faults test-engines test-cgroup2 test-upgrade clean
+.PHONY: help run build image test test-alerts bench setup images test-tools audit test-official test-seldom test-browser test-rest test-faults test-engines test-cgroup2 test-upgrade clean
 
 help:
 	@echo 'make run           Docker, images, Seawall on manifests/: a PostgreSQL you can log in to'
@@ -19,6 +19,7 @@ help:
 	@echo 'make test-engines  the real suite on other Docker versions'
 	@echo 'make test-cgroup2  the resource caps on a cgroup v2 engine, in a virtual machine'
 	@echo 'make test-browser  the dashboard in Chromium: pictures at two widths, light and dark, and what axe-core says of it'
+	@echo 'make test-rest     the HTTP API against its OpenAPI document, by schemathesis'
 	@echo 'make test-upgrade  databases of an earlier version, taken over by this one'
 	@echo 'make clean         what was built; databases and images stay'
 
@@ -99,6 +100,10 @@ test-engines: test-tools images
 
 test-cgroup2: test-tools
 	@deploy/test/cgroup2.sh
+
+# Needs Python with venv, and pip a way to PyPI the first time.
+test-rest:
+	@tests/rest/run.sh
 
 # Needs node and Chromium (Debian: nodejs npm chromium). Pictures are in tests/browser/shots.
 test-browser:

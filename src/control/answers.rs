@@ -16,7 +16,7 @@ use super::versions::Last;
 use crate::core::condition::Truth;
 use crate::core::event::Event;
 use crate::core::names::{API_VERSION, Name, ObjectRef};
-use crate::core::plan::Until;
+use crate::core::plan::{PlanView, Until};
 use crate::core::problem::{Place, Problem};
 use crate::core::status::Status;
 use crate::kinds::{Ask, End};
@@ -285,6 +285,10 @@ impl Api for Operator {
         self.preview(files).await
     }
 
+    async fn plan_of(&self, object: &ObjectRef) -> Result<PlanView> {
+        self.plan_one(object).await
+    }
+
     async fn read_manifests(&self) -> Result<bool> {
         self.must_run("this")?;
         let read = |me: Arc<Self>| async move { me.read_manifests_now().await.map_err(|e| store_failed(&e)) };
@@ -319,6 +323,10 @@ impl Api for Operator {
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {
         let (object, confirm) = (object.clone(), confirm.to_owned());
         ended(self.to_the_end(|me| async move { me.do_delete(&object, &confirm).await }).await)
+    }
+
+    async fn would_delete(&self, object: &ObjectRef, confirm: &str) -> Result<Applied> {
+        self.plan_deletion(object, confirm).await
     }
 
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView> {

@@ -35,15 +35,17 @@ pub use top::{Against, MemberUse, RATE_FROM, TopItem, TopList};
 
 use crate::core::event::Event;
 use crate::core::names::{Name, ObjectRef};
+use crate::core::plan::PlanView;
 use crate::kinds::{Ask, End};
 use crate::secrets::Algorithm;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// An answer that says what, where, why and what to do next.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, JsonSchema)]
 #[error("{what}")]
 #[serde(rename_all = "camelCase")]
 pub struct ApiError {
@@ -55,7 +57,7 @@ pub struct ApiError {
     pub next: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ErrorCode {
     /// 404
     NotFound,
@@ -132,6 +134,13 @@ pub trait Api: Send + Sync + 'static {
     async fn read_manifests(&self) -> Result<bool>;
     /// The plan for the manifests in force, or for these files (path → text) instead.
     async fn plan(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList>;
+    /// The same of one object alone, by what is in force.
+    async fn plan_of(&self, object: &ObjectRef) -> Result<PlanView> {
+        self.object(object).await?;
+        let name = object.to_string();
+        let planned = self.plan(None).await?.plans.into_iter().find(|plan| plan.object == name);
+        Ok(planned.unwrap_or_else(|| PlanView { object: name, ..PlanView::default() }))
+    }
     /// The plans of what these files name, beside the manifests of everything else.
     async fn plan_beside(&self, files: BTreeMap<String, String>) -> Result<PlanList>;
     async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done>;
@@ -144,6 +153,11 @@ pub trait Api: Send + Sync + 'static {
     /// Removes a retained or file-less object with its data. `confirm` must be the object's name; one that the API holds is
     /// let go without it, as when its manifest goes, and its data are kept.
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done>;
+    /// What that would do, without it. `Unavailable` from whoever only hands questions on.
+    async fn would_delete(&self, _object: &ObjectRef, _confirm: &str) -> Result<Applied> {
+        let what = "only the operator itself plans a deletion";
+        Err(ApiError::new(ErrorCode::Unavailable, what, "DELETE with dryRun=All of its HTTP API"))
+    }
     /// `reveal` gives the password and leaves an event.
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView>;
     /// The same with the password, for this program, which logs in with it and shows it to nobody. Over TCP it is shown, to who asks.

@@ -15,6 +15,7 @@ use super::sources::read_request;
 use super::state::State;
 use crate::core::event::Note;
 use crate::core::names::{API_VERSION, Kind, ObjectRef};
+use crate::core::plan::PlanView;
 use crate::core::problem::Problem;
 use crate::core::resource::{Document, PortRequest};
 use crate::manifest::load::{FileText, Loaded, MAX_ALL_NODES, MAX_FILE, load_texts};
@@ -122,29 +123,76 @@ impl Operator {
 
     /// What would become of it, without doing it.
     async fn would_apply(&self, judged: Judged, options: &ApplyOptions) -> Result<Applied> {
-        let Judged { document, .. } = &judged;
-        let object = document.object.clone();
-        let (change, resource_version, subjects) = {
+        let Judged { document, spec, catalogs, warnings } = &judged;
+        let object = &document.object;
+        let (change, resource_version) = {
             let state = self.state();
             let change = self.change(&state, &judged, options)?;
-            let version = state.records.get(&object).map(|known| state.resource_version(known));
-            let others = state.records.values().filter(|record| record.object != object);
-            let mut subjects: Vec<_> = others
-                .filter_map(|record| Some((Arc::clone(record), state.checked.get(&record.object)?.clone())))
-                .collect();
-            subjects.push((Arc::clone(&change.record), judged.spec.clone()));
-            (change, version.unwrap_or_default(), subjects)
+            let version = state.records.get(object).map(|known| state.resource_version(known));
+            (change, version.unwrap_or_default())
         };
-        let supposed = Supposed { subjects, catalogs: judged.catalogs };
-        let plan = match self.kinds.get(object.kind).filter(|kind| kind.about().runs) {
-            Some(kind) => {
-                let mut before = Planned::default();
-                Some(kind.preview(self, &supposed, &change.record, &judged.spec, &mut before).await)
-            }
+        let plan = self.planned_as(change.record, spec, catalogs.clone()).await;
+        let (object, outcome) = (object.to_string(), change.outcome);
+        Ok(Applied { object, outcome, resource_version, warnings: warnings.clone(), plan })
+    }
+
+    /// The plan of one object as it would be, among all others as they are; `None`: nothing runs for it.
+    async fn planned_as(
+        &self,
+        record: Arc<Record>,
+        spec: &Spec,
+        catalogs: BTreeMap<Kind, Catalog>,
+    ) -> Option<PlanView> {
+        let kind = self.kinds.get(record.object.kind).filter(|kind| kind.about().runs)?;
+        let mut subjects: Vec<_> = {
+            let state = self.state();
+            let others = state.records.values().filter(|other| other.object != record.object);
+            let checked = |other: &Arc<Record>| state.checked.get(&other.object).cloned();
+            others.filter_map(|other| Some((Arc::clone(other), checked(other)?))).collect()
+        };
+        subjects.push((Arc::clone(&record), spec.clone()));
+        let supposed = Supposed { subjects, catalogs };
+        Some(kind.preview(self, &supposed, &record, spec, &mut Planned::default()).await)
+    }
+
+    /// What the next pass of one object would do; of others only what they are is looked at.
+    pub(super) async fn plan_one(&self, object: &ObjectRef) -> Result<PlanView> {
+        let record = self.record(object)?;
+        let nothing = || PlanView { object: object.to_string(), ..PlanView::default() };
+        // Before that, what is in force is found out with everything.
+        if !self.running || !self.state().scanned {
+            let planned = self.preview(None).await?.plans;
+            let name = object.to_string();
+            return Ok(planned.into_iter().find(|plan| plan.object == name).unwrap_or_else(nothing));
+        }
+        let (spec, catalogs) = {
+            let state = self.state();
+            (state.checked.get(object).cloned(), state.catalogs.clone())
+        };
+        let Some(spec) = spec else { return Ok(nothing()) };
+        Ok(self.planned_as(record, &spec, catalogs).await.unwrap_or_else(nothing))
+    }
+
+    /// What a deletion would do, without it.
+    pub(super) async fn plan_deletion(&self, object: &ObjectRef, confirm: &str) -> Result<Applied> {
+        self.must_run("delete")?;
+        let keeps_data = self.may_delete(object, confirm)?;
+        let known = self.record(object)?;
+        let mut record = known.as_ref().clone();
+        if record.is_present() {
+            record.let_go(self.gone_from_now(0));
+        }
+        record.asked.delete = !keeps_data;
+        let (spec, catalogs, resource_version) = {
+            let state = self.state();
+            (state.checked.get(object).cloned(), state.catalogs.clone(), state.resource_version(&known))
+        };
+        let plan = match spec {
+            Some(spec) => self.planned_as(Arc::new(record), &spec, catalogs).await,
             None => None,
         };
-        let (object, outcome) = (object.to_string(), change.outcome);
-        Ok(Applied { object, outcome, resource_version, warnings: judged.warnings, plan })
+        let (object, outcome) = (object.to_string(), Outcome::Deleted);
+        Ok(Applied { object, outcome, resource_version, plan, ..Applied::default() })
     }
 
     pub(super) async fn do_patch(
@@ -170,8 +218,8 @@ impl Operator {
             let version = self.state().resource_version(&record);
             let ask = ApplyOptions {
                 resource_version: options.resource_version.clone().or_else(|| Some(version.clone())),
-                create: false,
                 dry_run: options.dry_run,
+                ..ApplyOptions::default()
             };
             let done = self.do_apply(&whole.to_string(), &ask).await;
             let again = options.resource_version.is_none()
@@ -233,6 +281,10 @@ impl Operator {
             return invalid(problem.to_string());
         }
         let Some(known) = state.records.get(object) else {
+            if options.update {
+                let next = "who makes one needs ExternalServicesCreate, too";
+                return Err(ApiError::new(ErrorCode::NotFound, format!("{object} does not exist"), next));
+            }
             if options.resource_version.is_some() {
                 let what = format!("{object} does not exist, or not any more; nothing was changed");
                 return refused(what, "leave resourceVersion out to create it");

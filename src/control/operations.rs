@@ -6,6 +6,7 @@ use super::any::Spec;
 use super::api::{ApiError, Done, ErrorCode, Operation, Result};
 use super::objects::Record;
 use super::operator::Operator;
+use super::recover::NO_FILE;
 use super::state::Away;
 use crate::core::condition::{ConditionType, ROTATING, Truth, find};
 use crate::core::event::Note;
@@ -176,13 +177,18 @@ impl Operator {
         Ok(())
     }
 
-    pub(super) async fn do_delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {
-        self.must_run("delete")?;
+    /// Whether its data would be kept; else why it may not go.
+    pub(super) fn may_delete(&self, object: &ObjectRef, confirm: &str) -> Result<bool> {
         if let Some(new) = &self.record(object)?.asked.renamed_to {
             let what = format!("{object} is being renamed to {new}: its data are wanted there");
             return Err(ApiError::new(ErrorCode::Conflict, what, format!("seawall describe {object}")));
         }
         let record = self.record(object)?;
+        if let Some(place) = record.source.as_ref().filter(|place| place.file != NO_FILE) {
+            let what = format!("{object} has a manifest in {place}; nothing was changed");
+            let next = format!("remove {object} from {place}, and commit that");
+            return Err(ApiError::new(ErrorCode::Conflict, what, next));
+        }
         let keeps_data = record.by_api && (confirm.is_empty() || !self.kinds.runs(object.kind));
         if confirm != object.name.as_str() && !keeps_data {
             let what = format!("deleting {object} destroys its data for good; it was not confirmed");
@@ -206,7 +212,12 @@ impl Operator {
             let next = format!("remove {}{from} first", referrers.join(", "));
             return Err(ApiError::new(ErrorCode::Conflict, what, next));
         }
-        if keeps_data {
+        Ok(keeps_data)
+    }
+
+    pub(super) async fn do_delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {
+        self.must_run("delete")?;
+        if self.may_delete(object, confirm)? {
             return self.let_go_by_api(object).await;
         }
         // Asked and confirmed in one: a manifest that comes back meanwhile must not find a consent to delete.

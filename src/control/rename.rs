@@ -134,6 +134,7 @@ impl Operator {
             let what = "the manifests are being changed right now".to_owned();
             return Err(refused((what, "say it again when they are whole".to_owned())));
         }
+        self.record(old)?;
         {
             let _gates = self.gates.all().await;
             let (mut from, mut to) = {

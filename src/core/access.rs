@@ -3,6 +3,7 @@
 //! It knows neither tokens nor how a request came; who may what is decided from these values alone. Names of permissions
 //! are those of the service API (product brief, reference of its REST interface).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,7 +11,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 /// One thing that a token can allow. None includes another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum Permission {
     /// Everything that is no secret: objects, status, plans, events, logs, figures.
     ExternalServicesRead,
@@ -68,7 +69,7 @@ impl fmt::Display for Permission {
 }
 
 /// Several permissions by one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Everything.
@@ -156,7 +157,7 @@ impl FromStr for Role {
 }
 
 /// What a token allows: a role, which means what it means when it is used, or these permissions.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Grant {
     Role(Role),

@@ -78,7 +78,7 @@ impl fmt::Display for ConditionType {
 }
 
 /// Three values: what could not be read is `Unknown`, never `False`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Truth {
     True,
     False,
@@ -109,7 +109,7 @@ impl From<bool> for Truth {
 }
 
 /// One condition of an object's status.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
     #[serde(rename = "type")]

@@ -1,9 +1,10 @@
 //! What a diagnosis comes to: checks, each with a colour, and what to do.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How a check came out, the worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Something does not work, or will soon not.
@@ -28,7 +29,7 @@ impl Level {
 }
 
 /// One thing that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
     /// `Connections`

@@ -1,9 +1,10 @@
 //! Events: what happened to an object, folded by what was said.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Normal or Warning, as in Kubernetes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum EventType {
     Normal,
     Warning,
@@ -40,7 +41,7 @@ impl Note {
 }
 
 /// A recorded event. The same type, reason and message again raises `count` and `last_seen`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
     /// `postgres/main`, or `operator` for what concerns no single object.

@@ -1,11 +1,13 @@
 //! What figures over time are measured in, and how people read them. Pure.
 
 use super::duration::human;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// See the module.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "Measure")]
 pub enum Unit {
     Bytes,
     BytesPerSecond,

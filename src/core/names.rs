@@ -5,6 +5,7 @@
 
 use super::text::quoted;
 use crate::core::desired::stable_hash;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -175,7 +176,7 @@ pub(super) fn check_label(s: &str, max: usize) -> Result<(), NameError> {
 }
 
 /// The name of an object: a DNS label of at most [`MAX_NAME`] characters.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct Name(String);
 
@@ -299,7 +300,7 @@ impl From<Installation> for String {
 }
 
 /// One object: `postgres/main`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct ObjectRef {
     pub kind: Kind,

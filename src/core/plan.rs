@@ -5,11 +5,12 @@
 
 use super::names::ObjectRef;
 use super::resource::Document;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What a step does to the world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Sign {
     #[serde(rename = "+")]
     Create,
@@ -171,7 +172,7 @@ impl<A> Plan<A> {
 }
 
 /// A plan in words, as `seawall plan -o json` and the API give it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanView {
     /// `postgres/main`
     pub object: String,
@@ -186,13 +187,13 @@ pub struct PlanView {
     pub unknown: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepView {
     pub sign: Sign,
     pub action: String,
     pub cause: String,
 }
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WaitView {
     pub on: String,
     pub why: String,
@@ -200,7 +201,7 @@ pub struct WaitView {
     #[serde(skip)]
     pub until: Until,
 }
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BlockView {
     pub reason: String,
     pub why: String,

@@ -1,6 +1,7 @@
 //! Problems: what is wrong with a manifest, where, and what would be right.
 
 use super::text::shown;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -8,7 +9,7 @@ use std::fmt;
 const MAX_WORDS: usize = 1000;
 
 /// A place in a file; `line` and `column` count from 1, 0 is "not known".
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Place {
     /// Path as shown to people, relative to the watched directory.
     pub file: String,
@@ -28,7 +29,7 @@ impl fmt::Display for Place {
 }
 
 /// One thing wrong with a manifest. Prints as `file:line:col: path: what: nearest valid`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
     pub place: Place,
     /// Field path: `spec.resources.memory`; empty when the whole document is meant.

@@ -4,11 +4,12 @@
 //! Every call has a time limit and a limit on the size of its answer.
 
 use super::dial::{Server, To};
+use super::document::named;
 use super::wire::{
-    ALL, ApplyBody, AuditQuery, ConfirmBody, ConnectionQuery, EnvironmentQuery, ErrorBody, EventsQuery,
-    EventsView, HistoryQuery, InspectQuery, KillBody, ListView, LogLine, LogsQuery, MAX_WAIT_MS, OBJECTS,
-    OperateBody, PLAN_TIMEOUT, PlanBody, ReadAnswer, RenameBody, RotateKeysBody, TopQuery, WatchAnswer,
-    WatchQuery,
+    ALL, AuditQuery, ConfirmBody, ConnectionQuery, DeleteQuery, EnvironmentQuery, ErrorBody, EventsQuery,
+    EventsView, HistoryQuery, InspectQuery, KillBody, ListView, LogLine, LogsQuery, MAX_WAIT_MS, Nothing,
+    OBJECTS, PLAN_TIMEOUT, PlanBody, ReadAnswer, RenameBody, RotateKeysBody, TopQuery, WatchAnswer,
+    WatchQuery, WriteQuery,
 };
 use crate::control::api::{
     Api, ApiError, Applied, ApplyOptions, AuditEntry, ConnectionView, DiagnosisView, Done, EnvironmentView,
@@ -18,6 +19,7 @@ use crate::control::api::{
 };
 use crate::core::event::Event;
 use crate::core::names::{Name, ObjectRef};
+use crate::core::plan::PlanView;
 use crate::core::text::url_part;
 use crate::kinds::{Ask, End};
 use crate::secrets::Algorithm;
@@ -77,6 +79,11 @@ impl Client {
     ) -> Result<T> {
         let body = serde_json::to_vec(body).map_err(|e| internal(format!("the request: {e}")))?;
         decode(&self.call(Method::POST, path, body.into(), limit).await?)
+    }
+
+    async fn write(&self, method: Method, path: &str, body: &str, options: &ApplyOptions) -> Result<Applied> {
+        let path = with_query(path, &WriteQuery::from(options))?;
+        decode(&self.call(method, &path, Bytes::copy_from_slice(body.as_bytes()), LONG_CALL).await?)
     }
 
     async fn call(&self, method: Method, path: &str, body: Bytes, limit: Duration) -> Result<Bytes> {
@@ -234,7 +241,7 @@ fn with_query(path: &str, query: &impl Serialize) -> Result<String> {
         .into_iter()
         .flatten()
         .map(|(key, value)| match value.as_str() {
-            Some(text) => format!("{key}={text}"),
+            Some(text) => format!("{key}={}", url_part(text)),
             None => format!("{key}={value}"),
         })
         .collect();
@@ -300,22 +307,32 @@ impl Api for Client {
         let body = PlanBody { files: Some(files), beside: true };
         self.post("/v1/plan", &body, PLAN_TIMEOUT + Duration::from_secs(5)).await
     }
+    async fn plan_of(&self, object: &ObjectRef) -> Result<PlanView> {
+        self.get(&at(object, "/plan"), PLAN_TIMEOUT + Duration::from_secs(5)).await
+    }
     async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done> {
-        self.post(&at(object, "/operate"), &OperateBody { operation }, LONG_CALL).await
+        self.post(&at(object, &format!("/{}", operation.as_str())), &Nothing {}, LONG_CALL).await
     }
     async fn rename(&self, old: &ObjectRef, new: &ObjectRef) -> Result<Done> {
         self.post(&at(old, "/rename"), &RenameBody { to: new.clone() }, LONG_CALL).await
     }
     async fn apply(&self, document: &str, options: &ApplyOptions) -> Result<Applied> {
-        let body = ApplyBody { document: document.to_owned(), options: options.clone() };
-        self.post("/v1/apply", &body, LONG_CALL).await
+        let none =
+            || ApiError::new(ErrorCode::Invalid, "the document does not say which object it is of", "");
+        let object = named(document).ok_or_else(none)?;
+        let (method, path) = match options.create {
+            true => (Method::POST, format!("{OBJECTS}/{}", object.kind.lower())),
+            false => (Method::PUT, at(&object, "")),
+        };
+        self.write(method, &path, document, options).await
     }
     async fn patch(&self, object: &ObjectRef, patch: &str, options: &ApplyOptions) -> Result<Applied> {
-        let body = ApplyBody { document: patch.to_owned(), options: options.clone() };
-        self.post(&at(object, "/patch"), &body, LONG_CALL).await
+        self.write(Method::PATCH, &at(object, ""), patch, options).await
     }
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {
-        self.post(&at(object, "/delete"), &ConfirmBody { confirm: confirm.to_owned() }, LONG_CALL).await
+        let query = DeleteQuery { confirm: confirm.to_owned(), dry_run: None };
+        let path = with_query(&at(object, ""), &query)?;
+        decode(&self.call(Method::DELETE, &path, Bytes::new(), LONG_CALL).await?)
     }
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView> {
         let ask = ConnectionQuery { reveal, program: None };
@@ -347,8 +364,7 @@ impl Api for Client {
         Ok(futures_util::stream::unfold(reading, Reading::log_line).boxed())
     }
     async fn inspect(&self, object: &ObjectRef, ask: &Ask) -> Result<InspectView> {
-        let database = ask.database.as_deref().map(url_part);
-        let query = InspectQuery { database, verbose: ask.verbose };
+        let query = InspectQuery { database: ask.database.clone(), verbose: ask.verbose };
         self.get(&with_query(&at(object, &format!("/inspect/{}", url_part(&ask.verb))), &query)?, LONG_CALL)
             .await
     }

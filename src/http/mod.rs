@@ -6,10 +6,12 @@
 mod caller;
 pub mod client;
 pub mod dial;
+mod document;
 mod error;
 mod gate;
 pub mod listen;
 pub mod metrics;
+pub mod openapi;
 mod routes;
 pub mod select;
 pub mod server;
@@ -19,4 +21,4 @@ pub mod tls;
 mod watch;
 pub mod wire;
 
-pub use routes::permissions;
+pub use routes::{openapi, permissions};

@@ -1,11 +1,14 @@
 //! Queries and bodies that the routes take and the client sends. Answers are the types of
 //! `control::api`, errors are an [`ErrorBody`].
 
-use crate::control::api::{ApiError, ApplyOptions, ErrorCode, KindView, MetadataView, ObjectView, Operation};
+use crate::control::api::{
+    ApiError, Applied, ApplyOptions, Done, ErrorCode, KindView, MetadataView, ObjectView,
+};
 use crate::core::event::Event;
 use crate::core::names::ObjectRef;
 use crate::core::problem::Problem;
 use crate::secrets::Algorithm;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -30,7 +33,7 @@ pub const PLAN_TIMEOUT: Duration = Duration::from_secs(120);
 pub const MAX_WAIT_MS: u64 = 30_000;
 
 /// An error, as RFC 9457 has it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorBody {
     /// `urn:seawall:error:not-found`; stays as it is.
@@ -58,7 +61,7 @@ pub const OBJECTS: &str = "/apis/seawall.dev/v1";
 /// In the place of a kind: of every kind, as on the command line.
 pub const ALL: &str = "all";
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,7 +83,7 @@ pub struct ListQuery {
 }
 
 /// A list, in the Kubernetes form, with what concerns no single object.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ListView {
     pub api_version: String,
@@ -100,7 +103,7 @@ pub struct ListView {
     pub kinds: Vec<KindView>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ListMeta {
     pub resource_version: String,
@@ -112,7 +115,7 @@ pub struct ListMeta {
 }
 
 /// An object without its spec.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusView {
     pub api_version: String,
@@ -121,7 +124,7 @@ pub struct StatusView {
     pub status: Value,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EventsQuery {
     /// Only those with a higher `sequence`.
@@ -130,12 +133,12 @@ pub struct EventsQuery {
 }
 
 /// Oldest first.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EventsView {
     pub items: Vec<Event>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TopQuery {
     /// `postgres/main`; all that have containers when absent.
@@ -143,7 +146,7 @@ pub struct TopQuery {
     pub object: Option<String>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HistoryQuery {
     /// All series when absent.
@@ -153,7 +156,7 @@ pub struct HistoryQuery {
     pub since: u64,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WatchQuery {
     #[serde(default)]
@@ -162,19 +165,19 @@ pub struct WatchQuery {
     pub wait_ms: u64,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WatchAnswer {
     pub revision: u64,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ReadAnswer {
     /// What stood in the manifests when that was asked is in force.
     pub read: bool,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PlanBody {
     /// Path → text; the manifests in force when absent.
@@ -185,35 +188,78 @@ pub struct PlanBody {
     pub beside: bool,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct OperateBody {
-    pub operation: Operation,
+/// A body with nothing in it.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DryRun {
+    All,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+/// How an object is written. The body is its document, or a patch of it.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ApplyBody {
-    /// One document, or one patch: JSON or YAML.
-    pub document: String,
-    #[serde(default)]
-    pub options: ApplyOptions,
+pub struct WriteQuery {
+    /// Answers the plan, and changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<DryRun>,
+    /// As in [`ApplyOptions`]; that of the body when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_version: Option<String>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+impl From<&ApplyOptions> for WriteQuery {
+    fn from(options: &ApplyOptions) -> Self {
+        let dry_run = options.dry_run.then_some(DryRun::All);
+        Self { dry_run, resource_version: options.resource_version.clone() }
+    }
+}
+
+/// What became of an object, and how it is now.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Written {
+    #[serde(flatten)]
+    pub applied: Applied,
+    /// Not with `dryRun`.
+    #[serde(flatten)]
+    pub object: Option<ObjectView>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Deleted {
+    Done(Done),
+    /// With `dryRun`.
+    Planned(Applied),
+}
+
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DeleteQuery {
+    /// The object's name: its data go with it. Without it those of one that the API holds are kept.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub confirm: String,
+    /// Answers the plan, and changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<DryRun>,
+}
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RenameBody {
     /// `postgres/new`
     pub to: ObjectRef,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConfirmBody {
     pub confirm: String,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogsQuery {
     /// All without it.
@@ -223,7 +269,7 @@ pub struct LogsQuery {
     pub follow: bool,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RotateKeysBody {
     /// The one in use when absent.
@@ -231,7 +277,7 @@ pub struct RotateKeysBody {
     pub cipher: Option<Algorithm>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AuditQuery {
     #[serde(default)]
@@ -239,14 +285,14 @@ pub struct AuditQuery {
 }
 
 /// One line of the answer to a [`LogsQuery`], which is JSON, one object a line: so an error on the way has its words.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum LogLine {
     Text(String),
     Error(ApiError),
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EnvironmentQuery {
     pub environment: String,
@@ -256,7 +302,7 @@ pub struct EnvironmentQuery {
     pub reveal: bool,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InspectQuery {
     /// The object's own when absent.
@@ -266,7 +312,7 @@ pub struct InspectQuery {
     pub verbose: bool,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KillBody {
     pub session: u32,
@@ -277,7 +323,7 @@ pub struct KillBody {
     pub force: bool,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConnectionQuery {
     #[serde(default)]

@@ -15,8 +15,10 @@ use crate::control::{settle, start};
 use crate::core::names::Kind;
 use crate::docker::{BollardDocker, Docker};
 use crate::http::client::Client;
+use crate::http::openapi::OPENAPI;
 use crate::http::server::serve_for;
-use crate::http::{listen, metrics, tls};
+use crate::http::{listen, metrics, openapi, tls};
+use crate::manifest::schema::render;
 use crate::secrets::{Algorithm, Key, KeyError, Keys, Sealer};
 use crate::store::{MemoryStore, SledStore, Store, StoreError};
 use crate::web;
@@ -393,7 +395,9 @@ impl Backend for Program {
     }
 
     fn schemas(&self) -> BTreeMap<String, String> {
-        schema_files()
+        let mut files = schema_files();
+        files.insert(OPENAPI.to_owned(), render(&openapi()));
+        files
     }
 
     async fn doctor(&self, settings: &Settings) -> Vec<Check> {

@@ -281,7 +281,7 @@ pub async fn create(
         }
     };
     let save = fields.get("do").is_some_and(|what| what == "save");
-    let options = ApplyOptions { dry_run: !save, create: true, resource_version: None };
+    let options = ApplyOptions { dry_run: !save, create: true, ..ApplyOptions::default() };
     let outcome = api.apply(&text, &options).await;
     match outcome {
         Ok(applied) if save => {

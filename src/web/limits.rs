@@ -109,6 +109,7 @@ fn would(outcome: Outcome) -> &'static str {
         Outcome::Created => "It would be made",
         Outcome::Configured => "It would be changed",
         Outcome::Unchanged => "Nothing would be changed",
+        Outcome::Deleted => "It would be deleted",
     }
 }
 

@@ -133,14 +133,14 @@ async fn what_cannot_be_renamed_is_told_and_nothing_changes(kind: &'static dyn K
     rig.manifest("used", &kind.spec(&kind.owned_by("other", "other")));
     rig.ready("used").await;
     let rows = [
-        ("old", "used", "has a manifest in old.yaml"),
-        ("old", "old", "cannot become"),
-        ("none", "used", "does not exist"),
+        ("old", "used", "has a manifest in old.yaml", ErrorCode::Conflict),
+        ("old", "old", "cannot become", ErrorCode::Invalid),
+        ("none", "used", "does not exist", ErrorCode::NotFound),
     ];
-    for (old, new, words) in rows {
+    for (old, new, words, code) in rows {
         let error = rename(&rig, old, new).await.unwrap_err();
         assert!(error.what.contains(words) && !error.next.is_empty(), "{error:?}");
-        assert!(matches!(error.code, ErrorCode::Conflict | ErrorCode::Invalid), "{error:?}");
+        assert_eq!(error.code, code, "{error:?}");
     }
     rig.remove("old");
     rig.until("retained", || rig.view("old").filter(|v| v.metadata.source.is_empty())).await;

@@ -2,6 +2,7 @@
 
 use crate::core::plan::PlanView;
 use crate::core::problem::Problem;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How an object is asked for.
@@ -14,13 +15,16 @@ pub struct ApplyOptions {
     /// A `Conflict` when there is one of that name.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub create: bool,
+    /// `NotFound` when there is none of that name.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub update: bool,
     /// The `metadata.resourceVersion` that was read: a `Conflict` when it is another one by now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource_version: Option<String>,
 }
 
 /// What became of it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Applied {
     /// `postgres/main`
@@ -38,13 +42,14 @@ pub struct Applied {
 }
 
 /// kubectl's words.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     Created,
     Configured,
     #[default]
     Unchanged,
+    Deleted,
 }
 
 impl Outcome {
@@ -54,6 +59,7 @@ impl Outcome {
             Outcome::Created => "created",
             Outcome::Configured => "configured",
             Outcome::Unchanged => "unchanged",
+            Outcome::Deleted => "deleted",
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use crate::core::access::Grant;
 use crate::core::names::Name;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// A token that somebody wants.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewToken {
     pub name: Name,
@@ -25,7 +26,7 @@ fn expires() -> String {
 }
 
 /// A token, this one time.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IssuedToken {
     /// What opens: nobody can tell it again.
@@ -42,7 +43,7 @@ impl std::fmt::Debug for IssuedToken {
 }
 
 /// The way into the dashboard, once.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 pub struct SignInUrl {
     /// What a browser opens: nobody can tell it again.
     pub url: String,
@@ -58,7 +59,7 @@ impl std::fmt::Debug for SignInUrl {
 }
 
 /// What is known of a token. Times are RFC 3339.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenView {
     pub name: Name,
@@ -78,7 +79,7 @@ pub struct TokenView {
 }
 
 /// Something that somebody did and may be asked about.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditEntry {
     /// Grows by one with every entry; what is counted anew moves to the end.

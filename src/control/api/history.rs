@@ -1,10 +1,11 @@
 //! Figures over time, as they are told over the wire.
 
 use crate::core::measure::Unit;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What is known of one object over time.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct HistoryView {
     /// `postgres/main`
@@ -18,7 +19,7 @@ pub struct HistoryView {
     pub series: Vec<SeriesView>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SeriesView {
     pub name: String,
@@ -31,7 +32,7 @@ pub struct SeriesView {
 }
 
 /// A sample, or an average of several with the most among them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Point {
     /// Seconds since 1970: when it begins.
     pub at: i64,

@@ -1,10 +1,11 @@
 //! What goes on inside of a server, for `seawall top`: from the names that its status has for it, whatever its kind is.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// `null` is what is not known, also of a look that is too old.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Inside {
     pub connections_used: Option<u64>,

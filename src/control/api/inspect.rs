@@ -2,10 +2,11 @@
 
 use crate::core::diagnosis::Check;
 use crate::core::table::Table;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The answer to one question.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InspectView {
     /// `postgres/main`
@@ -19,7 +20,7 @@ pub struct InspectView {
 }
 
 /// A session that is to be ended, or was.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KillView {
     pub object: String,
@@ -33,7 +34,7 @@ pub struct KillView {
 }
 
 /// Everything that was looked at, the worst first.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DiagnosisView {
     pub object: String,

@@ -5,12 +5,13 @@ use crate::core::names::ObjectRef;
 use crate::core::plan::PlanView;
 use crate::core::problem::Problem;
 use crate::kinds::{About, Column};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// One object with its status, in the Kubernetes form.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectView {
     pub api_version: String,
@@ -34,7 +35,7 @@ impl ObjectView {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MetadataView {
     pub name: String,
@@ -71,7 +72,7 @@ fn is_zero(number: &u64) -> bool {
 }
 
 /// Where an object is changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ManagedBy {
     File,
@@ -79,7 +80,7 @@ pub enum ManagedBy {
 }
 
 /// An owner, in the Kubernetes form.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnerReference {
     pub api_version: String,
@@ -91,7 +92,7 @@ pub struct OwnerReference {
 }
 
 /// Everything at once, with what concerns no single object.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectList {
     pub items: Vec<ObjectView>,
@@ -115,7 +116,7 @@ pub struct ObjectList {
 }
 
 /// How a list shows the objects of a kind.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct KindView {
     pub kind: String,
     /// Something runs for each of them.
@@ -123,7 +124,7 @@ pub struct KindView {
     pub columns: Vec<ColumnView>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ColumnView {
     pub header: String,
     /// JSON pointers into `status`; the first that leads to something counts.
@@ -155,7 +156,7 @@ pub fn kind_views(kinds: &Kinds) -> Vec<KindView> {
     all
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PlanList {
     /// Ordered by object; objects with nothing to do have empty lists.

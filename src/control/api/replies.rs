@@ -2,10 +2,11 @@
 
 use crate::core::condition::Condition;
 use crate::core::text::url_part;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How to connect. `password` only when it was asked for.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionView {
     pub object: String,
@@ -51,7 +52,7 @@ impl std::fmt::Debug for ConnectionView {
 }
 
 /// The variables of one environment.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EnvironmentView {
     pub object: String,
@@ -63,7 +64,7 @@ pub struct EnvironmentView {
     pub unreachable: Vec<String>,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 pub struct VariableView {
     pub name: String,
     /// With stars in place of a secret that was not asked for.
@@ -83,13 +84,13 @@ impl std::fmt::Debug for VariableView {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HostPort {
     pub host: String,
     pub port: u16,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OperatorView {
     pub version: String,
@@ -109,8 +110,7 @@ pub struct OperatorView {
     pub metrics_trouble: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     Stop,
     Start,
@@ -125,8 +125,34 @@ pub enum Operation {
     Reinitialise,
 }
 
+impl Operation {
+    pub const ALL: [Self; 7] = [
+        Self::Stop,
+        Self::Start,
+        Self::Restart,
+        Self::ReleasePort,
+        Self::Rotate,
+        Self::RotateNow,
+        Self::Reinitialise,
+    ];
+
+    /// Its word, in lower case.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Start => "start",
+            Self::Restart => "restart",
+            Self::ReleasePort => "releaseport",
+            Self::Rotate => "rotate",
+            Self::RotateNow => "rotatenow",
+            Self::Reinitialise => "reinitialise",
+        }
+    }
+}
+
 /// What an operation did or set in motion.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Done {
     pub message: String,
     /// The line to commit to keep it so; empty when there is none.
@@ -135,7 +161,7 @@ pub struct Done {
 }
 
 /// What the prune guard holds back.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PruneView {
     /// Objects whose manifests are gone, `postgres/main`, with what would happen to each.
     pub would_remove: Vec<PruneItem>,
@@ -145,14 +171,14 @@ pub struct PruneView {
     pub confirm: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PruneItem {
     pub object: String,
     pub what: String,
 }
 
 /// The keys that seal the secrets of the store.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyList {
     /// The one in the key file first.
     pub keys: Vec<KeyView>,
@@ -160,7 +186,7 @@ pub struct KeyList {
     pub file: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyView {
     /// Names the key without telling it.
     pub id: String,
@@ -173,7 +199,7 @@ pub struct KeyView {
     pub state: KeyUse,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum KeyUse {
     /// New secrets are sealed with it.
     Seals,
@@ -184,12 +210,12 @@ pub enum KeyUse {
 }
 
 /// What values of manifests are sealed to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PublicKeyView {
     pub key: String,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyCheck {
     /// Sealed records, all of which were tried.
     pub records: usize,
@@ -197,14 +223,14 @@ pub struct KeyCheck {
 }
 
 /// A sealed record that does not open.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BrokenSecret {
     pub record: String,
     pub why: String,
 }
 
 /// What an application of a link meets, step by step.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TestView {
     pub object: String,
@@ -214,14 +240,14 @@ pub struct TestView {
     pub passed: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TestedView {
     pub step: TestStep,
     pub result: TestResult,
     pub message: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum TestStep {
     /// The link is wanted, and Ready.
     Ready,
@@ -234,7 +260,7 @@ pub enum TestStep {
     Login,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum TestResult {
     #[serde(rename = "OK")]
     Ok,

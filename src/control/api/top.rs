@@ -4,6 +4,7 @@ use super::Inside;
 use crate::core::names::ObjectRef;
 use crate::core::seen::{Host, Io, Sample};
 use crate::workload::runtime::MemberRuntime;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Nanoseconds between two samples below which they make no rate.
@@ -11,7 +12,7 @@ pub const RATE_FROM: i64 = 50_000_000;
 const SECOND: f64 = 1e9;
 
 /// One sample of each that was asked for, by name.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct TopList {
     pub items: Vec<TopItem>,
@@ -22,7 +23,7 @@ pub struct TopList {
 }
 
 /// An object, and each of its containers that is there.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct TopItem {
     /// `postgres/main`
@@ -32,7 +33,7 @@ pub struct TopItem {
 }
 
 /// What a figure is measured against.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Against {
     /// The container's own cap.
@@ -52,7 +53,7 @@ impl Against {
 }
 
 /// `null` is what could not be told: all of it, of one that does not run.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct MemberUse {
     pub role: String,

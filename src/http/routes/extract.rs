@@ -8,6 +8,7 @@ use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use bytes::Bytes;
 use http_body_util::LengthLimitError;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -67,19 +68,39 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Asked<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, shared: &Shared) -> Result<Self, Failure> {
-        let limit = shared.max_body;
-        let bytes = to_bytes(request.into_body(), limit).await.map_err(|error| {
-            let too_large = std::error::Error::source(&error).is_some_and(|e| e.is::<LengthLimitError>());
-            match too_large {
-                true => {
-                    let what = format!("the body is larger than {} MiB", limit >> 20);
-                    Failure::with(StatusCode::PAYLOAD_TOO_LARGE, what)
-                }
-                false => Failure::invalid("the body ended early"),
-            }
-        })?;
+        let bytes = whole(request, shared).await?;
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        // A list would be taken for the fields in their order.
+        if text.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Failure::invalid("the body is no JSON object"));
+        }
         let ask = serde_json::from_slice(text);
         ask.map(Self).map_err(|e| Failure::invalid(format!("the body is not valid: {e}")))
     }
+}
+
+/// A body that is a text, JSON or YAML.
+pub struct Text(pub String);
+
+impl FromRequest<Shared> for Text {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, shared: &Shared) -> Result<Self, Failure> {
+        let text = String::from_utf8(whole(request, shared).await?.into());
+        text.map(Self).map_err(|_| Failure::invalid("the body is not UTF-8 text"))
+    }
+}
+
+async fn whole(request: Request, shared: &Shared) -> Result<Bytes, Failure> {
+    let limit = shared.max_body;
+    to_bytes(request.into_body(), limit).await.map_err(|error| {
+        let too_large = std::error::Error::source(&error).is_some_and(|e| e.is::<LengthLimitError>());
+        match too_large {
+            true => {
+                let what = format!("the body is larger than {} MiB", limit >> 20);
+                Failure::with(StatusCode::PAYLOAD_TOO_LARGE, what)
+            }
+            false => Failure::invalid("the body ended early"),
+        }
+    })
 }

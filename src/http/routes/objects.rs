@@ -11,8 +11,7 @@ use crate::http::error::Failure;
 use crate::http::select::{Fields, Labels, page};
 use crate::http::server::Shared;
 use crate::http::wire::{
-    ALL, ConfirmBody, ConnectionQuery, EnvironmentQuery, ListMeta, ListQuery, ListView, OperateBody,
-    RenameBody, StatusView,
+    ALL, ConnectionQuery, EnvironmentQuery, ListMeta, ListQuery, ListView, Nothing, RenameBody, StatusView,
 };
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -73,24 +72,21 @@ pub async fn status(State(shared): State<Shared>, At(object): At) -> Answer<Json
     Ok(Json(StatusView { api_version, kind, metadata, status }))
 }
 
-/// Of everything, as a plan takes those before it into account.
 pub async fn plan(State(shared): State<Shared>, At(object): At) -> Answer<Json<PlanView>> {
-    shared.api.object(&object).await?;
-    let name = object.to_string();
-    let planned = shared.api.plan(None).await?.plans.into_iter().find(|plan| plan.object == name);
-    Ok(Json(planned.unwrap_or_else(|| PlanView { object: name, ..PlanView::default() })))
+    Ok(Json(shared.api.plan_of(&object).await?))
 }
 
 pub async fn operate(
+    operation: Operation,
     State(shared): State<Shared>,
     Extension(caller): Extension<Caller>,
     At(object): At,
-    Asked(ask): Asked<OperateBody>,
+    Asked(Nothing {}): Asked<Nothing>,
 ) -> Answer<Json<Done>> {
-    if ask.operation == Operation::Reinitialise {
+    if operation == Operation::Reinitialise {
         need(&caller, Permission::ExternalServicesDelete)?;
     }
-    Ok(Json(shared.api.operate(&object, ask.operation).await?))
+    Ok(Json(shared.api.operate(&object, operation).await?))
 }
 
 pub async fn rename(
@@ -99,14 +95,6 @@ pub async fn rename(
     Asked(ask): Asked<RenameBody>,
 ) -> Answer<Json<Done>> {
     Ok(Json(shared.api.rename(&object, &ask.to).await?))
-}
-
-pub async fn delete(
-    State(shared): State<Shared>,
-    At(object): At,
-    Asked(ask): Asked<ConfirmBody>,
-) -> Answer<Json<Done>> {
-    Ok(Json(shared.api.delete(&object, &ask.confirm).await?))
 }
 
 pub async fn connection(

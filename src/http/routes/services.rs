@@ -4,17 +4,22 @@ mod change;
 mod links;
 
 use super::extract::{InPath, Params};
-use super::{Answer, Row, need, reads};
-use crate::control::api::{ErrorCode, ObjectView};
+use super::row::{Row, does, reads, row};
+use super::{Answer, need};
+use crate::control::api::{Done, ErrorCode, ObjectView};
 use crate::control::registry::Kinds;
 use crate::core::access::{Caller, Permission};
 use crate::core::names::ObjectRef;
 use crate::http::error::Failure;
 use crate::http::server::Shared;
-use crate::http::services::bodies::RevealQuery;
-use crate::http::services::limits::Limits;
+use crate::http::services::bodies::{
+    CreateBody, DeleteQuery, LinkBody, RevealQuery, UntieQuery, UpdateBody, UpgradeBody, VariablesQuery,
+};
+use crate::http::services::limits::{Limits, LimitsBody};
+use crate::http::services::ties::{EnvironmentVariable, LinkView};
 use crate::http::services::views::{
-    HealthView, ProviderView, RuntimeView, ServiceDetails, ServiceView, StatsView, limits,
+    Acted, CheckView, HealthView, ProviderView, Resources, RuntimeView, ServiceDetails, ServiceView,
+    StatsView, limits,
 };
 use crate::http::services::{Offered, all, of_type, offered};
 use axum::extract::State;
@@ -22,8 +27,9 @@ use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{delete, patch, post, put};
 use axum::{Extension, Json};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 const LIST: &str = "GET /api/external-services lists those that there are";
 
@@ -32,47 +38,107 @@ pub fn table() -> Vec<Row> {
         ExternalServicesCreate as Create, ExternalServicesDelete as Delete, ExternalServicesRead as Read,
         ExternalServicesWrite as Write,
     };
-    let row = |method, path, needs, answer| Row { method, path, needs, answer };
     vec![
-        reads("/api/external-services", Read, list),
-        row(Method::POST, "/api/external-services", Create, post(change::create)),
-        reads("/api/external-services/types", Read, types),
-        reads("/api/external-services/types/{service_type}/parameters", Read, parameters),
-        reads("/api/external-services/providers/metadata", Read, providers),
-        reads("/api/external-services/providers/metadata/{service_type}", Read, provider),
-        reads("/api/external-services/by-slug/{slug}", Read, by_slug),
-        reads("/api/external-services/projects/{project_id}", Read, links::of_project),
+        reads("/api/external-services", Read, list).says("All services").gives::<Vec<ServiceView>>(),
+        row(Method::POST, "/api/external-services", Create, post(change::create))
+            .says("A new service")
+            .takes::<CreateBody>()
+            .makes::<ServiceDetails>(),
+        reads("/api/external-services/types", Read, types).says("Types of services").gives::<Vec<String>>(),
+        reads("/api/external-services/types/{service_type}/parameters", Read, parameters)
+            .says("JSON Schema of the parameters of a type")
+            .gives::<Map<String, Value>>(),
+        reads("/api/external-services/providers/metadata", Read, providers)
+            .says("Types with their versions, images and variables")
+            .gives::<Vec<ProviderView>>(),
+        reads("/api/external-services/providers/metadata/{service_type}", Read, provider)
+            .says("The same of one type")
+            .gives::<ProviderView>(),
+        reads("/api/external-services/by-slug/{slug}", Read, by_slug)
+            .says("One service, by its name")
+            .gives::<ServiceDetails>(),
+        reads("/api/external-services/projects/{project_id}", Read, links::of_project)
+            .says("The links of a project")
+            .gives::<Vec<LinkView>>(),
         // With `reveal`: SecretsReveal, too, as below.
-        reads("/api/external-services/projects/{project_id}/environment", Read, links::whole_environment),
-        reads("/api/external-services/{id}", Read, one),
-        row(Method::PUT, "/api/external-services/{id}", Write, put(change::update)),
-        row(Method::DELETE, "/api/external-services/{id}", Delete, delete(change::remove)),
-        reads("/api/external-services/{id}/health", Read, health),
-        reads("/api/external-services/{id}/wal-health", Read, wal_health),
-        reads("/api/external-services/{id}/runtime", Read, runtime),
-        reads("/api/external-services/{id}/stats", Read, stats),
-        reads("/api/external-services/{id}/resources", Read, resources),
-        row(Method::PATCH, "/api/external-services/{id}/resources", Write, patch(change::limit)),
-        reads("/api/external-services/{id}/preview-environment-names", Read, names),
-        writes("/api/external-services/{id}/health-check", change::check),
-        writes("/api/external-services/{id}/start", change::start),
-        writes("/api/external-services/{id}/stop", change::stop),
-        writes("/api/external-services/{id}/rotate", change::rotate),
-        writes("/api/external-services/{id}/upgrade", change::upgrade),
-        reads("/api/external-services/{id}/projects", Read, links::of_service),
-        writes("/api/external-services/{id}/projects", links::tie),
-        row(Method::DELETE, "/api/external-services/{id}/projects/{project_id}", Write, delete(links::untie)),
-        reads("/api/external-services/{id}/projects/{project_id}/environment", Read, links::environment),
+        reads("/api/external-services/projects/{project_id}/environment", Read, links::whole_environment)
+            .says("Variables of an environment, of all that gives to it; `reveal` needs SecretsReveal, too")
+            .query::<VariablesQuery>()
+            .gives::<Vec<EnvironmentVariable>>(),
+        reads("/api/external-services/{id}", Read, one)
+            .says("One service; with `reveal` (SecretsReveal) the password in its connection string, too")
+            .query::<RevealQuery>()
+            .gives::<ServiceDetails>(),
+        row(Method::PUT, "/api/external-services/{id}", Write, put(change::update))
+            .says("Other parameters; those that are not named stay")
+            .takes::<UpdateBody>()
+            .gives::<ServiceDetails>(),
+        row(Method::DELETE, "/api/external-services/{id}", Delete, delete(change::remove))
+            .says("Lets a service go, with its data when that is confirmed; not while it is linked")
+            .query::<DeleteQuery>()
+            .gives::<Done>(),
+        reads("/api/external-services/{id}/health", Read, health).says("How it is").gives::<HealthView>(),
+        reads("/api/external-services/{id}/wal-health", Read, wal_health)
+            .says("The write-ahead log of a PostgreSQL")
+            .gives::<Map<String, Value>>(),
+        reads("/api/external-services/{id}/runtime", Read, runtime)
+            .says("Its containers, with limits configured and in force")
+            .gives::<RuntimeView>(),
+        reads("/api/external-services/{id}/stats", Read, stats)
+            .says("What they use now")
+            .gives::<StatsView>(),
+        reads("/api/external-services/{id}/resources", Read, resources)
+            .says("The limits that are asked for")
+            .gives::<LimitsView>(),
+        row(Method::PATCH, "/api/external-services/{id}/resources", Write, patch(change::limit))
+            .says("Replaces all limits; all null remove them")
+            .takes::<LimitsBody>()
+            .gives::<Resources>(),
+        reads("/api/external-services/{id}/preview-environment-names", Read, names)
+            .says("Names of the variables that a link would give")
+            .gives::<Vec<String>>(),
+        writes("/api/external-services/{id}/health-check", change::check)
+            .says("Asks its server now")
+            .gives::<CheckView>(),
+        writes("/api/external-services/{id}/start", change::start)
+            .says("Starts what was stopped")
+            .gives::<Acted>(),
+        writes("/api/external-services/{id}/stop", change::stop)
+            .says("Stops it, until it is started")
+            .gives::<Acted>(),
+        writes("/api/external-services/{id}/rotate", change::rotate).says("A new password").gives::<Acted>(),
+        writes("/api/external-services/{id}/upgrade", change::upgrade)
+            .says("To another image or version")
+            .takes::<UpgradeBody>()
+            .gives::<Acted>(),
+        reads("/api/external-services/{id}/projects", Read, links::of_service)
+            .says("The links of a service")
+            .gives::<Vec<LinkView>>(),
+        writes("/api/external-services/{id}/projects", links::tie)
+            .says("Links it to an environment of a project")
+            .takes::<LinkBody>()
+            .makes::<LinkView>(),
+        row(Method::DELETE, "/api/external-services/{id}/projects/{project_id}", Write, delete(links::untie))
+            .says("Takes the link away; the database stays")
+            .query::<UntieQuery>()
+            .gives::<Done>(),
+        reads("/api/external-services/{id}/projects/{project_id}/environment", Read, links::environment)
+            .says("The variables of one link; `reveal` needs SecretsReveal, too")
+            .query::<VariablesQuery>()
+            .gives::<Vec<EnvironmentVariable>>(),
         reads(
             "/api/external-services/{id}/projects/{project_id}/environment/{var_name}",
             Read,
             links::variable,
-        ),
+        )
+        .says("One of them")
+        .query::<VariablesQuery>()
+        .gives::<EnvironmentVariable>(),
     ]
 }
 
 fn writes<H: Handler<T, Shared>, T: 'static>(path: &'static str, handler: H) -> Row {
-    super::does(path, Permission::ExternalServicesWrite, handler)
+    does(path, Permission::ExternalServicesWrite, handler)
 }
 
 /// The service of a number, as it is now.
@@ -208,7 +274,7 @@ async fn stats(State(shared): State<Shared>, InPath(id): InPath<u64>) -> Answer<
     Ok(Json(StatsView::of(&view, members.unwrap_or_default(), top.online_cpus)))
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct LimitsView {
     limits: Limits,
 }

@@ -1,9 +1,10 @@
 //! What the service API is sent.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateBody {
     pub name: String,
@@ -15,7 +16,7 @@ pub struct CreateBody {
     pub parameters: Map<String, Value>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateBody {
     #[serde(default)]
@@ -26,7 +27,7 @@ pub struct UpdateBody {
 }
 
 /// One of both.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpgradeBody {
     #[serde(default)]
@@ -35,7 +36,7 @@ pub struct UpgradeBody {
     pub version: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LinkBody {
     pub project_id: u64,
@@ -44,7 +45,7 @@ pub struct LinkBody {
     pub environment: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteQuery {
     /// The service's name: its data go with it. Without it they are kept.
@@ -52,14 +53,14 @@ pub struct DeleteQuery {
     pub confirm: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevealQuery {
     #[serde(default)]
     pub reveal: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VariablesQuery {
     /// The only one when absent.
@@ -69,7 +70,7 @@ pub struct VariablesQuery {
     pub reveal: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UntieQuery {
     /// The only one when absent.

@@ -3,11 +3,12 @@
 use crate::core::quantity::{Bytes, NanoCpus};
 use crate::core::resource::Caps;
 use crate::workload::status::CapsStatus;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// `null` is no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Limits {
     /// MiB
     pub memory_mb: Option<u64>,
@@ -37,7 +38,7 @@ impl From<&CapsStatus> for Limits {
 }
 
 /// The same as it is asked for, with the fields of the brief's clients that say nothing here: they send all of them.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsBody {
     pub memory_mb: Option<u64>,

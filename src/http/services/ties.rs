@@ -5,12 +5,13 @@ use super::views::{is_retained, status, text};
 use crate::control::api::{ObjectView, VariableView};
 use crate::control::registry::Kinds;
 use crate::core::names::ObjectRef;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What ties a service to an environment.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct LinkView {
     pub id: u64,
     pub environment: String,
@@ -21,7 +22,7 @@ pub struct LinkView {
     pub service: Named,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Named {
     pub id: u64,
     pub name: String,
@@ -30,7 +31,7 @@ pub struct Named {
     pub service_type: Option<&'static str>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct EnvironmentVariable {
     pub name: String,
     pub value: String,

@@ -6,12 +6,13 @@ use crate::control::api::{ManagedBy, MemberUse, ObjectView};
 use crate::core::condition::{Condition, ConditionType, Truth, find, phase};
 use crate::core::diagnosis::Check;
 use crate::workload::runtime::{MemberRuntime, STANDALONE};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 /// A service, as lists have it. `null` is what is not known yet.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ServiceView {
     pub id: u64,
     pub name: String,
@@ -32,7 +33,7 @@ pub struct ServiceView {
 }
 
 /// The same with what it is made of.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ServiceDetails {
     #[serde(flatten)]
     pub service: ServiceView,
@@ -44,7 +45,7 @@ pub struct ServiceDetails {
 }
 
 /// A service after something was done with it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Acted {
     #[serde(flatten)]
     pub service: ServiceView,
@@ -54,7 +55,7 @@ pub struct Acted {
     pub commit: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct HealthView {
     pub service_id: u64,
     pub health_status: &'static str,
@@ -65,7 +66,7 @@ pub struct HealthView {
 }
 
 /// The same after a look just now.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct CheckView {
     #[serde(flatten)]
     pub health: HealthView,
@@ -74,7 +75,7 @@ pub struct CheckView {
 }
 
 /// A type of services.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ProviderView {
     pub service_type: &'static str,
     pub name: &'static str,
@@ -86,7 +87,7 @@ pub struct ProviderView {
     pub environment_names: &'static [&'static str],
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct VersionView {
     pub version: &'static str,
     pub docker_image: &'static str,
@@ -108,7 +109,7 @@ impl From<Offered> for ProviderView {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct RuntimeView {
     pub service_id: u64,
     pub topology: &'static str,
@@ -116,7 +117,7 @@ pub struct RuntimeView {
 }
 
 /// A container that is there.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct MemberView {
     pub role: String,
     pub container_name: String,
@@ -138,7 +139,7 @@ pub struct MemberView {
     pub drift: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct StatsView {
     pub service_id: u64,
     pub topology: &'static str,
@@ -146,7 +147,7 @@ pub struct StatsView {
 }
 
 /// `null`: it does not run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct UseView {
     pub role: String,
     pub container_name: String,
@@ -159,14 +160,15 @@ pub struct UseView {
     pub online_cpus: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Resources {
     pub limits: Limits,
     pub applied: Vec<Applied>,
 }
 
 /// What came of limits in one container.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AppliedLimits")]
 pub struct Applied {
     pub role: String,
     pub container_name: Option<String>,
@@ -174,8 +176,9 @@ pub struct Applied {
     pub error: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "LimitsOutcome")]
 pub enum Outcome {
     /// The engine told so after the change.
     Applied,

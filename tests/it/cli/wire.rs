@@ -50,6 +50,7 @@ async fn every_question_and_answer_survives_the_socket() {
     assert_eq!(client.watch(6, 10_000).await, Ok(7));
     assert_eq!(client.watch(7, 10).await, Ok(7), "nothing new is no error");
     let files = BTreeMap::from([("a/b.yaml".to_owned(), "kind: \"x\"\n\u{1f40b}".to_owned())]);
+    assert_eq!(client.plan_of(&main).await, fake.plan_of(&main).await);
     assert_eq!(client.plan(None).await, fake.plan(None).await);
     assert_eq!(client.plan(Some(files.clone())).await, fake.plan(Some(files.clone())).await);
     assert!(fake.calls().contains(&format!("plan {:?}", Some(files))));
@@ -60,9 +61,17 @@ async fn every_question_and_answer_survives_the_socket() {
     let odd = "ma\"in & so on=1?#";
     assert_eq!(client.delete(&main, odd).await.unwrap().message, "postgres/main deleted");
     assert!(fake.calls().contains(&format!("delete postgres/main {odd}")));
-    let options = ApplyOptions { dry_run: true, create: true, resource_version: Some("1.a".into()) };
-    assert_eq!(client.apply(odd, &options).await, fake.apply(odd, &options).await);
-    assert!(fake.calls().contains(&format!("apply {options:?} {odd}")));
+    let document = "# \"&?\napiVersion: seawall.dev/v1\nkind: Postgres\nmetadata: {name: main}\n";
+    for create in [true, false] {
+        let version = Some("1.a".to_owned());
+        let options =
+            ApplyOptions { dry_run: true, create, resource_version: version, ..ApplyOptions::default() };
+        assert_eq!(client.apply(document, &options).await, fake.apply(document, &options).await);
+        assert!(fake.calls().contains(&format!("apply {options:?} {document}")), "{:?}", fake.calls());
+    }
+    let nobodys = client.apply(odd, &ApplyOptions::default()).await.unwrap_err();
+    assert!(nobodys.what.contains("does not say which object"), "{nobodys}");
+    let options = ApplyOptions { resource_version: Some("1.a".into()), ..ApplyOptions::default() };
     assert_eq!(client.patch(&main, odd, &options).await, fake.patch(&main, odd, &options).await);
     assert!(fake.calls().contains(&format!("patch postgres/main {options:?} {odd}")));
     assert_eq!(client.connection(&main, false).await.unwrap().password, None);
@@ -200,6 +209,7 @@ async fn what_is_not_understood_is_answered_in_words() {
     for (line, body, status, needle) in [
         ("GET /v1/nothing HTTP/1.1", "", "404", "there is nothing at /v1/nothing"),
         ("PUT /apis/seawall.dev/v1/all HTTP/1.1", "", "405", "/apis/seawall.dev/v1/all does not take PUT"),
+        ("POST /apis/seawall.dev/v1/all HTTP/1.1", "", "404", "unknown kind"),
         ("PUT /v1/keys HTTP/1.1", "", "405", "urn:seawall:error:method-not-allowed"),
         ("GET /apis/seawall.dev/v1/nothing/x HTTP/1.1", "", "404", "unknown kind"),
         ("GET /apis/seawall.dev/v1/nothing HTTP/1.1", "", "404", "unknown kind"),
@@ -211,20 +221,15 @@ async fn what_is_not_understood_is_answered_in_words() {
         ("GET /v1/watch?wait=1 HTTP/1.1", "", "400", "unknown field `wait`"),
         ("POST /v1/plan HTTP/1.1", "{", "400", "the body is not valid"),
         ("POST /v1/plan HTTP/1.1", "{\"file\":{}}", "400", "unknown field `file`"),
+        ("POST /apis/seawall.dev/v1/postgres/x/explode HTTP/1.1", "", "404", "there is nothing at"),
         (
-            "POST /apis/seawall.dev/v1/postgres/x/operate HTTP/1.1",
+            "POST /apis/seawall.dev/v1/postgres/x/stop HTTP/1.1",
             "{\"operation\":\"explode\"}",
             "400",
-            "explode",
+            "unknown field `operation`",
         ),
-        ("POST /apis/seawall.dev/v1/postgres/x/delete HTTP/1.1", "", "400", "missing field `confirm`"),
-        ("POST /v1/apply HTTP/1.1", "{}", "400", "missing field `document`"),
-        (
-            "POST /v1/apply HTTP/1.1",
-            "{\"document\":\"\",\"options\":{\"force\":true}}",
-            "400",
-            "unknown field `force`",
-        ),
+        ("DELETE /apis/seawall.dev/v1/postgres/x?confim=x HTTP/1.1", "", "400", "unknown field `confim`"),
+        ("PUT /apis/seawall.dev/v1/postgres/x?dryRun=Some HTTP/1.1", "", "400", "unknown variant `Some`"),
         ("POST /v1/plan HTTP/1.1", &long, "413", "larger than 16 MiB"),
     ] {
         let answer = raw(&place.socket(), line, body).await;

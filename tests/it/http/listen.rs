@@ -27,7 +27,7 @@ use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
 /// A token names what its owner may, with `+` between.
-struct Keeper;
+pub struct Keeper;
 
 #[async_trait]
 impl Gatekeeper for Keeper {
@@ -68,7 +68,7 @@ pub async fn start(fake: &Fake, tls: Option<Arc<rustls::ServerConfig>>, behind_p
 }
 
 impl Server {
-    async fn connect(&self) -> TcpStream {
+    pub async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.at).await.unwrap()
     }
 
@@ -85,22 +85,30 @@ impl Drop for Server {
     }
 }
 
-const DOCUMENT: &str = "{\"document\":\"{}\"}";
+const MAIN: &str =
+    "{\"apiVersion\":\"seawall.dev/v1\",\"kind\":\"Postgres\",\"metadata\":{\"name\":\"main\"}}";
 
 /// A request that this route takes.
-pub(super) fn request(path: &str, method: &str) -> (String, &'static str) {
-    let path = path.replace("{kind}", "postgres").replace("{name}", "main").replace("{verb}", "ps");
+pub fn request(path: &str, method: &str) -> (String, &'static str) {
+    request_of(path, method, "main", "1")
+}
+
+/// The same of another object.
+pub fn request_of(path: &str, method: &str, name: &str, id: &str) -> (String, &'static str) {
+    let path = path.replace("{kind}", "postgres").replace("{verb}", "ps").replace("{id}", id);
+    let path = path.replace("{name}", name).replace("{slug}", name);
     if path.starts_with("/api/") {
         return service_request(&path, method);
+    }
+    if matches!(method, "PUT" | "PATCH") || (method == "POST" && path.ends_with("/postgres")) {
+        return (path, MAIN);
     }
     let (query, body) = match path.rsplit('/').next().unwrap() {
         "history" => ("?since=60", ""),
         "environment" => ("?environment=production", ""),
-        "operate" => ("", "{\"operation\":\"stop\"}"),
         "rename" => ("", "{\"to\":\"postgres/new\"}"),
-        "delete" | "prune" => ("", "{\"confirm\":\"main\"}"),
+        "prune" => ("", "{\"confirm\":\"main\"}"),
         "kill" => ("", "{\"session\":1}"),
-        "apply" | "patch" => ("", DOCUMENT),
         "tokens" => ("", "{\"name\":\"ci\",\"role\":\"viewer\"}"),
         _ => ("", ""),
     };
@@ -109,13 +117,7 @@ pub(super) fn request(path: &str, method: &str) -> (String, &'static str) {
 
 /// The same of the service API.
 fn service_request(path: &str, method: &str) -> (String, &'static str) {
-    let filled = [
-        ("{id}", "1"),
-        ("{project_id}", "2"),
-        ("{service_type}", "postgres"),
-        ("{slug}", "main"),
-        ("{var_name}", "POSTGRES_HOST"),
-    ];
+    let filled = [("{project_id}", "2"), ("{service_type}", "postgres"), ("{var_name}", "POSTGRES_HOST")];
     let filled = filled.iter().fold(path.to_owned(), |path, (name, value)| path.replace(name, value));
     let body = match (method, path.rsplit('/').next().unwrap()) {
         ("POST", "external-services") => {
@@ -177,8 +179,8 @@ async fn every_route_lets_in_whom_it_should_and_nobody_else() {
             assert!(token.is_empty() || !answer.body.to_string().contains(&token), "{answer:?}");
             assert_eq!(fake.calls(), Vec::<String>::new(), "{line} {token}");
         }
-        // What a new object needs besides has a row of its own below.
-        let enough = format!("{needs}+{}", Permission::ExternalServicesCreate);
+        // What some need besides has a row of its own below.
+        let enough = format!("{needs}+ExternalServicesCreate+ExternalServicesDelete");
         let answer = server.ask(&line, &enough, "", body).await;
         assert!([200, 201].contains(&answer.status), "{line}: {answer:?}");
         fake.change(|w| w.calls.clear());
@@ -195,10 +197,7 @@ async fn every_route_lets_in_whom_it_should_and_nobody_else() {
 async fn some_questions_need_more_than_their_route() {
     let fake = with_services();
     let server = start(&fake, None, false).await;
-    use Permission::{
-        ExternalServicesCreate, ExternalServicesDelete, ExternalServicesRead, ExternalServicesWrite,
-        SecretsReveal,
-    };
+    use Permission::{ExternalServicesDelete, ExternalServicesRead, ExternalServicesWrite, SecretsReveal};
     let main = "/apis/seawall.dev/v1/postgres/main";
     let tied = "/api/external-services/1/projects/2/environment";
     for (line, body, needs, too) in [
@@ -209,12 +208,7 @@ async fn some_questions_need_more_than_their_route() {
             ExternalServicesRead,
             SecretsReveal,
         ),
-        (
-            format!("POST {main}/operate"),
-            "{\"operation\":\"reinitialise\"}",
-            ExternalServicesWrite,
-            ExternalServicesDelete,
-        ),
+        (format!("POST {main}/reinitialise"), "", ExternalServicesWrite, ExternalServicesDelete),
         ("GET /api/external-services/1?reveal=true".to_owned(), "", ExternalServicesRead, SecretsReveal),
         (format!("GET {tied}?reveal=true"), "", ExternalServicesRead, SecretsReveal),
         (format!("GET {tied}/POSTGRES_PASSWORD?reveal=true"), "", ExternalServicesRead, SecretsReveal),
@@ -224,7 +218,6 @@ async fn some_questions_need_more_than_their_route() {
             ExternalServicesRead,
             SecretsReveal,
         ),
-        ("POST /v1/apply".to_owned(), DOCUMENT, ExternalServicesWrite, ExternalServicesCreate),
         ("POST /v1/plan".to_owned(), "{\"files\":{}}", ExternalServicesRead, ExternalServicesWrite),
     ] {
         for token in [needs, too] {
@@ -236,6 +229,23 @@ async fn some_questions_need_more_than_their_route() {
         let answer = server.ask(&line, &format!("{needs}+{too}"), "", body).await;
         assert_eq!(answer.status, 200, "{line}: {answer:?}");
         assert_eq!(answer.body.to_string().contains(PASSWORD), too == SecretsReveal, "{line}");
+        fake.change(|w| w.calls.clear());
+    }
+}
+
+#[tokio::test]
+async fn who_may_not_make_an_object_replaces_one() {
+    let fake = with_services();
+    fake.change(|w| w.applied.object = "postgres/main".into());
+    let server = start(&fake, None, false).await;
+    for (token, update) in
+        [("ExternalServicesWrite", true), ("ExternalServicesWrite+ExternalServicesCreate", false)]
+    {
+        let answer = server.ask("PUT /apis/seawall.dev/v1/postgres/main", token, "", MAIN).await;
+        assert_eq!((answer.status, &answer.body["metadata"]["name"]), (200, &json!("main")), "{answer:?}");
+        let asked = format!("update: {update}");
+        let calls = fake.calls();
+        assert!(calls.iter().any(|call| call.starts_with("apply") && call.contains(&asked)), "{calls:?}");
         fake.change(|w| w.calls.clear());
     }
 }

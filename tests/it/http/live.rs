@@ -70,7 +70,7 @@ const BY_API: &str =
     "apiVersion: seawall.dev/v1\nkind: Postgres\nmetadata: {name: made}\nspec: {version: '18'}\n";
 
 /// The plan itself asks the engine about everything; a log and figures of use are the engine's answers.
-const MAY_ASK_MORE: [&str; 5] = ["/plan", "/logs", "/top", "/stats", "/diagnose"];
+const MAY_ASK_MORE: [&str; 6] = ["/plan", "/logs", "/top", "/stats", "/diagnose", "/health-check"];
 
 #[tokio::test(start_paused = true)]
 async fn no_request_asks_the_engine_more_than_once_but_for_what_is_the_engines() {
@@ -105,18 +105,17 @@ async fn who_hangs_up_in_the_middle_of_a_write_leaves_store_and_memory_the_same(
     let rig = Rig::start(&[("main", "{version: '18'}")]);
     rig.ready("main").await;
     let live = Live::of(rig).await;
-    let document = |text: &str| serde_json::json!({"document": text}).to_string();
     let capped = BY_API.replace("'18'", "'18', resources: {memory: 512Mi}");
-    let at = |verb: &str| format!("POST /apis/seawall.dev/v1/postgres/made/{verb}");
+    let at = |method: &str, rest: &str| format!("{method} /apis/seawall.dev/v1/postgres/made{rest}");
     // Half a request is none.
-    live.hang_up("POST /v1/apply", &document(BY_API), false).await;
+    live.hang_up(&at("PUT", ""), BY_API, false).await;
     assert!(live.rig.view("made").is_none());
     live.agrees("half");
     let steps: [(&str, String, String); 5] = [
-        ("apply", "POST /v1/apply".to_owned(), document(BY_API)),
-        ("change", "POST /v1/apply".to_owned(), document(&capped)),
-        ("patch", at("patch"), document("{spec: {resources: {memory: 256Mi}}}")),
-        ("stop", at("operate"), "{\"operation\":\"stop\"}".to_owned()),
+        ("apply", at("PUT", ""), BY_API.to_owned()),
+        ("change", at("PUT", ""), capped),
+        ("patch", at("PATCH", ""), "{spec: {resources: {memory: 256Mi}}}".to_owned()),
+        ("stop", at("POST", "/stop"), "{}".to_owned()),
         (
             "token",
             "POST /v1/tokens".to_owned(),
@@ -143,7 +142,7 @@ async fn who_hangs_up_in_the_middle_of_a_write_leaves_store_and_memory_the_same(
         }
     }
     live.rig.store.slow_answers(Duration::from_secs(1));
-    live.hang_up(&at("delete"), "{\"confirm\":\"made\"}", true).await;
+    live.hang_up(&at("DELETE", "?confirm=made"), "", true).await;
     live.rig.store.slow_answers(Duration::ZERO);
     live.rig.until("it goes", || live.rig.view("made").is_none().then_some(())).await;
     live.agrees("delete");

@@ -19,15 +19,15 @@ use tokio_util::sync::CancellationToken;
 const PASSWORD: &str = "The0nePasswordOfTheTest";
 const CREATE: &str = "{\"name\":\"my-database\",\"service_type\":\"postgres\",\"parameters\":{\"version\":\"18\",\"database\":\"appdb\",\"username\":\"appuser\",\"password\":\"The0nePasswordOfTheTest\",\"max_connections\":\"200\"}}";
 
-struct Live {
-    rig: Rig,
+pub struct Live {
+    pub rig: Rig,
     socket: PathBuf,
     cancel: CancellationToken,
     _place: tempfile::TempDir,
 }
 
 impl Live {
-    async fn start(manifests: &[(&str, &str)]) -> Self {
+    pub async fn start(manifests: &[(&str, &str)]) -> Self {
         let rig = Rig::start(manifests);
         let (place, cancel) = (tempfile::tempdir().unwrap(), CancellationToken::new());
         let socket = place.path().join("s");
@@ -39,10 +39,14 @@ impl Live {
         Self { rig, socket, cancel, _place: place }
     }
 
+    /// Of the whole API.
+    pub async fn at(&self, line: &str, head: &str, body: &str) -> Answer {
+        ask(UnixStream::connect(&self.socket).await.unwrap(), line, head, body).await
+    }
+
     async fn ask(&self, line: &str, body: &str) -> Answer {
         let (method, path) = line.split_once(' ').unwrap_or((line, ""));
-        let socket = UnixStream::connect(&self.socket).await.unwrap();
-        ask(socket, &format!("{method} /api/external-services{path}"), "", body).await
+        self.at(&format!("{method} /api/external-services{path}"), "", body).await
     }
 
     /// What must work.

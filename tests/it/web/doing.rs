@@ -189,7 +189,7 @@ async fn a_new_service_is_made_here_or_its_text_is_committed() {
     let made = browser.post("/create", &format!("csrf={}&document={document}&do=save", form.word())).await;
     assert_eq!(made.header("location"), Some("/services/postgres/new"));
     for dry in [true, false] {
-        let options = ApplyOptions { dry_run: dry, create: true, resource_version: None };
+        let options = ApplyOptions { dry_run: dry, create: true, ..ApplyOptions::default() };
         let call = format!("apply {options:?} kind: X\nspec: {{}}\n");
         assert!(fake.calls().contains(&call), "{:?}", fake.calls());
     }

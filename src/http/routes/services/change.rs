@@ -1,7 +1,7 @@
 //! Services are made, changed, let go; each way leads through the one that objects have.
 
 use super::{Found, found};
-use crate::control::api::{ApplyOptions, Done, ErrorCode, ManagedBy, Operation};
+use crate::control::api::{ApplyOptions, Done, Operation};
 use crate::core::names::{API_VERSION, Name, ObjectRef};
 use crate::http::error::Failure;
 use crate::http::routes::Answer;
@@ -135,17 +135,8 @@ pub async fn remove(
     InPath(id): InPath<u64>,
     Params(ask): Params<DeleteQuery>,
 ) -> Answer<Json<Done>> {
-    let Found { object, view, .. } = found(&shared, id).await?;
-    if view.metadata.managed_by == Some(ManagedBy::File) {
-        return Err(of_a_file(&object, &view.metadata.source));
-    }
+    let object = found(&shared, id).await?.object;
     Ok(Json(shared.api.delete(&object, &ask.confirm).await?))
-}
-
-/// Nothing that a file holds goes by the API.
-pub fn of_a_file(object: &ObjectRef, source: &str) -> Failure {
-    let what = format!("{object} has a manifest in {source}; nothing was changed");
-    Failure::new(ErrorCode::Conflict, what, format!("remove {object} from {source}, and commit that"))
 }
 
 pub async fn start(State(shared): State<Shared>, InPath(id): InPath<u64>) -> Answer<Json<Acted>> {

@@ -1,8 +1,7 @@
 //! Services and environments, tied together.
 
-use super::change::of_a_file;
 use super::{Found, found, project};
-use crate::control::api::{ApplyOptions, Done, ErrorCode, ManagedBy, VariableView};
+use crate::control::api::{ApplyOptions, Done, ErrorCode, VariableView};
 use crate::control::registry::Kinds;
 use crate::core::access::{Caller, Permission};
 use crate::core::names::ObjectRef;
@@ -88,7 +87,7 @@ async fn tied(
     shared: &Shared,
     (id, project_id): (u64, u64),
     environment: Option<String>,
-) -> Answer<(ObjectRef, Ends, Everything)> {
+) -> Answer<(ObjectRef, Ends)> {
     let service = found(shared, id).await?.object;
     let (project, _) = project(shared, project_id).await?;
     let all = everything(shared).await?;
@@ -105,8 +104,7 @@ async fn tied(
     let names = ties.iter().map(|(_, ends)| ends.environment.clone()).collect();
     let environment = one_of(&format!("{service} and {project}"), names, environment)?;
     let found = ties.into_iter().find(|(_, ends)| ends.environment == environment);
-    let (object, ends) = found.ok_or_else(|| Failure::new(ErrorCode::NotFound, "it is gone", ""))?;
-    Ok((object, ends, all))
+    found.ok_or_else(|| Failure::new(ErrorCode::NotFound, "it is gone", ""))
 }
 
 pub async fn untie(
@@ -114,11 +112,7 @@ pub async fn untie(
     InPath(ids): InPath<(u64, u64)>,
     Params(ask): Params<UntieQuery>,
 ) -> Answer<Json<Done>> {
-    let (object, _, all) = tied(&shared, ids, ask.environment).await?;
-    let metadata = all.0.get(&object).map(|view| &view.metadata);
-    if let Some(metadata) = metadata.filter(|metadata| metadata.managed_by == Some(ManagedBy::File)) {
-        return Err(of_a_file(&object, &metadata.source));
-    }
+    let (object, _) = tied(&shared, ids, ask.environment).await?;
     Ok(Json(shared.api.delete(&object, "").await?))
 }
 
@@ -141,7 +135,7 @@ async fn given(
     if ask.reveal {
         need(caller, Permission::SecretsReveal)?;
     }
-    let (object, ends, _) = tied(shared, ids, ask.environment).await?;
+    let (object, ends) = tied(shared, ids, ask.environment).await?;
     let all = variables(shared, &ends.project, &ends.environment, ask.reveal).await?;
     let from = object.to_string();
     Ok(all.into_iter().filter(|variable| variable.from == from).map(EnvironmentVariable::from).collect())
