@@ -37,6 +37,10 @@ In another terminal:
   $seawall connection $first --reveal$with_psql
   $seawall describe $first
 
+In a browser, signed in once within ten minutes (another link: $seawall dashboard):
+
+  $("$seawall" dashboard 2>/dev/null || echo "nowhere: port 7080 is taken")
+
 Edit a file in manifests/ and watch what happens here. Ctrl-C ends Seawall and leaves the databases running;
 the next \`make run\` takes them over again.
 
@@ -44,4 +48,4 @@ END
 }
 
 ready &
-exec "$seawall" run --manifests manifests
+exec "$seawall" run --manifests manifests --listen "${SEAWALL_LISTEN:-127.0.0.1:7080}"

@@ -47,7 +47,7 @@ impl Server {
             address: ([127, 0, 0, 1], 0).into(),
             tls: None,
             behind_proxy: false,
-            pages: seawall::web::router(operator.clone(), operator.clone(), false),
+            pages: seawall::web::router(operator.clone(), operator.clone(), false, cancel.clone()),
         };
         tokio::spawn(async move {
             let told = |at| {

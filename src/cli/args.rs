@@ -165,6 +165,8 @@ pub enum Verb {
         #[command(subcommand)]
         verb: TokenVerb,
     },
+    /// Print a link that signs a browser in to the dashboard, once
+    Dashboard,
     /// Ask the operator of another machine from now on, by a token
     Login(LoginArgs),
     /// Forget that token, and ask the operator of this machine again

@@ -94,6 +94,8 @@ pub struct RunSettings {
     /// The id of the group that may open the socket.
     pub socket_group: Option<u32>,
     pub listen: Listening,
+    /// Somebody reads what it says.
+    pub terminal: bool,
 }
 
 /// As it is written: an address with a port, or `off`.

@@ -1,7 +1,7 @@
 //! Waiting for an object: for a condition of what is asked for now, never for one of the state before.
 //!
-//! It has patience for an operator that restarts and for a manifest that was just saved, and none for what will not come by
-//! itself: no operator, a manifest with problems.
+//! Before it believes what it sees it has the manifests read, as they are then. It has patience for an operator that restarts,
+//! and none for what will not come by itself: no operator, a manifest with problems.
 
 use super::args::Goal;
 use super::backend::OfflineError;
@@ -9,27 +9,21 @@ use super::connect::{needs_operator, operator, place};
 use super::out::{Failure, clean};
 use super::print::conditions;
 use super::{Context, Outcome};
-use crate::control::api::{Api, ApiError, ErrorCode, ManagedBy, ObjectView};
+use crate::control::api::{Api, ApiError, ErrorCode, ObjectView};
 use crate::core::condition::{Condition, ConditionType};
 use crate::core::names::ObjectRef;
-use jiff::Timestamp;
 use serde_json::Value;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-use tokio::time::{Instant, timeout};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long an object may be missing: a saved manifest shows up within this.
 const SAVED: Duration = Duration::from_secs(5);
-/// How long a manifest that was changed counts as not read yet: it must rest for a second before it is.
-const FRESH: Duration = Duration::from_secs(3);
 /// A started operator has its lock within this.
 const STARTED: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_millis(200);
 const WATCH_MS: u64 = 5_000;
-/// Where its manifests are is asked once, and is worth no more than this.
-const ASIDE: Duration = Duration::from_secs(2);
 
 /// What to wait for, how long, and whether to say meanwhile how far it is.
 pub struct Wait<'a> {
@@ -42,8 +36,8 @@ pub struct Wait<'a> {
 enum Seen {
     NoOperator,
     Missing,
-    /// Nothing tells yet.
-    Fresh(String),
+    /// Why what is in the manifests is not in force yet.
+    Unread(String),
     NotYet {
         revision: u64,
         how: String,
@@ -56,7 +50,7 @@ impl Seen {
         match self {
             Seen::NoOperator => format!("no operator answers {}", place(cx)),
             Seen::Missing => format!("{object} not found"),
-            Seen::NotYet { how, .. } | Seen::Fresh(how) | Seen::Met(how) => how.clone(),
+            Seen::NotYet { how, .. } | Seen::Unread(how) | Seen::Met(how) => how.clone(),
         }
     }
 }
@@ -68,7 +62,7 @@ impl Wait<'_> {
     /// When the time is over, or waiting is of no use.
     pub async fn run(&self, cx: &mut Context) -> Outcome {
         let until = Instant::now() + self.timeout;
-        let (mut api, mut answered, mut manifests) = (None, None, None);
+        let (mut api, mut answered, mut read) = (None, None, false);
         let (mut alone, mut seen, mut said) = (Instant::now(), Seen::NoOperator, String::new());
         loop {
             if api.is_none() {
@@ -76,10 +70,14 @@ impl Wait<'_> {
             }
             if let Some(asked) = api.clone() {
                 let first = *answered.get_or_insert_with(Instant::now);
-                if manifests.is_none() {
-                    manifests = Some(self.manifests(cx, &asked).await);
-                }
-                match self.look(&asked, manifests.as_ref().and_then(Option::as_ref)).await {
+                let look = async {
+                    if !read && let Some(why) = unread(&asked).await? {
+                        return Ok(Seen::Unread(why));
+                    }
+                    read = true;
+                    self.look(&asked).await
+                };
+                match look.await {
                     Ok(Seen::Met(words)) => {
                         writeln!(cx.out.stdout, "{words}")?;
                         return Ok(0);
@@ -119,16 +117,7 @@ impl Wait<'_> {
         }
     }
 
-    /// Where the operator of this machine reads them.
-    async fn manifests(&self, cx: &Context, api: &Arc<dyn Api>) -> Option<PathBuf> {
-        if cx.server.is_some() {
-            return None;
-        }
-        let view = timeout(ASIDE, api.operator()).await.ok()?.ok()?;
-        Some(PathBuf::from(view.manifests))
-    }
-
-    async fn look(&self, api: &Arc<dyn Api>, manifests: Option<&PathBuf>) -> Result<Seen, ApiError> {
+    async fn look(&self, api: &Arc<dyn Api>) -> Result<Seen, ApiError> {
         // The revision before the look: a change in between ends the watch at once.
         let revision = api.watch(0, 0).await?;
         let (object, goal) = (self.object, self.goal);
@@ -142,9 +131,6 @@ impl Wait<'_> {
             }
             Err(e) => return Err(e),
         };
-        if let Some(file) = manifests.and_then(|dir| just_saved(&view, dir)) {
-            return Ok(Seen::Fresh(format!("{file} was saved a moment ago")));
-        }
         let conditions = conditions(&view);
         let find = |kind: &str| conditions.iter().find(|c| c.kind.as_str().eq_ignore_ascii_case(kind));
         let (kind, met): (&str, &dyn Fn(&Condition) -> bool) = match goal {
@@ -184,22 +170,14 @@ fn is_current(view: &ObjectView) -> bool {
     observed >= view.metadata.generation
 }
 
-/// The file of its manifest, if the operator need not have read yet what is in it.
-fn just_saved(view: &ObjectView, manifests: &Path) -> Option<String> {
-    if view.metadata.managed_by != Some(ManagedBy::File) {
-        return None;
+/// Why the manifests as they are now are not in force yet.
+async fn unread(api: &Arc<dyn Api>) -> Result<Option<String>, ApiError> {
+    match api.read_manifests().await {
+        Ok(true) => Ok(None),
+        Ok(false) => Ok(Some("the manifests were changed a moment ago, and are not read yet".to_owned())),
+        Err(e) if e.code == ErrorCode::Internal => Ok(Some(e.what)),
+        Err(e) => Err(e),
     }
-    let place = |c: char| c == ':' || c.is_ascii_digit();
-    let file = view.metadata.source.trim_end_matches(place);
-    let changed = std::fs::metadata(manifests.join(file)).ok()?.modified().ok()?;
-    // An object that was made after that was made by it.
-    let made = view.metadata.creation_timestamp.parse::<Timestamp>().map(SystemTime::from);
-    if made.is_ok_and(|made| made >= changed) {
-        return None;
-    }
-    // A time in the future is no help.
-    let is_fresh = changed.elapsed().is_ok_and(|ago| ago < FRESH);
-    is_fresh.then(|| file.to_owned())
 }
 
 fn not_found(object: &ObjectRef) -> Failure {

@@ -7,6 +7,8 @@ mod asking;
 mod audit;
 mod gate;
 mod log;
+mod sign_in;
+mod tickets;
 mod tokens;
 mod tries;
 
@@ -20,6 +22,7 @@ use crate::store::{Store, StoreError};
 use log::Log;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tickets::Tickets;
 use tokens::Tokens;
 use tries::Tries;
 
@@ -38,6 +41,9 @@ pub struct Access {
 struct Door {
     tokens: Tokens,
     tries: Tries,
+    tickets: Tickets,
+    /// Where the dashboard is, as a browser is told, if it is anywhere.
+    dashboard: Option<String>,
     /// When the last use of a token was last written, in milliseconds of the operator's clock.
     written: BTreeMap<Name, u64>,
 }

@@ -5,12 +5,12 @@ use super::api::{
     Api, ApiError, Applied, ApplyOptions, AuditEntry, Changes, ConnectionView, DiagnosisView, Done,
     EnvironmentView, ErrorCode, HistoryView, InspectView, IssuedToken, KeyCheck, KeyList, KillView, Lines,
     ManagedBy, MetadataView, NewToken, ObjectList, ObjectView, Operation, OperatorView, OwnerReference,
-    PlanList, PruneItem, PruneView, PublicKeyView, RecommendList, Result, TestView, TokenView, TopList,
-    no_object,
+    PlanList, PruneItem, PruneView, PublicKeyView, RecommendList, Result, SignInUrl, TestView, TokenView,
+    TopList, no_object,
 };
 use super::objects::{Owner, Record};
 use super::operator::Operator;
-use super::requested::not_begun_yet;
+use super::requested::{not_begun_yet, of_before};
 use super::state::{Away, State, resource_version};
 use super::versions::Last;
 use crate::core::condition::Truth;
@@ -36,6 +36,7 @@ pub(super) struct Known {
     seen: bool,
     /// Something was asked for, and no pass has begun with it.
     requested: bool,
+    moved: bool,
     version: String,
 }
 
@@ -47,6 +48,7 @@ impl Known {
             status: state.statuses.get(&record.object).cloned(),
             seen: live.is_some_and(|l| l.seen),
             requested: state.is_requested(record),
+            moved: live.is_some_and(|live| live.has_moved()),
             version: state.resource_version(record),
         }
     }
@@ -54,7 +56,8 @@ impl Known {
     /// Of an object that was gone with this revision.
     pub(super) fn last(Last { record, status, seen }: &Last, revision: u64) -> Self {
         let version = resource_version(revision, record);
-        Self { record: Arc::clone(record), status: status.clone(), seen: *seen, requested: false, version }
+        let (record, status) = (Arc::clone(record), status.clone());
+        Self { record, status, seen: *seen, requested: false, moved: false, version }
     }
 }
 
@@ -143,6 +146,9 @@ impl Operator {
         }
         if known.requested {
             not_begun_yet(&mut view);
+        }
+        if known.moved {
+            of_before(&mut view);
         }
         let object = &known.record.object;
         let sampled = self.kinds.get(object.kind).map(|kind| kind.sampled(object)).unwrap_or_default();
@@ -279,6 +285,12 @@ impl Api for Operator {
         self.preview(files).await
     }
 
+    async fn read_manifests(&self) -> Result<bool> {
+        self.must_run("this")?;
+        let read = |me: Arc<Self>| async move { me.read_manifests_now().await.map_err(|e| store_failed(&e)) };
+        ended(self.to_the_end(read).await)
+    }
+
     async fn plan_beside(&self, files: BTreeMap<String, String>) -> Result<PlanList> {
         self.preview_beside(files).await
     }
@@ -413,6 +425,10 @@ impl Api for Operator {
 
     async fn tokens(&self) -> Result<Vec<TokenView>> {
         Ok(self.token_views())
+    }
+
+    async fn sign_in_link(&self) -> Result<SignInUrl> {
+        ended(self.to_the_end(|me| async move { me.do_sign_in_link().await }).await)
     }
 
     async fn revoke_token(&self, name: &Name) -> Result<Done> {

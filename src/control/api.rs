@@ -15,7 +15,7 @@ mod top;
 
 pub use access::Gatekeeper;
 pub use apply::{Applied, ApplyOptions, Outcome};
-pub use audit::{AuditEntry, EXPIRES, IssuedToken, NewToken, TokenView};
+pub use audit::{AuditEntry, EXPIRES, IssuedToken, NewToken, SignInUrl, TokenView};
 pub use changes::{Change, Changes, Marks, Told};
 pub use history::{HistoryView, Point, SeriesView};
 pub use inspect::{DiagnosisView, InspectView, KillView};
@@ -128,6 +128,8 @@ pub trait Api: Send + Sync + 'static {
         let what = "only the operator itself tells what changes";
         Err(ApiError::new(ErrorCode::Unavailable, what, "watch=true of its HTTP API"))
     }
+    /// Reads the manifests as they are in this moment; false: somebody writes there, and they are not in force yet.
+    async fn read_manifests(&self) -> Result<bool>;
     /// The plan for the manifests in force, or for these files (path → text) instead.
     async fn plan(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList>;
     /// The plans of what these files name, beside the manifests of everything else.
@@ -181,6 +183,8 @@ pub trait Api: Send + Sync + 'static {
     /// In the order of their names.
     async fn tokens(&self) -> Result<Vec<TokenView>>;
     async fn revoke_token(&self, name: &Name) -> Result<Done>;
+    /// A way into the dashboard, for who asks over the socket: whoever uses it first may do everything.
+    async fn sign_in_link(&self) -> Result<SignInUrl>;
     /// What was written down with a sequence above `after`, oldest first.
     async fn audit(&self, after: u64) -> Result<Vec<AuditEntry>>;
     /// The store as JSON lines, secrets sealed.

@@ -247,7 +247,7 @@ impl Operator {
         if options.create {
             let kept = if known.is_present() { "" } else { ": nobody wants it, and its data are kept" };
             let what = format!("{object} exists already{kept}");
-            return refused(what, "choose another name, or leave create out to change this one");
+            return refused(what, "choose another name, or change this one");
         }
         if options.resource_version.as_ref().is_some_and(|asked| !known.is_still(asked)) {
             let version = state.resource_version(known);

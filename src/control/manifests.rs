@@ -356,6 +356,9 @@ impl Operator {
         state.passed_over = new.passed_over;
         moved.extend(state.tie());
         state.scanned = true;
+        for object in moved.iter() {
+            state.moves(object);
+        }
         (scan_notes, kept_notes)
     }
 

@@ -93,7 +93,7 @@ impl Operator {
     /// Who refers to it and is wanted.
     pub(super) fn wanted_referrers(&self, object: &ObjectRef) -> Vec<String> {
         let state = self.state();
-        let wanted = |other: &&ObjectRef| state.offers.get(*other).is_some_and(|offer| offer.present);
+        let wanted = |other: &&ObjectRef| state.records.get(*other).is_some_and(|record| record.is_present());
         state.graph.referrers(object).filter(wanted).map(ToString::to_string).collect()
     }
 

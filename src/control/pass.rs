@@ -83,6 +83,8 @@ pub async fn pass<R: Reconciler>(
 ) -> Again {
     let (mut arrived, mut begun) = (None, None);
     let start = Instant::now();
+    // Its status will be of this: a manifest may be read while it is written.
+    operator.live(object, |live| live.moves_seen = live.moves);
     let end = rounds(kind, operator, object, cancel, &mut arrived, &mut begun).await;
     let result = end.word();
     let again = match end {

@@ -1,4 +1,5 @@
-//! What was asked for by name and no pass has begun with: until one has, nobody can rely on what was seen before it.
+//! What was asked for by name and no pass has begun with, and what manifests say and no status is of: until then, nobody can
+//! rely on what was seen before it.
 
 use super::api::ObjectView;
 use super::operator::Operator;
@@ -12,6 +13,24 @@ impl Operator {
         if self.state().begins(object, asked) {
             self.changed();
         }
+    }
+
+    /// Its status is of what is wanted now, and is as it was.
+    pub(super) fn is_told(&self, object: &ObjectRef) {
+        let moved = self.state().is_told(object);
+        if moved {
+            self.changed();
+        }
+    }
+}
+
+/// A status of what was wanted before, by what the user was told of its generation.
+pub(super) fn of_before(view: &mut ObjectView) {
+    let before = view.metadata.generation.saturating_sub(1);
+    if let Some(observed) = view.status.get_mut("observedGeneration")
+        && observed.as_u64().is_some_and(|observed| observed > before)
+    {
+        *observed = before.into();
     }
 }
 

@@ -85,6 +85,12 @@ pub struct Live {
     pub plan: Option<PlanView>,
     /// What of the wishes in the record the passes of this process have begun with.
     pub begun: Option<Box<Asked>>,
+    /// How often its manifest came to mean something else.
+    pub moves: u64,
+    /// The same when the last pass began.
+    pub moves_seen: u64,
+    /// The same of what its status is of.
+    pub moves_told: u64,
     /// At least one pass has ended since the start.
     pub seen: bool,
 }
@@ -159,6 +165,14 @@ pub fn resource_version(revision: u64, record: &Record) -> String {
     format!("{revision}.{}", record.document_version())
 }
 
+impl Live {
+    /// Its status is of what its manifest meant before.
+    #[must_use]
+    pub fn has_moved(&self) -> bool {
+        self.moves_told != self.moves
+    }
+}
+
 impl State {
     /// Takes over a record, and whose it is.
     pub fn put(&mut self, record: Arc<Record>) {
@@ -177,6 +191,27 @@ impl State {
     pub fn put_status(&mut self, object: &ObjectRef, status: Arc<Status>) {
         self.touch(object);
         self.statuses.insert(object.clone(), status);
+        self.is_told(object);
+    }
+
+    /// Its status is of what is wanted now; whether it was not.
+    pub fn is_told(&mut self, object: &ObjectRef) -> bool {
+        let shows = self.live.get(object).is_some_and(|live| live.moves_told != live.moves_seen);
+        if shows {
+            self.touch(object);
+            let live = self.live.entry(object.clone()).or_default();
+            live.moves_told = live.moves_seen;
+        }
+        shows
+    }
+
+    /// Its manifest means something else than what its status is of.
+    pub fn moves(&mut self, object: &ObjectRef) {
+        let Some(moved) = self.live.get(object).map(|live| live.has_moved()) else { return };
+        if !moved {
+            self.touch(object);
+        }
+        self.live.entry(object.clone()).or_default().moves += 1;
     }
 
     /// What tells what is shown of it now from what was shown before, and whether its document is the same.
@@ -253,5 +288,30 @@ impl State {
         self.unread.remove(object);
         self.offers.remove(object);
         self.graph.own(object, None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_of_a_pass_is_of_what_its_manifest_meant_when_the_pass_began() {
+        let object: ObjectRef = "postgres/main".parse().unwrap();
+        let mut state = State::default();
+        state.live.entry(object.clone()).or_default();
+        let begins = |state: &mut State| {
+            let live = state.live.get_mut(&object).unwrap();
+            live.moves_seen = live.moves;
+        };
+        let moved = |state: &State| state.live[&object].has_moved();
+        assert!(!state.is_told(&object) && !moved(&state));
+        state.moves(&object);
+        assert!(moved(&state), "no pass has begun since");
+        begins(&mut state);
+        state.moves(&object);
+        assert!(state.is_told(&object) && moved(&state), "it was read while the pass went on");
+        begins(&mut state);
+        assert!(moved(&state) && state.is_told(&object) && !moved(&state));
     }
 }

@@ -159,6 +159,17 @@ impl Operator {
         findings: &[Finding],
         body: impl FnOnce(Option<&Status>) -> B + Send,
     ) {
+        self.write_other_status(object, generation, findings, body).await;
+        self.is_told(object);
+    }
+
+    async fn write_other_status<B: Serialize>(
+        &self,
+        object: &ObjectRef,
+        generation: u64,
+        findings: &[Finding],
+        body: impl FnOnce(Option<&Status>) -> B + Send,
+    ) {
         let (old, new) = {
             let state = self.state();
             let old = state.statuses.get(object).cloned();

@@ -7,13 +7,14 @@ use super::dial::{Server, To};
 use super::wire::{
     ALL, ApplyBody, AuditQuery, ConfirmBody, ConnectionQuery, EnvironmentQuery, ErrorBody, EventsQuery,
     EventsView, HistoryQuery, InspectQuery, KillBody, ListView, LogLine, LogsQuery, MAX_WAIT_MS, OBJECTS,
-    OperateBody, PLAN_TIMEOUT, PlanBody, RenameBody, RotateKeysBody, TopQuery, WatchAnswer, WatchQuery,
+    OperateBody, PLAN_TIMEOUT, PlanBody, ReadAnswer, RenameBody, RotateKeysBody, TopQuery, WatchAnswer,
+    WatchQuery,
 };
 use crate::control::api::{
     Api, ApiError, Applied, ApplyOptions, AuditEntry, ConnectionView, DiagnosisView, Done, EnvironmentView,
     ErrorCode, HistoryView, InspectView, IssuedToken, KeyCheck, KeyList, KillView, Lines, NewToken,
     ObjectList, ObjectView, Operation, OperatorView, PlanList, PruneView, PublicKeyView, RecommendList,
-    Result, TestView, TokenView, TopList,
+    Result, SignInUrl, TestView, TokenView, TopList,
 };
 use crate::core::event::Event;
 use crate::core::names::{Name, ObjectRef};
@@ -197,6 +198,7 @@ impl Reading {
 /// The operator's own words where the body has them.
 fn failure(status: StatusCode, body: &[u8], to: &To) -> ApiError {
     match serde_json::from_slice::<ErrorBody>(body) {
+        // Only a token can be wrong, and this is where one comes from.
         Ok(ErrorBody { code: ErrorCode::Unauthenticated, detail, .. }) if matches!(to, To::Server(_)) => {
             let next = format!("seawall login {to}, with another token");
             ApiError::new(ErrorCode::Unauthenticated, detail, next)
@@ -286,6 +288,10 @@ impl Api for Client {
         let path = with_query("/v1/watch", &WatchQuery { after, wait_ms })?;
         let answer: WatchAnswer = self.get(&path, CALL + Duration::from_millis(wait_ms)).await?;
         Ok(answer.revision)
+    }
+    async fn read_manifests(&self) -> Result<bool> {
+        let answer: ReadAnswer = self.post("/v1/manifests/read", &serde_json::json!({}), LONG_CALL).await?;
+        Ok(answer.read)
     }
     async fn plan(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList> {
         self.post("/v1/plan", &PlanBody { files, beside: false }, PLAN_TIMEOUT + Duration::from_secs(5)).await
@@ -379,6 +385,9 @@ impl Api for Client {
     }
     async fn revoke_token(&self, name: &Name) -> Result<Done> {
         decode(&self.call(Method::DELETE, &format!("/v1/tokens/{name}"), Bytes::new(), LONG_CALL).await?)
+    }
+    async fn sign_in_link(&self) -> Result<SignInUrl> {
+        self.post("/v1/sign-in-links", &serde_json::json!({}), LONG_CALL).await
     }
     async fn audit(&self, after: u64) -> Result<Vec<AuditEntry>> {
         self.get(&with_query("/v1/audit", &AuditQuery { after })?, LONG_CALL).await

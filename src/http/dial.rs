@@ -143,10 +143,21 @@ impl Server {
             None => Ok(Box::new(stream)),
             Some(config) => {
                 let name = ServerName::try_from(self.url.host.clone()).map_err(io::Error::other)?;
-                Ok(Box::new(TlsConnector::from(config.clone()).connect(name, stream).await?))
+                Ok(Box::new(TlsConnector::from(config.clone()).connect(name, stream).await.map_err(refused)?))
             }
         }
     }
+}
+
+/// In words what `openssl req -x509` makes when nothing else is said.
+fn refused(error: io::Error) -> io::Error {
+    if format!("{error:?}").contains("CaUsedAsEndEntity") {
+        return io::Error::other(
+            "its certificate is one of an authority (CA:TRUE) and not of a server: openssl req -x509 makes one of a server \
+             with -addext basicConstraints=critical,CA:FALSE",
+        );
+    }
+    error
 }
 
 fn trusting(authority: Option<&Path>) -> Result<Arc<ClientConfig>, DialError> {

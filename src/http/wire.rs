@@ -168,6 +168,12 @@ pub struct WatchAnswer {
     pub revision: u64,
 }
 
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ReadAnswer {
+    /// What stood in the manifests when that was asked is in force.
+    pub read: bool,
+}
+
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PlanBody {

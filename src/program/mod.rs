@@ -25,7 +25,7 @@ use crate::workload::tools::vault::{CIPHER_KEY, SECRETS, cipher_of};
 use async_trait::async_trait;
 use axum::Router;
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -213,11 +213,45 @@ fn listen_at(listening: &Listening) -> Result<Option<listen::Listen>, ApiError> 
     Ok(Some(listen::Listen { address, tls, behind_proxy: listening.behind_proxy, pages: Router::new() }))
 }
 
-/// What the log says of it.
-fn listens(at: Result<SocketAddr, String>) {
-    match at {
-        Ok(address) => tracing::info!(%address, "the API is served over TCP"),
+/// What is done and said once it listens, or does not. `terminal`: somebody reads it, who gets a way in that no log keeps.
+fn listens(
+    operator: &Arc<Operator>,
+    listen: &listen::Listen,
+    terminal: bool,
+) -> impl Fn(Result<SocketAddr, String>) + use<> {
+    let (tls, behind_proxy) = (listen.tls.is_some(), listen.behind_proxy);
+    let operator = Arc::clone(operator);
+    move |at| match at {
+        Ok(address) => {
+            tracing::info!(%address, "the API and the dashboard are served over TCP; a way in: seawall dashboard");
+            operator.dashboard_at(Some(dashboard_at(address, tls, behind_proxy)));
+            if terminal {
+                let operator = Arc::clone(&operator);
+                tokio::spawn(async move {
+                    if let Ok(link) = operator.sign_in_link().await {
+                        let line = format!(
+                            "\n  The dashboard, signed in once until {}:\n  {}\n\n",
+                            link.expires, link.url
+                        );
+                        let _ = std::io::stderr().write_all(line.as_bytes());
+                    }
+                });
+            }
+        }
         Err(why) => tracing::warn!(why, "the API is not served over TCP; tried again every 30 s (--listen)"),
+    }
+}
+
+/// As a browser reaches it. What a proxy is called, only its owner knows.
+fn dashboard_at(address: SocketAddr, tls: bool, behind_proxy: bool) -> String {
+    let host = match address.ip().is_unspecified() {
+        true => format!("localhost:{}", address.port()),
+        false => address.to_string(),
+    };
+    match (behind_proxy, tls) {
+        (true, _) => "https://YOUR-PROXY".to_owned(),
+        (false, true) => format!("https://{host}"),
+        (false, false) => format!("http://{host}"),
     }
 }
 
@@ -273,8 +307,10 @@ impl Backend for Program {
             async move { serve_for(api, &socket, group, stop).await }
         });
         let over_tcp = listen.map(|mut at| {
-            at.pages = web::router(operator.clone(), operator.clone(), at.tls.is_some() || at.behind_proxy);
-            tokio::spawn(listen::serve(api, operator.clone(), at, stop_http.clone(), listens))
+            let secure = at.tls.is_some() || at.behind_proxy;
+            at.pages = web::router(operator.clone(), operator.clone(), secure, stop_http.clone());
+            let heard = listens(&operator, &at, run.terminal);
+            tokio::spawn(listen::serve(api, operator.clone(), at, stop_http.clone(), heard))
         });
         let metrics = settings.metrics_addr.filter(|_| !run.once);
         let metrics =

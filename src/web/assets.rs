@@ -8,6 +8,8 @@ use axum::response::{IntoResponse, Response};
 const STYLE: &str = include_str!("assets/style.css");
 /// As it is released (htmx.org 2, licence beside it).
 const HTMX: &str = include_str!("assets/htmx.min.js");
+/// Has what changes come at once.
+const LIVE: &str = include_str!("assets/live.js");
 const ICON: &str = include_str!("assets/icon.svg");
 
 /// They say in their addresses which version of the program they are of.
@@ -17,6 +19,7 @@ pub async fn file(Path(name): Path<String>) -> Response {
     let (kind, text) = match name.as_str() {
         "style.css" => ("text/css; charset=utf-8", STYLE),
         "htmx.min.js" => ("text/javascript; charset=utf-8", HTMX),
+        "live.js" => ("text/javascript; charset=utf-8", LIVE),
         "icon.svg" => ("image/svg+xml", ICON),
         _ => return StatusCode::NOT_FOUND.into_response(),
     };

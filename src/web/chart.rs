@@ -1,6 +1,7 @@
 //! Figures over time as pictures inside of the page: a line for the average, a gap where nothing is known. Pure.
 
 use crate::control::api::{HistoryView, Point, SeriesView};
+use crate::core::measure::Unit;
 use maud::{Markup, html};
 use std::fmt::Write as _;
 
@@ -11,13 +12,22 @@ const DOTS: i64 = 150;
 /// Pictures on a page.
 const MOST: usize = 12;
 
+const FIRST: [&str; 2] = ["memory", "cpu"];
+/// What is said by the unit already.
+const SUFFIXES: [&str; 4] = ["_bytes", "_cores", "_ratio", "_seconds"];
+
 pub fn charts(view: &HistoryView) -> Markup {
-    html! { div.charts { @for series in view.series.iter().take(MOST) { (chart(series, view)) } } }
+    // What its containers use is looked at first.
+    let (first, others): (Vec<_>, Vec<_>) =
+        view.series.iter().partition(|series| FIRST.iter().any(|name| series.name.starts_with(name)));
+    html! { div.charts { @for series in first.into_iter().rev().chain(others).take(MOST) { (chart(series, view)) } } }
 }
 
 fn chart(series: &SeriesView, view: &HistoryView) -> Markup {
-    let text = |value: f64| series.unit.text(value);
-    let title = series.name.replace('_', " ");
+    let ratio = series.name.ends_with("_ratio");
+    let text = |value: f64| if ratio { Unit::Percent.text(value * 100.0) } else { series.unit.text(value) };
+    let title = SUFFIXES.iter().find_map(|end| series.name.strip_suffix(end)).unwrap_or(&series.name);
+    let title = title.replace('_', " ").replace("cpu", "CPU").replace("wal", "WAL");
     let says =
         format!("{title}: last {}, least {}, most {}", text(series.last), text(series.min), text(series.max));
     let (line, area) = paths(series, view);
@@ -88,7 +98,6 @@ fn thinned(points: &[Point], from: i64, length: i64) -> Vec<(i64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::measure::Unit;
 
     fn view(points: &[(i64, f64)], to: i64) -> (SeriesView, HistoryView) {
         let points = points.iter().map(|(at, mean)| Point { at: *at, mean: *mean, max: *mean }).collect();

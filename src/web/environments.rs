@@ -42,7 +42,7 @@ pub fn card(at: &At, view: &ObjectView) -> Option<Markup> {
     })
 }
 
-fn address(at: &At, environment: &str) -> String {
+pub fn address(at: &At, environment: &str) -> String {
     format!("{}/environments/{}", at.address(), url_part(environment))
 }
 

@@ -60,6 +60,7 @@ pub async fn signed_in(State(web): State<Web>, request: Request, next: Next) -> 
         Err(fault) => return fault.into_response(),
     };
     visitor.by_script = request.headers().contains_key(&BY_SCRIPT);
+    visitor.section = request.uri().path().split('/').nth(1).unwrap_or_default().into();
     let (mut parts, body) = request.into_parts();
     let body = if parts.method.is_safe() {
         body

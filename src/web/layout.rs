@@ -15,6 +15,13 @@ const SHOWN: usize = 5;
 const HTMX: &str =
     r#"{"allowEval":false,"includeIndicatorStyles":false,"historyEnabled":false,"historyCacheSize":0}"#;
 
+/// Where one can go from every page, for who may.
+const SECTIONS: [(&str, &str, Permission); 3] = [
+    ("services", "Services", Permission::ExternalServicesRead),
+    ("projects", "Projects", Permission::ExternalServicesRead),
+    ("settings", "Settings", Permission::SettingsManage),
+];
+
 /// A page on its way out.
 pub struct Page(pub Markup);
 
@@ -95,12 +102,16 @@ pub fn framed(visitor: &Visitor, title: &str, list: Option<&ObjectList>, markup:
         html lang="en" {
             (head(title))
             body {
+                script src={ "/assets/live.js?" (VERSION) } defer {}
                 a.skip href="#main" { "To the content" }
                 header {
-                    a.brand href="/services" { (mark()) "Seawall" }
+                    a.brand href="/services" aria-label="Seawall" { (mark()) span { "Seawall" } }
                     nav aria-label="Pages" {
-                        a href="/services" { "Services" }
-                        @if visitor.caller.may(Permission::SettingsManage) { a href="/settings" { "Settings" } }
+                        @for (section, says, needs) in SECTIONS {
+                            @if visitor.caller.may(needs) {
+                                a href={ "/" (section) } aria-current=[(*visitor.section == *section).then_some("true")] { (says) }
+                            }
+                        }
                     }
                     form method="post" action="/sign-out" {
                         span.quiet title="The name of your token" { (visitor.caller.name) }

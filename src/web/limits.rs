@@ -69,7 +69,7 @@ fn page(
                     }
                     div.actions {
                         button.primary name="do" value="plan" { @if by_file { "Show what to commit" } @else { "Show the plan" } }
-                        @if matches!(outcome, Some(Ok(_))) { button name="do" value="save" { "Save" } }
+                        @if matches!(outcome, Some(Ok(_))) { button.primary name="do" value="save" { "Save" } }
                         a.button href=(at.address()) { "Back" }
                     }
                 }

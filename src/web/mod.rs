@@ -11,6 +11,8 @@ mod environments;
 mod gate;
 mod layout;
 mod limits;
+mod links;
+mod live;
 mod object;
 mod operate;
 mod parts;
@@ -29,6 +31,8 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, get, post};
 use session::Sessions;
 use std::sync::{Arc, Mutex};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 /// What the pages see.
 #[derive(Clone)]
@@ -38,6 +42,9 @@ struct Web {
     sessions: Arc<Mutex<Sessions>>,
     /// Cookies go over TLS only.
     secure: bool,
+    /// Room for pages that are told what changes.
+    told: Arc<Semaphore>,
+    stop: CancellationToken,
 }
 
 /// Routes take the operator alone where they need nothing else.
@@ -85,6 +92,11 @@ fn table() -> Vec<Row> {
         // Write, too: a document may be of what is there.
         reads("/create", Create, create::form),
         does("/create", Create, create::create),
+        reads("/changes", Read, live::stream),
+        reads("/projects", Read, links::list),
+        does("/projects", Create, links::create),
+        does("/links", Create, links::make),
+        does("/links/remove", Write, links::remove),
         reads("/settings", Manage, settings::page),
         does("/settings/tokens", Manage, settings::create),
         does("/settings/revoke", Manage, settings::revoke),
@@ -92,9 +104,15 @@ fn table() -> Vec<Row> {
 }
 
 /// The pages. Whoever serves them has to have looked at `Host` and `Origin`, and tells where a request comes from as
-/// `ConnectInfo<IpAddr>`. `secure`: they are reached over TLS.
-pub fn router(api: Arc<dyn Api>, keeper: Arc<dyn Gatekeeper>, secure: bool) -> Router {
-    let web = Web { api, keeper, sessions: Arc::default(), secure };
+/// `ConnectInfo<IpAddr>`. `secure`: they are reached over TLS. `stop`: what goes on and on ends.
+pub fn router(
+    api: Arc<dyn Api>,
+    keeper: Arc<dyn Gatekeeper>,
+    secure: bool,
+    stop: CancellationToken,
+) -> Router {
+    let told = Arc::new(Semaphore::new(live::MOST));
+    let web = Web { api, keeper, sessions: Arc::default(), secure, told, stop };
     let behind = table().into_iter().fold(Router::new(), |router, row| {
         router.route(row.path, row.answer.route_layer(from_fn_with_state(row.needs, gate::allowed)))
     });

@@ -5,6 +5,7 @@ use super::chart::charts;
 use super::connection;
 use super::environments;
 use super::layout::{Answer, Fault, framed};
+use super::links;
 use super::operate::actions;
 use super::parts::{State as How, address, age, ago, condition, conditions, object_name, pill, seen};
 use super::session::Visitor;
@@ -38,6 +39,9 @@ const READ: Duration = Duration::from_secs(10);
 const RELATED: usize = 40;
 /// How far back charts go: what the link says, and seconds.
 const SPANS: [(&str, u64); 3] = [("1 h", 3_600), ("24 h", 86_400), ("7 d", 604_800)];
+
+/// Seconds for which an object is young.
+const YOUNG: i64 = 2 * 3_600;
 
 /// The object that the path names.
 pub struct At(pub ObjectRef);
@@ -87,17 +91,18 @@ pub async fn page(
     let kinds = Kinds::all(None);
     let about = kinds.about().find(|about| about.kind == object.kind);
     let connect = connection::card(api, &visitor, &at, false).await;
-    let since = SPANS.iter().find(|(_, secs)| *secs == span.since).map_or(SPANS[1].1, |(_, secs)| *secs);
     let now = Timestamp::now();
+    let usual = usual_span(&view, now);
+    let since = SPANS.iter().find(|(_, secs)| *secs == span.since).map_or(usual, |(_, secs)| *secs);
     let containers = about.is_some_and(|about| about.containers) || view.status.get("runtime").is_some();
     let page = address(&view.kind, &view.metadata.name);
-    let others = "#conditions,#panels,#runtime,#events,#seen";
+    let others = "#conditions,#panels,#runtime,#ties,#events,#seen";
     let markup = html! {
         p.trail { a href="/services" { "Services" } " / " (view.kind) }
         div.title {
             h1 { (view.metadata.name) }
             // What is polled is small, and no form is inside of it: nothing that is being typed goes.
-            div #state hx-get=(page) hx-trigger="every 30s" hx-select="#state" hx-select-oob=(others) hx-swap="outerHTML" {
+            div #state hx-get=(page) hx-trigger="changed from:body, every 30s" hx-select="#state" hx-select-oob=(others) hx-swap="outerHTML" {
                 (state(&view, now))
             }
             div #seen { (seen(now)) }
@@ -118,12 +123,13 @@ pub async fn page(
             div {
                 @if let Some(connect) = connect { (connect) }
                 @if let Some(environments) = environments::card(&at, &view) { (environments) }
+                @if let Some(links) = links::card(&visitor, &at, &list) { (links) }
                 section.card { h2 { "Plan" } (later(&at, "plan", "What is planned, and why")) }
                 (related(&view, &list))
             }
         }
         div #panels { @if let Some(about) = &about { (panels(&view, about)) } }
-        (over_time(api, &at, since).await)
+        (over_time(api, &at, since, span.since != 0).await)
         section.card #events { h2 { "Events" } (happened(&events, now)) }
         @if containers { section.card { h2 { "Log" } (later(&at, "logs", "Its last lines")) } }
         details.card { summary { "Spec" } pre tabindex="0" { (yaml(&view.spec)) } }
@@ -178,13 +184,14 @@ fn facts(view: &ObjectView, now: Timestamp) -> Markup {
 fn all_conditions(view: &ObjectView, now: Timestamp) -> Markup {
     let all = conditions(view);
     let (wrong, fine): (Vec<_>, Vec<_>) = all.iter().partition(|c| c.kind.is_wrong(c.status, &c.reason));
+    let whole = How::of(view).class;
     html! {
         @if all.is_empty() { p.quiet { "It was not looked at yet." } }
-        @if !wrong.is_empty() { ul.conditions { @for c in &wrong { (condition(c, now)) } } }
+        @if !wrong.is_empty() { ul.conditions { @for c in &wrong { (condition(c, whole, now)) } } }
         @if !fine.is_empty() {
             details open[wrong.is_empty()] {
                 summary.quiet { (fine.len()) " as they should be" }
-                ul.conditions { @for c in &fine { (condition(c, now)) } }
+                ul.conditions { @for c in &fine { (condition(c, whole, now)) } }
             }
         }
     }
@@ -218,10 +225,17 @@ fn panels(view: &ObjectView, about: &About) -> Markup {
     }
 }
 
-async fn over_time(api: &dyn Api, at: &At, since: u64) -> Markup {
+/// Of what is young an hour, as a day of it would be a dot.
+fn usual_span(view: &ObjectView, now: Timestamp) -> u64 {
+    let since = view.metadata.creation_timestamp.parse::<Timestamp>();
+    let young = since.is_ok_and(|since| now.as_second().saturating_sub(since.as_second()) < YOUNG);
+    SPANS[usize::from(!young)].1
+}
+
+async fn over_time(api: &dyn Api, at: &At, since: u64, asked: bool) -> Markup {
     let history = api.history(&at.0, None, since).await.unwrap_or_default();
     html! {
-        @if !history.series.is_empty() || since != SPANS[1].1 {
+        @if !history.series.is_empty() || asked {
             section.card {
                 h2 {
                     "Over time "
@@ -242,6 +256,8 @@ fn related(view: &ObjectView, list: &ObjectList) -> Markup {
     let kind = view.kind.to_lowercase();
     let of_it = |other: &&ObjectView| {
         other.metadata.uid != view.metadata.uid
+            // They are told of with what they tie it to.
+            && other.kind != Kinds::of_links().as_str()
             && (names(&other.spec, &name, &kind, &view.metadata.name)
                 || other.metadata.owner_references.iter().any(|owner| owner.uid == view.metadata.uid))
     };
@@ -303,7 +319,7 @@ pub async fn plan(State(api): State<Arc<dyn Api>>, Extension(visitor): Extension
     let plan = api.plan(None).await?.plans.into_iter().find(|plan| plan.object == name).unwrap_or_default();
     let markup = html! {
         p.trail { a href=(at.address()) { (name) } " / Plan" }
-        h1 { "Plan" }
+        h1 { "Plan of " (name) }
         section.card { div #plan { (steps(&plan)) } }
     };
     Ok(framed(&visitor, &format!("Plan of {name}"), None, &markup))
@@ -348,9 +364,9 @@ pub async fn logs(State(api): State<Arc<dyn Api>>, Extension(visitor): Extension
     let (all, wrong) = timeout(READ, read).await.map_err(|_| late())??;
     let markup = html! {
         p.trail { a href=(at.address()) { (at.0) } " / Log" }
-        h1 { "Log" }
+        h1 { "Log of " (at.0) }
         section.card { div #logs {
-            @if all.is_empty() { p.quiet { "It printed nothing." } } @else { pre.log tabindex="0" { (last(&all, LOG)) } }
+            @if all.is_empty() { p.quiet { "It printed nothing." } } @else { div.log tabindex="0" { pre { (last(&all, LOG)) } } }
             @if let Some(wrong) = wrong { p.wrong { (wrong) } }
             p.quiet { "As it comes: " code { "seawall logs -f " (at.0) } }
         } }

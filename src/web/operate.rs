@@ -53,7 +53,7 @@ pub fn actions(visitor: &Visitor, at: &At, view: &ObjectView, about: &About) -> 
     }
 }
 
-fn said(visitor: &Visitor, outcome: Result<Done, ApiError>) -> bool {
+pub fn said(visitor: &Visitor, outcome: Result<Done, ApiError>) -> bool {
     let (wrong, what, next) = match outcome {
         Ok(Done { message, commit }) => (false, message, commit),
         Err(ApiError { what, next, .. }) => (true, what, next),

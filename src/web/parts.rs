@@ -55,6 +55,11 @@ pub fn ago(time: &str, now: Timestamp) -> Markup {
     html! { time datetime=(time) title=(time) { (age(time, now)) } }
 }
 
+/// The day of a time, with all of it for who points at it.
+pub fn day(time: &str) -> Markup {
+    html! { time datetime=(time) title=(time) { (time.split('T').next().unwrap_or_default()) } }
+}
+
 /// How it is: one word, its colour, and the condition that says why.
 pub struct State {
     pub word: String,
@@ -105,10 +110,12 @@ pub fn spaced(word: &str) -> String {
     text.replace("Wal ", "WAL ")
 }
 
-/// A condition in words, in the colour of whether somebody has to care.
-pub fn condition(c: &Condition, now: Timestamp) -> Markup {
+/// A condition in words, in the colour of whether somebody has to care. `whole`: that of the object, which may be stopped on purpose
+/// or about to be well.
+pub fn condition(c: &Condition, whole: &'static str, now: Timestamp) -> Markup {
     let class = match (c.kind.is_wrong(c.status, &c.reason), c.status) {
         (true, Truth::Unknown) => "warn",
+        (true, _) if matches!(whole, "warn" | "idle") => whole,
         (true, _) => "bad",
         (false, _) => "good",
     };
@@ -172,6 +179,29 @@ pub fn seen(now: Timestamp) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_being_worked_on_or_meant_is_no_failure() {
+        let ready = |reason: &str, status| Condition {
+            kind: condition::ConditionType::Ready,
+            status,
+            reason: reason.to_owned(),
+            message: String::new(),
+            last_transition_time: String::new(),
+            observed_generation: 1,
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        for (status, whole, class) in [
+            (Truth::False, "warn", "pill warn"),
+            (Truth::False, "idle", "pill idle"),
+            (Truth::False, "bad", "pill bad"),
+            (Truth::Unknown, "bad", "pill warn"),
+            (Truth::True, "warn", "pill good"),
+        ] {
+            let shown = super::condition(&ready("Starting", status), whole, now).into_string();
+            assert!(shown.contains(class), "{shown}");
+        }
+    }
 
     #[test]
     fn words_are_said_as_people_write_them() {

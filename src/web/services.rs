@@ -26,7 +26,7 @@ pub async fn list(State(api): State<Arc<dyn Api>>, Extension(visitor): Extension
         false => timeout(USED, api.top(None)).await.ok().and_then(Result::ok).unwrap_or_default(),
     };
     let markup = html! {
-        div #list hx-get="/services" hx-trigger="every 10s" hx-select="#list" hx-swap="outerHTML" {
+        div #list hx-get="/services" hx-trigger="changed from:body, every 15s" hx-select="#list" hx-swap="outerHTML" {
             (body(&list, &used, visitor.caller.may(Permission::ExternalServicesCreate)))
         }
     };
@@ -39,16 +39,19 @@ fn body(list: &ObjectList, used: &TopList, may_create: bool) -> Markup {
     let of = |kind: &KindView| list.items.iter().filter(|view| view.kind == kind.kind).collect::<Vec<_>>();
     let services: Vec<(&KindView, &ObjectView)> =
         services.into_iter().flat_map(|kind| of(kind).into_iter().map(move |view| (kind, view))).collect();
-    let others: Vec<_> =
-        others.into_iter().map(|kind| (kind, of(kind))).filter(|(_, of)| !of.is_empty()).collect();
+    let others: Vec<_> = others
+        .into_iter()
+        .map(|kind| (kind, of(kind)))
+        .filter(|(kind, of)| !of.is_empty() && !has_page(kind))
+        .collect();
     html! {
         div.title {
             h1 { "Services" }
             (counts(services.iter().map(|(_, view)| *view)))
             (seen(now))
-            @if may_create { a.button href="/create" { "Create a service" } }
+            @if may_create { a.button.primary href="/create" { "Create a service" } }
         }
-        @if services.is_empty() { (nothing()) } @else { (table(&services, used, now)) }
+        @if services.is_empty() { (nothing(may_create)) } @else { (table(&services, used, now)) }
         @for (kind, views) in &others { (other(kind, views, now)) }
     }
 }
@@ -56,6 +59,11 @@ fn body(list: &ObjectList, used: &TopList, may_create: bool) -> Markup {
 /// Somebody can log in to it.
 fn is_service(kind: &KindView) -> bool {
     kind.kind.parse::<Kind>().is_ok_and(|kind| Kinds::all(None).client(kind).is_some())
+}
+
+/// Its objects are told of among the projects.
+fn has_page(kind: &KindView) -> bool {
+    [Kinds::of_links(), Kinds::of_environments()].iter().any(|other| other.as_str() == kind.kind)
 }
 
 /// How many are how.
@@ -68,18 +76,19 @@ fn counts<'a>(views: impl Iterator<Item = &'a ObjectView>) -> Markup {
     html! { p.counts { @for ((class, word), count) in &all { span.pill.(class) { (count) " " (word) } " " } } }
 }
 
-fn nothing() -> Markup {
+fn nothing(may_create: bool) -> Markup {
     let all = Kinds::all(None);
     let example = all.about().find(|about| about.client.is_some()).map(|about| about.kind.as_str());
     html! {
         section.card.empty {
             h2 { "No services yet" }
-            p { "Commit a manifest to the directory that Seawall watches, and it is here within seconds:" }
+            @if may_create { p { a.button.primary href="/create" { "Create the first one" } } }
+            p { "Or commit a manifest to the directory that Seawall watches, and it is here within seconds:" }
             pre tabindex="0" {
                 "apiVersion: seawall.dev/v1\nkind: " (example.unwrap_or_default()) "\nmetadata: {name: main}\n"
                 "spec: {version: \"18\", resources: {memory: 512Mi}}"
             }
-            p.quiet { "Or without a file: " a href="/create" { "here" } ", or " code { "seawall apply -f main.yaml" } "." }
+            p.quiet { "Or without a file that stays: " code { "seawall apply -f main.yaml" } "." }
         }
     }
 }
@@ -156,7 +165,7 @@ fn other(kind: &KindView, views: &[&ObjectView], now: Timestamp) -> Markup {
                         @if kind.runs { (how.pill()) } @else { (super::parts::pill("idle", "In force")) }
                         @if let Some(words) = how.words().filter(|_| kind.runs) { p.why { (words) } }
                     }
-                    @for column in &columns { td data-label=(column.header) { (or_dash(cell(view, column))) } }
+                    @for column in &columns { td data-label=(super::parts::sentence(&column.header.to_lowercase())) { (or_dash(cell(view, column))) } }
                     td.number data-label="Age" { (ago(&view.metadata.creation_timestamp, now)) }
                 }
             } }

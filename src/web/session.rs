@@ -13,8 +13,9 @@ use tokio::time::Instant;
 pub const LONGEST: Duration = Duration::from_secs(12 * 3600);
 /// For so long a token is believed that opened something.
 const BELIEVED: Duration = Duration::from_secs(3);
-/// Sessions at once. Whoever makes the next one ends the one that was used least lately.
+/// Sessions at once, and of one name among them. Whoever makes the next one ends the one that was used least lately.
 const MOST: usize = 1_000;
+const MOST_OF_ONE: usize = 20;
 
 /// Who looks at a page.
 #[derive(Clone)]
@@ -24,6 +25,8 @@ pub struct Visitor {
     pub word: Arc<str>,
     /// A script asks for a part of a page.
     pub by_script: bool,
+    /// The first part of the address that is asked for.
+    pub section: Arc<str>,
     said: Arc<Mutex<Option<Said>>>,
 }
 
@@ -52,7 +55,8 @@ impl Visitor {
 
 struct Session {
     visitor: Visitor,
-    token: Secret,
+    /// `None`: it came by a link, of which nothing is left to ask about.
+    token: Option<Secret>,
     began: Instant,
     /// When the token was last asked about.
     asked: Instant,
@@ -75,17 +79,20 @@ pub enum Found {
 
 impl Sessions {
     /// The value of a new cookie.
-    pub fn begin(&mut self, caller: Caller, token: Secret, now: Instant) -> Secret {
+    pub fn begin(&mut self, caller: Caller, token: Option<Secret>, now: Instant) -> Secret {
         self.all.retain(|_, session| now.duration_since(session.began) < LONGEST);
-        if self.all.len() >= MOST {
-            let oldest = self.all.iter().min_by_key(|(_, session)| session.asked).map(|(id, _)| id.clone());
-            self.all.remove(&oldest.unwrap_or_default());
+        let of_one = |session: &Session| session.visitor.caller.name == caller.name;
+        if self.all.values().filter(|session| of_one(session)).count() >= MOST_OF_ONE {
+            self.end_idle(of_one);
+        } else if self.all.len() >= MOST {
+            self.end_idle(|_| true);
         }
         let id = password();
         let visitor = Visitor {
             caller,
             word: password().expose_secret().into(),
             by_script: false,
+            section: Arc::default(),
             said: Arc::default(),
         };
         let session = Session { visitor, token, began: now, asked: now };
@@ -93,8 +100,14 @@ impl Sessions {
         id
     }
 
+    fn end_idle(&mut self, which: impl Fn(&Session) -> bool) {
+        let all = self.all.iter().filter(|(_, session)| which(session));
+        let idle = all.min_by_key(|(_, session)| session.asked).map(|(id, _)| id.clone());
+        self.all.remove(&idle.unwrap_or_default());
+    }
+
     pub fn find(&mut self, id: &str, now: Instant) -> Found {
-        match self.all.get(id) {
+        match self.all.get_mut(id) {
             None => Found::Nothing,
             Some(session) if now.duration_since(session.began) >= LONGEST => {
                 self.all.remove(id);
@@ -103,7 +116,13 @@ impl Sessions {
             Some(session) if now.duration_since(session.asked) < BELIEVED => {
                 Found::In(session.visitor.clone())
             }
-            Some(session) => Found::Ask(session.token.clone()),
+            Some(session) => {
+                let asks = session.token.clone().map(Found::Ask);
+                asks.unwrap_or_else(|| {
+                    session.asked = now;
+                    Found::In(session.visitor.clone())
+                })
+            }
         }
     }
 
@@ -134,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_session_asks_again_and_ends() {
-        let (begin, token) = (Instant::now(), Secret::from("t"));
+        let (begin, token) = (Instant::now(), Some(Secret::from("t")));
         let mut sessions = Sessions::default();
         let id = sessions.begin(Caller::socket(), token, begin);
         let id = id.expose_secret();
@@ -152,26 +171,43 @@ mod tests {
     #[test]
     fn there_are_no_more_than_so_many_and_the_idle_one_goes() {
         let begin = Instant::now();
+        let of = |n: usize| Caller { name: format!("token-{}", n / 10), ..Caller::socket() };
         let mut sessions = Sessions::default();
         let mut all = Vec::new();
         for n in 0..MOST {
             let at = begin + Duration::from_millis(u64::try_from(n).unwrap());
-            all.push(sessions.begin(Caller::socket(), Secret::from("t"), at));
+            all.push(sessions.begin(of(n), Some(Secret::from("t")), at));
         }
         let now = begin + Duration::from_secs(2);
         sessions.renew(all[0].expose_secret(), Caller::socket(), now);
-        sessions.begin(Caller::socket(), Secret::from("t"), now);
+        sessions.begin(Caller::socket(), Some(Secret::from("t")), now);
         assert_eq!(sessions.all.len(), MOST);
         assert_eq!(word(&sessions.find(all[0].expose_secret(), now)), "in");
         assert_eq!(word(&sessions.find(all[1].expose_secret(), now)), "nothing");
-        sessions.begin(Caller::socket(), Secret::from("t"), begin + LONGEST + LONGEST);
+        sessions.begin(Caller::socket(), Some(Secret::from("t")), begin + LONGEST + LONGEST);
         assert_eq!(sessions.all.len(), 1, "those that are over go first");
+    }
+
+    #[test]
+    fn who_signs_in_again_and_again_ends_his_own() {
+        let begin = Instant::now();
+        let mut sessions = Sessions::default();
+        let other = sessions.begin(Caller::user(1), None, begin);
+        let first = sessions.begin(Caller::socket(), None, begin);
+        for n in 1..=u64::try_from(MOST_OF_ONE).unwrap() {
+            sessions.begin(Caller::socket(), None, begin + Duration::from_secs(n));
+        }
+        assert_eq!(sessions.all.len(), MOST_OF_ONE + 1);
+        let now = begin + Duration::from_secs(60);
+        assert_eq!(word(&sessions.find(first.expose_secret(), now)), "nothing");
+        assert_eq!(word(&sessions.find(other.expose_secret(), now)), "in", "nobody is asked about a link");
+        assert_eq!(word(&sessions.find(other.expose_secret(), begin + LONGEST)), "nothing");
     }
 
     #[test]
     fn what_is_said_is_heard_once() {
         let mut sessions = Sessions::default();
-        let id = sessions.begin(Caller::socket(), Secret::from("t"), Instant::now());
+        let id = sessions.begin(Caller::socket(), Some(Secret::from("t")), Instant::now());
         let Found::In(one) = sessions.find(id.expose_secret(), Instant::now()) else { unreachable!() };
         let Found::In(other) = sessions.find(id.expose_secret(), Instant::now()) else { unreachable!() };
         one.say(Said { wrong: false, what: "done".to_owned(), next: String::new() });

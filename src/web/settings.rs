@@ -2,7 +2,7 @@
 
 use super::gate::Fields;
 use super::layout::{Answer, Fault, framed, word};
-use super::parts::{ago, or_dash, pill};
+use super::parts::{ago, day, or_dash, pill};
 use super::session::{Said, Visitor};
 use crate::control::api::{
     Api, ApiError, AuditEntry, EXPIRES, ErrorCode, KeyList, KeyUse, NewToken, OperatorView, TokenView,
@@ -63,7 +63,7 @@ fn all_tokens(visitor: &Visitor, tokens: &[TokenView], now: Timestamp) -> Markup
                     tr {
                         th scope="row" { (token.name) }
                         td data-label="May" { (token.grant) }
-                        td data-label="Ends" { @if token.expired { (pill("bad", "Over")) } @else { (token.expires.as_deref().unwrap_or("never")) } }
+                        td data-label="Ends" { @if token.expired { (pill("bad", "Over")) } @else { @match &token.expires { Some(at) => { (day(at)) }, None => { "never" } } } }
                         td data-label="Last used" { @match &token.last_used { Some(at) => { (ago(at, now)) " ago" }, None => { "never" } } }
                         td { form method="post" action="/settings/revoke" {
                             (word(visitor)) button.danger name="name" value=(token.name) { "Revoke" }

@@ -8,11 +8,12 @@ use super::layout::{Fault, bare};
 use super::session::LONGEST;
 use crate::control::api::ErrorCode;
 use crate::secrets::{ExposeSecret, Secret, password};
-use axum::extract::{Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
-use maud::html;
+use maud::{Markup, html};
+use serde::Deserialize;
 use std::sync::PoisonError;
 use tokio::time::Instant;
 
@@ -20,6 +21,8 @@ use tokio::time::Instant;
 const MAX_TOKEN: usize = 512;
 /// Seconds in which a form of the sign-in page has to be sent.
 const PATIENCE: u64 = 3600;
+/// The field of a link that signs in once.
+const TICKET: &str = "ticket";
 /// The page that comes first.
 const HOME: &str = "/services";
 
@@ -31,11 +34,40 @@ pub async fn home(State(web): State<Web>, request: Request) -> Response {
     }
 }
 
-pub async fn form(State(web): State<Web>) -> Response {
-    page(&web, StatusCode::OK, None)
+#[derive(Deserialize)]
+pub struct By {
+    ticket: Option<String>,
+}
+
+/// A link is not used up by looking at it: whatever looks ahead for somebody sends no form.
+pub async fn form(State(web): State<Web>, Query(by): Query<By>) -> Response {
+    match by.ticket.filter(|ticket| ticket.len() <= MAX_TOKEN) {
+        Some(ticket) => by_link(&web, &ticket),
+        None => page(&web, StatusCode::OK, None),
+    }
+}
+
+fn by_link(web: &Web, ticket: &str) -> Response {
+    let word = password();
+    let markup = html! {
+        h1 { "Sign in" }
+        p { "This link signs you in once. You may do everything then, for 12 hours." }
+        form method="post" action="/sign-in" {
+            input type="hidden" name=(WORD) value=(word.expose_secret());
+            input type="hidden" name=(TICKET) value=(ticket);
+            button.primary autofocus { "Sign in" }
+        }
+        p.quiet { a href="/sign-in" { "With a token instead" } }
+    };
+    asked(web, StatusCode::OK, &markup, &word)
 }
 
 /// Its form has a word of its own, which a cookie tells us again: nobody is signed in as somebody else by another page.
+fn asked(web: &Web, status: StatusCode, markup: &Markup, word: &Secret) -> Response {
+    let cookie = set_cookie(&named("form", web.secure), word.expose_secret(), web.secure, PATIENCE);
+    with_cookie((status, bare("Sign in", markup)).into_response(), cookie)
+}
+
 fn page(web: &Web, status: StatusCode, wrong: Option<&str>) -> Response {
     let word = password();
     let markup = html! {
@@ -49,13 +81,14 @@ fn page(web: &Web, status: StatusCode, wrong: Option<&str>) -> Response {
             button.primary { "Sign in" }
         }
         p.quiet {
-            "Whoever may open the operator's socket makes one:"
+            "Whoever may open the operator's socket needs none, or makes one:"
+            br;
+            code { "seawall dashboard" }
             br;
             code { "seawall token create me --role admin" }
         }
     };
-    let cookie = set_cookie(&named("form", web.secure), word.expose_secret(), web.secure, PATIENCE);
-    with_cookie((status, bare("Sign in", &markup)).into_response(), cookie)
+    asked(web, status, &markup, &word)
 }
 
 pub async fn sign_in(State(web): State<Web>, request: Request) -> Result<Response, Fault> {
@@ -65,23 +98,31 @@ pub async fn sign_in(State(web): State<Web>, request: Request) -> Result<Respons
     if !is(fields.get(WORD), &word) {
         return Err(not_ours());
     }
-    let token = fields.remove("token").unwrap_or_default();
-    let token = Secret::from(token.trim());
-    if token.expose_secret().is_empty() || token.expose_secret().len() > MAX_TOKEN {
+    let ticket = fields.remove(TICKET);
+    let by_link = ticket.is_some();
+    let shown = Secret::from(ticket.or_else(|| fields.remove("token")).unwrap_or_default().trim());
+    if shown.expose_secret().is_empty() || shown.expose_secret().len() > MAX_TOKEN {
         return Ok(page(&web, StatusCode::UNAUTHORIZED, Some("That is no token.")));
     }
-    match web.keeper.admit(&token, address).await {
+    let admitted = match by_link {
+        true => web.keeper.redeem(&shown, address).await,
+        false => web.keeper.admit(&shown, address).await,
+    };
+    match admitted {
         Ok(caller) => {
             let id = {
                 let mut sessions = web.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-                sessions.begin(caller, token, Instant::now())
+                sessions.begin(caller, (!by_link).then_some(shown), Instant::now())
             };
             let name = session_cookie(web.secure);
             let cookie = set_cookie(&name, id.expose_secret(), web.secure, LONGEST.as_secs());
             Ok(with_cookie(Redirect::to(HOME).into_response(), cookie))
         }
         Err(error) if error.code == ErrorCode::Unauthenticated => {
-            let wrong = "This token opens nothing: it is wrong, revoked or over.";
+            let wrong = match by_link {
+                true => "This link opens nothing any more: it was used, or is older than ten minutes.",
+                false => "This token opens nothing: it is wrong, revoked or over.",
+            };
             Ok(page(&web, StatusCode::UNAUTHORIZED, Some(wrong)))
         }
         Err(error) => Err(error.into()),

@@ -3,7 +3,7 @@
 use super::gate::need;
 use super::layout::{Answer, Page};
 use super::object::At;
-use super::parts::{bar, field, or_dash, pill, seen, size};
+use super::parts::{State as How, bar, field, or_dash, pill, seen, size};
 use super::session::Visitor;
 use crate::control::api::{Api, MemberUse, ObjectView, TopItem};
 use crate::core::access::Permission;
@@ -48,8 +48,8 @@ pub async fn usage(api: &dyn Api, at: &At) -> Markup {
 fn used(item: &TopItem, member: &MemberUse) -> Markup {
     let cpu = member.cpu_cores.zip(member.cpu_limit_cores);
     let memory = member.memory_usage_bytes.zip(member.memory_limit_bytes);
-    let rates = |one: Option<u64>, other: Option<u64>| {
-        one.zip(other).map(|(one, other)| format!("{}/s in, {}/s out", size(one), size(other)))
+    let rates = |one: Option<u64>, other: Option<u64>, [to, from]: [&str; 2]| {
+        one.zip(other).map(|(one, other)| format!("{}/s {to}, {}/s {from}", size(one), size(other)))
     };
     html! {
         @if item.members.len() > 1 { h3 { (member.role) } }
@@ -68,14 +68,14 @@ fn used(item: &TopItem, member: &MemberUse) -> Markup {
                 dt { "CPU" }
                 dd {
                     @match cpu {
-                        Some((cores, of)) => { (format!("{cores:.2}")) span.quiet { " of " (of) " cores (" (member.cpu_of.as_str()) ")" } },
+                        Some((cores, of)) => { (format!("{cores:.2}")) span.quiet { " of " (of) (if (of - 1.0).abs() < 1e-9 { " core (" } else { " cores (" }) (member.cpu_of.as_str()) ")" } },
                         None => { (or_dash(None)) },
                     }
                     @if let Some(percent) = member.cpu_percent { (bar(percent)) }
                 }
             }
-            div { dt { "Disk" } dd { (or_dash(rates(member.block_read_bytes_per_second, member.block_write_bytes_per_second))) } }
-            div { dt { "Network" } dd { (or_dash(rates(member.network_receive_bytes_per_second, member.network_transmit_bytes_per_second))) } }
+            div { dt { "Disk" } dd { (or_dash(rates(member.block_read_bytes_per_second, member.block_write_bytes_per_second, ["read", "written"]))) } }
+            div { dt { "Network" } dd { (or_dash(rates(member.network_receive_bytes_per_second, member.network_transmit_bytes_per_second, ["in", "out"]))) } }
         }
     }
 }
@@ -108,13 +108,14 @@ pub fn runtime(view: &ObjectView) -> Markup {
                     th scope="col" { "Container" } th scope="col" { "Is" } th.number scope="col" { "Restarts" }
                     th scope="col" { "Out of memory" } th scope="col" { "Limits" }
                 } }
-                tbody { @for member in members { (container(member)) } }
+                tbody { @for member in members { (container(member, How::of(view).class)) } }
             }
         }
     }
 }
 
-fn container(member: &Value) -> Markup {
+/// `whole`: how the object is; what was stopped on purpose is no failure.
+fn container(member: &Value, whole: &'static str) -> Markup {
     let running = member["status"] == "running";
     let drift = member.pointer("/limits/drift") == Some(&Value::Bool(true));
     let kills = field(member, "/oom_kills").filter(|kills| kills != "0");
@@ -129,7 +130,7 @@ fn container(member: &Value) -> Markup {
         tr {
             th scope="row" { code { (or_dash(field(member, "/container_name"))) } }
             td data-label="Is" {
-                (pill(if running { "good" } else { "bad" }, &super::parts::sentence(&field(member, "/status").unwrap_or_default())))
+                (pill(if running { "good" } else if whole == "idle" { whole } else { "bad" }, &super::parts::sentence(&field(member, "/status").unwrap_or_default())))
                 @if let Some(code) = field(member, "/exit_code").filter(|_| !running) { span.quiet { " exit code " (code) } }
             }
             td.number data-label="Restarts" { (or_dash(field(member, "/restart_count"))) }

@@ -288,7 +288,6 @@ fn degraded<A, F>(
     match &world.room {
         Some((_, Room::ReadOnly)) => return yes("DiskReadOnly", READ_ONLY.to_owned()),
         Some((space, Room::Full)) => return yes("DiskFull", disk(*space)),
-        Some((space, Room::Low)) => return yes("DiskLow", disk(*space)),
         _ => {}
     }
     if let Some(crash) = plan.waiting.iter().find(|w| is_crash(w.on)) {
@@ -322,6 +321,10 @@ fn degraded<A, F>(
     }
     if let Some(said) = &served.last {
         return Some(said.clone());
+    }
+    // It hides nothing that is wrong already.
+    if let Some((space, Room::Low)) = &world.room {
+        return yes("DiskLow", disk(*space));
     }
     if let (Wanted::Running, Some(words)) = (case.wanted(), lacks::in_words(&case.spec.caps, &world.engine)) {
         return yes("EngineLacks", words);

@@ -239,3 +239,51 @@ async fn what_cannot_be_taken_back_is_written_down() {
     assert_eq!(told, [root("KeyRotated"), root("PruneConfirmed"), root("DeletionConfirmed")]);
     assert_eq!((all[1].object.as_str(), all[2].object.as_str()), ("", "postgres/a"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_link_to_the_dashboard_is_made_over_the_socket_and_signs_in_once() {
+    let mut rig = empty();
+    let root = || Caller::user(0);
+    let make = || asked_by(root(), rig.operator.sign_in_link());
+    assert_eq!(make().await.unwrap_err().code, ErrorCode::Unavailable, "it is served nowhere");
+    rig.operator.dashboard_at(Some("http://127.0.0.1:7080".to_owned()));
+    let far = Caller { from: Some(IpAddr::from([10, 0, 0, 1])), ..Caller::socket() };
+    let refused = asked_by(far, rig.operator.sign_in_link()).await;
+    assert_eq!(refused.unwrap_err().code, ErrorCode::Forbidden, "also of who may do everything");
+
+    let link = make().await.unwrap();
+    let secret = |link: &str| Secret::from(link.split_once("/sign-in?ticket=").unwrap().1);
+    let first = secret(&link.url);
+    assert!(!format!("{link:?}").contains("swl_"), "{link:?}");
+    let redeem = |link: Secret, n: u8| {
+        let operator = rig.operator.clone();
+        async move { operator.redeem(&link, IpAddr::from([10, 0, 0, n])).await.map_err(|error| error.code) }
+    };
+    let caller = redeem(first.clone(), 2).await.unwrap();
+    assert_eq!(caller.to_string(), "uid 0 (root) by a link from 10.0.0.2");
+    assert!(Permission::ALL.iter().all(|permission| caller.may(*permission)));
+    assert_eq!(redeem(first, 2).await, Err(ErrorCode::Unauthenticated), "it is used");
+
+    let late = secret(&make().await.unwrap().url);
+    // A link is no token.
+    assert_eq!(shown(&rig, &late, 3).await, Err(ErrorCode::Unauthenticated));
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(redeem(late, 2).await, Err(ErrorCode::Unauthenticated), "it is too old");
+    // Whoever guesses waits, as with tokens.
+    for _ in 0..10 {
+        let _ = redeem(Secret::from("swl_guess"), 9).await;
+    }
+    assert_eq!(redeem(secret(&make().await.unwrap().url), 9).await, Err(ErrorCode::TooManyRequests));
+
+    let who = |all: &[AuditEntry]| all.iter().map(|entry| entry.who.clone()).collect::<Vec<_>>();
+    assert_eq!(who(&audit(&rig, "SignInLinkMade").await), ["uid 0 (root)"; 3]);
+    let signed_in = audit(&rig, "SignedIn").await;
+    assert_eq!(who(&signed_in), ["uid 0 (root) by a link"]);
+    assert_eq!(signed_in[0].from, "10.0.0.2");
+    assert!(!format!("{:?}", rig.events()).contains("swl_"), "no secret is told");
+
+    let kept = secret(&make().await.unwrap().url);
+    again(&mut rig).await;
+    let answer = rig.operator.redeem(&kept, IpAddr::from([10, 0, 0, 2])).await;
+    assert_eq!(answer.unwrap_err().code, ErrorCode::Unauthenticated, "none outlives the process");
+}

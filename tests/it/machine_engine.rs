@@ -235,7 +235,13 @@ async fn an_operation_of_a_user_needs_no_answer_about_an_image(kind: &'static dy
 async fn ready_is_not_said_from_a_request_on_until_it_is_done(kind: &'static dyn Kind) {
     let rig = settled(kind).await;
     let ready = || rig.condition("main", C::Ready).unwrap();
+    // Otherwise all may be over before anybody has looked.
+    let slow = || {
+        let what = What::Slow(Duration::from_secs(2));
+        rig.fake.inject(Fault { method: "inspect", when: When::Before, what, times: 1 });
+    };
     for _ in 0..2 {
+        slow();
         let (started, version) =
             (rig.container("main").unwrap().started_at, rig.view("main").unwrap().metadata.resource_version);
         // What the pass that begins with it sees takes a moment.
@@ -247,14 +253,32 @@ async fn ready_is_not_said_from_a_request_on_until_it_is_done(kind: &'static dyn
         rig.ready("main").await;
         assert_ne!(rig.container("main").unwrap().started_at, started, "it was another start");
     }
+    slow();
     rig.operator.operate(&rig.named("main"), Operation::Stop).await.unwrap();
-    assert_ne!(ready().status, Truth::True);
+    assert_eq!((ready().status, ready().reason.as_str()), (Truth::Unknown, "Requested"));
     rig.reason("main", C::Ready, "Stopped").await;
     // Asked for once more: it is so already, and nobody waits for it.
     rig.operator.operate(&rig.named("main"), Operation::Stop).await.unwrap();
     assert_eq!(ready().reason, "Stopped");
     rig.operator.operate(&rig.named("main"), Operation::Start).await.unwrap();
     rig.ready("main").await;
+    // Nor is what was seen before a manifest was read told as being of that one.
+    let is_current = || {
+        let view = rig.view("main").unwrap();
+        view.status["observedGeneration"] == view.metadata.generation
+    };
+    for broken in [true, false] {
+        slow();
+        match broken {
+            true => rig.manifest_with("main", "", "{nonsense: 1}"),
+            false => rig.put(&rig.live(0)),
+        }
+        assert!(rig.operator.read_manifests().await.unwrap() && !is_current());
+        rig.until("told", || is_current().then_some(())).await;
+        let degraded = rig.condition("main", C::Degraded);
+        let says = degraded.as_ref().is_some_and(|c| c.reason == "ManifestBroken");
+        assert_eq!(says, broken, "{degraded:?}");
+    }
     // What has no object has its manifest's problem for an answer.
     rig.manifest_with("bad", "", "{nonsense: 1}");
     let bad = rig.named("bad");

@@ -220,6 +220,11 @@ async fn a_full_disk_is_not_ready_and_a_figure_on_the_edge_says_one_thing() {
     space(39);
     rig.reason("main", C::Degraded, "DiskLow").await;
     assert!(is_ready(&rig));
+    // What is wrong already is not hidden by it.
+    rig.manifest("main", "{version: 'nineteen'}");
+    rig.reason("main", C::Degraded, "ManifestBroken").await;
+    rig.manifest("main", "{version: '18'}");
+    rig.reason("main", C::Degraded, "DiskLow").await;
     space(10);
     let why = rig.reason("main", C::Ready, "DiskFull").await;
     assert!(why.contains("10Mi of 400Mi are free"), "{why}");

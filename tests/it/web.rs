@@ -1,6 +1,7 @@
 //! The dashboard as a browser gets it: who is let in and for how long, what other sites cannot do, words of others that stay words, sizes.
 
 mod doing;
+mod links;
 
 use crate::cli::fake::{Fake, PASSWORD, event, main_view, problem, used, view};
 use async_trait::async_trait;
@@ -38,6 +39,16 @@ impl Gatekeeper for Keeper {
         let nothing = || ApiError::new(ErrorCode::Unauthenticated, "the token opens nothing", "");
         let role = role.ok_or_else(nothing)?;
         Ok(Caller { name: format!("the-{token}"), may: role.permissions(), from: Some(from) })
+    }
+
+    async fn redeem(&self, link: &Secret, from: IpAddr) -> Result<Caller> {
+        let nothing = || ApiError::new(ErrorCode::Unauthenticated, "the link opens nothing", "");
+        let (link, mut used) = (link.expose_secret(), self.0.lock().unwrap());
+        if link != "once" || used.contains(&link.to_owned()) {
+            return Err(nothing());
+        }
+        used.push(link.to_owned());
+        Ok(Caller { name: "root by a link".to_owned(), from: Some(from), ..Caller::socket() })
     }
 
     fn still(&self, name: &str, _: &TokenHash) -> bool {
@@ -83,7 +94,7 @@ impl Browser {
         let (heard, at) = oneshot::channel();
         let heard = Mutex::new(Some(heard));
         let api: Arc<dyn Api> = Arc::new(fake.clone());
-        let pages = seawall::web::router(api.clone(), Arc::new(keeper.clone()), behind_proxy);
+        let pages = seawall::web::router(api.clone(), Arc::new(keeper.clone()), behind_proxy, cancel.clone());
         let listen = Listen { address: "127.0.0.1:0".parse().unwrap(), tls: None, behind_proxy, pages };
         let (doors, stop) = (Arc::new(keeper.clone()), cancel.clone());
         tokio::spawn(async move {
@@ -220,6 +231,76 @@ async fn a_session_ends_with_its_token_after_twelve_hours_and_when_somebody_leav
     assert_eq!(browser.get("/services").await.status, 303, "whoever kept the cookie has nothing");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_link_signs_in_once_and_only_by_its_form() {
+    let fake = one();
+    let mut browser = Browser::open(&fake, false).await;
+    // Whatever looks ahead uses nothing up.
+    for _ in 0..2 {
+        let page = browser.get("/sign-in?ticket=once").await;
+        assert!(page.status == 200 && page.body.contains("value=\"once\""), "{}", page.body);
+        assert!(!browser.cookies.contains_key("seawall-session"));
+    }
+    assert_eq!(browser.post("/sign-in", "csrf=x&ticket=once").await.status, 403);
+    for (link, status) in [("wrong", 401), ("", 401), ("once", 303), ("once", 401)] {
+        let word = browser.get(&format!("/sign-in?ticket={link}")).await.word();
+        let answer = browser.post("/sign-in", &format!("csrf={word}&ticket={link}")).await;
+        assert_eq!(answer.status, status, "{link}: {}", answer.body);
+        assert!(status == 303 || !answer.body.contains("once\""), "it is not told again");
+    }
+    let page = browser.get("/settings").await;
+    assert!(page.status == 200 && page.body.contains("root by a link"), "{}", page.body);
+    // No token of it could be revoked: it ends by time, or by who leaves.
+    tokio::time::sleep(Duration::from_secs(11 * 3600)).await;
+    assert_eq!(browser.get("/services").await.status, 200);
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(browser.get("/services").await.status, 303);
+    let evil = browser.get("/sign-in?ticket=%22%3E%3Cscript%3Ealert(1)%3C/script%3E").await.body;
+    assert!(!evil.replace("<script src=", "").contains("<script"), "{evil}");
+}
+
+/// What it is told within so many seconds.
+async fn heard(browser: &Browser, seconds: u64) -> String {
+    let cookies: Vec<String> =
+        browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let request =
+        format!("GET /changes HTTP/1.1\r\nhost: localhost\r\ncookie: {}\r\n\r\n", cookies.join("; "));
+    let mut stream = TcpStream::connect(browser.at).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = tokio::time::timeout(Duration::from_secs(seconds), stream.read_to_end(&mut answer)).await;
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn an_open_page_is_told_that_something_has_changed_until_its_session_ends() {
+    let fake = one();
+    assert!(heard(&Browser::open(&fake, false).await, 5).await.starts_with("HTTP/1.1 303"));
+    let browser = Browser::of(&fake, "viewer").await;
+    let change = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        fake.change(|w| w.list.revision += 1);
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        browser.keeper.revoke("viewer");
+        fake.change(|w| w.list.revision += 1);
+    };
+    let (told, ()) = tokio::join!(heard(&browser, 20), change);
+    assert!(told.contains("content-type: text/event-stream"), "{told}");
+    assert_eq!(told.matches("data: ").count(), 2, "{told}");
+    assert!(told.ends_with("0\r\n\r\n"), "it ended by itself: {told}");
+    for _ in 0..2 {
+        // Nor does it keep an operator that leaves.
+        let browser = Browser::of(&fake, "admin").await;
+        let leave = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            browser.cancel.cancel();
+        };
+        let begin = std::time::Instant::now();
+        tokio::join!(heard(&browser, 20), leave);
+        assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+    }
+}
+
 #[tokio::test]
 async fn what_a_browser_keeps_and_may_do_is_said_with_every_answer() {
     let fake = one();
@@ -238,7 +319,8 @@ async fn what_a_browser_keeps_and_may_do_is_said_with_every_answer() {
     ] {
         assert!(cookie.contains(part), "{cookie}");
     }
-    let assets = ["/assets/style.css", "/assets/htmx.min.js", "/assets/icon.svg", "/sign-in"];
+    let assets =
+        ["/assets/style.css", "/assets/htmx.min.js", "/assets/live.js", "/assets/icon.svg", "/sign-in"];
     for path in PAGES.into_iter().chain(assets) {
         let answer = browser.get(path).await;
         let policy = answer.header("content-security-policy").unwrap();
@@ -518,17 +600,9 @@ async fn a_page_says_how_it_is_in_words_and_what_to_do_where_there_is_nothing() 
         w.plan.plans = vec![PlanView { object: "postgres/main".to_owned(), ..PlanView::default() }];
     });
     let list = browser.get("/services").await.body;
-    for words in [
-        ">Ready<",
-        ">Not ready<",
-        "no route to host",
-        "18.6",
-        "48Mi",
-        "/ 2Gi",
-        "5433",
-        "1 Not ready",
-        "shop-production-main",
-    ] {
+    for words in
+        [">Ready<", ">Not ready<", "no route to host", "18.6", "48Mi", "/ 2Gi", "5433", "1 Not ready"]
+    {
         assert!(list.contains(words), "{words}: {list}");
     }
     let page = browser.get("/services/postgres/main").await.body;
@@ -538,6 +612,7 @@ async fn a_page_says_how_it_is_in_words_and_what_to_do_where_there_is_nothing() 
         "wal bloat",
         "To do: look",
         "/services/link/shop-production-main",
+        "/services/project/shop/environments/production",
         "1 killed",
         "0.25",
         "team=shop",

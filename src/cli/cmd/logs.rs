@@ -7,6 +7,9 @@ use crate::control::api::{Api, ApiError, ErrorCode, Lines};
 use futures_util::StreamExt;
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
+
+const LEAVING: Duration = Duration::from_millis(500);
 
 pub async fn run(cx: &mut Context, args: LogsArgs) -> Outcome {
     let Connected { api, live } = connect(cx).await?;
@@ -25,11 +28,22 @@ async fn follow(cx: &mut Context, args: LogsArgs, mut api: Arc<dyn Api>) -> Outc
     loop {
         let process = started(&api).await;
         let lines = api.logs(&args.object, tail, true).await?;
-        let Some(error) = print(cx, lines).await? else { return Ok(0) };
-        // Of an operator that still runs: its own words.
-        if error.code != ErrorCode::Unavailable || started(&api).await == process {
-            return Err(error.into());
+        let ended = print(cx, lines).await?;
+        if let Some(error) = &ended
+            && error.code != ErrorCode::Unavailable
+        {
+            return Err(error.clone().into());
         }
+        // An operator that leaves ends it, too, and may answer for a moment yet.
+        tokio::time::sleep(LEAVING).await;
+        let is_same = started(&api).await == process;
+        let error = match ended {
+            None if is_same => return Ok(0),
+            // Of an operator that still runs: its own words.
+            Some(error) if is_same => return Err(error.into()),
+            None => ApiError::new(ErrorCode::Unavailable, "it ended, and the log with it", ""),
+            Some(error) => error,
+        };
         api = again(cx, error).await?;
         writeln!(cx.out.stderr, "what was printed meanwhile is not shown")?;
         tail = Some(0);

@@ -5,6 +5,7 @@ mod audit;
 mod client;
 mod completion;
 mod connection;
+mod dashboard;
 mod delete;
 mod describe;
 mod diagnose;
@@ -103,6 +104,7 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Seal(args) => seal::run(cx, args).await,
         Verb::Keys { verb } => keys::run(cx, verb).await,
         Verb::Token { verb } => token::run(cx, verb).await,
+        Verb::Dashboard => dashboard::run(cx).await,
         Verb::Login(args) => login::login(cx, args).await,
         Verb::Logout => login::logout(cx),
         Verb::Audit(args) => audit::run(cx, args).await,

@@ -32,8 +32,14 @@ pub async fn run(cx: &mut Context, args: RunArgs) -> Outcome {
     let listen = cx.settings.listen.clone().with(&args.listen, &cx.settings.cwd)?;
     let groups = std::fs::read_to_string(GROUPS).unwrap_or_default();
     let socket_group = cx.settings.group(args.socket_group.as_deref(), &groups)?;
-    let settings =
-        RunSettings { settings: cx.settings.clone(), manifests, once: args.once, socket_group, listen };
+    let settings = RunSettings {
+        settings: cx.settings.clone(),
+        manifests,
+        once: args.once,
+        socket_group,
+        listen,
+        terminal,
+    };
     match cx.backend.run(settings).await? {
         Some(list) => converged(cx, &list),
         None => Ok(0),

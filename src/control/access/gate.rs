@@ -91,6 +91,13 @@ fn refused(door: &Door, new: &NewToken, caller: &Caller) -> Option<ApiError> {
     None
 }
 
+/// `millis`: until another one may be tried.
+pub(super) fn too_often(millis: u64) -> ApiError {
+    let what = "too many tokens that open nothing were tried from here, or in all";
+    let next = format!("try again in {} s", millis.div_ceil(1_000));
+    ApiError::new(ErrorCode::TooManyRequests, what, next)
+}
+
 fn no_token(name: &Name) -> ApiError {
     ApiError::new(ErrorCode::NotFound, format!("there is no token {name}"), "seawall token list")
 }
@@ -205,12 +212,12 @@ impl Gatekeeper for Operator {
                 let next = "seawall token create, on the machine of the operator, makes one";
                 Err(ApiError::new(ErrorCode::Unauthenticated, what, next))
             }
-            Admission::Wait(millis) => {
-                let what = "too many tokens that open nothing were tried from here, or in all";
-                let next = format!("try again in {} s", millis.div_ceil(1_000));
-                Err(ApiError::new(ErrorCode::TooManyRequests, what, next))
-            }
+            Admission::Wait(millis) => Err(too_often(millis)),
         }
+    }
+
+    async fn redeem(&self, link: &Secret, from: IpAddr) -> Result<Caller> {
+        self.do_redeem(link, from).await
     }
 
     fn still(&self, name: &str, token: &TokenHash) -> bool {

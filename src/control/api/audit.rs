@@ -41,6 +41,22 @@ impl std::fmt::Debug for IssuedToken {
     }
 }
 
+/// The way into the dashboard, once.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct SignInUrl {
+    /// What a browser opens: nobody can tell it again.
+    pub url: String,
+    /// RFC 3339.
+    pub expires: String,
+}
+
+impl std::fmt::Debug for SignInUrl {
+    /// Without the link.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SignInUrl").field("expires", &self.expires).finish_non_exhaustive()
+    }
+}
+
 /// What is known of a token. Times are RFC 3339.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

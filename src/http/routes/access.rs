@@ -2,7 +2,7 @@
 
 use super::Answer;
 use super::extract::{Asked, Params};
-use crate::control::api::{AuditEntry, Done, IssuedToken, NewToken, TokenView};
+use crate::control::api::{AuditEntry, Done, IssuedToken, NewToken, SignInUrl, TokenView};
 use crate::core::names::Name;
 use crate::http::error::Failure;
 use crate::http::server::Shared;
@@ -21,6 +21,10 @@ pub async fn create(State(shared): State<Shared>, Asked(new): Asked<NewToken>) -
 pub async fn revoke(State(shared): State<Shared>, Path(name): Path<String>) -> Answer<Json<Done>> {
     let name = Name::parse(&name).map_err(|e| Failure::invalid(e.to_string()))?;
     Ok(Json(shared.api.revoke_token(&name).await?))
+}
+
+pub async fn sign_in_link(State(shared): State<Shared>) -> Answer<Json<SignInUrl>> {
+    Ok(Json(shared.api.sign_in_link().await?))
 }
 
 pub async fn audit(

@@ -71,6 +71,8 @@ fn table() -> Vec<Row> {
         reads("/v1/watch", Read, events::watch),
         reads("/v1/top", Read, top::list),
         reads("/v1/recommend", Read, recommend::list),
+        // Nothing is done that would not be done by itself.
+        does("/v1/manifests/read", Read, plan::read),
         // Of other manifests than those in force: Write, too.
         does("/v1/plan", Read, plan::plan),
         reads("/v1/keys", Manage, keys::list),
@@ -90,6 +92,7 @@ fn table() -> Vec<Row> {
             needs: Manage,
             answer: delete(access::revoke),
         },
+        does("/v1/sign-in-links", Manage, access::sign_in_link),
         reads("/v1/audit", Manage, access::audit),
     ];
     all.extend(services::table());

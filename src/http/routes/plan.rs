@@ -1,11 +1,11 @@
-//! What the next pass would do.
+//! What the next pass would do, and by which manifests.
 
 use super::extract::Asked;
 use super::{Answer, need};
 use crate::control::api::PlanList;
 use crate::core::access::{Caller, Permission};
 use crate::http::server::Shared;
-use crate::http::wire::PlanBody;
+use crate::http::wire::{PlanBody, ReadAnswer};
 use axum::extract::State;
 use axum::{Extension, Json};
 
@@ -22,4 +22,8 @@ pub async fn plan(
         Some(files) if ask.beside => shared.api.plan_beside(files).await?,
         files => shared.api.plan(files).await?,
     }))
+}
+
+pub async fn read(State(shared): State<Shared>) -> Answer<Json<ReadAnswer>> {
+    Ok(Json(ReadAnswer { read: shared.api.read_manifests().await? }))
 }

@@ -13,7 +13,9 @@ use crate::http::error::Failure;
 use crate::http::server::Shared;
 use crate::http::services::bodies::RevealQuery;
 use crate::http::services::limits::Limits;
-use crate::http::services::views::{HealthView, RuntimeView, ServiceDetails, ServiceView, StatsView, limits};
+use crate::http::services::views::{
+    HealthView, ProviderView, RuntimeView, ServiceDetails, ServiceView, StatsView, limits,
+};
 use crate::http::services::{Offered, all, of_type, offered};
 use axum::extract::State;
 use axum::handler::Handler;
@@ -36,6 +38,8 @@ pub fn table() -> Vec<Row> {
         row(Method::POST, "/api/external-services", Create, post(change::create)),
         reads("/api/external-services/types", Read, types),
         reads("/api/external-services/types/{service_type}/parameters", Read, parameters),
+        reads("/api/external-services/providers/metadata", Read, providers),
+        reads("/api/external-services/providers/metadata/{service_type}", Read, provider),
         reads("/api/external-services/by-slug/{slug}", Read, by_slug),
         reads("/api/external-services/projects/{project_id}", Read, links::of_project),
         // With `reveal`: SecretsReveal, too, as below.
@@ -50,6 +54,7 @@ pub fn table() -> Vec<Row> {
         reads("/api/external-services/{id}/resources", Read, resources),
         row(Method::PATCH, "/api/external-services/{id}/resources", Write, patch(change::limit)),
         reads("/api/external-services/{id}/preview-environment-names", Read, names),
+        writes("/api/external-services/{id}/health-check", change::check),
         writes("/api/external-services/{id}/start", change::start),
         writes("/api/external-services/{id}/stop", change::stop),
         writes("/api/external-services/{id}/rotate", change::rotate),
@@ -124,6 +129,14 @@ async fn types() -> Json<Vec<&'static str>> {
 
 async fn parameters(InPath(word): InPath<String>) -> Answer<Json<Value>> {
     Ok(Json(of_type(&word)?.schema()))
+}
+
+async fn providers() -> Json<Vec<ProviderView>> {
+    Json(all().map(ProviderView::from).collect())
+}
+
+async fn provider(InPath(word): InPath<String>) -> Answer<Json<ProviderView>> {
+    Ok(Json(of_type(&word)?.into()))
 }
 
 async fn one(

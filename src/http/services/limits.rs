@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// `null` is no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Limits {
     /// MiB
     pub memory_mb: Option<u64>,
@@ -34,6 +33,38 @@ impl From<&CapsStatus> for Limits {
         let bytes = |text: &Option<String>| Bytes::parse(text.as_ref()?).ok();
         let cpus = caps.cpus.as_ref().and_then(|cpus| NanoCpus::parse(cpus).ok());
         Caps { memory: bytes(&caps.memory), swap: bytes(&caps.swap), cpus }.into()
+    }
+}
+
+/// The same as it is asked for, with the fields of the brief's clients that say nothing here: they send all of them.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsBody {
+    pub memory_mb: Option<u64>,
+    pub memory_swap_mb: Option<u64>,
+    pub nano_cpus: Option<u64>,
+    /// Only `null`.
+    pub cpu_shares: Option<u64>,
+    /// Only `null`.
+    pub shm_size_mb: Option<u64>,
+}
+
+impl LimitsBody {
+    /// # Errors
+    /// What cannot be had, in words.
+    pub fn limits(self) -> Result<Limits, String> {
+        let Self { memory_mb, memory_swap_mb, nano_cpus, cpu_shares, shm_size_mb } = self;
+        let words = [
+            cpu_shares
+                .map(|_| "cpu_shares is not supported: nano_cpus is a cap that holds; leave it out or null"),
+            shm_size_mb.map(|_| "shm_size_mb follows from memory_mb; leave it out or null"),
+        ];
+        let wrong: Vec<&str> = words.into_iter().flatten().collect();
+        if wrong.is_empty() {
+            Ok(Limits { memory_mb, memory_swap_mb, nano_cpus })
+        } else {
+            Err(wrong.join("; "))
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use super::limits::Limits;
 use super::{Offered, offered};
 use crate::control::api::{ManagedBy, MemberUse, ObjectView};
 use crate::core::condition::{Condition, ConditionType, Truth, find, phase};
+use crate::core::diagnosis::Check;
 use crate::workload::runtime::{MemberRuntime, STANDALONE};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -61,6 +62,50 @@ pub struct HealthView {
     /// RFC 3339: since when its Ready is what it is.
     pub since: Option<String>,
     pub conditions: Vec<Condition>,
+}
+
+/// The same after a look just now.
+#[derive(Debug, Serialize)]
+pub struct CheckView {
+    #[serde(flatten)]
+    pub health: HealthView,
+    /// The worst first.
+    pub checks: Vec<Check>,
+}
+
+/// A type of services.
+#[derive(Debug, Serialize)]
+pub struct ProviderView {
+    pub service_type: &'static str,
+    pub name: &'static str,
+    pub description: &'static str,
+    /// The newest first; one of a catalog of the installation's own may say otherwise.
+    pub versions: Vec<VersionView>,
+    pub required_parameters: Vec<&'static str>,
+    /// What a link gives.
+    pub environment_names: &'static [&'static str],
+}
+
+#[derive(Debug, Serialize)]
+pub struct VersionView {
+    pub version: &'static str,
+    pub docker_image: &'static str,
+}
+
+impl From<Offered> for ProviderView {
+    fn from(Offered { about, service }: Offered) -> Self {
+        let version =
+            |(version, docker_image): &(&'static str, &'static str)| VersionView { version, docker_image };
+        let required = service.parameters.iter().filter(|parameter| parameter.required);
+        Self {
+            service_type: about.kind.lower(),
+            name: about.kind.as_str(),
+            description: about.description,
+            versions: about.images.iter().map(version).collect(),
+            required_parameters: required.map(|parameter| parameter.name).collect(),
+            environment_names: service.variables,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -173,13 +218,15 @@ pub(super) fn status(view: &ObjectView) -> &'static str {
         return "retained";
     }
     let conditions = conditions(view);
-    let ready = find(&conditions, ConditionType::Ready).map(|ready| ready.status);
+    let ready = find(&conditions, ConditionType::Ready);
     match phase(&conditions).as_str() {
         "Stopped" => "stopped",
         "Deleting" => "deleting",
         "Pending" => "pending",
+        // Nothing was begun of what was asked for a moment ago.
+        _ if ready.is_some_and(|ready| ready.reason == "Requested") => "pending",
         "Unknown" => "unknown",
-        _ if ready == Some(Truth::True) => "running",
+        _ if ready.is_some_and(|ready| ready.status == Truth::True) => "running",
         "Paused" => "paused",
         "Progressing" if text(view, "/container/name").is_none() => "creating",
         "Progressing" => "starting",

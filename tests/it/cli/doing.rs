@@ -178,22 +178,19 @@ async fn wait_says_at_once_what_will_not_come_by_itself() {
 }
 
 #[tokio::test]
-async fn wait_does_not_believe_what_was_seen_before_a_manifest_was_saved() {
+async fn wait_believes_nothing_before_the_manifests_are_read() {
     let fake = two();
     let place = Place::live(&fake).await;
-    let dir = place.dir.path().to_owned();
-    fake.change(|w| w.manifests = Some(dir.clone()));
-    let wait = "wait pg/main --for=condition=Ready --timeout=300ms";
-    assert_eq!(place.run(wait).await.code, 0, "there is no such file");
-    std::fs::write(dir.join("shop.yaml"), "kind: Postgres").unwrap();
-    let ran = place.run(wait).await;
-    assert!(ran.code == 1 && ran.err.contains("shop.yaml was saved a moment ago"), "{ran:?}");
-    fake.change(|w| w.list.items[0].metadata.creation_timestamp = jiff::Timestamp::now().to_string());
-    assert_eq!(place.run(wait).await.code, 0, "it was made by it");
-    fake.change(|w| w.list.items[0].metadata.creation_timestamp = "2026-01-01T00:00:00Z".into());
-    let before = std::time::SystemTime::now() - Duration::from_secs(10);
-    std::fs::File::options().write(true).open(dir.join("shop.yaml")).unwrap().set_modified(before).unwrap();
-    assert_eq!(place.run(wait).await.code, 0, "it was read long ago");
+    fake.change(|w| w.unread = true);
+    let ran = place.run("wait pg/main --for=condition=Ready --timeout=300ms").await;
+    assert!(ran.code == 1 && ran.err.contains("the manifests were changed a moment ago"), "{ran:?}");
+    assert!(!fake.calls().iter().any(|call| call.starts_with("object")), "{:?}", fake.calls());
+    let saved = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        fake.change(|w| w.unread = false);
+    };
+    let (ran, ()) = tokio::join!(place.run("wait pg/main --for=condition=Ready --timeout=20s"), saved);
+    assert_eq!(ran.out, "postgres/main condition met\n", "{ran:?}");
 }
 
 #[tokio::test]
@@ -263,14 +260,18 @@ async fn a_log_is_followed_over_a_restart_of_the_operator() {
     let place = Place::live(&fake).await;
     let ran = place.run("logs pg/main -f --tail 3").await;
     assert!(ran.code == 1 && ran.err.contains("the log ended early"), "of the same process: {}", ran.err);
-    fake.change(|w| w.restarts = true);
-    let over = async {
-        tokio::time::sleep(Duration::from_millis(1_200)).await;
-        fake.change(|w| w.error = Some(ApiError::new(ErrorCode::Internal, "over", "")));
-    };
-    let (ran, ()) = tokio::join!(place.run("logs pg/main -f --tail 3"), over);
-    assert!(ran.out.contains("Some(3) line\n") && ran.out.contains("Some(0) line\n"), "{}", ran.err);
-    assert!(ran.err.contains("what was printed meanwhile is not shown"), "{}", ran.err);
+    fake.change(|w| w.log_ends = true);
+    assert_eq!(place.run("logs pg/main -f --tail 3").await.code, 0, "of a container that ended");
+    for log_ends in [false, true] {
+        fake.change(|w| (w.restarts, w.log_ends, w.error) = (true, log_ends, None));
+        let over = async {
+            tokio::time::sleep(Duration::from_millis(2_400)).await;
+            fake.change(|w| w.error = Some(ApiError::new(ErrorCode::Internal, "over", "")));
+        };
+        let (ran, ()) = tokio::join!(place.run("logs pg/main -f --tail 3"), over);
+        assert!(ran.out.contains("Some(3) line\n") && ran.out.contains("Some(0) line\n"), "{}", ran.err);
+        assert!(ran.err.contains("what was printed meanwhile is not shown"), "{}", ran.err);
+    }
 }
 
 const MANY: &str = "\

@@ -46,8 +46,10 @@ pub struct World {
     pub diagnosis: DiagnosisView,
     pub tokens: Vec<TokenView>,
     pub audit: Vec<AuditEntry>,
-    /// Where the operator has its manifests; /m.
-    pub manifests: Option<PathBuf>,
+    /// Its manifests are being written.
+    pub unread: bool,
+    /// Logs end, and with no error.
+    pub log_ends: bool,
     /// It is another process each time it is asked.
     pub restarts: bool,
     /// Every question fails with it.
@@ -99,7 +101,7 @@ impl Api for Fake {
             store: "s1".into(),
             pid: 42,
             started_at: format!("2026-08-10T12:00:{process:02}Z"),
-            manifests: world.manifests.map_or("/m".into(), |dir| dir.display().to_string()),
+            manifests: "/m".into(),
             engine: "20.10.24".into(),
             metrics: Some("http://127.0.0.1:9188/metrics".into()),
             metrics_trouble: None,
@@ -146,6 +148,9 @@ impl Api for Fake {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
+    async fn read_manifests(&self) -> Result<bool> {
+        Ok(!self.asked("read manifests".into()).await?.unread)
+    }
     async fn plan(&self, files: Option<BTreeMap<String, String>>) -> Result<PlanList> {
         Ok(self.asked(format!("plan {files:?}")).await?.plan)
     }
@@ -171,9 +176,11 @@ impl Api for Fake {
         Ok(Done { message: format!("{object} deleted"), commit: String::new() })
     }
     async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines> {
-        self.asked(format!("logs {object} {follow}")).await?;
+        let ends = self.asked(format!("logs {object} {follow}")).await?.log_ends;
         let cut = ApiError::new(ErrorCode::Unavailable, "the log ended early", "");
-        Ok(stream::iter([Ok(format!("{lines:?} line")), Ok("\u{1f40b}".repeat(50_000)), Err(cut)]).boxed())
+        let mut lines = vec![Ok(format!("{lines:?} line")), Ok("\u{1f40b}".repeat(50_000))];
+        lines.extend((!ends).then_some(Err(cut)));
+        Ok(stream::iter(lines).boxed())
     }
     async fn environment(
         &self,
@@ -271,6 +278,11 @@ impl Api for Fake {
     async fn revoke_token(&self, name: &Name) -> Result<Done> {
         self.asked(format!("revoke token {name}")).await?;
         Ok(Done { message: format!("token {name} is revoked"), commit: String::new() })
+    }
+    async fn sign_in_link(&self) -> Result<SignInUrl> {
+        self.asked("sign-in link".into()).await?;
+        let url = format!("http://127.0.0.1:7080/sign-in?ticket={TOKEN}");
+        Ok(SignInUrl { url, expires: "2026-11-30T12:10:00Z".to_owned() })
     }
     async fn audit(&self, after: u64) -> Result<Vec<AuditEntry>> {
         let mut audit = self.asked(format!("audit {after}")).await?.audit;

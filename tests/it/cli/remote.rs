@@ -22,7 +22,12 @@ struct Home {
 
 impl Home {
     async fn new(tls: bool) -> Self {
-        let config = tls.then(|| tls::server_config(&file("server.pem"), &file("server.key")).unwrap());
+        Self::with(tls.then(|| [file("server.pem"), file("server.key")])).await
+    }
+
+    /// Certificate and key.
+    async fn with(tls: Option<[PathBuf; 2]>) -> Self {
+        let config = tls.map(|[certificate, key]| tls::server_config(&certificate, &key).unwrap());
         let fake = two();
         let server = start(&fake, config, false).await;
         Self { place: Place::offline(FakeBackend::default()), fake, server }
@@ -179,6 +184,19 @@ async fn over_tls_only_whom_an_authority_vouches_for_is_shown_the_token() {
     );
     let ran = home.run(&[], "connection postgres/main -o url").await;
     assert!(ran.err.contains("not of this one"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_as_openssl_makes_it_is_refused_in_words() {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/cli/tls");
+    let [certificate, key] = ["authority.pem", "authority.key"].map(|name| here.join(name));
+    let home = Home::with(Some([certificate.clone(), key])).await;
+    home.token_file(&token(Role::Admin));
+    let port = home.server.at.port();
+    let (words, ca) =
+        (format!("login https://localhost:{port} --token-file token"), certificate.to_str().unwrap());
+    let ran = home.run(&[("SEAWALL_CA_FILE", ca)], &words).await;
+    assert!(ran.code == 1 && ran.err.contains("-addext basicConstraints=critical,CA:FALSE"), "{ran:?}");
 }
 
 #[tokio::test]

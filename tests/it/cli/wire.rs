@@ -98,6 +98,7 @@ async fn every_question_and_answer_survives_the_socket() {
         client.revoke_token(&Name::parse("ci").unwrap()).await.unwrap().message,
         "token ci is revoked"
     );
+    assert_eq!(client.sign_in_link().await.unwrap().url, fake.sign_in_link().await.unwrap().url);
     fake.change(|w| w.audit = vec![AuditEntry { sequence: 7, ..AuditEntry::default() }]);
     assert_eq!(client.audit(6).await, fake.audit(6).await);
     assert_eq!(client.audit(7).await, Ok(vec![]));

@@ -25,7 +25,8 @@ fn detail(answer: &Answer) -> String {
 
 #[tokio::test]
 async fn services_are_found_by_number_and_by_slug_and_tell_no_secret() {
-    let place = Place::live(&with_services()).await;
+    let fake = with_services();
+    let place = Place::live(&fake).await;
     let list = asked(&place, "GET", "").await.body;
     assert_eq!(list.as_array().unwrap().len(), 1, "{list}");
     let main = &list[0];
@@ -51,6 +52,13 @@ async fn services_are_found_by_number_and_by_slug_and_tell_no_secret() {
     assert_eq!(one["parameters"], parameters);
     assert_eq!(one["limits"], json!({"memory_mb": 512, "memory_swap_mb": 512, "nano_cpus": null}));
     assert_eq!(one["connection_string"], "postgresql://appuser:****@postgres-main:5432/appdb");
+    fake.change(|w| {
+        let conditions = w.list.items[0].status["conditions"].as_array_mut().unwrap();
+        let ready = conditions.iter_mut().find(|condition| condition["type"] == "Ready").unwrap();
+        (ready["status"], ready["reason"]) = ("Unknown".into(), "Requested".into());
+    });
+    let begun = asked(&place, "GET /1", "").await.body;
+    assert_eq!((&begun["status"], &begun["health_status"]), (&json!("pending"), &json!("unknown")));
     let shown = asked(&place, "GET /1?reveal=true", "").await.body;
     let url = format!("postgresql://appuser:{PASSWORD}@postgres-main:5432/appdb");
     assert_eq!(shown["connection_string"], url);
@@ -118,7 +126,15 @@ async fn what_is_asked_wrongly_is_told_in_words_and_does_nothing() {
         ("POST /1/projects", "{}", 400, "project_id"),
         ("POST /1/projects", "{\"project_id\":1}", 404, "no project has the id 1"),
         ("POST /1/projects", "{\"project_id\":2,\"environment\":\"x\"}", 404, "no environment \"x\""),
-        ("PATCH /1/resources", "{\"shm_size_mb\":64}", 400, "unknown field `shm_size_mb`"),
+        ("PATCH /1/resources", "{\"shm_sizemb\":64}", 400, "unknown field `shm_sizemb`"),
+        ("PATCH /1/resources", "{\"shm_size_mb\":64}", 400, "shm_size_mb follows from memory_mb"),
+        (
+            "PATCH /1/resources",
+            "{\"cpu_shares\":512,\"memory_mb\":512}",
+            400,
+            "cpu_shares is not supported: nano_cpus",
+        ),
+        ("GET /providers/metadata/oracle", "", 404, "no service type \"oracle\""),
         ("PATCH /1/resources", "{\"memory_mb\":-1}", 400, "expected u64"),
         ("PATCH /1/resources", "{\"memory_mb\":512,\"memory_swap_mb\":256}", 400, "256 is less than the 512"),
     ] {
@@ -144,6 +160,12 @@ async fn types_say_what_they_take() {
     assert_eq!(of("password")["writeOnly"], true);
     assert_eq!((&of("username")["x-editable"], &of("port")["x-editable"]), (&json!(false), &json!(true)));
     assert!(of("database")["description"].as_str().unwrap().contains("Database to create"), "{schema}");
+    let providers = asked(&place, "GET /providers/metadata", "").await.body;
+    let one = asked(&place, "GET /providers/metadata/pg", "").await.body;
+    assert_eq!((&providers[0], &one["service_type"]), (&one, &json!("postgres")));
+    assert_eq!(one["required_parameters"], schema["required"]);
+    assert_eq!(one["versions"][1], json!({"version": "18-alpine", "docker_image": "postgres:18-alpine"}));
+    assert!(one["environment_names"].as_array().unwrap().contains(&json!("POSTGRES_URL")), "{one}");
     let redis = asked(&place, "GET /types/redis/parameters", "").await.body;
     assert_eq!(redis["required"], json!([]));
 }

@@ -106,6 +106,12 @@ async fn a_service_is_made_as_the_brief_says_and_its_password_is_nowhere() {
     // Its number, health and log.
     let health = live.told(&format!("GET /{id}/health"), "").await;
     assert_eq!((&health["service_id"], &health["health_status"]), (&json!(id), &json!("operational")));
+    let checked = live.told(&format!("POST /{id}/health-check"), "").await;
+    assert_eq!(
+        (&checked["health_status"], &checked["conditions"]),
+        (&health["health_status"], &health["conditions"])
+    );
+    assert!(!checked["checks"].as_array().unwrap().is_empty(), "{checked}");
     let wal = live.told(&format!("GET /{id}/wal-health"), "").await;
     for field in [
         "probed_at",
@@ -158,6 +164,11 @@ async fn limits_are_in_force_when_it_is_answered_and_all_nulls_remove_them() {
         ("{\"memory_mb\":1024}", limits(1024, 1024, Value::Null)),
         ("{\"memory_mb\":null,\"memory_swap_mb\":null,\"nano_cpus\":null}", none.clone()),
         ("{\"memory_mb\":256}", limits(256, 256, Value::Null)),
+        // As the brief's clients send it: all that they know.
+        (
+            "{\"memory_mb\":null,\"memory_swap_mb\":null,\"nano_cpus\":null,\"cpu_shares\":null,\"shm_size_mb\":null}",
+            none.clone(),
+        ),
         ("{}", none),
     ] {
         let answer = live.told(&resources, body).await;

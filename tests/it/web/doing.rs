@@ -39,6 +39,9 @@ async fn every_form_is_for_who_may_send_it() {
     let forms = forms.map(|(path, form, operator, admin)| (format!("{AT}{path}"), form, operator, admin));
     let others = [
         ("/create", "do=save&document=a", 303, 303),
+        ("/projects", "name=a&environments=b", 303, 303),
+        ("/links", "service=postgres/main&of=a/b", 303, 303),
+        ("/links/remove", "name=a", 404, 404),
         ("/settings/tokens", "name=ci&role=viewer&expires=90d", 403, 200),
         ("/settings/revoke", "name=ci", 403, 303),
     ];
@@ -170,7 +173,7 @@ async fn a_new_service_is_made_here_or_its_text_is_committed() {
             Applied { object: "postgres/new".into(), outcome: Outcome::Created, ..Applied::default() };
     });
     let mut browser = Browser::of(&fake, "operator").await;
-    let form = browser.get("/create").await;
+    let form = browser.get("/create?kind=manifest").await;
     assert!(
         form.body.contains("apiVersion: seawall.dev/v1") && !form.body.contains("Create here"),
         "{}",

@@ -8,9 +8,9 @@ use crate::http::routes::Answer;
 use crate::http::routes::extract::{Asked, InPath, Params};
 use crate::http::server::Shared;
 use crate::http::services::bodies::{CreateBody, DeleteQuery, UpdateBody, UpgradeBody};
-use crate::http::services::limits::Limits;
+use crate::http::services::limits::LimitsBody;
 use crate::http::services::parameters::Asked as Parameters;
-use crate::http::services::views::{Acted, Resources, ServiceDetails, applied};
+use crate::http::services::views::{Acted, CheckView, HealthView, Resources, ServiceDetails, applied};
 use crate::http::services::{Offered, of_type};
 use crate::secrets::PublicKey;
 use axum::Json;
@@ -160,6 +160,14 @@ pub async fn rotate(State(shared): State<Shared>, InPath(id): InPath<u64>) -> An
     operate(&shared, id, Operation::Rotate).await
 }
 
+/// Its server is asked now, and its conditions are as they are after that.
+pub async fn check(State(shared): State<Shared>, InPath(id): InPath<u64>) -> Answer<Json<CheckView>> {
+    let object = found(&shared, id).await?.object;
+    let checks = shared.api.diagnose(&object).await?.checks;
+    let health = HealthView::of(&found(&shared, id).await?.view);
+    Ok(Json(CheckView { health, checks }))
+}
+
 async fn operate(shared: &Shared, id: u64, operation: Operation) -> Answer<Json<Acted>> {
     let object = found(shared, id).await?.object;
     let Done { message, commit } = shared.api.operate(&object, operation).await?;
@@ -171,8 +179,9 @@ async fn operate(shared: &Shared, id: u64, operation: Operation) -> Answer<Json<
 pub async fn limit(
     State(shared): State<Shared>,
     InPath(id): InPath<u64>,
-    Asked(limits): Asked<Limits>,
+    Asked(ask): Asked<LimitsBody>,
 ) -> Answer<Json<Resources>> {
+    let limits = ask.limits().map_err(Failure::invalid)?;
     let patch = limits.patch().map_err(Failure::invalid)?;
     let object = found(&shared, id).await?.object;
     shared.api.patch(&object, &patch.to_string(), &ApplyOptions::default()).await?;
