@@ -155,12 +155,12 @@ impl Operator {
         Ok(Done { message: message + &queued + &not_saved, commit })
     }
 
-    /// It is to run, and a pass of this process has seen that it does.
+    /// A pass of this process has seen that it does, and nothing else was asked for since.
     fn runs_already(&self, record: &Record) -> bool {
         let state = self.state();
         let marks = state.marks(&record.object).unwrap_or_default();
         let ready = marks.conditions.contains(&(ConditionType::Ready, Truth::True));
-        ready && !record.asked.stopped && state.engine.down.is_none()
+        ready && state.engine.down.is_none()
     }
 
     /// One at a time, and none of what nobody gets into.

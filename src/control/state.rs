@@ -52,9 +52,12 @@ impl Away {
     #[must_use]
     pub fn headline(&self) -> String {
         let Self { since, words, .. } = self;
-        match self.reason {
-            "EngineUnavailable" => format!("the Docker engine does not answer since {since}: {words}"),
-            _ => format!("the Docker engine cannot be asked since {since}: {words}"),
+        let silent = "the Docker engine does not answer";
+        match (words.strip_prefix(silent), self.reason) {
+            // It says so itself.
+            (Some(rest), _) => format!("{silent} since {since}{rest}"),
+            (None, "EngineUnavailable") => format!("{silent} since {since}: {words}"),
+            (None, _) => format!("the Docker engine cannot be asked since {since}: {words}"),
         }
     }
 }

@@ -46,9 +46,9 @@ pub enum ServeError {
     InUse(PathBuf),
     #[error("{0} exists and is not a socket; move it away")]
     NotASocket(PathBuf),
-    #[error("could not listen on {path}")]
+    #[error("could not listen on {path}: {source}")]
     Listen { path: PathBuf, source: io::Error },
-    #[error("the API server on {path} ended")]
+    #[error("the API server on {path} ended: {source}")]
     Ended { path: PathBuf, source: io::Error },
 }
 
@@ -152,11 +152,19 @@ async fn bind(socket: &Path, group: Option<u32>) -> Result<UnixListener, ServeEr
     bound.map_err(|source| ServeError::Listen { path: socket.to_owned(), source })
 }
 
+/// To a group, if it is not that one's already: a service may have it for its own, and no right to give anything away.
+fn give(path: &Path, group: Option<u32>) -> io::Result<()> {
+    if group == Some(fs::symlink_metadata(path)?.gid()) {
+        return Ok(());
+    }
+    chown(path, None, group)
+}
+
 /// The socket's directory, if it is not there.
 fn entered_by(socket: &Path, group: Option<u32>) -> io::Result<()> {
     let Some(dir) = socket.parent().filter(|dir| group.is_some() && !dir.exists()) else { return Ok(()) };
     fs::DirBuilder::new().mode(0o700).create(dir)?;
-    chown(dir, None, group)?;
+    give(dir, group)?;
     fs::set_permissions(dir, fs::Permissions::from_mode(0o750))
 }
 
@@ -182,7 +190,7 @@ fn bind_private(socket: &Path, group: Option<u32>) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(&fresh)?;
     fs::set_permissions(&fresh, fs::Permissions::from_mode(0o600))?;
     if group.is_some() {
-        chown(&fresh, None, group)?;
+        give(&fresh, group)?;
         fs::set_permissions(&fresh, fs::Permissions::from_mode(0o660))?;
     }
     fs::rename(&fresh, socket)?;

@@ -302,7 +302,7 @@ impl Backend for Program {
         let (cancel, stop_http) = (CancellationToken::new(), CancellationToken::new());
         let api: Arc<dyn Api> = operator.clone();
         let socket = settings.socket();
-        let server = tokio::spawn({
+        let mut server = tokio::spawn({
             let stop = stop_http.clone();
             let api = Arc::clone(&api);
             let group = run.socket_group;
@@ -334,6 +334,14 @@ impl Backend for Program {
             let signal = tokio::select! {
                 signal = asked_to_leave() => signal?,
                 signal = asked_to_look(&operator, &mut hangups) => signal,
+                // Nobody could ask it anything: that is said at once, not when it leaves.
+                ended = &mut server => {
+                    cancel.cancel();
+                    let why = ended.map_or_else(|e| e.to_string(), |served| {
+                        served.err().map(|e| e.to_string()).unwrap_or_default()
+                    });
+                    return Err(internal(why, "give the socket another place: --socket FILE"));
+                }
             };
             tracing::info!(signal, "leaving; containers are untouched");
         }

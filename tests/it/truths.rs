@@ -66,6 +66,7 @@ async fn what_is_asked_for_while_the_engine_is_away_is_said_to_wait_and_is_done_
         ),
         "{said}"
     );
+    assert_eq!(said.matches("does not answer").count(), 1, "{said}");
     let said = rig.operator.operate(&main, Operation::Start).await.unwrap().message;
     assert!(said.contains("once the engine answers again"), "nobody knows that it runs: {said}");
     rig.fake.start_engine();

@@ -32,6 +32,10 @@ pub(super) async fn manifests(dir: Option<&Path>, docker: Option<&dyn Docker>, l
     }
 }
 
+fn count(n: usize, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
+}
+
 fn judged(dir: &Path, report: &Report) -> Check {
     let at = dir.display();
     let validate = format!("seawall validate {at}");
@@ -41,7 +45,8 @@ fn judged(dir: &Path, report: &Report) -> Check {
             check("manifests", Truth::Unknown, format!("there is no manifest in {at}"), next)
         }
         [] => {
-            let words = format!("{} objects in {} files in {at}", report.objects, report.files);
+            let words =
+                format!("{} in {} in {at}", count(report.objects, "object"), count(report.files, "file"));
             check("manifests", Truth::True, words, "")
         }
         [one] => check("manifests", Truth::False, one.to_string(), &validate),
@@ -63,7 +68,8 @@ async fn images(docker: &dyn Docker, images: &BTreeSet<ImageReference>, list: &m
     }
     if missing.is_empty() {
         if !images.is_empty() {
-            list.push(check("images", Truth::True, format!("all {} are here", images.len()), ""));
+            let words = format!("{} named, here already", count(images.len(), "image"));
+            list.push(check("images", Truth::True, words, ""));
         }
         return;
     }
@@ -102,8 +108,11 @@ mod tests {
     async fn manifests_and_images_are_looked_at() {
         let image = "gotempsh/postgres-walg:18-bookworm";
         let all = said(Some(GOOD), &[image]).await;
-        assert_eq!((all[0].1, all[1].1, all[1].2.as_str()), (Truth::True, Truth::True, "all 1 are here"));
-        assert!(all[0].2.starts_with("1 objects in 1 files"), "{all:?}");
+        assert_eq!(
+            (all[0].1, all[1].1, all[1].2.as_str()),
+            (Truth::True, Truth::True, "1 image named, here already")
+        );
+        assert!(all[0].2.starts_with("1 object in 1 file in "), "{all:?}");
         let all = said(Some(GOOD), &[]).await;
         let want = format!("not here yet: {image} (from docker.io, by gotempsh)");
         assert_eq!((all[1].1, &all[1].2), (Truth::Unknown, &want));

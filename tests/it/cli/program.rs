@@ -115,6 +115,29 @@ async fn psql_gets_the_password_by_environment_only() {
     let (code, out, _) = run().await;
     assert_eq!(code, Some(7));
     assert_eq!(out, format!("psql -c select 1\n127.0.0.1 5433 appuser appdb {PASSWORD}\n"));
+    assert!(fake.calls().contains(&"login postgres/main psql".to_owned()), "{:?}", fake.calls());
+    // One that is older than the server is left for that of the container, if there is one.
+    fake.change(|w| w.list.items = vec![main_view()]);
+    let psql = bin.path().join("psql");
+    for (version, inside) in
+        [("17.4 (Debian 17.4-1)", true), ("18.0", false), ("19devel", false), ("none", false)]
+    {
+        let script = format!(
+            "#!/bin/sh\n[ \"$1\" = --version ] && echo 'psql (PostgreSQL) {version}' && exit\necho own; exit 7\n"
+        );
+        std::fs::write(&psql, script).unwrap();
+        let (code, out, err) = run().await;
+        assert_eq!(
+            (code, out.starts_with("docker exec"), out == "own\n"),
+            (Some(7), inside, !inside),
+            "{version}"
+        );
+        let said = "psql 17 of this machine is older than the server (18): that of its container is used";
+        assert_eq!(err.contains(said), inside, "{err}");
+    }
+    std::fs::remove_file(bin.path().join("docker")).unwrap();
+    std::fs::write(&psql, "#!/bin/sh\necho psql 1.0; exit 7\n").unwrap();
+    assert_eq!(run().await.1, "psql 1.0\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

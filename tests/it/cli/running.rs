@@ -85,3 +85,12 @@ fn a_hangup_has_the_manifests_read_again_and_a_group_gets_to_the_socket() {
     assert!(run.child.wait().unwrap().success());
     assert!(!dir.path().join("run/s").exists());
 }
+
+#[test]
+fn who_could_not_be_asked_anything_says_so_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("m")).unwrap();
+    let mut run = Run::of(dir.path(), &["--socket", "none/s"]);
+    run.until("none/s: No such file or directory");
+    assert_eq!(run.child.wait().unwrap().code(), Some(1));
+}

@@ -444,6 +444,7 @@ async fn a_restart_is_no_longer_ready_and_then_is_again_to_who_watches() {
     rig.servers.set_crowd("postgres-main", Some(Crowd::Server { max: 100, reserved: 3 }));
     slow();
     rig.operator.operate(&object("main"), Operation::Restart).await.unwrap();
+    rig.store.slow_answers(Duration::from_secs(1));
     let mut said = Vec::new();
     loop {
         let event = all.until("more", |event| event.word != "BOOKMARK").await;
