@@ -6,4 +6,6 @@ mod inspecting;
 mod looking;
 mod program;
 mod remote;
+mod services;
+mod terminal;
 mod wire;
