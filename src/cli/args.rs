@@ -5,6 +5,7 @@ use super::format::Output;
 use super::habits;
 use super::inspections::{self, InspectArgs, KillArgs};
 use super::remote::ServerFlags;
+use super::services::ServicesVerb;
 use super::settings::{ListenFlags, MetricsAddr};
 use crate::control::registry::Kinds;
 use crate::core::condition::Truth;
@@ -32,7 +33,7 @@ Examples:
 Exit codes:
   0  done, and all is well            plan: nothing to do
   1  an error, wrong usage, problems, not found, timed out
-  2  plan: something to do
+  2  plan: something to do           services: something is not said
   3  get: removals are held back
 
 Settings may also be keys of seawall.yaml in the working or the data directory:
@@ -112,6 +113,12 @@ pub enum Verb {
     Recommend(RecommendArgs),
     /// Wait for a condition; exit 1 when it times out
     Wait(WaitArgs),
+    /// Make, link, change and remove services without a file
+    #[command(visible_alias = "svc")]
+    Services {
+        #[command(subcommand)]
+        verb: Box<ServicesVerb>,
+    },
     /// How to connect to a database
     Connection(ConnectionArgs),
     /// Print the manifest that gives an environment of a project a database on a service; link test: try one
@@ -663,7 +670,7 @@ pub fn command() -> clap::Command {
     let mut order = 0;
     let verbs: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
     for verb in verbs {
-        command = command.mut_subcommand(&verb, |c| with_examples(c).display_order(order));
+        command = command.mut_subcommand(&verb, |c| c.display_order(order));
         order += 1;
         if verb == "describe" {
             for (kind, panel) in panels() {
@@ -703,6 +710,10 @@ fn with_examples(mut command: clap::Command) -> clap::Command {
         .collect();
     for (id, help) in arguments {
         command = command.mut_arg(id, |argument| argument.help(help.replace('@', of)));
+    }
+    let verbs: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    for verb in verbs {
+        command = command.mut_subcommand(&verb, with_examples);
     }
     command
 }

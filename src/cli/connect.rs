@@ -138,6 +138,15 @@ pub async fn live(context: &Context, what: &str) -> Result<Arc<dyn Api>, Failure
     if connected.live { Ok(connected.api) } else { Err(needs_operator(context, what).into()) }
 }
 
+/// The running operator, for what is more than the [`Api`].
+///
+/// # Errors
+/// When none answers.
+pub async fn running(context: &Context, what: &str) -> Result<Client, Failure> {
+    live(context, what).await?;
+    client(context)
+}
+
 pub fn needs_operator(context: &Context, what: &str) -> ApiError {
     let data = context.settings.data.display();
     ApiError::new(

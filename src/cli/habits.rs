@@ -117,6 +117,7 @@ fn answer(own: &[&str]) -> Option<String> {
         ["label" | "annotate", ..] => {
             "write it below metadata: in the manifest, labels: {team: shop}; without a file: seawall apply -f FILE"
         }
+        ["backups" | "backup", ..] => "there are no backups yet: none is made, and none can be restored",
         ["explain", ..] => "seawall schema KIND prints every field with what it is for",
         ["port-forward", ..] => {
             "its port is published on the machine of the operator already: seawall connection KIND/NAME; from another one: \
@@ -197,6 +198,7 @@ mod tests {
             ("port-forward pg/main 5432", "seawall connection"),
             ("rollout status pg/main", "seawall wait"),
             ("exec pg/main -- sh", "docker exec"),
+            ("backups list", "no backups yet"),
             ("api-resources", "kinds are "),
         ] {
             let answer = meant(words(typed)).unwrap_err();

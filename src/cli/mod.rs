@@ -6,6 +6,7 @@
 pub mod access;
 pub mod age;
 pub mod args;
+mod ask;
 pub mod backend;
 mod chart;
 mod cmd;
@@ -18,6 +19,7 @@ pub mod jsonpath;
 pub mod out;
 pub mod print;
 pub mod remote;
+pub mod services;
 pub mod settings;
 mod table;
 mod waiting;

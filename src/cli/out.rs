@@ -33,14 +33,14 @@ impl Out {
             // Whoever read us has had enough.
             Failure::Io(e) if e.kind() == io::ErrorKind::BrokenPipe => return 0,
             Failure::Io(e) => &ApiError::new(ErrorCode::Internal, format!("could not print: {e}"), ""),
-            Failure::Api(error) => error,
+            Failure::Api(error) | Failure::Missing(error) => error,
         };
         let _ = writeln!(self.stderr, "error: {}", clean_lines(&error.what));
         if !error.next.is_empty() {
             let _ = writeln!(self.stderr, "  {}", clean_lines(&error.next));
         }
         let _ = self.stderr.flush();
-        1
+        if matches!(failure, Failure::Missing(_)) { 2 } else { 1 }
     }
 }
 
@@ -51,12 +51,20 @@ pub enum Failure {
     Api(#[from] ApiError),
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// Something was not said that nobody is there to be asked for.
+    #[error("{0}")]
+    Missing(ApiError),
 }
 
 impl Failure {
     /// What the user asked for cannot be; `next` says what can.
     pub fn usage(what: impl Into<String>, next: impl Into<String>) -> Self {
         Self::Api(ApiError::new(ErrorCode::Invalid, what, next))
+    }
+
+    /// What is missing; `next` says how to say it.
+    pub fn missing(what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self::Missing(ApiError::new(ErrorCode::Invalid, what, next))
     }
 }
 

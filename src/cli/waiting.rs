@@ -59,8 +59,18 @@ impl Wait<'_> {
     /// Prints that it is so, and ends with 0.
     ///
     /// # Errors
-    /// When the time is over, or waiting is of no use.
+    /// As [`Wait::until`].
     pub async fn run(&self, cx: &mut Context) -> Outcome {
+        let words = self.until(cx).await?;
+        writeln!(cx.out.stdout, "{words}")?;
+        Ok(0)
+    }
+
+    /// That it is so, in words.
+    ///
+    /// # Errors
+    /// When the time is over, or waiting is of no use.
+    pub async fn until(&self, cx: &mut Context) -> Result<String, Failure> {
         let until = Instant::now() + self.timeout;
         let (mut api, mut answered, mut read) = (None, None, false);
         let (mut alone, mut seen, mut said) = (Instant::now(), Seen::NoOperator, String::new());
@@ -78,10 +88,7 @@ impl Wait<'_> {
                     self.look(&asked).await
                 };
                 match look.await {
-                    Ok(Seen::Met(words)) => {
-                        writeln!(cx.out.stdout, "{words}")?;
-                        return Ok(0);
-                    }
+                    Ok(Seen::Met(words)) => return Ok(words),
                     Ok(Seen::Missing) if first.elapsed() >= SAVED => return Err(not_found(self.object)),
                     Ok(now) => seen = now,
                     // The operator restarts: look for it again.
@@ -143,7 +150,7 @@ impl Wait<'_> {
             if let Some(broken) = find("Degraded")
                 .filter(|c| c.reason == "ManifestBroken" && !c.kind.as_str().eq_ignore_ascii_case(kind))
             {
-                let what = format!("{object} goes by its last good manifest: {}", broken.message);
+                let what = format!("{object}: {}", broken.message);
                 return Err(ApiError::new(ErrorCode::Conflict, what, "seawall validate shows all problems"));
             }
             return Ok(Seen::Met(match goal {
@@ -153,7 +160,9 @@ impl Wait<'_> {
             }));
         }
         let how = match find(kind) {
+            Some(_) if !is_current(&view) => format!("what {object} is asked to be now is not in force yet"),
             Some(c) => format!("{} is {}: {}: {}", c.kind, c.status, c.reason, c.message),
+            None if conditions.is_empty() => format!("nothing is known of {object} yet"),
             None => format!("there is no condition {kind}"),
         };
         Ok(Seen::NotYet { revision, how })

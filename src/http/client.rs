@@ -28,11 +28,13 @@ use bytes::{Bytes, BytesMut};
 use futures_util::future::{BoxFuture, Fuse, FusedFuture, FutureExt};
 use futures_util::stream::StreamExt;
 use http_body_util::{BodyExt, Full, Limited};
+pub use hyper::Method;
 use hyper::body::Incoming;
-use hyper::{Method, Request, StatusCode, header};
+use hyper::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -65,6 +67,15 @@ impl Client {
     /// Whether an operator answers within 2 s.
     pub async fn answers(&self) -> bool {
         self.call(Method::GET, "/v1/healthz", Bytes::new(), PROBE).await.is_ok()
+    }
+
+    /// Of the service API, as it is told: `path` is below `/api/external-services`.
+    ///
+    /// # Errors
+    /// The API's own, and those of the way there.
+    pub async fn service(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
+        let body = body.map(ToString::to_string).unwrap_or_default();
+        decode(&self.call(method, &format!("/api/external-services{path}"), body.into(), LONG_CALL).await?)
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, limit: Duration) -> Result<T> {

@@ -7,5 +7,7 @@ mod looking;
 mod program;
 mod remote;
 mod running;
+mod services;
+mod terminal;
 mod truths;
 mod wire;

@@ -3,12 +3,11 @@
 use crate::cli::args::LoginArgs;
 use crate::cli::out::{Failure, clean};
 use crate::cli::remote::{Remote, file, forget, keep};
-use crate::cli::{Context, Outcome};
+use crate::cli::{Context, Outcome, ask};
 use crate::control::api::Api;
-use crate::http::dial::{MAX_TOKEN, ServerUrl};
-use crate::secrets::Secret;
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
-use std::io::{self, BufRead, IsTerminal, Read, Write, stdin};
+use crate::http::dial::MAX_TOKEN;
+use crate::secrets::{ExposeSecret, Secret};
+use std::io::{self, IsTerminal, Read, Write, stdin};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -16,7 +15,10 @@ pub async fn login(cx: &mut Context, args: LoginArgs) -> Outcome {
     let path = place(cx)?;
     let token = match &args.token_file {
         Some(file) if file != Path::new("-") => of_file(&cx.settings.cwd.join(file))?,
-        None if stdin().is_terminal() => typed(cx, &args.url).await?,
+        None if stdin().is_terminal() => {
+            let typed = ask::unseen(cx, &format!("Token for {}: ", args.url)).await?;
+            token("what was typed", typed.expose_secret().as_bytes())?
+        }
         _ => token("standard input", stdin().lock())?,
     };
     let remote = Remote { url: args.url, token: Some(token), ca_file: cx.ca_file.clone(), asked: true };
@@ -67,28 +69,4 @@ fn token(name: &str, from: impl Read) -> Result<Secret, Failure> {
         )),
         text => Ok(Secret::from(text)),
     }
-}
-
-/// From the terminal, which shows nothing of it. Whoever gives up there has his terminal back as it was.
-async fn typed(cx: &mut Context, url: &ServerUrl) -> Result<Secret, Failure> {
-    let failed =
-        |e: io::Error| Failure::usage(format!("the terminal: {e}"), "seawall login URL --token-file FILE");
-    write!(cx.out.stderr, "Token for {url}: ")?;
-    cx.out.stderr.flush()?;
-    let shown = tcgetattr(stdin()).map_err(|e| failed(e.into()))?;
-    let mut unseen = shown.clone();
-    unseen.local_modes.remove(LocalModes::ECHO);
-    tcsetattr(stdin(), OptionalActions::Flush, &unseen).map_err(|e| failed(e.into()))?;
-    let line = tokio::task::spawn_blocking(|| {
-        let mut line = Zeroizing::new(Vec::with_capacity(MAX_TOKEN + 2));
-        stdin().lock().take(MAX_TOKEN as u64 + 2).read_until(b'\n', &mut line).map(|_| line)
-    });
-    let line = tokio::select! {
-        line = line => line.map_err(io::Error::other).flatten(),
-        _ = tokio::signal::ctrl_c() => Err(io::ErrorKind::Interrupted.into()),
-    };
-    let back = tcsetattr(stdin(), OptionalActions::Flush, &shown);
-    writeln!(cx.out.stderr)?;
-    back.map_err(|e| failed(e.into()))?;
-    token("what was typed", line.map_err(failed)?.as_slice())
 }

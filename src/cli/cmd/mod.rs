@@ -30,6 +30,7 @@ mod recover;
 mod run;
 mod schema;
 mod seal;
+mod services;
 mod token;
 mod top;
 mod validate;
@@ -79,6 +80,7 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::History(args) => history::run(cx, args).await,
         Verb::Recommend(args) => recommend::run(cx, args).await,
         Verb::Wait(args) => wait::run(cx, args).await,
+        Verb::Services { verb } => services::run(cx, *verb).await,
         Verb::Connection(args) => connection::run(cx, args).await,
         Verb::Link(args) => link::run(cx, *args).await,
         Verb::Unlink(args) => link::unlink(cx, args).await,

@@ -167,7 +167,7 @@ async fn wait_says_at_once_what_will_not_come_by_itself() {
         degraded["message"] = "shop.yaml:7:3: spec.verson: unknown field".into();
     });
     let ran = place.run("wait pg/main --for=condition=Ready --timeout=60s").await;
-    assert!(ran.code == 1 && ran.err.contains("last good manifest: shop.yaml:7:3"), "{ran:?}");
+    assert!(ran.code == 1 && ran.err.contains("postgres/main: shop.yaml:7:3"), "{ran:?}");
     assert_eq!(place.run("wait pg/main --for=condition=Degraded --timeout=60s").await.code, 0);
     let refused =
         ApiError::new(ErrorCode::Conflict, "postgres/new is not made: its manifest has problems", "");

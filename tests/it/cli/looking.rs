@@ -410,7 +410,7 @@ CONNECTIONS SIZE WAL CACHE HIT TX/S OLDEST TX RECOMMENDED
     let told: TopList = serde_json::from_str(&place.run("top -o json").await.out).unwrap();
     assert_eq!(told, used());
     // Again and again, until somebody ends it.
-    let watched = tokio::time::timeout(Duration::from_millis(5_600), place.run("top -w")).await;
+    let watched = tokio::time::timeout(Duration::from_secs(9), place.run("top -w")).await;
     assert!(watched.is_err(), "it goes on");
     assert_eq!(fake.calls().iter().filter(|call| *call == "top ").count(), 5, "each five seconds");
     fake.change(|w| w.top = TopList::default());
