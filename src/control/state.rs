@@ -181,7 +181,7 @@ impl State {
         self.is_told(object);
     }
 
-    /// Its status is of what is wanted now; whether it was not.
+    /// Its status tells of its manifest what the pass saw that wrote it; whether that shows.
     pub fn is_told(&mut self, object: &ObjectRef) -> bool {
         let shows = self.live.get(object).is_some_and(|live| live.kept_told != live.kept_seen);
         if shows {
