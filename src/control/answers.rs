@@ -48,7 +48,7 @@ impl Known {
             status: state.statuses.get(&record.object).cloned(),
             seen: live.is_some_and(|l| l.seen),
             requested: state.is_requested(record),
-            moved: live.is_some_and(|live| live.has_moved()),
+            moved: state.has_moved(&record.object),
             version: state.resource_version(record),
         }
     }

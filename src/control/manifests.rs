@@ -349,16 +349,13 @@ impl Operator {
             state.unread.insert(object.clone(), Arc::clone(&new.unread));
         }
         state.guard = new.guard;
-        state.kept = new.kept;
+        state.put_kept(new.kept);
         state.checked = new.checked;
         state.catalogs = new.catalogs;
         state.problems = new.problems;
         state.passed_over = new.passed_over;
         moved.extend(state.tie());
         state.scanned = true;
-        for object in moved.iter() {
-            state.moves(object);
-        }
         (scan_notes, kept_notes)
     }
 

@@ -83,8 +83,6 @@ pub async fn pass<R: Reconciler>(
 ) -> Again {
     let (mut arrived, mut begun) = (None, None);
     let start = Instant::now();
-    // Its status will be of this: a manifest may be read while it is written.
-    operator.live(object, |live| live.moves_seen = live.moves);
     let end = rounds(kind, operator, object, cancel, &mut arrived, &mut begun).await;
     let result = end.word();
     let again = match end {
@@ -114,7 +112,7 @@ pub async fn pass<R: Reconciler>(
 
 /// The last good version cannot be used any more (the catalog lost its version, say).
 async fn invalid<R: Reconciler>(operator: &Operator, record: &Record) -> Again {
-    let why = operator.state().kept.get(&record.object).cloned().unwrap_or_else(|| {
+    let why = operator.state().look_at_kept(&record.object).unwrap_or_else(|| {
         "the manifest cannot be used with the present catalog; see `seawall validate`".to_owned()
     });
     let finding = Finding::new(ConditionType::Ready, Truth::Unknown, "Invalid", why);
@@ -128,6 +126,7 @@ async fn unreadable<R: Reconciler>(operator: &Operator, record: &Record, why: &s
         "what is remembered of this object cannot be read ({why}): nothing is done with it. Was it written by a newer Seawall? Start that one again, or bring the data directory back from its backup"
     );
     // All that can be said is said, and nobody waits for more.
+    operator.state().look_at_kept(&record.object);
     operator.live(&record.object, |l| (l.seen, l.settled) = (true, true));
     let finding = Finding::new(ConditionType::Ready, Truth::Unknown, "MemoryUnreadable", words);
     operator.write_status(&record.object, record.generation, &[finding], report::last::<R>).await;

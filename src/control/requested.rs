@@ -1,5 +1,5 @@
-//! What was asked for by name and no pass has begun with, and what manifests say and no status is of: until then, nobody can
-//! rely on what was seen before it.
+//! What was asked for by name and no pass has begun with, and manifests that broke or were mended, which no status tells: until
+//! then, nobody can rely on what was seen before it.
 
 use super::api::ObjectView;
 use super::operator::Operator;
@@ -15,7 +15,7 @@ impl Operator {
         }
     }
 
-    /// Its status is of what is wanted now, and is as it was.
+    /// Its status tells of its manifest what the pass saw, and is as it was otherwise.
     pub(super) fn is_told(&self, object: &ObjectRef) {
         let moved = self.state().is_told(object);
         if moved {

@@ -85,12 +85,10 @@ pub struct Live {
     pub plan: Option<PlanView>,
     /// What of the wishes in the record the passes of this process have begun with.
     pub begun: Option<Box<Asked>>,
-    /// How often its manifest came to mean something else.
-    pub moves: u64,
-    /// The same when the last pass began.
-    pub moves_seen: u64,
-    /// The same of what its status is of.
-    pub moves_told: u64,
+    /// What was wrong with its manifest when a pass last looked.
+    pub kept_seen: Option<String>,
+    /// The same of what its status tells.
+    pub kept_told: Option<String>,
     /// At least one pass has ended since the start.
     pub seen: bool,
 }
@@ -165,14 +163,6 @@ pub fn resource_version(revision: u64, record: &Record) -> String {
     format!("{revision}.{}", record.document_version())
 }
 
-impl Live {
-    /// Its status is of what its manifest meant before.
-    #[must_use]
-    pub fn has_moved(&self) -> bool {
-        self.moves_told != self.moves
-    }
-}
-
 impl State {
     /// Takes over a record, and whose it is.
     pub fn put(&mut self, record: Arc<Record>) {
@@ -194,24 +184,40 @@ impl State {
         self.is_told(object);
     }
 
-    /// Its status is of what is wanted now; whether it was not.
+    /// Its status tells of its manifest what the pass saw that wrote it; whether that shows.
     pub fn is_told(&mut self, object: &ObjectRef) -> bool {
-        let shows = self.live.get(object).is_some_and(|live| live.moves_told != live.moves_seen);
+        let shows = self.live.get(object).is_some_and(|live| live.kept_told != live.kept_seen);
         if shows {
             self.touch(object);
             let live = self.live.entry(object.clone()).or_default();
-            live.moves_told = live.moves_seen;
+            live.kept_told.clone_from(&live.kept_seen);
         }
         shows
     }
 
-    /// Its manifest means something else than what its status is of.
-    pub fn moves(&mut self, object: &ObjectRef) {
-        let Some(moved) = self.live.get(object).map(|live| live.has_moved()) else { return };
-        if !moved {
-            self.touch(object);
+    /// What is wrong with its manifest, for the status of a pass.
+    pub fn look_at_kept(&mut self, object: &ObjectRef) -> Option<String> {
+        let kept = self.kept.get(object).cloned();
+        self.live.entry(object.clone()).or_default().kept_seen.clone_from(&kept);
+        kept
+    }
+
+    /// Its manifest became a broken one, or a good one again, and its status does not tell it yet.
+    #[must_use]
+    pub fn has_moved(&self, object: &ObjectRef) -> bool {
+        let told = self.live.get(object).and_then(|live| live.kept_told.as_ref());
+        self.looked_at.contains(&object.kind) && self.kept.get(object) != told
+    }
+
+    /// From now on these are the objects whose manifests have problems.
+    pub fn put_kept(&mut self, kept: BTreeMap<ObjectRef, String>) {
+        let all: BTreeSet<ObjectRef> = self.kept.keys().chain(kept.keys()).cloned().collect();
+        for object in &all {
+            if self.records.contains_key(object) && self.kept.get(object) != kept.get(object) {
+                self.touch(object);
+            }
         }
-        self.live.entry(object.clone()).or_default().moves += 1;
+        self.kept = kept;
     }
 
     /// What tells what is shown of it now from what was shown before, and whether its document is the same.
@@ -296,22 +302,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_of_a_pass_is_of_what_its_manifest_meant_when_the_pass_began() {
+    fn a_status_tells_of_the_manifest_that_its_pass_looked_at() {
         let object: ObjectRef = "postgres/main".parse().unwrap();
-        let mut state = State::default();
-        state.live.entry(object.clone()).or_default();
-        let begins = |state: &mut State| {
-            let live = state.live.get_mut(&object).unwrap();
-            live.moves_seen = live.moves;
-        };
-        let moved = |state: &State| state.live[&object].has_moved();
-        assert!(!state.is_told(&object) && !moved(&state));
-        state.moves(&object);
-        assert!(moved(&state), "no pass has begun since");
-        begins(&mut state);
-        state.moves(&object);
-        assert!(state.is_told(&object) && moved(&state), "it was read while the pass went on");
-        begins(&mut state);
-        assert!(moved(&state) && state.is_told(&object) && !moved(&state));
+        let mut state = State { looked_at: [object.kind].into(), ..State::default() };
+        let broken = |why: &str| BTreeMap::from([(object.clone(), why.to_owned())]);
+        assert!(!state.is_told(&object) && !state.has_moved(&object));
+        state.put_kept(broken("a"));
+        assert!(!state.is_told(&object) && state.has_moved(&object), "no pass has looked since");
+        assert_eq!(state.look_at_kept(&object).as_deref(), Some("a"));
+        state.put_kept(BTreeMap::new());
+        assert!(state.is_told(&object) && state.has_moved(&object), "it was mended while that was written");
+        assert_eq!(state.look_at_kept(&object), None);
+        assert!(state.is_told(&object) && !state.has_moved(&object));
     }
 }

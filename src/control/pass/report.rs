@@ -24,11 +24,11 @@ pub(super) fn outlook(
     failure: Option<Failure>,
     failures: u32,
 ) -> Outlook {
-    let state = operator.state();
+    let mut state = operator.state();
     Outlook {
         failure,
         stalled: failures >= STALLED_AFTER,
-        manifest_broken: state.kept.get(object).cloned(),
+        manifest_broken: state.look_at_kept(object),
         guard: state.guard.as_ref().and_then(|g| g.about(object)),
         leaving: state.live.get(object).and_then(|l| l.absence.as_ref()).map(|a| a.words.clone()),
     }
