@@ -24,7 +24,7 @@ pub fn charts(view: &HistoryView) -> Markup {
 }
 
 fn chart(series: &SeriesView, view: &HistoryView) -> Markup {
-    let ratio = series.name.ends_with("_ratio");
+    let ratio = series.name.ends_with("_ratio") && matches!(series.unit, Unit::Count);
     let text = |value: f64| if ratio { Unit::Percent.text(value * 100.0) } else { series.unit.text(value) };
     let title = SUFFIXES.iter().find_map(|end| series.name.strip_suffix(end)).unwrap_or(&series.name);
     let title = title.replace('_', " ").replace("cpu", "CPU").replace("wal", "WAL");

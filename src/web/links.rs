@@ -20,8 +20,12 @@ use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-/// Rows of a card, and choices of a form.
-const MOST: usize = 200;
+/// Choices of a form, and rows of the page of all projects.
+const MOST: usize = 100;
+/// Rows of a card.
+const ROWS: usize = 40;
+/// Links of one environment that the page of all projects shows.
+const OF_ONE: usize = 5;
 /// What a form makes where nothing else is said.
 const USUAL: &str = "production";
 
@@ -73,7 +77,7 @@ pub fn card(visitor: &Visitor, at: &At, list: &ObjectList) -> Option<Markup> {
                 @if mine.is_empty() { p.quiet { "None yet. One gives an environment a database or a user of its own, and variables that hold them." } }
                 @else { (table(visitor, at, &mine)) }
             }
-            @if may(visitor) { (make_form(visitor, at, list)) }
+            @if may(visitor) { (make_form(visitor, at, list, &mine)) }
         }
     })
 }
@@ -87,7 +91,7 @@ fn table(visitor: &Visitor, at: &At, ties: &[Tie<'_>]) -> Markup {
     html! {
         table.list.small {
             thead { tr { th scope="col" { "With" } th scope="col" { "State" } th scope="col" { "Variables" } th {} } }
-            tbody { @for tie in ties.iter().take(MOST) {
+            tbody { @for tie in ties.iter().take(ROWS) {
                 @let how = How::of(tie.view);
                 @let other = if tie.service == at.0 { &tie.of } else { &tie.service };
                 tr {
@@ -98,7 +102,7 @@ fn table(visitor: &Visitor, at: &At, ties: &[Tie<'_>]) -> Markup {
                 }
             } }
         }
-        @if ties.len() > MOST { p.quiet { "and " (ties.len() - MOST) " more: " code { "seawall get all" } } }
+        @if ties.len() > ROWS { p.quiet { "and " (ties.len() - ROWS) " more: " code { "seawall get all" } } }
     }
 }
 
@@ -123,18 +127,24 @@ fn end(visitor: &Visitor, at: &At, tie: &Tie<'_>) -> Markup {
     }
 }
 
-fn make_form(visitor: &Visitor, at: &At, list: &ObjectList) -> Markup {
+fn make_form(visitor: &Visitor, at: &At, list: &ObjectList, mine: &[Tie<'_>]) -> Markup {
     let has_environments = at.0.kind == Kinds::of_environments();
+    // A second one of the same two would need a name of its own.
+    let taken = |of: &ObjectRef, name: &str| {
+        !has_environments && mine.iter().any(|tie| tie.of == *of && tie.environment == name)
+    };
     let here: Vec<_> = with_environments(list)
         .filter(|(object, _)| !has_environments || *object == at.0)
-        .flat_map(|(object, view)| names_of(view).map(move |name| format!("{}/{name}", object.name)))
+        .flat_map(|(object, view)| names_of(view).map(move |name| (object.clone(), name)))
+        .filter(|(object, name)| !taken(object, name))
+        .map(|(object, name)| format!("{}/{name}", object.name))
         .take(MOST)
         .collect();
     let all: Vec<_> =
         services(list).filter(|object| has_environments || *object == at.0).take(MOST).collect();
     html! {
         @if here.is_empty() {
-            p.quiet { "There is no environment to link it to: " a href="/projects" { "make a project" } "." }
+            p.quiet { "There is no other environment to link it to: " a href="/projects" { "make a project" } "." }
         } @else if all.is_empty() {
             p.quiet { "There is no service to link it to: " a href="/create" { "create one" } "." }
         } @else {
@@ -213,10 +223,19 @@ pub async fn remove(
 
 pub async fn list(State(api): State<Arc<dyn Api>>, Extension(visitor): Extension<Visitor>) -> Answer {
     let list = api.objects().await?;
-    let all: Vec<_> = with_environments(&list).take(MOST).collect();
+    let ties: Vec<Tie<'_>> = ties(&list).collect();
+    let there = with_environments(&list).count();
+    let mut rows = 0;
+    let fits = |(_, view): &(ObjectRef, &ObjectView)| {
+        let begins = rows;
+        rows += 1 + names_of(view).count();
+        begins < MOST
+    };
+    let all: Vec<_> = with_environments(&list).take_while(fits).collect();
     let markup = html! {
         div.title { h1 { "Projects" } (seen(Timestamp::now())) }
-        @for (object, view) in &all { (one(object, view, &list)) }
+        @for (object, view) in &all { (one(object, view, &ties)) }
+        @if there > all.len() { p.quiet { "and " (there - all.len()) " more: " code { "seawall get all" } } }
         section.card.empty {
             @if all.is_empty() {
                 h2 { "No projects yet" }
@@ -241,7 +260,7 @@ pub async fn list(State(api): State<Arc<dyn Api>>, Extension(visitor): Extension
     Ok(framed(&visitor, "Projects", Some(&list), &markup))
 }
 
-fn one(object: &ObjectRef, view: &ObjectView, list: &ObjectList) -> Markup {
+fn one(object: &ObjectRef, view: &ObjectView, ties: &[Tie<'_>]) -> Markup {
     let how = How::of(view);
     html! {
         section.card {
@@ -249,15 +268,16 @@ fn one(object: &ObjectRef, view: &ObjectView, list: &ObjectList) -> Markup {
             @if let Some(words) = how.words() { p.why { (words) } }
             table.list.small {
                 thead { tr { th scope="col" { "Environment" } th scope="col" { "Linked services" } } }
-                tbody { @for name in names_of(view) {
+                tbody { @for name in names_of(view).take(MOST) {
                     tr {
                         th scope="row" { a href=(environments::address(&At(object.clone()), name)) { (name) } }
                         td data-label="Services" {
-                            @let here: Vec<_> = ties(list).filter(|tie| tie.of == *object && tie.environment == *name).collect();
+                            @let here: Vec<_> = ties.iter().filter(|tie| tie.of == *object && tie.environment == *name).collect();
                             @if here.is_empty() { span.quiet { "none" } }
-                            ul.inline { @for tie in &here {
+                            ul.inline { @for tie in here.iter().take(OF_ONE) {
                                 li { a href=(address(tie.service.kind.lower(), tie.service.name.as_str())) { (tie.service) } " " (How::of(tie.view).pill()) }
                             } }
+                            @if here.len() > OF_ONE { span.quiet { "and " (here.len() - OF_ONE) " more" } }
                         }
                     }
                 } }

@@ -2,21 +2,15 @@
 // and fails on what axe-core finds serious, on what the policy of the pages stops, on a page wider than the screen.
 // node look.mjs NAME URL TOKEN PATH…    pictures go to shots/NAME-…
 
-import { readFileSync, mkdirSync } from "node:fs";
-import { createRequire } from "node:module";
-import { chromium } from "playwright-core";
+import { mkdirSync } from "node:fs";
+import { launch, serious } from "./page.mjs";
 
 const [name, url, token, ...paths] = process.argv.slice(2);
 const here = new URL(".", import.meta.url).pathname;
 mkdirSync(`${here}shots`, { recursive: true });
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const wrong = [];
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync"],
-});
+const browser = await launch();
 
 // Without a script every page can be read: the pictures are of that, too.
 for (const javaScriptEnabled of [true, false]) {
@@ -34,7 +28,8 @@ for (const javaScriptEnabled of [true, false]) {
       });
       await page.goto(`${url}/`);
       await judge(page, now, "sign-in");
-      // By the keyboard alone.
+      // By the keyboard alone, which is heard once the field has the focus by itself.
+      await page.waitForSelector("#token:focus");
       await page.keyboard.type(token);
       await page.keyboard.press("Enter");
       await page.waitForURL(`${url}/services`);
@@ -55,7 +50,7 @@ for (const javaScriptEnabled of [true, false]) {
         if (wide > width) wrong.push(`${where(path)}: ${wide} px wide`);
         if (!javaScriptEnabled) return;
         await page.screenshot({ path: `${here}shots/${name}-${what}-${width}-${colorScheme}.png`, fullPage: true });
-        const found = await run(page);
+        const found = await serious(page);
         for (const { id, help, nodes } of found) wrong.push(`${where(path)}: ${id}: ${help}: ${nodes}`);
       }
     }
@@ -64,22 +59,3 @@ for (const javaScriptEnabled of [true, false]) {
 await browser.close();
 for (const line of new Set(wrong)) console.log(line);
 process.exit(wrong.length ? 1 : 0);
-
-// Through the debugger, as the policy of a page lets no script of ours in.
-async function run(page) {
-  const session = await page.context().newCDPSession(page);
-  await session.send("Page.enable");
-  const { frameTree } = await session.send("Page.getFrameTree");
-  const world = await session.send("Page.createIsolatedWorld", { frameId: frameTree.frame.id, worldName: "axe" });
-  const evaluate = (expression, awaitPromise) =>
-    session.send("Runtime.evaluate", { expression, contextId: world.executionContextId, awaitPromise, returnByValue: true });
-  await evaluate(axe, false);
-  const { result } = await evaluate(
-    `axe.run({ resultTypes: ["violations"] }).then((found) => found.violations
-      .filter((one) => ["serious", "critical"].includes(one.impact))
-      .map(({ id, help, nodes }) => ({ id, help, nodes: nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(" | ") })))`,
-    true,
-  );
-  await session.detach();
-  return result.value ?? [];
-}

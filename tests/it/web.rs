@@ -424,12 +424,34 @@ fn a_day() -> Fake {
             ("reports", "False", "Blocked", "another major version needs an upgrade: 17 is not 18"),
         ];
         w.list.items = vec![main];
+        // What else decides on the one word.
+        let others = [
+            ("archive", "False", "ServerStarting", "Progressing"),
+            ("ledger", "True", "LoginSucceeded", "Degraded"),
+            ("search", "False", "TrialFailed", "Stalled"),
+            ("tickets", "True", "LoginSucceeded", "Paused"),
+            ("users", "False", "Retained", "WalHealthy"),
+            ("visits", "False", "NameConflict", "DiskPressure"),
+        ];
+        w.list.items.extend(others.map(|(name, ready, reason, also)| {
+            let mut other = view(name, ready, reason, "this is what is to be said of it");
+            let all = other.status["conditions"].as_array_mut().unwrap();
+            let also = json!({"type": also, "status": "True", "reason": "ManifestBroken", "message": "unknown field \"databse\"",
+                "lastTransitionTime": "2026-11-30T12:00:00Z", "observedGeneration": 3});
+            all.retain(|condition| condition["type"] != also["type"]);
+            all.push(also);
+            other
+        }));
         w.list.items.extend(states.map(|(name, ready, reason, message)| view(name, ready, reason, message)));
         for (kind, name) in [("Link", "shop-production-main"), ("Project", "shop")] {
             let mut other = view(name, "True", "AsExpected", "");
             other.kind = kind.to_owned();
-            other.spec = json!({"service": "postgres/main", "project": "shop", "environment": "production"});
+            other.spec = match kind {
+                "Link" => json!({"service": "postgres/main", "project": "shop", "environment": "production"}),
+                _ => json!({"environments": {"production": {}, "staging": {}}}),
+            };
             other.status = json!({"conditions": other.status["conditions"]});
+            other.metadata.managed_by = Some(ManagedBy::Api);
             w.list.items.push(other);
         }
         w.list.problems = vec![problem()];
@@ -474,8 +496,24 @@ async fn in_a_browser() {
         "/services/postgres/billing",
         "/services/postgres/main/plan",
         "/services/postgres/main/logs",
+        "/services/postgres/archive",
+        "/services/postgres/main/limits",
+        "/services/postgres/main/delete",
+        "/services/project/shop",
+        "/services/project/shop/environments/production",
+        "/create",
+        "/create?kind=manifest",
+        "/projects",
+        "/settings",
     ];
-    for (name, at, paths) in [("day", browser.at, &pages[..]), ("empty", empty.at, &pages[..1])] {
+    let many = Fake::with(|w| {
+        w.list.items = (0..60).map(|n| view(&format!("service-{n}"), "True", "LoginSucceeded", "")).collect();
+    });
+    let many = Browser::open(&many, false).await;
+    let none = ["/services", "/projects"];
+    for (name, at, paths) in
+        [("day", browser.at, &pages[..]), ("empty", empty.at, &none[..]), ("many", many.at, &pages[..1])]
+    {
         let mut node = tokio::process::Command::new("node");
         node.arg(script).arg(name).arg(format!("http://{at}")).arg("admin").args(paths);
         assert!(node.status().await.unwrap().success(), "{name}");

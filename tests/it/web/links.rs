@@ -43,7 +43,14 @@ async fn projects_show_what_is_linked_to_each_environment() {
         assert!(page.contains(words), "{words}: {page}");
     }
     for (path, words) in [
-        ("/services/postgres/main", ["Linked projects", "no route to host", "<option>shop/staging</option>"]),
+        (
+            "/services/postgres/main",
+            [
+                "Linked projects",
+                "no route to host",
+                "of\" aria-label=\"Environment\"><option>shop/staging</option></select>",
+            ],
+        ),
         ("/services/project/shop", ["Linked services", "Unlink", "<option>postgres/main</option>"]),
     ] {
         let page = browser.get(path).await.body;
@@ -57,6 +64,35 @@ async fn projects_show_what_is_linked_to_each_environment() {
     let of_file = shop(ManagedBy::File);
     let page = Browser::of(&of_file, "operator").await.get("/services/postgres/main").await.body;
     assert!(page.contains("shop.yaml:9") && !page.contains("Unlink"), "{page}");
+}
+
+#[tokio::test]
+async fn a_page_of_many_projects_is_small() {
+    let fake = one();
+    fake.change(|w| {
+        let names: serde_json::Map<_, _> = (0..5).map(|n| (format!("env-{n}"), json!({}))).collect();
+        let projects = (0..100).map(|n| {
+            let mut project = view(&format!("project-{n}"), "True", "AsExpected", "");
+            project.kind = "Project".into();
+            project.spec = json!({"environments": names.clone()});
+            project
+        });
+        let links = (0..500).map(|n| {
+            let mut link = view(&format!("link-{n}"), "True", "Linked", "");
+            link.kind = "Link".into();
+            link.metadata.managed_by = Some(ManagedBy::Api);
+            let (project, name) = (format!("project-{}", n % 100), format!("env-{}", n / 100));
+            link.spec = json!({"service": "postgres/main", "project": project, "environment": name});
+            link
+        });
+        w.list.items = [main_view()].into_iter().chain(projects).chain(links).collect();
+    });
+    let mut browser = Browser::of(&fake, "admin").await;
+    for path in ["/projects", "/services/postgres/main", "/services/project/project-0"] {
+        let answer = browser.get(path).await;
+        assert!(answer.status == 200 && answer.body.len() < 100_000, "{path}: {}", answer.body.len());
+    }
+    assert!(browser.get("/projects").await.body.contains(" more: "));
 }
 
 #[tokio::test]
