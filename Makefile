@@ -18,7 +18,7 @@ help:
 	@echo 'make test-faults   bad parameters, bad images and what breaks a running server, each with its verdict: some twenty minutes'
 	@echo 'make test-engines  the real suite on other Docker versions'
 	@echo 'make test-cgroup2  the resource caps on a cgroup v2 engine, in a virtual machine'
-	@echo 'make test-browser  the dashboard in Chromium: pictures at two widths, light and dark, and what axe-core says of it'
+	@echo 'make test-browser  the dashboard in Chromium: a service from creation to deletion by the keyboard, pictures, axe-core'
 	@echo 'make test-rest     the HTTP API against its OpenAPI document, by schemathesis'
 	@echo 'make test-upgrade  databases of an earlier version, taken over by this one'
 	@echo 'make clean         what was built; databases and images stay'
@@ -105,10 +105,12 @@ test-cgroup2: test-tools
 test-rest:
 	@tests/rest/run.sh
 
-# Needs node and Chromium (Debian: nodejs npm chromium). Pictures are in tests/browser/shots.
-test-browser:
+# Needs node and Chromium (Debian: nodejs npm chromium). Pictures are in tests/browser/shots; those of the docs are made with
+# PICTURES=docs/dashboard.
+test-browser: images
 	cd tests/browser && npm ci --silent
 	cargo test --test it web::in_a_browser -- --ignored --nocapture
+	$(if $(PICTURES),SEAWALL_TEST_PICTURES=$(abspath $(PICTURES))) cargo test --test real browser:: -- --ignored --nocapture
 
 # OLD: the commit that makes them.
 OLD ?= 19a244f
