@@ -52,6 +52,7 @@ mod resources;
 mod rotation;
 mod runtime;
 mod secrets;
+mod services;
 mod settings;
 mod stopping;
 mod store_trouble;
