@@ -100,7 +100,7 @@ pub enum Verb {
     /// List objects; exit 3 while removals are held back
     Get(GetArgs),
     /// Everything about one object, the worst first
-    Describe(ObjectArg),
+    Describe(ObjectsArg),
     /// What is wrong with it, and what to do, by some twenty checks; exit 1 when one is red
     Diagnose(DiagnoseArgs),
     /// What happened
@@ -285,9 +285,16 @@ pub struct ObjectArg {
 }
 
 #[derive(Debug, ClapArgs)]
+pub struct ObjectsArg {
+    /// For example @/main; also several, or KIND NAME…
+    #[arg(value_name = "KIND/NAME", required = true)]
+    pub objects: Vec<ObjectRef>,
+}
+
+#[derive(Debug, ClapArgs)]
 pub struct OperateArgs {
     #[command(flatten)]
-    pub of: ObjectArg,
+    pub of: ObjectsArg,
     #[command(flatten)]
     pub wait: WaitFlags,
 }

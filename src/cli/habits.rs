@@ -26,6 +26,9 @@ const ABOUT_ONE: [&str; 16] = [
     "delete",
 ];
 
+/// Those that may be about several of one kind.
+const ABOUT_SEVERAL: [&str; 4] = ["describe", "stop", "start", "restart"];
+
 /// The words that are meant by these, without the program's name.
 ///
 /// # Errors
@@ -96,10 +99,15 @@ fn join(words: &mut Vec<String>, at: usize) {
     let is_kind = |word: &String| word.parse::<Kind>().is_ok();
     let Some(kind) = (at + 1..end).find(|n| words.get(*n).is_some_and(is_kind)) else { return };
     let Some(name) = words.get(kind + 1).filter(|_| kind + 1 < end) else { return };
-    if Name::parse(name).is_ok() {
-        let both = format!("{}/{name}", words[kind]);
-        words.splice(kind..kind + 2, [both]);
+    if Name::parse(name).is_err() {
+        return;
     }
+    let several = words.get(at).is_some_and(|verb| ABOUT_SEVERAL.contains(&verb.as_str()));
+    let names = words[kind + 1..end].iter().take_while(|name| Name::parse(name).is_ok());
+    let last = kind + 1 + names.take(if several { usize::MAX } else { 1 }).count();
+    let both: Vec<String> =
+        words[kind + 1..last].iter().map(|name| format!("{}/{name}", words[kind])).collect();
+    words.splice(kind..last, both);
 }
 
 fn answer(own: &[&str]) -> Option<String> {

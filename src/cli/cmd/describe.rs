@@ -3,18 +3,20 @@
 use super::connection::url;
 use super::events;
 use crate::cli::age::age;
-use crate::cli::args::ObjectArg;
+use crate::cli::args::ObjectsArg;
 use crate::cli::connect::look;
 use crate::cli::format::{object_name, yaml_text};
-use crate::cli::out::clean;
+use crate::cli::out::{Failure, clean};
 use crate::cli::print::{Grid, conditions, paint};
 use crate::cli::{Context, Outcome};
-use crate::control::api::{ManagedBy, ObjectView};
+use crate::control::api::{Api, ManagedBy, ObjectView};
 use crate::control::registry::Kinds;
 use crate::core::condition::{self, Condition};
+use crate::core::names::ObjectRef;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 const EVENTS: usize = 10;
 
@@ -34,9 +36,22 @@ const RUNTIME: [(&str, &str); 8] = [
     ("LIMITS DRIFT", "/limits/drift"),
 ];
 
-pub async fn run(cx: &mut Context, args: ObjectArg) -> Outcome {
+pub async fn run(cx: &mut Context, args: ObjectsArg) -> Outcome {
     let api = look(cx).await?;
-    let view = api.object(&args.object).await?;
+    let mut code = 0;
+    for (number, object) in args.objects.iter().enumerate() {
+        if number > 0 {
+            writeln!(cx.out.stdout, "\n")?;
+        }
+        if let Err(failure) = one(cx, &api, object).await {
+            code = cx.out.failure(&failure);
+        }
+    }
+    Ok(code)
+}
+
+async fn one(cx: &mut Context, api: &Arc<dyn Api>, object: &ObjectRef) -> Result<(), Failure> {
+    let view = api.object(object).await?;
     let now = Timestamp::now();
     head(cx, &view, now)?;
     let conditions = conditions(&view);
@@ -44,8 +59,8 @@ pub async fn run(cx: &mut Context, args: ObjectArg) -> Outcome {
         conditions.iter().partition(|c| c.kind.is_wrong(c.status, &c.reason));
     section(cx, "Wrong now", &wrong, now)?;
     // An object without credentials has nothing to connect to.
-    if let Some(client) = Kinds::all(None).client(args.object.kind)
-        && let Ok(connection) = api.connection(&args.object, false).await
+    if let Some(client) = Kinds::all(None).client(object.kind)
+        && let Ok(connection) = api.connection(object, false).await
     {
         let out = &mut cx.out.stdout;
         writeln!(out, "\nConnect:")?;
@@ -54,13 +69,13 @@ pub async fn run(cx: &mut Context, args: ObjectArg) -> Outcome {
         }
         let network = url(client, &connection, &connection.network, Some("****"));
         writeln!(out, "  from {:<14} {network}", connection.network_name)?;
-        writeln!(out, "  password            seawall connection {} --reveal", args.object)?;
+        writeln!(out, "  password            seawall connection {} --reveal", object)?;
     }
     status(cx, &view)?;
     section(cx, "Conditions", &fine, now)?;
     writeln!(cx.out.stdout, "\nSpec:")?;
     indented(cx, &yaml_text(&view.spec))?;
-    let events = api.events(Some(&args.object), 0).await?;
+    let events = api.events(Some(object), 0).await?;
     writeln!(cx.out.stdout, "\nEvents:{}", if events.is_empty() { "  none" } else { "" })?;
     let last = events.get(events.len().saturating_sub(EVENTS)..).unwrap_or_default();
     if !last.is_empty() {
@@ -68,7 +83,7 @@ pub async fn run(cx: &mut Context, args: ObjectArg) -> Outcome {
         let table = Grid::new(&events::HEADER, cx.out.colour).full(&rows);
         indented(cx, &table)?;
     }
-    Ok(0)
+    Ok(())
 }
 
 fn head(cx: &mut Context, view: &ObjectView, now: Timestamp) -> io::Result<()> {

@@ -89,12 +89,12 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Panel(args) => panel::run(cx, args).await,
         Verb::Client(args) => client::run(cx, args).await,
         Verb::Logs(args) => logs::run(cx, args).await,
-        Verb::Stop(args) => operate::and_wait(cx, args.of, args.wait, Operation::Stop).await,
-        Verb::Start(args) => operate::and_wait(cx, args.of, args.wait, Operation::Start).await,
-        Verb::Restart(args) => operate::and_wait(cx, args.of, args.wait, Operation::Restart).await,
+        Verb::Stop(args) => operate::and_wait(cx, args.of.objects, args.wait, Operation::Stop).await,
+        Verb::Start(args) => operate::and_wait(cx, args.of.objects, args.wait, Operation::Start).await,
+        Verb::Restart(args) => operate::and_wait(cx, args.of.objects, args.wait, Operation::Restart).await,
         Verb::Rotate(args) => {
             let operation = if args.now { Operation::RotateNow } else { Operation::Rotate };
-            operate::and_wait(cx, args.of, args.wait, operation).await
+            operate::and_wait(cx, vec![args.of.object], args.wait, operation).await
         }
         Verb::Rename(args) => operate::rename(cx, args).await,
         Verb::ReleasePort(args) => operate::run(cx, args, Operation::ReleasePort).await,

@@ -7,6 +7,7 @@ use crate::cli::waiting::Wait;
 use crate::cli::{Context, Outcome};
 use crate::control::api::Operation;
 use crate::core::condition::Truth;
+use crate::core::names::ObjectRef;
 use std::io::Write;
 
 pub async fn run(cx: &mut Context, args: ObjectArg, operation: Operation) -> Outcome {
@@ -15,19 +16,36 @@ pub async fn run(cx: &mut Context, args: ObjectArg, operation: Operation) -> Out
     Ok(0)
 }
 
-/// And waits, on a terminal or when that is said, until it is done.
-pub async fn and_wait(cx: &mut Context, of: ObjectArg, wait: WaitFlags, operation: Operation) -> Outcome {
-    let object = of.object.clone();
-    run(cx, of, operation).await?;
+/// And waits, on a terminal or when that is said, until it is done: all is asked for before anything is waited for, and what
+/// fails holds up nothing else.
+pub async fn and_wait(
+    cx: &mut Context,
+    objects: Vec<ObjectRef>,
+    wait: WaitFlags,
+    operation: Operation,
+) -> Outcome {
+    let (mut asked, mut code) = (Vec::new(), 0);
+    for object in objects {
+        match run(cx, ObjectArg { object: object.clone() }, operation).await {
+            Ok(_) => asked.push(object),
+            Err(failure) => code = cx.out.failure(&failure),
+        }
+    }
     if !wait.wait && (wait.no_wait || !cx.out.terminal) {
-        return Ok(0);
+        return Ok(code);
     }
     let goal = match operation {
         Operation::Stop => Goal::Stopped,
         _ => Goal::Condition { kind: "Ready".to_owned(), status: Truth::True },
     };
     cx.out.stdout.flush()?;
-    Wait { object: &object, goal: &goal, timeout: wait.timeout, progress: true }.run(cx).await
+    for object in &asked {
+        let wait = Wait { object, goal: &goal, timeout: wait.timeout, progress: true };
+        if let Err(failure) = wait.run(cx).await {
+            code = cx.out.failure(&failure);
+        }
+    }
+    Ok(code)
 }
 
 pub async fn rename(cx: &mut Context, args: RenameArgs) -> Outcome {

@@ -202,6 +202,16 @@ async fn operations_wait_on_a_terminal_and_when_they_are_told_to() {
     let ran = place.run("restart pg/shop-eu --wait --timeout 200ms").await;
     assert!(ran.code == 1 && ran.err.starts_with("Ready is False: LoginFailed: "), "{ran:?}");
     assert!(ran.err.contains("timed out waiting"), "{ran:?}");
+    // Of several each is asked for, and one that fails holds up none.
+    fake.change(|w| w.calls.clear());
+    let ran = place.run("restart pg main shop-eu").await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let asked: Vec<String> = fake.calls().into_iter().filter(|call| call.starts_with("Restart")).collect();
+    assert_eq!(asked, ["Restart postgres/main", "Restart postgres/shop-eu"]);
+    let ran = place.run("restart pg/shop-eu pg/main --wait --timeout 200ms").await;
+    assert!(ran.code == 1 && ran.out.ends_with("postgres/main is Ready\n"), "{ran:?}");
+    let ran = place.run("describe pg gone main").await;
+    assert!(ran.code == 1 && ran.err.contains("gone not found") && ran.out.contains("main"), "{ran:?}");
     place.colour = true;
     let ran = place.run("restart pg/main").await;
     assert!(ran.code == 0 && ran.out.ends_with("postgres/main is Ready\n"), "{ran:?}");
