@@ -48,6 +48,8 @@ pub struct World {
     pub audit: Vec<AuditEntry>,
     /// Its manifests are being written.
     pub unread: bool,
+    /// What every deletion answers.
+    pub deletes_refused: Option<ApiError>,
     /// Logs end, and with no error.
     pub log_ends: bool,
     /// It is another process each time it is asked.
@@ -172,7 +174,10 @@ impl Api for Fake {
         Ok(self.asked(format!("patch {object} {options:?} {patch}")).await?.applied)
     }
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {
-        self.asked(format!("delete {object} {confirm}")).await?;
+        let refused = self.asked(format!("delete {object} {confirm}")).await?.deletes_refused;
+        if let Some(error) = refused {
+            return Err(error);
+        }
         Ok(Done { message: format!("{object} deleted"), commit: String::new() })
     }
     async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines> {

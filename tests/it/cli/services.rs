@@ -237,9 +237,14 @@ async fn a_service_is_linked_and_unlinked() {
 #[tokio::test]
 async fn what_a_file_holds_is_refused_in_the_words_of_the_api() {
     let (fake, place) = place().await;
-    fake.change(|w| w.list.items[0].metadata.managed_by = Some(ManagedBy::File));
+    fake.change(|w| {
+        w.list.items[0].metadata.managed_by = Some(ManagedBy::File);
+        let what = "postgres/main has a manifest in shop.yaml";
+        w.deletes_refused = Some(ApiError::new(ErrorCode::Conflict, what, "remove it from shop.yaml first"));
+    });
     let ran = place.run("services remove main -f").await;
-    assert!(ran.code == 1 && ran.err.contains("postgres/main has a manifest in shop.yaml:3"), "{ran:?}");
+    let says = "error: postgres/main has a manifest in shop.yaml\n  remove it from shop.yaml first\n";
+    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (1, "", says));
     assert!(place.run("services list").await.out.contains("shop.yaml:3"));
     fake.change(|w| w.error = Some(ApiError::new(ErrorCode::Conflict, "no\u{1b}[2J", "next")));
     let ran = place.run("services list").await;
