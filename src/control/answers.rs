@@ -3,11 +3,12 @@
 use super::api::kind_views;
 use super::api::{
     Api, ApiError, Applied, ApplyOptions, AuditEntry, Changes, ConnectionView, DiagnosisView, Done,
-    EnvironmentView, ErrorCode, HistoryView, InspectView, IssuedToken, KeyCheck, KeyList, KillView, Lines,
-    ManagedBy, MetadataView, NewToken, ObjectList, ObjectView, Operation, OperatorView, OwnerReference,
-    PlanList, PruneItem, PruneView, PublicKeyView, RecommendList, Result, SignInUrl, TestView, TokenView,
-    TopList, no_object,
+    EnvironmentView, ErrorCode, HistoryView, InspectView, IssuedToken, JobList, KeyCheck, KeyList, KillView,
+    Lines, ManagedBy, MetadataView, NewToken, ObjectList, ObjectView, Operation, OperatorView,
+    OwnerReference, PlanList, PruneItem, PruneView, PublicKeyView, RecommendList, Result, SignInUrl,
+    TestView, TokenView, TopList, no_object,
 };
+use super::environment::Reveal;
 use super::objects::{Owner, Record};
 use super::operator::Operator;
 use super::requested::{not_begun_yet, of_before};
@@ -299,6 +300,10 @@ impl Api for Operator {
         self.preview_beside(files).await
     }
 
+    async fn jobs(&self) -> Result<JobList> {
+        Ok(self.job_list())
+    }
+
     async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done> {
         let object = object.clone();
         ended(self.to_the_end(|me| async move { me.do_operate(&object, operation).await }).await)
@@ -353,7 +358,18 @@ impl Api for Operator {
         reveal: bool,
     ) -> Result<EnvironmentView> {
         self.must_run("env")?;
-        self.variables(object, environment, on_host, reveal).await
+        let which = if reveal { Reveal::All } else { Reveal::Nothing };
+        self.variables(object, environment, on_host, which).await
+    }
+
+    async fn reveal_variable(
+        &self,
+        object: &ObjectRef,
+        environment: &str,
+        variable: &str,
+    ) -> Result<EnvironmentView> {
+        self.must_run("env")?;
+        self.variables(object, environment, false, Reveal::One(variable)).await
     }
 
     async fn test(&self, object: &ObjectRef) -> Result<TestView> {

@@ -8,6 +8,7 @@ mod changes;
 mod history;
 mod inside;
 mod inspect;
+mod jobs;
 mod objects;
 mod recommend;
 mod replies;
@@ -19,6 +20,7 @@ pub use audit::{AuditEntry, EXPIRES, IssuedToken, NewToken, SignInUrl, TokenView
 pub use changes::{Change, Changes, Marks, Told};
 pub use history::{HistoryView, Point, SeriesView};
 pub use inspect::{DiagnosisView, InspectView, KillView};
+pub use jobs::{JobList, JobState, JobStep, JobView, StepState};
 pub use objects::{
     ColumnView, KindView, ManagedBy, MetadataView, ObjectList, ObjectView, OwnerReference, PlanList,
     kind_views,
@@ -143,6 +145,8 @@ pub trait Api: Send + Sync + 'static {
     }
     /// The plans of what these files name, beside the manifests of everything else.
     async fn plan_beside(&self, files: BTreeMap<String, String>) -> Result<PlanList>;
+    /// What there is to do, since when, and how far it is.
+    async fn jobs(&self) -> Result<JobList>;
     async fn operate(&self, object: &ObjectRef, operation: Operation) -> Result<Done>;
     /// Data, port and password of an object whose manifest took the name of `new` go to that one.
     async fn rename(&self, old: &ObjectRef, new: &ObjectRef) -> Result<Done>;
@@ -171,6 +175,12 @@ pub trait Api: Send + Sync + 'static {
         on_host: bool,
         reveal: bool,
     ) -> Result<EnvironmentView>;
+    /// The same inside of the network, with the secret of this one variable and no other: that alone is written down.
+    /// `Unavailable` from whoever only hands questions on.
+    async fn reveal_variable(&self, _: &ObjectRef, _: &str, _: &str) -> Result<EnvironmentView> {
+        let what = "only the operator itself shows one variable alone";
+        Err(ApiError::new(ErrorCode::Unavailable, what, "environment with reveal=true of its HTTP API"))
+    }
     /// Goes the way of an application of this link: a login from the network with the variables that it finds.
     async fn test(&self, object: &ObjectRef) -> Result<TestView>;
     /// What its container printed, the last `lines` lines (all with `None`), then new ones with `follow`; no known

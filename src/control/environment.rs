@@ -9,8 +9,27 @@ use crate::core::variable::{Given, Variable};
 use crate::secrets::{ExposeSecret, Secret};
 use std::collections::BTreeMap;
 
+/// Whose secrets are shown.
+#[derive(Clone, Copy)]
+pub(super) enum Reveal<'a> {
+    Nothing,
+    /// Of the variable of this name.
+    One(&'a str),
+    All,
+}
+
+impl Reveal<'_> {
+    fn has(self, variable: &Variable) -> bool {
+        match self {
+            Reveal::Nothing => false,
+            Reveal::One(name) => variable.name == name,
+            Reveal::All => true,
+        }
+    }
+}
+
 impl Operator {
-    /// What applications find in this environment; `on_host`: those outside of the network. `reveal` gives the secrets, too,
+    /// What applications find in this environment; `on_host`: those outside of the network. `reveal` gives secrets, too,
     /// and leaves an event.
     ///
     /// # Errors
@@ -20,7 +39,7 @@ impl Operator {
         object: &ObjectRef,
         environment: &str,
         on_host: bool,
-        reveal: bool,
+        reveal: Reveal<'_>,
     ) -> Result<EnvironmentView> {
         self.record(object)?;
         let (own, given) = {
@@ -47,13 +66,19 @@ impl Operator {
             ..EnvironmentView::default()
         };
         for (from, variable) in given_here.variables {
-            let offer = given.get(&from).filter(|_| reveal);
+            let offer = given.get(&from).filter(|_| reveal.has(&variable));
             let secret = offer.map(|offer| self.given_secret(&from, offer)).transpose()?.flatten();
             view.variables.push(shown(&from, &variable, secret.as_ref()));
         }
-        if reveal && view.variables.iter().any(|variable| variable.secret) {
-            self.reveals(object, &format!("variables of {environment} are shown, with their passwords"))
-                .await?;
+        let words = match reveal {
+            Reveal::One(name) => {
+                format!("the variable {name} of {environment} is shown, with the password in it")
+            }
+            _ => format!("variables of {environment} are shown, with their passwords"),
+        };
+        // Before anybody sees it.
+        if view.variables.iter().any(|variable| variable.secret && !variable.withheld) {
+            self.reveals(object, &words).await?;
         }
         Ok(view)
     }

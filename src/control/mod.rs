@@ -22,6 +22,7 @@ pub mod history;
 pub mod holds;
 pub mod ids;
 mod inspect;
+mod jobs;
 pub mod journal;
 mod kept_port;
 mod keys;

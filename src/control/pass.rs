@@ -193,7 +193,7 @@ async fn rounds<R: Reconciler>(
         }
         let paused = moment.record.is_paused();
         let view = operator.tools.masked(object, plan.view(&object.to_string(), paused));
-        operator.live(object, |l| l.plan = Some(view));
+        operator.live(object, |l| l.planned(view));
         if plan.is_idle() || paused {
             // Nothing is settled of what is wanted by now, if that is something else.
             if !operator.still(object, &will) {
@@ -231,6 +231,13 @@ async fn rounds<R: Reconciler>(
                 }
             }
             let pulls = |s: &Step<R::Action>| matches!(s.action.work(), Some(Work::PullImage(_)));
+            for step in plan.steps.iter().filter(|step| pulls(step)) {
+                let action = step.action.to_string();
+                operator.live(object, |l| match pull_failed {
+                    None => l.step_begins(&action),
+                    Some(_) => l.step_ends(&action, false),
+                });
+            }
             if plan.steps.iter().all(pulls) {
                 return match pull_failed {
                     None => End::Pulling(Box::new(world), plan),

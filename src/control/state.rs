@@ -3,6 +3,7 @@
 use super::any::Spec;
 use super::api::Marks;
 use super::guard::Guard;
+use super::jobs::Job;
 use super::journal::Journal;
 use super::objects::Record;
 use super::removals::Absence;
@@ -83,6 +84,8 @@ pub struct Live {
     pub counted_at: Option<u64>,
     /// The last pass's plan, in words.
     pub plan: Option<PlanView>,
+    /// How far that is.
+    pub job: Job,
     /// What of the wishes in the record the passes of this process have begun with.
     pub begun: Option<Box<Asked>>,
     /// What was wrong with its manifest when a pass last looked.

@@ -13,7 +13,7 @@ use super::wire::{
 };
 use crate::control::api::{
     Api, ApiError, Applied, ApplyOptions, AuditEntry, ConnectionView, DiagnosisView, Done, EnvironmentView,
-    ErrorCode, HistoryView, InspectView, IssuedToken, KeyCheck, KeyList, KillView, Lines, NewToken,
+    ErrorCode, HistoryView, InspectView, IssuedToken, JobList, KeyCheck, KeyList, KillView, Lines, NewToken,
     ObjectList, ObjectView, Operation, OperatorView, PlanList, PruneView, PublicKeyView, RecommendList,
     Result, SignInUrl, TestView, TokenView, TopList,
 };
@@ -296,6 +296,9 @@ impl Api for Client {
     async fn history(&self, object: &ObjectRef, metric: Option<&str>, since: u64) -> Result<HistoryView> {
         let query = HistoryQuery { metric: metric.map(ToOwned::to_owned), since };
         self.get(&with_query(&at(object, "/history"), &query)?, LONG_CALL).await
+    }
+    async fn jobs(&self) -> Result<JobList> {
+        self.get("/v1/jobs", CALL).await
     }
     async fn recommend(&self, object: Option<&ObjectRef>) -> Result<RecommendList> {
         let query = TopQuery { object: object.map(ToString::to_string) };

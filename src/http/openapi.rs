@@ -35,7 +35,7 @@ pub struct Told {
     pub says: &'static str,
     pub query: Option<Of>,
     pub body: Body,
-    /// When it works.
+    /// When it works; 404: it is not offered.
     pub status: u16,
     /// `None`: it makes something only where that was not there, and is 200 otherwise.
     pub also: Option<u16>,
@@ -210,7 +210,7 @@ fn in_path(path: &'static str) -> impl Iterator<Item = &'static str> {
 
 fn in_path_as(name: &str, path: &str) -> Value {
     let schema = match name {
-        "id" | "project_id" => json!({"type": "integer", "format": "int64", "minimum": 1}),
+        "id" | "project_id" | "member_id" => json!({"type": "integer", "format": "int64", "minimum": 1}),
         "kind" => {
             let mut all: Vec<_> = Kinds::all(None).about().collect();
             // What one connects to comes first.
@@ -231,7 +231,7 @@ fn in_path_as(name: &str, path: &str) -> Value {
     };
     let example = match name {
         "id" => json!(2),
-        "project_id" => json!(3),
+        "project_id" | "member_id" => json!(3),
         "verb" => json!("info"),
         "var_name" => json!("DATABASE_URL"),
         "name" | "slug" => json!("main"),

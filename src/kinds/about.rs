@@ -28,6 +28,9 @@ pub struct Panel {
     pub field: &'static str,
     /// Its lines, from what the operator told.
     pub print: fn(&Value) -> String,
+    /// The same as names and figures, without what threatens: a name that is empty goes on with the one before, one that begins
+    /// with spaces is a part of it.
+    pub figures: fn(&Value) -> Vec<(&'static str, String)>,
 }
 
 /// A figure of an object that monitoring sees, with the labels `kind` and `name`.

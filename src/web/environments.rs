@@ -1,11 +1,12 @@
 //! What applications find in an environment: names of variables, who gives each, and the secrets in them for who may see those.
 
 use super::Web;
-use super::layout::{Answer, Fault, framed, word};
+use super::gate::Fields;
+use super::layout::{Answer, Fault, Page, framed, word};
 use super::object::At;
 use super::parts::pill;
 use super::session::Visitor;
-use crate::control::api::{Api, ApiError, ErrorCode, ObjectView, VariableView};
+use crate::control::api::{Api, ApiError, EnvironmentView, ErrorCode, ObjectView, VariableView};
 use crate::core::access::Permission;
 use crate::core::text::url_part;
 use axum::Extension;
@@ -15,6 +16,9 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
+
+/// The field that names the variable to reveal.
+const VARIABLE: &str = "variable";
 
 /// The environment that the path names.
 #[derive(Deserialize)]
@@ -52,22 +56,29 @@ pub async fn masked(
     at: At,
     of: Of,
 ) -> Answer {
-    page(api.as_ref(), &visitor, &at, &of, false).await
+    let view = api.environment(&at.0, &of.environment, false, false).await?;
+    Ok(page(&visitor, &at, &of, &view))
 }
 
-/// The same in clear; who saw it is written down.
+/// The same in clear, all of it or the one that is named; who saw it is written down.
 pub async fn revealed(
     State(api): State<Arc<dyn Api>>,
     Extension(visitor): Extension<Visitor>,
+    Extension(fields): Extension<Fields>,
     at: At,
     of: Of,
 ) -> Answer {
-    page(api.as_ref(), &visitor, &at, &of, true).await
+    let view = match fields.get(VARIABLE) {
+        Some(variable) => api.reveal_variable(&at.0, &of.environment, variable).await?,
+        None => api.environment(&at.0, &of.environment, false, true).await?,
+    };
+    Ok(page(&visitor, &at, &of, &view))
 }
 
-async fn page(api: &dyn Api, visitor: &Visitor, at: &At, of: &Of, reveal: bool) -> Answer {
+fn page(visitor: &Visitor, at: &At, of: &Of, view: &EnvironmentView) -> Page {
     let name = &of.environment;
-    let view = api.environment(&at.0, name, false, reveal).await?;
+    let may = visitor.caller.may(Permission::SecretsReveal);
+    let reveal = format!("{}/reveal", address(at, name));
     let withheld = view.variables.iter().any(|variable| variable.withheld);
     let markup = html! {
         p.trail { a href=(at.address()) { (at.0) } " / " (name) }
@@ -76,29 +87,39 @@ async fn page(api: &dyn Api, visitor: &Visitor, at: &At, of: &Of, reveal: bool) 
             @if view.variables.is_empty() {
                 p { "Nothing gives it variables yet. A link of a service to it does:" }
                 pre tabindex="0" { "seawall link KIND/NAME " (at.0.name) "/" (name) }
-            } @else { (table(&view.variables)) }
+            } @else { (table(visitor, &view.variables, may.then_some(reveal.as_str()))) }
             @for from in &view.not_ready { p { (pill("warn", "Not ready")) " " (from) } }
             @for from in &view.unreachable { p { (pill("warn", "Not reachable")) " " (from) } }
-            @if withheld && visitor.caller.may(Permission::SecretsReveal) {
-                form method="post" action={ (address(at, name)) "/reveal" } {
+            @if withheld && may {
+                form method="post" action=(reveal) {
                     (word(visitor))
-                    button { "Reveal the secrets" }
-                    span.quiet { " It is written down who saw them." }
+                    button { "Reveal all of them" }
+                    span.quiet { " It is written down who saw what." }
                 }
-            }
+            } @else if withheld { p.quiet { "Your token does not show passwords: that needs SecretsReveal." } }
         }
     };
-    Ok(framed(visitor, &format!("Variables of {}/{name}", at.0.name), None, &markup))
+    framed(visitor, &format!("Variables of {}/{name}", at.0.name), None, &markup)
 }
 
-fn table(variables: &[VariableView]) -> Markup {
+/// `reveal`: where a form asks for one of them.
+fn table(visitor: &Visitor, variables: &[VariableView], reveal: Option<&str>) -> Markup {
     html! {
         table.list.small {
             thead { tr { th scope="col" { "Name" } th scope="col" { "Value" } th scope="col" { "From" } } }
             tbody { @for variable in variables {
                 tr {
                     th scope="row" { code { (variable.name) } }
-                    td data-label="Value" { code { (variable.value) } @if variable.secret { " " (pill("idle", "secret")) } }
+                    td data-label="Value" {
+                        code { (variable.value) }
+                        @if variable.secret { " " (pill("idle", "secret")) }
+                        @if let (true, Some(reveal)) = (variable.withheld, reveal) {
+                            form.reveal method="post" action=(reveal) {
+                                (word(visitor))
+                                button.plain name=(VARIABLE) value=(variable.name) aria-label={ "Reveal " (variable.name) } { "Reveal" }
+                            }
+                        }
+                    }
                     td data-label="From" { a href={ "/services/" (variable.from) } { (variable.from) } }
                 }
             } }

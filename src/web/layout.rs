@@ -16,9 +16,10 @@ const HTMX: &str =
     r#"{"allowEval":false,"includeIndicatorStyles":false,"historyEnabled":false,"historyCacheSize":0}"#;
 
 /// Where one can go from every page, for who may.
-const SECTIONS: [(&str, &str, Permission); 3] = [
+const SECTIONS: [(&str, &str, Permission); 4] = [
     ("services", "Services", Permission::ExternalServicesRead),
     ("projects", "Projects", Permission::ExternalServicesRead),
+    ("jobs", "Jobs", Permission::ExternalServicesRead),
     ("settings", "Settings", Permission::SettingsManage),
 ];
 

@@ -9,6 +9,7 @@ mod connection;
 mod create;
 mod environments;
 mod gate;
+mod jobs;
 mod layout;
 mod limits;
 mod links;
@@ -27,6 +28,7 @@ use crate::core::access::Permission;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::handler::Handler;
+use axum::http::Method;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, get, post};
 use session::Sessions;
@@ -56,17 +58,18 @@ impl FromRef<Web> for Arc<dyn Api> {
 
 /// Whoever is signed in and may do so is let through.
 struct Row {
+    method: Method,
     path: &'static str,
     needs: Permission,
     answer: MethodRouter<Web>,
 }
 
 fn reads<H: Handler<T, Web>, T: 'static>(path: &'static str, needs: Permission, handler: H) -> Row {
-    Row { path, needs, answer: get(handler) }
+    Row { method: Method::GET, path, needs, answer: get(handler) }
 }
 
 fn does<H: Handler<T, Web>, T: 'static>(path: &'static str, needs: Permission, handler: H) -> Row {
-    Row { path, needs, answer: post(handler) }
+    Row { method: Method::POST, path, needs, answer: post(handler) }
 }
 
 /// There is no page behind the sign-in but by one of these. Each form of a page has the word of its session, which [`gate`] asks for.
@@ -93,6 +96,7 @@ fn table() -> Vec<Row> {
         reads("/create", Create, create::form),
         does("/create", Create, create::create),
         reads("/changes", Read, live::stream),
+        reads("/jobs", Read, jobs::page),
         reads("/projects", Read, links::list),
         does("/projects", Create, links::create),
         does("/links", Create, links::make),
@@ -101,6 +105,12 @@ fn table() -> Vec<Row> {
         does("/settings/tokens", Manage, settings::create),
         does("/settings/revoke", Manage, settings::revoke),
     ]
+}
+
+/// What each page and form demands of who is signed in.
+#[must_use]
+pub fn permissions() -> Vec<(Method, &'static str, Permission)> {
+    table().into_iter().map(|Row { method, path, needs, .. }| (method, path, needs)).collect()
 }
 
 /// The pages. Whoever serves them has to have looked at `Host` and `Origin`, and tells where a request comes from as

@@ -14,7 +14,7 @@ use crate::control::api::{Api, ApiError, ErrorCode, ManagedBy, ObjectList, Objec
 use crate::control::registry::Kinds;
 use crate::core::event::{Event, EventType};
 use crate::core::names::{Kind, Name, ObjectRef};
-use crate::core::plan::PlanView;
+use crate::core::plan::{BlockView, PlanView, WaitView};
 use crate::kinds::About;
 use axum::Extension;
 use axum::extract::{FromRequestParts, Path, Query, State};
@@ -218,7 +218,8 @@ fn panels(view: &ObjectView, about: &About) -> Markup {
                 }
                 @for (panel, value) in &known {
                     h2 { (panel.verb.to_uppercase()) @if warnings.is_some_and(Vec::is_empty) { " " (pill("good", "No warnings")) } }
-                    pre tabindex="0" { ((panel.print)(value)) }
+                    dl.pairs { @for (name, figure) in (panel.figures)(value) { dt { (name.trim()) } dd { (figure) } } }
+                    p.quiet { "In a terminal: " code { "seawall " (panel.verb) " " (view.metadata.name) } }
                 }
             }
         }
@@ -337,8 +338,18 @@ pub fn steps(plan: &PlanView) -> Markup {
                 li { code.sign { (step.sign.as_str()) } div { strong { (step.action) } p.quiet { (step.cause) } } }
             } }
         }
-        @for wait in &plan.waiting { p { (pill("warn", &super::parts::spaced(&wait.on))) " " (wait.why) } }
-        @for block in &plan.blocked {
+        (waits(&plan.waiting))
+        (blocks(&plan.blocked))
+    }
+}
+
+pub fn waits(all: &[WaitView]) -> Markup {
+    html! { @for wait in all { p { (pill("warn", &super::parts::spaced(&wait.on))) " " (wait.why) } } }
+}
+
+pub fn blocks(all: &[BlockView]) -> Markup {
+    html! {
+        @for block in all {
             div.warning.bad {
                 (pill("bad", &super::parts::spaced(&block.reason)))
                 p { (block.why) }

@@ -1,6 +1,7 @@
 //! The API as HTTP, asked by a client that is not ours: objects as in Kubernetes, who may ask what over TCP.
 
 mod bad_input;
+mod catalog;
 pub mod listen;
 mod live;
 mod objects;
@@ -16,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// What came back.
 #[derive(Debug)]
-struct Answer {
+pub struct Answer {
     status: u16,
     head: String,
     /// `null` when it is no JSON.

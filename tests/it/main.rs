@@ -33,6 +33,7 @@ mod machine_history;
 mod machine_ids;
 mod machine_images;
 mod machine_inspect;
+mod machine_jobs;
 mod machine_kinds;
 mod machine_memory;
 mod machine_monitoring;

@@ -1,6 +1,7 @@
 //! The dashboard as a browser gets it: who is let in and for how long, what other sites cannot do, words of others that stay words, sizes.
 
 mod doing;
+mod jobs;
 mod links;
 
 use crate::cli::fake::{Fake, PASSWORD, event, main_view, problem, used, view};
@@ -168,7 +169,8 @@ fn one() -> Fake {
     })
 }
 
-const PAGES: [&str; 5] = [
+const PAGES: [&str; 6] = [
+    "/jobs",
     "/services",
     "/services/postgres/main",
     "/services/postgres/main/usage",
@@ -456,6 +458,7 @@ fn a_day() -> Fake {
         }
         w.list.problems = vec![problem()];
         w.top = used();
+        w.jobs = jobs::some();
         w.events = (1..9).map(|n| event(n, "postgres/main")).collect();
         let step = |sign, action: &str, cause: &str| StepView {
             sign,
@@ -504,13 +507,14 @@ async fn in_a_browser() {
         "/create",
         "/create?kind=manifest",
         "/projects",
+        "/jobs",
         "/settings",
     ];
     let many = Fake::with(|w| {
         w.list.items = (0..60).map(|n| view(&format!("service-{n}"), "True", "LoginSucceeded", "")).collect();
     });
     let many = Browser::open(&many, false).await;
-    let none = ["/services", "/projects"];
+    let none = ["/services", "/projects", "/jobs"];
     for (name, at, paths) in
         [("day", browser.at, &pages[..]), ("empty", empty.at, &none[..]), ("many", many.at, &pages[..1])]
     {
@@ -551,6 +555,13 @@ async fn words_of_others_stay_words() {
         let step = StepView { sign: Sign::Change, action: EVIL.to_owned(), cause: EVIL.to_owned() };
         w.plan.plans =
             vec![PlanView { object: "postgres/main".to_owned(), steps: vec![step], ..PlanView::default() }];
+        w.jobs = jobs::some();
+        for job in &mut w.jobs.items {
+            (job.object, job.since) = (EVIL.to_owned(), EVIL.to_owned());
+            for step in &mut job.steps {
+                (step.action, step.cause) = (EVIL.to_owned(), EVIL.to_owned());
+            }
+        }
         let point = |at| Point { at, mean: 1.0, max: 2.0 };
         let series = SeriesView::of(EVIL.to_owned(), Unit::Count, vec![point(0), point(30)]);
         w.history = HistoryView { to: 60, step: 30, series: vec![series], ..HistoryView::default() };

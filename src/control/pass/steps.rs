@@ -80,6 +80,8 @@ pub(super) async fn run_steps<R: Reconciler>(
             let counted = crash_point::before();
             let notes = std::mem::take(&mut unwritten);
             let start = Instant::now();
+            let action = step.action.to_string();
+            operator.live(object, |l| l.step_begins(&action));
             let acting = async {
                 let applied = kind.act(scene, &step.action, &mut memory).await;
                 operator.tallies.step(step.action.reason(), applied.is_ok(), start.elapsed());
@@ -87,6 +89,7 @@ pub(super) async fn run_steps<R: Reconciler>(
             };
             let (applied, ()) = tokio::join!(acting, operator.note(Some(object), &notes));
             crash_point::after(counted);
+            operator.live(object, |l| l.step_ends(&action, applied.is_ok()));
             match work.filter(|_| applied.is_ok()) {
                 Some(Work::Forget) => return forget(operator, record, will, &step.cause).await,
                 Some(Work::HandOver(to)) => return hand_over(operator, object, to, will).await,

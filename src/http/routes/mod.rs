@@ -5,6 +5,7 @@ mod events;
 mod extract;
 mod history;
 mod inspect;
+mod jobs;
 mod keys;
 mod logs;
 mod objects;
@@ -29,8 +30,8 @@ use super::wire::{
 };
 use crate::control::api::{
     AuditEntry, ConnectionView, DiagnosisView, Done, EnvironmentView, ErrorCode, HistoryView, InspectView,
-    IssuedToken, KeyCheck, KeyList, KillView, NewToken, ObjectView, Operation, OperatorView, PlanList,
-    PruneView, PublicKeyView, RecommendList, SignInUrl, TestView, TokenView, TopList,
+    IssuedToken, JobList, KeyCheck, KeyList, KillView, NewToken, ObjectView, Operation, OperatorView,
+    PlanList, PruneView, PublicKeyView, RecommendList, SignInUrl, TestView, TokenView, TopList,
 };
 use crate::core::access::{Caller, Permission};
 use crate::core::plan::PlanView;
@@ -146,6 +147,9 @@ fn table() -> Vec<Row> {
             .says("What containers use right now")
             .query::<TopQuery>()
             .gives::<TopList>(),
+        reads("/v1/jobs", Read, jobs::list)
+            .says("What there is to do, since when, and how far it is")
+            .gives::<JobList>(),
         reads("/v1/recommend", Read, recommend::list)
             .says("Limits by what was used")
             .query::<TopQuery>()

@@ -62,6 +62,11 @@ impl Row {
         self.with(|told| told.also = Some(201))
     }
 
+    /// There is no such thing; the answer says what there is instead.
+    pub fn not_offered(self, why: &'static str) -> Self {
+        self.with(|told| (told.says, told.status) = (why, 404))
+    }
+
     pub fn media(self, media: &'static str) -> Self {
         self.with(|told| told.media = media)
     }

@@ -1,6 +1,7 @@
 //! The service API of the product brief, under `/api/external-services`: the same objects, found by number.
 
 mod change;
+mod elsewhere;
 mod links;
 
 use super::extract::{InPath, Params};
@@ -10,18 +11,21 @@ use crate::control::api::{Done, ErrorCode, ObjectView};
 use crate::control::registry::Kinds;
 use crate::core::access::{Caller, Permission};
 use crate::core::names::ObjectRef;
+use crate::core::text::quoted;
 use crate::http::error::Failure;
 use crate::http::server::Shared;
 use crate::http::services::bodies::{
-    CreateBody, DeleteQuery, LinkBody, RevealQuery, UntieQuery, UpdateBody, UpgradeBody, VariablesQuery,
+    BatchQuery, CreateBody, DeleteQuery, LinkBody, RevealQuery, UntieQuery, UpdateBody, UpgradeBody,
+    VariablesQuery,
 };
 use crate::http::services::limits::{Limits, LimitsBody};
 use crate::http::services::ties::{EnvironmentVariable, LinkView};
 use crate::http::services::views::{
-    Acted, CheckView, HealthView, ProviderView, Resources, RuntimeView, ServiceDetails, ServiceView,
-    StatsView, limits,
+    Acted, CheckView, HealthStatusView, HealthView, ProviderView, Resources, RuntimeView, ServiceDetails,
+    ServiceView, StatsView, limits,
 };
 use crate::http::services::{Offered, all, of_type, offered};
+use crate::kinds::Part;
 use axum::extract::State;
 use axum::handler::Handler;
 use axum::http::Method;
@@ -30,7 +34,10 @@ use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
 
+/// In the place of what is not told.
+const MASK: &str = "****";
 const LIST: &str = "GET /api/external-services lists those that there are";
 
 pub fn table() -> Vec<Row> {
@@ -38,7 +45,7 @@ pub fn table() -> Vec<Row> {
         ExternalServicesCreate as Create, ExternalServicesDelete as Delete, ExternalServicesRead as Read,
         ExternalServicesWrite as Write,
     };
-    vec![
+    let mut all = vec![
         reads("/api/external-services", Read, list).says("All services").gives::<Vec<ServiceView>>(),
         row(Method::POST, "/api/external-services", Create, post(change::create))
             .says("A new service")
@@ -78,6 +85,13 @@ pub fn table() -> Vec<Row> {
             .query::<DeleteQuery>()
             .gives::<Done>(),
         reads("/api/external-services/{id}/health", Read, health).says("How it is").gives::<HealthView>(),
+        reads("/api/external-services/{id}/health-status", Read, health_status)
+            .says("The same in a few words")
+            .gives::<HealthStatusView>(),
+        reads("/api/external-services/health-status-batch", Read, health_of_many)
+            .says("The same of many at once")
+            .query::<BatchQuery>()
+            .gives::<Vec<HealthStatusView>>(),
         reads("/api/external-services/{id}/wal-health", Read, wal_health)
             .says("The write-ahead log of a PostgreSQL")
             .gives::<Map<String, Value>>(),
@@ -97,6 +111,9 @@ pub fn table() -> Vec<Row> {
         reads("/api/external-services/{id}/preview-environment-names", Read, names)
             .says("Names of the variables that a link would give")
             .gives::<Vec<String>>(),
+        reads("/api/external-services/{id}/preview-environment-masked", Read, masked)
+            .says("The same with their values, as far as they are no secret and the same for every link")
+            .gives::<BTreeMap<String, String>>(),
         writes("/api/external-services/{id}/health-check", change::check)
             .says("Asks its server now")
             .gives::<CheckView>(),
@@ -134,7 +151,9 @@ pub fn table() -> Vec<Row> {
         .says("One of them")
         .query::<VariablesQuery>()
         .gives::<EnvironmentVariable>(),
-    ]
+    ];
+    all.extend(elsewhere::table());
+    all
 }
 
 fn writes<H: Handler<T, Shared>, T: 'static>(path: &'static str, handler: H) -> Row {
@@ -225,7 +244,7 @@ async fn by_slug(State(shared): State<Shared>, InPath(slug): InPath<String>) -> 
     named.retain(|view| ServiceView::of(view).is_some());
     let ids: Vec<String> = named.iter().map(|view| view.metadata.id.to_string()).collect();
     let (Some(view), []) = (named.pop(), &named[..]) else {
-        let slug = crate::core::text::quoted(&slug);
+        let slug = quoted(&slug);
         return Err(match ids.is_empty() {
             true => Failure::new(ErrorCode::NotFound, format!("no service has the slug {slug}"), LIST),
             false => {
@@ -241,7 +260,7 @@ async fn by_slug(State(shared): State<Shared>, InPath(slug): InPath<String>) -> 
 async fn details(shared: &Shared, found: Found, reveal: bool) -> Answer<Json<ServiceDetails>> {
     let scheme = found.offered.about.client.map(|client| client.scheme);
     let connection = match shared.api.connection(&found.object, reveal).await {
-        Ok(view) => scheme.map(|scheme| view.url(scheme, &view.network, Some("****"))),
+        Ok(view) => scheme.map(|scheme| view.url(scheme, &view.network, Some(MASK))),
         Err(error) if reveal => return Err(error.into()),
         Err(_) => None,
     };
@@ -251,6 +270,38 @@ async fn details(shared: &Shared, found: Found, reveal: bool) -> Answer<Json<Ser
 
 async fn health(State(shared): State<Shared>, InPath(id): InPath<u64>) -> Answer<Json<HealthView>> {
     Ok(Json(HealthView::of(&found(&shared, id).await?.view)))
+}
+
+async fn health_status(
+    State(shared): State<Shared>,
+    InPath(id): InPath<u64>,
+) -> Answer<Json<HealthStatusView>> {
+    Ok(Json(HealthStatusView::of(&found(&shared, id).await?.view)))
+}
+
+async fn health_of_many(
+    State(shared): State<Shared>,
+    Params(ask): Params<BatchQuery>,
+) -> Answer<Json<Vec<HealthStatusView>>> {
+    let wanted = |word: &str| {
+        let word = word.trim();
+        word.parse::<u64>().map_err(|_| Failure::invalid(format!("{} is no id", quoted(word))))
+    };
+    let wanted =
+        ask.ids.map(|ids| ids.split(',').map(wanted).collect::<Answer<BTreeSet<u64>>>()).transpose()?;
+    let all = shared.api.objects().await?.items;
+    let mut all: BTreeMap<u64, ObjectView> = all
+        .into_iter()
+        .filter(|view| ServiceView::of(view).is_some())
+        .map(|view| (view.metadata.id, view))
+        .collect();
+    if let Some(wanted) = wanted {
+        if let Some(none) = wanted.iter().find(|id| !all.contains_key(id)) {
+            return Err(no_service(*none));
+        }
+        all.retain(|id, _| wanted.contains(id));
+    }
+    Ok(Json(all.values().map(HealthStatusView::of).collect()))
 }
 
 async fn wal_health(State(shared): State<Shared>, InPath(id): InPath<u64>) -> Answer<Json<Value>> {
@@ -286,4 +337,26 @@ async fn resources(State(shared): State<Shared>, InPath(id): InPath<u64>) -> Ans
 /// Nothing is made for it, nor asked of anybody.
 async fn names(State(shared): State<Shared>, InPath(id): InPath<u64>) -> Answer<Json<Vec<&'static str>>> {
     Ok(Json(found(&shared, id).await?.offered.service.variables.to_vec()))
+}
+
+/// The same with what is known without a link: where it is. What a link has of its own is not told before there is one.
+async fn masked(
+    State(shared): State<Shared>,
+    InPath(id): InPath<u64>,
+) -> Answer<Json<BTreeMap<&'static str, String>>> {
+    let Found { object, offered, .. } = found(&shared, id).await?;
+    let at = shared.api.connection(&object, false).await?.network;
+    let value = |name: &str| {
+        let is = |part: Part| {
+            part.variable().is_some_and(|end| name.strip_suffix(end).is_some_and(|head| head.ends_with('_')))
+        };
+        if is(Part::Host) {
+            at.host.clone()
+        } else if is(Part::Port) {
+            at.port.to_string()
+        } else {
+            MASK.to_owned()
+        }
+    };
+    Ok(Json(offered.service.variables.iter().map(|name| (*name, value(name))).collect()))
 }

@@ -72,6 +72,14 @@ pub struct VariablesQuery {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+pub struct BatchQuery {
+    /// Ids with commas between them; all services when absent.
+    #[serde(default)]
+    pub ids: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct UntieQuery {
     /// The only one when absent.
     #[serde(default)]

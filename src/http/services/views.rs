@@ -65,6 +65,19 @@ pub struct HealthView {
     pub conditions: Vec<Condition>,
 }
 
+/// The same in a few words, as a page of many asks for it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct HealthStatusView {
+    pub service_id: u64,
+    pub health_status: &'static str,
+    /// RFC 3339: when its write-ahead log was looked at last; `null` where that is not kept: it is looked at all the time.
+    pub last_health_check_at: Option<String>,
+    /// Of one that is not well.
+    pub last_health_error: Option<String>,
+    /// RFC 3339: since when it is so.
+    pub since: Option<String>,
+}
+
 /// The same after a look just now.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct CheckView {
@@ -306,6 +319,25 @@ impl HealthView {
             message: ready.map(|ready| ready.message.clone()).unwrap_or_default(),
             since: ready.map(|ready| ready.last_transition_time.clone()),
             conditions,
+        }
+    }
+}
+
+impl HealthStatusView {
+    #[must_use]
+    pub fn of(view: &ObjectView) -> Self {
+        let HealthView { service_id, health_status, message, since, conditions } = HealthView::of(view);
+        // What is Ready and not well says so elsewhere.
+        let wrong = conditions.iter().filter(|one| one.kind.is_wrong(one.status, &one.reason));
+        let wrong = wrong.map(|one| one.message.clone()).find(|message| !message.is_empty());
+        let error =
+            wrong.or(Some(message)).filter(|_| matches!(health_status, "down" | "degraded" | "unknown"));
+        Self {
+            service_id,
+            health_status,
+            last_health_check_at: text(view, "/walHealth/probed_at"),
+            last_health_error: error.filter(|error| !error.is_empty()),
+            since,
         }
     }
 }

@@ -86,6 +86,7 @@ const PANELS: [Panel; 1] = [Panel {
     about: "How a server's write-ahead log, its archiver, slots and disk are, and what to do",
     field: "walHealth",
     print: wal::panel,
+    figures: wal::figures,
 }];
 
 const CLIENT: Client = Client {

@@ -14,7 +14,7 @@ mod trend;
 
 pub use archiving::PLACEHOLDER;
 pub use findings::{Health, NO_TOOL, PREPARED, degraded, findings, verdict};
-pub use panel::panel;
+pub use panel::{figures, panel};
 pub use reading::{Archiver, Backlog, Files, Horizon, Position, Reading, Settings, Slot, Told};
 pub use rules::{Severity, Warning};
 pub use snapshot::{Look, Snapshot};

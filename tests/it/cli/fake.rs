@@ -41,6 +41,7 @@ pub struct World {
     pub top: TopList,
     pub history: HistoryView,
     pub recommend: RecommendList,
+    pub jobs: JobList,
     pub inspected: InspectView,
     pub kill: KillView,
     pub diagnosis: DiagnosisView,
@@ -139,6 +140,9 @@ impl Api for Fake {
         let of = object.map(ToString::to_string).unwrap_or_default();
         Ok(self.asked(format!("recommend {of}")).await?.recommend)
     }
+    async fn jobs(&self) -> Result<JobList> {
+        Ok(self.asked("jobs".into()).await?.jobs)
+    }
     async fn watch(&self, after: u64, wait_ms: u64) -> Result<u64> {
         self.asked(format!("watch {after} {wait_ms}")).await?;
         let until = tokio::time::Instant::now() + Duration::from_millis(wait_ms);
@@ -208,6 +212,23 @@ impl Api for Fake {
             variable("POSTGRES_PASSWORD", password, true),
         ];
         Ok(EnvironmentView { object: object.to_string(), variables, ..EnvironmentView::default() })
+    }
+    async fn reveal_variable(
+        &self,
+        object: &ObjectRef,
+        environment: &str,
+        variable: &str,
+    ) -> Result<EnvironmentView> {
+        let call = format!("reveal {object} {environment} {variable}");
+        let mut view = self.environment(object, environment, false, false).await?;
+        self.change(|w| {
+            w.calls.pop();
+            w.calls.push(call);
+        });
+        for one in view.variables.iter_mut().filter(|one| one.secret && one.name == variable) {
+            (one.value, one.withheld) = (PASSWORD.to_owned(), false);
+        }
+        Ok(view)
     }
     async fn test(&self, object: &ObjectRef) -> Result<TestView> {
         Ok(TestView { object: object.to_string(), ..self.asked(format!("test {object}")).await?.test })

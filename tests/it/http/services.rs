@@ -9,7 +9,7 @@ use tokio::net::UnixStream;
 
 const ROOT: &str = "/api/external-services";
 
-async fn asked(place: &Place, line: &str, body: &str) -> Answer {
+pub async fn asked(place: &Place, line: &str, body: &str) -> Answer {
     let socket = UnixStream::connect(place.socket()).await.unwrap();
     let (method, path) = line.split_once(' ').unwrap_or((line, ""));
     ask(socket, &format!("{method} {ROOT}{path}"), "", body).await
@@ -102,7 +102,7 @@ async fn what_is_asked_wrongly_is_told_in_words_and_does_nothing() {
         ("GET /types/oracle/parameters", "", 404, "no service type \"oracle\" there are postgres, redis"),
         ("GET /types/project/parameters", "", 404, "no service type \"project\""),
         ("GET /1/nothing", "", 404, "there is nothing at"),
-        ("GET /1/upgrades", "", 404, "there is nothing at"),
+        ("GET /1/upgrades", "", 404, "upgrades are no objects POST /api/external-services/{id}/upgrade"),
         ("DELETE /1/runtime", "", 405, "does not take DELETE"),
         ("POST", "{\"name\":\"a\",\"service_type\":\"oracle\"}", 400, "service_type: there is no \"oracle\""),
         ("POST", "{\"name\":\"A b\",\"service_type\":\"postgres\"}", 400, "name:"),

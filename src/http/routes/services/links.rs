@@ -125,18 +125,23 @@ async fn variables(
     Ok(shared.api.environment(project, environment, false, reveal).await?.variables)
 }
 
-/// Of one link alone.
+/// Of one link alone; `one`: with the secret of no other.
 async fn given(
     shared: &Shared,
     caller: &Caller,
     ids: (u64, u64),
     ask: VariablesQuery,
+    one: Option<&str>,
 ) -> Answer<Vec<EnvironmentVariable>> {
     if ask.reveal {
         need(caller, Permission::SecretsReveal)?;
     }
     let (object, ends) = tied(shared, ids, ask.environment).await?;
-    let all = variables(shared, &ends.project, &ends.environment, ask.reveal).await?;
+    let all = match one.filter(|_| ask.reveal) {
+        // Nothing else is seen, and nothing else is written down.
+        Some(name) => shared.api.reveal_variable(&ends.project, &ends.environment, name).await?.variables,
+        None => variables(shared, &ends.project, &ends.environment, ask.reveal).await?,
+    };
     let from = object.to_string();
     Ok(all.into_iter().filter(|variable| variable.from == from).map(EnvironmentVariable::from).collect())
 }
@@ -147,7 +152,7 @@ pub async fn environment(
     InPath(ids): InPath<(u64, u64)>,
     Params(ask): Params<VariablesQuery>,
 ) -> Answer<Json<Vec<EnvironmentVariable>>> {
-    Ok(Json(given(&shared, &caller, ids, ask).await?))
+    Ok(Json(given(&shared, &caller, ids, ask, None).await?))
 }
 
 pub async fn variable(
@@ -156,7 +161,7 @@ pub async fn variable(
     InPath((id, project_id, name)): InPath<(u64, u64, String)>,
     Params(ask): Params<VariablesQuery>,
 ) -> Answer<Json<EnvironmentVariable>> {
-    let all = given(&shared, &caller, (id, project_id), ask).await?;
+    let all = given(&shared, &caller, (id, project_id), ask, Some(&name)).await?;
     let what = || format!("no variable {} is given", crate::core::text::quoted(&name));
     let none = || Failure::new(ErrorCode::NotFound, what(), "");
     Ok(Json(all.into_iter().find(|variable| variable.name == name).ok_or_else(none)?))

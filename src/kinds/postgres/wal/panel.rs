@@ -10,9 +10,25 @@ use std::fmt::Write as _;
 #[must_use]
 pub fn panel(value: &Value) -> String {
     let mut text = String::new();
-    let mut line = |name: &str, what: String| {
+    for (name, what) in lines(value) {
         let _ = writeln!(text, "{name:<18} {what}");
-    };
+    }
+    warnings(value, &mut text);
+    text
+}
+
+/// As names and figures, with why some were not read; without the warnings.
+#[must_use]
+pub fn figures(value: &Value) -> Vec<(&'static str, String)> {
+    let errors = value.get("errors").and_then(Value::as_object).into_iter().flatten();
+    let errors =
+        errors.map(|(field, why)| ("Not read", format!("{field}: {}", why.as_str().unwrap_or_default())));
+    lines(value).into_iter().chain(errors).collect()
+}
+
+fn lines(value: &Value) -> Vec<(&'static str, String)> {
+    let mut all = Vec::new();
+    let mut line = |name: &'static str, what: String| all.push((name, what));
     let number = |field: &str| value.get(field).and_then(Value::as_u64);
     let word = |field: &str| value.get(field).and_then(Value::as_str);
     let size = |field: &str| number(field).map(roughly);
@@ -78,8 +94,7 @@ pub fn panel(value: &Value) -> String {
         format!("; full in {} at the present rate (confidence {sure})", human(secs))
     });
     line("Disk", format!("{}{}", or(disk), full.unwrap_or_default()));
-    warnings(value, &mut text);
-    text
+    all
 }
 
 fn slot(slot: &Value) -> String {
@@ -167,5 +182,8 @@ Warnings:
         assert!(text.contains("WAL                not read\n"), "{text}");
         assert!(text.contains("Disk               not read\n"), "{text}");
         assert!(text.ends_with("Not read:\n  pg_wal_bytes: permission denied\n"), "{text}");
+        let figures = figures(&value);
+        assert_eq!(figures[1], ("WAL", "not read".to_owned()));
+        assert_eq!(figures.last().unwrap(), &("Not read", "pg_wal_bytes: permission denied".to_owned()));
     }
 }
