@@ -9,6 +9,7 @@ mod program;
 mod served;
 mod services;
 mod services_live;
+mod strangers;
 mod watch;
 mod writes;
 

@@ -1,6 +1,7 @@
 //! The dashboard as a browser gets it: who is let in and for how long, what other sites cannot do, words of others that stay words, sizes.
 
 mod doing;
+mod every;
 mod jobs;
 mod links;
 

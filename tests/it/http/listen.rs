@@ -52,6 +52,20 @@ pub struct Server {
 }
 
 pub async fn start(fake: &Fake, tls: Option<Arc<rustls::ServerConfig>>, behind_proxy: bool) -> Server {
+    serve_with(fake, Arc::new(Keeper), tls, behind_proxy).await
+}
+
+/// The same with who knows the tokens.
+pub async fn start_kept(fake: &Fake, keeper: Arc<dyn Gatekeeper>, behind_proxy: bool) -> Server {
+    serve_with(fake, keeper, None, behind_proxy).await
+}
+
+async fn serve_with(
+    fake: &Fake,
+    keeper: Arc<dyn Gatekeeper>,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    behind_proxy: bool,
+) -> Server {
     let cancel = CancellationToken::new();
     let (heard, at) = oneshot::channel();
     let heard = std::sync::Mutex::new(Some(heard));
@@ -59,7 +73,7 @@ pub async fn start(fake: &Fake, tls: Option<Arc<rustls::ServerConfig>>, behind_p
     let (address, pages) = ("127.0.0.1:0".parse().unwrap(), axum::Router::new());
     let listen = Listen { address, tls, behind_proxy, pages };
     let served = tokio::spawn(async move {
-        serve(api, Arc::new(Keeper), listen, stop, |at| {
+        serve(api, keeper, listen, stop, |at| {
             heard.lock().unwrap().take().unwrap().send(at).unwrap();
         })
         .await;
