@@ -11,6 +11,7 @@ use super::api::{
 use super::environment::Reveal;
 use super::objects::{Owner, Record};
 use super::operator::Operator;
+use super::registry::Kinds;
 use super::requested::{not_begun_yet, of_before};
 use super::state::{Away, State, resource_version};
 use super::versions::Last;
@@ -162,6 +163,34 @@ impl Operator {
         view
     }
 
+    /// All that is told at once, with the objects of these records.
+    fn listed(&self, keep: impl Fn(&State, &Record) -> bool) -> ObjectList {
+        let not_saved = self.not_saved();
+        let (mut list, known) = {
+            let mut state = self.state();
+            let revision = self.stamped(&mut state);
+            let mut problems = state.problems.clone();
+            problems.extend(state.not_taken_over.as_ref().map(|why| {
+                let place = Place { file: self.config.manifests.display().to_string(), ..Place::default() };
+                Problem::new(place, "", format!("changes could not be taken over: {why}"))
+                    .nearest("these stay as they were; it is tried again every 5 s")
+            }));
+            let list = ObjectList {
+                items: Vec::new(),
+                problems,
+                guard: state.guard.as_ref().map(super::guard::Guard::message),
+                engine_down: state.engine.down.as_ref().map(Away::headline),
+                revision,
+                notices: not_saved.into_iter().chain(notices(&state)).collect(),
+                kinds: kind_views(&self.kinds),
+            };
+            let records = state.records.values().filter(|record| keep(&state, record));
+            (list, records.map(|r| Known::of(&state, r)).collect::<Vec<_>>())
+        };
+        list.items = known.iter().map(|known| self.view(known)).collect();
+        list
+    }
+
     pub(super) fn record(&self, object: &ObjectRef) -> Result<Arc<Record>> {
         self.state().records.get(object).cloned().ok_or_else(|| not_found(object))
     }
@@ -211,29 +240,22 @@ impl Api for Operator {
     }
 
     async fn objects(&self) -> Result<ObjectList> {
-        let not_saved = self.not_saved();
-        let (mut list, known) = {
-            let mut state = self.state();
-            let revision = self.stamped(&mut state);
-            let mut problems = state.problems.clone();
-            problems.extend(state.not_taken_over.as_ref().map(|why| {
-                let place = Place { file: self.config.manifests.display().to_string(), ..Place::default() };
-                Problem::new(place, "", format!("changes could not be taken over: {why}"))
-                    .nearest("these stay as they were; it is tried again every 5 s")
-            }));
-            let list = ObjectList {
-                items: Vec::new(),
-                problems,
-                guard: state.guard.as_ref().map(super::guard::Guard::message),
-                engine_down: state.engine.down.as_ref().map(Away::headline),
-                revision,
-                notices: not_saved.into_iter().chain(notices(&state)).collect(),
-                kinds: kind_views(&self.kinds),
-            };
-            (list, state.records.values().map(|r| Known::of(&state, r)).collect::<Vec<_>>())
-        };
-        list.items = known.iter().map(|known| self.view(known)).collect();
-        Ok(list)
+        Ok(self.listed(|_, _| true))
+    }
+
+    async fn objects_around(&self, object: &ObjectRef) -> Result<ObjectList> {
+        // Any service can be tied to one of these.
+        if object.kind == Kinds::of_environments() {
+            return self.objects().await;
+        }
+        let ties = [Kinds::of_links(), Kinds::of_environments()];
+        Ok(self.listed(|state, record| {
+            let owner = record.owner.as_ref().map(|owner| &owner.object);
+            record.object == *object
+                || owner == Some(object)
+                || ties.contains(&record.object.kind)
+                || state.graph.referrers(object).any(|referrer| *referrer == record.object)
+        }))
     }
 
     async fn object(&self, object: &ObjectRef) -> Result<ObjectView> {

@@ -106,6 +106,11 @@ pub type Lines = BoxStream<'static, Result<String>>;
 pub trait Api: Send + Sync + 'static {
     async fn operator(&self) -> Result<OperatorView>;
     async fn objects(&self) -> Result<ObjectList>;
+    /// The same with those objects alone that have to do with this one: who refers to it, what it made, and what ties services to
+    /// environments.
+    async fn objects_around(&self, _: &ObjectRef) -> Result<ObjectList> {
+        self.objects().await
+    }
     async fn object(&self, object: &ObjectRef) -> Result<ObjectView>;
     /// The object that has this number, `metadata.id`.
     async fn numbered(&self, id: u64) -> Result<ObjectRef> {

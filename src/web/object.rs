@@ -86,7 +86,7 @@ pub async fn page(
 ) -> Answer {
     let (object, api) = (&at.0, api.as_ref());
     let view = api.object(object).await?;
-    let list = api.objects().await?;
+    let list = api.objects_around(object).await?;
     let events = api.events(Some(object), 0).await?;
     let kinds = Kinds::all(None);
     let about = kinds.about().find(|about| about.kind == object.kind);

@@ -80,6 +80,16 @@ impl State {
         Self { word: spaced(&word), class, why: why.cloned() }
     }
 
+    /// The worst first.
+    pub fn rank(&self) -> u8 {
+        match self.class {
+            "bad" => 0,
+            "warn" => 1,
+            "good" => 2,
+            _ => 3,
+        }
+    }
+
     pub fn pill(&self) -> Markup {
         pill(self.class, &self.word)
     }

@@ -8,9 +8,10 @@ use crate::control::registry::Kinds;
 use crate::core::access::Permission;
 use crate::core::names::Kind;
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use jiff::Timestamp;
 use maud::{Markup, html};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,26 +20,50 @@ use tokio::time::timeout;
 /// How long the list waits for what is used: the rest of it is there at once.
 const USED: Duration = Duration::from_millis(800);
 
-pub async fn list(State(api): State<Arc<dyn Api>>, Extension(visitor): Extension<Visitor>) -> Answer {
+/// Rows of a page: a page of any number of services is a small one.
+const ROWS: usize = 80;
+
+#[derive(Deserialize)]
+pub struct Paged {
+    #[serde(default)]
+    page: usize,
+}
+
+pub async fn list(
+    State(api): State<Arc<dyn Api>>,
+    Extension(visitor): Extension<Visitor>,
+    Query(Paged { page }): Query<Paged>,
+) -> Answer {
     let list = api.objects().await?;
     let used = match list.items.is_empty() {
         true => TopList::default(),
         false => timeout(USED, api.top(None)).await.ok().and_then(Result::ok).unwrap_or_default(),
     };
     let markup = html! {
-        div #list hx-get="/services" hx-trigger="changed from:body, every 15s" hx-select="#list" hx-swap="outerHTML" {
-            (body(&list, &used, visitor.caller.may(Permission::ExternalServicesCreate)))
+        div #list hx-get=(at_page(page)) hx-trigger="changed from:body, every 15s" hx-select="#list" hx-swap="outerHTML" {
+            (body(&list, &used, visitor.caller.may(Permission::ExternalServicesCreate), page))
         }
     };
     Ok(framed(&visitor, "Services", Some(&list), &markup))
 }
 
-fn body(list: &ObjectList, used: &TopList, may_create: bool) -> Markup {
+fn at_page(page: usize) -> String {
+    if page == 0 { "/services".to_owned() } else { format!("/services?page={page}") }
+}
+
+fn body(list: &ObjectList, used: &TopList, may_create: bool, page: usize) -> Markup {
     let now = Timestamp::now();
     let (services, others): (Vec<_>, Vec<_>) = list.kinds.iter().partition(|kind| is_service(kind));
     let of = |kind: &KindView| list.items.iter().filter(|view| view.kind == kind.kind).collect::<Vec<_>>();
-    let services: Vec<(&KindView, &ObjectView)> =
+    let mut services: Vec<(&KindView, &ObjectView)> =
         services.into_iter().flat_map(|kind| of(kind).into_iter().map(move |view| (kind, view))).collect();
+    let pages = services.len().div_ceil(ROWS);
+    if pages > 1 {
+        // What somebody has to care for is on the first.
+        services.sort_by_key(|(_, view)| How::of(view).rank());
+    }
+    let page = page.min(pages.saturating_sub(1));
+    let shown = services.iter().skip(page * ROWS).take(ROWS);
     let others: Vec<_> = others
         .into_iter()
         .map(|kind| (kind, of(kind)))
@@ -51,7 +76,8 @@ fn body(list: &ObjectList, used: &TopList, may_create: bool) -> Markup {
             (seen(now))
             @if may_create { a.button.primary href="/create" { "Create a service" } }
         }
-        @if services.is_empty() { (nothing(may_create)) } @else { (table(&services, used, now)) }
+        @if services.is_empty() { (nothing(may_create)) } @else { (table(shown, used, now)) }
+        @if pages > 1 { (turn(page, pages)) }
         @for (kind, views) in &others { (other(kind, views, now)) }
     }
 }
@@ -93,7 +119,21 @@ fn nothing(may_create: bool) -> Markup {
     }
 }
 
-fn table(services: &[(&KindView, &ObjectView)], used: &TopList, now: Timestamp) -> Markup {
+fn turn(page: usize, pages: usize) -> Markup {
+    html! {
+        nav.actions aria-label="Pages of services" {
+            @if page > 0 { a.button href=(at_page(page - 1)) { "Before" } }
+            span.quiet { "Page " (page + 1) " of " (pages) ", what is not well first" }
+            @if page + 1 < pages { a.button href=(at_page(page + 1)) { "Further" } }
+        }
+    }
+}
+
+fn table<'a>(
+    services: impl Iterator<Item = &'a (&'a KindView, &'a ObjectView)>,
+    used: &TopList,
+    now: Timestamp,
+) -> Markup {
     html! {
         table.list {
             thead { tr {

@@ -502,3 +502,33 @@ async fn a_link_that_is_given_the_services_own_user_loses_its_login_and_gets_it_
     assert_eq!(value(&after, "POSTGRES_DB"), value(&before, "POSTGRES_DB"));
     assert_ne!(value(&after, "POSTGRES_PASSWORD"), value(&before, "POSTGRES_PASSWORD"), "it is another one");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_has_to_do_with_an_object_is_told_without_all_the_others() {
+    let rig = Rig::start(&[("main", MAIN), ("other", MAIN)]);
+    project(&rig, &["production"]);
+    link(&rig, "shop-main", "");
+    rig.reason(LINK, C::Ready, "LoginSucceeded").await;
+    rig.ready("other").await;
+    let around = |object: &'static str| {
+        let operator = rig.operator.clone();
+        async move {
+            let all = operator.objects_around(&object.parse().unwrap()).await.unwrap().items;
+            let mut all: Vec<String> = all.iter().map(|view| view.object().unwrap().to_string()).collect();
+            all.retain(|name| !name.starts_with("imagecatalog"));
+            all
+        }
+    };
+    let ties = ["link/shop-main", "postgres/main", "project/shop"];
+    let mut main = around("postgres/main").await;
+    main.sort();
+    assert_eq!(main, ties);
+    assert!(!around("postgres/other").await.contains(&"postgres/main".to_owned()));
+    // A project can be tied to any service.
+    let mut of_project = around("project/shop").await;
+    of_project.sort();
+    assert_eq!(of_project, ["link/shop-main", "postgres/main", "postgres/other", "project/shop"]);
+    let all = rig.operator.objects().await.unwrap();
+    let one = rig.operator.objects_around(&"postgres/main".parse().unwrap()).await.unwrap();
+    assert_eq!((one.revision, one.notices, one.kinds), (all.revision, all.notices, all.kinds));
+}

@@ -512,13 +512,16 @@ async fn in_a_browser() {
         "/settings",
     ];
     let many = Fake::with(|w| {
-        w.list.items = (0..60).map(|n| view(&format!("service-{n}"), "True", "LoginSucceeded", "")).collect();
+        w.list.items =
+            (0..160).map(|n| view(&format!("service-{n}"), "True", "LoginSucceeded", "")).collect();
     });
     let many = Browser::open(&many, false).await;
     let none = ["/services", "/projects", "/jobs"];
-    for (name, at, paths) in
-        [("day", browser.at, &pages[..]), ("empty", empty.at, &none[..]), ("many", many.at, &pages[..1])]
-    {
+    for (name, at, paths) in [
+        ("day", browser.at, &pages[..]),
+        ("empty", empty.at, &none[..]),
+        ("many", many.at, &["/services", "/services?page=1"]),
+    ] {
         let mut node = tokio::process::Command::new("node");
         node.arg(script).arg(name).arg(format!("http://{at}")).arg("admin").args(paths);
         assert!(node.status().await.unwrap().success(), "{name}");
@@ -597,6 +600,29 @@ async fn words_of_others_stay_words() {
         answer.body.contains("&lt;script&gt;")
             && !answer.body.replace("<script src=", "").contains("<script")
     );
+}
+
+#[tokio::test]
+async fn a_page_of_a_thousand_services_is_small_and_what_is_not_well_is_on_the_first() {
+    let fake = Fake::with(|w| {
+        let ready = |n: usize| if n == 777 { "False" } else { "True" };
+        let all = (0..1_000).map(|n| view(&format!("service-{n}"), ready(n), "LoginFailed", ""));
+        w.list.items = all.collect();
+    });
+    let mut browser = Browser::of(&fake, "viewer").await;
+    let mut seen = std::collections::BTreeSet::new();
+    for page in 0..13 {
+        let body = browser.get(&format!("/services?page={page}")).await.body;
+        assert!(body.len() < 100_000, "{}", body.len());
+        assert_eq!(body.contains("service-777\""), page == 0, "{page}");
+        assert!(body.contains(&format!("Page {} of 13", page + 1)) && body.contains("999 Ready"), "{page}");
+        let names = body.split("href=\"/services/postgres/").skip(1);
+        seen.extend(names.map(|rest| rest.split('"').next().unwrap().to_owned()));
+    }
+    assert_eq!(seen.len(), 1_000);
+    // What is asked for beyond the end is the last one.
+    assert!(browser.get("/services?page=99").await.body.contains("Page 13 of 13"));
+    assert_eq!(browser.get("/services?page=x").await.status, 400);
 }
 
 #[tokio::test]
