@@ -144,7 +144,10 @@ mod tests {
         PlanView { steps: actions.iter().map(|action| step(action)).collect(), ..PlanView::default() }
     }
 
-    fn told(live: &Live) -> Option<(JobState, String, Vec<(String, StepState)>)> {
+    /// State, since when, steps.
+    type Told = (JobState, String, Vec<(String, StepState)>);
+
+    fn told(live: &Live) -> Option<Told> {
         let object = ObjectRef::new("postgres".parse::<Kind>().unwrap(), Name::parse("main").unwrap());
         let view = live.job.view(&object, live.plan.as_ref()?, live.failures)?;
         let steps = view.steps.into_iter().map(|step| (step.action, step.state)).collect();
