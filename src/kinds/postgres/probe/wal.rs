@@ -91,7 +91,7 @@ async fn look(tools: &Tools, subject: &Subject<'_>, c: &Glance, facts: &ServerFa
     let (at, now) = (tools.seconds(), Timestamp::now());
     let watch = match answer {
         Ok((session, reading, figures)) => {
-            let disk = tools.work.room(subject.identity, None).await.map(|(space, ..)| space);
+            let disk = tools.work.space(subject.identity).await;
             let trend = before.trend.after(&reading, disk, at);
             let (name, psql) = (object.to_string(), subject.psql());
             let look = Look { at: now, took_ms, disk, object: &name, psql: &psql };
