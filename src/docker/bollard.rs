@@ -24,7 +24,9 @@ use crate::docker::login::explained;
 use crate::docker::map;
 use crate::docker::mounts::{self, Mounts};
 use crate::docker::streams::{Follow, log_options, split, until_error};
-use crate::docker::{Calls, Docker, DockerError, ExecRequest, ExecResult, FileToPut, Result, calls, to_api};
+use crate::docker::{
+    Calls, Docker, DockerError, ExecRequest, ExecResult, FileToPut, Outside, Result, calls, to_api,
+};
 use async_trait::async_trait;
 use bollard::errors::Error as ApiError;
 use bollard::models;
@@ -76,6 +78,11 @@ impl BollardDocker {
             });
         }
         Ok(Self { address, client: OnceLock::new(), host: Mutex::new(None), mounts: Arc::default() })
+    }
+
+    /// Whether directories of the engine's host are ours, too.
+    fn is_here(&self) -> bool {
+        self.address.starts_with("unix://")
     }
 
     fn client(&self) -> Result<&bollard::Docker> {
@@ -238,6 +245,28 @@ impl Docker for BollardDocker {
         tokio::time::timeout(SPACE, tokio::task::spawn_blocking(read)).await.ok()?.ok()?
     }
 
+    async fn outside(&self, id: &str, directory: Option<&str>, path: Option<&str>) -> Outside {
+        let (container, path) = (id.to_owned(), path.map(str::to_owned));
+        let directory = directory.filter(|_| self.is_here()).map(str::to_owned);
+        let table = Arc::clone(&self.mounts);
+        let look = move || {
+            let (cgroups, processes) = (Path::new("/sys/fs/cgroup"), Path::new("/proc"));
+            let mounts = path.as_ref().and_then(|_| cgroup::mounts(cgroups, processes, &container));
+            Outside {
+                space: directory.and_then(|directory| mounts::space(&directory, &table)),
+                read_only: mounts
+                    .zip(path)
+                    .and_then(|(mounts, path)| mounts::lets_nobody_write(&mounts, &path)),
+                stopped: cgroup::stopped(cgroups, processes, &container),
+            }
+        };
+        match tokio::time::timeout(SPACE, tokio::task::spawn_blocking(look)).await {
+            Ok(Ok(seen)) => seen,
+            // A network file system that does not answer hides nothing but itself.
+            _ => Outside { stopped: self.stopped(id).await, ..Outside::default() },
+        }
+    }
+
     async fn sample(&self, id: &str) -> Result<Option<Sample>> {
         if let Some(seen) = self.cgroup(id).await {
             return Ok(Some(seen));
@@ -353,7 +382,7 @@ impl Docker for BollardDocker {
     }
 
     async fn space(&self, directory: &str) -> Result<Option<Space>> {
-        if !self.address.starts_with("unix://") {
+        if !self.is_here() {
             return Ok(None);
         }
         let directory = directory.to_owned();

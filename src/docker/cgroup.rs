@@ -8,6 +8,7 @@ use crate::core::seen::{Io, Sample};
 use crate::core::text::shown;
 use std::collections::HashMap;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Where one of the engine's two drivers put a container, below the root or, with cgroup v1, below a controller of it. `None`: it is
@@ -111,8 +112,15 @@ fn first(
     })
 }
 
+/// Bytes that most of these files have less of. The kernel says of none how long it is, so that without room for all of it they are
+/// read in many small pieces.
+const ROOM: usize = 8 << 10;
+
 fn text(directory: &Path, file: &str) -> Option<String> {
-    fs::read_to_string(directory.join(file)).ok()
+    let mut text = String::with_capacity(ROOM);
+    // Not the file itself: that would be asked for its length.
+    fs::File::open(directory.join(file)).ok()?.take(u64::MAX).read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 /// `None` also for `max`.

@@ -137,6 +137,14 @@ pub struct ExecResult {
     pub stderr: String,
 }
 
+/// What [`Docker::outside`] saw; each as what it is named for tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outside {
+    pub space: Option<Space>,
+    pub read_only: Option<bool>,
+    pub stopped: Option<Vec<String>>,
+}
+
 /// The engine. All methods are one API call or a fixed few, with a timeout each; none retries.
 #[async_trait]
 pub trait Docker: Send + Sync + 'static {
@@ -177,6 +185,21 @@ pub trait Docker: Send + Sync + 'static {
     /// Whether its processes can write nothing through what is mounted at a path of theirs, where its cgroup can be seen from
     /// here: no call.
     async fn read_only(&self, id: &str, path: &str) -> Option<bool>;
+    /// All that can be seen of a container that runs without asking the engine, as [`Docker::space`], [`Docker::read_only`] and
+    /// [`Docker::stopped`] tell it: at once, where each costs more on its own than what it looks at.
+    async fn outside(&self, id: &str, directory: Option<&str>, path: Option<&str>) -> Outside {
+        Outside {
+            space: match directory {
+                Some(directory) => self.space(directory).await.ok().flatten(),
+                None => None,
+            },
+            read_only: match path {
+                Some(path) => self.read_only(id, path).await,
+                None => None,
+            },
+            stopped: self.stopped(id).await,
+        }
+    }
     /// By exact name or id.
     async fn put_files(&self, id: &str, files: &[FileToPut]) -> Result<()>;
     /// At most `max` bytes of a file, also of a container that was never started; `None` when there

@@ -79,8 +79,7 @@ pub async fn observe<F: LookInto>(
         let mount = c.mounts.iter().find(|mount| mount.volume == id.volume());
         let inside = mount.filter(|_| c.state == ContainerState::Running);
         let inside = inside.map(|mount| (c.id.as_str(), mount.path.as_str()));
-        let room = tools.room(id, inside).await;
-        world.room = room.map(|(space, room, _)| (space, room));
+        world.room = tools.room(id, inside).await;
     }
     world.extra_volumes = objects::extra_volumes(tools, id, memory, &world.container).await?;
     Ok(world)

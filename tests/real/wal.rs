@@ -107,6 +107,23 @@ fn a_look_is_made_by_a_role_that_may_only_read_and_leaves_nothing() {
 }
 
 #[test]
+fn what_cannot_be_read_hides_nothing_but_itself() {
+    let sea = Sea::start();
+    sea.postgres("a", &format!("{{version: '{}'}}", version()));
+    sea.ready("a");
+    let may = |sql: &str| inside(&sea, "a", &format!("psql -XqU postgres -c '{sql} pg_monitor'"));
+    may("REVOKE EXECUTE ON FUNCTION pg_ls_archive_statusdir() FROM");
+    let health = wait_for("a field that cannot be read", || {
+        Some(health(&sea, "a")).filter(|health| health["errors"]["archive_backlog"].is_string())
+    });
+    assert!(health["archive_backlog"].is_null() && health["pg_wal_bytes"].is_u64(), "{health:#}");
+    assert_eq!(health["errors"].as_object().unwrap().len(), 1, "{health:#}");
+    assert!(sea.status("a")["monitoring"]["errors"].is_null());
+    may("GRANT EXECUTE ON FUNCTION pg_ls_archive_statusdir() TO");
+    wait_for("it can be read again", || self::health(&sea, "a")["archive_backlog"].as_u64());
+}
+
+#[test]
 fn whatever_is_done_to_the_role_is_put_right() {
     let sea = Sea::start();
     sea.postgres("a", &format!("{{version: '{}'}}", version()));

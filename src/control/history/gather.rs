@@ -5,7 +5,7 @@ use super::grid::SAMPLES;
 use crate::control::metrics::figure;
 use crate::core::identity::Home;
 use crate::core::measure::Unit;
-use crate::core::member::Role;
+use crate::core::member::{Member, Role};
 use crate::core::names::ObjectRef;
 use crate::core::seen::Sample;
 use futures_util::stream::{self, StreamExt};
@@ -122,10 +122,14 @@ impl Operator {
                     figures.insert(named(CPU, role), cores);
                 }
             }
-            let directory = census.as_ref().and_then(|census| census.directory(volume));
-            if let Some(directory) = directory
-                && let Ok(Some(space)) = self.tools.docker.space(&directory).await
+            let member = Member { object: target.object.clone(), role: role.clone() };
+            let mut space = self.tools.space_lately(&member);
+            if space.is_none()
+                && let Some(directory) = census.as_ref().and_then(|census| census.directory(volume))
             {
+                space = self.tools.docker.space(&directory).await.ok().flatten();
+            }
+            if let Some(space) = space {
                 #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
                 figures.insert(named(VOLUME, role), space.free as f64);
             }

@@ -111,10 +111,8 @@ pub trait Servers: Send + Sync + 'static {
 /// A session that only reads how a server is; its connection ends when it is dropped.
 #[async_trait]
 pub trait Monitor: Send + Sync {
-    /// One look. Fails as a whole only when the connection is of no use any more.
-    async fn read(&self) -> Result<Reading, SqlError>;
-    /// The same of what goes on inside.
-    async fn figures(&self) -> Result<Figures, SqlError>;
+    /// One look at the WAL, and at what goes on inside. Fails as a whole only when the connection is of no use any more.
+    async fn look(&self) -> Result<(Reading, Figures), SqlError>;
     /// All that any database can tell of what is looked at seldom, part by part: who does not wait for the end has those before.
     async fn contents(&self, told: &mut Contents);
     /// The largest of the database that it is in.

@@ -168,6 +168,11 @@ impl Tools {
         }
     }
 
+    /// Whether it said then that the managed database is there.
+    pub(super) fn has_database(&self, object: &ObjectRef) -> bool {
+        matches!(lock(&self.answers).get(object), Some(Server::Up(facts)) if facts.database_exists)
+    }
+
     pub(super) fn remember_answer(&self, object: &ObjectRef, answer: Server) {
         lock(&self.answers).insert(object.clone(), answer);
     }

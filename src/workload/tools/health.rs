@@ -21,6 +21,11 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// A process in a container is dear: the room on a disk that only it can see is asked so often at most.
 const SPACE: Duration = Duration::from_secs(60);
 
+/// For so long nobody looks from outside again. Probes come every 15 s: with a little less than two of them it is every second one.
+const LOOK: Duration = Duration::from_secs(22);
+/// For so long what was seen then is good for figures: until the next look.
+const LATELY: Duration = Duration::from_secs(32);
+
 /// Stopped processes that are named.
 const STOPPED: usize = 5;
 /// Kills that are remembered until the next look at their container.
@@ -50,6 +55,9 @@ struct Place {
     /// The container that last ran with it, and where it has it.
     inside: Option<(String, String)>,
     room: Room,
+    /// What was seen last, and when.
+    space: Space,
+    at: Instant,
 }
 
 impl Default for Health {
@@ -74,6 +82,13 @@ impl Health {
         take_all(&mut lock(&self.rooms), object);
         take_all(&mut lock(&self.spaces), object);
     }
+}
+
+/// At most so many: they are for a person to read.
+fn named(stopped: Option<Vec<String>>) -> Vec<String> {
+    let mut stopped = stopped.unwrap_or_default();
+    stopped.truncate(STOPPED);
+    stopped
 }
 
 impl Tools {
@@ -110,26 +125,35 @@ impl Tools {
         let told: Vec<i64> =
             lock(&self.health.ooms).iter().filter(|(of, _)| *of == c.id).map(|(_, at)| *at).collect();
         let since_began = self.health.began.elapsed();
-        let stopped = self.stopped(&c.id).await;
+        let stopped = named(self.docker.stopped(&c.id).await);
         let signs = Signs { told: &told, oom_kills, stopped: &stopped, now: Timestamp::now(), since_began };
         lock(&self.health.trails).entry(id.member_ref()).or_default().look(c, &signs)
-    }
-
-    /// At most so many names: they are for a person to read.
-    async fn stopped(&self, container: &str) -> Vec<String> {
-        let mut stopped = self.docker.stopped(container).await.unwrap_or_default();
-        stopped.truncate(STOPPED);
-        stopped
     }
 
     /// Whether what can be seen from outside is another than the last pass saw: the disk under the volume, or processes that were
     /// stopped.
     pub async fn looks_otherwise(&self, id: &Identity, container: &str) -> bool {
-        if self.room(id, None).await.is_some_and(|(_, _, new)| new) {
-            return true;
+        let member = id.member_ref();
+        let known = lock(&self.health.rooms).get(&member).cloned();
+        if known.as_ref().is_some_and(|known| known.at.elapsed() < LOOK) {
+            return false;
         }
-        let stopped = self.stopped(container).await;
-        lock(&self.health.trails).get(&id.member_ref()).is_some_and(|trail| trail.stopped != stopped)
+        let (known, inside) = known.map_or((None, None), |known| (Some(known.directory), known.inside));
+        let directory = self.directory(id).or(known);
+        let path = inside.as_ref().filter(|(of, _)| of == container).map(|(_, path)| path.as_str());
+        let seen = self.docker.outside(container, directory.as_deref(), path).await;
+        let space = match (&directory, seen.space) {
+            (Some(_), None) => self.space_inside(&member, None).await,
+            (_, space) => space,
+        };
+        if let (Some(directory), Some(mut space)) = (directory, space) {
+            space.read_only |= seen.read_only == Some(true);
+            if self.judged(member.clone(), directory, inside, space).1 {
+                return true;
+            }
+        }
+        let stopped = named(seen.stopped);
+        lock(&self.health.trails).get(&member).is_some_and(|trail| trail.stopped != stopped)
     }
 
     /// How long nobody has listened in this start of a container, as far as this process saw.
@@ -147,15 +171,13 @@ impl Tools {
         since.elapsed()
     }
 
-    /// Room on the disk under its volume, and whether that is another word than last time. `inside`: a container that
-    /// runs, and where it has the volume: asked where the directory cannot be seen from here, and not often.
-    pub async fn room(&self, id: &Identity, inside: Option<(&str, &str)>) -> Option<(Space, Room, bool)> {
+    /// Room on the disk under its volume. `inside`: a container that runs, and where it has the volume: asked where the directory
+    /// cannot be seen from here, and not often.
+    pub async fn room(&self, id: &Identity, inside: Option<(&str, &str)>) -> Option<(Space, Room)> {
         let member = id.member_ref();
         let known = lock(&self.health.rooms).get(&member).cloned();
-        let last = known.as_ref().map(|known| known.room);
-        let looked = self.census().and_then(|census| census.directory(&id.volume()));
-        let (directory, before) = known.map_or((None, None), |known| (Some(known.directory), known.inside));
-        let directory = looked.or(directory)?;
+        let (known, before) = known.map_or((None, None), |known| (Some(known.directory), known.inside));
+        let directory = self.directory(id).or(known)?;
         let mut space = match self.docker.space(&directory).await.ok().flatten() {
             Some(space) => space,
             None => self.space_inside(&member, inside).await?,
@@ -165,9 +187,42 @@ impl Tools {
         if let Some((container, path)) = inside.as_ref().filter(|_| !space.read_only) {
             space.read_only = self.docker.read_only(container, path).await == Some(true);
         }
+        Some((space, self.judged(member, directory, inside, space).0))
+    }
+
+    /// What was seen of it a moment ago, if somebody looked.
+    #[must_use]
+    pub fn space_lately(&self, member: &Member) -> Option<Space> {
+        let known = lock(&self.health.rooms).get(member).map(|known| (known.space, known.at));
+        known.filter(|(_, at)| at.elapsed() < LATELY).map(|(space, _)| space)
+    }
+
+    /// The same; looks where nobody did.
+    pub async fn space(&self, id: &Identity) -> Option<Space> {
+        match self.space_lately(&id.member_ref()) {
+            Some(space) => Some(space),
+            None => self.room(id, None).await.map(|(space, _)| space),
+        }
+    }
+
+    /// Where its volume lies.
+    fn directory(&self, id: &Identity) -> Option<String> {
+        self.census().and_then(|census| census.directory(&id.volume()))
+    }
+
+    /// How much room that is, and whether it is another word than last time.
+    fn judged(
+        &self,
+        member: Member,
+        directory: String,
+        inside: Option<(String, String)>,
+        space: Space,
+    ) -> (Room, bool) {
+        let mut rooms = lock(&self.health.rooms);
+        let last = rooms.get(&member).map(|known| known.room);
         let room = last.unwrap_or_default().next(space);
-        lock(&self.health.rooms).insert(member, Place { directory, inside, room });
-        Some((space, room, last.is_some_and(|last| last != room)))
+        rooms.insert(member, Place { directory, inside, room, space, at: Instant::now() });
+        (room, last.is_some_and(|last| last != room))
     }
 
     async fn space_inside(&self, member: &Member, inside: Option<(&str, &str)>) -> Option<Space> {

@@ -9,7 +9,7 @@ use crate::core::seen::{
     ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, Sample, SeenContainer, SeenImage, SeenNetwork,
     SeenVolume, Space, Usage,
 };
-use crate::docker::{Calls, Docker, ExecRequest, ExecResult, FileToPut, Result};
+use crate::docker::{Calls, Docker, ExecRequest, ExecResult, FileToPut, Outside, Result};
 use crate::secrets::{ExposeSecret, Secret, without_tokens};
 use async_trait::async_trait;
 use base64::Engine;
@@ -132,6 +132,9 @@ impl Docker for Masked {
     }
     async fn stopped(&self, id: &str) -> Option<Vec<String>> {
         self.inner.stopped(id).await
+    }
+    async fn outside(&self, id: &str, directory: Option<&str>, path: Option<&str>) -> Outside {
+        self.inner.outside(id, directory, path).await
     }
     async fn read_only(&self, id: &str, path: &str) -> Option<bool> {
         self.inner.read_only(id, path).await

@@ -8,6 +8,7 @@ use crate::core::text::shown;
 use crate::kinds::postgres::parameters::PATH;
 use crate::kinds::postgres::world::NewLogin;
 use crate::secrets::Secret;
+use futures_util::join;
 use std::net::SocketAddr;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -27,14 +28,17 @@ pub(super) async fn prove(
     parameters: &[&str],
 ) -> Result<NewLogin, SqlError> {
     let session = PgSession::login_into(target, password, &target.database).await?;
-    let rows = session.rows(&statements::login_triggers()).await?;
-    let triggers = rows.first().and_then(|row| row.first()).cloned().flatten();
-    let overridden = if parameters.is_empty() {
-        Vec::new()
-    } else {
-        names(&session.rows(&statements::overridden(parameters)).await?, 0)
+    let overridden = async {
+        if parameters.is_empty() {
+            return Ok(Vec::new());
+        }
+        session.rows(&statements::overridden(parameters)).await.map(|rows| names(&rows, 0))
     };
-    let told = match files(&session).await {
+    let triggers = statements::login_triggers();
+    let (rows, overridden, told) = join!(session.rows(&triggers), overridden, files(&session));
+    let triggers = rows?.first().and_then(|row| row.first()).cloned().flatten();
+    let overridden = overridden?;
+    let told = match told {
         Ok(told) => NewLogin { overridden, ..told },
         // That somebody gets in is proven, whether or not they may look into the files.
         Err(SqlError::Failed(_)) => NewLogin { overridden, ..NewLogin::default() },
@@ -51,14 +55,17 @@ pub(super) async fn prove(
 }
 
 /// What the server's configuration files say. In this session, which ends: the server looks into them for it, and takes note
-/// of what waits for a restart.
+/// of what waits for a restart. It works on one statement after the other, in this order.
 async fn files(session: &PgSession) -> Result<NewLogin, SqlError> {
-    session.rows(&statements::look_into_files()).await?;
-    let rows = session.rows(&statements::broken_configuration()).await?;
+    let (look, broken, pending) =
+        (statements::look_into_files(), statements::broken_configuration(), statements::pending(PATH));
+    let (looked, rows, waits) = join!(session.rows(&look), session.rows(&broken), session.rows(&pending));
+    looked?;
+    let rows = rows?;
     let broken = rows.first().and_then(|row| row.first()).cloned().flatten().unwrap_or_default();
     let broken =
         broken.split('\u{1e}').filter(|line| !line.is_empty()).map(|line| shown(line, LINE)).collect();
-    let rows = session.rows(&statements::pending(PATH)).await?;
+    let rows = waits?;
     let (pending, by_hand, in_force) = (names(&rows, 0), names(&rows, 1), names(&rows, 2));
     Ok(NewLogin { broken, pending, by_hand, in_force, ..NewLogin::default() })
 }

@@ -80,6 +80,15 @@ impl Sql {
         self
     }
 
+    /// Another one, as a value of this one.
+    #[must_use]
+    pub fn value(mut self, of: &Self) -> Self {
+        self.0.push('(');
+        self.0.push_str(&of.0);
+        self.0.push(')');
+        self
+    }
+
     /// What is sent.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -108,6 +117,8 @@ mod tests {
         }
         let list = |values| Sql::of("").literals(values).as_str().to_owned();
         assert_eq!(list(&[]), "CAST(ARRAY[] AS pg_catalog.text[])");
+        let outer = Sql::of("SELECT ").value(&Sql::of("SELECT 1")).then(", 2");
+        assert_eq!(outer.as_str(), "SELECT (SELECT 1), 2");
         assert_eq!(list(&["a", "b'"]), "CAST(ARRAY['a','b'''] AS pg_catalog.text[])");
     }
 }

@@ -148,15 +148,13 @@ impl FakeMonitor {
 
 #[async_trait]
 impl Monitor for FakeMonitor {
-    async fn read(&self) -> Result<Reading, SqlError> {
+    async fn look(&self) -> Result<(Reading, Figures), SqlError> {
         let name = self.asks().await?;
-        Ok(self.shared.lock().readings.get(&name).cloned().unwrap_or_else(healthy_reading))
+        let all = self.shared.lock();
+        let reading = all.readings.get(&name).cloned().unwrap_or_else(healthy_reading);
+        Ok((reading, all.figures.get(&name).cloned().unwrap_or_else(calm_figures)))
     }
 
-    async fn figures(&self) -> Result<Figures, SqlError> {
-        let name = self.asks().await?;
-        Ok(self.shared.lock().figures.get(&name).cloned().unwrap_or_else(calm_figures))
-    }
     async fn contents(&self, told: &mut Contents) {
         match self.has().await {
             Ok(has) => *told = Contents { at: told.at, secs: told.secs, tables: told.tables.clone(), ..has },

@@ -22,23 +22,6 @@ pub struct Figures {
     pub checkpoints: Told<Checkpoints>,
 }
 
-impl Figures {
-    /// Nothing of it is known, for one reason.
-    #[must_use]
-    pub fn failed(why: &str) -> Self {
-        let why = || why.to_owned();
-        Self {
-            server: Err(why()),
-            connections: Err(why()),
-            transactions: Err(why()),
-            locks: Err(why()),
-            replication: Err(why()),
-            totals: Err(why()),
-            checkpoints: Err(why()),
-        }
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 pub struct Server {
     /// Seconds since 1970.

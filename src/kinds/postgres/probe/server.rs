@@ -8,7 +8,7 @@ use crate::kinds::postgres::collation::Columns;
 use crate::kinds::postgres::parameters;
 use crate::kinds::postgres::plan::Subject;
 use crate::kinds::postgres::tools::Tools;
-use crate::kinds::postgres::world::{Pending, Server, ServerFacts};
+use crate::kinds::postgres::world::{NewLogin, Pending, Server, ServerFacts};
 use crate::secrets::Secret;
 use crate::workload::observe::{ObserveError, address};
 use crate::workload::plan::silent_words;
@@ -85,7 +85,8 @@ pub async fn again(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Probed {
 async fn answer(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Option<Server> {
     let target = target(subject, c, tools.work.reach)?;
     // Side by side, so that a server that answers neither is known in the time of one.
-    let (facts, others) = tokio::join!(over_session(tools, subject, &target), tools.servers.answers(&target));
+    let (facts, others) =
+        tokio::join!(over_session(tools, subject, &target), others(tools, subject, &target));
     if let (Some(Err(SqlError::Hung(_))), Err(hung @ SqlError::Hung(_))) = (&facts, &others) {
         tools.silences.remember(&subject.identity.object, target.epoch.clone(), hung.clone().into());
     }
@@ -95,6 +96,39 @@ async fn answer(tools: &Tools, subject: &Subject<'_>, c: &Glance) -> Option<Serv
         Ok(up @ Server::Up(_)) => Some(up),
         _ => None,
     }
+}
+
+/// Whether the server takes connections: where a new login is due, that tells it as well.
+async fn others(tools: &Tools, subject: &Subject<'_>, target: &Target) -> Result<(), SqlError> {
+    let object = &subject.identity.object;
+    // Without the database there is nothing to log into.
+    let due = is_proven(subject) && tools.has_database(object);
+    if !due || tools.proof(object, &target.epoch).is_some() {
+        return tools.servers.answers(target).await;
+    }
+    // One that cannot be opened is told of by who needs it next.
+    let Ok(Some(password)) = password(tools, subject, Pending::No) else {
+        return tools.servers.answers(target).await;
+    };
+    prove(tools, subject, target, &password).await.map(drop)
+}
+
+/// Before it was Ready once there are steps left in any case, and the look after them proves it.
+fn is_proven(subject: &Subject<'_>) -> bool {
+    subject.memory.work.ever_ready && subject.memory.work.first_start.is_none()
+}
+
+/// A new login.
+async fn prove(
+    tools: &Tools,
+    subject: &Subject<'_>,
+    target: &Target,
+    password: &Secret,
+) -> Result<NewLogin, SqlError> {
+    let names: Vec<&str> = subject.spec.parameters.keys().map(String::as_str).collect();
+    let told = tools.servers.prove(target, password, &names).await?;
+    tools.remember_proof(&subject.identity.object, target.epoch.clone(), told.clone());
+    Ok(told)
 }
 
 /// `None`: there is no session to ask over. One that fails is given up.
@@ -122,9 +156,7 @@ async fn proven(
     mut facts: ServerFacts,
 ) -> Result<Server, ObserveError> {
     let object = &subject.identity.object;
-    // Before it was Ready once there are steps left in any case, and the look after them proves it.
-    if !facts.database_exists || !subject.memory.work.ever_ready || subject.memory.work.first_start.is_some()
-    {
+    if !facts.database_exists || !is_proven(subject) {
         return Ok(Server::Up(Box::new(facts)));
     }
     // What came to wait for a restart since then is looked up before anything is made of it.
@@ -133,13 +165,10 @@ async fn proven(
     if let Some(told) = known {
         facts.take(told);
     } else if let Some(password) = password(tools, subject, pending)? {
-        let names: Vec<&str> = subject.spec.parameters.keys().map(String::as_str).collect();
-        let told = match tools.servers.prove(target, &password, &names).await {
-            Ok(told) => told,
+        match prove(tools, subject, target, &password).await {
+            Ok(told) => facts.take(told),
             Err(error) => return Ok(error.into()),
-        };
-        tools.remember_proof(object, target.epoch.clone(), told.clone());
-        facts.take(told);
+        }
     }
     Ok(Server::Up(Box::new(facts)))
 }

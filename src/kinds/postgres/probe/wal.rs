@@ -91,7 +91,7 @@ async fn look(tools: &Tools, subject: &Subject<'_>, c: &Glance, facts: &ServerFa
     let (at, now) = (tools.seconds(), Timestamp::now());
     let watch = match answer {
         Ok((session, reading, figures)) => {
-            let disk = tools.work.room(subject.identity, None).await.map(|(space, ..)| space);
+            let disk = tools.work.space(subject.identity).await;
             let trend = before.trend.after(&reading, disk, at);
             let (name, psql) = (object.to_string(), subject.psql());
             let look = Look { at: now, took_ms, disk, object: &name, psql: &psql };
@@ -129,7 +129,7 @@ async fn ask(
     kept: Option<Arc<dyn Monitor>>,
 ) -> Result<(Arc<dyn Monitor>, Reading, Figures), SqlError> {
     if let Some(session) = kept {
-        match both(session.as_ref()).await {
+        match session.look().await {
             Ok((reading, figures)) => return Ok((session, reading, figures)),
             // To be hung up on is no reason to wait once more.
             Err(hung @ SqlError::Hung(_)) => return Err(hung),
@@ -146,12 +146,6 @@ async fn ask(
         return Err(SqlError::LoginRefused("there is no password for it yet".to_owned()));
     };
     let session: Arc<dyn Monitor> = tools.servers.monitor(&target, password).await?.into();
-    let (reading, figures) = both(session.as_ref()).await?;
+    let (reading, figures) = session.look().await?;
     Ok((session, reading, figures))
-}
-
-/// At once. That the inside cannot be looked at is no reason to say nothing of the WAL.
-async fn both(session: &dyn Monitor) -> Result<(Reading, Figures), SqlError> {
-    let (reading, figures) = tokio::join!(session.read(), session.figures());
-    Ok((reading?, figures.unwrap_or_else(|error| Figures::failed(&error.to_string()))))
 }

@@ -98,6 +98,16 @@ pub fn put_right(verifier: &str, database: &str, others: &[&str]) -> Sql {
     sql
 }
 
+/// One statement for several that answer with one value each: a row of these values.
+#[must_use]
+pub fn row(all: &[Sql]) -> Sql {
+    let mut row = Sql::of("SELECT ");
+    for (index, one) in all.iter().enumerate() {
+        row = row.then(if index > 0 { ", " } else { "" }).value(one);
+    }
+    row
+}
+
 /// The settings that rules go by.
 #[must_use]
 pub fn settings() -> Sql {

@@ -146,10 +146,13 @@ pub fn totals() -> Sql {
     )
 }
 
+/// The first version with a view of the checkpointer's own.
+pub const CHECKPOINTER_SINCE: u32 = 170_000;
+
 /// `version`: as [`version`] tells it.
 #[must_use]
 pub fn checkpoints(version: u32) -> Sql {
-    Sql::of(if version >= 170_000 {
+    Sql::of(if version >= CHECKPOINTER_SINCE {
         "SELECT pg_catalog.json_build_object('timed', c.num_timed, 'requested', c.num_requested) \
          FROM pg_catalog.pg_stat_checkpointer AS c"
     } else {
