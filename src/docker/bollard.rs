@@ -24,7 +24,9 @@ use crate::docker::login::explained;
 use crate::docker::map;
 use crate::docker::mounts::{self, Mounts};
 use crate::docker::streams::{Follow, log_options, split, until_error};
-use crate::docker::{Calls, Docker, DockerError, ExecRequest, ExecResult, FileToPut, Result, calls, to_api};
+use crate::docker::{
+    Calls, Docker, DockerError, ExecRequest, ExecResult, FileToPut, Pipe, Result, calls, to_api,
+};
 use async_trait::async_trait;
 use bollard::errors::Error as ApiError;
 use bollard::models;
@@ -272,6 +274,10 @@ impl Docker for BollardDocker {
 
     async fn exec(&self, id: &str, request: &ExecRequest, limit: Duration) -> Result<ExecResult> {
         self.run(id, request, limit).await
+    }
+
+    async fn exec_through(&self, id: &str, request: &ExecRequest, pipe: Pipe) -> Result<ExecResult> {
+        self.run_through(id, request, pipe).await
     }
 
     async fn logs(&self, id: &str, lines: usize) -> Result<Vec<String>> {
