@@ -3,12 +3,15 @@
 use super::any::{AnyKind, Erased};
 use crate::core::names::{Kind, Name, ObjectRef};
 use crate::kinds::app::App;
+use crate::kinds::backup::Backup;
+use crate::kinds::backup_target::BackupTarget;
 use crate::kinds::image_catalog::ImageCatalog;
 use crate::kinds::link::Link;
 use crate::kinds::notifier::Notifier;
 use crate::kinds::postgres::Postgres;
 use crate::kinds::project::Project;
 use crate::kinds::redis::Redis;
+use crate::kinds::restore::Restore;
 use crate::kinds::{About, Client, Inspections, Reconciler};
 use crate::manifest::schema::{KindSchema, all, for_kind, render};
 use crate::workload::Tools;
@@ -35,13 +38,18 @@ impl Kinds {
         let postgres_gives = postgres.iter().map(|postgres| (Kind::Postgres, postgres.tenancy()));
         let redis_gives = redis.iter().map(|redis| (Kind::Redis, redis.tenancy()));
         let tenancies = postgres_gives.chain(redis_gives).collect();
+        let archives: BTreeMap<_, _> =
+            postgres.iter().map(|postgres| (Kind::Postgres, postgres.archive())).collect();
         kinds.put(tools.map(App::real));
+        kinds.put(tools.map(|_| Backup::new(archives.clone())));
+        kinds.put(tools.map(|_| BackupTarget));
         kinds.put(tools.map(|_| ImageCatalog));
         kinds.put(tools.map(|tools| Link::new(tools, tenancies)));
         kinds.put(tools.map(Notifier::real));
         kinds.put(postgres);
         kinds.put(tools.map(Project::new));
         kinds.put(redis);
+        kinds.put(tools.map(|_| Restore::new(archives)));
         kinds
     }
 

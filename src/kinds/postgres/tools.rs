@@ -5,7 +5,7 @@ use super::client::{Monitor, Servers, Session};
 use super::monitoring;
 use super::trial::Verdict;
 use super::wal::{Health, Snapshot, Trend};
-use super::world::{NewLogin, Placement, Server, Statements};
+use super::world::{NewLogin, Placement, Server, ServerFacts, Statements};
 use crate::core::names::ObjectRef;
 use crate::workload;
 use crate::workload::tools::silences::Silences;
@@ -165,6 +165,14 @@ impl Tools {
         match lock(&self.answers).get(object) {
             Some(Server::Up(facts)) => facts.statements,
             _ => Statements::Unknown,
+        }
+    }
+
+    /// What it told then of itself, if it let us in.
+    pub(super) fn facts(&self, object: &ObjectRef) -> Option<ServerFacts> {
+        match lock(&self.answers).get(object) {
+            Some(Server::Up(facts)) => Some(ServerFacts::clone(facts)),
+            _ => None,
         }
     }
 
