@@ -1,7 +1,7 @@
 //! The kinds that there are. A new kind is one line in [`Kinds::all`]; nothing else above `src/kinds/` names one.
 
 use super::any::{AnyKind, Erased};
-use crate::core::names::{Kind, Name, ObjectRef};
+use crate::core::names::{API_VERSION, Kind, Name, ObjectRef};
 use crate::kinds::app::App;
 use crate::kinds::backup::Backup;
 use crate::kinds::backup_target::BackupTarget;
@@ -16,7 +16,7 @@ use crate::kinds::{About, Client, Inspections, Reconciler};
 use crate::manifest::schema::{KindSchema, all, for_kind, render};
 use crate::workload::Tools;
 use crate::workload::catalog::Catalog;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -102,6 +102,38 @@ impl Kinds {
         Kind::Link
     }
 
+    /// The kind of one backup of a service.
+    #[must_use]
+    pub const fn of_backups() -> Kind {
+        Kind::Backup
+    }
+
+    /// The kind of the places where backups are put.
+    #[must_use]
+    pub const fn of_backup_targets() -> Kind {
+        Kind::BackupTarget
+    }
+
+    /// The kind of what puts a backup into a service.
+    #[must_use]
+    pub const fn of_restores() -> Kind {
+        Kind::Restore
+    }
+
+    /// The manifest of a backup of a service, put into this target.
+    #[must_use]
+    pub fn manifest_of_backup(name: &Name, service: &ObjectRef, target: &Name) -> Value {
+        let spec = json!({"service": service.to_string(), "target": target.as_str()});
+        manifest(Kind::Backup, name, &spec)
+    }
+
+    /// The manifest of what puts a backup into a service.
+    #[must_use]
+    pub fn manifest_of_restore(name: &Name, backup: &Name, to: &ObjectRef) -> Value {
+        let spec = json!({"from": {"backup": backup.as_str()}, "to": {"service": to.to_string()}});
+        manifest(Kind::Restore, name, &spec)
+    }
+
     /// What such an object ties together, by its spec: the service, the object that has the environment, and that.
     #[must_use]
     pub fn ends_of_link(spec: &Value) -> Option<(ObjectRef, ObjectRef, String)> {
@@ -164,6 +196,10 @@ impl Kinds {
     pub fn spec_schemas(&self) -> BTreeMap<Kind, Value> {
         self.schemas().into_iter().map(|k| (k.kind, k.spec.to_value())).collect()
     }
+}
+
+fn manifest(kind: Kind, name: &Name, spec: &Value) -> Value {
+    json!({"apiVersion": API_VERSION, "kind": kind.as_str(), "metadata": {"name": name.as_str()}, "spec": spec})
 }
 
 /// File name → text of everything in `schemas/`.

@@ -15,6 +15,7 @@ use crate::core::condition::{ConditionType as C, Finding, Truth};
 use crate::core::event::Note;
 use crate::core::failure::Outlook;
 use crate::core::identity::Identity;
+use crate::core::measure::Unit;
 use crate::core::metric::Family;
 use crate::core::names::{Kind, ObjectRef};
 use crate::core::neighbours::{Said, Ties};
@@ -184,6 +185,8 @@ pub struct Told {
     pub started_at: String,
     pub stopped_at: String,
     pub size_bytes: u64,
+    /// The same for people.
+    pub size: String,
     pub holds: Vec<String>,
 }
 
@@ -259,7 +262,7 @@ impl Reconciler for Backup {
         columns: &[
             Column { header: "SERVICE", paths: &["/service"], wide: false },
             Column { header: "PHASE", paths: &["/phase"], wide: false },
-            Column { header: "SIZE", paths: &["/sizeBytes"], wide: false },
+            Column { header: "SIZE", paths: &["/size"], wide: false },
             Column { header: "FINISHED", paths: &["/stoppedAt"], wide: false },
             Column { header: "TOOL", paths: &["/tool"], wide: true },
             Column { header: "LOCATION", paths: &["/location"], wide: true },
@@ -284,6 +287,7 @@ impl Reconciler for Backup {
         least_memory: 0,
         warnings: None,
         client: None,
+        backups: None,
         service: None,
         images: &[],
         spec: spec_schema::<spec::BackupSpec>,
@@ -397,6 +401,8 @@ impl Reconciler for Backup {
             started_at: taken.started_at.clone(),
             stopped_at: taken.finished_at.clone(),
             size_bytes: taken.bytes,
+            #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+            size: Unit::Bytes.text(taken.bytes as f64),
             holds: taken.holds.clone(),
         };
         Status {

@@ -12,6 +12,7 @@ use super::{
 use crate::core::condition::{ConditionType as C, Finding, Truth};
 use crate::core::event::Note;
 use crate::core::failure::Outlook;
+use crate::core::measure::Unit;
 use crate::core::metric::Family;
 use crate::core::names::Kind;
 use crate::core::neighbours::Said;
@@ -96,6 +97,9 @@ pub struct Status {
     pub free_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_bytes: Option<u64>,
+    /// What is free, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub free: Option<String>,
 }
 
 impl Place {
@@ -146,7 +150,7 @@ impl Reconciler for BackupTarget {
         gone: "it is forgotten; what lies there stays",
         columns: &[
             Column { header: "PLACE", paths: &["/place"], wide: false },
-            Column { header: "FREE", paths: &["/freeBytes"], wide: true },
+            Column { header: "FREE", paths: &["/free"], wide: false },
         ],
         panels: &[],
         metrics: &[Metric {
@@ -161,6 +165,7 @@ impl Reconciler for BackupTarget {
         least_memory: 0,
         warnings: None,
         client: None,
+        backups: None,
         service: None,
         images: &[],
         spec: spec_schema::<spec::BackupTargetSpec>,
@@ -228,6 +233,8 @@ impl Reconciler for BackupTarget {
             place: subject.spec.place.in_words(),
             free_bytes: look.map(|look| rounded(look.free)),
             total_bytes: look.map(|look| look.total),
+            #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+            free: look.map(|look| Unit::Bytes.text(rounded(look.free) as f64)),
         }
     }
 

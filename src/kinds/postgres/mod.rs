@@ -208,6 +208,9 @@ impl Reconciler for Postgres {
         least_memory: check::MIN_MEMORY,
         warnings: Some(metrics::WARNINGS),
         client: Some(&CLIENT),
+        backups: Some(
+            "snapshots by pg_dump, as it was when each was taken; no point in time between them, as no WAL is archived yet",
+        ),
         service: Some(&service::SERVICE),
         // The public images of the product brief.
         images: &[

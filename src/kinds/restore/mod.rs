@@ -198,6 +198,7 @@ impl Reconciler for Restore {
         least_memory: 0,
         warnings: None,
         client: None,
+        backups: None,
         service: None,
         images: &[],
         spec: spec_schema::<spec::RestoreSpec>,
