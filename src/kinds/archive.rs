@@ -1,8 +1,9 @@
 //! What a Backup and a Restore need of whatever engine they are about. An engine answers in its folder, and knows neither; they
 //! know no engine.
 
-use super::depot::{DepotError, Part, Shelf};
 use crate::core::names::ObjectRef;
+use crate::core::storage::Part;
+use crate::depot::{DepotError, Shelf};
 use crate::docker::DockerError;
 use async_trait::async_trait;
 use jiff::Timestamp;

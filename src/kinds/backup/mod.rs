@@ -5,8 +5,7 @@ pub mod check;
 pub mod spec;
 
 use super::archive::{Archive, ArchiveError, this_second};
-use super::depot::index::{Index, VERSION};
-use super::depot::{DepotError, KEY, PLACE, Place, Shelf};
+use super::archive_index::{Index, VERSION};
 use super::plain;
 use super::{
     About, Act, Column, Context, Metric, Read, Reconciler, Remembered, Scene, Subject, Then, Undone,
@@ -18,11 +17,13 @@ use crate::core::identity::Identity;
 use crate::core::measure::Unit;
 use crate::core::metric::Family;
 use crate::core::names::{Kind, ObjectRef};
-use crate::core::neighbours::{Said, Ties};
+use crate::core::neighbours::{Said, Ties, offers};
 use crate::core::plan::{Plan, Sign};
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
 use crate::core::seen::EngineInfo;
+use crate::core::storage::Place;
+use crate::depot::{self, DepotError, Shelf};
 use crate::manifest::schema::spec_schema;
 use crate::workload;
 use crate::workload::observe::{Intent, ObserveError};
@@ -308,7 +309,7 @@ impl Reconciler for Backup {
 
     fn offer(subject: &Subject<'_, Self>, world: &World) -> Said {
         let at = subject.memory.at.as_ref().filter(|_| subject.memory.taken.is_some() && !is_gone(world));
-        at.map(|at| vec![(PLACE, at.place.said()), (KEY, at.key.clone())]).unwrap_or_default()
+        at.map(|at| vec![(offers::PLACE, at.place.said()), (offers::KEY, at.key.clone())]).unwrap_or_default()
     }
 
     fn plan(subject: &Subject<'_, Self>, world: &World) -> Plan<Action> {
@@ -425,9 +426,11 @@ impl Reconciler for Backup {
     ) -> Result<World, ObserveError> {
         let (spec, memory) = (subject.spec, subject.memory);
         let target = subject.around.others.get(&spec.target).filter(|target| target.ready && target.present);
-        let place = target.and_then(|target| target.say(PLACE)).and_then(Place::told);
+        let place = target.and_then(|target| target.say(offers::PLACE)).and_then(Place::told);
         let stored = match (&memory.at, &memory.taken) {
-            (Some(at), Some(_)) => Some(at.place.depot().index(&at.key).await.map(|index| index.is_some())),
+            (Some(at), Some(_)) => {
+                Some(depot::open(&at.place).index(&at.key).await.map(|index| index.is_some()))
+            }
             _ => None,
         };
         let service = match self.archives.get(&spec.service.kind) {
@@ -452,7 +455,7 @@ impl Reconciler for Backup {
             Action::Work(_) => {}
             Action::Begin(at) => memory.at = Some(at.clone()),
             Action::Remove(at) => {
-                at.place.depot().remove(&at.key).await.map_err(ArchiveError::from)?;
+                depot::open(&at.place).remove(&at.key).await.map_err(ArchiveError::from)?;
                 *memory = Memory::default();
             }
             Action::Take { service, .. } => {
@@ -502,7 +505,7 @@ impl Backup {
         moved: &AtomicU64,
     ) -> Result<Taken, Undone> {
         let archive = self.archives.get(&service.kind).ok_or_else(outdated)?;
-        let depot = at.place.depot();
+        let depot = depot::open(&at.place);
         // What an earlier try left is no part of this one.
         depot.remove(&at.key).await.map_err(ArchiveError::from)?;
         let shelf = Shelf { depot: depot.as_ref(), backup: &at.key, moved, still: scene.still };

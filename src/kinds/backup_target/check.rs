@@ -3,8 +3,8 @@
 use super::spec::BackupTargetSpec;
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
+use crate::core::storage::Place;
 use crate::core::text::{NAME, shown};
-use crate::kinds::depot::Place;
 use crate::workload::check::{Found, annotated};
 use std::path::{Component, PathBuf};
 

@@ -4,7 +4,6 @@
 pub mod check;
 pub mod spec;
 
-use super::depot::{DepotError, Look, PLACE, Place};
 use super::plain;
 use super::{
     About, Act, Column, Context, Metric, Read, Reconciler, Remembered, Scene, Subject, Then, Undone,
@@ -15,11 +14,13 @@ use crate::core::failure::Outlook;
 use crate::core::measure::Unit;
 use crate::core::metric::Family;
 use crate::core::names::Kind;
-use crate::core::neighbours::Said;
+use crate::core::neighbours::{Said, offers};
 use crate::core::plan::{Plan, Sign};
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
 use crate::core::seen::EngineInfo;
+use crate::core::storage::Place;
+use crate::depot::{self, DepotError, Look};
 use crate::manifest::schema::spec_schema;
 use crate::workload;
 use crate::workload::observe::{Intent, ObserveError};
@@ -102,16 +103,6 @@ pub struct Status {
     pub free: Option<String>,
 }
 
-impl Place {
-    /// As people know it.
-    #[must_use]
-    pub fn in_words(&self) -> String {
-        match self {
-            Place::Directory(path) => format!("directory {}", path.display()),
-        }
-    }
-}
-
 /// Two figures of it: what is told changes seldom.
 fn rounded(bytes: u64) -> u64 {
     let digits = bytes.checked_ilog10().unwrap_or_default().saturating_sub(1);
@@ -177,7 +168,7 @@ impl Reconciler for BackupTarget {
 
     fn offer(subject: &Subject<'_, Self>, world: &World) -> Said {
         let usable = world.look.is_ok() && is_another(subject, world).is_none();
-        usable.then(|| (PLACE, subject.spec.place.said())).into_iter().collect()
+        usable.then(|| (offers::PLACE, subject.spec.place.said())).into_iter().collect()
     }
 
     fn plan(subject: &Subject<'_, Self>, world: &World) -> Plan<Action> {
@@ -244,7 +235,7 @@ impl Reconciler for BackupTarget {
         _: &EngineInfo,
         _: Intent,
     ) -> Result<World, ObserveError> {
-        Ok(World { look: subject.spec.place.depot().look().await })
+        Ok(World { look: depot::open(&subject.spec.place).look().await })
     }
 
     async fn act(
@@ -258,7 +249,7 @@ impl Reconciler for BackupTarget {
             return Ok(Vec::new());
         };
         let place = &scene.subject.spec.place;
-        match place.depot().mark(mark).await {
+        match depot::open(place).mark(mark).await {
             Ok(mark) => {
                 memory.mark = Some(mark);
                 memory.place = Some(place.clone());

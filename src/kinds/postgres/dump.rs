@@ -1,7 +1,7 @@
 //! What a backup by pg_dump is made of: databases in pg_dump's own format, and beside them what is of the server as a whole. Pure:
 //! what `archive.rs` asks, and how its answers are judged.
 
-use crate::kinds::depot::Part;
+use crate::core::storage::Part;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 

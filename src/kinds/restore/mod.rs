@@ -6,18 +6,20 @@ pub mod check;
 pub mod spec;
 
 use super::archive::{Archive, ArchiveError, this_second};
-use super::depot::{KEY, PLACE, Place, Shelf, index};
+use super::archive_index as index;
 use super::plain;
 use super::{About, Act, Column, Context, Reconciler, Remembered, Scene, Subject, Then, Undone};
 use crate::core::condition::{ConditionType as C, Finding, Truth};
 use crate::core::event::Note;
 use crate::core::failure::Outlook;
 use crate::core::names::{Kind, ObjectRef};
-use crate::core::neighbours::Ties;
+use crate::core::neighbours::{Ties, offers};
 use crate::core::plan::{Plan, Sign};
 use crate::core::problem::Problem;
 use crate::core::resource::Document;
 use crate::core::seen::EngineInfo;
+use crate::core::storage::Place;
+use crate::depot::{self, Shelf};
 use crate::manifest::schema::spec_schema;
 use crate::workload;
 use crate::workload::observe::{Intent, ObserveError};
@@ -325,8 +327,9 @@ impl Reconciler for Restore {
     ) -> Result<World, ObserveError> {
         let (spec, memory) = (subject.spec, subject.memory);
         let backup = subject.around.others.get(&spec.backup).filter(|backup| backup.ready);
-        let from =
-            backup.and_then(|backup| Some((Place::told(backup.say(PLACE)?)?, backup.say(KEY)?.to_owned())));
+        let from = backup.and_then(|backup| {
+            Some((Place::told(backup.say(offers::PLACE)?)?, backup.say(offers::KEY)?.to_owned()))
+        });
         let service = match self.archives.get(&spec.to.kind) {
             _ if memory.done.is_some() || !subject.present || from.is_none() => Service::NotAsked,
             None => Service::NoArchive,
@@ -394,7 +397,7 @@ impl Restore {
         };
         let archive = self.archives.get(&service.kind).ok_or_else(gone)?;
         let (place, key) = scene.world.from.as_ref().ok_or_else(gone)?;
-        let depot = place.depot();
+        let depot = depot::open(place);
         let text = depot.index(key).await.map_err(ArchiveError::from)?.ok_or_else(gone)?;
         let index = index::read(&text).map_err(ArchiveError::Failed)?;
         if index.service.kind != service.kind {

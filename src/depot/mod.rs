@@ -1,65 +1,25 @@
-//! Where backups lie, for the kinds that put something there and take it back: they know the place by what a BackupTarget lets
-//! see, and no adapter by name.
+//! Where backups lie: one trait for those who put something there and take it back, and an adapter for each sort of place.
 //!
 //! A backup is its parts and an index, which is written last: without an index there is no backup, only what is left of
 //! one. What is read back is compared with the digest that was taken when it was written.
 
 mod directory;
-pub mod index;
 
 pub use directory::Directory;
 
+use crate::core::storage::{Part, Place};
 use async_trait::async_trait;
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc::{Receiver, Sender};
 
-/// What a target lets those see who refer to it: the place, as JSON of [`Place`].
-pub const PLACE: &str = "place";
-/// What a backup that was taken lets those see who restore it, beside that: its key there.
-pub const KEY: &str = "key";
-
-/// Where it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Place {
-    /// Of the host that Seawall runs on, absolute.
-    Directory(PathBuf),
-}
-
-impl Place {
-    /// The way there.
-    #[must_use]
-    pub fn depot(&self) -> Arc<dyn Depot> {
-        match self {
-            Place::Directory(path) => Arc::new(Directory::new(path)),
-        }
+/// The way to a place.
+#[must_use]
+pub fn open(place: &Place) -> Arc<dyn Depot> {
+    match place {
+        Place::Directory(path) => Arc::new(Directory::new(path)),
     }
-
-    /// From what a target says.
-    #[must_use]
-    pub fn told(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok()
-    }
-
-    /// For those who refer to it.
-    #[must_use]
-    pub fn said(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
-    }
-}
-
-/// One file of a backup.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Part {
-    pub name: String,
-    pub bytes: u64,
-    /// Hex.
-    pub sha256: String,
 }
 
 /// What a place is like.

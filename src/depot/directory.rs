@@ -1,7 +1,8 @@
 //! A directory of this host as a place for backups. Must never write where others may write, too, nor take an empty mount point
 //! for the disk that should be there.
 
-use super::{Depot, DepotError, Look, Part, Result};
+use super::{Depot, DepotError, Look, Result};
+use crate::core::storage::Part;
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -312,4 +313,5 @@ impl Depot for Directory {
 }
 
 #[cfg(test)]
+#[path = "directory_tests.rs"]
 mod tests;
