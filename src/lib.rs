@@ -9,6 +9,7 @@
 pub mod cli;
 pub mod control;
 pub mod core;
+pub mod depot;
 pub mod docker;
 pub mod http;
 pub mod kinds;

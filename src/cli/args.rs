@@ -1,6 +1,7 @@
 //! The arguments, as clap reads them.
 
 use super::access::{AuditArgs, TokenVerb};
+use super::backups::{BackupVerb, RestoreVerb};
 use super::format::Output;
 use super::habits;
 use super::inspections::{self, InspectArgs, KillArgs};
@@ -118,6 +119,16 @@ pub enum Verb {
     Services {
         #[command(subcommand)]
         verb: Box<ServicesVerb>,
+    },
+    /// Take backups, list and remove them
+    Backup {
+        #[command(subcommand)]
+        verb: BackupVerb,
+    },
+    /// Put a backup into a new service
+    Restore {
+        #[command(subcommand)]
+        verb: RestoreVerb,
     },
     /// How to connect to a database
     Connection(ConnectionArgs),

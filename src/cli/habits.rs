@@ -125,7 +125,7 @@ fn answer(own: &[&str]) -> Option<String> {
         ["label" | "annotate", ..] => {
             "write it below metadata: in the manifest, labels: {team: shop}; without a file: seawall apply -f FILE"
         }
-        ["backups" | "backup", ..] => "there are no backups yet: none is made, and none can be restored",
+        ["backups", ..] => "seawall backup now, list, show, delete; seawall restore start",
         ["explain", ..] => "seawall schema KIND prints every field with what it is for",
         ["port-forward", ..] => {
             "its port is published on the machine of the operator already: seawall connection KIND/NAME; from another one: \
@@ -206,7 +206,7 @@ mod tests {
             ("port-forward pg/main 5432", "seawall connection"),
             ("rollout status pg/main", "seawall wait"),
             ("exec pg/main -- sh", "docker exec"),
-            ("backups list", "no backups yet"),
+            ("backups list", "seawall backup now"),
             ("api-resources", "kinds are "),
         ] {
             let answer = meant(words(typed)).unwrap_err();

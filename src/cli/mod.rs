@@ -8,6 +8,7 @@ pub mod age;
 pub mod args;
 mod ask;
 pub mod backend;
+pub mod backups;
 mod chart;
 mod cmd;
 pub mod connect;

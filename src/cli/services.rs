@@ -1,5 +1,6 @@
 //! The arguments of `seawall services`, as the product brief has them.
 
+use super::backups::{CapabilitiesArgs, ListArgs, RestoreVerb, StatusArgs};
 use crate::core::duration::duration;
 use crate::core::names::{Name, ObjectRef};
 use crate::core::quantity::{Bytes, NanoCpus};
@@ -58,12 +59,20 @@ pub enum ServicesVerb {
     Types(Shown),
     /// The parameters of a type
     Info(InfoArgs),
-    /// There are no backups yet
-    #[command(
-        hide = true,
-        aliases = ["restore-capabilities", "restore-runs", "restore-run", "list-backups"]
-    )]
-    Restore(Rest),
+    /// Put a backup into a new service
+    Restore {
+        #[command(subcommand)]
+        verb: RestoreVerb,
+    },
+    /// List the backups that can be restored, the newest first
+    #[command(hide = true)]
+    ListBackups(ListArgs),
+    /// How restores are
+    #[command(hide = true, alias = "restore-run")]
+    RestoreRuns(StatusArgs),
+    /// What can be restored
+    #[command(hide = true)]
+    RestoreCapabilities(CapabilitiesArgs),
     /// No container of others is taken over yet
     #[command(hide = true)]
     Import(Rest),

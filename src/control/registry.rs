@@ -1,19 +1,22 @@
 //! The kinds that there are. A new kind is one line in [`Kinds::all`]; nothing else above `src/kinds/` names one.
 
 use super::any::{AnyKind, Erased};
-use crate::core::names::{Kind, Name, ObjectRef};
+use crate::core::names::{API_VERSION, Kind, Name, ObjectRef};
 use crate::kinds::app::App;
+use crate::kinds::backup::Backup;
+use crate::kinds::backup_target::BackupTarget;
 use crate::kinds::image_catalog::ImageCatalog;
 use crate::kinds::link::Link;
 use crate::kinds::notifier::Notifier;
 use crate::kinds::postgres::Postgres;
 use crate::kinds::project::Project;
 use crate::kinds::redis::Redis;
+use crate::kinds::restore::Restore;
 use crate::kinds::{About, Client, Inspections, Reconciler};
 use crate::manifest::schema::{KindSchema, all, for_kind, render};
 use crate::workload::Tools;
 use crate::workload::catalog::Catalog;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -35,13 +38,18 @@ impl Kinds {
         let postgres_gives = postgres.iter().map(|postgres| (Kind::Postgres, postgres.tenancy()));
         let redis_gives = redis.iter().map(|redis| (Kind::Redis, redis.tenancy()));
         let tenancies = postgres_gives.chain(redis_gives).collect();
+        let archives: BTreeMap<_, _> =
+            postgres.iter().map(|postgres| (Kind::Postgres, postgres.archive())).collect();
         kinds.put(tools.map(App::real));
+        kinds.put(tools.map(|_| Backup::new(archives.clone())));
+        kinds.put(tools.map(|_| BackupTarget));
         kinds.put(tools.map(|_| ImageCatalog));
         kinds.put(tools.map(|tools| Link::new(tools, tenancies)));
         kinds.put(tools.map(Notifier::real));
         kinds.put(postgres);
         kinds.put(tools.map(Project::new));
         kinds.put(redis);
+        kinds.put(tools.map(|_| Restore::new(archives)));
         kinds
     }
 
@@ -92,6 +100,38 @@ impl Kinds {
     #[must_use]
     pub const fn of_links() -> Kind {
         Kind::Link
+    }
+
+    /// The kind of one backup of a service.
+    #[must_use]
+    pub const fn of_backups() -> Kind {
+        Kind::Backup
+    }
+
+    /// The kind of the places where backups are put.
+    #[must_use]
+    pub const fn of_backup_targets() -> Kind {
+        Kind::BackupTarget
+    }
+
+    /// The kind of what puts a backup into a service.
+    #[must_use]
+    pub const fn of_restores() -> Kind {
+        Kind::Restore
+    }
+
+    /// The manifest of a backup of a service, put into this target.
+    #[must_use]
+    pub fn manifest_of_backup(name: &Name, service: &ObjectRef, target: &Name) -> Value {
+        let spec = json!({"service": service.to_string(), "target": target.as_str()});
+        manifest(Kind::Backup, name, &spec)
+    }
+
+    /// The manifest of what puts a backup into a service.
+    #[must_use]
+    pub fn manifest_of_restore(name: &Name, backup: &Name, to: &ObjectRef) -> Value {
+        let spec = json!({"from": {"backup": backup.as_str()}, "to": {"service": to.to_string()}});
+        manifest(Kind::Restore, name, &spec)
     }
 
     /// What such an object ties together, by its spec: the service, the object that has the environment, and that.
@@ -156,6 +196,10 @@ impl Kinds {
     pub fn spec_schemas(&self) -> BTreeMap<Kind, Value> {
         self.schemas().into_iter().map(|k| (k.kind, k.spec.to_value())).collect()
     }
+}
+
+fn manifest(kind: Kind, name: &Name, spec: &Value) -> Value {
+    json!({"apiVersion": API_VERSION, "kind": kind.as_str(), "metadata": {"name": name.as_str()}, "spec": spec})
 }
 
 /// File name → text of everything in `schemas/`.

@@ -31,6 +31,7 @@ pub mod queue;
 pub mod resource;
 pub mod seen;
 pub mod status;
+pub mod storage;
 pub mod table;
 pub mod text;
 pub mod trouble;

@@ -69,23 +69,29 @@ pub mod annotation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Kind {
     App,
+    Backup,
+    BackupTarget,
     ImageCatalog,
     Link,
     Notifier,
     Postgres,
     Project,
     Redis,
+    Restore,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 10] = [
         Kind::App,
+        Kind::Backup,
+        Kind::BackupTarget,
         Kind::ImageCatalog,
         Kind::Link,
         Kind::Notifier,
         Kind::Postgres,
         Kind::Project,
         Kind::Redis,
+        Kind::Restore,
     ];
 
     /// As written in a manifest: `Postgres`.
@@ -93,12 +99,15 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::App => "App",
+            Kind::Backup => "Backup",
+            Kind::BackupTarget => "BackupTarget",
             Kind::ImageCatalog => "ImageCatalog",
             Kind::Link => "Link",
             Kind::Notifier => "Notifier",
             Kind::Project => "Project",
             Kind::Postgres => "Postgres",
             Kind::Redis => "Redis",
+            Kind::Restore => "Restore",
         }
     }
 
@@ -107,12 +116,15 @@ impl Kind {
     pub fn lower(self) -> &'static str {
         match self {
             Kind::App => "app",
+            Kind::Backup => "backup",
+            Kind::BackupTarget => "backuptarget",
             Kind::ImageCatalog => "imagecatalog",
             Kind::Link => "link",
             Kind::Notifier => "notifier",
             Kind::Project => "project",
             Kind::Postgres => "postgres",
             Kind::Redis => "redis",
+            Kind::Restore => "restore",
         }
     }
 }
@@ -125,7 +137,7 @@ impl fmt::Display for Kind {
 
 /// Why a string is no kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown kind {}; kinds are Postgres, Redis, Project, Link, App, Notifier and ImageCatalog", quoted(.0))]
+#[error("unknown kind {}; kinds are Postgres, Redis, Project, Link, App, BackupTarget, Backup, Restore, Notifier and ImageCatalog", quoted(.0))]
 pub struct UnknownKind(pub String);
 
 impl FromStr for Kind {
@@ -139,6 +151,9 @@ impl FromStr for Kind {
             "link" | "links" => Ok(Kind::Link),
             "notifier" | "notifiers" => Ok(Kind::Notifier),
             "app" | "apps" => Ok(Kind::App),
+            "backup" | "backups" => Ok(Kind::Backup),
+            "backuptarget" | "backuptargets" => Ok(Kind::BackupTarget),
+            "restore" | "restores" => Ok(Kind::Restore),
             "project" | "projects" => Ok(Kind::Project),
             _ => Err(UnknownKind(s.to_owned())),
         }

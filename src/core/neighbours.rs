@@ -74,6 +74,10 @@ pub mod offers {
     pub const ROTATED_AT: &str = "rotatedAt";
     /// What the object that is referred to has to put in force for this one, in words of its kind; empty: nothing.
     pub const GRANT: &str = "grant";
+    /// Where backups are put, or one lies: a [`Place`](super::super::storage::Place), as JSON.
+    pub const PLACE: &str = "place";
+    /// Of a backup that was taken: its key there.
+    pub const KEY: &str = "key";
     /// Another name for the one that is a URL, where nobody else has that name.
     pub const ALIAS: &str = "alias";
 }

@@ -25,7 +25,7 @@ use crate::docker::map;
 use crate::docker::mounts::{self, Mounts};
 use crate::docker::streams::{Follow, log_options, split, until_error};
 use crate::docker::{
-    Calls, Docker, DockerError, ExecRequest, ExecResult, FileToPut, Outside, Result, calls, to_api,
+    Calls, Docker, DockerError, ExecRequest, ExecResult, FileToPut, Outside, Pipe, Result, calls, to_api,
 };
 use async_trait::async_trait;
 use bollard::errors::Error as ApiError;
@@ -301,6 +301,10 @@ impl Docker for BollardDocker {
 
     async fn exec(&self, id: &str, request: &ExecRequest, limit: Duration) -> Result<ExecResult> {
         self.run(id, request, limit).await
+    }
+
+    async fn exec_through(&self, id: &str, request: &ExecRequest, pipe: Pipe) -> Result<ExecResult> {
+        self.run_through(id, request, pipe).await
     }
 
     async fn logs(&self, id: &str, lines: usize) -> Result<Vec<String>> {

@@ -26,9 +26,11 @@ use crate::core::seen::{
     SeenVolume, Space, Usage,
 };
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tokio::sync::mpsc::{Receiver, Sender};
 use zeroize::Zeroizing;
 
 /// What went wrong with a call. Matched on status and a stable substring, never on whole texts.
@@ -129,6 +131,22 @@ pub struct ExecRequest {
     pub stdin: Option<Zeroizing<Vec<u8>>>,
 }
 
+/// The exit code of a command whose output nobody took to its end.
+pub const CUT_SHORT: i64 = -1;
+
+/// What goes through a command that is given more, or says more, than is held in memory.
+#[derive(Debug)]
+pub struct Pipe {
+    /// For its standard input, which is closed where this ends.
+    pub input: Option<Receiver<Bytes>>,
+    /// Takes its standard output as it comes. Where it is closed nothing more is read, and the exit code is not waited for.
+    pub output: Option<Sender<Bytes>>,
+    /// Nothing moves in either direction for that long: it hangs.
+    pub idle: Duration,
+    /// Whatever moves.
+    pub longest: Duration,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecResult {
     pub exit_code: i64,
@@ -215,6 +233,9 @@ pub trait Docker: Send + Sync + 'static {
     /// when it holds more than can be read.
     async fn links(&self, id: &str, directory: &str) -> Result<Option<Vec<String>>>;
     async fn exec(&self, id: &str, request: &ExecRequest, timeout: Duration) -> Result<ExecResult>;
+    /// A command with `pipe` in the place of its standard input and output; what it prints there is not in the answer. Of one
+    /// that hangs, or whose output nobody takes any more, the end inside the container is the caller's to see to.
+    async fn exec_through(&self, id: &str, request: &ExecRequest, pipe: Pipe) -> Result<ExecResult>;
     /// The last `lines` lines, stdout and stderr together, without timestamps.
     async fn logs(&self, id: &str, lines: usize) -> Result<Vec<String>>;
     /// Lines as they come, the last `lines` of what is there; with `follow` also new ones, until the container stops.

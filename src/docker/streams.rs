@@ -7,11 +7,15 @@ use crate::docker::map::{self, Call};
 use bollard::container::LogOutput;
 use bollard::errors::Error as ApiError;
 use bollard::query_parameters as query;
+use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt};
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::time::Duration;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{Receiver, Sender};
 use zeroize::Zeroizing;
 
 /// Kept of each output of an exec.
@@ -88,8 +92,13 @@ impl Follow {
     }
 }
 
+/// What a command says.
+pub(super) type Said = Pin<Box<dyn Stream<Item = Result<LogOutput, ApiError>> + Send>>;
+/// Its standard input.
+pub(super) type Reads = Pin<Box<dyn AsyncWrite + Send>>;
+
 /// Writes standard input and closes it. A command that ends without reading it is not an error.
-pub(super) async fn feed(mut input: Pin<Box<dyn AsyncWrite + Send>>, stdin: Option<&Zeroizing<Vec<u8>>>) {
+pub(super) async fn feed(mut input: Reads, stdin: Option<&Zeroizing<Vec<u8>>>) {
     if let Some(stdin) = stdin
         && input.write_all(stdin).await.is_ok()
     {
@@ -98,9 +107,7 @@ pub(super) async fn feed(mut input: Pin<Box<dyn AsyncWrite + Send>>, stdin: Opti
 }
 
 /// Both outputs to their ends, each cut.
-pub(super) async fn collect(
-    mut output: Pin<Box<dyn Stream<Item = Result<LogOutput, ApiError>> + Send>>,
-) -> Result<(Vec<u8>, Vec<u8>), ApiError> {
+pub(super) async fn collect(mut output: Said) -> Result<(Vec<u8>, Vec<u8>), ApiError> {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     while let Some(frame) = output.next().await {
         let (to, message) = match frame? {
@@ -113,6 +120,63 @@ pub(super) async fn collect(
         to.extend_from_slice(&message[..message.len().min(room)]);
     }
     Ok((stdout, stderr))
+}
+
+/// What went through a command.
+#[derive(Default)]
+pub(super) struct Through {
+    /// Cut; empty where it was handed on.
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+    /// Nobody took its output any more.
+    pub cut_short: bool,
+}
+
+/// Writes what comes to standard input and closes it; `moved` is told of each piece.
+pub(super) async fn feed_from(mut input: Reads, from: Option<Receiver<Bytes>>, moved: &Notify) {
+    let Some(mut from) = from else { return };
+    while let Some(bytes) = from.recv().await {
+        if input.write_all(&bytes).await.is_err() {
+            return;
+        }
+        moved.notify_one();
+    }
+    let _ = input.shutdown().await;
+}
+
+/// Both outputs to their ends: the first to who takes it, the other one cut.
+pub(super) async fn hand_on(
+    mut output: Said,
+    to: Option<Sender<Bytes>>,
+    moved: &Notify,
+) -> Result<Through, ApiError> {
+    let mut through = Through::default();
+    while let Some(frame) = output.next().await {
+        moved.notify_one();
+        let frame = frame?;
+        if let (LogOutput::StdOut { message }, Some(to)) = (&frame, &to) {
+            if to.send(message.clone()).await.is_err() {
+                through.cut_short = true;
+                return Ok(through);
+            }
+            moved.notify_one();
+            continue;
+        }
+        let (kept, message) = match frame {
+            LogOutput::StdErr { message } => (&mut through.stderr, message),
+            LogOutput::StdOut { message } | LogOutput::Console { message } | LogOutput::StdIn { message } => {
+                (&mut through.stdout, message)
+            }
+        };
+        let room = MAX_OUTPUT.saturating_sub(kept.len());
+        kept.extend_from_slice(&message[..message.len().min(room)]);
+    }
+    Ok(through)
+}
+
+/// Ends when nothing moved for that long.
+pub(super) async fn stands_still(moved: &Notify, idle: Duration) {
+    while tokio::time::timeout(idle, moved.notified()).await.is_ok() {}
 }
 
 pub(super) fn text(bytes: &[u8]) -> String {

@@ -258,6 +258,8 @@ pub struct About {
     /// `None`: there is nothing to connect to.
     pub client: Option<&'static Client>,
     /// How the service API offers its objects; `None`: they are no services.
+    /// How backups of it are taken and what cannot be had of them, in words; `None`: there are none.
+    pub backups: Option<&'static str>,
     pub service: Option<&'static Service>,
     /// Version and image of the catalog that it brings.
     pub images: &'static [(&'static str, &'static str)],

@@ -6,13 +6,19 @@
 mod about;
 pub mod app;
 pub mod app_spec;
+pub mod archive;
+pub mod archive_index;
+pub mod backup;
+pub mod backup_target;
 pub mod image_catalog;
 mod inspections;
 pub mod link;
 pub mod notifier;
+pub mod plain;
 pub mod postgres;
 pub mod project;
 pub mod redis;
+pub mod restore;
 mod service;
 pub mod tenancy;
 

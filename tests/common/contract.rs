@@ -2,6 +2,7 @@
 //! against the real engine (`real`); a case that passes on one and fails on the other means that the
 //! fake lies.
 
+use bytes::Bytes as Raw;
 use futures_util::StreamExt;
 use seawall::core::desired::{DesiredContainer, Hardening, PortMap, RestartPolicy, VolumeMount};
 use seawall::core::names::label;
@@ -10,10 +11,11 @@ use seawall::core::quantity::{Bytes, NanoCpus};
 use seawall::core::resource::Caps;
 use seawall::core::seen::{ContainerState, EngineEvent, EngineInfo, LiveUpdate, SeenNetwork, Usage};
 use seawall::docker::fake::FakeDocker;
-use seawall::docker::{Docker, DockerError, ExecRequest, ExecResult, FileToPut};
+use seawall::docker::{CUT_SHORT, Docker, DockerError, ExecRequest, ExecResult, FileToPut, Pipe};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc::channel;
 use zeroize::Zeroizing;
 
 /// Ends with 7 when told to stop.
@@ -130,7 +132,7 @@ macro_rules! cases {
             networks_have_exact_names, a_lost_network_cannot_be_started_on, list_is_by_labels_and_ordered,
             inspect_takes_no_prefix, events_tell_of_start_and_die, logs_are_lines, commands_run_inside,
             list_tells_what_is_mounted, volumes_without_a_name_stay,
-            wait_gives_the_code, use_is_known_while_running, what_was_used_grows_and_begins_anew_with_a_start, missing_things_say_so,
+            what_goes_through_a_command_is_not_held, wait_gives_the_code, use_is_known_while_running, what_was_used_grows_and_begins_anew_with_a_start, missing_things_say_so,
         }
     };
 }
@@ -702,6 +704,63 @@ pub async fn commands_run_inside(w: &World) {
     let request = ExecRequest { argv: vec!["true".to_owned()], ..Default::default() };
     let error = w.docker.exec(&id, &request, GRACE).await.unwrap_err();
     assert!(matches!(error, DockerError::WrongState { .. }), "{error:?}");
+}
+
+pub async fn what_goes_through_a_command_is_not_held(w: &World) {
+    let mut d = w.container("c");
+    d.command = ["sleep", "1000"].map(str::to_owned).to_vec();
+    let id = w.running(&d).await;
+    let through = async |command: &str, input: Option<Vec<u8>>, idle: Duration| {
+        let argv = ["sh", "-c", command].map(str::to_owned).to_vec();
+        let request = ExecRequest { argv, ..Default::default() };
+        let (to, from) = channel(1);
+        let (out, mut said) = channel::<Raw>(1);
+        let has_input = input.is_some();
+        let feed = async move {
+            for piece in input.unwrap_or_default().chunks(10_000) {
+                if to.send(Raw::copy_from_slice(piece)).await.is_err() {
+                    break;
+                }
+            }
+        };
+        let take = async {
+            let mut all = Vec::new();
+            while let Some(bytes) = said.recv().await {
+                all.extend_from_slice(&bytes);
+            }
+            all
+        };
+        let pipe = Pipe { input: has_input.then_some(from), output: Some(out), idle, longest: 2 * GRACE };
+        let run = w.docker.exec_through(&id, &request, pipe);
+        let ((), all, result) = tokio::join!(feed, take, run);
+        (result, all)
+    };
+    w.script(3, "out", "err");
+    let (result, all) =
+        through("cat >/dev/null; printf out; printf err >&2; exit 3", Some(vec![b'x'; 100]), GRACE).await;
+    let result = result.unwrap();
+    assert_eq!((result.exit_code, &*result.stdout, &*result.stderr, &*all), (3, "", "err", &b"out"[..]));
+    if w.fake.is_none() {
+        // Far more than is kept of a short command, byte for byte.
+        let long: Vec<u8> = (0..3_000_000_u32).map(|n| (n * 7 + n / 256) as u8).collect();
+        let (result, all) = through("cat", Some(long.clone()), GRACE).await;
+        assert_eq!(result.unwrap().exit_code, 0);
+        assert!(all == long, "{} bytes came back", all.len());
+        let (result, _) = through("head -c 5 >/dev/null; exit 7", Some(long), GRACE).await;
+        assert_eq!(result.unwrap().exit_code, 7, "it need not read all");
+        let (result, all) = through("printf x; sleep 1000", None, Duration::from_secs(1)).await;
+        assert!(matches!(result, Err(DockerError::Timeout { .. })), "{result:?}");
+        assert_eq!(all, b"x", "what was said before it hung");
+    }
+    // Nobody takes what it says.
+    w.script(0, "out", "");
+    let argv = ["sh", "-c", "printf out; sleep 1; printf out; sleep 1000"].map(str::to_owned).to_vec();
+    let (output, _) = channel(1);
+    let pipe = Pipe { input: None, output: Some(output), idle: GRACE, longest: GRACE };
+    let request = ExecRequest { argv, ..Default::default() };
+    let cut = w.docker.exec_through(&id, &request, pipe).await.unwrap();
+    assert_eq!(cut.exit_code, CUT_SHORT);
+    w.docker.stop(&id, Duration::from_secs(1)).await.unwrap();
 }
 
 pub async fn wait_gives_the_code(w: &World) {

@@ -7,9 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Module → floor. `program` is the top that wires everything.
-const FLOORS: [(&str, u32); 13] = [
+const FLOORS: [(&str, u32); 14] = [
     ("core", 0),
     ("manifest", 1),
+    ("depot", 2),
     ("docker", 2),
     ("store", 2),
     ("secrets", 2),
@@ -25,8 +26,8 @@ const FLOORS: [(&str, u32); 13] = [
 
 /// Modules of a kind and of the workload that may touch adapters, they and the files below them. `mod` is where a kind's
 /// effects hang: it hands on.
-const EFFECTS: [&str; 9] =
-    ["mod", "client", "probe", "observe", "act", "tenancy", "tools", "ports", "fake_server"];
+const EFFECTS: [&str; 10] =
+    ["mod", "client", "probe", "observe", "act", "archive", "tenancy", "tools", "ports", "fake_server"];
 
 fn floor(module: &str) -> u32 {
     FLOORS.iter().find(|(m, _)| *m == module).unwrap_or_else(|| panic!("module {module} has no floor")).1
@@ -134,7 +135,7 @@ fn may_touch_adapters(file: &str) -> bool {
 
 /// Files of kinds and of the workload that should be pure and are not.
 fn impure<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<&'a str> {
-    const ADAPTERS: [&str; 4] = ["docker", "store", "secrets", "telemetry"];
+    const ADAPTERS: [&str; 5] = ["depot", "docker", "store", "secrets", "telemetry"];
     const WORDS: [&str; 8] = [
         "tokio::",
         ".await",
@@ -254,6 +255,9 @@ fn nothing_above_the_kinds_names_one() {
     let words = Kind::ALL.iter().flat_map(|kind| match kind {
         Kind::Link => vec!["Kind::Link", "\"Link\"", "\"link\"", "link/", "Link "],
         Kind::App => vec!["Kind::App", "\"App\"", "\"app\"", "app/"],
+        // So are the commands.
+        Kind::Backup => vec!["Kind::Backup", "\"Backup\"", "\"backup\"", "backup/"],
+        Kind::Restore => vec!["Kind::Restore", "\"Restore\"", "\"restore\"", "restore/"],
         // Paths of the service API have the word.
         Kind::Project => vec!["Kind::Project", "\"Project\"", "\"project\"", "project/"],
         kind => vec![kind.as_str(), kind.lower()],

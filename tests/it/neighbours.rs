@@ -96,6 +96,7 @@ impl Reconciler for Follower {
         least_memory: 0,
         warnings: None,
         client: None,
+        backups: None,
         service: None,
         images: &[],
         spec: spec_schema::<Follows>,

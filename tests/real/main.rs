@@ -10,6 +10,7 @@ mod app_inputs;
 mod applied;
 mod apps;
 mod attacks;
+mod backups;
 mod brief;
 mod browser;
 mod cli;

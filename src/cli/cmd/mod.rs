@@ -2,6 +2,7 @@
 
 mod apply;
 mod audit;
+mod backup;
 mod client;
 mod completion;
 mod connection;
@@ -81,6 +82,8 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::Recommend(args) => recommend::run(cx, args).await,
         Verb::Wait(args) => wait::run(cx, args).await,
         Verb::Services { verb } => services::run(cx, *verb).await,
+        Verb::Backup { verb } => backup::run(cx, verb).await,
+        Verb::Restore { verb } => backup::restore(cx, verb).await,
         Verb::Connection(args) => connection::run(cx, args).await,
         Verb::Link(args) => link::run(cx, *args).await,
         Verb::Unlink(args) => link::unlink(cx, args).await,

@@ -31,16 +31,23 @@ pub async fn and_wait(
             Err(failure) => code = cx.out.failure(&failure),
         }
     }
-    if !wait.wait && (wait.no_wait || !cx.out.terminal) {
-        return Ok(code);
-    }
     let goal = match operation {
         Operation::Stop => Goal::Stopped,
         _ => Goal::Condition { kind: "Ready".to_owned(), status: Truth::True },
     };
+    let waited = wait_for(cx, &asked, &goal, &wait).await?;
+    Ok(code.max(waited))
+}
+
+/// Waits for all of them, on a terminal or when that is said.
+pub async fn wait_for(cx: &mut Context, objects: &[ObjectRef], goal: &Goal, wait: &WaitFlags) -> Outcome {
+    let mut code = 0;
+    if !wait.wait && (wait.no_wait || !cx.out.terminal) {
+        return Ok(code);
+    }
     cx.out.stdout.flush()?;
-    for object in &asked {
-        let wait = Wait { object, goal: &goal, timeout: wait.timeout, progress: true };
+    for object in objects {
+        let wait = Wait { object, goal, timeout: wait.timeout, progress: true };
         if let Err(failure) = wait.run(cx).await {
             code = cx.out.failure(&failure);
         }

@@ -5,8 +5,10 @@ mod create;
 mod links;
 mod shown;
 
+use super::backup;
 use crate::cli::args::Goal;
 use crate::cli::ask;
+use crate::cli::backups::RestoreVerb;
 use crate::cli::connect::running;
 use crate::cli::format::json_text;
 use crate::cli::out::{Failure, clean, clean_lines};
@@ -25,15 +27,20 @@ use shown::{details, list, text};
 use std::io::Write;
 
 pub async fn run(cx: &mut Context, verb: Verb) -> Outcome {
-    match &verb {
-        Verb::Restore(_) => return Err(no_backups()),
+    let verb = match verb {
+        Verb::Restore { verb } => return backup::restore(cx, verb).await,
+        Verb::ListBackups(args) => return backup::restore(cx, RestoreVerb::ListBackups(args)).await,
+        Verb::RestoreRuns(args) => return backup::restore(cx, RestoreVerb::Status(args)).await,
+        Verb::RestoreCapabilities(args) => {
+            return backup::restore(cx, RestoreVerb::Capabilities(args)).await;
+        }
         Verb::Import(_) => {
             let what = "a container that somebody else made is not taken over yet";
             let next = "make a service, and restore a dump of the other database into it";
             return Err(Failure::usage(what, next));
         }
-        _ => {}
-    }
+        verb => verb,
+    };
     let api = &running(cx, "services").await?;
     match verb {
         Verb::List(Shown { json }) => {
@@ -68,13 +75,13 @@ pub async fn run(cx: &mut Context, verb: Verb) -> Outcome {
             printed(cx, &all, json, shown::types)
         }
         Verb::Info(args) => info(cx, api, args).await,
-        Verb::Restore(_) | Verb::Import(_) => Ok(0),
+        // Answered above.
+        Verb::Restore { .. }
+        | Verb::ListBackups(_)
+        | Verb::RestoreRuns(_)
+        | Verb::RestoreCapabilities(_)
+        | Verb::Import(_) => Ok(0),
     }
-}
-
-/// Also of `seawall backups`.
-pub fn no_backups() -> Failure {
-    Failure::usage("there are no backups yet: none is made, and none can be restored", "")
 }
 
 fn ready() -> Goal {

@@ -7,13 +7,17 @@ use crate::core::seen::{
     SeenNetwork, SeenVolume, Space, Usage,
 };
 use crate::docker::calls::OK;
-use crate::docker::{Calls, Docker, DockerError, Ends, ExecRequest, ExecResult, FileToPut, Result};
+use crate::docker::{
+    CUT_SHORT, Calls, Docker, DockerError, Ends, ExecRequest, ExecResult, FileToPut, Pipe, Result,
+};
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use tokio::sync::broadcast;
+use zeroize::Zeroizing;
 
 #[async_trait]
 impl Docker for FakeDocker {
@@ -151,6 +155,26 @@ impl Docker for FakeDocker {
             },
             None => Ok(ExecResult { exit_code: 0, stdout: String::new(), stderr: String::new() }),
         }
+    }
+
+    /// The script finds all of the input as that of a short command, and what it prints goes out at once.
+    async fn exec_through(&self, id: &str, request: &ExecRequest, pipe: Pipe) -> Result<ExecResult> {
+        let mut request = request.clone();
+        if let Some(mut input) = pipe.input {
+            let mut all = Zeroizing::new(Vec::new());
+            while let Some(bytes) = input.recv().await {
+                all.extend_from_slice(&bytes);
+            }
+            request.stdin = Some(all);
+        }
+        let mut result = self.exec(id, &request, pipe.idle).await?;
+        if let Some(output) = pipe.output {
+            let said = Bytes::from(std::mem::take(&mut result.stdout));
+            if !said.is_empty() && output.send(said).await.is_err() {
+                result.exit_code = CUT_SHORT;
+            }
+        }
+        Ok(result)
     }
 
     async fn logs(&self, id: &str, lines: usize) -> Result<Vec<String>> {

@@ -130,6 +130,7 @@ impl Reconciler for App {
         least_memory: 6 << 20,
         warnings: None,
         client: None,
+        backups: None,
         service: None,
         images: &[],
         spec: spec_schema::<spec::PlacedSpec>,

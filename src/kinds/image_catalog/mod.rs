@@ -59,6 +59,7 @@ impl Reconciler for ImageCatalog {
         least_memory: 0,
         warnings: None,
         client: None,
+        backups: None,
         service: None,
         images: &[],
         spec: spec_schema::<ImageCatalogSpec>,

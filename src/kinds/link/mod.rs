@@ -212,6 +212,7 @@ impl Reconciler for Link {
         least_memory: 0,
         warnings: None,
         client: None,
+        backups: None,
         service: None,
         images: &[],
         spec: spec_schema::<spec::LinkSpec>,

@@ -182,6 +182,7 @@ impl Reconciler for Notifier {
         least_memory: 0,
         warnings: None,
         client: None,
+        backups: None,
         service: None,
         images: &[],
         spec: spec_schema::<NotifierSpec>,

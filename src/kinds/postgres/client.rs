@@ -54,6 +54,14 @@ pub struct Target {
     pub epoch: String,
 }
 
+impl Target {
+    /// The id of its container.
+    #[must_use]
+    pub fn container(&self) -> &str {
+        self.epoch.split(' ').next().unwrap_or_default()
+    }
+}
+
 /// What a tenant's database is to have in it.
 pub struct Furnishing<'a> {
     pub extensions: &'a [&'a str],
@@ -97,6 +105,8 @@ pub trait Servers: Send + Sync + 'static {
         from: &str,
         to: &str,
     ) -> Result<(), SqlError>;
+    /// Runs these statements one after the other, each a transaction, in a login for that.
+    async fn rebuild(&self, target: &Target, password: &Secret, statements: &[Sql]) -> Result<(), SqlError>;
     /// Logs in as the role that reads the server's health; `target.database`: where it is let in.
     async fn monitor(&self, target: &Target, password: &Secret) -> Result<Box<dyn Monitor>, SqlError>;
     /// Logs in for a few questions of what goes on inside, into `target.database`.
@@ -189,6 +199,9 @@ impl Servers for Network {
         to: &str,
     ) -> Result<(), SqlError> {
         tenants::hand_over(target, password, from, to).await
+    }
+    async fn rebuild(&self, target: &Target, password: &Secret, statements: &[Sql]) -> Result<(), SqlError> {
+        tenants::rebuild(target, password, statements).await
     }
     async fn monitor(&self, target: &Target, password: &Secret) -> Result<Box<dyn Monitor>, SqlError> {
         Ok(Box::new(PgMonitor::login(target, password).await?))

@@ -12,7 +12,7 @@ mod tenants;
 
 pub use monitor::{calm_figures, few_contents, healthy_reading};
 
-use super::client::{Furnishing, Inspector, Monitor, Servers, Session, SqlError, Target};
+use super::client::{Furnishing, Inspector, Monitor, Servers, Session, Sql, SqlError, Target};
 use super::collation::{Collations, InDatabase};
 use super::control_file;
 use super::desired::{PASSWORD_FILE, SERVER};
@@ -103,6 +103,8 @@ struct Script {
     told: BTreeMap<(String, String), Result<serde_json::Value, SqlError>>,
     /// What was asked, by whom and where: `monitor app ps`.
     asked: Vec<String>,
+    /// Statements of rebuilds.
+    rebuilt: Vec<String>,
     /// Container name → questions over a kept session.
     probes: BTreeMap<String, u64>,
     clusters: u64,
@@ -388,6 +390,12 @@ impl Servers for FakeServers {
         Ok(lacks.map(|name| format!("extension {name:?}: extension {name:?} is not available")).collect())
     }
 
+    async fn rebuild(&self, target: &Target, password: &Secret, statements: &[Sql]) -> Result<(), SqlError> {
+        drop(self.login(target, password).await?);
+        let all = statements.iter().map(|statement| statement.as_str().to_owned());
+        self.shared.lock().rebuilt.extend(all);
+        Ok(())
+    }
     async fn hand_over(
         &self,
         target: &Target,

@@ -12,19 +12,38 @@ use crate::kinds::{Inspection, Inspections, Kill};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
     Info,
-    Ps { idle: bool },
+    Ps {
+        idle: bool,
+    },
     Locks,
     Blocking,
     StatementsExtension,
-    Outliers { schema: String, newer: bool, database: String },
+    Outliers {
+        schema: String,
+        newer: bool,
+        database: String,
+    },
     Indexes,
     Vacuum,
     Rest,
     Collations,
     Relations,
     Sequences,
-    Session { pid: u32 },
-    End { pid: u32, since: String, force: bool },
+    Session {
+        pid: u32,
+    },
+    End {
+        pid: u32,
+        since: String,
+        force: bool,
+    },
+    Roles,
+    Databases,
+    Contents,
+    /// Ends the tools of ours that gave this name.
+    EndTool {
+        name: String,
+    },
 }
 
 impl Question {
@@ -45,6 +64,10 @@ impl Question {
             Question::Sequences => "sequences",
             Question::Session { .. } => "session",
             Question::End { .. } => "end",
+            Question::Roles => "roles",
+            Question::Databases => "databases",
+            Question::Contents => "contents",
+            Question::EndTool { .. } => "end tool",
         }
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod act;
 pub mod action;
+pub mod archive;
 pub mod check;
 pub mod client;
 pub mod collation;
@@ -10,6 +11,7 @@ pub mod command;
 pub mod conditions;
 pub mod control_file;
 pub mod desired;
+pub mod dump;
 pub mod facts;
 pub mod fake_server;
 pub mod initialisation;
@@ -33,6 +35,7 @@ pub mod trial;
 pub mod wal;
 pub mod world;
 
+use super::archive::Archive;
 use super::tenancy::Tenancy;
 use super::{
     About, Ask, Call, Client, Column, Context, Each, End, Ended, Found, Inspections, Learnt, Login, Panel,
@@ -175,6 +178,14 @@ impl Postgres {
     }
 }
 
+impl Postgres {
+    /// How its data are put somewhere else and come back.
+    #[must_use]
+    pub fn archive(&self) -> Arc<dyn Archive> {
+        Arc::new(archive::Dumps::new(&self.tools))
+    }
+}
+
 impl Reconciler for Postgres {
     type Checked = Checked;
     type Memory = Memory;
@@ -198,6 +209,9 @@ impl Reconciler for Postgres {
         least_memory: check::MIN_MEMORY,
         warnings: Some(metrics::WARNINGS),
         client: Some(&CLIENT),
+        backups: Some(
+            "snapshots by pg_dump, as it was when each was taken; no point in time between them, as no WAL is archived yet",
+        ),
         service: Some(&service::SERVICE),
         // The public images of the product brief.
         images: &[

@@ -5,7 +5,7 @@ use super::client::{Monitor, Servers, Session};
 use super::monitoring;
 use super::trial::Verdict;
 use super::wal::{Health, Snapshot, Trend};
-use super::world::{NewLogin, Placement, Server, Statements};
+use super::world::{NewLogin, Placement, Server, ServerFacts, Statements};
 use crate::core::names::ObjectRef;
 use crate::workload;
 use crate::workload::tools::silences::Silences;
@@ -171,6 +171,14 @@ impl Tools {
     /// Whether it said then that the managed database is there.
     pub(super) fn has_database(&self, object: &ObjectRef) -> bool {
         matches!(lock(&self.answers).get(object), Some(Server::Up(facts)) if facts.database_exists)
+    }
+
+    /// What it told then of itself, if it let us in.
+    pub(super) fn facts(&self, object: &ObjectRef) -> Option<ServerFacts> {
+        match lock(&self.answers).get(object) {
+            Some(Server::Up(facts)) => Some(ServerFacts::clone(facts)),
+            _ => None,
+        }
     }
 
     pub(super) fn remember_answer(&self, object: &ObjectRef, answer: Server) {

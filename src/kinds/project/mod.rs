@@ -196,6 +196,7 @@ impl Reconciler for Project {
         least_memory: 0,
         warnings: None,
         client: None,
+        backups: None,
         service: None,
         images: &[],
         spec: spec_schema::<ProjectSpec>,

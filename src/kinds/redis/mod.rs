@@ -183,6 +183,7 @@ impl Reconciler for Redis {
         least_memory: 64 << 20,
         warnings: None,
         client: Some(&CLIENT),
+        backups: None,
         service: Some(&service::SERVICE),
         images: &[("8", "redis:8-bookworm"), ("8-alpine", "redis:8-alpine"), ("7", "redis:7-bookworm")],
         spec: spec_schema::<spec::RedisSpec>,

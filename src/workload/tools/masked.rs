@@ -9,7 +9,7 @@ use crate::core::seen::{
     ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, Sample, SeenContainer, SeenImage, SeenNetwork,
     SeenVolume, Space, Usage,
 };
-use crate::docker::{Calls, Docker, ExecRequest, ExecResult, FileToPut, Outside, Result};
+use crate::docker::{Calls, Docker, ExecRequest, ExecResult, FileToPut, Outside, Pipe, Result};
 use crate::secrets::{ExposeSecret, Secret, without_tokens};
 use async_trait::async_trait;
 use base64::Engine;
@@ -66,6 +66,14 @@ impl Docker for Masked {
             stdout: mask(&result.stdout, &secrets),
             stderr: mask(&result.stderr, &secrets),
         })
+    }
+
+    /// What goes through is data, and is not shown.
+    async fn exec_through(&self, id: &str, request: &ExecRequest, pipe: Pipe) -> Result<ExecResult> {
+        let result = self.inner.exec_through(id, request, pipe).await?;
+        let secrets = (self.known)();
+        let masked = |text: &str| mask(text, &secrets);
+        Ok(ExecResult { stdout: masked(&result.stdout), stderr: masked(&result.stderr), ..result })
     }
 
     async fn logs(&self, id: &str, lines: usize) -> Result<Vec<String>> {

@@ -75,6 +75,7 @@ impl Reconciler for Maker {
         least_memory: 0,
         warnings: None,
         client: None,
+        backups: None,
         service: None,
         images: &[],
         spec: spec_schema::<Makes>,

@@ -282,6 +282,7 @@ impl Reconciler for Fleet {
         least_memory: 0,
         warnings: None,
         client: None,
+        backups: None,
         service: None,
         images: &[],
         spec: spec_schema::<Spec>,

@@ -8,7 +8,7 @@ use crate::kinds::postgres::inspect::{Question, Whom};
 use crate::secrets::Secret;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
-use statements::{inspect as sql, monitor, owner};
+use statements::{archive, inspect as sql, monitor, owner};
 
 pub(super) struct PgInspector(PgSession);
 
@@ -46,6 +46,10 @@ fn statement(question: &Question) -> Sql {
         Question::Sequences => owner::sequences(),
         Question::Session { pid } => owner::session(*pid),
         Question::End { pid, since, force } => owner::end(*pid, since, *force),
+        Question::Roles => archive::roles(),
+        Question::Databases => archive::databases(),
+        Question::Contents => archive::contents(),
+        Question::EndTool { name } => archive::end_tool(name),
     }
 }
 

@@ -6,6 +6,7 @@
 //! and what could turn a statement into something else is set in the start-up packet,
 //! which wins over `ALTER ROLE … SET` and `ALTER DATABASE … SET`. Answers are cut by the server.
 
+pub mod archive;
 pub mod contents;
 pub mod inspect;
 pub mod monitor;

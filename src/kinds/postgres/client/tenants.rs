@@ -83,3 +83,11 @@ pub(super) async fn hand_over(
     let session = PgSession::login_into(target, password, &target.database).await?;
     session.rows(&sql::hand_to_owner(from, to)).await.map(drop)
 }
+
+pub(super) async fn rebuild(target: &Target, password: &Secret, statements: &[Sql]) -> Result<(), SqlError> {
+    let session = PgSession::login_into(target, password, &target.database).await?;
+    for statement in statements {
+        session.rows(statement).await?;
+    }
+    Ok(())
+}

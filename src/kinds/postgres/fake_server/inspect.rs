@@ -25,6 +25,12 @@ impl FakeServers {
         self.shared.lock().told.insert((container.to_owned(), question.to_owned()), answer);
     }
 
+    /// What was run so far to make databases and roles anew.
+    #[must_use]
+    pub fn rebuilt(&self) -> Vec<String> {
+        self.shared.lock().rebuilt.clone()
+    }
+
     /// What was asked so far, by whom and where: `Monitor app ps`.
     #[must_use]
     pub fn asked(&self) -> Vec<String> {
