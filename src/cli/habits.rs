@@ -27,7 +27,7 @@ const ABOUT_ONE: [&str; 16] = [
 ];
 
 /// Those that may be about several of one kind.
-const ABOUT_SEVERAL: [&str; 4] = ["describe", "stop", "start", "restart"];
+const ABOUT_SEVERAL: [&str; 5] = ["describe", "stop", "start", "restart", "delete"];
 
 /// The words that are meant by these, without the program's name.
 ///
@@ -189,6 +189,8 @@ mod tests {
             ("get pg main", "get pg main"),
             ("exec shop/production -- pg main", "exec shop/production -- pg main"),
             ("delete pg a --confirm a", "delete pg/a --confirm a"),
+            ("delete pg a b", "delete pg/a pg/b"),
+            ("delete a b", "delete a b"),
             ("", ""),
         ] {
             assert_eq!(meant(words(typed)), Ok(words(means)), "{typed}");

@@ -16,6 +16,7 @@ pub mod format;
 mod habits;
 pub mod inspections;
 pub mod jsonpath;
+pub mod named;
 pub mod out;
 pub mod print;
 pub mod remote;

@@ -4,9 +4,9 @@ use super::api::kind_views;
 use super::api::{
     Api, ApiError, Applied, ApplyOptions, AuditEntry, Changes, ConnectionView, DiagnosisView, Done,
     EnvironmentView, ErrorCode, HistoryView, InspectView, IssuedToken, KeyCheck, KeyList, KillView, Lines,
-    ManagedBy, MetadataView, NewToken, ObjectList, ObjectView, Operation, OperatorView, OwnerReference,
-    PlanList, PruneItem, PruneView, PublicKeyView, RecommendList, Result, SignInUrl, TestView, TokenView,
-    TopList, no_object,
+    LogOptions, ManagedBy, MetadataView, NewToken, ObjectList, ObjectView, Operation, OperatorView,
+    OwnerReference, PlanList, PruneItem, PruneView, PublicKeyView, RecommendList, Result, SignInUrl,
+    TestView, TokenView, TopList, no_object,
 };
 use super::objects::{Owner, Record};
 use super::operator::Operator;
@@ -361,8 +361,8 @@ impl Api for Operator {
         self.test_link(object).await
     }
 
-    async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines> {
-        self.log_of(object, lines, follow).await
+    async fn logs(&self, object: &ObjectRef, options: &LogOptions) -> Result<Lines> {
+        self.log_of(object, options).await
     }
 
     async fn inspect(&self, object: &ObjectRef, ask: &Ask) -> Result<InspectView> {

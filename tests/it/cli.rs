@@ -4,6 +4,7 @@ mod doing;
 pub mod fake;
 mod inspecting;
 mod looking;
+mod names;
 mod program;
 mod remote;
 mod running;

@@ -180,8 +180,17 @@ impl Api for Fake {
         }
         Ok(Done { message: format!("{object} deleted"), commit: String::new() })
     }
-    async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines> {
-        let ends = self.asked(format!("logs {object} {follow}")).await?.log_ends;
+    async fn would_delete(&self, object: &ObjectRef, confirm: &str) -> Result<Applied> {
+        let applied = self.asked(format!("would delete {object} {confirm}")).await?.applied;
+        Ok(Applied { object: object.to_string(), outcome: Outcome::Deleted, ..applied })
+    }
+    async fn logs(&self, object: &ObjectRef, options: &LogOptions) -> Result<Lines> {
+        let LogOptions { lines, follow, since_seconds, since_time, previous } = options;
+        let mut call = format!("logs {object} {follow}");
+        if since_seconds.is_some() || since_time.is_some() || *previous {
+            call = format!("{call} {since_seconds:?} {since_time:?} {previous}");
+        }
+        let ends = self.asked(call).await?.log_ends;
         let cut = ApiError::new(ErrorCode::Unavailable, "the log ended early", "");
         let mut lines = vec![Ok(format!("{lines:?} line")), Ok("\u{1f40b}".repeat(50_000))];
         lines.extend((!ends).then_some(Err(cut)));

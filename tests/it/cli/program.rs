@@ -41,15 +41,15 @@ async fn help_is_what_it_was() {
 #[tokio::test]
 async fn wrong_usage_is_1_because_2_is_a_plan() {
     let dir = tempfile::tempdir().unwrap();
-    for words in [&["explode"][..], &[], &["wait", "pg/x"], &["describe", "main"], &["get", "-o", "xml"]] {
+    for words in [&["explode"][..], &[], &["wait", "pg/x"], &["describe", "Main"], &["get", "-o", "xml"]] {
         let mut command = seawall(dir.path());
         command.args(words);
         let (code, out, err) = output(command).await;
         assert!(code == Some(1) && out.is_empty() && !err.is_empty(), "{words:?}: {code:?} {out} {err}");
     }
     let mut command = seawall(dir.path());
-    command.args(["describe", "main"]);
-    assert!(output(command).await.2.contains("expected KIND/NAME, for example postgres/main"));
+    command.args(["describe", "Main"]);
+    assert!(output(command).await.2.contains("write NAME or KIND/NAME"));
     std::fs::write(dir.path().join("seawall.yaml"), "instalation: x\n").unwrap();
     let mut command = seawall(dir.path());
     command.arg("get");
