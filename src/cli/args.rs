@@ -1,9 +1,11 @@
 //! The arguments, as clap reads them.
 
 use super::access::{AuditArgs, TokenVerb};
+use super::complete;
 use super::format::Output;
 use super::habits;
 use super::inspections::{self, InspectArgs, KillArgs};
+use super::marks::{Mark, mark};
 use super::named::Named;
 use super::remote::ServerFlags;
 use super::services::ServicesVerb;
@@ -140,6 +142,9 @@ pub enum Verb {
     Inspect(InspectArgs),
     #[command(skip)]
     Kill(KillArgs),
+    /// Of a script: what may come next.
+    #[command(skip)]
+    Complete(Vec<String>),
     /// The log of an object's container
     Logs(LogsArgs),
     /// Stop a database, keeping container and data
@@ -158,6 +163,12 @@ pub enum Verb {
     Reinitialise(ReinitialiseArgs),
     /// Create or change objects that no manifest holds, as their documents say
     Apply(ApplyArgs),
+    /// Change an object that no manifest holds in $VISUAL or $EDITOR
+    Edit(EditArgs),
+    /// Set labels of an object that no manifest holds, or with KEY- take them away
+    Label(MarkArgs),
+    /// Set annotations of one, or with KEY- take them away
+    Annotate(MarkArgs),
     /// Remove an object that no manifest holds; with --confirm, its data
     Delete(DeleteArgs),
     /// Show which removals are held back, or let them go
@@ -182,6 +193,8 @@ pub enum Verb {
     Logout,
     /// Who saw a password, made a token, deleted data; and who was not let in
     Audit(AuditArgs),
+    /// What a field of a manifest is for, and what is below it
+    Explain(ExplainArgs),
     /// Print the JSON Schema of manifests
     Schema(SchemaArgs),
     /// Print the store as JSON lines, secrets sealed; or write what was applied as manifests
@@ -672,6 +685,12 @@ fn clients() -> impl Iterator<Item = (Kind, &'static Client)> {
     clients.into_iter()
 }
 
+/// The kind that a verb is of.
+pub(super) fn kind_of(verb: &str) -> Option<Kind> {
+    let of_panel = panels().find(|(_, panel)| panel.verb == verb).map(|(kind, _)| kind);
+    of_panel.or_else(|| clients().find(|(_, client)| client.verb == verb).map(|(kind, _)| kind))
+}
+
 /// The whole command line, with a verb for each client.
 #[must_use]
 pub fn command() -> clap::Command {
@@ -759,6 +778,11 @@ impl Args {
     /// Help and version, too.
     pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let argv: Vec<OsString> = argv.into_iter().collect();
+        if let [_, verb, words @ ..] = &argv[..]
+            && verb == complete::VERB
+        {
+            return Ok(complete::read(words));
+        }
         // What is no text is nothing that hands are used to.
         let words = argv.iter().skip(1).map(|word| word.to_str().map(str::to_owned)).collect::<Option<_>>();
         let argv = match (words.map(habits::meant), argv.first()) {
@@ -870,6 +894,45 @@ pub struct ReinitialiseArgs {
     /// The object's name, as consent to remove what is there
     #[arg(long, value_name = "NAME")]
     pub confirm: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "  EDITOR=nano seawall edit @/main")]
+pub struct EditArgs {
+    #[arg(value_name = "[KIND/]NAME")]
+    pub object: Named,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+  seawall label @/main team=shop
+  seawall label @/main team=web --overwrite
+  seawall label @/main team-                   it has none any more")]
+pub struct MarkArgs {
+    #[arg(value_name = "[KIND/]NAME")]
+    pub object: Named,
+    /// KEY=VALUE, or KEY- to take it away
+    #[arg(value_name = "KEY=VALUE", required = true, value_parser = mark)]
+    pub changes: Vec<Mark>,
+    /// Also where it has another value
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+  seawall explain @.spec.resources
+  seawall explain @ --recursive                every field, without its words")]
+pub struct ExplainArgs {
+    /// A kind, or a field of it with dots between
+    #[arg(value_name = "KIND[.FIELD]")]
+    pub field: String,
+    /// Every field below it
+    #[arg(long)]
+    pub recursive: bool,
 }
 
 #[derive(Debug, ClapArgs)]

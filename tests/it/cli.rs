@@ -1,6 +1,8 @@
 //! The command line and the API's socket, against an API that answers from a script.
 
+mod completing;
 mod doing;
+mod editing;
 pub mod fake;
 mod inspecting;
 mod looking;

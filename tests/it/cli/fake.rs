@@ -50,6 +50,8 @@ pub struct World {
     pub unread: bool,
     /// What every deletion answers.
     pub deletes_refused: Option<ApiError>,
+    /// What every change of a document answers.
+    pub writes_refused: Option<ApiError>,
     /// Logs end, and with no error.
     pub log_ends: bool,
     /// It is another process each time it is asked.
@@ -168,10 +170,14 @@ impl Api for Fake {
         Ok(Done { message: format!("{old} renamed"), commit: String::new() })
     }
     async fn apply(&self, document: &str, options: &ApplyOptions) -> Result<Applied> {
-        Ok(self.asked(format!("apply {options:?} {document}")).await?.applied)
+        let World { applied, writes_refused, .. } =
+            self.asked(format!("apply {options:?} {document}")).await?;
+        writes_refused.map_or(Ok(applied), Err)
     }
     async fn patch(&self, object: &ObjectRef, patch: &str, options: &ApplyOptions) -> Result<Applied> {
-        Ok(self.asked(format!("patch {object} {options:?} {patch}")).await?.applied)
+        let World { applied, writes_refused, .. } =
+            self.asked(format!("patch {object} {options:?} {patch}")).await?;
+        writes_refused.map_or(Ok(applied), Err)
     }
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {
         let refused = self.asked(format!("delete {object} {confirm}")).await?.deletes_refused;

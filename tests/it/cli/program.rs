@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-fn seawall(data: &Path) -> Command {
+pub fn seawall(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
     for name in [
         "SEAWALL_MANIFESTS",
@@ -21,7 +21,7 @@ fn seawall(data: &Path) -> Command {
 }
 
 /// Commands block; the server under test needs its thread.
-async fn output(mut command: Command) -> (Option<i32>, String, String) {
+pub async fn output(mut command: Command) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } =
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
@@ -77,6 +77,45 @@ async fn completions_know_the_verbs() {
         let (code, out, _) = output(command).await;
         assert!(code == Some(0) && out.contains("describe") && out.contains("manifests"), "{shell}");
         assert!(out.contains("diagnose") && out.contains("vacuum-stats"), "{shell}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_are_explained_by_the_schemas_that_editors_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let explain = async |words: &[&str]| {
+        let mut command = seawall(dir.path());
+        command.arg("explain").args(words);
+        output(command).await
+    };
+    let (code, out, _) = explain(&["postgres.spec.resources"]).await;
+    assert_eq!(code, Some(0));
+    for part in [
+        "KIND:       Postgres\nVERSION:    seawall.dev/v1\n\nFIELD: resources <Object>\n\nDESCRIPTION:\n    ",
+        "\n\nFIELDS:\n",
+        "\n  memory\t<",
+        "\n  cpus\t<",
+    ] {
+        assert!(out.contains(part), "{part}: {out}");
+    }
+    let (code, out, _) = explain(&["pg", "--recursive"]).await;
+    assert!(
+        code == Some(0) && out.contains("\n  spec\t<Object>\n") && out.contains("\n      memory\t<"),
+        "{out}"
+    );
+    for kind in ["redis", "project", "link", "notifier", "imagecatalog"] {
+        let (code, out, err) = explain(&[&format!("{kind}.spec")]).await;
+        assert!(code == Some(0) && out.contains("FIELDS:"), "{kind}: {out}{err}");
+        // Each field has its words.
+        assert!(!out.contains("<none>"), "{kind}: {out}");
+    }
+    for (field, says) in [
+        ("postgres.spec.resorces", "did you mean \"resources\"?"),
+        ("nothing", "unknown kind"),
+        ("app.spec", "it is made by its owner"),
+    ] {
+        let (code, out, err) = explain(&[field]).await;
+        assert!(code == Some(1) && out.is_empty() && err.contains(says), "{field}: {err}");
     }
 }
 
