@@ -11,6 +11,7 @@ mod program;
 mod remote;
 mod running;
 mod services;
+mod skill;
 mod terminal;
 mod truths;
 mod wire;

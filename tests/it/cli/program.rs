@@ -120,7 +120,7 @@ async fn fields_are_explained_by_the_schemas_that_editors_read() {
 }
 
 /// A program that tells its name, arguments and PG variables, and exits with 7.
-fn pretend(dir: &Path, program: &str) {
+pub fn pretend(dir: &Path, program: &str) {
     let path = dir.join(program);
     let script =
         "#!/bin/sh\necho \"${0##*/} $*\"\necho \"$PGHOST $PGPORT $PGUSER $PGDATABASE $PGPASSWORD\"\nexit 7\n";
