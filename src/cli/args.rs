@@ -2,9 +2,12 @@
 
 use super::access::{AuditArgs, TokenVerb};
 use super::backups::{BackupVerb, RestoreVerb};
+use super::complete;
 use super::format::Output;
 use super::habits;
 use super::inspections::{self, InspectArgs, KillArgs};
+use super::marks::{Mark, mark};
+use super::named::Named;
 use super::remote::ServerFlags;
 use super::services::ServicesVerb;
 use super::settings::{ListenFlags, MetricsAddr};
@@ -19,6 +22,7 @@ use crate::kinds::{About, Client, Panel};
 use crate::manifest::secret::SecretPlace;
 use crate::secrets::{Algorithm, PublicKey};
 use clap::{Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -149,6 +153,9 @@ pub enum Verb {
     Inspect(InspectArgs),
     #[command(skip)]
     Kill(KillArgs),
+    /// Of a script: what may come next.
+    #[command(skip)]
+    Complete(Vec<String>),
     /// The log of an object's container
     Logs(LogsArgs),
     /// Stop a database, keeping container and data
@@ -164,9 +171,15 @@ pub enum Verb {
     /// Give up the port that is kept for an object without a manifest
     ReleasePort(ObjectArg),
     /// Throw away what a failed initialisation left, and start over
-    Reinitialise(DeleteArgs),
+    Reinitialise(ReinitialiseArgs),
     /// Create or change objects that no manifest holds, as their documents say
     Apply(ApplyArgs),
+    /// Change an object that no manifest holds in $VISUAL or $EDITOR
+    Edit(EditArgs),
+    /// Set labels of an object that no manifest holds, or with KEY- take them away
+    Label(MarkArgs),
+    /// Set annotations of one, or with KEY- take them away
+    Annotate(MarkArgs),
     /// Remove an object that no manifest holds; with --confirm, its data
     Delete(DeleteArgs),
     /// Show which removals are held back, or let them go
@@ -191,6 +204,8 @@ pub enum Verb {
     Logout,
     /// Who saw a password, made a token, deleted data; and who was not let in
     Audit(AuditArgs),
+    /// What a field of a manifest is for, and what is below it
+    Explain(ExplainArgs),
     /// Print the JSON Schema of manifests
     Schema(SchemaArgs),
     /// Print the store as JSON lines, secrets sealed; or write what was applied as manifests
@@ -268,7 +283,7 @@ pub enum PlanForm {
   seawall get @ -o wide
   seawall get @/main -o jsonpath='{.status.endpoint.hostPort}'")]
 pub struct GetArgs {
-    /// KIND, KIND/NAME… or KIND NAME…; everything when absent, or all
+    /// KIND, KIND/NAME…, KIND NAME… or NAME…; everything when absent, or all
     #[arg(value_name = "KIND[/NAME]")]
     pub what: Vec<String>,
     /// Only those with these labels: team=shop,tier!=test
@@ -291,15 +306,15 @@ pub struct GetArgs {
 #[derive(Debug, ClapArgs)]
 pub struct ObjectArg {
     /// For example @/main
-    #[arg(value_name = "KIND/NAME")]
-    pub object: ObjectRef,
+    #[arg(value_name = "[KIND/]NAME")]
+    pub object: Named,
 }
 
 #[derive(Debug, ClapArgs)]
 pub struct ObjectsArg {
-    /// For example @/main; also several, or KIND NAME…
-    #[arg(value_name = "KIND/NAME", required = true)]
-    pub objects: Vec<ObjectRef>,
+    /// For example @/main, or main where only one is called so; also several, or KIND NAME…
+    #[arg(value_name = "[KIND/]NAME", required = true)]
+    pub objects: Vec<Named>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -326,8 +341,8 @@ pub struct WaitFlags {
 #[derive(Debug, ClapArgs)]
 pub struct DiagnoseArgs {
     /// For example @/main
-    #[arg(value_name = "KIND/NAME")]
-    pub object: ObjectRef,
+    #[arg(value_name = "[KIND/]NAME")]
+    pub object: Named,
     #[arg(short, long, value_enum, default_value_t = PlanForm::Text)]
     pub output: PlanForm,
     /// The same as -o json
@@ -338,20 +353,20 @@ pub struct DiagnoseArgs {
 #[derive(Debug, ClapArgs)]
 pub struct RenameArgs {
     /// The name that no manifest has any more
-    #[arg(value_name = "KIND/OLD")]
-    pub old: ObjectRef,
+    #[arg(value_name = "[KIND/]OLD")]
+    pub old: Named,
     /// The one in the manifest now
-    #[arg(value_name = "KIND/NEW")]
-    pub new: ObjectRef,
+    #[arg(value_name = "[KIND/]NEW")]
+    pub new: Named,
 }
 
 #[derive(Debug, ClapArgs)]
 pub struct EventsArgs {
     /// Only of this object; --for KIND/NAME says the same
-    #[arg(value_name = "KIND/NAME")]
-    pub object: Option<ObjectRef>,
-    #[arg(long = "for", value_name = "KIND/NAME", conflicts_with = "object", hide = true)]
-    pub about: Option<ObjectRef>,
+    #[arg(value_name = "[KIND/]NAME")]
+    pub object: Option<Named>,
+    #[arg(long = "for", value_name = "[KIND/]NAME", conflicts_with = "object", hide = true)]
+    pub about: Option<Named>,
     /// Only of these types: Warning, Normal
     #[arg(long, value_name = "TYPE", value_delimiter = ',', value_parser = event_type)]
     pub types: Vec<EventType>,
@@ -372,8 +387,8 @@ pub struct EventsArgs {
 #[derive(Debug, ClapArgs)]
 pub struct TopArgs {
     /// Only this one; everything that has containers when absent
-    #[arg(value_name = "KIND/NAME")]
-    pub object: Option<ObjectRef>,
+    #[arg(value_name = "[KIND/]NAME")]
+    pub object: Option<Named>,
     /// Again every 5 seconds
     #[arg(short, long)]
     pub watch: bool,
@@ -386,8 +401,8 @@ pub struct TopArgs {
   seawall history @/main
   seawall history @/main --metric memory_bytes --since 24h")]
 pub struct HistoryArgs {
-    #[arg(value_name = "KIND/NAME")]
-    pub object: ObjectRef,
+    #[arg(value_name = "[KIND/]NAME")]
+    pub object: Named,
     /// One series, as a chart; all of them when absent
     #[arg(long, value_name = "NAME", value_parser = metric)]
     pub metric: Option<String>,
@@ -401,8 +416,8 @@ pub struct HistoryArgs {
 #[derive(Debug, ClapArgs)]
 pub struct RecommendArgs {
     /// Only this one; everything that has containers when absent
-    #[arg(value_name = "KIND/NAME")]
-    pub object: Option<ObjectRef>,
+    #[arg(value_name = "[KIND/]NAME")]
+    pub object: Option<Named>,
     #[arg(short, long, value_enum, default_value_t = PlanForm::Text)]
     pub output: PlanForm,
 }
@@ -432,8 +447,8 @@ fn metric(text: &str) -> Result<String, String> {
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "  seawall wait @/main --for=condition=Ready --timeout=60s")]
 pub struct WaitArgs {
-    #[arg(value_name = "KIND/NAME")]
-    pub object: ObjectRef,
+    #[arg(value_name = "[KIND/]NAME")]
+    pub object: Named,
     /// condition=TYPE[=True|False|Unknown] or delete
     #[arg(long = "for", value_name = "WHAT", value_parser = goal)]
     pub goal: Goal,
@@ -516,8 +531,8 @@ pub enum LinkVerb {
 #[derive(Debug, ClapArgs)]
 pub struct LinkTestArgs {
     /// For example link/shop-production-main
-    #[arg(value_name = "KIND/NAME")]
-    pub object: ObjectRef,
+    #[arg(value_name = "[KIND/]NAME")]
+    pub object: Named,
     #[arg(short, long, value_enum, default_value_t = PlanForm::Text)]
     pub output: PlanForm,
 }
@@ -525,8 +540,8 @@ pub struct LinkTestArgs {
 #[derive(Debug, ClapArgs)]
 pub struct LinkManifest {
     /// The service, @/main say
-    #[arg(value_name = "KIND/NAME", index = 1)]
-    pub service: ObjectRef,
+    #[arg(value_name = "[KIND/]NAME", index = 1)]
+    pub service: Named,
     /// For example shop/production
     #[arg(value_name = "PROJECT/ENVIRONMENT", index = 2, value_parser = environment)]
     pub of: EnvironmentRef,
@@ -620,8 +635,8 @@ pub struct ExecArgs {
 
 #[derive(Debug, ClapArgs)]
 pub struct ConnectionArgs {
-    #[arg(value_name = "KIND/NAME")]
-    pub object: ObjectRef,
+    #[arg(value_name = "[KIND/]NAME")]
+    pub object: Named,
     /// With the password; leaves an event
     #[arg(long)]
     pub reveal: bool,
@@ -679,6 +694,12 @@ fn clients() -> impl Iterator<Item = (Kind, &'static Client)> {
     let clients: Vec<_> =
         Kinds::all(None).about().filter_map(|about| Some((about.kind, about.client?))).collect();
     clients.into_iter()
+}
+
+/// The kind that a verb is of.
+pub(super) fn kind_of(verb: &str) -> Option<Kind> {
+    let of_panel = panels().find(|(_, panel)| panel.verb == verb).map(|(kind, _)| kind);
+    of_panel.or_else(|| clients().find(|(_, client)| client.verb == verb).map(|(kind, _)| kind))
 }
 
 /// The whole command line, with a verb for each client.
@@ -768,6 +789,11 @@ impl Args {
     /// Help and version, too.
     pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let argv: Vec<OsString> = argv.into_iter().collect();
+        if let [_, verb, words @ ..] = &argv[..]
+            && verb == complete::VERB
+        {
+            return Ok(complete::read(words));
+        }
         // What is no text is nothing that hands are used to.
         let words = argv.iter().skip(1).map(|word| word.to_str().map(str::to_owned)).collect::<Option<_>>();
         let argv = match (words.map(habits::meant), argv.first()) {
@@ -810,14 +836,23 @@ impl Args {
 
 #[derive(Debug, ClapArgs)]
 pub struct LogsArgs {
-    #[arg(value_name = "KIND/NAME")]
-    pub object: ObjectRef,
+    #[arg(value_name = "[KIND/]NAME")]
+    pub object: Named,
     /// Keep printing
     #[arg(short, long)]
     pub follow: bool,
     /// Only the last lines
     #[arg(short = 'n', long, value_name = "LINES")]
     pub tail: Option<u32>,
+    /// Only what was printed so long ago at most
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub since: Option<Duration>,
+    /// Only what was printed then or later: 2026-11-30T10:00:00Z
+    #[arg(long, value_name = "RFC3339", conflicts_with = "since")]
+    pub since_time: Option<Timestamp>,
+    /// What was printed before the container's last start; a container that is made anew has a log of its own
+    #[arg(short, long, conflicts_with = "follow")]
+    pub previous: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -853,11 +888,62 @@ pub struct ExportArgs {
 
 #[derive(Debug, ClapArgs)]
 pub struct DeleteArgs {
-    #[arg(value_name = "KIND/NAME")]
-    pub object: ObjectRef,
+    #[command(flatten)]
+    pub of: ObjectsArg,
+    /// The object's name, as consent to remove what is there; of one object alone
+    #[arg(long, value_name = "NAME")]
+    pub confirm: Option<String>,
+    /// Show what would be done, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ReinitialiseArgs {
+    #[command(flatten)]
+    pub of: ObjectArg,
     /// The object's name, as consent to remove what is there
     #[arg(long, value_name = "NAME")]
     pub confirm: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "  EDITOR=nano seawall edit @/main")]
+pub struct EditArgs {
+    #[arg(value_name = "[KIND/]NAME")]
+    pub object: Named,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+  seawall label @/main team=shop
+  seawall label @/main team=web --overwrite
+  seawall label @/main team-                   it has none any more")]
+pub struct MarkArgs {
+    #[arg(value_name = "[KIND/]NAME")]
+    pub object: Named,
+    /// KEY=VALUE, or KEY- to take it away
+    #[arg(value_name = "KEY=VALUE", required = true, value_parser = mark)]
+    pub changes: Vec<Mark>,
+    /// Also where it has another value
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+  seawall explain @.spec.resources
+  seawall explain @ --recursive                every field, without its words")]
+pub struct ExplainArgs {
+    /// A kind, or a field of it with dots between
+    #[arg(value_name = "KIND[.FIELD]")]
+    pub field: String,
+    /// Every field below it
+    #[arg(long)]
+    pub recursive: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,7 +1,8 @@
 //! The arguments of `seawall backup` and `seawall restore`.
 
 use super::args::{PlanForm, WaitFlags};
-use crate::core::names::{Name, ObjectRef};
+use super::named::Named;
+use crate::core::names::Name;
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
@@ -21,9 +22,9 @@ pub enum BackupVerb {
 
 #[derive(Debug, Args)]
 pub struct NowArgs {
-    /// For example @/main
-    #[arg(value_name = "KIND/NAME")]
-    pub service: ObjectRef,
+    /// For example @/main, or main
+    #[arg(value_name = "NAME")]
+    pub service: Named,
     /// The BackupTarget that it is put into; may be left out where there is one only
     #[arg(short, long, value_name = "NAME", value_parser = Name::parse)]
     pub target: Option<Name>,
@@ -40,8 +41,8 @@ pub struct NowArgs {
 #[derive(Debug, Args)]
 pub struct ListArgs {
     /// Only those of this service
-    #[arg(value_name = "KIND/NAME")]
-    pub service: Option<ObjectRef>,
+    #[arg(value_name = "NAME")]
+    pub service: Option<Named>,
     #[arg(short, long, value_enum, default_value_t = PlanForm::Text)]
     pub output: PlanForm,
 }
@@ -60,6 +61,9 @@ pub struct DeleteArgs {
     /// Its name, if what was stored is to go for good
     #[arg(long, value_name = "NAME")]
     pub confirm: Option<String>,
+    /// Print the plan, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -78,8 +82,8 @@ pub enum RestoreVerb {
 #[derive(Debug, Args)]
 pub struct CapabilitiesArgs {
     /// Only of this service
-    #[arg(value_name = "KIND/NAME")]
-    pub service: Option<ObjectRef>,
+    #[arg(value_name = "NAME")]
+    pub service: Option<Named>,
     #[arg(short, long, value_enum, default_value_t = PlanForm::Text)]
     pub output: PlanForm,
 }

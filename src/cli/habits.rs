@@ -7,7 +7,7 @@ use crate::core::names::{Kind, Name};
 use clap::Args as _;
 
 /// Verbs that are about one object: its kind and its name may stand apart.
-const ABOUT_ONE: [&str; 16] = [
+const ABOUT_ONE: [&str; 19] = [
     "describe",
     "diagnose",
     "events",
@@ -24,10 +24,13 @@ const ABOUT_ONE: [&str; 16] = [
     "release-port",
     "reinitialise",
     "delete",
+    "edit",
+    "label",
+    "annotate",
 ];
 
 /// Those that may be about several of one kind.
-const ABOUT_SEVERAL: [&str; 4] = ["describe", "stop", "start", "restart"];
+const ABOUT_SEVERAL: [&str; 5] = ["describe", "stop", "start", "restart", "delete"];
 
 /// The words that are meant by these, without the program's name.
 ///
@@ -115,18 +118,10 @@ fn answer(own: &[&str]) -> Option<String> {
         ["up", ..] => "seawall run --manifests DIR makes it so and keeps it so; with --once it does so once",
         ["down", ..] => "a database goes when its manifest goes; seawall stop KIND/NAME only stops it",
         ["create", ..] => "write a manifest and commit it; without a file: seawall apply -f FILE",
-        ["edit", ..] => {
-            "edit its manifest, which seawall get KIND/NAME -o jsonpath='{.metadata.source}' names: it is read by itself; \
-             without a file: seawall apply -f FILE"
-        }
         ["delete", rest @ ..] if rest.iter().any(|word| matches!(*word, "-f" | "--filename")) => {
             "remove the file: what it declares goes with it; without a file: seawall delete KIND/NAME"
         }
-        ["label" | "annotate", ..] => {
-            "write it below metadata: in the manifest, labels: {team: shop}; without a file: seawall apply -f FILE"
-        }
         ["backups", ..] => "seawall backup now, list, show, delete; seawall restore start",
-        ["explain", ..] => "seawall schema KIND prints every field with what it is for",
         ["port-forward", ..] => {
             "its port is published on the machine of the operator already: seawall connection KIND/NAME; from another one: \
              ssh -L PORT:127.0.0.1:PORT HOST"
@@ -142,7 +137,7 @@ fn answer(own: &[&str]) -> Option<String> {
         ["api-resources", ..] => {
             let kinds: Vec<&str> = Kinds::all(None).about().map(|about| about.kind.lower()).collect();
             return Some(format!(
-                "kinds are {}; seawall schema KIND prints the fields of one",
+                "kinds are {}; seawall explain KIND shows the fields of one",
                 kinds.join(", ")
             ));
         }
@@ -189,6 +184,10 @@ mod tests {
             ("get pg main", "get pg main"),
             ("exec shop/production -- pg main", "exec shop/production -- pg main"),
             ("delete pg a --confirm a", "delete pg/a --confirm a"),
+            ("delete pg a b", "delete pg/a pg/b"),
+            ("delete a b", "delete a b"),
+            ("edit pg main", "edit pg/main"),
+            ("label pg main team=shop redis-", "label pg/main team=shop redis-"),
             ("", ""),
         ] {
             assert_eq!(meant(words(typed)), Ok(words(means)), "{typed}");
@@ -199,10 +198,7 @@ mod tests {
     fn a_habit_that_means_nothing_here_is_answered_in_a_line() {
         for (typed, says) in [
             ("up", "seawall run"),
-            ("edit pg/main", "metadata.source"),
             ("delete -f a.yaml", "remove the file"),
-            ("label pg/main team=shop", "labels: {team: shop}"),
-            ("explain postgres.spec.resources", "seawall schema KIND"),
             ("port-forward pg/main 5432", "seawall connection"),
             ("rollout status pg/main", "seawall wait"),
             ("exec pg/main -- sh", "docker exec"),

@@ -80,6 +80,11 @@ fn kill(kind: Kind, kill: &Kill) -> Command {
     command.arg(flag("force", kill.force)).arg(flag("yes", "Without being asked").short('y'))
 }
 
+/// The kind that a group is of.
+pub fn kind_of(group: &str) -> Option<Kind> {
+    all().into_iter().find(|(_, all)| all.group == group).map(|(kind, _)| kind)
+}
+
 /// What was typed, if it is of a group.
 pub fn read(verb: &str, matches: &ArgMatches) -> Option<Verb> {
     let (_, group) = all().into_iter().find(|(_, all)| all.group == verb)?;

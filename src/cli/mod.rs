@@ -11,12 +11,16 @@ pub mod backend;
 pub mod backups;
 mod chart;
 mod cmd;
+mod complete;
 pub mod connect;
+mod explain;
 mod files;
 pub mod format;
 mod habits;
 pub mod inspections;
 pub mod jsonpath;
+pub mod marks;
+pub mod named;
 pub mod out;
 pub mod print;
 pub mod remote;
@@ -73,8 +77,10 @@ pub fn main(backend: Arc<dyn Backend>) -> ExitCode {
     builder.worker_threads(workers());
     match builder.enable_all().build() {
         Ok(runtime) => {
+            // Who has pressed a key waits for nothing.
+            let left_over = if matches!(args.verb, Verb::Complete(_)) { Duration::ZERO } else { LEFT_OVER };
             let code = runtime.block_on(execute(args, environment, backend, out));
-            runtime.shutdown_timeout(LEFT_OVER);
+            runtime.shutdown_timeout(left_over);
             ExitCode::from(code)
         }
         Err(e) => {

@@ -4,7 +4,7 @@ use super::api::kind_views;
 use super::api::{
     Api, ApiError, Applied, ApplyOptions, AuditEntry, Changes, ConnectionView, DiagnosisView, Done,
     EnvironmentView, ErrorCode, HistoryView, InspectView, IssuedToken, JobList, KeyCheck, KeyList, KillView,
-    Lines, ManagedBy, MetadataView, NewToken, ObjectList, ObjectView, Operation, OperatorView,
+    Lines, LogOptions, ManagedBy, MetadataView, NewToken, ObjectList, ObjectView, Operation, OperatorView,
     OwnerReference, PlanList, PruneItem, PruneView, PublicKeyView, RecommendList, Result, SignInUrl,
     TestView, TokenView, TopList, no_object,
 };
@@ -399,8 +399,8 @@ impl Api for Operator {
         self.test_link(object).await
     }
 
-    async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines> {
-        self.log_of(object, lines, follow).await
+    async fn logs(&self, object: &ObjectRef, options: &LogOptions) -> Result<Lines> {
+        self.log_of(object, options).await
     }
 
     async fn inspect(&self, object: &ObjectRef, ask: &Ask) -> Result<InspectView> {

@@ -9,6 +9,7 @@ mod history;
 mod inside;
 mod inspect;
 mod jobs;
+mod logs;
 mod objects;
 mod recommend;
 mod replies;
@@ -21,6 +22,7 @@ pub use changes::{Change, Changes, Marks, Told};
 pub use history::{HistoryView, Point, SeriesView};
 pub use inspect::{DiagnosisView, InspectView, KillView};
 pub use jobs::{JobList, JobState, JobStep, JobView, StepState};
+pub use logs::LogOptions;
 pub use objects::{
     ColumnView, KindView, ManagedBy, MetadataView, ObjectList, ObjectView, OwnerReference, PlanList,
     kind_views,
@@ -162,11 +164,8 @@ pub trait Api: Send + Sync + 'static {
     /// Removes a retained or file-less object with its data. `confirm` must be the object's name; one that the API holds is
     /// let go without it, as when its manifest goes, and its data are kept.
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done>;
-    /// What that would do, without it. `Unavailable` from whoever only hands questions on.
-    async fn would_delete(&self, _object: &ObjectRef, _confirm: &str) -> Result<Applied> {
-        let what = "only the operator itself plans a deletion";
-        Err(ApiError::new(ErrorCode::Unavailable, what, "DELETE with dryRun=All of its HTTP API"))
-    }
+    /// What that would do, without it.
+    async fn would_delete(&self, object: &ObjectRef, confirm: &str) -> Result<Applied>;
     /// `reveal` gives the password and leaves an event.
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView>;
     /// The same with the password, for this program, which logs in with it and shows it to nobody. Over TCP it is shown, to who asks.
@@ -188,9 +187,8 @@ pub trait Api: Send + Sync + 'static {
     }
     /// Goes the way of an application of this link: a login from the network with the variables that it finds.
     async fn test(&self, object: &ObjectRef) -> Result<TestView>;
-    /// What its container printed, the last `lines` lines (all with `None`), then new ones with `follow`; no known
-    /// secret is in it.
-    async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines>;
+    /// What its container printed, as far as it is asked for; no known secret is in it.
+    async fn logs(&self, object: &ObjectRef, options: &LogOptions) -> Result<Lines>;
     /// What goes on inside its server, by one of the questions of its kind; no known secret is in it.
     async fn inspect(&self, object: &ObjectRef, ask: &Ask) -> Result<InspectView>;
     /// Shows a session of its server, or ends the very one that was shown.

@@ -3,7 +3,7 @@
 
 use super::answers::not_found;
 use super::any::Spec;
-use super::api::{ApiError, DiagnosisView, ErrorCode, InspectView, KillView, Result};
+use super::api::{ApiError, DiagnosisView, ErrorCode, InspectView, KillView, LogOptions, Result};
 use super::diagnosis::{Known, of_object};
 use super::objects::Record;
 use super::operator::Operator;
@@ -208,8 +208,9 @@ impl Operator {
     }
 
     async fn last_lines(&self, object: &ObjectRef) -> Vec<String> {
+        let last = LogOptions { lines: Some(LOG_LINES), ..LogOptions::default() };
         let lines = async {
-            let stream = self.log_of(object, Some(LOG_LINES), false).await.ok()?;
+            let stream = self.log_of(object, &last).await.ok()?;
             let lines: Vec<_> = stream.take(LOG_LINES as usize).collect().await;
             Some(lines.into_iter().filter_map(Answer::ok).collect())
         };

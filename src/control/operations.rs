@@ -109,6 +109,11 @@ impl Operator {
                     return Err(ApiError::new(ErrorCode::Conflict, what, format!("seawall start {object}")));
                 }
                 let elsewhere = self.state().checked.get(object).and_then(Spec::password_is_elsewhere);
+                if elsewhere.is_some() && record.by_api && self.kinds.has_containers(object.kind) {
+                    let what = format!("the password of {object} is the one that it was given");
+                    let next = format!("give it another one: seawall services update {object} -s password=…");
+                    return Err(ApiError::new(ErrorCode::Conflict, what, next));
+                }
                 if let Some((whose, next)) = elsewhere {
                     let what = format!("the password of {object} is {whose}");
                     return Err(ApiError::new(ErrorCode::Conflict, what, next));

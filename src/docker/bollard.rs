@@ -25,7 +25,8 @@ use crate::docker::map;
 use crate::docker::mounts::{self, Mounts};
 use crate::docker::streams::{Follow, log_options, split, until_error};
 use crate::docker::{
-    Calls, Docker, DockerError, ExecRequest, ExecResult, FileToPut, Outside, Pipe, Result, calls, to_api,
+    Calls, Docker, DockerError, ExecRequest, ExecResult, FileToPut, LogRange, Outside, Pipe, Result, calls,
+    to_api,
 };
 use async_trait::async_trait;
 use bollard::errors::Error as ApiError;
@@ -309,7 +310,8 @@ impl Docker for BollardDocker {
 
     async fn logs(&self, id: &str, lines: usize) -> Result<Vec<String>> {
         let call = call("read logs", "container", id);
-        let mut frames = Box::pin(self.client()?.logs(id, Some(log_options(lines, false))));
+        let mut frames =
+            Box::pin(self.client()?.logs(id, Some(log_options(lines, false, LogRange::default()))));
         let read = async {
             let (mut out, mut err) = (Lines::default(), Lines::default());
             let mut all = Vec::new();
@@ -323,13 +325,19 @@ impl Docker for BollardDocker {
         within(SHORT, call, read).await
     }
 
-    fn stream_logs(&self, id: &str, lines: usize, follow: bool) -> BoxStream<'static, Result<String>> {
+    fn stream_logs(
+        &self,
+        id: &str,
+        lines: usize,
+        follow: bool,
+        range: LogRange,
+    ) -> BoxStream<'static, Result<String>> {
         let client = match self.client() {
             Ok(client) => client.clone(),
             Err(e) => return stream::once(async { Err(e) }).boxed(),
         };
-        let frames = client.logs(id, Some(log_options(lines, follow))).boxed();
-        let follow = Follow::new(id, frames);
+        let frames = client.logs(id, Some(log_options(lines, follow, range))).boxed();
+        let follow = Follow::new(id, frames, range);
         stream::unfold(follow, |mut f| async move { f.next().await.map(|line| (line, f)) }).boxed()
     }
 

@@ -28,6 +28,7 @@ use crate::core::seen::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender};
@@ -116,6 +117,27 @@ impl std::fmt::Debug for FileToPut {
     /// Never shows the content.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "FileToPut({}, {:o}, {} bytes)", self.path, self.mode, self.content.len())
+    }
+}
+
+/// When a line of a log was printed, by the engine's clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogRange {
+    /// Then or later.
+    pub since: Option<Timestamp>,
+    /// Before.
+    pub until: Option<Timestamp>,
+}
+
+impl LogRange {
+    #[must_use]
+    pub fn is_all(self) -> bool {
+        self == Self::default()
+    }
+
+    #[must_use]
+    pub fn holds(self, at: Timestamp) -> bool {
+        self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at < until)
     }
 }
 
@@ -238,8 +260,15 @@ pub trait Docker: Send + Sync + 'static {
     async fn exec_through(&self, id: &str, request: &ExecRequest, pipe: Pipe) -> Result<ExecResult>;
     /// The last `lines` lines, stdout and stderr together, without timestamps.
     async fn logs(&self, id: &str, lines: usize) -> Result<Vec<String>>;
-    /// Lines as they come, the last `lines` of what is there; with `follow` also new ones, until the container stops.
-    fn stream_logs(&self, id: &str, lines: usize, follow: bool) -> BoxStream<'static, Result<String>>;
+    /// Lines as they come, those of the last `lines` that were printed in `range`; with `follow` also new ones, until the
+    /// container stops.
+    fn stream_logs(
+        &self,
+        id: &str,
+        lines: usize,
+        follow: bool,
+        range: LogRange,
+    ) -> BoxStream<'static, Result<String>>;
     /// Waits for a started container to end and gives its exit code.
     async fn wait(&self, id: &str, timeout: Duration) -> Result<i64>;
 

@@ -1,15 +1,16 @@
 //! The engine's streams: outputs of commands, logs, events. Each is read to its end or first error
 //! and never kept beyond a fixed size.
 
-use crate::docker::Result;
 use crate::docker::lines::Lines;
 use crate::docker::map::{self, Call};
+use crate::docker::{LogRange, Result};
 use bollard::container::LogOutput;
 use bollard::errors::Error as ApiError;
 use bollard::query_parameters as query;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt};
+use jiff::Timestamp;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::time::Duration;
@@ -20,6 +21,8 @@ use zeroize::Zeroizing;
 
 /// Kept of each output of an exec.
 const MAX_OUTPUT: usize = 64 * 1024;
+/// More bytes than the time has that the engine puts before a line.
+const TIME: usize = 40;
 
 /// Ends after the first error.
 pub(super) fn until_error<T: Send + 'static>(
@@ -33,13 +36,41 @@ pub(super) fn until_error<T: Send + 'static>(
         .boxed()
 }
 
-pub(super) fn log_options(lines: usize, follow: bool) -> query::LogsOptions {
+/// The engine is told whole seconds, and what it tells is cut to the moment by [`dated`].
+pub(super) fn log_options(lines: usize, follow: bool, range: LogRange) -> query::LogsOptions {
+    let seconds = |at: Option<Timestamp>, more: i64| {
+        at.map_or(0, |at| i32::try_from(at.as_second() + more).unwrap_or(i32::MAX))
+    };
     query::LogsOptionsBuilder::default()
         .stdout(true)
         .stderr(true)
         .follow(follow)
         .tail(&lines.to_string())
+        .since(seconds(range.since, 0))
+        .until(seconds(range.until, 1))
+        .timestamps(!range.is_all())
         .build()
+}
+
+/// A frame without its time, or `None` when that is out of the range. What has no time is kept: better too much than too little.
+fn dated(frame: LogOutput, range: LogRange) -> Option<LogOutput> {
+    if range.is_all() {
+        return Some(frame);
+    }
+    let cut = |message: Bytes| {
+        let end = message.iter().take(TIME).position(|byte| *byte == b' ');
+        let at = end.and_then(|end| std::str::from_utf8(&message[..end]).ok()?.parse::<Timestamp>().ok());
+        match (at, end) {
+            (Some(at), Some(end)) => range.holds(at).then(|| message.slice(end + 1..)),
+            _ => Some(message),
+        }
+    };
+    Some(match frame {
+        LogOutput::StdErr { message } => LogOutput::StdErr { message: cut(message)? },
+        LogOutput::StdOut { message } => LogOutput::StdOut { message: cut(message)? },
+        LogOutput::Console { message } => LogOutput::Console { message: cut(message)? },
+        other => other,
+    })
 }
 
 /// Puts the lines that a frame completes behind the others.
@@ -54,6 +85,7 @@ pub(super) fn split(frame: LogOutput, out: &mut Lines, err: &mut Lines, done: &m
 /// The state of a followed log.
 pub(super) struct Follow {
     id: String,
+    range: LogRange,
     /// `None` after its end.
     frames: Option<BoxStream<'static, Result<LogOutput, ApiError>>>,
     out: Lines,
@@ -62,9 +94,9 @@ pub(super) struct Follow {
 }
 
 impl Follow {
-    pub fn new(id: &str, frames: BoxStream<'static, Result<LogOutput, ApiError>>) -> Self {
+    pub fn new(id: &str, frames: BoxStream<'static, Result<LogOutput, ApiError>>, range: LogRange) -> Self {
         let (out, err) = (Lines::default(), Lines::default());
-        Self { id: id.to_owned(), frames: Some(frames), out, err, ready: VecDeque::new() }
+        Self { id: id.to_owned(), range, frames: Some(frames), out, err, ready: VecDeque::new() }
     }
 
     pub async fn next(&mut self) -> Option<Result<String>> {
@@ -73,7 +105,11 @@ impl Follow {
                 return Some(Ok(line));
             }
             match self.frames.as_mut()?.next().await {
-                Some(Ok(frame)) => split(frame, &mut self.out, &mut self.err, &mut self.ready),
+                Some(Ok(frame)) => {
+                    if let Some(frame) = dated(frame, self.range) {
+                        split(frame, &mut self.out, &mut self.err, &mut self.ready);
+                    }
+                }
                 Some(Err(e)) => {
                     self.frames = None;
                     return Some(Err({

@@ -6,16 +6,16 @@
 use super::dial::{Server, To};
 use super::document::named;
 use super::wire::{
-    ALL, AuditQuery, ConfirmBody, ConnectionQuery, DeleteQuery, EnvironmentQuery, ErrorBody, EventsQuery,
-    EventsView, HistoryQuery, InspectQuery, KillBody, ListView, LogLine, LogsQuery, MAX_WAIT_MS, Nothing,
+    ALL, AuditQuery, ConfirmBody, ConnectionQuery, DeleteQuery, DryRun, EnvironmentQuery, ErrorBody,
+    EventsQuery, EventsView, HistoryQuery, InspectQuery, KillBody, ListView, LogLine, MAX_WAIT_MS, Nothing,
     OBJECTS, PLAN_TIMEOUT, PlanBody, ReadAnswer, RenameBody, RotateKeysBody, TopQuery, WatchAnswer,
     WatchQuery, WriteQuery,
 };
 use crate::control::api::{
     Api, ApiError, Applied, ApplyOptions, AuditEntry, ConnectionView, DiagnosisView, Done, EnvironmentView,
-    ErrorCode, HistoryView, InspectView, IssuedToken, JobList, KeyCheck, KeyList, KillView, Lines, NewToken,
-    ObjectList, ObjectView, Operation, OperatorView, PlanList, PruneView, PublicKeyView, RecommendList,
-    Result, SignInUrl, TestView, TokenView, TopList,
+    ErrorCode, HistoryView, InspectView, IssuedToken, JobList, KeyCheck, KeyList, KillView, Lines,
+    LogOptions, NewToken, ObjectList, ObjectView, Operation, OperatorView, PlanList, PruneView,
+    PublicKeyView, RecommendList, Result, SignInUrl, TestView, TokenView, TopList,
 };
 use crate::core::event::Event;
 use crate::core::names::{Name, ObjectRef};
@@ -348,6 +348,11 @@ impl Api for Client {
         let path = with_query(&at(object, ""), &query)?;
         decode(&self.call(Method::DELETE, &path, Bytes::new(), LONG_CALL).await?)
     }
+    async fn would_delete(&self, object: &ObjectRef, confirm: &str) -> Result<Applied> {
+        let query = DeleteQuery { confirm: confirm.to_owned(), dry_run: Some(DryRun::All) };
+        let path = with_query(&at(object, ""), &query)?;
+        decode(&self.call(Method::DELETE, &path, Bytes::new(), LONG_CALL).await?)
+    }
     async fn connection(&self, object: &ObjectRef, reveal: bool) -> Result<ConnectionView> {
         let ask = ConnectionQuery { reveal, program: None };
         self.get(&with_query(&at(object, "/connection"), &ask)?, CALL).await
@@ -370,8 +375,8 @@ impl Api for Client {
     async fn test(&self, object: &ObjectRef) -> Result<TestView> {
         self.post(&at(object, "/test"), &serde_json::json!({}), LONG_CALL).await
     }
-    async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines> {
-        let path = with_query(&at(object, "/logs"), &LogsQuery { lines, follow })?;
+    async fn logs(&self, object: &ObjectRef, options: &LogOptions) -> Result<Lines> {
+        let path = with_query(&at(object, "/logs"), options)?;
         let asked = self.ask(Method::GET, &path, Bytes::new());
         let (connection, body) = self.within(CALL, asked).await?;
         let reading = Reading { client: self.clone(), connection, body, rest: BytesMut::new() };

@@ -259,16 +259,6 @@ pub struct ConfirmBody {
     pub confirm: String,
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct LogsQuery {
-    /// All without it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lines: Option<u32>,
-    #[serde(default)]
-    pub follow: bool,
-}
-
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RotateKeysBody {
@@ -284,7 +274,7 @@ pub struct AuditQuery {
     pub after: u64,
 }
 
-/// One line of the answer to a [`LogsQuery`], which is JSON, one object a line: so an error on the way has its words.
+/// One line of the answer to a [`LogOptions`](crate::control::api::LogOptions), which is JSON, one object a line: so an error on the way has its words.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum LogLine {

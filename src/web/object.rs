@@ -10,7 +10,7 @@ use super::operate::actions;
 use super::parts::{State as How, address, age, ago, condition, conditions, object_name, pill, seen};
 use super::session::Visitor;
 use super::usage::{runtime, usage};
-use crate::control::api::{Api, ApiError, ErrorCode, ManagedBy, ObjectList, ObjectView};
+use crate::control::api::{Api, ApiError, ErrorCode, LogOptions, ManagedBy, ObjectList, ObjectView};
 use crate::control::registry::Kinds;
 use crate::core::event::{Event, EventType};
 use crate::core::names::{Kind, Name, ObjectRef};
@@ -361,7 +361,8 @@ pub fn blocks(all: &[BlockView]) -> Markup {
 
 pub async fn logs(State(api): State<Arc<dyn Api>>, Extension(visitor): Extension<Visitor>, at: At) -> Answer {
     let read = async {
-        let mut lines = api.logs(&at.0, Some(LINES), false).await?;
+        let ask = LogOptions { lines: Some(LINES), ..LogOptions::default() };
+        let mut lines = api.logs(&at.0, &ask).await?;
         let (mut all, mut wrong) = (Vec::new(), None);
         while let Some(line) = lines.next().await {
             match line {

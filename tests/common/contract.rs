@@ -11,7 +11,7 @@ use seawall::core::quantity::{Bytes, NanoCpus};
 use seawall::core::resource::Caps;
 use seawall::core::seen::{ContainerState, EngineEvent, EngineInfo, LiveUpdate, SeenNetwork, Usage};
 use seawall::docker::fake::FakeDocker;
-use seawall::docker::{CUT_SHORT, Docker, DockerError, ExecRequest, ExecResult, FileToPut, Pipe};
+use seawall::docker::{CUT_SHORT, Docker, DockerError, ExecRequest, ExecResult, FileToPut, LogRange, Pipe};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,7 +130,7 @@ macro_rules! cases {
             memory_in_use_cannot_be_taken_away,
             files_before_the_first_start, files_in_a_volume_outlive_the_container, links_are_followed_inside_the_container, volumes_keep_old_labels,
             networks_have_exact_names, a_lost_network_cannot_be_started_on, list_is_by_labels_and_ordered,
-            inspect_takes_no_prefix, events_tell_of_start_and_die, logs_are_lines, commands_run_inside,
+            inspect_takes_no_prefix, events_tell_of_start_and_die, logs_are_lines, logs_are_told_by_when_they_were_printed, commands_run_inside,
             list_tells_what_is_mounted, volumes_without_a_name_stay,
             what_goes_through_a_command_is_not_held, wait_gives_the_code, use_is_known_while_running, what_was_used_grows_and_begins_anew_with_a_start, missing_things_say_so,
         }
@@ -668,13 +668,42 @@ pub async fn logs_are_lines(w: &World) {
     assert_eq!(w.docker.logs(&id, 2).await.unwrap(), ["two", "three"]);
     for follow in [false, true] {
         let streamed = async {
-            let lines: Vec<String> = w.docker.stream_logs(&id, 2, follow).map(|l| l.unwrap()).collect().await;
+            let lines: Vec<String> =
+                w.docker.stream_logs(&id, 2, follow, LogRange::default()).map(|l| l.unwrap()).collect().await;
             assert_eq!(lines, ["two", "three"], "and ends, at the latest with the container");
         };
         tokio::time::timeout(GRACE, streamed).await.unwrap();
     }
-    let missing = w.docker.stream_logs("none-such", 1, true).next().await;
+    let missing = w.docker.stream_logs("none-such", 1, true, LogRange::default()).next().await;
     assert!(matches!(missing, Some(Err(DockerError::NotFound { .. }))), "{missing:?}");
+}
+
+pub async fn logs_are_told_by_when_they_were_printed(w: &World) {
+    let mut d = w.container("c");
+    d.command = ["sh", "-c", "echo one; echo two >&2"].map(str::to_owned).to_vec();
+    let id = w.docker.create(&d).await.unwrap();
+    if let Some(fake) = &w.fake {
+        let of = |second| ["one", "two"].map(|word| format!("1970-01-01T00:00:{second}Z {word}"));
+        fake.set_logs(&id, [of("00"), ["one", "two"].map(str::to_owned)].concat()).unwrap();
+        fake.on_start(|_| Some(0));
+    }
+    for _ in 0..2 {
+        w.docker.start(&id).await.unwrap();
+        w.docker.wait(&id, GRACE).await.unwrap();
+    }
+    let started: jiff::Timestamp = w.docker.inspect(&id).await.unwrap().unwrap().started_at.parse().unwrap();
+    let told = async |since, until| {
+        let lines = w.docker.stream_logs(&id, usize::MAX, false, LogRange { since, until });
+        let mut lines: Vec<String> = lines.map(|line| line.unwrap()).collect().await;
+        // Both outputs come as they like.
+        lines.sort();
+        lines
+    };
+    assert_eq!(told(None, None).await, ["one", "one", "two", "two"]);
+    // To the moment, and not to the second in which both were.
+    assert_eq!(told(None, Some(started)).await, ["one", "two"]);
+    assert_eq!(told(Some(started), None).await, ["one", "two"]);
+    assert_eq!(told(Some(started), Some(started)).await, [""; 0]);
 }
 
 pub async fn commands_run_inside(w: &World) {

@@ -6,7 +6,7 @@ use crate::kinds::{Kind, machine_tests};
 use crate::machine::of::{Of, memory};
 use crate::machine::rig::{PASSWD, Rig, image};
 use futures_util::StreamExt;
-use seawall::control::api::{Api, Operation};
+use seawall::control::api::{Api, LogOptions, Operation};
 use seawall::core::condition::ConditionType as C;
 use seawall::core::seen::SeenImage;
 use seawall::docker::DockerError;
@@ -175,7 +175,7 @@ async fn a_server_that_tells_its_password_is_not_repeated(kind: &'static dyn Kin
         let file = std::fs::read_to_string(rig.data(&format!("status/{}.yaml", rig.object))).unwrap();
         assert!(!file.contains(&password), "{n}: {file}");
     }
-    let log = rig.operator.logs(&rig.named("main"), None, false).await.unwrap();
+    let log = rig.operator.logs(&rig.named("main"), &LogOptions::default()).await.unwrap();
     let log: Vec<String> = log.map(Result::unwrap).collect().await;
     assert_eq!(log, ["LOG: it is ********"]);
 }

@@ -4,7 +4,7 @@
 use crate::kinds::postgres::KIND as POSTGRES;
 use crate::kinds::{Kind, machine_tests};
 use crate::machine::of::Of;
-use seawall::control::api::{Api, ErrorCode, Operation};
+use seawall::control::api::{Api, ApplyOptions, ErrorCode, Operation};
 use seawall::core::condition::{ConditionType as C, Truth};
 use seawall::docker::DockerError;
 use seawall::docker::fake::{Fault, What, When};
@@ -109,6 +109,21 @@ async fn what_cannot_be_rotated_now_is_refused_and_nothing_changes(kind: &'stati
     let (code, what) = rotate(&rig).await.unwrap_err();
     assert!(code == ErrorCode::Conflict && what.contains("nothing was changed"), "{what}");
     assert_eq!((generation(&rig), rig.asked("main")["rotate"].is_null()), (1, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_password_that_was_given_without_a_manifest_is_changed_by_the_command_that_is_said() {
+    let rig = made(&POSTGRES).await;
+    std::fs::create_dir_all(rig.data("secrets")).unwrap();
+    std::fs::write(rig.data("secrets/main"), "hunter2").unwrap();
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(rig.data("secrets/main"), private).unwrap();
+    let given = "apiVersion: seawall.dev/v1\nkind: Postgres\nmetadata: {name: given}\nspec: {version: '18', password: {valueFrom: {file: ./main}}}\n";
+    rig.operator.apply(given, &ApplyOptions::default()).await.unwrap();
+    let object = "postgres/given".parse().unwrap();
+    let error = rig.operator.operate(&object, Operation::Rotate).await.unwrap_err();
+    assert_eq!((error.code, error.what.contains("manifest")), (ErrorCode::Conflict, false), "{error:?}");
+    assert!(error.next.contains("seawall services update postgres/given -s password="), "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use crate::machine::rig::{Rig, object};
 use futures_util::StreamExt;
 use seawall::control::access::asked_by;
-use seawall::control::api::{Api, ErrorCode, Operation};
+use seawall::control::api::{Api, ErrorCode, LogOptions, Operation};
 use seawall::core::access::Caller;
 use seawall::core::condition::{ConditionType as C, Truth};
 use seawall::core::names::label;
@@ -19,7 +19,7 @@ async fn the_log_of_a_container_of_others_is_not_shown() {
     rig.fake.set_logs("postgres-main", vec!["one".to_owned()]).unwrap();
     let main = object("main");
     let log = async || {
-        let lines = rig.operator.logs(&main, None, false).await?;
+        let lines = rig.operator.logs(&main, &LogOptions::default()).await?;
         Ok(lines.map(Result::unwrap).collect::<Vec<_>>().await)
     };
     assert_eq!(log().await, Ok(vec!["one".to_owned()]));

@@ -98,7 +98,7 @@ fn a_backup_comes_back_with_all_that_is_in_a_server_and_beside_what_is_there() {
     sea.sql("main", "ALTER DATABASE \"o'dd \"\"one\" SET work_mem TO '5MB'");
     sea.sql("main", "COMMENT ON DATABASE \"o'dd \"\"one\" IS 'it''s'");
 
-    let taken = sea.ok(&["backup", "now", "postgres/main", "--name", "first", "--wait"]);
+    let taken = sea.ok(&["backup", "now", "main", "--name", "first", "--wait"]);
     assert!(taken.starts_with("backup/first created\n"), "{taken}");
     let backup = status(&sea, "backup/first");
     assert_eq!((&backup["phase"], &backup["tool"]), (&"Completed".into(), &"pg_dump".into()));

@@ -1,6 +1,6 @@
 //! What a person and a script see, with and without an operator.
 
-use crate::harness::{PATIENCE, Sea, but_for_figures, postgres, text};
+use crate::harness::{PATIENCE, Sea, but_for_figures, postgres, text, wait_for};
 use serde_json::Value;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -66,6 +66,37 @@ fn sigterm_leaves_the_containers_and_the_next_operator_writes_nothing() {
     }
     assert_eq!(sea.ok(&["plan"]), "Nothing to do: 2 objects as planned.\n");
     assert_eq!(writes_since(&sea, &since), Vec::<String>::new());
+}
+
+#[test]
+fn logs_are_told_by_time_and_of_before_the_last_start() {
+    let sea = Sea::start();
+    sea.postgres("a", "{version: '18'}");
+    sea.ready("a");
+    // The first database of an image is started once more before it is Ready: what was before is made sure of here.
+    sea.sql("a", "DO $$BEGIN RAISE LOG 'in the first life'; END$$");
+    sea.ok(&["restart", "a", "--wait"]);
+    sea.sql("a", "DO $$BEGIN RAISE LOG 'in the second life'; END$$");
+    let between = jiff::Timestamp::now().to_string();
+    sea.sql("a", "DO $$BEGIN RAISE LOG 'and later'; END$$");
+    let lives = |words: &[&str]| {
+        let log = sea.ok(&[&["logs", "a"], words].concat());
+        ["in the first life", "in the second life", "and later", "database system is shut down"]
+            .map(|said| log.contains(said))
+    };
+    assert_eq!(lives(&[]), [true, true, true, true]);
+    assert_eq!(lives(&["--previous"]), [true, false, false, true]);
+    assert_eq!(lives(&["--since", "1h"]), [true, true, true, true]);
+    assert_eq!(lives(&["--since-time", &between]), [false, false, true, false]);
+    let last = sea.ok(&["logs", "a", "-p", "-n", "1"]);
+    assert!(last.lines().count() == 1 && last.contains("database system is shut down"), "{last}");
+    // Another container has a log of its own.
+    sea.docker(&["rm", "-f", &sea.container("a")]);
+    wait_for("a log without one of before", || {
+        let output = sea.cli(&["logs", "a", "--previous"]);
+        let says = text(&output).contains("the log of the one before went with that one");
+        (says && output.status.code() == Some(1)).then_some(())
+    });
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn read(cx: &Context, file: &str) -> Result<(String, String), Failure> {
 
 /// Each document by its object, in the order in which they need each other: what names images first, then by kind. All
 /// of them, or what is wrong with the text.
-fn documents(name: &str, text: &str) -> Result<Vec<(String, String)>, Failure> {
+pub(super) fn documents(name: &str, text: &str) -> Result<Vec<(String, String)>, Failure> {
     let files = BTreeMap::from([(name.to_owned(), FileText::Bytes(text.as_bytes().to_vec()))]);
     let Loaded { documents, problems, .. } = load_texts(files);
     if !problems.is_empty() {

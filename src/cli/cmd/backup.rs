@@ -7,6 +7,7 @@ use crate::cli::backups::{
 };
 use crate::cli::connect::{live, look};
 use crate::cli::format::json_text;
+use crate::cli::named::{Among, Named, maybe};
 use crate::cli::out::{Failure, clean};
 use crate::cli::print::{Grid, header, row};
 use crate::cli::{Context, Outcome};
@@ -24,12 +25,17 @@ pub async fn run(cx: &mut Context, verb: BackupVerb) -> Outcome {
     match verb {
         BackupVerb::Now(args) => now(cx, args).await,
         BackupVerb::List(args) => list(cx, args).await,
-        BackupVerb::Show(args) => describe::run(cx, ObjectsArg { objects: vec![backup(args.name)] }).await,
+        BackupVerb::Show(args) => describe::run(cx, one(backup(args.name))).await,
         BackupVerb::Delete(args) => {
-            let args = args::DeleteArgs { object: backup(args.name), confirm: args.confirm };
+            let args =
+                args::DeleteArgs { of: one(backup(args.name)), confirm: args.confirm, dry_run: args.dry_run };
             delete::run(cx, args).await
         }
     }
+}
+
+fn one(object: ObjectRef) -> ObjectsArg {
+    ObjectsArg { objects: vec![Named::Object(object)] }
 }
 
 pub async fn restore(cx: &mut Context, verb: RestoreVerb) -> Outcome {
@@ -49,18 +55,19 @@ fn named(base: &Name, now: Timestamp) -> Result<Name, Failure> {
 
 async fn now(cx: &mut Context, args: NowArgs) -> Outcome {
     let api = live(cx, "backup now").await?;
+    let service = args.service.find(&api, Among::Running).await?;
     // A slip in its name would be a backup that waits for ever.
-    api.object(&args.service).await?;
+    api.object(&service).await?;
     let target = match args.target {
         Some(target) => target,
         None => only_target(&api).await?,
     };
     let name = match args.name {
         Some(name) => name,
-        None => named(&args.service.name, Timestamp::now())?,
+        None => named(&service.name, Timestamp::now())?,
     };
     let object = ObjectRef::new(Kinds::of_backups(), name);
-    let document = Kinds::manifest_of_backup(&object.name, &args.service, &target);
+    let document = Kinds::manifest_of_backup(&object.name, &service, &target);
     make(cx, &api, &[(object, document)], args.dry_run, args.wait).await
 }
 
@@ -156,7 +163,8 @@ async fn print(
 }
 
 async fn list(cx: &mut Context, args: ListArgs) -> Outcome {
-    let service = args.service.map(|service| service.to_string());
+    let service = maybe(&look(cx).await?, args.service.as_ref(), Among::Running).await?;
+    let service = service.map(|service| service.to_string());
     let is_meant =
         |view: &ObjectView| service.as_ref().is_none_or(|service| told(view, "/service") == service);
     let none = "There are no backups. seawall backup now KIND/NAME takes one.";
@@ -166,8 +174,7 @@ async fn list(cx: &mut Context, args: ListArgs) -> Outcome {
 async fn status(cx: &mut Context, args: StatusArgs) -> Outcome {
     let kind = Kinds::of_restores();
     if let (Some(name), PlanForm::Text) = (&args.name, args.output) {
-        let objects = vec![ObjectRef::new(kind, name.clone())];
-        return describe::run(cx, ObjectsArg { objects }).await;
+        return describe::run(cx, one(ObjectRef::new(kind, name.clone()))).await;
     }
     let name = args.name.map(|name| name.to_string());
     let is_meant = |view: &ObjectView| name.as_ref().is_none_or(|name| view.metadata.name == *name);
@@ -182,12 +189,13 @@ async fn status(cx: &mut Context, args: StatusArgs) -> Outcome {
 }
 
 async fn capabilities(cx: &mut Context, args: &CapabilitiesArgs) -> Outcome {
-    if let Some(service) = &args.service {
-        look(cx).await?.object(service).await?;
-    }
+    let service = match &args.service {
+        Some(service) => Some(service.find(&look(cx).await?, Among::Running).await?),
+        None => None,
+    };
     let all = Kinds::all(None);
     let kinds = all.about().filter(|about| about.containers && about.made_by.is_none());
-    let kinds = kinds.filter(|about| args.service.as_ref().is_none_or(|service| service.kind == about.kind));
+    let kinds = kinds.filter(|about| service.as_ref().is_none_or(|service| service.kind == about.kind));
     let rows: Vec<(Kind, Option<&str>)> = kinds.map(|about| (about.kind, about.backups)).collect();
     let none = "no backups yet";
     if args.output == PlanForm::Json {

@@ -4,6 +4,7 @@ use crate::cli::age::age;
 use crate::cli::args::{ConnectionArgs, ConnectionForm};
 use crate::cli::connect::connect;
 use crate::cli::format::json_text;
+use crate::cli::named::Among;
 use crate::cli::out::Failure;
 use crate::cli::{Context, Outcome};
 use crate::control::api::{ConnectionView, HostPort};
@@ -16,9 +17,10 @@ use std::io::Write;
 
 pub async fn run(cx: &mut Context, args: ConnectionArgs) -> Outcome {
     let connected = connect(cx).await?;
-    let view = connected.api.connection(&args.object, args.reveal).await?;
-    let nothing = || Failure::usage(format!("{} is nothing to connect to", args.object), "");
-    let client = Kinds::all(None).client(args.object.kind).ok_or_else(nothing)?;
+    let object = args.object.find(&connected.api, Among::Running).await?;
+    let view = connected.api.connection(&object, args.reveal).await?;
+    let nothing = || Failure::usage(format!("{object} is nothing to connect to"), "");
+    let client = Kinds::all(None).client(object.kind).ok_or_else(nothing)?;
     let in_network = args.network || args.output == ConnectionForm::Docker;
     if let (ConnectionForm::Url | ConnectionForm::Env, Some(server), false) =
         (args.output, &cx.server, in_network)

@@ -6,6 +6,7 @@ use crate::cli::age::age;
 use crate::cli::args::ObjectsArg;
 use crate::cli::connect::look;
 use crate::cli::format::{object_name, yaml_text};
+use crate::cli::named::Among;
 use crate::cli::out::{Failure, clean};
 use crate::cli::print::{Grid, conditions, paint};
 use crate::cli::{Context, Outcome};
@@ -39,11 +40,15 @@ const RUNTIME: [(&str, &str); 8] = [
 pub async fn run(cx: &mut Context, args: ObjectsArg) -> Outcome {
     let api = look(cx).await?;
     let mut code = 0;
-    for (number, object) in args.objects.iter().enumerate() {
+    for (number, named) in args.objects.iter().enumerate() {
         if number > 0 {
             writeln!(cx.out.stdout, "\n")?;
         }
-        if let Err(failure) = one(cx, &api, object).await {
+        let shown = match named.find(&api, Among::All).await {
+            Ok(object) => one(cx, &api, &object).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(failure) = shown {
             code = cx.out.failure(&failure);
         }
     }

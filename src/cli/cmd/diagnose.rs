@@ -3,6 +3,7 @@
 use crate::cli::args::{DiagnoseArgs, PlanForm};
 use crate::cli::connect::live;
 use crate::cli::format::json_text;
+use crate::cli::named::Among;
 use crate::cli::out::{clean, clean_lines};
 use crate::cli::print::paint;
 use crate::cli::{Context, Outcome};
@@ -10,7 +11,8 @@ use crate::core::diagnosis::{Check, Level};
 use std::io::{self, Write};
 
 pub async fn run(cx: &mut Context, args: DiagnoseArgs) -> Outcome {
-    let view = live(cx, "diagnose").await?.diagnose(&args.object).await?;
+    let api = live(cx, "diagnose").await?;
+    let view = api.diagnose(&args.object.find(&api, Among::All).await?).await?;
     let red = view.checks.iter().any(|check| check.level == Level::Red);
     if args.json || args.output == PlanForm::Json {
         write!(cx.out.stdout, "{}", json_text(&view))?;

@@ -4,6 +4,7 @@ use crate::cli::age::age;
 use crate::cli::args::{EventsArgs, PlanForm};
 use crate::cli::connect::{again, connect, live};
 use crate::cli::format::json_text;
+use crate::cli::named::{Among, maybe};
 use crate::cli::print::Grid;
 use crate::cli::{Context, Outcome};
 use crate::core::event::Event;
@@ -47,7 +48,7 @@ fn lines(cx: &mut Context, events: &[Event]) -> io::Result<()> {
 
 pub async fn run(cx: &mut Context, args: EventsArgs) -> Outcome {
     let mut api = if args.watch { live(cx, "watching").await? } else { connect(cx).await?.api };
-    let object = args.object.clone().or_else(|| args.about.clone());
+    let object = maybe(&api, args.object.as_ref().or(args.about.as_ref()), Among::All).await?;
     let mut revision = if args.watch { api.watch(0, 0).await? } else { 0 };
     let mut events = api.events(object.as_ref(), 0).await?;
     let mut last = events.iter().map(|e| e.sequence).max().unwrap_or(0);

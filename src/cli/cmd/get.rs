@@ -8,6 +8,7 @@ use crate::cli::print::{Grid, header, row};
 use crate::cli::what::What;
 use crate::cli::{Context, Outcome};
 use crate::control::api::{Api, ApiError, ErrorCode, KindView, ObjectList, ObjectView};
+use crate::core::names::UnknownKind;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -27,7 +28,7 @@ pub async fn run(cx: &mut Context, args: GetArgs) -> Outcome {
     let missing = what.missing(&items);
     let mut printer = Printer {
         output: args.output,
-        single: what.is_single(),
+        single: what.is_single(&items),
         kinds: list.kinds.clone(),
         headers: !args.no_headers,
         labels: args.show_labels,
@@ -39,7 +40,13 @@ pub async fn run(cx: &mut Context, args: GetArgs) -> Outcome {
     if !missing.is_empty() {
         warnings(cx, &list)?;
         let words = format!("{} not found", missing.join(", "));
-        return Err(ApiError::new(ErrorCode::NotFound, words, "`seawall get` lists what there is").into());
+        let lists = "`seawall get` lists what there is";
+        // It may have been meant as a kind.
+        let next = match missing.iter().find(|name| !name.contains('/')) {
+            Some(word) => format!("{}; {lists}", UnknownKind(word.clone())),
+            None => lists.to_owned(),
+        };
+        return Err(ApiError::new(ErrorCode::NotFound, words, next).into());
     }
     if items.is_empty() && !args.watch {
         writeln!(cx.out.stderr, "No objects found.")?;

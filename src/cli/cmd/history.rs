@@ -4,6 +4,7 @@ use crate::cli::args::{HistoryArgs, HistoryForm};
 use crate::cli::chart::chart;
 use crate::cli::connect::connect;
 use crate::cli::format::json_text;
+use crate::cli::named::Among;
 use crate::cli::out::Failure;
 use crate::cli::print::Grid;
 use crate::cli::{Context, Outcome};
@@ -20,6 +21,7 @@ const HEADER: [&str; 5] = ["METRIC", "LAST", "MIN", "MAX", "KNOWN"];
 pub async fn run(cx: &mut Context, args: HistoryArgs) -> Outcome {
     let HistoryArgs { object, metric, since, output } = args;
     let api = connect(cx).await?.api;
+    let object = object.find(&api, Among::Running).await?;
     let view = api.history(&object, metric.as_deref(), since.as_secs()).await?;
     if view.series.is_empty() {
         let others = match metric.is_some() {

@@ -2,8 +2,9 @@
 //! `seawall link test`: whether what was committed lets in.
 
 use crate::cli::args::{LinkArgs, LinkManifest, LinkTestArgs, LinkVerb, PlanForm, UnlinkArgs};
-use crate::cli::connect::{live, look};
+use crate::cli::connect::{connect, live, look};
 use crate::cli::format::{json_text, yaml_text};
+use crate::cli::named::{Among, Named};
 use crate::cli::out::Failure;
 use crate::cli::print::Grid;
 use crate::cli::{Context, Outcome};
@@ -15,13 +16,14 @@ use std::io::Write;
 pub async fn run(cx: &mut Context, args: LinkArgs) -> Outcome {
     match (args.verb, args.manifest) {
         (Some(LinkVerb::Test(args)), _) => test(cx, args).await,
-        (None, Some(args)) => print(cx, &args),
+        (None, Some(args)) => print(cx, &args).await,
         (None, None) => Err(Failure::usage("there is nothing to link", "seawall link --help")),
     }
 }
 
 async fn test(cx: &mut Context, args: LinkTestArgs) -> Outcome {
-    let view = live(cx, "link test").await?.test(&args.object).await?;
+    let api = live(cx, "link test").await?;
+    let view = api.test(&args.object.find(&api, Among::All).await?).await?;
     if args.output == PlanForm::Json {
         write!(cx.out.stdout, "{}", json_text(&view))?;
         return Ok(u8::from(!view.passed));
@@ -42,13 +44,18 @@ async fn test(cx: &mut Context, args: LinkTestArgs) -> Outcome {
     Ok(u8::from(!view.passed))
 }
 
-fn print(cx: &mut Context, args: &LinkManifest) -> Outcome {
+async fn print(cx: &mut Context, args: &LinkManifest) -> Outcome {
+    let service = match &args.service {
+        // Nobody need be there to be asked.
+        Named::Object(service) => service.clone(),
+        named => named.find(&connect(cx).await?.api, Among::Running).await?,
+    };
     let of = (&args.of.object.name, args.of.environment.as_str());
-    let manifest = Kinds::manifest_of_link(&args.service, of, args.name.as_ref(), fields(args))
+    let manifest = Kinds::manifest_of_link(&service, of, args.name.as_ref(), fields(args))
         .map_err(|(why, next)| Failure::usage(why, next))?;
     if !args.dry_run {
         let what = "it is made by its manifest, which only you write";
-        let same = format!("{} {}/{}", args.service, of.0, of.1);
+        let same = format!("{service} {}/{}", of.0, of.1);
         return Err(Failure::usage(what, format!("seawall link {same} --dry-run prints it; commit that")));
     }
     write!(cx.out.stdout, "{}", yaml_text(&manifest))?;
@@ -74,8 +81,9 @@ fn fields(args: &LinkManifest) -> Map<String, Value> {
 }
 
 pub async fn unlink(cx: &mut Context, args: UnlinkArgs) -> Outcome {
-    let object = args.of.object;
-    let metadata = look(cx).await?.object(&object).await?.metadata;
+    let api = look(cx).await?;
+    let object = args.of.object.find(&api, Among::All).await?;
+    let metadata = api.object(&object).await?.metadata;
     if metadata.managed_by == Some(ManagedBy::Api) {
         return Err(Failure::usage(
             format!("{object} has no manifest: it was applied"),

@@ -2,8 +2,10 @@
 
 use crate::cli::args::LogsArgs;
 use crate::cli::connect::{Connected, again, connect};
+use crate::cli::named::Among;
 use crate::cli::{Context, Outcome};
-use crate::control::api::{Api, ApiError, ErrorCode, Lines};
+use crate::control::api::{Api, ApiError, ErrorCode, Lines, LogOptions};
+use crate::core::names::ObjectRef;
 use futures_util::StreamExt;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -13,21 +15,33 @@ const LEAVING: Duration = Duration::from_millis(500);
 
 pub async fn run(cx: &mut Context, args: LogsArgs) -> Outcome {
     let Connected { api, live } = connect(cx).await?;
+    let object = args.object.find(&api, Among::Running).await?;
+    let options = LogOptions {
+        lines: args.tail,
+        follow: args.follow,
+        since_seconds: args.since.map(|since| since.as_secs()),
+        since_time: args.since_time,
+        previous: args.previous,
+    };
     if args.follow && live {
-        return follow(cx, args, api).await;
+        return follow(cx, &object, options, api).await;
     }
-    let lines = api.logs(&args.object, args.tail, args.follow).await?;
+    let lines = api.logs(&object, &options).await?;
     // Nothing but the stream is kept: a store that was opened for this must not stay locked while it is followed.
     drop(api);
     print(cx, lines).await?.map_or(Ok(0), |error| Err(error.into()))
 }
 
 /// Also over a restart of the operator.
-async fn follow(cx: &mut Context, args: LogsArgs, mut api: Arc<dyn Api>) -> Outcome {
-    let mut tail = args.tail;
+async fn follow(
+    cx: &mut Context,
+    object: &ObjectRef,
+    mut options: LogOptions,
+    mut api: Arc<dyn Api>,
+) -> Outcome {
     loop {
         let process = started(&api).await;
-        let lines = api.logs(&args.object, tail, true).await?;
+        let lines = api.logs(object, &options).await?;
         let ended = print(cx, lines).await?;
         if let Some(error) = &ended
             && error.code != ErrorCode::Unavailable
@@ -46,7 +60,7 @@ async fn follow(cx: &mut Context, args: LogsArgs, mut api: Arc<dyn Api>) -> Outc
         };
         api = again(cx, error).await?;
         writeln!(cx.out.stderr, "what was printed meanwhile is not shown")?;
-        tail = Some(0);
+        options.lines = Some(0);
     }
 }
 

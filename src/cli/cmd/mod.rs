@@ -4,6 +4,7 @@ mod apply;
 mod audit;
 mod backup;
 mod client;
+mod complete;
 mod completion;
 mod connection;
 mod dashboard;
@@ -11,14 +12,17 @@ mod delete;
 mod describe;
 mod diagnose;
 mod doctor;
+mod edit;
 mod env;
 mod events;
 mod exec;
+mod explain;
 mod export;
 mod get;
 mod history;
 mod inspect;
 mod keys;
+mod label;
 mod link;
 mod login;
 mod logs;
@@ -51,6 +55,8 @@ pub fn asks(verb: &Verb) -> bool {
         Verb::Run(_)
             | Verb::Validate(_)
             | Verb::Schema(_)
+            | Verb::Explain(_)
+            | Verb::Complete(_)
             | Verb::Completion(_)
             | Verb::Login(_)
             | Verb::Logout
@@ -103,8 +109,13 @@ pub async fn dispatch(cx: &mut Context, verb: Verb) -> Outcome {
         Verb::ReleasePort(args) => operate::run(cx, args, Operation::ReleasePort).await,
         Verb::Reinitialise(args) => operate::reinitialise(cx, args).await,
         Verb::Apply(args) => apply::run(cx, args).await,
+        Verb::Edit(args) => edit::run(cx, args).await,
+        Verb::Label(args) => label::run(cx, args, label::Field::Labels).await,
+        Verb::Annotate(args) => label::run(cx, args, label::Field::Annotations).await,
         Verb::Delete(args) => delete::run(cx, args).await,
         Verb::Prune(args) => prune::run(cx, args).await,
+        Verb::Complete(words) => complete::run(cx, words).await,
+        Verb::Explain(args) => explain::run(cx, args),
         Verb::Schema(args) => schema::run(cx, args),
         Verb::Seal(args) => seal::run(cx, args).await,
         Verb::Keys { verb } => keys::run(cx, verb).await,

@@ -1,7 +1,8 @@
 //! `seawall stop`, `start`, `restart`, `rename`, `release-port` and `reinitialise`
 
-use crate::cli::args::{DeleteArgs, Goal, ObjectArg, RenameArgs, WaitFlags};
+use crate::cli::args::{Goal, ObjectArg, ReinitialiseArgs, RenameArgs, WaitFlags};
 use crate::cli::connect::connect;
+use crate::cli::named::{Among, Named};
 use crate::cli::out::Failure;
 use crate::cli::waiting::Wait;
 use crate::cli::{Context, Outcome};
@@ -11,23 +12,32 @@ use crate::core::names::ObjectRef;
 use std::io::Write;
 
 pub async fn run(cx: &mut Context, args: ObjectArg, operation: Operation) -> Outcome {
-    let done = connect(cx).await?.api.operate(&args.object, operation).await?;
-    super::done(cx, &done)?;
+    one(cx, &args.object, operation).await?;
     Ok(0)
+}
+
+async fn one(cx: &mut Context, named: &Named, operation: Operation) -> Result<ObjectRef, Failure> {
+    // Also of who is linked to one.
+    let rotates = matches!(operation, Operation::Rotate | Operation::RotateNow);
+    let api = connect(cx).await?.api;
+    let object = named.find(&api, if rotates { Among::All } else { Among::Running }).await?;
+    let done = api.operate(&object, operation).await?;
+    super::done(cx, &done)?;
+    Ok(object)
 }
 
 /// And waits, on a terminal or when that is said, until it is done: all is asked for before anything is waited for, and what
 /// fails holds up nothing else.
 pub async fn and_wait(
     cx: &mut Context,
-    objects: Vec<ObjectRef>,
+    objects: Vec<Named>,
     wait: WaitFlags,
     operation: Operation,
 ) -> Outcome {
     let (mut asked, mut code) = (Vec::new(), 0);
-    for object in objects {
-        match run(cx, ObjectArg { object: object.clone() }, operation).await {
-            Ok(_) => asked.push(object),
+    for named in &objects {
+        match one(cx, named, operation).await {
+            Ok(object) => asked.push(object),
             Err(failure) => code = cx.out.failure(&failure),
         }
     }
@@ -56,18 +66,24 @@ pub async fn wait_for(cx: &mut Context, objects: &[ObjectRef], goal: &Goal, wait
 }
 
 pub async fn rename(cx: &mut Context, args: RenameArgs) -> Outcome {
-    let done = connect(cx).await?.api.rename(&args.old, &args.new).await?;
+    let api = connect(cx).await?.api;
+    let old = args.old.find(&api, Among::All).await?;
+    let new = match args.new {
+        Named::Object(new) => new,
+        Named::Name(name) => ObjectRef::new(old.kind, name),
+    };
+    let done = api.rename(&old, &new).await?;
     super::done(cx, &done)?;
     Ok(0)
 }
 
-pub async fn reinitialise(cx: &mut Context, args: DeleteArgs) -> Outcome {
-    let object = args.object;
-    if args.confirm.as_deref() != Some(object.name.as_str()) {
+pub async fn reinitialise(cx: &mut Context, args: ReinitialiseArgs) -> Outcome {
+    let object = &args.of.object;
+    if args.confirm.as_deref() != Some(object.name().as_str()) {
         return Err(Failure::usage(
             format!("this removes the volume of {object} with what its failed initialisation left there"),
-            format!("if that is meant: seawall reinitialise {object} --confirm {}", object.name),
+            format!("if that is meant: seawall reinitialise {object} --confirm {}", object.name()),
         ));
     }
-    run(cx, ObjectArg { object }, Operation::Reinitialise).await
+    run(cx, args.of, Operation::Reinitialise).await
 }

@@ -3,6 +3,7 @@
 use crate::cli::args::{PlanForm, RecommendArgs};
 use crate::cli::connect::connect;
 use crate::cli::format::json_text;
+use crate::cli::named::{Among, maybe};
 use crate::cli::out::clean;
 use crate::cli::{Context, Outcome};
 use crate::control::api::{Advice, Recommendation};
@@ -11,7 +12,9 @@ use std::fmt::Write as _;
 use std::io::Write;
 
 pub async fn run(cx: &mut Context, args: RecommendArgs) -> Outcome {
-    let list = connect(cx).await?.api.recommend(args.object.as_ref()).await?;
+    let api = connect(cx).await?.api;
+    let object = maybe(&api, args.object.as_ref(), Among::Running).await?;
+    let list = api.recommend(object.as_ref()).await?;
     let text = match args.output {
         PlanForm::Json => json_text(&list),
         PlanForm::Text => list.items.iter().map(text).collect::<Vec<_>>().join("\n"),

@@ -3,6 +3,7 @@
 use crate::cli::args::{TopArgs, TopForm};
 use crate::cli::connect::live;
 use crate::cli::format::json_text;
+use crate::cli::named::{Among, maybe};
 use crate::cli::print::Grid;
 use crate::cli::{Context, Outcome};
 use crate::control::api::{Inside, MemberUse, RecommendList, Recommendation, TopItem, TopList};
@@ -23,6 +24,7 @@ const CLEAR: &str = "\x1b[H\x1b[J";
 
 pub async fn run(cx: &mut Context, args: TopArgs) -> Outcome {
     let api = live(cx, "top").await?;
+    let object = maybe(&api, args.object.as_ref(), Among::Running).await?;
     let wide = args.output == TopForm::Wide;
     let header: Vec<&str> = HEADER.into_iter().chain(WIDE.into_iter().filter(|_| wide)).collect();
     let mut grid = Grid::new(&header, cx.out.colour);
@@ -30,9 +32,9 @@ pub async fn run(cx: &mut Context, args: TopArgs) -> Outcome {
     // By object. It rests on days, so that it is asked once.
     let mut recommended: Option<BTreeMap<String, String>> = None;
     loop {
-        let list = api.top(args.object.as_ref()).await?;
+        let list = api.top(object.as_ref()).await?;
         if wide && recommended.is_none() && !list.items.is_empty() {
-            recommended = Some(changes(&api.recommend(args.object.as_ref()).await?));
+            recommended = Some(changes(&api.recommend(object.as_ref()).await?));
         }
         match args.output {
             // A document a line, for who reads them as they come.

@@ -8,12 +8,13 @@ use crate::core::seen::{
 };
 use crate::docker::calls::OK;
 use crate::docker::{
-    CUT_SHORT, Calls, Docker, DockerError, Ends, ExecRequest, ExecResult, FileToPut, Pipe, Result,
+    CUT_SHORT, Calls, Docker, DockerError, Ends, ExecRequest, ExecResult, FileToPut, LogRange, Pipe, Result,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
+use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use tokio::sync::broadcast;
@@ -190,7 +191,13 @@ impl Docker for FakeDocker {
         self.call_log().into_iter().map(|(method, count)| (method, ends(count))).collect()
     }
 
-    fn stream_logs(&self, id: &str, lines: usize, follow: bool) -> BoxStream<'static, Result<String>> {
+    fn stream_logs(
+        &self,
+        id: &str,
+        lines: usize,
+        follow: bool,
+        range: LogRange,
+    ) -> BoxStream<'static, Result<String>> {
         // Scripted logs do not grow, and that of what runs has no end.
         let found = self.stream_call("stream_logs", |c| {
             let open = follow && c.engine.get(id)?.seen.state == ContainerState::Running;
@@ -199,7 +206,14 @@ impl Docker for FakeDocker {
         match found.and_then(|r| r) {
             Ok((all, open)) => {
                 let skip = all.len().saturating_sub(lines);
-                let told = stream::iter(all.into_iter().skip(skip).map(Ok));
+                // A scripted line may begin with its time; one without is of now.
+                let dated = move |line: String| match line.split_once(' ') {
+                    Some((at, rest)) if at.parse::<Timestamp>().is_ok() => {
+                        at.parse().is_ok_and(|at| range.holds(at)).then(|| rest.to_owned())
+                    }
+                    _ => range.until.is_none().then_some(line),
+                };
+                let told = stream::iter(all.into_iter().skip(skip).filter_map(dated).map(Ok));
                 if open { told.chain(stream::pending()).boxed() } else { told.boxed() }
             }
             Err(e) => stream::once(async { Err(e) }).boxed(),

@@ -2,10 +2,10 @@
 
 use super::Answer;
 use super::extract::{At, Params};
-use crate::control::api::{ApiError, ErrorCode, Lines, Result};
+use crate::control::api::{ApiError, ErrorCode, Lines, LogOptions, Result};
 use crate::http::gate::Standing;
 use crate::http::server::Shared;
-use crate::http::wire::{LogLine, LogsQuery};
+use crate::http::wire::LogLine;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -47,13 +47,13 @@ pub async fn stream(
     State(shared): State<Shared>,
     standing: Option<Extension<Standing>>,
     At(object): At,
-    Params(ask): Params<LogsQuery>,
+    Params(ask): Params<LogOptions>,
 ) -> Answer<impl IntoResponse> {
     let Ok(slot) = shared.streams.clone().try_acquire_owned() else {
         let what = "too many logs are being followed already";
         return Err(ApiError::new(ErrorCode::Unavailable, what, "end one of them").into());
     };
-    let lines = shared.api.logs(&object, ask.lines, ask.follow).await?;
+    let lines = shared.api.logs(&object, &ask).await?;
     // Over the unix socket, nothing can be taken back.
     let lines = match standing {
         Some(Extension(standing)) => {

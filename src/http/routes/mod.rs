@@ -24,14 +24,13 @@ use super::openapi::{self, Body, Route};
 use super::server::Shared;
 use super::wire::{
     AuditQuery, ConfirmBody, ConnectionQuery, DeleteQuery, Deleted, EnvironmentQuery, EventsQuery,
-    EventsView, HistoryQuery, InspectQuery, KillBody, ListQuery, ListView, LogsQuery, Nothing, PlanBody,
-    ReadAnswer, RenameBody, RotateKeysBody, StatusView, TopQuery, WatchAnswer, WatchQuery, WriteQuery,
-    Written,
+    EventsView, HistoryQuery, InspectQuery, KillBody, ListQuery, ListView, Nothing, PlanBody, ReadAnswer,
+    RenameBody, RotateKeysBody, StatusView, TopQuery, WatchAnswer, WatchQuery, WriteQuery, Written,
 };
 use crate::control::api::{
     AuditEntry, ConnectionView, DiagnosisView, Done, EnvironmentView, ErrorCode, HistoryView, InspectView,
-    IssuedToken, JobList, KeyCheck, KeyList, KillView, NewToken, ObjectView, Operation, OperatorView,
-    PlanList, PruneView, PublicKeyView, RecommendList, SignInUrl, TestView, TokenView, TopList,
+    IssuedToken, JobList, KeyCheck, KeyList, KillView, LogOptions, NewToken, ObjectView, Operation,
+    OperatorView, PlanList, PruneView, PublicKeyView, RecommendList, SignInUrl, TestView, TokenView, TopList,
 };
 use crate::core::access::{Caller, Permission};
 use crate::core::plan::PlanView;
@@ -100,7 +99,7 @@ fn table() -> Vec<Row> {
             .gives::<EventsView>(),
         reads("/apis/seawall.dev/v1/{kind}/{name}/logs", Read, logs::stream)
             .says("The log of its container, a JSON value a line")
-            .query::<LogsQuery>()
+            .query::<LogOptions>()
             .media("application/x-ndjson"),
         reads("/apis/seawall.dev/v1/{kind}/{name}/history", Read, history::one)
             .says("Figures over time")

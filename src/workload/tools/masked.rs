@@ -9,7 +9,7 @@ use crate::core::seen::{
     ContainerSummary, EngineEvent, EngineInfo, LiveUpdate, Sample, SeenContainer, SeenImage, SeenNetwork,
     SeenVolume, Space, Usage,
 };
-use crate::docker::{Calls, Docker, ExecRequest, ExecResult, FileToPut, Outside, Pipe, Result};
+use crate::docker::{Calls, Docker, ExecRequest, ExecResult, FileToPut, LogRange, Outside, Pipe, Result};
 use crate::secrets::{ExposeSecret, Secret, without_tokens};
 use async_trait::async_trait;
 use base64::Engine;
@@ -86,10 +86,16 @@ impl Docker for Masked {
         self.inner.calls()
     }
 
-    fn stream_logs(&self, id: &str, lines: usize, follow: bool) -> BoxStream<'static, Result<String>> {
+    fn stream_logs(
+        &self,
+        id: &str,
+        lines: usize,
+        follow: bool,
+        range: LogRange,
+    ) -> BoxStream<'static, Result<String>> {
         let known = Arc::clone(&self.known);
         self.inner
-            .stream_logs(id, lines, follow)
+            .stream_logs(id, lines, follow, range)
             .map(move |line| line.map(|line| mask(&line, &known())))
             .boxed()
     }

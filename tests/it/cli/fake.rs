@@ -51,6 +51,8 @@ pub struct World {
     pub unread: bool,
     /// What every deletion answers.
     pub deletes_refused: Option<ApiError>,
+    /// What every change of a document answers.
+    pub writes_refused: Option<ApiError>,
     /// Logs end, and with no error.
     pub log_ends: bool,
     /// It is another process each time it is asked.
@@ -172,10 +174,14 @@ impl Api for Fake {
         Ok(Done { message: format!("{old} renamed"), commit: String::new() })
     }
     async fn apply(&self, document: &str, options: &ApplyOptions) -> Result<Applied> {
-        Ok(self.asked(format!("apply {options:?} {document}")).await?.applied)
+        let World { applied, writes_refused, .. } =
+            self.asked(format!("apply {options:?} {document}")).await?;
+        writes_refused.map_or(Ok(applied), Err)
     }
     async fn patch(&self, object: &ObjectRef, patch: &str, options: &ApplyOptions) -> Result<Applied> {
-        Ok(self.asked(format!("patch {object} {options:?} {patch}")).await?.applied)
+        let World { applied, writes_refused, .. } =
+            self.asked(format!("patch {object} {options:?} {patch}")).await?;
+        writes_refused.map_or(Ok(applied), Err)
     }
     async fn delete(&self, object: &ObjectRef, confirm: &str) -> Result<Done> {
         let refused = self.asked(format!("delete {object} {confirm}")).await?.deletes_refused;
@@ -184,8 +190,17 @@ impl Api for Fake {
         }
         Ok(Done { message: format!("{object} deleted"), commit: String::new() })
     }
-    async fn logs(&self, object: &ObjectRef, lines: Option<u32>, follow: bool) -> Result<Lines> {
-        let ends = self.asked(format!("logs {object} {follow}")).await?.log_ends;
+    async fn would_delete(&self, object: &ObjectRef, confirm: &str) -> Result<Applied> {
+        let applied = self.asked(format!("would delete {object} {confirm}")).await?.applied;
+        Ok(Applied { object: object.to_string(), outcome: Outcome::Deleted, ..applied })
+    }
+    async fn logs(&self, object: &ObjectRef, options: &LogOptions) -> Result<Lines> {
+        let LogOptions { lines, follow, since_seconds, since_time, previous } = options;
+        let mut call = format!("logs {object} {follow}");
+        if since_seconds.is_some() || since_time.is_some() || *previous {
+            call = format!("{call} {since_seconds:?} {since_time:?} {previous}");
+        }
+        let ends = self.asked(call).await?.log_ends;
         let cut = ApiError::new(ErrorCode::Unavailable, "the log ended early", "");
         let mut lines = vec![Ok(format!("{lines:?} line")), Ok("\u{1f40b}".repeat(50_000))];
         lines.extend((!ends).then_some(Err(cut)));

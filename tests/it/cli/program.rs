@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-fn seawall(data: &Path) -> Command {
+pub fn seawall(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
     for name in [
         "SEAWALL_MANIFESTS",
@@ -21,7 +21,7 @@ fn seawall(data: &Path) -> Command {
 }
 
 /// Commands block; the server under test needs its thread.
-async fn output(mut command: Command) -> (Option<i32>, String, String) {
+pub async fn output(mut command: Command) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } =
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
@@ -41,15 +41,15 @@ async fn help_is_what_it_was() {
 #[tokio::test]
 async fn wrong_usage_is_1_because_2_is_a_plan() {
     let dir = tempfile::tempdir().unwrap();
-    for words in [&["explode"][..], &[], &["wait", "pg/x"], &["describe", "main"], &["get", "-o", "xml"]] {
+    for words in [&["explode"][..], &[], &["wait", "pg/x"], &["describe", "Main"], &["get", "-o", "xml"]] {
         let mut command = seawall(dir.path());
         command.args(words);
         let (code, out, err) = output(command).await;
         assert!(code == Some(1) && out.is_empty() && !err.is_empty(), "{words:?}: {code:?} {out} {err}");
     }
     let mut command = seawall(dir.path());
-    command.args(["describe", "main"]);
-    assert!(output(command).await.2.contains("expected KIND/NAME, for example postgres/main"));
+    command.args(["describe", "Main"]);
+    assert!(output(command).await.2.contains("write NAME or KIND/NAME"));
     std::fs::write(dir.path().join("seawall.yaml"), "instalation: x\n").unwrap();
     let mut command = seawall(dir.path());
     command.arg("get");
@@ -80,8 +80,47 @@ async fn completions_know_the_verbs() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_are_explained_by_the_schemas_that_editors_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let explain = async |words: &[&str]| {
+        let mut command = seawall(dir.path());
+        command.arg("explain").args(words);
+        output(command).await
+    };
+    let (code, out, _) = explain(&["postgres.spec.resources"]).await;
+    assert_eq!(code, Some(0));
+    for part in [
+        "KIND:       Postgres\nVERSION:    seawall.dev/v1\n\nFIELD: resources <Object>\n\nDESCRIPTION:\n    ",
+        "\n\nFIELDS:\n",
+        "\n  memory\t<",
+        "\n  cpus\t<",
+    ] {
+        assert!(out.contains(part), "{part}: {out}");
+    }
+    let (code, out, _) = explain(&["pg", "--recursive"]).await;
+    assert!(
+        code == Some(0) && out.contains("\n  spec\t<Object>\n") && out.contains("\n      memory\t<"),
+        "{out}"
+    );
+    for kind in ["redis", "project", "link", "notifier", "imagecatalog"] {
+        let (code, out, err) = explain(&[&format!("{kind}.spec")]).await;
+        assert!(code == Some(0) && out.contains("FIELDS:"), "{kind}: {out}{err}");
+        // Each field has its words.
+        assert!(!out.contains("<none>"), "{kind}: {out}");
+    }
+    for (field, says) in [
+        ("postgres.spec.resorces", "did you mean \"resources\"?"),
+        ("nothing", "unknown kind"),
+        ("app.spec", "it is made by its owner"),
+    ] {
+        let (code, out, err) = explain(&[field]).await;
+        assert!(code == Some(1) && out.is_empty() && err.contains(says), "{field}: {err}");
+    }
+}
+
 /// A program that tells its name, arguments and PG variables, and exits with 7.
-fn pretend(dir: &Path, program: &str) {
+pub fn pretend(dir: &Path, program: &str) {
     let path = dir.join(program);
     let script =
         "#!/bin/sh\necho \"${0##*/} $*\"\necho \"$PGHOST $PGPORT $PGUSER $PGDATABASE $PGPASSWORD\"\nexit 7\n";

@@ -22,6 +22,10 @@ fn main_ref() -> ObjectRef {
     "postgres/main".parse().unwrap()
 }
 
+fn last(lines: u32, follow: bool) -> LogOptions {
+    LogOptions { lines: Some(lines), follow, ..LogOptions::default() }
+}
+
 #[tokio::test]
 async fn every_question_and_answer_survives_the_socket() {
     let fake = Fake::with(|w| {
@@ -76,7 +80,7 @@ async fn every_question_and_answer_survives_the_socket() {
     assert!(fake.calls().contains(&format!("patch postgres/main {options:?} {odd}")));
     assert_eq!(client.connection(&main, false).await.unwrap().password, None);
     assert_eq!(client.connection(&main, true).await.unwrap().password.as_deref(), Some(PASSWORD));
-    let lines: Vec<_> = client.logs(&main, Some(3), true).await.unwrap().take(3).collect().await;
+    let lines: Vec<_> = client.logs(&main, &last(3, true)).await.unwrap().take(3).collect().await;
     let cut = ApiError::new(ErrorCode::Unavailable, "the log ended early", "");
     assert_eq!(lines, [Ok("Some(3) line".to_owned()), Ok("\u{1f40b}".repeat(50_000)), Err(cut)]);
     assert!(fake.calls().contains(&"logs postgres/main true".to_owned()));
@@ -165,7 +169,7 @@ async fn every_error_survives_with_its_words() {
         assert_eq!(client.objects().await, Err(error.clone()));
         assert_eq!(client.export().await, Err(error.clone()));
         assert_eq!(client.plan(None).await, Err(error.clone()));
-        assert_eq!(client.logs(&main_ref(), None, false).await.err(), Some(error));
+        assert_eq!(client.logs(&main_ref(), &LogOptions::default()).await.err(), Some(error));
         let answer = raw(&place.socket(), "GET /v1/operator?a=secret HTTP/1.1", "").await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
