@@ -71,11 +71,7 @@ fn failed(path: &Path) -> impl Fn(io::Error) -> DepotError + '_ {
 fn safe(root: &Path) -> Result<()> {
     let meta = match fs::symlink_metadata(root) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let what = format!(
-                "there is no directory {}: make it (mode 0700, of the user that Seawall runs as), or mount its disk",
-                root.display()
-            );
-            return Err(DepotError::Missing(what));
+            return Err(DepotError::Missing(format!("there is no directory {}", root.display())));
         }
         other => other.map_err(failed(root))?,
     };

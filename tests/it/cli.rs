@@ -1,5 +1,6 @@
 //! The command line and the API's socket, against an API that answers from a script.
 
+mod backups;
 mod completing;
 mod doing;
 mod editing;

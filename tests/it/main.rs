@@ -26,6 +26,7 @@ mod machine;
 mod machine_absence;
 mod machine_access;
 mod machine_api;
+mod machine_backups;
 mod machine_disk;
 mod machine_drifts;
 mod machine_engine;

@@ -181,7 +181,13 @@ impl Reconciler for BackupTarget {
         let look = match &world.look {
             Ok(look) => look,
             Err(error) => {
-                plan.block(error.reason(), error.to_string(), "it is looked at again every 30 s");
+                let next = match error {
+                    DepotError::Missing(_) => {
+                        "make it (mode 0700, of the user that Seawall runs as), or mount its disk; it is looked at again every 30 s"
+                    }
+                    _ => "mend that; it is looked at again every 30 s",
+                };
+                plan.block(error.reason(), error.to_string(), next);
                 return plan;
             }
         };

@@ -42,7 +42,7 @@ async fn bash_offers_what_there_is() {
         (&["svc", "show", ""], &["main"]),
         (&["services", "link", "main", "-p", ""], &["shop"]),
         (&["get", "-o", "j"], &["json", "jsonpath="]),
-        (&["explain", "re"], &["redis"]),
+        (&["explain", "re"], &["redis", "restore"]),
     ] {
         assert_eq!(
             offered(dir, words).await,

@@ -135,6 +135,10 @@ async fn each_command_of_the_skill_runs() {
         w.test.passed = true;
         w.history.series = vec![SeriesView::default()];
         w.log_ends = true;
+        let mut backup = view("main-first", "True", "BackupCompleted", "");
+        backup.kind = "Backup".into();
+        backup.status["service"] = "postgres/main".into();
+        w.list.items.push(backup);
     });
     let place = Place::live(&fake).await;
     let server = start(&fake, None, false).await;
