@@ -2,7 +2,7 @@
 
 use crate::machine::rig::{Rig, object};
 use seawall::core::condition::ConditionType as C;
-use seawall::docker::ExecResult;
+use seawall::docker::{DockerError, ExecResult};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,6 +13,9 @@ use std::time::Duration;
 
 /// How the tools end, by their names; what they are not told ends well.
 type Ends = Arc<Mutex<BTreeMap<&'static str, (i64, &'static str)>>>;
+
+/// Nothing moves.
+const HANGS: (i64, &str) = (0, "hangs");
 
 struct Sea {
     rig: Rig,
@@ -52,6 +55,12 @@ impl Sea {
             let tool = request.argv[0].clone();
             if ["pg_dump", "pg_restore"].contains(&tool.as_str()) {
                 log.lock().unwrap().push(format!("{tool} {}", request.argv.last().unwrap()));
+            }
+            if script.lock().unwrap().get(tool.as_str()) == Some(&HANGS) {
+                return Err(DockerError::Timeout {
+                    doing: "run a command in a container",
+                    after: Duration::ZERO,
+                });
             }
             let (exit_code, stderr) = script.lock().unwrap().get(tool.as_str()).copied().unwrap_or((0, ""));
             let stdout = if tool == "pg_dump" { "what pg_dump writes" } else { "" };
@@ -119,6 +128,14 @@ async fn a_tool_that_fails_leaves_no_backup_and_is_tried_again() {
     );
     assert!(!files(&sea.store).contains(&"index.json".to_owned()), "without an index there is none");
     assert_eq!(sea.status("backup/first")["phase"], "Pending");
+    sea.end("pg_dump", HANGS.0, HANGS.1);
+    sea.rig
+        .until("it hangs", || {
+            let ready = sea.rig.condition("backup/first", C::Ready)?;
+            ready.message.contains("nothing came from pg_dump for 10 minutes").then_some(())
+        })
+        .await;
+    assert_eq!(sea.rig.engine_down(), None, "the engine answers all the time");
     sea.end("pg_dump", 0, "");
     sea.rig.ready("backup/first").await;
     let index = ["0.dump", "1.dump", "index.json", "roles.json"].map(str::to_owned);

@@ -12,7 +12,7 @@ use crate::core::names::ObjectRef;
 use crate::core::storage::Part;
 use crate::core::text::shown;
 use crate::depot::{DepotError, Shelf};
-use crate::docker::{ExecRequest, ExecResult, Pipe};
+use crate::docker::{DockerError, ExecRequest, ExecResult, Pipe};
 use crate::kinds::archive::{Archive, ArchiveError, Facts, Taken};
 use crate::secrets::{ExposeSecret, Secret};
 use async_trait::async_trait;
@@ -131,6 +131,8 @@ impl Dumps {
             ("PGPASSWORD", open.password.expose_secret().to_owned()),
             ("PGAPPNAME", name.to_owned()),
             ("PGCONNECT_TIMEOUT", "10".to_owned()),
+            // Since libpq 16: whoever listens there is not told the password itself.
+            ("PGREQUIREAUTH", "none,scram-sha-256".to_owned()),
         ];
         let request = ExecRequest {
             argv: argv.iter().map(|word| (*word).to_owned()).collect(),
@@ -147,7 +149,26 @@ impl Dumps {
             ran = self.tools.work.docker.exec_through(&open.container, &request, pipe) => ran,
             () = unwanted => return Err(ArchiveError::Unwanted),
         };
-        Ok(ran?)
+        ran.map_err(|error| match error {
+            // The engine answered all the time.
+            DockerError::Timeout { after, .. } => {
+                let tool = request.argv.first().map_or("", String::as_str);
+                let minutes = after.as_secs() / 60;
+                ArchiveError::Failed(format!(
+                    "nothing came from {tool} for {minutes} minutes: it waits for a lock, or the disk hangs"
+                ))
+            }
+            error => error.into(),
+        })
+    }
+
+    /// Runs these statements one after the other, as the owner.
+    async fn rebuild(&self, open: &Open, statements: &[Sql]) -> Result<()> {
+        if statements.is_empty() {
+            return Ok(());
+        }
+        let target = Target { database: EVERYWHERE.to_owned(), ..open.target.clone() };
+        Ok(self.tools.servers.rebuild(&target, &open.password, statements).await?)
     }
 
     /// Once more whoever failed or was cut short: it would go on without us.
@@ -344,16 +365,5 @@ impl Archive for Dumps {
         }
         compared.push(format!("{} roles", roles.len()));
         Ok(compared)
-    }
-}
-
-impl Dumps {
-    /// Runs these statements one after the other, as the owner.
-    async fn rebuild(&self, open: &Open, statements: &[Sql]) -> Result<()> {
-        if statements.is_empty() {
-            return Ok(());
-        }
-        let target = Target { database: EVERYWHERE.to_owned(), ..open.target.clone() };
-        Ok(self.tools.servers.rebuild(&target, &open.password, statements).await?)
     }
 }
