@@ -13,6 +13,7 @@ pub mod backup_target;
 pub mod image_catalog;
 mod inspections;
 pub mod link;
+mod moving;
 pub mod notifier;
 pub mod plain;
 pub mod postgres;

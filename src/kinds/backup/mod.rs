@@ -6,6 +6,7 @@ pub mod spec;
 
 use super::archive::{Archive, ArchiveError, this_second};
 use super::archive_index::{Index, VERSION};
+use super::moving::Moving;
 use super::plain;
 use super::{
     About, Act, Column, Context, Metric, Read, Reconciler, Remembered, Scene, Subject, Then, Undone,
@@ -29,11 +30,11 @@ use crate::workload;
 use crate::workload::observe::{Intent, ObserveError};
 use check::{Checked, check};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// Nobody tells when a service answers again.
 const WAIT_MS: u64 = 5_000;
@@ -43,18 +44,13 @@ const LOOK_MS: u64 = 300_000;
 pub struct Backup {
     /// By the kind of the service.
     archives: BTreeMap<Kind, Arc<dyn Archive>>,
-    /// Bytes that went through so far, of those that are being taken.
-    moving: Mutex<BTreeMap<ObjectRef, Arc<AtomicU64>>>,
+    moving: Moving,
 }
 
 impl Backup {
     #[must_use]
     pub fn new(archives: BTreeMap<Kind, Arc<dyn Archive>>) -> Self {
-        Self { archives, moving: Mutex::default() }
-    }
-
-    fn moving(&self) -> std::sync::MutexGuard<'_, BTreeMap<ObjectRef, Arc<AtomicU64>>> {
-        self.moving.lock().unwrap_or_else(PoisonError::into_inner)
+        Self { archives, moving: Moving::default() }
     }
 }
 
@@ -464,10 +460,9 @@ impl Reconciler for Backup {
                     return Err(outdated());
                 };
                 let object = &scene.subject.identity.object;
-                let moved = Arc::new(AtomicU64::new(0));
-                self.moving().insert(object.clone(), Arc::clone(&moved));
+                let moved = self.moving.begin(object);
                 let taken = self.take(scene, service, &at, &moved).await;
-                self.moving().remove(object);
+                self.moving.end(object);
                 memory.taken = Some(taken?);
             }
         }
@@ -476,8 +471,7 @@ impl Reconciler for Backup {
 
     /// How far it is.
     fn sampled(&self, object: &ObjectRef) -> Map<String, Value> {
-        let moved = self.moving().get(object).map(|moved| moved.load(Ordering::Relaxed));
-        moved.map(|bytes| ("progress".to_owned(), json!({"bytes": bytes}))).into_iter().collect()
+        self.moving.sampled(object)
     }
 }
 
